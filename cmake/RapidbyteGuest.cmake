@@ -1,0 +1,1 @@
+# Guests: C and C++ compiled to WebAssembly components by clang, outside CMake's own (native) toolchain.

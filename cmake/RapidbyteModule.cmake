@@ -1,0 +1,43 @@
+# rb_module(NAME base SOURCES a.cc b.cc TESTS a_test.cc DEPS PUBLIC ... )  ->  library rb_<name>, test program rb_<name>_test
+#
+# A module is one folder under src/rapidbyte. Its dependencies are named here and nowhere else, so that the order
+# base <- pipeline, state, runtime <- engine <- cli holds by construction.
+function(rb_options target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra $<$<COMPILE_LANGUAGE:CXX>:-Wconversion> -ffunction-sections -fdata-sections)
+  if(RB_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(RB_SANITIZER STREQUAL "address")
+    target_compile_options(${target} PUBLIC -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=address,undefined)
+  elseif(RB_SANITIZER STREQUAL "thread")
+    target_compile_options(${target} PUBLIC -fsanitize=thread)
+    target_link_options(${target} PUBLIC -fsanitize=thread)
+  endif()
+endfunction()
+
+function(rb_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
+  if(NOT RB_BUILD_TESTS)
+    return()
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  rb_options(${name})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}" ENVIRONMENT "${arg_ENVIRONMENT}")
+endfunction()
+
+function(rb_module)
+  cmake_parse_arguments(arg "" "NAME" "SOURCES;TESTS;DEPS;PRIVATE_DEPS;TEST_DEPS" ${ARGN})
+  add_library(rb_${arg_NAME} STATIC ${arg_SOURCES})
+  rb_options(rb_${arg_NAME})
+  target_include_directories(rb_${arg_NAME} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(rb_${arg_NAME} PUBLIC ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS})
+  if(arg_TESTS)
+    rb_test(rb_${arg_NAME}_test SOURCES ${arg_TESTS} DEPS rb_${arg_NAME} ${arg_TEST_DEPS} LABELS unit)
+  endif()
+endfunction()

@@ -1,0 +1,31 @@
+#pragma once
+// Deadline: a point of the steady clock, or never. Every host wait takes one.
+
+#include <algorithm>
+#include <chrono>
+
+namespace rapidbyte {
+
+class Deadline {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  static Deadline never() { return Deadline(Clock::time_point::max()); }
+  static Deadline after(std::chrono::milliseconds duration) { return Deadline(Clock::now() + duration); }
+
+  [[nodiscard]] bool is_never() const { return when_ == Clock::time_point::max(); }
+  [[nodiscard]] bool expired() const { return !is_never() && Clock::now() >= when_; }
+  [[nodiscard]] Clock::time_point time_point() const { return when_; }
+  /// Time left, at least zero, at most `cap` (a wait in slices, so that cancellation is seen).
+  [[nodiscard]] std::chrono::milliseconds remaining(std::chrono::milliseconds cap) const {
+    if (is_never()) return cap;
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(when_ - Clock::now());
+    return std::clamp(left, std::chrono::milliseconds(0), cap);
+  }
+
+ private:
+  explicit Deadline(Clock::time_point when) : when_(when) {}
+  Clock::time_point when_;
+};
+
+}  // namespace rapidbyte

@@ -1,0 +1,123 @@
+#pragma once
+// The pipeline file as values (protocol.md section 6), after `${NAME}` substitution and with every default applied. Plain
+// data: made by parser.h, checked by validator.h, read by engine and cli. Sizes are bytes.
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rapidbyte::pipeline {
+
+/// One-based place in the pipeline file; line 0 means "not from the file".
+struct SourceLocation {
+  int line = 0;
+  int column = 0;
+  bool operator==(const SourceLocation&) const = default;
+};
+
+enum class SyncMode : uint8_t { kFullRefresh, kIncremental, kCdc };
+enum class WriteMode : uint8_t { kAppend, kReplace, kUpsert };
+enum class OnDataError : uint8_t { kFail, kSkip, kDlq };
+enum class NewColumn : uint8_t { kAdd, kIgnore, kFail };
+enum class RemovedColumn : uint8_t { kIgnore, kFail };
+enum class TypeChange : uint8_t { kCoerce, kFail, kNull };
+enum class NullabilityChange : uint8_t { kAllow, kFail };
+enum class Compression : uint8_t { kNone, kLz4, kZstd };
+
+std::string_view to_string(SyncMode value);
+std::string_view to_string(WriteMode value);
+std::string_view to_string(OnDataError value);
+std::string_view to_string(NewColumn value);
+std::string_view to_string(RemovedColumn value);
+std::string_view to_string(TypeChange value);
+std::string_view to_string(NullabilityChange value);
+
+struct SchemaEvolution {
+  NewColumn new_column = NewColumn::kAdd;
+  RemovedColumn removed_column = RemovedColumn::kIgnore;
+  TypeChange type_change = TypeChange::kFail;
+  NullabilityChange nullability_change = NullabilityChange::kAllow;
+};
+
+/// One entry of `source.streams`.
+struct StreamConfig {
+  std::string name;
+  SyncMode sync_mode = SyncMode::kFullRefresh;
+  std::optional<std::string> cursor_field;
+  /// Overrides of the destination's settings for this stream.
+  std::optional<WriteMode> write_mode;
+  std::vector<std::string> primary_key;
+  /// Every other key of the entry, for the source connector (`path`, `columns`, `where` ...). An object, maybe empty.
+  nlohmann::json options = nlohmann::json::object();
+  SourceLocation location;
+};
+
+struct ConnectorUse {
+  std::string use;  // reference, for example rapidbyte/source-file@v0.1.0
+  nlohmann::json config = nlohmann::json::object();
+  /// What the pipeline grants beyond the manifest: environment variables (name only) and read-write preopens.
+  std::vector<std::string> allow_env;
+  std::vector<std::string> read_write_preopens;
+  SourceLocation location;
+  SourceLocation config_location;
+};
+
+struct SourceConfig : ConnectorUse {
+  std::vector<StreamConfig> streams;
+};
+
+struct DestinationConfig : ConnectorUse {
+  WriteMode write_mode = WriteMode::kAppend;
+  std::vector<std::string> primary_key;
+  OnDataError on_data_error = OnDataError::kFail;
+  SchemaEvolution schema_evolution;
+};
+
+struct StateConfig {
+  std::string backend = "sqlite";
+  /// File of the SQLite state. Empty: `.rapidbyte/state.db` beside the pipeline file.
+  std::filesystem::path connection;
+};
+
+struct DlqConfig {
+  /// NDJSON file of this run's rejected records. Empty: `dlq/<pipeline>-<run id>.ndjson` beside the state.
+  std::filesystem::path path;
+  /// 1 GiB: room for millions of rejected records, yet a wrong pipeline does not fill a disk.
+  uint64_t max_bytes = uint64_t{1} << 30U;
+};
+
+struct Resources {
+  /// Cap on one guest's linear memories together.
+  uint64_t max_memory = uint64_t{256} << 20U;
+  /// 1 MiB: batches stay in cache (design.md section 4).
+  uint64_t max_batch_bytes = uint64_t{1} << 20U;
+  /// Streams that run at the same time. 0: by cores.
+  uint32_t parallelism = 0;
+  uint64_t checkpoint_interval_bytes = uint64_t{64} << 20U;
+  uint64_t checkpoint_interval_rows = 0;     // 0: no limit by rows
+  uint64_t checkpoint_interval_seconds = 0;  // 0: no limit by time
+  uint32_t max_retries = 3;
+  Compression compression = Compression::kNone;
+  uint32_t max_inflight_batches = 16;
+  /// A guest that neither returns nor makes progress (moves a batch, bytes of a socket, state or a checkpoint) for so
+  /// long is stopped. 300 s: the longest single database statement that a load should need.
+  uint32_t guest_timeout_seconds = 300;
+};
+
+struct PipelineConfig {
+  std::string version;
+  std::string name;
+  SourceConfig source;
+  std::vector<ConnectorUse> transforms;
+  DestinationConfig destination;
+  StateConfig state;
+  DlqConfig dlq;
+  Resources resources;
+  /// The file it came from, absolute; relative paths in it are relative to its folder.
+  std::filesystem::path file;
+};
+
+}  // namespace rapidbyte::pipeline

@@ -1,0 +1,156 @@
+#pragma once
+// The runtime's facade: all that engine/ and cli/ may include of runtime/. A ComponentRuntime loads connectors (once per
+// process); a ComponentInstance is one sandboxed guest, used by one thread at a time. Both are interfaces, so that the
+// engine is tested with fakes that can be held back. No Wasmtime type appears here.
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rapidbyte/base/buffer_pool.h"
+#include "rapidbyte/base/cancel_token.h"
+#include "rapidbyte/base/log.h"
+#include "rapidbyte/base/status.h"
+#include "rapidbyte/pipeline/types.h"
+#include "rapidbyte/runtime/manifest.h"
+#include "rapidbyte/state/state_backend.h"
+
+namespace rapidbyte::runtime {
+
+enum class ConnectorRole : uint8_t { kSource, kDestination, kTransform };
+enum class CheckpointKind : uint32_t { kSource = 0, kDestination = 1, kTransform = 2 };
+enum class ValidationStatus : uint8_t { kSuccess, kFailed, kWarning };
+
+struct ValidationResult {
+  ValidationStatus status = ValidationStatus::kSuccess;
+  std::string message;
+};
+struct ReadSummary {
+  uint64_t records_read = 0, bytes_read = 0, batches_emitted = 0, checkpoint_count = 0, records_skipped = 0;
+};
+struct WriteSummary {
+  uint64_t records_written = 0, bytes_written = 0, batches_written = 0, checkpoint_count = 0, records_failed = 0;
+};
+struct TransformSummary {
+  uint64_t records_in = 0, records_out = 0, bytes_in = 0, bytes_out = 0, batches_processed = 0;
+};
+
+struct DlqRecord {
+  std::string stream;
+  std::string record_json;
+  std::string error_message;
+  std::string error_category;
+};
+
+enum class MetricKind : uint8_t { kCounter, kGauge, kHistogram };
+struct Metric {
+  std::string name;
+  MetricKind kind = MetricKind::kCounter;
+  double value = 0;
+  std::vector<std::pair<std::string, std::string>> labels;
+};
+
+/// What an instance's host calls reach in the engine. Called on the instance's thread; a blocking call returns CANCELLED
+/// soon after the instance's cancel token fires. The defaults are those of an instance that is not wired to anything.
+class HostServices {
+ public:
+  virtual ~HostServices() = default;
+  /// Takes one batch (never empty). Blocks while the queue is full. NO_SENDER; CHANNEL_SEND when the receiver is gone.
+  virtual Status emit_batch(PooledBuffer batch);
+  /// The next batch, or nullopt at the end of the stream. NO_RECEIVER.
+  virtual Result<std::optional<PooledBuffer>> next_batch();
+  /// A checkpoint of the guest: `payload_json` is one JSON object, already taken out of `payload` if it was wrapped.
+  virtual Status checkpoint(CheckpointKind kind, std::string payload_json);
+  virtual Result<std::optional<std::string>> pending_checkpoint();
+  virtual Status emit_dlq_record(DlqRecord record);
+  virtual void metric(const Metric& metric);
+  /// One line of the guest's log, already cut to the limit of a line and of lines per second.
+  virtual void log(LogLevel level, std::string_view message);
+};
+
+/// A component that was found, checked, compiled and whose protocol is known. Shared by threads, immutable.
+class Connector {
+ public:
+  virtual ~Connector() = default;
+  [[nodiscard]] virtual const std::string& name() const = 0;       // "source-file"
+  [[nodiscard]] virtual const std::string& version() const = 0;    // from the manifest, else from the reference
+  [[nodiscard]] virtual ConnectorRole role() const = 0;
+  [[nodiscard]] virtual const std::filesystem::path& path() const = 0;
+  /// Null when the component has none and that was allowed.
+  [[nodiscard]] virtual const Manifest* manifest() const = 0;
+  /// "2.0.0" or "2.1.0".
+  [[nodiscard]] virtual const std::string& protocol() const = 0;
+  [[nodiscard]] bool speaks_2_1() const { return protocol() == "2.1.0"; }
+};
+
+/// Everything one guest is given. Nothing else is reachable for it.
+struct InstanceOptions {
+  std::string pipeline;
+  std::string stream;        // empty outside of a run
+  std::string connector_id;  // unique in the pipeline: "source", "destination", "transform-0"
+  nlohmann::json config = nlohmann::json::object();
+  std::vector<std::string> allow_env;
+  std::vector<std::string> read_write_preopens;
+  /// Folder against which relative paths of the config are taken.
+  std::filesystem::path base_folder;
+  uint64_t max_memory = uint64_t{256} << 20U;
+  /// Stop the guest when it makes no progress for so long.
+  std::chrono::milliseconds guest_timeout{300'000};
+  /// Largest batch the host accepts from the guest; BATCH_TOO_LARGE beyond. 64 MiB: far below Wasmtime's 128 MiB per call.
+  uint64_t max_batch_bytes = uint64_t{64} << 20U;
+  uint32_t max_sockets = 64;
+  pipeline::Compression compression = pipeline::Compression::kNone;
+  CancelToken cancel;
+  std::shared_ptr<HostServices> services;       // shared: the caller reads results from it after the instance has gone
+  state::StateBackend* state = nullptr;         // null: state calls answer STATE_BACKEND
+  std::shared_ptr<BufferPool> pool;             // shared by all instances of a run
+};
+
+/// One guest. Calls follow the protocol's order: open, then any of the others, then close. An error of a call that
+/// trapped has one of the codes GUEST_TRAP, GUEST_TIMEOUT, GUEST_EXIT, STACK_OVERFLOW, MEMORY_LIMIT, CANCELLED; the instance is then
+/// poisoned: further calls answer INSTANCE_POISONED and close() does nothing. Every error's message begins with the connector's
+/// name and, in a run, the stream.
+class ComponentInstance {
+ public:
+  virtual ~ComponentInstance() = default;
+  virtual Status open() = 0;
+  virtual Result<std::string> discover() = 0;  // catalog JSON
+  virtual Result<ValidationResult> validate() = 0;
+  virtual Result<ReadSummary> run_read(std::string_view ctx_json) = 0;
+  virtual Result<WriteSummary> run_write(std::string_view ctx_json) = 0;
+  virtual Result<TransformSummary> run_transform(std::string_view ctx_json) = 0;
+  // 2.1.0; a 2.0.0 component answers as if it had nothing to say: "[]", ok, ok, nullopt.
+  virtual Result<std::string> plan_partitions(std::string_view ctx_json, uint32_t want) = 0;
+  virtual Status begin_stream(std::string_view ctx_json) = 0;
+  virtual Status finish_stream(std::string_view ctx_json, bool succeeded) = 0;
+  virtual Result<std::optional<std::string>> last_committed(std::string_view ctx_json) = 0;
+  virtual Status close() = 0;
+  /// Highest sum of the guest's linear memories so far, bytes.
+  [[nodiscard]] virtual uint64_t peak_memory_bytes() const = 0;
+};
+
+struct RuntimeOptions {
+  /// Extra folder searched for connectors before the standard ones (tests). Empty: none.
+  std::filesystem::path connector_dir;
+  bool allow_unmanifested = false;
+};
+
+class ComponentRuntime {
+ public:
+  virtual ~ComponentRuntime() = default;
+  /// Finds, verifies and compiles (or loads from the AOT cache) a connector. Errors: CONNECTOR_NOT_FOUND (every path tried),
+  /// CHECKSUM_MISMATCH, MANIFEST_MISSING, MANIFEST_INVALID, PROTOCOL_MISMATCH, WRONG_ROLE, COMPONENT_INVALID.
+  virtual Result<std::shared_ptr<const Connector>> load(std::string_view reference, ConnectorRole role) = 0;
+  virtual Result<std::unique_ptr<ComponentInstance>> instantiate(std::shared_ptr<const Connector> connector,
+                                                                 InstanceOptions options) = 0;
+};
+
+/// The real runtime, over Wasmtime. One per process.
+Result<std::unique_ptr<ComponentRuntime>> make_component_runtime(RuntimeOptions options);
+
+}  // namespace rapidbyte::runtime

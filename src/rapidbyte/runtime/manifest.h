@@ -1,0 +1,81 @@
+#pragma once
+// Manifest: `<file stem>.manifest.json` beside a component (protocol.md section 5). What a connector is, what it may reach,
+// and the JSON Schema of its config. Parsing is strict about types, and ignores unknown keys.
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rapidbyte/base/status.h"
+
+namespace rapidbyte::runtime {
+
+enum class TlsPolicy : uint8_t { kRequired, kOptional, kForbidden };
+
+struct NetworkPermissions {
+  std::vector<std::string> allowed_domains;
+  bool allow_runtime_config_domains = false;
+  TlsPolicy tls = TlsPolicy::kOptional;
+};
+
+/// One entry of `permissions.fs.config_paths` (our addition to the manifest).
+struct ConfigPath {
+  std::string pointer;  // JSON Pointer into the connector's config; the value is a folder or a file
+  bool read_write = false;
+  /// "sqlite": while an instance is open, the host holds SQLite's own exclusive lock on that file (WASI has no locks).
+  std::string lock;
+};
+
+struct Permissions {
+  NetworkPermissions network;
+  std::vector<std::string> preopens;
+  std::vector<ConfigPath> config_paths;
+  std::vector<std::string> env_allowed_vars;
+};
+
+struct Role {
+  std::vector<std::string> modes;     // supported_sync_modes or supported_write_modes
+  std::vector<std::string> features;  // for example "stream-options", "single-writer", "resume"
+  [[nodiscard]] bool has_feature(std::string_view feature) const;
+};
+
+struct Manifest {
+  std::string manifest_version;
+  std::string id;
+  std::string name;
+  std::string version;
+  std::string description;
+  std::string author;
+  std::string license;
+  std::string protocol_version;
+  std::string entry_point;
+  std::optional<std::string> checksum;  // "sha256:<hex>"
+  uint64_t min_memory_mb = 0;
+  Permissions permissions;
+  std::optional<Role> source;
+  std::optional<Role> destination;
+  std::optional<Role> transform;
+  bool utility = false;
+  /// JSON Schema draft 7 of the connector's config; null: anything.
+  nlohmann::json config_schema;
+  /// JSON Schema of the keys that a stream may have beyond the host's own (our addition); null: none are allowed.
+  nlohmann::json stream_schema;
+};
+
+/// Parses manifest JSON. `origin` (a path) is named in errors: MANIFEST_INVALID (config), with the JSON Pointer.
+Result<Manifest> parse_manifest(std::string_view json_text, std::string_view origin);
+
+/// One thing wrong with a config: where (JSON Pointer) and what, with "did you mean" for unknown keys.
+struct ConfigProblem {
+  std::string pointer;
+  std::string message;
+};
+
+/// Checks `value` against `schema` (draft 7). Every problem is listed; empty when it fits. A broken schema is
+/// MANIFEST_INVALID. A null schema accepts everything.
+Result<std::vector<ConfigProblem>> validate_against_schema(const nlohmann::json& schema, const nlohmann::json& value);
+
+}  // namespace rapidbyte::runtime

@@ -1,0 +1,89 @@
+#pragma once
+// StateBackend: what outlives a run. Scoped key-value pairs for connectors, the load record of each stream (which load is
+// under way, the newest durable source checkpoint), the pipeline's lease, and the history of runs. All calls are thread
+// safe, and a call that returned ok is durable. Failures carry the code STATE_BACKEND.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rapidbyte/base/status.h"
+
+namespace rapidbyte::state {
+
+/// Identifies one stream of one pipeline; `partition` is empty unless the stream was split.
+struct StreamKey {
+  std::string pipeline;
+  std::string stream;
+  std::string partition;
+};
+
+/// Where a stream stands. A load begins before the destination is asked to write, keeps its id over retries and over
+/// interrupted runs, and ends when every batch is committed and finish-stream succeeded.
+struct StreamState {
+  /// Newest durable source checkpoint as JSON (protocol.md section 4); none before the first commit.
+  std::optional<std::string> checkpoint_json;
+  /// Id of the newest load; empty when there never was one.
+  std::string load_id;
+  /// True from begin_load() until complete_load(): the next run continues this load.
+  bool load_in_progress = false;
+  /// True when the load under way has committed at least once.
+  bool committed = false;
+  /// Rows committed by the load under way, as far as the host knows.
+  uint64_t rows_committed = 0;
+};
+
+/// One finished or failed run, for `rapidbyte state show`.
+struct RunRecord {
+  std::string run_id;
+  std::string pipeline;
+  std::string started_at;   // RFC 3339, UTC
+  std::string finished_at;  // RFC 3339, UTC
+  std::string outcome;      // "succeeded", "failed", "interrupted"
+  uint64_t rows_written = 0;
+  std::string error;        // empty on success; secrets redacted by the caller
+};
+
+/// Holds the pipeline until destroyed. A crash releases it (the operating system drops the lock with the process).
+class Lease {
+ public:
+  virtual ~Lease() = default;
+};
+
+class StateBackend {
+ public:
+  virtual ~StateBackend() = default;
+
+  // Key-value pairs. `key` is scoped already ("key", "<stream>:key", "<connector-id>:key").
+  virtual Result<std::optional<std::string>> get(std::string_view pipeline, std::string_view key) = 0;
+  virtual Status put(std::string_view pipeline, std::string_view key, std::string_view value) = 0;
+  /// Sets `value` only if the present value equals `expected` (nullopt: only if absent). False when it does not.
+  virtual Result<bool> compare_and_set(std::string_view pipeline, std::string_view key,
+                                       const std::optional<std::string>& expected, std::string_view value) = 0;
+
+  // Loads and cursors.
+  virtual Result<StreamState> load_stream(const StreamKey& key) = 0;
+  /// Marks a new load as under way. The checkpoint of the load before it stays (an incremental cursor), unless
+  /// `drop_checkpoint` (a full refresh starts from nothing).
+  virtual Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint) = 0;
+  /// Makes `checkpoint_json` the durable cursor. Call only after the destination's commit that covers it.
+  virtual Status save_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
+                                 uint64_t rows_committed) = 0;
+  virtual Status complete_load(const StreamKey& key, std::string_view load_id) = 0;
+  /// Forgets cursors and loads of one stream, or of the whole pipeline (and its key-value pairs) when `stream` is nullopt.
+  virtual Status reset(std::string_view pipeline, const std::optional<std::string>& stream) = 0;
+  virtual Result<std::vector<std::pair<StreamKey, StreamState>>> list_streams(std::string_view pipeline) = 0;
+
+  /// Takes the pipeline for this process. Held by another live run: PIPELINE_LOCKED (transient-db, retryable), and the
+  /// message names that run's process id and start time.
+  virtual Result<std::unique_ptr<Lease>> acquire_lease(std::string_view pipeline, std::string_view run_id) = 0;
+
+  virtual Status record_run(const RunRecord& run) = 0;
+  virtual Result<std::vector<RunRecord>> recent_runs(std::string_view pipeline, uint32_t most) = 0;
+};
+
+}  // namespace rapidbyte::state
