@@ -1,1 +1,135 @@
-# Guests: C and C++ compiled to WebAssembly components by clang, outside CMake's own (native) toolchain.
+# Guests: C and C++ compiled to WebAssembly components by clang, beside CMake's own (native) toolchain.
+#
+# rb_guest_library(<name> SOURCES ... [INCLUDES ...] [DEFINES ...] [OPTIONS ...])
+#   Compiles sources for wasm once; sets RB_GUEST_OBJECTS_<name>, to be named in several guests' LIBRARIES.
+# rb_guest(<name> WORLD source|destination|transform SOURCES ... [LIBRARIES ...] [INCLUDES ...] [DEFINES ...]
+#          [OPTIONS ...] [BINDINGS dir] [MANIFEST file] [OUTPUT dir] [MAX_MEMORY bytes])
+#   Makes <OUTPUT>/<name>.wasm and, with MANIFEST, <name>.manifest.json beside it with the component's checksum filled in.
+#   <name> is the file stem (source_file). BINDINGS: folder of committed wit-bindgen output, by default the SDK's (2.1.0).
+#   The target is guest_<name>; all guests are built by `all`.
+set(RB_LLVM_BIN /usr/lib/llvm-${LLVM_VERSION}/bin)
+set(RB_WASM_CLANG ${RB_LLVM_BIN}/clang)
+set(RB_WASM_CLANGXX ${RB_LLVM_BIN}/clang++)
+set(RB_COMPONENT_LD ${RB_DEPS_DIR}/wasm-component-ld-${WASM_COMPONENT_LD_VERSION}/bin/wasm-component-ld)
+set(RB_WASM_BUILTINS /usr/lib/llvm-${LLVM_VERSION}/lib/clang/${LLVM_VERSION}/lib/wasi/libclang_rt.builtins-wasm32.a)
+set(RB_CONNECTOR_OUTPUT ${CMAKE_BINARY_DIR}/connectors)
+
+# Header-only libraries of the host that guests may use, each alone, so that no host header is found by accident.
+set(RB_GUEST_HEADERS ${CMAKE_BINARY_DIR}/guest-headers)
+file(MAKE_DIRECTORY ${RB_GUEST_HEADERS})
+file(CREATE_LINK /usr/include/nlohmann ${RB_GUEST_HEADERS}/nlohmann SYMBOLIC)
+
+# -O3 and SIMD as in design.md section 4; no exceptions, as guests report errors as values.
+set(RB_WASM_FLAGS --target=wasm32-wasi -Wno-deprecated -O3 -g0 -msimd128 -mbulk-memory -fno-exceptions -fno-rtti
+    -ffunction-sections -fdata-sections -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS -D_WASI_EMULATED_MMAN
+    -D_WASI_EMULATED_GETPID)
+set(RB_WASM_WARNINGS -Wall -Wextra)
+if(RB_WARNINGS_AS_ERRORS)
+  list(APPEND RB_WASM_WARNINGS -Werror)
+endif()
+
+function(rb_wasm_compile out_var key)
+  cmake_parse_arguments(arg "THIRD_PARTY" "" "SOURCES;INCLUDES;SYSTEM_INCLUDES;DEFINES;OPTIONS" ${ARGN})
+  set(objects)
+  set(flags ${RB_WASM_FLAGS} ${arg_OPTIONS})
+  foreach(dir IN LISTS arg_INCLUDES)
+    list(APPEND flags -I${dir})
+  endforeach()
+  foreach(dir IN LISTS arg_SYSTEM_INCLUDES)
+    list(APPEND flags -isystem ${dir})
+  endforeach()
+  foreach(define IN LISTS arg_DEFINES)
+    list(APPEND flags -D${define})
+  endforeach()
+  if(arg_THIRD_PARTY)
+    list(APPEND flags -w)
+  else()
+    list(APPEND flags ${RB_WASM_WARNINGS})
+  endif()
+  foreach(source IN LISTS arg_SOURCES)
+    cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
+    get_filename_component(stem ${source} NAME)
+    string(MD5 hash ${source})
+    string(SUBSTRING ${hash} 0 8 hash)
+    set(object ${CMAKE_BINARY_DIR}/guest-objects/${key}/${stem}.${hash}.o)
+    if(source MATCHES "\\.c$")
+      set(compiler ${RB_WASM_CLANG})
+      set(std)
+    else()
+      set(compiler ${RB_WASM_CLANGXX})
+      set(std -std=c++20)
+    endif()
+    add_custom_command(OUTPUT ${object}
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/guest-objects/${key}
+      COMMAND ${RB_CCACHE} ${compiler} ${flags} ${std} -MD -MF ${object}.d -c ${source} -o ${object}
+      DEPENDS ${source} DEPFILE ${object}.d
+      COMMENT "Guest object ${key}/${stem}" VERBATIM)
+    list(APPEND objects ${object})
+  endforeach()
+  set(${out_var} ${objects} PARENT_SCOPE)
+endfunction()
+
+function(rb_guest_library name)
+  if(NOT RB_BUILD_GUESTS)
+    return()
+  endif()
+  rb_wasm_compile(objects lib-${name} ${ARGN})
+  # One target makes the objects, so that two guests that use them never compile the same file at the same time.
+  add_custom_target(guest_library_${name} DEPENDS ${objects})
+  set_property(GLOBAL PROPERTY RB_GUEST_OBJECTS_${name} ${objects})
+endfunction()
+
+function(rb_guest name)
+  if(NOT RB_BUILD_GUESTS)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "WORLD;BINDINGS;MANIFEST;OUTPUT;MAX_MEMORY" "SOURCES;LIBRARIES;INCLUDES;SYSTEM_INCLUDES;DEFINES;OPTIONS" ${ARGN})
+  if(NOT arg_BINDINGS)
+    set(arg_BINDINGS ${CMAKE_SOURCE_DIR}/sdk/cpp/bindings/${arg_WORLD})
+  endif()
+  if(NOT arg_OUTPUT)
+    set(arg_OUTPUT ${RB_CONNECTOR_OUTPUT})
+  endif()
+  file(GLOB bindings ${arg_BINDINGS}/*.c)
+  file(GLOB component_type ${arg_BINDINGS}/*_component_type.o)
+  rb_wasm_compile(binding_objects ${name} SOURCES ${bindings} THIRD_PARTY)
+  rb_wasm_compile(objects ${name} SOURCES ${arg_SOURCES} INCLUDES ${arg_BINDINGS} ${arg_INCLUDES}
+    SYSTEM_INCLUDES ${RB_GUEST_HEADERS} ${arg_SYSTEM_INCLUDES} DEFINES ${arg_DEFINES} OPTIONS ${arg_OPTIONS})
+  set(library_objects)
+  set(library_targets)
+  foreach(library IN LISTS arg_LIBRARIES)
+    get_property(more GLOBAL PROPERTY RB_GUEST_OBJECTS_${library})
+    list(APPEND library_objects ${more})
+    list(APPEND library_targets guest_library_${library})
+  endforeach()
+  set(wasm ${arg_OUTPUT}/${name}.wasm)
+  set(memory_flags)
+  if(arg_MAX_MEMORY)
+    set(memory_flags --max-memory=${arg_MAX_MEMORY})
+  endif()
+  # 1 MiB of stack placed first: an overflow runs into address 0 and traps instead of corrupting data.
+  add_custom_command(OUTPUT ${wasm}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${arg_OUTPUT}
+    COMMAND ${CMAKE_COMMAND} -E env "PATH=${RB_LLVM_BIN}:$ENV{PATH}" ${RB_COMPONENT_LD} --wasi-adapter reactor
+      -L/usr/lib/wasm32-wasi /usr/lib/wasm32-wasi/crt1-reactor.o --entry=_initialize --gc-sections --strip-all
+      --stack-first -z stack-size=1048576 ${memory_flags}
+      ${binding_objects} ${objects} ${library_objects} ${component_type}
+      -lc++ -lc++abi -lwasi-emulated-signal -lwasi-emulated-process-clocks -lwasi-emulated-mman -lwasi-emulated-getpid
+      -lc -lm ${RB_WASM_BUILTINS} --export=cabi_realloc -o ${wasm}
+    DEPENDS ${binding_objects} ${objects} ${library_objects} ${library_targets} ${component_type}
+    COMMENT "Guest ${name}.wasm" VERBATIM)
+  set(outputs ${wasm})
+  if(arg_MANIFEST)
+    cmake_path(ABSOLUTE_PATH arg_MANIFEST BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
+    set(manifest ${arg_OUTPUT}/${name}.manifest.json)
+    add_custom_command(OUTPUT ${manifest}
+      COMMAND ${CMAKE_COMMAND} -DWASM=${wasm} -DIN=${arg_MANIFEST} -DOUT=${manifest} -P ${CMAKE_SOURCE_DIR}/cmake/write_manifest.cmake
+      DEPENDS ${wasm} ${arg_MANIFEST} ${CMAKE_SOURCE_DIR}/cmake/write_manifest.cmake
+      COMMENT "Manifest ${name}.manifest.json" VERBATIM)
+    list(APPEND outputs ${manifest})
+  endif()
+  add_custom_target(guest_${name} ALL DEPENDS ${outputs})
+endfunction()
+
+# What every guest of ours links: nanoarrow with IPC.
+rb_guest_library(nanoarrow THIRD_PARTY SOURCES ${RB_NANOARROW_SOURCES} INCLUDES ${RB_NANOARROW_INCLUDES})
