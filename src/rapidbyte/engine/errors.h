@@ -1,0 +1,35 @@
+#pragma once
+// Which part of a run failed, so that the command line can choose its exit code (design.md section 6) and the report can say
+// where to look. A RunFailure is made once, by the stage that failed first; consequences in other stages are not reported.
+
+#include <cstdint>
+#include <string_view>
+
+#include "rapidbyte/base/status.h"
+
+namespace rapidbyte::engine {
+
+enum class Stage : uint8_t {
+  kConfig,       // the pipeline does not fit the connectors or the catalog: exit code 3
+  kConnector,    // a connector is missing, refused or incompatible: 4
+  kSource,       // 5
+  kDestination,  // 6
+  kTransform,    // 7
+  kRejected,     // rejected records beyond the cap: 8
+  kState,        // state unavailable or locked, or the DLQ file beside it: 9
+  kInterrupted,  // Ctrl-C, SIGTERM: 130
+  kInternal,     // the engine's own accounting does not add up: 1
+};
+
+/// "config", "connector", "source", "destination", "transform", "rejected", "state", "interrupted", "internal".
+std::string_view to_string(Stage stage);
+
+struct RunFailure {
+  Stage stage = Stage::kInternal;
+  ConnectorError error;
+};
+
+/// True for the codes with which one stage ends because another one did (CHANNEL_SEND, UPSTREAM_FAILED).
+[[nodiscard]] bool is_consequence(const ConnectorError& error);
+
+}  // namespace rapidbyte::engine

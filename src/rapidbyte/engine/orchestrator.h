@@ -1,0 +1,45 @@
+#pragma once
+// The engine's front door: runs a validated pipeline from its first discovery to its report. run_pipeline() blocks its caller
+// until every thread it started has ended; instances, queues and threads belong to it. It may be called again, also for
+// another pipeline at the same time.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rapidbyte/base/cancel_token.h"
+#include "rapidbyte/engine/run_observer.h"
+#include "rapidbyte/engine/run_report.h"
+#include "rapidbyte/pipeline/types.h"
+#include "rapidbyte/runtime/component_runtime.h"
+#include "rapidbyte/state/state_backend.h"
+
+namespace rapidbyte::engine {
+
+class RetryClock;
+
+struct RunOptions {
+  /// At most so many rows per stream. With `dry_run` they are shown (default 10), otherwise written; cursors and loads in the
+  /// state stay as they are, so the next run without a limit reads the same rows again.
+  std::optional<uint64_t> limit;
+  /// Reads and shows the first rows. No destination is started, nothing is written: no table, state or DLQ file.
+  bool dry_run = false;
+  /// Only these streams of the pipeline. Empty: all.
+  std::vector<std::string> streams;
+  /// Ends the run within 2 s: nothing uncommitted is claimed, the next run goes on from the last commit.
+  CancelToken cancel;
+  /// Waits between retries. Null: real time. (Tests.)
+  RetryClock* clock = nullptr;
+};
+
+/// Rows per stream that a dry run shows unless `limit` says otherwise: a screenful.
+inline constexpr uint64_t kDefaultPreviewRows = 10;
+
+/// Runs `pipeline`. Never throws, and never returns early: whatever happened stands in the report (`outcome`, `failure`).
+/// Failures that no stream owns: CONNECTOR_NOT_FOUND and what else ComponentRuntime::load() says, PIPELINE_LOCKED,
+/// STATE_BACKEND, UNKNOWN_STREAM, UNSUPPORTED_SYNC_MODE, UNSUPPORTED_WRITE_MODE, CURSOR_FIELD_MISSING, PRIMARY_KEY_MISSING.
+RunReport run_pipeline(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime,
+                       state::StateBackend& state, const RunOptions& options, RunObserver& observer);
+
+}  // namespace rapidbyte::engine
