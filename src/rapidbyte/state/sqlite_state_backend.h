@@ -1,0 +1,21 @@
+#pragma once
+// StateBackend in one SQLite file (WAL, synchronous FULL). One connection per backend behind a mutex, so that every thread
+// may call it; other processes may have the same file open. The lease is a row plus an operating-system lock on
+// `<file>.<hash of the pipeline>.lock`: the lock decides, the row says who. SQLite's header is included only by the .cc.
+
+#include <filesystem>
+#include <memory>
+
+#include "rapidbyte/base/status.h"
+#include "rapidbyte/state/state_backend.h"
+
+namespace rapidbyte::state {
+
+/// Version of the tables, kept in the file's user_version. Older files are migrated when opened, newer ones refused.
+inline constexpr int kStateSchemaVersion = 2;
+
+/// Opens or creates the state file (mode 0600; missing folders with mode 0700). STATE_BACKEND when it can't be used; the
+/// message says what to do.
+[[nodiscard]] Result<std::unique_ptr<StateBackend>> open_sqlite_state(const std::filesystem::path& path);
+
+}  // namespace rapidbyte::state
