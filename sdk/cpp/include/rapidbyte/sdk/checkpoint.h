@@ -1,0 +1,94 @@
+#pragma once
+// Checkpoints without mistakes. CheckpointPacer is for sources: it counts what was emitted and says when a checkpoint
+// is due. CommitGate is for destinations: it knows which source checkpoint the open transaction covers exactly, so that
+// rows and position are committed together; run_commit_loop() is the whole loop of a destination around it.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "rapidbyte/sdk/context.h"
+#include "rapidbyte/sdk/error.h"
+#include "rapidbyte/sdk/host.h"
+#include "rapidbyte/sdk/json.h"
+
+namespace rapidbyte::sdk {
+
+class CheckpointPacer {
+ public:
+  explicit CheckpointPacer(const StreamContext& ctx);
+
+  /// Call after each emitted batch.
+  void add_batch(uint64_t rows, uint64_t bytes);
+  /// True when an interval of the limits (bytes, rows or seconds) has passed since the last checkpoint. An interval of
+  /// 0 is off.
+  [[nodiscard]] bool due() const;
+  /// Sends the checkpoint for everything emitted so far. `extra` is an object of the source's own keys (file, offset
+  /// ...), which comes back in ctx.resume.
+  Status emit(const CursorValue& cursor, const Json& extra = Json::object());
+  /// emit() if due().
+  Status emit_if_due(const CursorValue& cursor, const Json& extra = Json::object());
+  [[nodiscard]] uint64_t count() const { return count_; }
+
+ private:
+  std::string stream_;
+  std::string cursor_field_;
+  std::string id_prefix_;
+  Limits limits_;
+  uint64_t rows_ = 0, bytes_ = 0, count_ = 0;
+  uint64_t rows_at_last_ = 0, bytes_at_last_ = 0;
+  std::chrono::steady_clock::time_point last_;
+};
+
+/// The rule: commit exactly when the newest source checkpoint that the host shows covers as many batches as this run
+/// has written. Ask after every write, again after taking the next batch and before writing it, and at the end of the
+/// stream.
+class CommitGate {
+ public:
+  /// Call after each batch that was written into the open transaction.
+  void batch_written() { ++batches_written_; }
+  /// The checkpoint with which to commit now, or nullopt. Write it into the receipt inside the same transaction,
+  /// commit, then call committed(). INVALID_CHECKPOINT (internal).
+  Result<std::optional<std::string>> poll();
+  /// Reports the commit to the host. An error of it says commit_state after-commit-confirmed.
+  Status committed(const std::string& checkpoint_json, uint64_t records_written_so_far);
+  /// Ok when everything that was written has been committed; UNCOVERED_BATCHES (internal) otherwise. Call at the end of
+  /// the stream.
+  [[nodiscard]] Status check_complete() const;
+
+  [[nodiscard]] uint64_t batches_written() const { return batches_written_; }
+  [[nodiscard]] uint64_t commits() const { return commits_; }
+
+ private:
+  uint64_t batches_written_ = 0;
+  uint64_t batches_committed_ = 0;
+  uint64_t commits_ = 0;
+  std::string last_committed_;
+};
+
+/// What a destination did with one batch.
+struct WriteCount {
+  uint64_t written = 0;
+  uint64_t failed = 0;  // rejected: skipped or sent to the DLQ
+};
+
+struct ReadSummary {
+  uint64_t records_read = 0, bytes_read = 0, batches_emitted = 0, checkpoint_count = 0, records_skipped = 0;
+};
+struct WriteSummary {
+  uint64_t records_written = 0, bytes_written = 0, batches_written = 0, checkpoint_count = 0, records_failed = 0;
+};
+struct TransformSummary {
+  uint64_t records_in = 0, records_out = 0, bytes_in = 0, bytes_out = 0, batches_processed = 0;
+};
+
+/// Takes batch after batch until the stream ends. `write` puts one batch into the open transaction (and begins one when
+/// none is open); `commit` writes the receipt with the given checkpoint JSON and commits, all in one transaction; it
+/// may be called when no batch has been written since the last commit. On an error of either, nothing further is
+/// called: roll back.
+Result<WriteSummary> run_commit_loop(const std::function<Result<WriteCount>(std::span<const uint8_t> batch)>& write,
+                                     const std::function<Status(const std::string& checkpoint_json)>& commit);
+
+}  // namespace rapidbyte::sdk
