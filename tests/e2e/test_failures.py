@@ -1,0 +1,238 @@
+"""Every way to fail has its exit code, says what is wrong and how to repair it, and leaves the next run working."""
+import json
+import signal
+import sqlite3
+import time
+
+import harness
+from harness import CONNECTOR, DESTINATION, INTERRUPTED, INVALID, OK, SOURCE, STATE, USAGE
+
+
+class ExitCodes(harness.EndToEnd):
+
+    def setUp(self):
+        super().setUp()
+        self.write_csv("t.csv", ["id", "name"], [(1, "a"), (2, "b")])
+
+    def test_wrong_usage_suggests_the_right_word(self):
+        self.expect(USAGE, "rnu", says="did you mean 'run'")
+        self.expect(USAGE, "run", self.pipeline(), "--dry-rnu", says="did you mean '--dry-run'")
+        self.expect(USAGE, "run", says="PIPELINE")
+        self.expect(USAGE, "run", self.pipeline(), "--limit", "0")
+
+    def test_help_and_version_answer(self):
+        for arguments in (["--help"], ["run", "--help"], ["version"], ["--version"]):
+            done = self.rapidbyte(*arguments)
+            self.assertEqual(done.code, OK)
+            self.assertIn("rapidbyte", done.out.lower())
+
+    def test_a_missing_pipeline_file_is_named(self):
+        self.expect(INVALID, "run", self.folder / "nothing.yaml", says="nothing.yaml")
+
+    def test_all_yaml_mistakes_are_told_at_once_with_their_place(self):
+        pipeline = self.write("p.yaml", "\n".join([
+            'version: "1.0"',  # 1
+            "pipeline: e2e",
+            "source:",
+            "  use: rapidbyte/source-file",
+            f"  config: {{folder: {self.data}, format: csv}}",
+            "  streems:",  # 6
+            "    - {name: t, sync_mode: full_refresh}",
+            "destination:",
+            "  use: rapidbyte/dest-sqlite",
+            "  config: {path: out.db}",
+            "  write_mode: replaces",  # 11
+            "resources:",
+            "  max_memory: plenty",  # 13
+            ""
+        ]))
+        for command in ("run", "check"):
+            done = self.expect(INVALID, command, pipeline, says=["p.yaml:6:3", "p.yaml:11:", "p.yaml:13:", "did you mean"])
+            self.assertIn("streams", done.err)
+            self.assertIn("replace", done.err)
+
+    def test_broken_yaml_says_where(self):
+        self.expect(INVALID, "run", self.write("p.yaml", 'version: "1.0"\npipeline: [a\n'), says="p.yaml:")
+
+    def test_all_missing_environment_variables_are_named(self):
+        self.expect(INVALID, "run", self.pipeline(destination="config: {path: '${E2E_ONE}/${E2E_TWO}'}"),
+                    says=["E2E_ONE", "E2E_TWO"])
+
+    def test_a_config_that_does_not_fit_the_manifest_is_refused_before_any_guest_starts(self):
+        self.expect(INVALID, "run", self.pipeline(source=f"config: {{folders: {self.data}, format: csv}}"),
+                    says=["folders", "did you mean", "folder"])
+        self.expect(INVALID, "run", self.pipeline(source=f"config: {{folder: {self.data}, format: 7}}"), says="format")
+
+    def test_a_missing_connector_lists_every_place_that_was_looked_at(self):
+        text = self.pipeline().read_text().replace("dest-sqlite", "dest-nowhere")
+        for command in ("run", "check"):
+            done = self.expect(CONNECTOR, command, self.write("p.yaml", text), says=["dest_nowhere.wasm", ".rapidbyte/plugins"])
+            self.assertIn("RAPIDBYTE_CONNECTOR_DIR", done.err + done.out)
+
+    def test_a_changed_component_is_refused(self):
+        plugins = self.folder / "plugins"
+        plugins.mkdir()
+        import os
+        import shutil
+        for file in os.scandir(os.environ["RAPIDBYTE_CONNECTOR_DIR"]):
+            shutil.copy(file, plugins)
+        with open(plugins / "dest_sqlite.wasm", "ab") as wasm:
+            wasm.write(b"\0\1\0")
+        self.expect(CONNECTOR, "run", self.pipeline(), says="checksum",
+                    environment=self.environment(RAPIDBYTE_CONNECTOR_DIR=str(plugins)))
+        (plugins / "dest_sqlite.manifest.json").unlink()
+        self.expect(CONNECTOR, "run", self.pipeline(), says="manifest",
+                    environment=self.environment(RAPIDBYTE_CONNECTOR_DIR=str(plugins)))
+
+    def test_a_missing_file_is_the_sources_failure(self):
+        (self.data / "t.csv").unlink()
+        done = self.rapidbyte("run", self.pipeline())
+        self.assertIn(done.code, (INVALID, SOURCE), done.err)
+        self.assertIn("t.csv", done.err)
+
+    def test_a_missing_folder_of_the_database_is_named(self):
+        done = self.rapidbyte("run", self.pipeline(destination=f"config: {{path: {self.folder}/no/where/out.db}}"))
+        self.assertIn(done.code, (INVALID, DESTINATION), done.err)
+        self.assertIn("no/where", done.err)
+
+    def test_a_file_that_is_no_database_is_left_alone(self):
+        self.database.write_text("This is not a database. " * 100)
+        self.expect(DESTINATION, "run", self.pipeline(), says="out.db")
+        self.assertEqual(self.database.read_text(), "This is not a database. " * 100)
+
+    def test_a_state_file_that_cannot_be_used_has_its_own_code(self):
+        self.state.write_text("This is not a database. " * 100)
+        self.expect(STATE, "run", self.pipeline(), says="state.db")
+        self.assertFalse(self.table_exists("t"))
+
+    def test_an_unknown_stream_is_refused(self):
+        self.expect(INVALID, "run", self.pipeline(), "--stream", "tt", says="tt")
+
+    def test_upsert_without_the_key_column_is_refused(self):
+        self.write_csv("t.csv", ["key", "name"], [(1, "a")])
+        done = self.rapidbyte("run", self.pipeline(mode="upsert"))
+        self.assertIn(done.code, (INVALID, DESTINATION), done.err)
+        self.assertIn("id", done.err)
+
+    def test_a_failed_replace_leaves_the_old_table(self):
+        self.run_ok(self.pipeline(mode="replace"))
+        rows = "".join(f"{i},x\n" for i in range(20_000))
+        self.write("data/t.csv", f"id,name\n{rows}oops,x\n")
+        streams = "- {name: t, sync_mode: full_refresh, columns: {id: int64}}"
+        self.expect(SOURCE, "run", self.pipeline(mode="replace", streams=streams), says="oops")
+        self.assert_table("t", ["id", "name"], ["int", "text"], [(1, "a"), (2, "b")])
+
+
+class Secrets(harness.EndToEnd):
+
+    def test_values_from_the_environment_do_not_reach_any_output(self):
+        secret = "hunter2-very-secret"
+        self.write("data/t.csv", "id\nnot-a-number\n")
+        pipeline = self.pipeline(destination=f"config: {{path: '{self.folder}/${{E2E_SECRET}}/out.db'}}")
+        done = self.rapidbyte("run", pipeline, "-vvv", "--json", environment=self.environment(E2E_SECRET=secret))
+        self.assertNotEqual(done.code, OK)
+        self.assertNotIn(secret, done.err)
+        self.assertNotIn(secret, done.out)
+
+
+class DatabaseInUse(harness.EndToEnd):
+
+    def setUp(self):
+        super().setUp()
+        self.write_csv("t.csv", ["id", "name"], [(1, "a"), (2, "b")])
+        self.run_ok(self.pipeline(mode="replace"))
+
+    def assert_refused_then_works(self, other):
+        began = time.monotonic()
+        self.expect(DESTINATION, "run", self.pipeline(mode="replace", resources="max_retries: 0"), says=["out.db", "lock"])
+        self.assertLess(time.monotonic() - began, 20)
+        other.execute("ROLLBACK")
+        self.assertEqual(other.execute("SELECT count(*) FROM t").fetchall(), [(2,)])
+        other.close()
+        self.run_ok(self.pipeline(mode="replace"))
+        self.assert_table("t", ["id", "name"], ["int", "text"], [(1, "a"), (2, "b")])
+        self.assert_sound()
+
+    def test_a_writer_of_another_program_is_respected(self):
+        other = self.connect()
+        other.execute("BEGIN EXCLUSIVE")
+        self.assert_refused_then_works(other)
+
+    def test_a_reader_of_another_program_is_respected(self):
+        other = self.connect()
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM t").fetchall()
+        self.assert_refused_then_works(other)
+
+
+SLOW = "checkpoint_interval_rows: 200\nmax_batch_bytes: 4kb"
+
+
+class WhileRunning(harness.EndToEnd):
+    """A load that commits every few rows, so that it takes seconds."""
+
+    ROWS = 60_000
+
+    def setUp(self):
+        super().setUp()
+        self.rows = [(i, f"name of row number {i}") for i in range(self.ROWS)]
+        self.write_csv("t.csv", ["id", "name"], self.rows)
+        self.events = self.folder / "events.ndjson"
+
+    def start_load(self, mode="append"):
+        process = self.start("run", self.pipeline(mode=mode, resources=SLOW), "--events", self.events)
+        self.wait_for_commits(process, self.events)
+        return process
+
+    def test_a_second_run_of_the_pipeline_is_refused_and_the_first_one_finishes(self):
+        first = self.start_load()
+        done = self.expect(STATE, "run", self.pipeline(resources=SLOW + "\nmax_retries: 0"), says=str(first.pid))
+        self.assertIsNone(first.poll(), "the first run ended too early for this test")
+        self.assertLess(done.seconds, 20)
+        _, err = first.communicate(timeout=120)
+        self.assertEqual(first.returncode, OK, err)
+        self.assert_table("t", ["id", "name"], ["int", "text"], self.rows)
+
+    def test_another_program_sees_a_locked_database_and_never_harms_it(self):
+        first = self.start_load()
+        other = self.connect()
+        refused = 0
+        while first.poll() is None:
+            try:
+                other.execute("INSERT INTO t(id, name) VALUES (-1, 'other')")
+            except sqlite3.OperationalError as error:
+                self.assertIn("locked", str(error))
+                refused += 1
+            time.sleep(0.01)
+        other.close()
+        _, err = first.communicate()
+        self.assertEqual(first.returncode, OK, err)
+        self.assertGreater(refused, 0)
+        self.assert_sound()
+        rows = [row for row in self.query("SELECT id, name FROM t") if row[0] != -1]
+        self.assertEqual(sorted(rows), self.rows)
+
+    def test_signals_end_the_run_within_two_seconds_and_the_next_run_resumes(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            for mode in ("append", "upsert", "replace"):
+                with self.subTest(signal=number.name, mode=mode):
+                    for file in self.folder.glob("*.db*"):
+                        file.unlink()
+                    self.events.unlink(missing_ok=True)
+                    process = self.start_load(mode)
+                    began = time.monotonic()
+                    process.send_signal(number)
+                    out, err = process.communicate(timeout=30)
+                    self.assertLess(time.monotonic() - began, 2.0)
+                    self.assertEqual(process.returncode, INTERRUPTED, f"{err}\n{out}")
+                    self.assert_sound()
+                    before = self.query("SELECT count(*) FROM t")[0][0] if self.table_exists("t") else 0
+                    self.assertLess(before, self.ROWS, "the run was complete before the signal")
+                    report = self.run_report(self.pipeline(mode=mode))
+                    self.assert_table("t", ["id", "name"], ["int", "text"], self.rows)
+                    if mode != "replace":
+                        self.assertTrue(report["streams"][0]["resumed"])
+                        self.assertEqual(before + report["streams"][0]["rows_written"], self.ROWS)
+
+
+harness.main() if __name__ == "__main__" else None
