@@ -1,0 +1,38 @@
+#pragma once
+// The program's exit codes (design.md section 6) and how an error becomes one. Scripts rely on these numbers: they never
+// change their meaning. Pure functions, any thread.
+
+#include <string_view>
+
+#include "rapidbyte/base/status.h"
+
+namespace rapidbyte::cli {
+
+enum class ExitCode : int {
+  kOk = 0,
+  kInternal = 1,
+  kUsage = 2,
+  kInvalidPipeline = 3,
+  kConnector = 4,
+  kSource = 5,
+  kDestination = 6,
+  kTransform = 7,
+  kRejectedRows = 8,
+  kState = 9,
+  kBug = 70,
+  kInterrupted = 130,
+};
+
+/// The part of a run in which an error was met.
+enum class Part { kNone, kPipeline, kConnector, kSource, kDestination, kTransform, kRejected, kState };
+
+/// The code for an error of `part`. An error's own code wins where it is unmistakable (CANCELLED, CONNECTOR_NOT_FOUND,
+/// PIPELINE_LOCKED ...), because such errors surface in every part.
+[[nodiscard]] ExitCode exit_code_for(const ConnectorError& error, Part part);
+
+/// One short phrase for documentation and summaries, for example "source failed".
+[[nodiscard]] std::string_view meaning_of(ExitCode code);
+
+[[nodiscard]] constexpr int to_int(ExitCode code) { return static_cast<int>(code); }
+
+}  // namespace rapidbyte::cli
