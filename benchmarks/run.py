@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+"""Measures what the project promises (`./dev bench` builds release and starts this).
+
+Every figure is compared with a floor or a peer measured in the same run, repetitions are interleaved, medians count. Prints a
+table and writes benchmarks/results/latest.jsonl: the machine first, then one line {name, value, unit, floor, ratio, target, met}
+per figure. This process stays small and imports nothing large: on Linux a child's peak memory is never below its parent's.
+
+usage: run.py --build build/release [--megabytes 320] [--repetitions 3] [FILTER]     FILTER: part of a benchmark's name
+"""
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import bench_data
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LIMIT_MIB = 128
+
+
+class Measured:
+    """One finished child: wall seconds, CPU seconds, peak resident bytes, stdout."""
+
+    def __init__(self, seconds, cpu, peak, out):
+        self.seconds, self.cpu, self.peak, self.out = seconds, cpu, peak, out
+
+
+def measure(command, stdin=None, environment=None):
+    """Runs `command` to its end. posix_spawn and wait4 cost well under a millisecond and tell the peak memory."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(stdin or os.devnull, "rb") as source:
+        actions = [(os.POSIX_SPAWN_DUP2, source.fileno(), 0), (os.POSIX_SPAWN_DUP2, out.fileno(), 1),
+                   (os.POSIX_SPAWN_DUP2, err.fileno(), 2)]
+        began = time.perf_counter()
+        pid = os.posix_spawnp(command[0], command, environment or os.environ, file_actions=actions)
+        _, status, usage = os.wait4(pid, 0)
+        seconds = time.perf_counter() - began
+        out.seek(0)
+        err.seek(0)
+        if status != 0:
+            sys.exit(f"bench: {' '.join(command)} failed ({os.waitstatus_to_exitcode(status)}):\n{err.read().decode()}")
+        return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, out.read().decode())
+
+
+class Bench:
+
+    def __init__(self, options):
+        self.build = os.path.abspath(options.build)
+        self.options = options
+        self.rapidbyte = os.path.join(self.build, "rapidbyte")
+        self.figures = []
+        self.data_folder = os.path.join(self.build, os.pardir, "bench-data")
+        # Databases are written beside the data: /tmp may be memory, which would flatter everybody.
+        os.makedirs(self.data_folder, exist_ok=True)
+        self.scratch = tempfile.mkdtemp(prefix="run-", dir=self.data_folder)
+        self.environment = dict(os.environ, RAPIDBYTE_CONNECTOR_DIR=os.path.join(self.build, "connectors"), NO_COLOR="1")
+
+    def figure(self, name, value, unit, target, met, floor=None, ratio=None, note=""):
+        if ratio is None and floor:
+            ratio = value / floor
+        line = {"name": name, "value": round(value, 3), "unit": unit, "floor": None if floor is None else round(floor, 3),
+                "ratio": None if ratio is None else round(ratio, 3), "target": target, "met": bool(met)}
+        if note:
+            line["note"] = note
+        self.figures.append(line)
+        print(f"  {name}: {value:.3g} {unit}, target {target}: {'met' if met else 'MISSED'}", file=sys.stderr)
+
+    def data(self, megabytes):
+        path, rows = bench_data.write(self.data_folder, megabytes)
+        with open(path, "rb") as warm:  # into the page cache, for everybody
+            while warm.read(1 << 22):
+                pass
+        return path, rows
+
+    def pipeline(self, path, destination, mode="append"):
+        """A pipeline over the one file, with a fresh database and state; returns its path and the database's."""
+        folder = tempfile.mkdtemp(dir=self.scratch)
+        database = os.path.join(folder, "out.db")
+        config = f"{{path: {database}}}" if destination == "dest-sqlite" else "{}"
+        file = os.path.join(folder, "pipeline.yaml")
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(f"""version: "1.0"
+pipeline: bench
+source:
+  use: rapidbyte/source-file
+  config: {{folder: {os.path.dirname(path)}, format: csv}}
+  streams: [{{name: t, sync_mode: full_refresh, path: {os.path.basename(path)}}}]
+destination:
+  use: rapidbyte/{destination}
+  config: {config}
+  write_mode: {mode}
+state: {{backend: sqlite, connection: {folder}/state.db}}
+""")
+        return file, database
+
+    def load(self, path, rows, destination):
+        """One whole run of the program, checked; the scratch files go away after it."""
+        file, database = self.pipeline(path, destination)
+        done = measure([self.rapidbyte, "run", file, "-q", "--json"], environment=self.environment)
+        report = json.loads(done.out)
+        if report["streams"][0]["rows_written"] != rows:
+            sys.exit(f"bench: {report['streams'][0]['rows_written']} of {rows} rows arrived")
+        if destination == "dest-sqlite":
+            counted = measure(["sqlite3", database, "SELECT count(*) FROM t"]).out.strip()
+            if int(counted) != rows:
+                sys.exit(f"bench: the table has {counted} of {rows} rows")
+        shutil.rmtree(os.path.dirname(file))
+        return done
+
+    # --- the figures --------------------------------------------------------------------------------------------------
+
+    def boundary(self):
+        """Batches over the sandbox's wall, 1 MiB each."""
+        program = os.path.join(self.build, "benchmarks", "boundary_bench")
+        result = json.loads(measure([program, os.path.join(self.build, "benchmarks", "guests")]).out)
+        for name, key in (("boundary.emit-batch", "emit_gb_per_s"), ("boundary.next-batch", "next_gb_per_s")):
+            self.figure(name, result[key], "GB/s", ">= 5 GB/s", result[key] >= 5, floor=result["memcpy_gb_per_s"])
+
+    def file_to_discard(self):
+        """Parsing and typing a CSV, against pyarrow on one thread."""
+        path, rows = self.data(self.options.megabytes)
+        megabytes = os.path.getsize(path) / 1e6
+        peer = ("import time, sys, pyarrow.csv as c\nt = time.perf_counter()\n"
+                "n = c.read_csv(sys.argv[1], read_options=c.ReadOptions(use_threads=False)).num_rows\n"
+                "print(time.perf_counter() - t, n)")
+        ours, theirs, cpu = [], [], []
+        for repetition in range(self.options.repetitions + 1):
+            done = self.load(path, rows, "dest-discard")
+            seconds, counted = measure([sys.executable, "-c", peer, path]).out.split()
+            if int(counted) != rows:
+                sys.exit(f"bench: pyarrow read {counted} of {rows} rows")
+            if repetition > 0:  # the first round fills caches
+                ours.append(megabytes / done.seconds)
+                theirs.append(megabytes / float(seconds))
+                cpu.append(done.cpu / done.seconds)
+        value, floor = statistics.median(ours), statistics.median(theirs)
+        note = f"{rows} rows, {megabytes:.0f} MB, {statistics.median(cpu):.2f} cores busy"
+        self.figure("csv-to-discard.throughput", value, "MB/s", ">= 150 MB/s", value >= 150, floor=floor, note=note)
+        self.figure("csv-to-discard.against-pyarrow", value / floor, "of pyarrow's", ">= 0.5", value / floor >= 0.5, floor=1.0,
+                    note=f"pyarrow.csv.read_csv, one thread: {floor:.0f} MB/s")
+
+    def csv_to_sqlite(self):
+        """The main job, against SQLite's own import into a typed table."""
+        path, rows = self.data(self.options.megabytes)
+        megabytes = os.path.getsize(path) / 1e6
+        ours, theirs = [], []
+        for repetition in range(self.options.repetitions + 1):
+            done = self.load(path, rows, "dest-sqlite")
+            peer = self.sqlite_import(path, rows)
+            if repetition > 0:
+                ours.append(done.seconds)
+                theirs.append(peer.seconds)
+        value, floor = statistics.median(ours), statistics.median(theirs)
+        self.figure("csv-to-sqlite.seconds", value, "s", "<= sqlite3 .import", value <= floor, floor=floor,
+                    note=f"{rows} rows, {megabytes:.0f} MB, {megabytes / value:.0f} MB/s against {megabytes / floor:.0f} MB/s")
+
+    def sqlite_import(self, path, rows):
+        folder = tempfile.mkdtemp(dir=self.scratch)
+        database = os.path.join(folder, "peer.db")
+        types = ["INTEGER", "TEXT", "TEXT", "NUMERIC", "REAL", "INTEGER", "TEXT", "TEXT", "INTEGER", "TEXT"]
+        columns = ", ".join(f"{name} {kind}" for name, kind in zip(bench_data.COLUMNS, types))
+        measure(["sqlite3", database, f"CREATE TABLE t({columns})"])
+        done = measure(["sqlite3", database, "-cmd", ".mode csv", f".import --skip 1 {path} t"])
+        if int(measure(["sqlite3", database, "SELECT count(*) FROM t"]).out) != rows:
+            sys.exit("bench: sqlite3 did not import all rows")
+        shutil.rmtree(folder)
+        return done
+
+    def warm_start(self):
+        """A pipeline of one row: everything but the data."""
+        one = os.path.join(self.scratch, "one.csv")
+        with open(one, "w", encoding="ascii") as out:
+            out.write("id,name\n1,one\n")
+        for destination in ("dest-discard", "dest-sqlite"):
+            times = [self.load(one, 1, destination).seconds * 1000 for _ in range(21)][1:]
+            value = statistics.median(times)
+            self.figure(f"warm-start.{destination}", value, "ms", "<= 50 ms", value <= 50,
+                        note=f"median of 20, {min(times):.0f} to {max(times):.0f} ms")
+
+    def help(self):
+        """How long --help takes."""
+        times = [measure([self.rapidbyte, "--help"], environment=self.environment).seconds * 1000 for _ in range(21)][1:]
+        floor = statistics.median(measure(["true"]).seconds * 1000 for _ in range(20))
+        value = statistics.median(times)
+        self.figure("help", value, "ms", "<= 10 ms", value <= 10, floor=floor, note="floor: the program `true`")
+
+    def memory(self):
+        """Peak resident memory, and that it does not grow with the data."""
+        mib = 1 << 20
+        for destination in ("dest-discard", "dest-sqlite"):
+            peaks = {}
+            for factor in (1, 4):
+                path, rows = self.data(self.options.megabytes * factor)
+                peaks[factor] = self.load(path, rows, destination).peak / mib
+            for factor, peak in peaks.items():
+                self.figure(f"memory.{destination}.{factor}x", peak, "MiB", f"<= {LIMIT_MIB} MiB", peak <= LIMIT_MIB)
+            growth = peaks[4] / peaks[1]
+            self.figure(f"memory.{destination}.growth", growth, "of the small run", "0.9 to 1.1", 0.9 <= growth <= 1.1, floor=1.0)
+
+    def run(self):
+        groups = {"boundary": self.boundary, "csv-to-discard": self.file_to_discard, "csv-to-sqlite": self.csv_to_sqlite,
+                  "warm-start": self.warm_start, "help": self.help, "memory": self.memory}
+        chosen = [name for name in groups if self.options.filter in name]
+        if not chosen:
+            sys.exit(f"bench: no benchmark has {self.options.filter!r} in its name; there are: {', '.join(groups)}")
+        try:
+            for name in chosen:
+                print(f"==> {name}", file=sys.stderr)
+                groups[name]()
+        finally:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def machine(options):
+    """What the figures were measured on; no names and no paths."""
+    model, memory = platform.processor() or platform.machine(), 0
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        found = re.search(r"^model name\s*: (.*)$", lines.read(), re.MULTILINE)
+        model = found.group(1) if found else model
+    with open("/proc/meminfo", encoding="utf-8") as lines:
+        memory = int(re.search(r"MemTotal:\s+(\d+)", lines.read()).group(1)) // 1024
+    commit = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return {"name": "machine", "cpu": model, "cores": os.cpu_count(), "memory_mib": memory, "kernel": platform.release(),
+            "load_before": round(os.getloadavg()[0], 2), "date": time.strftime("%Y-%m-%d", time.gmtime()),
+            "commit": commit.stdout.strip(), "megabytes": options.megabytes, "repetitions": options.repetitions}
+
+
+def print_table(note, figures):
+    print(f"\n{note['cpu']}, {note['cores']} cores, {note['memory_mib']} MiB, Linux {note['kernel']}, {note['date']}, "
+          f"commit {note['commit']}, load before {note['load_before']}\n")
+    rows = [("figure", "value", "floor", "ratio", "target", "")]
+    for line in figures:
+        show = lambda value, unit="": "" if value is None else f"{value:.4g} {unit}".strip()
+        rows.append((line["name"], show(line["value"], line["unit"]), show(line["floor"]), show(line["ratio"]), line["target"],
+                     "met" if line["met"] else "MISSED"))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    for line in figures:
+        if "note" in line:
+            print(f"  {line['name']}: {line['note']}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures what the project promises.")
+    parser.add_argument("--build", default="build/release")
+    parser.add_argument("--megabytes", type=int, default=320, help="size of the CSV file, 10^6 bytes (default 320)")
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--output", default=os.path.join(HERE, "results", "latest.jsonl"))
+    parser.add_argument("filter", nargs="?", default="", help="part of a benchmark's name")
+    options = parser.parse_args()
+    note = machine(options)
+    bench = Bench(options)
+    bench.run()
+    print_table(note, bench.figures)
+    # A partial run shows its table but does not replace the whole picture.
+    if not options.filter:
+        os.makedirs(os.path.dirname(options.output), exist_ok=True)
+        with open(options.output, "w", encoding="utf-8") as out:
+            for line in [note] + bench.figures:
+                out.write(json.dumps(line) + "\n")
+    sys.exit(0 if all(line["met"] for line in bench.figures) else 1)
+
+
+main()
