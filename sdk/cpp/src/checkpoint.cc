@@ -1,0 +1,111 @@
+#include "rapidbyte/sdk/checkpoint.h"
+
+namespace rapidbyte::sdk {
+
+CheckpointPacer::CheckpointPacer(const StreamContext& ctx)
+    : stream_(ctx.stream_name),
+      cursor_field_(ctx.cursor ? ctx.cursor->field : std::string()),
+      id_prefix_((ctx.run_id.empty() ? std::string() : ctx.run_id + "/") + ctx.stream_name + "/"),
+      limits_(ctx.limits),
+      last_(std::chrono::steady_clock::now()) {}
+
+void CheckpointPacer::add_batch(uint64_t rows, uint64_t bytes) {
+  rows_ += rows;
+  bytes_ += bytes;
+}
+
+bool CheckpointPacer::due() const {
+  if (rows_ == rows_at_last_ && bytes_ == bytes_at_last_) return false;
+  if (limits_.checkpoint_interval_bytes != 0 && bytes_ - bytes_at_last_ >= limits_.checkpoint_interval_bytes)
+    return true;
+  if (limits_.checkpoint_interval_rows != 0 && rows_ - rows_at_last_ >= limits_.checkpoint_interval_rows) return true;
+  if (limits_.checkpoint_interval_seconds == 0) return false;
+  return std::chrono::steady_clock::now() - last_ >= std::chrono::seconds(limits_.checkpoint_interval_seconds);
+}
+
+Status CheckpointPacer::emit(const CursorValue& cursor, const Json& extra) {
+  Json payload = extra.is_object() ? extra : Json::object();
+  payload["id"] = id_prefix_ + std::to_string(count_ + 1);
+  payload["kind"] = "source";
+  payload["stream"] = stream_;
+  payload["cursor_field"] = cursor_field_.empty() ? Json() : Json(cursor_field_);
+  payload["cursor_value"] = cursor.to_json();
+  payload["records_processed"] = rows_;
+  payload["bytes_processed"] = bytes_;
+  RB_SDK_RETURN_NOT_OK(host::checkpoint(host::CheckpointKind::kSource, to_text(payload)));
+  ++count_;
+  rows_at_last_ = rows_;
+  bytes_at_last_ = bytes_;
+  last_ = std::chrono::steady_clock::now();
+  return {};
+}
+
+Status CheckpointPacer::emit_if_due(const CursorValue& cursor, const Json& extra) {
+  return due() ? emit(cursor, extra) : Status();
+}
+
+Result<std::optional<std::string>> CommitGate::poll() {
+  RB_SDK_ASSIGN_OR_RETURN(std::optional<std::string> pending, host::pending_checkpoint());
+  if (!pending || *pending == last_committed_) return std::optional<std::string>();
+  const auto marker = parse_json(*pending);
+  const auto covered = marker.ok() ? uint_member(*marker, "batches_covered") : std::nullopt;
+  if (!covered) {
+    return internal_error("INVALID_CHECKPOINT",
+                          "the host's pending checkpoint has no `batches_covered`: " + pending->substr(0, 200));
+  }
+  if (*covered != batches_written_) return std::optional<std::string>();
+  return pending;
+}
+
+Status CommitGate::committed(const std::string& checkpoint_json, uint64_t records_written_so_far) {
+  batches_committed_ = batches_written_;
+  last_committed_ = checkpoint_json;
+  ++commits_;
+  const auto report = [&]() -> Status {
+    RB_SDK_ASSIGN_OR_RETURN(Json payload, parse_json(checkpoint_json));
+    payload["kind"] = "dest";
+    payload["records_processed"] = records_written_so_far;
+    return host::checkpoint(host::CheckpointKind::kDestination, to_text(payload));
+  };
+  Status status = report();
+  if (!status.ok()) status.error().commit_state = CommitState::kAfterCommitConfirmed;
+  return status;
+}
+
+Status CommitGate::check_complete() const {
+  if (batches_committed_ == batches_written_) return {};
+  return internal_error("UNCOVERED_BATCHES",
+                        "the stream ended after " + std::to_string(batches_written_) +
+                            " batches, but the host's checkpoints cover only " + std::to_string(batches_committed_) +
+                            " of them; the rest was not committed. Did the source stop early? Run again to resume.");
+}
+
+Result<WriteSummary> run_commit_loop(const std::function<Result<WriteCount>(std::span<const uint8_t> batch)>& write,
+                                     const std::function<Status(const std::string& checkpoint_json)>& commit) {
+  CommitGate gate;
+  WriteSummary summary;
+  const auto commit_if_aligned = [&]() -> Status {
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<std::string> checkpoint, gate.poll());
+    if (!checkpoint) return {};
+    RB_SDK_RETURN_NOT_OK(commit(*checkpoint));
+    return gate.committed(*checkpoint, summary.records_written);
+  };
+  for (;;) {
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<Bytes> batch, host::next_batch());
+    // A checkpoint that lies between two batches may show up only now that the second one was taken.
+    RB_SDK_RETURN_NOT_OK(commit_if_aligned());
+    if (!batch) break;
+    RB_SDK_ASSIGN_OR_RETURN(const WriteCount count, write(batch->span()));
+    gate.batch_written();
+    ++summary.batches_written;
+    summary.records_written += count.written;
+    summary.records_failed += count.failed;
+    summary.bytes_written += batch->size();
+    RB_SDK_RETURN_NOT_OK(commit_if_aligned());
+  }
+  RB_SDK_RETURN_NOT_OK(gate.check_complete());
+  summary.checkpoint_count = gate.commits();
+  return summary;
+}
+
+}  // namespace rapidbyte::sdk

@@ -1,0 +1,14 @@
+#pragma once
+// The one host function that takes JSON made by the SDK itself: implemented per build (component, native), used by
+// host.cc.
+
+#include <string_view>
+
+#include "rapidbyte/sdk/error.h"
+
+namespace rapidbyte::sdk::host {
+
+/// The protocol's `metric`.
+Status send_metric(std::string_view payload_json);
+
+}  // namespace rapidbyte::sdk::host
