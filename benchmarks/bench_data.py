@@ -5,7 +5,7 @@ import random
 
 COLUMNS = ["id", "zip", "name", "amount", "ratio", "active", "born", "seen_at", "visits", "note"]
 # Changes when the bytes change, so that an old file is not taken for the new one.
-VERSION = 1
+VERSION = 2
 # Not a divisor of any block size, so that no reader profits from the repetition. Ids never repeat.
 DISTINCT_ROWS = 199_999
 
@@ -25,7 +25,7 @@ def _row_endings():
         note = "" if generator.random() < 0.2 else f'"{generator.choice(_NOTES)}"'
         amount = generator.randrange(-10_000_000, 100_000_000)
         yield (f",{generator.randrange(100_000):05},{generator.choice(_FIRST)} {generator.choice(_LAST)},"
-               f"{'-' if amount < 0 else ''}{abs(amount) // 100}.{abs(amount) % 100:02},{generator.uniform(0, 1):.9f},"
+               f"{'-' if amount < 0 else ''}{abs(amount) // 100}.{abs(amount) % 100:02},{generator.uniform(0, 1) * 10.0**generator.randrange(-9, 9)!r},"
                f"{'true' if generator.random() < 0.6 else 'false'},{born},{seen.isoformat(timespec='microseconds')},"
                f"{visits},{note}\n")
 

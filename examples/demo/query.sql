@@ -1,17 +1,17 @@
 -- The most felt earthquakes of the week in the United States, each with its nearest airport.
 -- Joins the two loaded tables; distances are great circles in km.
 WITH felt AS (
-  SELECT id, time, CAST(magnitude AS REAL) AS magnitude, place, felt_reports,
-         CAST(latitude AS REAL) AS lat, CAST(longitude AS REAL) AS lon
+  SELECT id, time, magnitude, place, felt_reports,
+         latitude AS lat, longitude AS lon
   FROM earthquakes
   WHERE felt_reports >= 20
-    AND CAST(latitude AS REAL) BETWEEN 17 AND 72 AND CAST(longitude AS REAL) BETWEEN -180 AND -64
+    AND latitude BETWEEN 17 AND 72 AND longitude BETWEEN -180 AND -64
 ),
 distances AS (
   SELECT felt.*, a.iata, a.name AS airport,
-         6371 * 2 * asin(sqrt(pow(sin(radians(CAST(a.latitude AS REAL) - lat) / 2), 2)
-           + cos(radians(lat)) * cos(radians(CAST(a.latitude AS REAL)))
-           * pow(sin(radians(CAST(a.longitude AS REAL) - lon) / 2), 2))) AS km
+         6371 * 2 * asin(sqrt(pow(sin(radians(a.latitude - lat) / 2), 2)
+           + cos(radians(lat)) * cos(radians(a.latitude))
+           * pow(sin(radians(a.longitude - lon) / 2), 2))) AS km
   FROM felt, airports AS a
 )
 SELECT substr(time, 1, 16) AS "time (UTC)", magnitude AS mag, place, felt_reports AS "felt by",

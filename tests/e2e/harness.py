@@ -5,7 +5,6 @@ RAPIDBYTE_CONNECTOR_DIR). Nothing outside of the scratch folder is written, exce
 tests of one build tree share.
 """
 import collections
-import csv
 import datetime
 import decimal
 import json
@@ -227,7 +226,7 @@ def count_commits(events):
     """Durable cursors that the events file tells of so far."""
     try:
         with open(events, encoding="utf-8") as lines:
-            return sum(1 for line in lines if "checkpoint" in line)
+            return sum(1 for line in lines if '"checkpoint_committed"' in line)
     except FileNotFoundError:
         return 0
 

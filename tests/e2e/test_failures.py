@@ -1,5 +1,6 @@
 """Every way to fail has its exit code, says what is wrong and how to repair it, and leaves the next run working."""
-import json
+import os
+import shutil
 import signal
 import sqlite3
 import time
@@ -72,8 +73,6 @@ class ExitCodes(harness.EndToEnd):
     def test_a_changed_component_is_refused(self):
         plugins = self.folder / "plugins"
         plugins.mkdir()
-        import os
-        import shutil
         for file in os.scandir(os.environ["RAPIDBYTE_CONNECTOR_DIR"]):
             shutil.copy(file, plugins)
         with open(plugins / "dest_sqlite.wasm", "ab") as wasm:
@@ -118,7 +117,7 @@ class ExitCodes(harness.EndToEnd):
         self.run_ok(self.pipeline(mode="replace"))
         rows = "".join(f"{i},x\n" for i in range(20_000))
         self.write("data/t.csv", f"id,name\n{rows}oops,x\n")
-        streams = "- {name: t, sync_mode: full_refresh, columns: {id: int64}}"
+        streams = "- {name: t, sync_mode: full_refresh, columns: {id: integer}}"
         self.expect(SOURCE, "run", self.pipeline(mode="replace", streams=streams), says="oops")
         self.assert_table("t", ["id", "name"], ["int", "text"], [(1, "a"), (2, "b")])
 

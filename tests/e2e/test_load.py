@@ -191,7 +191,7 @@ class RejectedRows(harness.EndToEnd):
     """30,000 good rows, then values that contradict the type which was inferred from them."""
 
     GOOD = 30_000
-    STREAM = "- {name: t, sync_mode: full_refresh, columns: {n: int64}}"
+    STREAM = "- {name: t, sync_mode: full_refresh, columns: {n: integer}}"
 
     def setUp(self):
         super().setUp()
@@ -202,6 +202,7 @@ class RejectedRows(harness.EndToEnd):
         self.good = [row for row in self.rows if row[0] not in self.bad]
 
     def load(self, policy, code=harness.OK, extra=""):
+        """Runs, and returns what it said."""
         pipeline = self.pipeline(streams=self.STREAM, extra=extra,
                                  destination=f"config: {{path: {self.database}}}\non_data_error: {policy}")
         done = self.rapidbyte("run", pipeline, "--json")
@@ -236,7 +237,12 @@ class RejectedRows(harness.EndToEnd):
 
     def test_the_byte_cap_of_the_dlq_ends_the_run(self):
         dlq = self.folder / "rejected.ndjson"
-        self.load("dlq", code=harness.REJECTED, extra=f"dlq: {{path: {dlq}, max_bytes: 100}}")
+        with open(self.data / "t.csv", "a", encoding="utf-8") as out:
+            out.write("".join(f"{i},not-a-number\n" for i in range(100)))
+        self.load("dlq", code=harness.REJECTED, extra=f"dlq: {{path: {dlq}, max_bytes: 1kb}}")
+        self.assertLessEqual(dlq.stat().st_size, 1024)
+        for line in dlq.read_text(encoding="utf-8").splitlines():
+            json.loads(line)
 
 
 harness.main() if __name__ == "__main__" else None
