@@ -1,0 +1,171 @@
+#include "rapidbyte/runtime/component_runtime.h"
+
+#include <fmt/format.h>
+
+#include "rapidbyte/runtime/aot_cache.h"
+#include "rapidbyte/runtime/connector_resolve.h"
+#include "rapidbyte/runtime/network_acl.h"
+#include "rapidbyte/runtime/sqlite_file_lock.h"
+#include "rapidbyte/runtime/wasi_context.h"
+#include "rapidbyte/runtime/wasm_runtime.h"
+
+namespace rapidbyte::runtime {
+namespace {
+
+std::string_view role_name(ConnectorRole role) {
+  switch (role) {
+    case ConnectorRole::kSource: return "source";
+    case ConnectorRole::kDestination: return "destination";
+    case ConnectorRole::kTransform: return "transform";
+  }
+  return "connector";
+}
+
+class WasmConnector final : public Connector {
+ public:
+  WasmConnector(ConnectorRef ref, std::filesystem::path path, std::optional<Manifest> manifest, std::shared_ptr<const LoadedComponent> component)
+      : ref_(std::move(ref)), path_(std::move(path)), manifest_(std::move(manifest)), component_(std::move(component)) {
+    version_ = manifest_ && !manifest_->version.empty() ? manifest_->version : ref_.version;
+  }
+
+  [[nodiscard]] const std::string& name() const override { return ref_.name; }
+  [[nodiscard]] const std::string& version() const override { return version_; }
+  [[nodiscard]] ConnectorRole role() const override { return component_->shape().role; }
+  [[nodiscard]] const std::filesystem::path& path() const override { return path_; }
+  [[nodiscard]] const Manifest* manifest() const override { return manifest_ ? &*manifest_ : nullptr; }
+  [[nodiscard]] const std::string& protocol() const override { return component_->shape().protocol; }
+  [[nodiscard]] const std::shared_ptr<const LoadedComponent>& component() const { return component_; }
+
+ private:
+  ConnectorRef ref_;
+  std::string version_;
+  std::filesystem::path path_;
+  std::optional<Manifest> manifest_;
+  std::shared_ptr<const LoadedComponent> component_;  // shared with every guest of it
+};
+
+class WasmInstance final : public ComponentInstance {
+ public:
+  WasmInstance(std::shared_ptr<const WasmConnector> connector, std::string stream, std::string config_json, std::vector<SqliteFileLock> locks, std::unique_ptr<Guest> guest)
+      : connector_(std::move(connector)), config_json_(std::move(config_json)), locks_(std::move(locks)), guest_(std::move(guest)) {
+    where_ = stream.empty() ? connector_->name() : fmt::format("{}, stream {}", connector_->name(), stream);
+  }
+
+  Status open() override { return call<Status>("open", {std::string_view(config_json_)}, &decode_unit); }
+  Result<std::string> discover() override { return call<Result<std::string>>("discover", {}, &decode_string); }
+  Result<ValidationResult> validate() override { return call<Result<ValidationResult>>("validate", {}, &decode_validation_result); }
+  Result<ReadSummary> run_read(std::string_view ctx) override { return call<Result<ReadSummary>>("run-read", {ctx}, &decode_read_summary); }
+  Result<WriteSummary> run_write(std::string_view ctx) override { return call<Result<WriteSummary>>("run-write", {ctx}, &decode_write_summary); }
+  Result<TransformSummary> run_transform(std::string_view ctx) override {
+    return call<Result<TransformSummary>>("run-transform", {ctx}, &decode_transform_summary);
+  }
+  Result<std::string> plan_partitions(std::string_view ctx, uint32_t want) override {
+    if (!connector_->speaks_2_1()) return std::string("[]");
+    return call<Result<std::string>>("plan-partitions", {ctx, want}, &decode_string);
+  }
+  Status begin_stream(std::string_view ctx) override {
+    if (!connector_->speaks_2_1()) return {};
+    return call<Status>("begin-stream", {ctx}, &decode_unit);
+  }
+  Status finish_stream(std::string_view ctx, bool succeeded) override {
+    if (!connector_->speaks_2_1()) return {};
+    return call<Status>("finish-stream", {ctx, succeeded}, &decode_unit);
+  }
+  Result<std::optional<std::string>> last_committed(std::string_view ctx) override {
+    if (!connector_->speaks_2_1()) return std::optional<std::string>();
+    return call<Result<std::optional<std::string>>>("last-committed", {ctx}, &decode_optional_string);
+  }
+  Status close() override {
+    if (guest_->poisoned()) return {};
+    return call<Status>("close", {}, &decode_unit);
+  }
+  [[nodiscard]] uint64_t peak_memory_bytes() const override { return guest_->peak_memory_bytes(); }
+
+ private:
+  /// Calls an export; every error says which connector and stream it belongs to.
+  template <typename R>
+  R call(std::string_view function, std::initializer_list<GuestArgument> arguments, R (*decode)(const WitValue&)) {
+    std::optional<R> decoded;
+    Status status = guest_->call(function, std::span(arguments.begin(), arguments.size()), [&](const WitValue& value) {
+      decoded.emplace(decode(value));
+      return Status();
+    });
+    if (status.ok()) {
+      if (decoded->ok()) return std::move(*decoded);
+      if constexpr (std::is_same_v<R, Status>) {
+        status = std::move(*decoded);
+      } else {
+        status = std::move(*decoded).status();
+      }
+    }
+    return std::move(status).with_context(where_);
+  }
+
+  std::shared_ptr<const WasmConnector> connector_;  // shared: outlives the caller's handle
+  std::string config_json_;
+  std::string where_;
+  // The guest must close the database before the host lets go of the lock.
+  std::vector<SqliteFileLock> locks_;
+  std::unique_ptr<Guest> guest_;
+};
+
+class WasmComponentRuntime final : public ComponentRuntime {
+ public:
+  WasmComponentRuntime(RuntimeOptions options, std::unique_ptr<WasmRuntime> runtime) : options_(std::move(options)), runtime_(std::move(runtime)) {}
+
+  Result<std::shared_ptr<const Connector>> load(std::string_view reference, ConnectorRole role) override {
+    RB_ASSIGN_OR_RETURN(ConnectorRef ref, parse_connector_ref(reference));
+    RB_ASSIGN_OR_RETURN(std::filesystem::path path, resolve_connector_path(ref, connector_search_folders(options_.connector_dir)));
+    RB_ASSIGN_OR_RETURN(std::optional<Manifest> manifest, load_connector_manifest(ref, path, options_.allow_unmanifested));
+    RB_ASSIGN_OR_RETURN(const std::vector<std::byte> wasm, read_component_file(path));
+    if (manifest) RB_RETURN_NOT_OK(verify_wasm_checksum(wasm, *manifest, path));
+    auto loaded = runtime_->load(wasm, ref.name);
+    if (!loaded.ok()) return std::move(loaded).status().with_context(fmt::format("{} ({})", reference, path.string()));
+    if ((*loaded)->shape().role != role) {
+      return config_error("WRONG_ROLE", fmt::format("{} is a {}, but the pipeline uses it as a {}", reference, role_name((*loaded)->shape().role), role_name(role)));
+    }
+    return std::shared_ptr<const Connector>(std::make_shared<WasmConnector>(std::move(ref), std::move(path), std::move(manifest), std::move(*loaded)));
+  }
+
+  Result<std::unique_ptr<ComponentInstance>> instantiate(std::shared_ptr<const Connector> connector, InstanceOptions options) override {
+    auto wasm = std::dynamic_pointer_cast<const WasmConnector>(std::move(connector));
+    if (!wasm) return internal_error("FOREIGN_CONNECTOR", "a connector of another runtime was passed");
+    const std::string stream = options.stream;
+    auto instance = start(wasm, std::move(options));
+    if (!instance.ok()) {
+      return std::move(instance).status().with_context(stream.empty() ? wasm->name() : fmt::format("{}, stream {}", wasm->name(), stream));
+    }
+    return instance;
+  }
+
+ private:
+  Result<std::unique_ptr<ComponentInstance>> start(const std::shared_ptr<const WasmConnector>& connector, InstanceOptions options) {
+    if (!options.services) options.services = std::make_shared<HostServices>();
+    if (!options.pool) options.pool = std::make_shared<BufferPool>(size_t{0});
+    RB_ASSIGN_OR_RETURN(const WasiContext wasi, build_wasi_context(connector->manifest(), options));
+    std::vector<SqliteFileLock> locks;
+    for (const auto& file : wasi.sqlite_locks) {
+      RB_ASSIGN_OR_RETURN(SqliteFileLock lock, SqliteFileLock::acquire(file, kSqliteLockTimeout, options.cancel));
+      locks.push_back(std::move(lock));
+    }
+    NetworkAcl acl = derive_network_acl(connector->manifest(), wasi.config);
+    const std::string stream = options.stream;
+    auto state = std::make_unique<ComponentHostState>(std::move(options), std::move(acl), !connector->speaks_2_1());
+    RB_ASSIGN_OR_RETURN(std::unique_ptr<Guest> guest, runtime_->start_guest(connector->component(), std::move(state), wasi));
+    std::string config_json = wasi.config.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return std::unique_ptr<ComponentInstance>(
+        std::make_unique<WasmInstance>(connector, stream, std::move(config_json), std::move(locks), std::move(guest)));
+  }
+
+  RuntimeOptions options_;
+  std::unique_ptr<WasmRuntime> runtime_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ComponentRuntime>> make_component_runtime(RuntimeOptions options) {
+  RB_ASSIGN_OR_RETURN(std::unique_ptr<WasmRuntime> runtime, WasmRuntime::create(AotCache::from_environment()));
+  return std::unique_ptr<ComponentRuntime>(std::make_unique<WasmComponentRuntime>(std::move(options), std::move(runtime)));
+}
+
+}  // namespace rapidbyte::runtime

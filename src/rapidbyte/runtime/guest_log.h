@@ -1,0 +1,44 @@
+#pragma once
+// GuestLog: what a guest says, on its way to the log. Lines are cut and counted, so that a guest that floods its log costs
+// neither memory nor the terminal. Takes `log` calls and the guest's stdout and stderr (split into lines). One thread.
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "rapidbyte/base/log.h"
+
+namespace rapidbyte::runtime {
+
+/// Longest line that is kept, bytes. 8 KiB: an error with its context; a row dump belongs elsewhere.
+inline constexpr size_t kMaxLogLineBytes = size_t{8} * 1024;
+/// Lines per second and instance. 200: more cannot be read on a terminal.
+inline constexpr uint32_t kMaxLogLinesPerSecond = 200;
+
+class GuestLog {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Sink = std::function<void(LogLevel, std::string_view)>;
+  explicit GuestLog(Sink sink) : sink_(std::move(sink)) {}
+
+  void line(LogLevel level, std::string_view text) { line(level, text, Clock::now()); }
+  void line(LogLevel level, std::string_view text, Clock::time_point now);
+  /// Bytes of stdout or stderr; whole lines go out at once.
+  void stream(LogLevel level, std::string_view bytes);
+  /// The unfinished last line, and the count of suppressed lines.
+  void flush();
+
+ private:
+  void report_suppressed();
+
+  Sink sink_;
+  std::string partial_;
+  LogLevel partial_level_ = LogLevel::kInfo;
+  Clock::time_point window_start_;
+  uint32_t in_window_ = 0;
+  uint64_t suppressed_ = 0;
+};
+
+}  // namespace rapidbyte::runtime

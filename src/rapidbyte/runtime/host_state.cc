@@ -1,0 +1,264 @@
+#include "rapidbyte/runtime/host_state.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace rapidbyte::runtime {
+namespace {
+
+using Json = nlohmann::json;
+
+// A guest of 2.1.0 may read larger blocks than the 64 KiB of 2.0.0: fewer calls per batch.
+constexpr uint64_t kMaxSocketReadBytes21 = uint64_t{1} << 20U;
+
+// Guests' JSON is hostile: parsing neither throws nor recurses without bound.
+constexpr int kMaxJsonDepth = 64;
+
+/// One JSON object out of `text`, or nullopt.
+std::optional<Json> parse_object(std::string_view text) {
+  bool too_deep = false;
+  const auto guard = [&too_deep](int depth, Json::parse_event_t /*event*/, Json& /*parsed*/) {
+    too_deep = too_deep || depth > kMaxJsonDepth;
+    return !too_deep;
+  };
+  Json value = Json::parse(text, guard, /*allow_exceptions=*/false);
+  if (too_deep || !value.is_object()) return std::nullopt;
+  return value;
+}
+
+Status cancelled_error() {
+  ConnectorError error;
+  error.category = ErrorCategory::kInternal;
+  error.code = "CANCELLED";
+  error.message = "the run is being ended";
+  error.safe_to_retry = true;
+  return error;
+}
+
+std::optional<MetricKind> metric_kind(std::string_view name) {
+  if (name == "counter") return MetricKind::kCounter;
+  if (name == "gauge") return MetricKind::kGauge;
+  if (name == "histogram") return MetricKind::kHistogram;
+  return std::nullopt;
+}
+
+std::optional<Metric> read_metric(const Json& json) {
+  const auto name = json.find("name");
+  const auto value = json.find("value");
+  if (name == json.end() || !name->is_string() || value == json.end() || !value->is_object() || value->size() != 1) {
+    return std::nullopt;
+  }
+  const auto kind = metric_kind(value->begin().key());
+  if (!kind || !value->begin()->is_number()) return std::nullopt;
+  Metric metric;
+  metric.name = name->get<std::string>();
+  metric.kind = *kind;
+  metric.value = value->begin()->get<double>();
+  if (const auto labels = json.find("labels"); labels != json.end() && labels->is_array()) {
+    for (const Json& pair : *labels) {
+      if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string()) return std::nullopt;
+      metric.labels.emplace_back(pair[0].get<std::string>(), pair[1].get<std::string>());
+    }
+  }
+  return metric;
+}
+
+}  // namespace
+
+Status HostServices::emit_batch(PooledBuffer /*batch*/) {
+  return internal_error("NO_SENDER", "emit-batch: this call of the connector has no stage behind it that takes batches");
+}
+Result<std::optional<PooledBuffer>> HostServices::next_batch() {
+  return internal_error("NO_RECEIVER", "next-batch: this call of the connector has no stage before it that gives batches");
+}
+Status HostServices::checkpoint(CheckpointKind /*kind*/, std::string /*payload_json*/) { return {}; }
+Result<std::optional<std::string>> HostServices::pending_checkpoint() { return std::optional<std::string>(); }
+Status HostServices::emit_dlq_record(DlqRecord /*record*/) {
+  return internal_error("NO_DLQ", "emit-dlq-record: this call of the connector is not part of a run, so there is no file for rejected records");
+}
+void HostServices::metric(const Metric& /*metric*/) {}
+void HostServices::log(LogLevel level, std::string_view message) { log_line(level, message); }
+
+ComponentHostState::ComponentHostState(InstanceOptions options, NetworkAcl acl, bool is_2_0)
+    : options_(std::move(options)),
+      is_2_0_(is_2_0),
+      codec_(options_.pool),
+      sockets_(std::move(acl), options_.max_sockets, options_.cancel),
+      log_([services = options_.services](LogLevel level, std::string_view line) { services->log(level, line); }) {
+  begin_call();
+}
+
+Status ComponentHostState::emit_batch(std::span<const std::byte> batch) {
+  if (batch.empty()) return internal_error("EMPTY_BATCH", "emit-batch: a batch of zero bytes; a batch is an Arrow IPC stream, which is never empty");
+  if (batch.size() > options_.max_batch_bytes) {
+    return make_error(ErrorCategory::kData, "BATCH_TOO_LARGE",
+                      fmt::format("emit-batch: a batch of {} bytes; the limit is {} (split it, or raise resources.max_batch_bytes)",
+                                  batch.size(), options_.max_batch_bytes));
+  }
+  if (is_cancelled()) return cancelled_error();
+  Status status;
+  if (options_.compression == pipeline::Compression::kNone) {
+    status = options_.services->emit_batch(options_.pool->copy_of(batch));
+  } else {
+    RB_ASSIGN_OR_RETURN(PooledBuffer packed, codec_.pack(options_.compression, batch));
+    status = options_.services->emit_batch(std::move(packed));
+  }
+  progress();
+  return status;
+}
+
+Result<std::optional<std::span<const std::byte>>> ComponentHostState::next_batch() {
+  current_batch_ = PooledBuffer();
+  if (is_cancelled()) return cancelled_error();
+  RB_ASSIGN_OR_RETURN(std::optional<PooledBuffer> batch, options_.services->next_batch());
+  progress();
+  if (!batch) return std::optional<std::span<const std::byte>>();
+  if (options_.compression == pipeline::Compression::kNone) {
+    current_batch_ = std::move(*batch);
+  } else {
+    RB_ASSIGN_OR_RETURN(current_batch_, codec_.unpack(batch->bytes(), options_.max_batch_bytes));
+  }
+  return std::optional<std::span<const std::byte>>(current_batch_.bytes());
+}
+
+void ComponentHostState::log(uint32_t level, std::string_view message) {
+  log_.line(static_cast<LogLevel>(std::min(level, 4U)), message);
+}
+
+Status ComponentHostState::checkpoint(uint32_t kind, std::string_view payload_json) {
+  if (kind > 2) {
+    return config_error("INVALID_CHECKPOINT_KIND", fmt::format("checkpoint: kind {} is none of 0 (source), 1 (destination), 2 (transform)", kind));
+  }
+  std::optional<Json> payload;
+  if (payload_json.size() <= kMaxStateValueBytes) payload = parse_object(payload_json);
+  if (!payload) {
+    return make_error(ErrorCategory::kData, "PARSE_CHECKPOINT",
+                      fmt::format("checkpoint: the payload is not a JSON object of at most {} bytes and {} levels", kMaxStateValueBytes, kMaxJsonDepth));
+  }
+  if (const auto inner = payload->find("payload"); inner != payload->end() && inner->is_object()) payload = Json(*inner);
+  progress();
+  return options_.services->checkpoint(static_cast<CheckpointKind>(kind), payload->dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+Status ComponentHostState::metric(std::string_view payload_json) {
+  std::optional<Json> payload;
+  if (payload_json.size() <= kMaxStateValueBytes) payload = parse_object(payload_json);
+  const auto metric = payload ? read_metric(*payload) : std::nullopt;
+  if (!metric) {
+    return make_error(ErrorCategory::kData, "PARSE_METRIC",
+                      "metric: the payload is not of the form {\"name\": s, \"value\": {\"counter\"|\"gauge\"|\"histogram\": n}, \"labels\": [[k, v], ...]}");
+  }
+  options_.services->metric(*metric);
+  return {};
+}
+
+Status ComponentHostState::emit_dlq_record(std::string_view stream, std::string_view record_json, std::string_view message,
+                                           std::string_view category) {
+  const size_t total = stream.size() + record_json.size() + message.size() + category.size();
+  if (total > kMaxDlqRecordBytes) {
+    return make_error(ErrorCategory::kData, "DLQ_RECORD_TOO_LARGE",
+                      fmt::format("emit-dlq-record: a record of {} bytes; the limit is {}", total, kMaxDlqRecordBytes));
+  }
+  progress();
+  return options_.services->emit_dlq_record({std::string(stream), std::string(record_json), std::string(message), std::string(category)});
+}
+
+Result<std::string> ComponentHostState::scoped_key(uint32_t scope, std::string_view key) const {
+  if (scope > 2) {
+    return config_error("INVALID_SCOPE", fmt::format("state: scope {} is none of 0 (pipeline), 1 (stream), 2 (connector instance)", scope));
+  }
+  if (key.size() > kMaxStateKeyBytes) {
+    return config_error("KEY_TOO_LONG", fmt::format("state: a key of {} bytes; the limit is {}", key.size(), kMaxStateKeyBytes));
+  }
+  if (scope == 1) return options_.stream + ":" + std::string(key);
+  if (scope == 2) return options_.connector_id + ":" + std::string(key);
+  return std::string(key);
+}
+
+Status ComponentHostState::check_state_access() const {
+  if (options_.state == nullptr) return internal_error("STATE_BACKEND", "state: this call of the connector has no state store");
+  return {};
+}
+
+Result<std::optional<std::string>> ComponentHostState::state_get(uint32_t scope, std::string_view key) {
+  RB_ASSIGN_OR_RETURN(const std::string full_key, scoped_key(scope, key));
+  RB_RETURN_NOT_OK(check_state_access());
+  return options_.state->get(options_.pipeline, full_key);
+}
+
+Status ComponentHostState::state_put(uint32_t scope, std::string_view key, std::string_view value) {
+  RB_ASSIGN_OR_RETURN(const std::string full_key, scoped_key(scope, key));
+  if (value.size() > kMaxStateValueBytes) {
+    return config_error("VALUE_TOO_LONG", fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));
+  }
+  RB_RETURN_NOT_OK(check_state_access());
+  return options_.state->put(options_.pipeline, full_key, value);
+}
+
+Result<bool> ComponentHostState::state_cas(uint32_t scope, std::string_view key, const std::optional<std::string>& expected,
+                                           std::string_view value) {
+  RB_ASSIGN_OR_RETURN(const std::string full_key, scoped_key(scope, key));
+  if (value.size() > kMaxStateValueBytes) {
+    return config_error("VALUE_TOO_LONG", fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));
+  }
+  RB_RETURN_NOT_OK(check_state_access());
+  return options_.state->compare_and_set(options_.pipeline, full_key, expected, value);
+}
+
+Result<uint64_t> ComponentHostState::connect_tcp(std::string_view host, uint16_t port) {
+  auto handle = sockets_.connect(host, port);
+  progress();
+  return handle;
+}
+
+Result<SocketReadResult> ComponentHostState::socket_read(uint64_t handle, uint64_t len) {
+  const uint64_t size = clamp_socket_read_len(len, is_2_0_ ? kMaxSocketReadBytes : kMaxSocketReadBytes21);
+  if (socket_buffer_.size() < size) socket_buffer_.resize(size);
+  RB_ASSIGN_OR_RETURN(const SocketReadResult result, sockets_.read(handle, std::span(socket_buffer_).first(size)));
+  socket_bytes_ = std::span(socket_buffer_).first(result.size);
+  if (result.kind != SocketReadResult::Kind::kWouldBlock) progress();
+  return result;
+}
+
+Result<SocketWriteResult> ComponentHostState::socket_write(uint64_t handle, std::span<const std::byte> data) {
+  RB_ASSIGN_OR_RETURN(const SocketWriteResult result, sockets_.write(handle, data));
+  if (result.kind != SocketWriteResult::Kind::kWouldBlock) progress();
+  return result;
+}
+
+void ComponentHostState::socket_close(uint64_t handle) { sockets_.close(handle); }
+
+Result<bool> ComponentHostState::socket_wait(uint64_t handle, SocketInterest interest, uint32_t timeout_ms) {
+  const auto start = Clock::now();
+  RB_ASSIGN_OR_RETURN(const bool ready, sockets_.wait(handle, interest, std::chrono::milliseconds(timeout_ms)));
+  // Waiting for a slow server is not the guest's time; calling this in a loop without waiting is.
+  last_progress_ = ready ? Clock::now() : last_progress_ + (Clock::now() - start);
+  return ready;
+}
+
+Status ComponentHostState::socket_start_tls(uint64_t handle, std::string_view server_name) {
+  RB_RETURN_NOT_OK(sockets_.find(handle).status());
+  return make_error(ErrorCategory::kConfig, "TLS_FAILED",
+                    fmt::format("this version of rapidbyte has no TLS: connect to {} without it (for example sslmode: disable) or through a tunnel", server_name));
+}
+
+Result<std::optional<std::string>> ComponentHostState::pending_checkpoint() { return options_.services->pending_checkpoint(); }
+
+void ComponentHostState::begin_call() {
+  call_start_ = last_progress_ = Clock::now();
+  verdict_ = GuestVerdict::kContinue;
+}
+
+GuestVerdict ComponentHostState::judge() {
+  const auto now = Clock::now();
+  if (const auto cancelled_at = options_.cancel.cancelled_at(); cancelled_at && now - std::max(*cancelled_at, call_start_) >= kCancelGrace) {
+    verdict_ = GuestVerdict::kCancelled;
+  } else if (now - last_progress_ >= options_.guest_timeout) {
+    verdict_ = GuestVerdict::kTimedOut;
+  }
+  return verdict_;
+}
+
+}  // namespace rapidbyte::runtime

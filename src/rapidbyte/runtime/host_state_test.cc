@@ -1,0 +1,103 @@
+#include "rapidbyte/runtime/host_state.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace rapidbyte::runtime {
+namespace {
+
+class Services : public HostServices {
+ public:
+  Status emit_batch(PooledBuffer batch) override {
+    batches.push_back(std::move(batch));
+    return {};
+  }
+  Result<std::optional<PooledBuffer>> next_batch() override {
+    if (batches.empty()) return std::optional<PooledBuffer>();
+    std::optional<PooledBuffer> batch(std::move(batches.front()));
+    batches.erase(batches.begin());
+    return batch;
+  }
+  std::vector<PooledBuffer> batches;
+};
+
+class HostStateTest : public ::testing::Test {
+ protected:
+  HostStateTest() {
+    options_.services = services_;
+    options_.pool = std::make_shared<BufferPool>(size_t{16} << 20U);
+  }
+  ComponentHostState make() { return ComponentHostState(options_, NetworkAcl(), true); }
+  static std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+
+  std::shared_ptr<Services> services_ = std::make_shared<Services>();
+  InstanceOptions options_;
+};
+
+TEST_F(HostStateTest, batches_survive_every_compression) {
+  const std::string text(300'000, 'q');
+  for (const auto compression : {pipeline::Compression::kNone, pipeline::Compression::kLz4, pipeline::Compression::kZstd}) {
+    options_.compression = compression;
+    auto state = make();
+    ASSERT_TRUE(state.emit_batch(bytes(text)).ok());
+    ASSERT_EQ(services_->batches.size(), 1U);
+    if (compression != pipeline::Compression::kNone) EXPECT_LT(services_->batches[0].size(), text.size() / 10);
+    const auto back = state.next_batch();
+    ASSERT_TRUE(back.ok()) << back.status().to_string();
+    EXPECT_TRUE(std::ranges::equal(**back, bytes(text)));
+    EXPECT_FALSE((*state.next_batch()).has_value());
+  }
+}
+
+TEST_F(HostStateTest, a_cancelled_instance_neither_gives_nor_takes) {
+  auto state = make();
+  options_.cancel.cancel();
+  EXPECT_EQ(state.emit_batch(bytes("x")).error().code, "CANCELLED");
+  EXPECT_EQ(state.next_batch().error().code, "CANCELLED");
+  EXPECT_TRUE(state.is_cancelled());
+}
+
+TEST_F(HostStateTest, a_guest_without_progress_times_out_and_progress_starts_the_clock_again) {
+  options_.guest_timeout = std::chrono::milliseconds(150);
+  auto state = make();
+  state.begin_call();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  ASSERT_TRUE(state.emit_batch(bytes("x")).ok());
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(state.judge(), GuestVerdict::kContinue);
+  for (int i = 0; i < 8; ++i) {
+    state.log(2, "still here");  // talk is no progress
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(state.judge(), GuestVerdict::kTimedOut);
+  state.begin_call();
+  EXPECT_EQ(state.judge(), GuestVerdict::kContinue);
+}
+
+TEST_F(HostStateTest, a_cancelled_guest_has_a_grace_to_unwind) {
+  auto state = make();
+  state.begin_call();
+  options_.cancel.cancel();
+  EXPECT_EQ(state.judge(), GuestVerdict::kContinue);
+  std::this_thread::sleep_for(kCancelGrace + std::chrono::milliseconds(50));
+  EXPECT_EQ(state.judge(), GuestVerdict::kCancelled);
+  state.begin_call();  // close() after the cancellation has its own grace
+  EXPECT_EQ(state.judge(), GuestVerdict::kContinue);
+}
+
+TEST_F(HostStateTest, deeply_nested_json_is_refused_without_recursion) {
+  auto state = make();
+  std::string deep = "{\"a\":";
+  for (int i = 0; i < 100'000; ++i) deep += '[';
+  EXPECT_EQ(state.checkpoint(0, deep).error().code, "PARSE_CHECKPOINT");
+  EXPECT_EQ(state.checkpoint(0, std::string(kMaxStateValueBytes + 1, ' ')).error().code, "PARSE_CHECKPOINT");
+}
+
+TEST_F(HostStateTest, tls_is_refused_with_what_to_do) {
+  auto state = make();
+  EXPECT_EQ(state.socket_start_tls(1, "db").error().code, "INVALID_SOCKET");
+}
+
+}  // namespace
+}  // namespace rapidbyte::runtime

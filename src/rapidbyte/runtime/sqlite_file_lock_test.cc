@@ -1,0 +1,109 @@
+#include "rapidbyte/runtime/sqlite_file_lock.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace rapidbyte::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+class SqliteFileLockTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("rapidbyte-lock-" + std::to_string(getpid()));
+    fs::create_directories(folder_);
+    file_ = folder_ / "data.db";
+    EXPECT_EQ(run_sqlite(file_, "PRAGMA journal_mode=DELETE; CREATE TABLE t(a); INSERT INTO t VALUES (1)"), SQLITE_OK);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  static int run_sqlite(const fs::path& file, const char* sql) {
+    sqlite3* db = nullptr;
+    sqlite3_open(file.c_str(), &db);
+    const int rc = sqlite3_exec(db, sql, nullptr, nullptr, nullptr);
+    sqlite3_close(db);
+    return rc;
+  }
+  /// What another process gets when it runs `sql`.
+  static int run_elsewhere(const fs::path& file, const char* sql) {
+    const pid_t child = fork();
+    if (child == 0) _exit(run_sqlite(file, sql));
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WEXITSTATUS(status);
+  }
+
+  fs::path folder_;
+  fs::path file_;
+  static constexpr auto kShort = std::chrono::milliseconds(100);
+};
+
+TEST_F(SqliteFileLockTest, other_programs_find_the_database_locked_until_it_is_released) {
+  {
+    auto lock = SqliteFileLock::acquire(file_, kShort, CancelToken());
+    ASSERT_TRUE(lock.ok()) << lock.status().to_string();
+    EXPECT_EQ(run_elsewhere(file_, "SELECT * FROM t"), SQLITE_BUSY);
+    EXPECT_EQ(run_elsewhere(file_, "INSERT INTO t VALUES (2)"), SQLITE_BUSY);
+    // Another descriptor of the same file in this process that is closed must not drop the lock.
+    std::ifstream(file_).get();
+    EXPECT_EQ(run_elsewhere(file_, "SELECT * FROM t"), SQLITE_BUSY);
+  }
+  EXPECT_EQ(run_elsewhere(file_, "INSERT INTO t VALUES (2)"), SQLITE_OK);
+}
+
+class HeldElsewhere : public SqliteFileLockTest, public ::testing::WithParamInterface<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Modes, HeldElsewhere,
+                         ::testing::Values("BEGIN EXCLUSIVE", "BEGIN IMMEDIATE", "BEGIN; SELECT * FROM t", "PRAGMA journal_mode=WAL; SELECT * FROM t"));
+
+TEST_P(HeldElsewhere, a_database_in_use_by_another_program_is_refused_and_the_program_is_named) {
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    sqlite3* db = nullptr;
+    sqlite3_open(file_.c_str(), &db);
+    // A read lock lives as long as its statement: step once and stay there.
+    const int rc = sqlite3_exec(db, GetParam(), nullptr, nullptr, nullptr);
+    sqlite3_stmt* statement = nullptr;
+    sqlite3_prepare_v2(db, "SELECT * FROM t", -1, &statement, nullptr);
+    sqlite3_step(statement);
+    const char said = rc == SQLITE_OK ? 'y' : 'n';
+    if (write(ready[1], &said, 1) != 1) _exit(1);
+    pause();
+    _exit(0);
+  }
+  char said = 0;
+  ASSERT_EQ(read(ready[0], &said, 1), 1);
+  EXPECT_EQ(said, 'y');
+  const auto lock = SqliteFileLock::acquire(file_, kShort, CancelToken());
+  ASSERT_FALSE(lock.ok());
+  EXPECT_EQ(lock.error().code, "DATABASE_LOCKED");
+  EXPECT_TRUE(lock.error().retryable);
+  EXPECT_NE(lock.error().message.find(std::to_string(child)), std::string::npos) << lock.error().message;
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  EXPECT_TRUE(SqliteFileLock::acquire(file_, kShort, CancelToken()).ok());
+  close(ready[0]);
+  close(ready[1]);
+}
+
+TEST_F(SqliteFileLockTest, two_locks_of_one_process_exclude_each_other) {
+  auto first = SqliteFileLock::acquire(file_, kShort, CancelToken());
+  ASSERT_TRUE(first.ok());
+  EXPECT_EQ(SqliteFileLock::acquire(file_, kShort, CancelToken()).error().code, "DATABASE_LOCKED");
+}
+
+TEST_F(SqliteFileLockTest, a_new_file_is_made_and_what_is_no_file_is_refused) {
+  EXPECT_TRUE(SqliteFileLock::acquire(folder_ / "new.db", kShort, CancelToken()).ok());
+  EXPECT_EQ(SqliteFileLock::acquire(folder_, kShort, CancelToken()).error().code, "DATABASE_OPEN");
+  EXPECT_EQ(SqliteFileLock::acquire(folder_ / "none" / "x.db", kShort, CancelToken()).error().code, "DATABASE_OPEN");
+}
+
+}  // namespace
+}  // namespace rapidbyte::runtime

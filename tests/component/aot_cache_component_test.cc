@@ -1,0 +1,121 @@
+// The cache of compiled components: a warm load maps it; whatever is stale, truncated or foreign is a miss, never a failure.
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "rapidbyte/base/sha256.h"
+#include "rapidbyte/runtime/aot_cache.h"
+#include "rapidbyte/runtime/wasm_runtime.h"
+
+namespace rapidbyte::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+class AotCacheTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("rapidbyte-aot-" + std::to_string(getpid()));
+    fs::remove_all(folder_);
+    std::ifstream file(fs::path(std::getenv("RAPIDBYTE_TEST_GUESTS")) / "transform_200.wasm", std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    wasm_ = text.str();
+    ASSERT_FALSE(wasm_.empty());
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  /// Loads in a fresh runtime; whether it came from the cache.
+  bool load() {
+    auto runtime = WasmRuntime::create(AotCache(folder_));
+    EXPECT_TRUE(runtime.ok());
+    auto loaded = (*runtime)->load(std::as_bytes(std::span(wasm_.data(), wasm_.size())), "Transform ../x");
+    EXPECT_TRUE(loaded.ok()) << loaded.status().to_string();
+    return loaded.ok() && (*loaded)->from_cache();
+  }
+  fs::path entry() {
+    for (const auto& file : fs::directory_iterator(folder_)) {
+      if (file.path().extension() == ".cwasm") return file.path();
+    }
+    return {};
+  }
+
+  fs::path folder_;
+  std::string wasm_;
+};
+
+TEST_F(AotCacheTest, the_second_load_comes_from_the_cache) {
+  EXPECT_FALSE(load());
+  EXPECT_TRUE(load());
+  struct stat info{};
+  ASSERT_EQ(stat(folder_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0700U);
+  EXPECT_EQ(entry().filename().string().rfind("transform____x-", 0), 0U) << entry();
+}
+
+TEST_F(AotCacheTest, a_truncated_entry_is_a_miss) {
+  load();
+  fs::resize_file(entry(), fs::file_size(entry()) / 2);
+  EXPECT_FALSE(load());
+  EXPECT_TRUE(load());
+}
+
+TEST_F(AotCacheTest, a_changed_byte_is_a_miss) {
+  load();
+  const fs::path path = entry();
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(fs::file_size(path) / 2));
+  file.put('\x55');
+  file.put('\xaa');
+  file.close();
+  EXPECT_FALSE(load());
+}
+
+TEST_F(AotCacheTest, an_entry_of_another_engine_is_a_miss_even_with_a_right_hash) {
+  load();
+  const fs::path path = entry();
+  std::ofstream(path, std::ios::trunc) << "not compiled code";
+  std::ofstream(path.string() + ".sha256", std::ios::trunc) << sha256_hex(std::string_view("not compiled code"));
+  EXPECT_FALSE(load());
+  EXPECT_TRUE(load());
+}
+
+TEST_F(AotCacheTest, an_entry_that_others_may_write_is_a_miss) {
+  load();
+  ASSERT_EQ(chmod(entry().c_str(), 0666), 0);
+  EXPECT_FALSE(load());
+}
+
+TEST_F(AotCacheTest, a_folder_that_is_open_to_others_is_not_used) {
+  fs::create_directories(folder_);
+  ASSERT_EQ(chmod(folder_.c_str(), 0755), 0);
+  EXPECT_FALSE(load());
+  EXPECT_FALSE(load());
+  EXPECT_TRUE(fs::is_empty(folder_));
+}
+
+TEST_F(AotCacheTest, a_folder_that_cannot_be_made_disables_the_cache) {
+  std::ofstream(folder_.string()) << "a file";
+  EXPECT_FALSE(AotCache(folder_).enabled());
+  EXPECT_FALSE(load());
+  fs::remove(folder_);
+}
+
+TEST(AotFlags, env_flag_enabled_reads_the_usual_words) {
+  for (const auto& [value, expected] : std::vector<std::pair<const char*, bool>>{{"1", true}, {"true", true}, {"anything", true}, {"0", false}, {"False", false}, {"no", false}, {"OFF", false}}) {
+    setenv("RB_TEST_FLAG", value, 1);
+    EXPECT_EQ(env_flag_enabled("RB_TEST_FLAG", !expected), expected) << value;
+  }
+  setenv("RB_TEST_FLAG", "", 1);
+  EXPECT_TRUE(env_flag_enabled("RB_TEST_FLAG", true));
+  unsetenv("RB_TEST_FLAG");
+  EXPECT_FALSE(env_flag_enabled("RB_TEST_FLAG", false));
+}
+
+}  // namespace
+}  // namespace rapidbyte::runtime

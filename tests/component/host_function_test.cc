@@ -1,0 +1,262 @@
+// The host's functions as a guest sees them: values, errors, sockets, folders, environment.
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#include "guest_fixture.h"
+#include "rapidbyte/runtime/aot_cache.h"
+#include "rapidbyte/runtime/host_state.h"
+#include "rapidbyte/runtime/wasi_context.h"
+#include "rapidbyte/runtime/wasm_runtime.h"
+#include "rapidbyte/state/memory_state_backend.h"
+
+namespace rapidbyte::runtime {
+namespace {
+
+TEST_F(GuestTest, emit_batch_without_a_stage_behind_is_refused) {
+  struct Unwired : HostServices {};
+  InstanceOptions options;
+  options.services = std::make_shared<Unwired>();
+  options.pool = std::make_shared<BufferPool>(size_t{0});
+  options.config = {{"action", "emit"}};
+  auto connector = runtime_->load("source-200", ConnectorRole::kSource);
+  auto instance = runtime_->instantiate(*connector, options);
+  ASSERT_TRUE(instance.ok());
+  ASSERT_TRUE((*instance)->open().ok());
+  EXPECT_EQ((*instance)->discover()->substr(0, 26), "error NO_SENDER category 8");
+}
+
+TEST_F(GuestTest, next_batch_without_a_stage_before_is_refused) {
+  EXPECT_EQ(perform({{"action", "next_batch"}})->substr(0, 28), "error NO_RECEIVER category 8");
+}
+
+TEST_F(GuestTest, state_is_kept_compared_and_scoped) {
+  auto state = state::make_memory_state();
+  options_.state = state.get();
+  options_.pipeline = "p";
+  options_.stream = "orders";
+  options_.connector_id = "source";
+  EXPECT_EQ(*perform({{"action", "state"}, {"scope", 0}, {"key", "k"}, {"value", "v"}}), "v swapped kept");
+  EXPECT_EQ(*perform({{"action", "state"}, {"scope", 1}, {"key", "k"}, {"value", "w"}}), "w swapped kept");
+  EXPECT_EQ(*perform({{"action", "state"}, {"scope", 2}, {"key", "k"}, {"value", "x"}}), "x swapped kept");
+  EXPECT_EQ(**state->get("p", "k"), "v2");
+  EXPECT_EQ(**state->get("p", "orders:k"), "w2");
+  EXPECT_EQ(**state->get("p", "source:k"), "x2");
+}
+
+TEST_F(GuestTest, state_refuses_unknown_scopes_and_long_keys) {
+  auto state = state::make_memory_state();
+  options_.state = state.get();
+  EXPECT_EQ(perform({{"action", "state"}, {"scope", 3}, {"key", "k"}})->substr(0, 30), "error INVALID_SCOPE category 0");
+  EXPECT_EQ(perform({{"action", "state"}, {"key_bytes", 1025}})->substr(0, 29), "error KEY_TOO_LONG category 0");
+  EXPECT_EQ(perform({{"action", "state"}, {"key_bytes", 1024}, {"value", "v"}})->substr(0, 1), "v");
+}
+
+TEST_F(GuestTest, state_without_a_store_is_refused) {
+  EXPECT_EQ(perform({{"action", "state"}, {"key", "k"}})->substr(0, 19), "error STATE_BACKEND");
+}
+
+TEST_F(GuestTest, checkpoints_are_checked_and_unwrapped) {
+  EXPECT_EQ(*perform({{"action", "checkpoint"}, {"payload", "{'id':'1'}"}}), "ok");
+  EXPECT_EQ(*perform({{"action", "checkpoint"}, {"payload", "{'payload':{'id':'2'}}"}}), "ok");
+  ASSERT_EQ(services_->checkpoints.size(), 2U);
+  EXPECT_EQ(services_->checkpoints[0].second, R"({"id":"1"})");
+  EXPECT_EQ(services_->checkpoints[1].second, R"({"id":"2"})");
+  EXPECT_EQ(perform({{"action", "checkpoint"}, {"kind", 3}, {"payload", "{}"}})->substr(0, 40), "error INVALID_CHECKPOINT_KIND category 0");
+  for (const char* bad : {"", "nonsense", "[1]", "{'a':}"}) {
+    EXPECT_EQ(perform({{"action", "checkpoint"}, {"payload", bad}})->substr(0, 22), "error PARSE_CHECKPOINT") << bad;
+  }
+}
+
+TEST_F(GuestTest, metrics_are_parsed) {
+  EXPECT_EQ(*perform({{"action", "metric"}, {"payload", "{'name':'rows','value':{'counter':5},'labels':[['a','b']]}"}}), "ok");
+  ASSERT_EQ(services_->metrics.size(), 1U);
+  EXPECT_EQ(services_->metrics[0].name, "rows");
+  EXPECT_EQ(services_->metrics[0].kind, MetricKind::kCounter);
+  EXPECT_EQ(services_->metrics[0].value, 5);
+  EXPECT_EQ(services_->metrics[0].labels.at(0).second, "b");
+  EXPECT_EQ(perform({{"action", "metric"}, {"payload", "{'name':1}"}})->substr(0, 18), "error PARSE_METRIC");
+}
+
+TEST_F(GuestTest, a_rejected_record_arrives_whole) {
+  EXPECT_EQ(*perform({{"action", "dlq"}}), "ok");
+  ASSERT_EQ(services_->rejected.size(), 1U);
+  EXPECT_EQ(services_->rejected[0].stream, "s");
+  EXPECT_EQ(services_->rejected[0].record_json, R"({"a":1})");
+  EXPECT_EQ(services_->rejected[0].error_message, "bad value");
+  EXPECT_EQ(services_->rejected[0].error_category, "data");
+}
+
+TEST_F(GuestTest, output_of_the_guest_goes_to_the_log) {
+  EXPECT_EQ(*perform({{"action", "print"}}), "ok");
+  ASSERT_EQ(services_->lines.size(), 2U);
+  EXPECT_EQ(services_->lines[0].second, "to stdout");
+  EXPECT_EQ(services_->lines[1].second, "to stderr without end");
+}
+
+/// A server on loopback that answers one connection with `answer` after it got a request.
+class OneShotServer {
+ public:
+  explicit OneShotServer(std::string answer) : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    listen(listener_, 1);
+    socklen_t size = sizeof address;
+    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this, answer = std::move(answer)] {
+      const int peer = accept(listener_, nullptr, nullptr);
+      if (peer < 0) return;
+      char buffer[16];
+      if (read(peer, buffer, sizeof buffer) > 0) {
+        for (size_t sent = 0; sent < answer.size();) {
+          const ssize_t n = write(peer, answer.data() + sent, answer.size() - sent);
+          if (n <= 0) break;
+          sent += static_cast<size_t>(n);
+        }
+      }
+      ::close(peer);
+    });
+  }
+  OneShotServer(const OneShotServer&) = delete;
+  OneShotServer& operator=(const OneShotServer&) = delete;
+  ~OneShotServer() {
+    shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+  [[nodiscard]] uint16_t port() const { return port_; }
+
+ private:
+  int listener_;
+  uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+TEST_F(GuestTest, a_socket_carries_bytes_and_reads_of_2_0_0_are_clamped_to_64_KiB) {
+  OneShotServer server(std::string(200'000, 'z') + "tail");
+  const auto result = perform({{"action", "socket"}, {"host", "127.0.0.1"}, {"port", server.port()}});
+  ASSERT_TRUE(result.ok());
+  size_t total = 0;
+  std::istringstream parts(*result);
+  for (std::string part; parts >> part;) {
+    if (part.find_first_not_of("0123456789") != std::string::npos) continue;
+    EXPECT_LE(std::stoul(part), 65536U);
+    total += std::stoul(part);
+  }
+  EXPECT_EQ(total, 200'004U);
+}
+
+TEST_F(GuestTest, a_host_outside_the_manifests_list_is_denied) {
+  auto wasm = WasmRuntime::create(AotCache(std::nullopt));
+  ASSERT_TRUE(wasm.ok());
+  auto bytes = std::ifstream(std::filesystem::path(std::getenv("RAPIDBYTE_TEST_GUESTS")) / "source_200.wasm", std::ios::binary);
+  const std::string content((std::istreambuf_iterator<char>(bytes)), {});
+  auto loaded = (*wasm)->load(std::as_bytes(std::span(content.data(), content.size())), "source");
+  ASSERT_TRUE(loaded.ok());
+  Manifest manifest;
+  manifest.permissions.network.allowed_domains = {"db.example.com"};
+  InstanceOptions options;
+  options.services = services_;
+  options.pool = std::make_shared<BufferPool>(size_t{0});
+  options.config = {{"action", "socket"}, {"host", "127.0.0.1"}, {"port", 1}};
+  auto guest = (*wasm)->start_guest(*loaded, std::make_unique<ComponentHostState>(options, derive_network_acl(&manifest, options.config), true), {});
+  ASSERT_TRUE(guest.ok());
+  const std::string config = options.config.dump();
+  const GuestArgument argument = std::string_view(config);
+  ASSERT_TRUE((*guest)->call("open", std::span(&argument, 1), &decode_unit).ok());
+  std::string said;
+  ASSERT_TRUE((*guest)->call("discover", {}, [&](const WitValue& value) {
+    said = *decode_string(value);
+    return Status();
+  }).ok());
+  EXPECT_EQ(said.substr(0, 31), "error NETWORK_DENIED category 2") << said;
+}
+
+class FolderTest : public GuestTest {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::canonical(std::filesystem::temp_directory_path()) / ("rapidbyte-folder-" + std::to_string(getpid()));
+    std::filesystem::create_directories(folder_ / "in");
+    std::ofstream(folder_ / "in" / "a.txt") << "inside";
+    std::ofstream(folder_ / "secret.txt") << "outside";
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  /// What a guest with this manifest and config says after `action`.
+  std::string say(const Manifest& manifest, nlohmann::json config) {
+    InstanceOptions options;
+    options.services = services_;
+    options.pool = std::make_shared<BufferPool>(size_t{0});
+    options.config = std::move(config);
+    options.base_folder = folder_;
+    auto wasi = build_wasi_context(&manifest, options);
+    if (!wasi.ok()) return wasi.error().code;
+    auto wasm = WasmRuntime::create(AotCache(std::nullopt));
+    auto bytes = std::ifstream(std::filesystem::path(std::getenv("RAPIDBYTE_TEST_GUESTS")) / "source_200.wasm", std::ios::binary);
+    const std::string content((std::istreambuf_iterator<char>(bytes)), {});
+    auto loaded = (*wasm)->load(std::as_bytes(std::span(content.data(), content.size())), "source");
+    auto guest = (*wasm)->start_guest(*loaded, std::make_unique<ComponentHostState>(options, NetworkAcl(), true), *wasi);
+    if (!guest.ok()) return guest.status().to_string();
+    const std::string text = wasi->config.dump();
+    const GuestArgument argument = std::string_view(text);
+    if (Status status = (*guest)->call("open", std::span(&argument, 1), &decode_unit); !status.ok()) return status.to_string();
+    std::string said;
+    const Status status = (*guest)->call("discover", {}, [&](const WitValue& value) {
+      said = *decode_string(value);
+      return Status();
+    });
+    return status.ok() ? said : status.to_string();
+  }
+
+  std::filesystem::path folder_;
+};
+
+Manifest with_path(bool read_write) {
+  Manifest manifest;
+  manifest.permissions.config_paths.push_back({"/path", read_write, ""});
+  return manifest;
+}
+
+TEST_F(FolderTest, a_declared_folder_is_read_and_nothing_beside_it) {
+  const Manifest manifest = with_path(false);
+  EXPECT_EQ(say(manifest, {{"action", "read_file"}, {"path", "in"}, {"suffix", "/a.txt"}}), "inside");
+  EXPECT_NE(say(manifest, {{"action", "read_file"}, {"path", "in"}, {"suffix", "/../secret.txt"}}), "outside");
+  EXPECT_NE(say(Manifest(), {{"action", "read_file"}, {"path", (folder_ / "in").string()}, {"suffix", "/a.txt"}}), "inside");
+}
+
+TEST_F(FolderTest, a_link_does_not_lead_out_of_a_folder) {
+  std::filesystem::create_symlink("../secret.txt", folder_ / "in" / "link.txt");
+  EXPECT_NE(say(with_path(false), {{"action", "read_file"}, {"path", "in"}, {"suffix", "/link.txt"}}), "outside");
+}
+
+TEST_F(FolderTest, a_read_only_folder_is_not_written) {
+  EXPECT_NE(say(with_path(false), {{"action", "write_file"}, {"path", "in"}, {"suffix", "/b.txt"}, {"value", "new"}}), "new");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "in" / "b.txt"));
+  EXPECT_EQ(say(with_path(true), {{"action", "write_file"}, {"path", "in"}, {"suffix", "/b.txt"}, {"value", "new"}}), "new");
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "in" / "b.txt"));
+}
+
+TEST_F(FolderTest, a_folder_that_does_not_exist_is_an_error) {
+  EXPECT_EQ(say(with_path(false), {{"path", "nowhere"}}), "PATH_NOT_FOUND");
+  EXPECT_EQ(say(with_path(true), {{"path", "nowhere/file.db"}}), "PATH_NOT_FOUND");
+  EXPECT_EQ(say(with_path(true), {{"path", 5}}), "PATH_INVALID");
+}
+
+TEST_F(FolderTest, only_allowed_variables_are_seen) {
+  setenv("RB_TEST_ALLOWED", "yes", 1);
+  setenv("RB_TEST_HIDDEN", "no", 1);
+  Manifest manifest;
+  manifest.permissions.env_allowed_vars = {"RB_TEST_ALLOWED"};
+  EXPECT_EQ(say(manifest, {{"action", "env"}, {"name", "RB_TEST_ALLOWED"}}), "yes");
+  EXPECT_EQ(say(manifest, {{"action", "env"}, {"name", "RB_TEST_HIDDEN"}}), "unset");
+}
+
+}  // namespace
+}  // namespace rapidbyte::runtime
