@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <functional>
 
 #include "rapidbyte/cli/text_width.h"
@@ -79,6 +80,19 @@ std::function<std::string(const std::string&)> not_empty(std::string what) {
   return [what = std::move(what)](const std::string& value) { return value.empty() ? what + " is empty" : std::string(); };
 }
 
+/// nullopt unless `text` is a whole number above 0 (CLI11's own conversion accepts what overflows).
+std::optional<uint64_t> parse_row_limit(std::string_view text) {
+  uint64_t rows = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rows);
+  if (error != std::errc() || end != text.data() + text.size() || rows == 0) return std::nullopt;
+  return rows;
+}
+
+std::string check_row_limit(const std::string& text) {
+  if (parse_row_limit(text)) return {};
+  return fmt::format("--limit takes a number of rows above 0, for example --limit 100; '{}' is none", make_printable(text));
+}
+
 void add_stream(CLI::App& app, std::optional<std::string>& stream, const char* text) {
   app.add_option("--stream", stream, text)->type_name("NAME")->check(not_empty("the stream's name"));
 }
@@ -138,15 +152,13 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   CLI::App root{"Rapidbyte moves tables: from a source, through sandboxed connectors, to a destination.", "rapidbyte"};
   root.require_subcommand(1);
   root.set_version_flag("--version", std::string(version_line()));
-  root.footer(kRootFooter);
 
   RunArguments run;
   CLI::App* run_app = root.add_subcommand("run", "Load the pipeline's streams into the destination");
   add_pipeline(*run_app, run.pipeline);
   run_app->add_flag("--dry-run", run.dry_run, "Read and type the first rows and show them; write nothing");
-  run_app->add_option("--limit", run.limit, "Read at most N rows of each stream")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
+  std::string limit;
+  run_app->add_option("--limit", limit, "Read at most N rows of each stream")->type_name("N")->check(&check_row_limit);
   run_app->add_option("--stream", run.streams, "Only this stream; may be given several times")
       ->type_name("NAME")
       ->allow_extra_args(false)
@@ -196,17 +208,22 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   CLI::App* version_app = root.add_subcommand("version", "Print the versions of the program, the protocol and the engine");
   version_app->add_flag("--json", version.json, "Print them as one JSON document on stdout");
 
+  // Set last: subcommands would inherit it.
+  root.footer(kRootFooter);
   if (argc <= 1) return EarlyExit{ExitCode::kUsage, root.help()};
   try {
     root.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    return EarlyExit{ExitCode::kOk, innermost(root)->help()};
+    return EarlyExit{ExitCode::kOk, root.help()};
   } catch (const CLI::CallForVersion&) {
     return EarlyExit{ExitCode::kOk, std::string(version_line()) + "\n"};
   } catch (const CLI::ParseError& error) {
     return usage_error(root, error);
   }
-  if (run_app->parsed()) return Command(std::move(run));
+  if (run_app->parsed()) {
+    run.limit = parse_row_limit(limit);
+    return Command(std::move(run));
+  }
   if (check_app->parsed()) return Command(std::move(check));
   if (discover_app->parsed()) return Command(std::move(discover));
   if (connectors_app->parsed()) return Command(connectors);

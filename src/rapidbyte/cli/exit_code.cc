@@ -29,21 +29,22 @@ constexpr std::array kKnownCodes = {
 
 }  // namespace
 
-ExitCode exit_code_for(const ConnectorError& error, Part part) {
-  const auto known =
-      std::find_if(kKnownCodes.begin(), kKnownCodes.end(), [&](const KnownCode& entry) { return entry.code == error.code; });
+ExitCode exit_code_for(const ConnectorError& error, engine::Stage stage) {
+  const auto known = std::find_if(kKnownCodes.begin(), kKnownCodes.end(),
+                                  [&](const KnownCode& entry) { return entry.code == error.code; });
   if (known != kKnownCodes.end()) return known->exit_code;
-  switch (part) {
-    case Part::kPipeline: return ExitCode::kInvalidPipeline;
-    case Part::kConnector: return ExitCode::kConnector;
-    case Part::kSource: return ExitCode::kSource;
-    case Part::kDestination: return ExitCode::kDestination;
-    case Part::kTransform: return ExitCode::kTransform;
-    case Part::kRejected: return ExitCode::kRejectedRows;
-    case Part::kState: return ExitCode::kState;
-    case Part::kNone: break;
+  switch (stage) {
+    case engine::Stage::kConfig: return ExitCode::kInvalidPipeline;
+    case engine::Stage::kConnector: return ExitCode::kConnector;
+    case engine::Stage::kSource: return ExitCode::kSource;
+    case engine::Stage::kDestination: return ExitCode::kDestination;
+    case engine::Stage::kTransform: return ExitCode::kTransform;
+    case engine::Stage::kRejected: return ExitCode::kRejectedRows;
+    case engine::Stage::kState: return ExitCode::kState;
+    case engine::Stage::kInterrupted: return ExitCode::kInterrupted;
+    case engine::Stage::kInternal: return ExitCode::kInternal;
   }
-  return error.category == ErrorCategory::kConfig ? ExitCode::kInvalidPipeline : ExitCode::kInternal;
+  return ExitCode::kInternal;
 }
 
 std::string_view meaning_of(ExitCode code) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "rapidbyte/base/status.h"
+#include "rapidbyte/engine/errors.h"
 
 namespace rapidbyte::cli {
 
@@ -23,12 +24,9 @@ enum class ExitCode : int {
   kInterrupted = 130,
 };
 
-/// The part of a run in which an error was met.
-enum class Part { kNone, kPipeline, kConnector, kSource, kDestination, kTransform, kRejected, kState };
-
-/// The code for an error of `part`. An error's own code wins where it is unmistakable (CANCELLED, CONNECTOR_NOT_FOUND,
-/// PIPELINE_LOCKED ...), because such errors surface in every part.
-[[nodiscard]] ExitCode exit_code_for(const ConnectorError& error, Part part);
+/// The code for an error that was met in `stage`. An error's own code wins where it is unmistakable (CANCELLED,
+/// CONNECTOR_NOT_FOUND, PIPELINE_LOCKED ...), because such errors surface in every stage.
+[[nodiscard]] ExitCode exit_code_for(const ConnectorError& error, engine::Stage stage);
 
 /// One short phrase for documentation and summaries, for example "source failed".
 [[nodiscard]] std::string_view meaning_of(ExitCode code);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "rapidbyte/cli/log_output.h"
 #include "rapidbyte/cli/quantities.h"
 #include "rapidbyte/cli/text_width.h"
 
@@ -79,25 +80,7 @@ std::string describe_rest(const std::vector<StreamLine>& streams, size_t shown_a
   return text + fmt::format("{} waiting, {} ended, {} in all", waiting, ended, format_rows(rows));
 }
 
-std::string_view level_name(LogLevel level) {
-  switch (level) {
-    case LogLevel::kError: return "error";
-    case LogLevel::kWarn: return "warning";
-    case LogLevel::kInfo: return "info";
-    case LogLevel::kDebug: return "debug";
-    case LogLevel::kTrace: return "trace";
-  }
-  return "trace";
-}
-
 }  // namespace
-
-std::string render_log_line(LogLevel level, std::string_view message, bool color) {
-  const std::string text = make_printable(message);
-  if (!color) return fmt::format("{}: {}", level_name(level), text);
-  const std::string_view hue = level == LogLevel::kError ? "\x1b[31m" : level == LogLevel::kWarn ? "\x1b[33m" : "\x1b[2m";
-  return fmt::format("{}{}:\x1b[0m {}", hue, level_name(level), text);
-}
 
 std::vector<std::string> render_live(const std::vector<StreamLine>& streams, size_t width, size_t height, bool unicode) {
   const size_t most = std::clamp<size_t>(height > 1 ? height - 1 : 1, 1, kMostLines);
@@ -169,7 +152,7 @@ void ProgressView::stop() {
   }
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
-  set_log_writer(nullptr, nullptr);
+  send_log_to(options_.log_after);
 }
 
 void ProgressView::draw_loop() {
@@ -186,8 +169,8 @@ void ProgressView::tick() {
 }
 
 void ProgressView::on_log_line(LogLevel level, std::string_view message, void* self) {
-  static_cast<ProgressView*>(self)->say(message.empty() ? std::string() : render_log_line(
-      level, message, static_cast<ProgressView*>(self)->terminal_.color()));
+  auto* view = static_cast<ProgressView*>(self);
+  view->say(render_log_line(level, message, view->terminal_.color()));
 }
 
 // Writes a line above the live ones.

@@ -57,6 +57,8 @@ class ProgressView : public engine::RunObserver {
     Clock clock = [] { return std::chrono::steady_clock::now(); };
     /// Time between two plain lines of a stream. 5 s: a log of an hour stays readable.
     std::chrono::milliseconds plain_interval{5000};
+    /// Where log lines go after stop(); null: the log's own way to stderr.
+    Terminal* log_after = nullptr;
     /// Ten times a second looks alive and costs nothing. Zero: no thread, tests call tick().
     std::chrono::milliseconds redraw_interval{100};
   };
@@ -110,8 +112,5 @@ class ProgressView : public engine::RunObserver {
   bool stopped_ = false;
   std::thread thread_;
 };
-
-/// A log line as stderr shows it: "warning: ...".
-[[nodiscard]] std::string render_log_line(LogLevel level, std::string_view message, bool color);
 
 }  // namespace rapidbyte::cli

@@ -65,7 +65,7 @@ TEST(ProgressView, ShowsEachStreamOnOneLineAndRedrawsInPlace) {
   view.progress("orders", figures(1, 100'000, 10'000'000, 3));
   view.tick();
   EXPECT_THAT(terminal.screen(), ElementsAre("orders     100,000 rows  100,000/s  10.0 MB/s  queue 3/16  0:01  resumed",
-                                             "customers                                                       waiting"));
+                                             "customers                                                        waiting"));
   view.progress("orders", figures(2, 300'000, 30'000'000, 12));
   view.stream_started("customers", false);
   view.progress("customers", figures(0.5, 5, 500));

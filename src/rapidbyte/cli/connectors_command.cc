@@ -1,0 +1,122 @@
+#include "rapidbyte/cli/connectors_command.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rapidbyte/base/log.h"
+#include "rapidbyte/cli/document.h"
+#include "rapidbyte/cli/error_text.h"
+#include "rapidbyte/runtime/connector_survey.h"
+
+namespace rapidbyte::cli {
+namespace {
+
+using runtime::ConnectorRole;
+using runtime::FoundConnector;
+
+/// What is known of a connector after trying to load it.
+struct Assessed {
+  FoundConnector found;
+  std::vector<std::string> roles;
+  std::string version;
+  std::string protocol;
+  std::string problem;  // empty: it can be used
+};
+
+std::vector<std::pair<ConnectorRole, std::string>> roles_of(const runtime::Manifest& manifest) {
+  std::vector<std::pair<ConnectorRole, std::string>> roles;
+  if (manifest.source) roles.emplace_back(ConnectorRole::kSource, "source");
+  if (manifest.destination) roles.emplace_back(ConnectorRole::kDestination, "destination");
+  if (manifest.transform) roles.emplace_back(ConnectorRole::kTransform, "transform");
+  return roles;
+}
+
+Assessed assess(FoundConnector found, runtime::ComponentRuntime& runtime) {
+  Assessed assessed;
+  assessed.found = std::move(found);
+  if (!assessed.found.problem.ok()) {
+    assessed.problem = redact(assessed.found.problem.error().message);
+    return assessed;
+  }
+  if (!assessed.found.manifest) return assessed;
+  const runtime::Manifest& manifest = *assessed.found.manifest;
+  assessed.version = manifest.version;
+  const auto roles = roles_of(manifest);
+  for (const auto& [role, name] : roles) assessed.roles.push_back(name);
+  if (roles.empty()) {
+    assessed.problem = "its manifest names no role";
+    return assessed;
+  }
+  auto loaded = runtime.load(assessed.found.path.string(), roles.front().first);
+  if (loaded.ok()) {
+    assessed.protocol = (*loaded)->protocol();
+  } else {
+    assessed.problem = redact(loaded.error().message);
+  }
+  return assessed;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string status_of(const Assessed& connector) {
+  if (!connector.problem.empty()) return "not usable";
+  return connector.found.shadowed ? "hidden by the one above" : "ok";
+}
+
+nlohmann::json to_json(const Assessed& connector) {
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? nlohmann::json() : nlohmann::json(text); };
+  return {{"name", connector.found.name},
+          {"version", text_or_null(connector.version)},
+          {"roles", connector.roles},
+          {"protocol", text_or_null(connector.protocol)},
+          {"path", connector.found.path.string()},
+          {"found_in", connector.found.origin},
+          {"shadowed", connector.found.shadowed},
+          {"problem", text_or_null(connector.problem)}};
+}
+
+}  // namespace
+
+ExitCode connectors_command(const ConnectorsArguments& arguments, CommandContext& context) {
+  const runtime::RuntimeOptions options;
+  auto runtime = context.make_runtime(options);
+  if (!runtime.ok()) {
+    context.talk.write(render_error(ExitCode::kInternal, runtime.error(), "", context.talk.color()));
+    return ExitCode::kInternal;
+  }
+  std::vector<Assessed> all;
+  for (FoundConnector& found : runtime::find_connectors(options)) {
+    if (context.cancel.cancelled()) return ExitCode::kInterrupted;
+    all.push_back(assess(std::move(found), **runtime));
+  }
+  if (arguments.json) {
+    nlohmann::json document = {{"connectors", nlohmann::json::array()}};
+    for (const Assessed& connector : all) document["connectors"].push_back(to_json(connector));
+    return write_document(context.data, document, context.talk) ? ExitCode::kOk : ExitCode::kInternal;
+  }
+  if (all.empty()) {
+    context.talk.write("No connectors were found. Set RAPIDBYTE_CONNECTOR_DIR to their folder, or put them into "
+                       "~/.rapidbyte/plugins.\n");
+    return ExitCode::kOk;
+  }
+  TablePrinter table({{"connector"}, {"version"}, {"role"}, {"protocol"}, {"status"}, {"path"}});
+  for (const Assessed& connector : all) {
+    table.add_text_row({connector.found.name, connector.version, joined(connector.roles), connector.protocol,
+                        status_of(connector), connector.found.path.string()});
+  }
+  if (!write_text(context.data, table.render(table_style(context.data)), context.talk)) return ExitCode::kInternal;
+  for (const Assessed& connector : all) {
+    if (connector.problem.empty()) continue;
+    context.talk.write(connector.found.name + ": " + printable_lines(connector.problem, 2) + "\n");
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace rapidbyte::cli

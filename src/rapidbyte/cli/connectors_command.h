@@ -1,0 +1,12 @@
+#pragma once
+// `rapidbyte connectors`: lists the connectors that are found on this machine, and says of each whether it can be used. Main thread.
+
+#include "rapidbyte/cli/arguments.h"
+#include "rapidbyte/cli/command_context.h"
+#include "rapidbyte/cli/exit_code.h"
+
+namespace rapidbyte::cli {
+
+[[nodiscard]] ExitCode connectors_command(const ConnectorsArguments& arguments, CommandContext& context);
+
+}  // namespace rapidbyte::cli

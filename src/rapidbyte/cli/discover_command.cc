@@ -1,0 +1,85 @@
+#include "rapidbyte/cli/discover_command.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rapidbyte/base/log.h"
+#include "rapidbyte/cli/catalog.h"
+#include "rapidbyte/cli/document.h"
+#include "rapidbyte/cli/open_connector.h"
+#include "rapidbyte/cli/pipeline_preparation.h"
+#include "rapidbyte/cli/quantities.h"
+
+namespace rapidbyte::cli {
+namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string render_catalog(const Catalog& catalog, const TableStyle& style) {
+  std::string out;
+  for (const CatalogStream& stream : catalog.streams) {
+    std::string heading = fmt::format("{} ({} columns", stream.name, format_count(stream.columns.size()));
+    if (!stream.sync_modes.empty()) heading += "; " + joined(stream.sync_modes);
+    if (stream.cursor) heading += "; cursor " + *stream.cursor;
+    if (!stream.primary_key.empty()) heading += "; primary key " + joined(stream.primary_key);
+    if (!out.empty()) out += "\n";
+    out += make_printable(redact(heading)) + ")\n";
+    TablePrinter table({{"column"}, {"type"}, {"nullable"}});
+    for (const CatalogColumn& column : stream.columns) {
+      table.add_text_row({redact(column.name), column.data_type, column.nullable ? "yes" : "no"});
+    }
+    out += table.render(style);
+  }
+  return out;
+}
+
+/// Loads, opens and asks the source.
+std::optional<Refusal> discover(const pipeline::ParseOutcome& parsed, runtime::ComponentRuntime& runtime,
+                                const CancelToken& cancel, Catalog& catalog) {
+  const ConnectorSlot source = connector_slots(*parsed.config).front();
+  std::shared_ptr<const runtime::Connector> connector;
+  if (auto refusal = load_checked(parsed, source, runtime, connector)) return refusal;
+  auto opened = OpenConnector::start(runtime, connector, instance_options(*parsed.config, source, *connector, cancel));
+  const engine::Stage failed = cancel.cancelled() ? engine::Stage::kInterrupted : engine::Stage::kSource;
+  if (!opened.ok()) return refuse(failed, opened.error());
+  auto text = (*opened)->instance().discover();
+  if (!text.ok()) return refuse(cancel.cancelled() ? engine::Stage::kInterrupted : engine::Stage::kSource, text.error());
+  auto read = parse_catalog(*text, connector->name());
+  if (!read.ok()) return refuse(engine::Stage::kSource, read.error());
+  catalog = std::move(*read);
+  return std::nullopt;
+}
+
+}  // namespace
+
+ExitCode discover_command(const DiscoverArguments& arguments, CommandContext& context) {
+  const auto give_up = [&](const Refusal& refusal) {
+    show_refusal(context, arguments.pipeline, refusal);
+    if (arguments.json) write_document(context.data, refusal_json(arguments.pipeline, refusal), context.talk);
+    return refusal.code;
+  };
+  pipeline::ParseOutcome parsed;
+  if (auto refusal = parse_for_command(context, arguments.pipeline, parsed)) return give_up(*refusal);
+  runtime::RuntimeOptions options;
+  options.allow_unmanifested = arguments.allow_unmanifested;
+  auto runtime = context.make_runtime(options);
+  if (!runtime.ok()) return give_up(refuse(engine::Stage::kInternal, runtime.error()));
+  Catalog catalog;
+  if (auto refusal = discover(parsed, **runtime, context.cancel, catalog)) return give_up(*refusal);
+  if (arguments.json) {
+    return write_document(context.data, catalog.document, context.talk) ? ExitCode::kOk : ExitCode::kInternal;
+  }
+  if (catalog.streams.empty()) context.talk.write("The source has no streams.\n");
+  const std::string text = render_catalog(catalog, table_style(context.data));
+  return write_text(context.data, text, context.talk) ? ExitCode::kOk : ExitCode::kInternal;
+}
+
+}  // namespace rapidbyte::cli

@@ -1,0 +1,17 @@
+#pragma once
+// What goes to stdout: whole documents and tables. A stdout that cannot be written (a full disk) is said on stderr; a reader
+// that went away is not an error. Main thread.
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "rapidbyte/cli/terminal.h"
+
+namespace rapidbyte::cli {
+
+/// Writes `text`; false, and a sentence on `talk`, when stdout does not take it.
+bool write_text(Terminal& data, std::string_view text, Terminal& talk);
+/// Writes one JSON document, indented, with a line feed. Bytes that are not UTF-8 become U+FFFD.
+bool write_document(Terminal& data, const nlohmann::json& document, Terminal& talk);
+
+}  // namespace rapidbyte::cli

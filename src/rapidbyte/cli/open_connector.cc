@@ -1,0 +1,39 @@
+#include "rapidbyte/cli/open_connector.h"
+
+#include "rapidbyte/base/log.h"
+
+namespace rapidbyte::cli {
+namespace {
+
+/// A guest outside of a run has no queues; its log goes to ours.
+class LogOnly : public runtime::HostServices {
+ public:
+  explicit LogOnly(std::string connector) : connector_(std::move(connector)) {}
+  void log(LogLevel level, std::string_view message) override {
+    if (log_enabled(level)) log_line(level, fmt::format("{}: {}", connector_, message));
+  }
+
+ private:
+  std::string connector_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<OpenConnector>> OpenConnector::start(runtime::ComponentRuntime& runtime,
+                                                            std::shared_ptr<const runtime::Connector> connector,
+                                                            runtime::InstanceOptions options) {
+  options.services = std::make_shared<LogOnly>(connector->name());
+  RB_ASSIGN_OR_RETURN(std::unique_ptr<runtime::ComponentInstance> instance,
+                      runtime.instantiate(std::move(connector), std::move(options)));
+  std::unique_ptr<OpenConnector> opened(new OpenConnector(std::move(instance)));
+  RB_RETURN_NOT_OK(opened->instance().open());
+  return opened;
+}
+
+OpenConnector::~OpenConnector() {
+  // The order of calls (protocol.md section 3) asks for close, whatever came before; what it says changes nothing any more.
+  const Status closed = instance_->close();
+  if (!closed.ok()) log_debug("close: {}", closed.error().message);
+}
+
+}  // namespace rapidbyte::cli

@@ -1,0 +1,285 @@
+#include "rapidbyte/cli/pipeline_check.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "rapidbyte/cli/catalog.h"
+#include "rapidbyte/cli/open_connector.h"
+#include "rapidbyte/pipeline/suggestion.h"
+#include "rapidbyte/runtime/connector_survey.h"
+
+namespace rapidbyte::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using runtime::ConnectorRole;
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string_view part_of(ConnectorRole role) {
+  switch (role) {
+    case ConnectorRole::kSource: return "source";
+    case ConnectorRole::kDestination: return "destination";
+    case ConnectorRole::kTransform: return "transform";
+  }
+  return "connector";
+}
+
+std::string describe(const runtime::ConnectorAccess& access) {
+  std::string text = access.every_host ? "every host" : fmt::format("hosts: {}", access.hosts);
+  text += "; folders: ";
+  if (access.folders.empty()) text += "nothing";
+  for (size_t i = 0; i < access.folders.size(); ++i) {
+    text += fmt::format("{}{} ({})", i == 0 ? "" : ", ", access.folders[i].path.string(),
+                        access.folders[i].read_write ? "read and write" : "read");
+  }
+  text += fmt::format("; variables: {}", access.env_vars.empty() ? "nothing" : joined(access.env_vars));
+  return text;
+}
+
+/// The nearest folder of `path` that exists.
+fs::path existing_parent(fs::path path) {
+  std::error_code error;
+  do {
+    path = path.parent_path();
+  } while (path.has_relative_path() && !fs::exists(path, error));
+  return path.empty() ? fs::path(".") : path;
+}
+
+}  // namespace
+
+std::string_view to_string(FindingStatus status) {
+  switch (status) {
+    case FindingStatus::kOk: return "ok";
+    case FindingStatus::kWarning: return "warning";
+    case FindingStatus::kFailed: return "failed";
+    case FindingStatus::kSkipped: return "skipped";
+  }
+  return "failed";
+}
+
+ExitCode exit_code_of(const std::vector<Finding>& findings) {
+  const auto failed = std::find_if(findings.begin(), findings.end(),
+                                   [](const Finding& finding) { return finding.status == FindingStatus::kFailed; });
+  return failed == findings.end() ? ExitCode::kOk : failed->code;
+}
+
+PipelineCheck::PipelineCheck(fs::path file, CommandContext& context, bool allow_unmanifested)
+    : file_(std::move(file)), context_(context), allow_unmanifested_(allow_unmanifested) {}
+
+std::vector<Finding> PipelineCheck::run() {
+  parsed_ = pipeline::parse_pipeline_file(file_, context_.environment);
+  if (!parsed_.config || !parsed_.problems.empty()) {
+    Refusal refusal = refuse(parsed_.problems);
+    fail("file", std::move(refusal.error), engine::Stage::kConfig);
+    findings_.back().problems = std::move(refusal.problems);
+    return std::move(findings_);
+  }
+  const pipeline::PipelineConfig& config = *parsed_.config;
+  if (parsed_.warnings.empty()) {
+    ok("file", fmt::format("pipeline {}, {} {}", config.name, config.source.streams.size(),
+                           config.source.streams.size() == 1 ? "stream" : "streams"));
+  } else {
+    warn("file", fmt::format("pipeline {}; something is probably not meant so", config.name), "");
+    findings_.back().problems = parsed_.warnings;
+  }
+
+  runtime::RuntimeOptions options;
+  options.allow_unmanifested = allow_unmanifested_;
+  auto runtime = context_.make_runtime(options);
+  if (!runtime.ok()) {
+    fail("connector", runtime.error(), engine::Stage::kInternal);
+    return std::move(findings_);
+  }
+  runtime_ = std::move(*runtime);
+
+  std::vector<Loaded> all;
+  for (ConnectorSlot& slot : connector_slots(config)) all.push_back({std::move(slot), nullptr});
+  for (Loaded& loaded : all) check_connector(loaded);
+  for (const Loaded& loaded : all) {
+    if (context_.cancel.cancelled()) {
+      fail("interrupted", make_error(ErrorCategory::kInternal, "CANCELLED", "the check was stopped by a signal").error(),
+           engine::Stage::kInterrupted);
+      return std::move(findings_);
+    }
+    const std::string part(part_of(loaded.slot.role));
+    if (!loaded.connector) {
+      skip(part, fmt::format("{} was not started, because of what is said above", loaded.slot.use->use));
+    } else if (check_permissions(loaded)) {
+      check_guest(loaded);
+    }
+  }
+  check_state();
+  return std::move(findings_);
+}
+
+void PipelineCheck::check_connector(Loaded& loaded) {
+  const std::string& reference = loaded.slot.use->use;
+  auto connector = runtime_->load(reference, loaded.slot.role);
+  if (!connector.ok()) {
+    fail("connector", connector.error(), engine::Stage::kConnector);
+    return;
+  }
+  const runtime::Connector& found = **connector;
+  const std::string what =
+      fmt::format("{} {}, protocol {}, {}", found.name(), found.version(), found.protocol(), found.path().string());
+  if (found.manifest() == nullptr) {
+    warn("connector", what + ": it has no manifest", "use a connector with a manifest; without one nothing limits the hosts it reaches");
+  } else {
+    ok("connector", what);
+  }
+  auto problems = config_problems(parsed_, loaded.slot, found);
+  if (!problems.ok()) {
+    fail("connector", problems.error(), engine::Stage::kConnector);
+    return;
+  }
+  if (!problems->empty()) {
+    Refusal refusal = refuse(std::move(*problems));
+    refusal.error.message = fmt::format("the config of {} does not fit", found.name());
+    fail("config", std::move(refusal.error), engine::Stage::kConfig);
+    findings_.back().problems = std::move(refusal.problems);
+    return;
+  }
+  loaded.connector = std::move(*connector);
+}
+
+bool PipelineCheck::check_permissions(const Loaded& loaded) {
+  const runtime::Connector& connector = *loaded.connector;
+  auto access = runtime::describe_access(connector.manifest(),
+                                         instance_options(*parsed_.config, loaded.slot, connector, context_.cancel));
+  if (!access.ok()) {
+    fail("permissions", std::move(access).status().with_context(connector.name()).error(), loaded.slot.stage);
+    skip(std::string(part_of(loaded.slot.role)), fmt::format("{} was not started, because of what is said above", connector.name()));
+    return false;
+  }
+  const std::string what = fmt::format("{} may reach {}", connector.name(), describe(*access));
+  if (!access->env_vars_unset.empty()) {
+    warn("permissions", fmt::format("{}; not set: {}", what, joined(access->env_vars_unset)),
+         "set these variables if the connector needs them");
+  } else if (access->every_host) {
+    warn("permissions", what, "its manifest should name the hosts that it needs");
+  } else {
+    ok("permissions", what);
+  }
+  return true;
+}
+
+void PipelineCheck::check_guest(const Loaded& loaded) {
+  const std::string part(part_of(loaded.slot.role));
+  const std::string& name = loaded.connector->name();
+  const auto stage = [&] { return context_.cancel.cancelled() ? engine::Stage::kInterrupted : loaded.slot.stage; };
+  auto opened = OpenConnector::start(*runtime_, loaded.connector,
+                                     instance_options(*parsed_.config, loaded.slot, *loaded.connector, context_.cancel));
+  if (!opened.ok()) return fail(part, opened.error(), stage());
+  runtime::ComponentInstance& instance = (*opened)->instance();
+  auto validated = instance.validate();
+  if (!validated.ok()) return fail(part, validated.error(), stage());
+  const std::string said = validated->message.empty() ? "" : ": " + validated->message;
+  switch (validated->status) {
+    case runtime::ValidationStatus::kFailed:
+      return fail(part,
+                  make_error(ErrorCategory::kConfig, "VALIDATION_FAILED", fmt::format("{} says it cannot work{}", name, said)).error(),
+                  loaded.slot.stage);
+    case runtime::ValidationStatus::kWarning:
+      warn(part, fmt::format("{} warns{}", name, said), "");
+      break;
+    case runtime::ValidationStatus::kSuccess:
+      ok(part, fmt::format("{} is ready{}", name, said));
+      break;
+  }
+  if (loaded.slot.role == ConnectorRole::kSource) check_streams(loaded, instance);
+}
+
+void PipelineCheck::check_streams(const Loaded& source, runtime::ComponentInstance& instance) {
+  auto text = instance.discover();
+  if (!text.ok()) return fail("source", text.error(), source.slot.stage);
+  auto catalog = parse_catalog(*text, source.connector->name());
+  if (!catalog.ok()) return fail("source", catalog.error(), source.slot.stage);
+  std::vector<std::string_view> names;
+  for (const CatalogStream& stream : catalog->streams) names.push_back(stream.name);
+
+  std::vector<pipeline::Problem> problems;
+  size_t columns = 0;
+  const auto& streams = parsed_.config->source.streams;
+  for (size_t i = 0; i < streams.size(); ++i) {
+    const auto add = [&](std::string_view pointer, std::string message) {
+      problems.push_back(parsed_.problem_at(fmt::format("/source/streams/{}", i), pointer, std::move(message)));
+    };
+    const CatalogStream* found = catalog->find(streams[i].name);
+    if (found == nullptr) {
+      add("/name", fmt::format("the source has no stream {}{}", streams[i].name,
+                               pipeline::suggestion_text(streams[i].name, names)));
+      continue;
+    }
+    columns += found->columns.size();
+    const std::string mode(pipeline::to_string(streams[i].sync_mode));
+    if (!found->sync_modes.empty() && std::find(found->sync_modes.begin(), found->sync_modes.end(), mode) == found->sync_modes.end()) {
+      add("/sync_mode", fmt::format("the source does not support {} for stream {}, only {}", mode, streams[i].name, joined(found->sync_modes)));
+    }
+    const auto& cursor = streams[i].cursor_field;
+    const auto has_column = [&](const std::string& name) {
+      return std::any_of(found->columns.begin(), found->columns.end(), [&](const CatalogColumn& c) { return c.name == name; });
+    };
+    if (cursor && !has_column(*cursor)) {
+      std::vector<std::string_view> known;
+      for (const CatalogColumn& column : found->columns) known.push_back(column.name);
+      add("/cursor_field", fmt::format("stream {} has no column {}{}", streams[i].name, *cursor, pipeline::suggestion_text(*cursor, known)));
+    }
+  }
+  if (problems.empty()) {
+    return ok("source", fmt::format("{} of {} streams are used, with {} columns", streams.size(), catalog->streams.size(), columns));
+  }
+  Refusal refusal = refuse(std::move(problems));
+  refusal.error.message = fmt::format("the streams do not fit what {} has", source.connector->name());
+  fail("source", std::move(refusal.error), engine::Stage::kConfig,
+       fmt::format("list what it has with: rapidbyte discover {}", file_.string()));
+  findings_.back().problems = std::move(refusal.problems);
+}
+
+void PipelineCheck::check_state() {
+  const fs::path& path = parsed_.config->state.connection;
+  std::error_code error;
+  if (!fs::exists(path, error)) {
+    const fs::path parent = existing_parent(path);
+    if (access(parent.c_str(), W_OK | X_OK) == 0) {
+      return ok("state", fmt::format("{} will be created by the first run", path.string()));
+    }
+    return fail("state",
+                make_error(ErrorCategory::kPermission, "STATE_BACKEND",
+                           fmt::format("{} cannot be created: {} is not writable", path.string(), parent.string()))
+                    .error(),
+                engine::Stage::kState, "make that folder writable, or set state.connection to a file elsewhere");
+  }
+  auto state = context_.open_state(path);
+  if (!state.ok()) return fail("state", state.error(), engine::Stage::kState);
+  auto lease = (*state)->acquire_lease(parsed_.config->name, "check");
+  if (!lease.ok()) return fail("state", lease.error(), engine::Stage::kState);
+  ok("state", fmt::format("{} can be used, no run is under way", path.string()));
+}
+
+void PipelineCheck::ok(std::string part, std::string message) {
+  findings_.push_back({std::move(part), FindingStatus::kOk, std::move(message), {}, ExitCode::kOk, {}});
+}
+
+void PipelineCheck::warn(std::string part, std::string message, std::string fix) {
+  findings_.push_back({std::move(part), FindingStatus::kWarning, std::move(message), std::move(fix), ExitCode::kOk, {}});
+}
+
+void PipelineCheck::fail(std::string part, ConnectorError error, engine::Stage stage, std::string fix) {
+  const ExitCode code = exit_code_for(error, stage);
+  findings_.push_back({std::move(part), FindingStatus::kFailed, std::move(error.message), std::move(fix), code, {}});
+}
+
+void PipelineCheck::skip(std::string part, std::string message) {
+  findings_.push_back({std::move(part), FindingStatus::kSkipped, std::move(message), {}, ExitCode::kOk, {}});
+}
+
+}  // namespace rapidbyte::cli

@@ -1,0 +1,67 @@
+#pragma once
+// PipelineCheck: looks at every part of a pipeline in the order of a run and collects findings, going on after a failure as far
+// as that makes sense. Moves no data and creates no state. Main thread; the guests see the cancel token.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "rapidbyte/cli/command_context.h"
+#include "rapidbyte/cli/exit_code.h"
+#include "rapidbyte/cli/pipeline_preparation.h"
+
+namespace rapidbyte::cli {
+
+enum class FindingStatus : uint8_t { kOk, kWarning, kFailed, kSkipped };
+/// "ok", "warning", "failed", "skipped".
+[[nodiscard]] std::string_view to_string(FindingStatus status);
+
+struct Finding {
+  /// "file", "connector", "config", "permissions", "source", "transform", "destination", "state".
+  std::string part;
+  FindingStatus status = FindingStatus::kOk;
+  /// One sentence: what was found, or what is wrong, where and why.
+  std::string message;
+  /// What to do; empty when the message says it or nothing is to be done.
+  std::string fix;
+  ExitCode code = ExitCode::kOk;
+  std::vector<pipeline::Problem> problems;
+};
+
+class PipelineCheck {
+ public:
+  PipelineCheck(std::filesystem::path file, CommandContext& context, bool allow_unmanifested);
+
+  [[nodiscard]] std::vector<Finding> run();
+
+ private:
+  struct Loaded {
+    ConnectorSlot slot;
+    std::shared_ptr<const runtime::Connector> connector;  // null: not usable
+  };
+
+  void check_connector(Loaded& loaded);
+  /// False when the guest would not get what it needs.
+  bool check_permissions(const Loaded& loaded);
+  void check_guest(const Loaded& loaded);
+  void check_streams(const Loaded& source, runtime::ComponentInstance& instance);
+  void check_state();
+
+  void ok(std::string part, std::string message);
+  void warn(std::string part, std::string message, std::string fix);
+  void fail(std::string part, ConnectorError error, engine::Stage stage, std::string fix = {});
+  void skip(std::string part, std::string message);
+
+  const std::filesystem::path file_;
+  CommandContext& context_;
+  const bool allow_unmanifested_;
+  pipeline::ParseOutcome parsed_;
+  std::unique_ptr<runtime::ComponentRuntime> runtime_;
+  std::vector<Finding> findings_;
+};
+
+/// The exit code of the first finding that failed; kOk when none did.
+[[nodiscard]] ExitCode exit_code_of(const std::vector<Finding>& findings);
+
+}  // namespace rapidbyte::cli

@@ -1,0 +1,140 @@
+#include "rapidbyte/cli/run_command.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "rapidbyte/cli/document.h"
+#include "rapidbyte/cli/error_text.h"
+#include "rapidbyte/cli/event_log.h"
+#include "rapidbyte/cli/pipeline_preparation.h"
+#include "rapidbyte/cli/preview.h"
+#include "rapidbyte/cli/progress.h"
+#include "rapidbyte/cli/summary.h"
+#include "rapidbyte/engine/orchestrator.h"
+#include "rapidbyte/state/memory_state_backend.h"
+
+namespace rapidbyte::cli {
+namespace {
+
+/// Passes everything on to several observers.
+class FanOut : public engine::RunObserver {
+ public:
+  void add(engine::RunObserver* observer) { observers_.push_back(observer); }
+
+  void run_started(std::string_view run_id, std::string_view pipeline, const std::vector<std::string>& streams) override {
+    for (auto* observer : observers_) observer->run_started(run_id, pipeline, streams);
+  }
+  void stream_started(std::string_view stream, bool resumed) override {
+    for (auto* observer : observers_) observer->stream_started(stream, resumed);
+  }
+  void progress(std::string_view stream, const engine::StreamProgress& progress) override {
+    for (auto* observer : observers_) observer->progress(stream, progress);
+  }
+  void checkpoint_committed(std::string_view stream, uint64_t rows_committed) override {
+    for (auto* observer : observers_) observer->checkpoint_committed(stream, rows_committed);
+  }
+  void retry(std::string_view stream, const ConnectorError& error, std::chrono::milliseconds delay,
+             uint32_t attempt) override {
+    for (auto* observer : observers_) observer->retry(stream, error, delay, attempt);
+  }
+  void metric(std::string_view stream, std::string_view connector, const runtime::Metric& metric) override {
+    for (auto* observer : observers_) observer->metric(stream, connector, metric);
+  }
+  void preview(std::string_view stream, const engine::Preview& preview) override {
+    for (auto* observer : observers_) observer->preview(stream, preview);
+  }
+  void stream_finished(const engine::StreamReport& report) override {
+    for (auto* observer : observers_) observer->stream_finished(report);
+  }
+  void run_finished(const engine::RunReport& report) override {
+    for (auto* observer : observers_) observer->run_finished(report);
+  }
+
+ private:
+  std::vector<engine::RunObserver*> observers_;
+};
+
+ExitCode refuse_run(const RunArguments& arguments, CommandContext& context, const Refusal& refusal) {
+  show_refusal(context, arguments.pipeline, refusal);
+  if (arguments.json && !write_document(context.data, refusal_json(arguments.pipeline, refusal), context.talk)) {
+    return ExitCode::kInternal;
+  }
+  return refusal.code;
+}
+
+/// A dry run writes nothing, so it must not create the state file either; an existing one tells where increments begin.
+Result<std::unique_ptr<state::StateBackend>> open_state_for(const RunArguments& arguments, const CommandContext& context,
+                                                            const pipeline::PipelineConfig& config) {
+  std::error_code error;
+  if (arguments.dry_run && !std::filesystem::exists(config.state.connection, error)) return state::make_memory_state();
+  return context.open_state(config.state.connection);
+}
+
+}  // namespace
+
+ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
+  std::unique_ptr<EventLog> events;
+  if (!arguments.events.empty()) {
+    auto opened = EventLog::open(arguments.events);
+    if (!opened.ok()) {
+      context.talk.write(render_error(ExitCode::kUsage, opened.error(), "", context.talk.color()));
+      return ExitCode::kUsage;
+    }
+    events = std::move(*opened);
+  }
+  pipeline::ParseOutcome parsed;
+  if (auto refusal = parse_for_command(context, arguments.pipeline, parsed)) return refuse_run(arguments, context, *refusal);
+  const pipeline::PipelineConfig& config = *parsed.config;
+
+  runtime::RuntimeOptions runtime_options;
+  runtime_options.allow_unmanifested = arguments.allow_unmanifested;
+  auto runtime = context.make_runtime(runtime_options);
+  if (!runtime.ok()) return refuse_run(arguments, context, refuse(engine::Stage::kInternal, runtime.error()));
+  for (const ConnectorSlot& slot : connector_slots(config)) {
+    std::shared_ptr<const runtime::Connector> connector;
+    if (auto refusal = load_checked(parsed, slot, **runtime, connector)) return refuse_run(arguments, context, *refusal);
+  }
+  auto state = open_state_for(arguments, context, config);
+  if (!state.ok()) return refuse_run(arguments, context, refuse(engine::Stage::kState, state.error()));
+
+  engine::RunOptions options;
+  options.limit = arguments.limit;
+  options.dry_run = arguments.dry_run;
+  options.streams = arguments.streams;
+  options.cancel = context.cancel;
+
+  ProgressView::Options view_options;
+  view_options.quiet = arguments.verbosity.quiet;
+  view_options.queue_capacity = config.resources.max_inflight_batches;
+  view_options.log_after = &context.talk;
+  ProgressView view(context.talk, view_options);
+  PreviewCollector previews;
+  FanOut observers;
+  observers.add(&view);
+  observers.add(&previews);
+  if (events) observers.add(events.get());
+
+  const engine::RunReport report = engine::run_pipeline(config, **runtime, **state, options, observers);
+  view.stop();
+
+  bool written = true;
+  if (arguments.json) {
+    nlohmann::json document = engine::to_json(report);
+    document["exit_code"] = to_int(exit_code_of(report));
+    if (arguments.dry_run) document["preview"] = previews.to_json();
+    written = write_document(context.data, document, context.talk);
+  } else if (arguments.dry_run) {
+    std::vector<std::string> streams;
+    for (const engine::StreamReport& stream : report.streams) streams.push_back(stream.stream);
+    written = write_text(context.data, previews.render(streams, table_style(context.data)), context.talk);
+  }
+  const SummaryStyle style{context.talk.unicode(), context.talk.color(), arguments.verbosity.quiet};
+  context.talk.write(render_summary(report, arguments.pipeline, style));
+  const ExitCode code = exit_code_of(report);
+  return code == ExitCode::kOk && !written ? ExitCode::kInternal : code;
+}
+
+}  // namespace rapidbyte::cli

@@ -1,0 +1,198 @@
+#include "rapidbyte/cli/state_command.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "rapidbyte/base/log.h"
+#include "rapidbyte/cli/document.h"
+#include "rapidbyte/cli/error_text.h"
+#include "rapidbyte/cli/pipeline_preparation.h"
+#include "rapidbyte/cli/quantities.h"
+
+namespace rapidbyte::cli {
+namespace {
+
+using state::RunRecord;
+using state::StreamKey;
+using state::StreamState;
+
+// A screenful of history.
+constexpr uint32_t kRunsShown = 10;
+
+ExitCode fail(const CommandContext& context, const ConnectorError& error) {
+  const ExitCode code = exit_code_for(error, engine::Stage::kState);
+  context.talk.write(render_error(code, error, "", context.talk.color()));
+  return code;
+}
+
+/// The state of the pipeline in `file`; an empty pointer when there is no state file yet.
+struct Opened {
+  pipeline::ParseOutcome parsed;
+  std::unique_ptr<state::StateBackend> state;
+};
+
+std::optional<ExitCode> open_existing(const std::filesystem::path& file, const CommandContext& context, Opened& opened) {
+  if (auto refusal = parse_for_command(context, file, opened.parsed)) {
+    show_refusal(context, file, *refusal);
+    return refusal->code;
+  }
+  std::error_code error;
+  const auto& path = opened.parsed.config->state.connection;
+  if (!std::filesystem::exists(path, error)) return std::nullopt;
+  auto state = context.open_state(path);
+  if (!state.ok()) return fail(context, state.error());
+  opened.state = std::move(*state);
+  return std::nullopt;
+}
+
+/// The checkpoint's cursor, for people: "id = 42".
+std::string describe_cursor(const StreamState& stream) {
+  if (!stream.checkpoint_json) return "none";
+  const nlohmann::json checkpoint = nlohmann::json::parse(*stream.checkpoint_json, nullptr, false);
+  if (!checkpoint.is_object()) return "not readable";
+  const auto field = checkpoint.find("cursor_field");
+  const auto value = checkpoint.find("cursor_value");
+  if (field == checkpoint.end() || !field->is_string() || value == checkpoint.end()) return "position in the source";
+  const nlohmann::json inner = value->is_object() && value->size() == 1 ? *value->begin() : *value;
+  return fmt::format("{} = {}", field->get<std::string>(), inner.is_string() ? inner.get<std::string>() : inner.dump());
+}
+
+std::string describe_load(const StreamState& stream) {
+  if (stream.load_id.empty()) return "never loaded";
+  if (!stream.load_in_progress) return "complete";
+  return stream.committed ? fmt::format("interrupted after {}", format_rows(stream.rows_committed)) : "interrupted at the beginning";
+}
+
+nlohmann::json stream_json(const StreamKey& key, const StreamState& stream) {
+  nlohmann::json checkpoint;
+  if (stream.checkpoint_json) {
+    checkpoint = nlohmann::json::parse(*stream.checkpoint_json, nullptr, false);
+    if (checkpoint.is_discarded()) checkpoint = *stream.checkpoint_json;
+  }
+  return {{"stream", key.stream},
+          {"partition", key.partition.empty() ? nlohmann::json() : nlohmann::json(key.partition)},
+          {"load_id", stream.load_id},
+          {"load_in_progress", stream.load_in_progress},
+          {"committed", stream.committed},
+          {"rows_committed", stream.rows_committed},
+          {"checkpoint", std::move(checkpoint)}};
+}
+
+nlohmann::json run_json(const RunRecord& run) {
+  return {{"run_id", run.run_id},           {"started_at", run.started_at},     {"finished_at", run.finished_at},
+          {"outcome", run.outcome},         {"rows_written", run.rows_written}, {"error", redact(run.error)}};
+}
+
+using Streams = std::vector<std::pair<StreamKey, StreamState>>;
+
+Result<Streams> list_chosen(state::StateBackend& state, const std::string& pipeline,
+                            const std::optional<std::string>& only) {
+  RB_ASSIGN_OR_RETURN(Streams streams, state.list_streams(pipeline));
+  if (only) std::erase_if(streams, [&](const auto& entry) { return entry.first.stream != *only; });
+  return streams;
+}
+
+std::string render_state(const Streams& streams, const std::vector<RunRecord>& runs, const TableStyle& style) {
+  std::string out;
+  if (!streams.empty()) {
+    TablePrinter table({{"stream"}, {"cursor"}, {"newest load"}, {"load id"}});
+    for (const auto& [key, stream] : streams) {
+      const std::string name = key.partition.empty() ? key.stream : fmt::format("{} [{}]", key.stream, key.partition);
+      table.add_text_row({name, redact(describe_cursor(stream)), describe_load(stream), stream.load_id});
+    }
+    out += table.render(style);
+  }
+  if (!runs.empty()) {
+    TablePrinter table({{"run"}, {"started"}, {"finished"}, {"outcome"}, {"rows", "", Align::kRight}, {"error"}});
+    for (const RunRecord& run : runs) {
+      table.add_text_row({run.run_id, run.started_at, run.finished_at, run.outcome, format_count(run.rows_written),
+                          redact(run.error)});
+    }
+    if (!out.empty()) out += "\n";
+    out += table.render(style);
+  }
+  return out;
+}
+
+}  // namespace
+
+ExitCode state_show_command(const StateShowArguments& arguments, CommandContext& context) {
+  Opened opened;
+  if (auto failed = open_existing(arguments.pipeline, context, opened)) return *failed;
+  const pipeline::PipelineConfig& config = *opened.parsed.config;
+  Streams streams;
+  std::vector<RunRecord> runs;
+  if (opened.state) {
+    auto listed = list_chosen(*opened.state, config.name, arguments.stream);
+    if (!listed.ok()) return fail(context, listed.error());
+    streams = std::move(*listed);
+    auto recent = opened.state->recent_runs(config.name, kRunsShown);
+    if (!recent.ok()) return fail(context, recent.error());
+    runs = std::move(*recent);
+  }
+  if (arguments.json) {
+    nlohmann::json document = {{"pipeline", config.name},
+                               {"state", config.state.connection.string()},
+                               {"streams", nlohmann::json::array()},
+                               {"runs", nlohmann::json::array()}};
+    for (const auto& [key, stream] : streams) document["streams"].push_back(stream_json(key, stream));
+    for (const RunRecord& run : runs) document["runs"].push_back(run_json(run));
+    return write_document(context.data, document, context.talk) ? ExitCode::kOk : ExitCode::kInternal;
+  }
+  if (streams.empty() && runs.empty()) {
+    context.talk.write(fmt::format("Nothing is known of pipeline {} yet ({}).\n", make_printable(config.name),
+                                   make_printable(config.state.connection.string())));
+    return ExitCode::kOk;
+  }
+  const std::string text = render_state(streams, runs, table_style(context.data));
+  return write_text(context.data, text, context.talk) ? ExitCode::kOk : ExitCode::kInternal;
+}
+
+ExitCode state_reset_command(const StateResetArguments& arguments, CommandContext& context) {
+  Opened opened;
+  if (auto failed = open_existing(arguments.pipeline, context, opened)) return *failed;
+  const pipeline::PipelineConfig& config = *opened.parsed.config;
+  const std::string name = make_printable(config.name);
+  if (!opened.state) {
+    context.talk.write(fmt::format("Nothing is known of pipeline {}; there is nothing to forget.\n", name));
+    return ExitCode::kOk;
+  }
+  auto streams = list_chosen(*opened.state, config.name, arguments.stream);
+  if (!streams.ok()) return fail(context, streams.error());
+  if (arguments.stream && streams->empty()) {
+    context.talk.write(fmt::format("Nothing is known of stream {} of pipeline {}; see: rapidbyte state show {}\n",
+                                   make_printable(*arguments.stream), name,
+                                   make_printable(arguments.pipeline.string())));
+    return ExitCode::kOk;
+  }
+  const std::string what = arguments.stream ? fmt::format("stream {} of pipeline {}", make_printable(*arguments.stream), name)
+                                            : fmt::format("all streams of pipeline {}", name);
+  if (!arguments.yes) {
+    const std::string question = fmt::format(
+        "Forget the cursors of {}? The next run reads from the beginning; in append mode it writes the rows again. [y/N] ", what);
+    const std::optional<bool> answer = context.confirm(question);
+    if (!answer) {
+      context.talk.write("rapidbyte: state reset asks before it forgets, and there is no terminal to ask on.\n"
+                         "Add --yes to go on without a question.\n");
+      return ExitCode::kUsage;
+    }
+    if (!*answer) {
+      context.talk.write("Nothing was changed.\n");
+      return ExitCode::kOk;
+    }
+  }
+  // A run that is under way would write its cursors again.
+  auto lease = opened.state->acquire_lease(config.name, "state-reset");
+  if (!lease.ok()) return fail(context, lease.error());
+  if (Status done = opened.state->reset(config.name, arguments.stream); !done.ok()) return fail(context, done.error());
+  context.talk.write(fmt::format("Forgotten: {}. The destination's rows stay as they are.\n", what));
+  return ExitCode::kOk;
+}
+
+}  // namespace rapidbyte::cli

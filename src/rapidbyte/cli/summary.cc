@@ -1,0 +1,136 @@
+#include "rapidbyte/cli/summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "rapidbyte/cli/error_text.h"
+#include "rapidbyte/cli/quantities.h"
+#include "rapidbyte/cli/text_width.h"
+
+namespace rapidbyte::cli {
+namespace {
+
+using engine::Outcome;
+using engine::RunReport;
+using engine::StreamReport;
+
+struct Mark {
+  std::string_view unicode;
+  std::string_view ascii;
+  std::string_view color;
+};
+
+Mark mark_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kSucceeded: return {"\xE2\x9C\x93", "ok", "\x1b[32m"};
+    case Outcome::kFailed: return {"\xE2\x9C\x97", "failed", "\x1b[31m"};
+    case Outcome::kInterrupted: return {"!", "interrupted", "\x1b[33m"};
+    case Outcome::kNotStarted: return {"-", "not started", "\x1b[2m"};
+  }
+  return {};
+}
+
+std::string render_mark(Outcome outcome, const SummaryStyle& style) {
+  const Mark mark = mark_of(outcome);
+  const std::string_view text = style.unicode ? mark.unicode : mark.ascii;
+  return style.color ? fmt::format("{}{}\x1b[0m", mark.color, text) : std::string(text);
+}
+
+std::string describe_stream(const StreamReport& stream, bool dry_run) {
+  std::string text = fmt::format("{}: {} read", make_printable(stream.stream), format_rows(stream.rows_read));
+  if (!dry_run) text += fmt::format(", {} written", format_count(stream.rows_written));
+  if (stream.rows_rejected > 0) text += fmt::format(", {} rejected", format_count(stream.rows_rejected));
+  if (stream.rows_transformed_away > 0) {
+    text += fmt::format(", {} removed by transforms", format_count(static_cast<uint64_t>(stream.rows_transformed_away)));
+  } else if (stream.rows_transformed_away < 0) {
+    text += fmt::format(", {} added by transforms", format_count(0 - static_cast<uint64_t>(stream.rows_transformed_away)));
+  }
+  text += " in " + format_duration(stream.seconds);
+  if (!dry_run && stream.rows_read > 0 && stream.seconds > 0) {
+    text += fmt::format(" ({} rows/s, {}, {}/s)", format_count(per_second(stream.rows_read, stream.seconds)),
+                        format_bytes(stream.bytes_read), format_bytes(per_second(stream.bytes_read, stream.seconds)));
+  }
+  if (stream.resumed) text += ", continued an earlier load";
+  if (stream.retries > 0) text += fmt::format(", {} {}", stream.retries, stream.retries == 1 ? "retry" : "retries");
+  return text;
+}
+
+std::string describe_total(const RunReport& report) {
+  uint64_t bytes = 0;
+  for (const StreamReport& stream : report.streams) bytes += stream.bytes_read;
+  return fmt::format("{} streams: {} read, {} written, {} rejected, {} in {}", report.streams.size(),
+                     format_rows(report.rows_read()), format_count(report.rows_written()),
+                     format_count(report.rows_rejected()), format_bytes(bytes), format_duration(report.seconds));
+}
+
+std::string hint_for(const RunReport& report, const std::filesystem::path& file, ExitCode code) {
+  const std::string pipeline = make_printable(file.string());
+  const bool committed = std::any_of(report.streams.begin(), report.streams.end(),
+                                     [](const StreamReport& stream) { return stream.rows_written > 0; });
+  const std::string kept = committed ? "What was committed stays; " : "";
+  switch (code) {
+    case ExitCode::kInvalidPipeline: return fmt::format("Check the file with: rapidbyte check {}", pipeline);
+    case ExitCode::kConnector: return "List the connectors that are found with: rapidbyte connectors";
+    case ExitCode::kSource:
+    case ExitCode::kDestination:
+    case ExitCode::kTransform:
+      return fmt::format("{}run the same command again to continue, or look closer with: rapidbyte check {}", kept, pipeline);
+    case ExitCode::kRejectedRows:
+      return report.dlq_path.empty()
+                 ? std::string()
+                 : fmt::format("Look at the rejected rows in {}; dlq.max_bytes is the cap", make_printable(report.dlq_path.string()));
+    case ExitCode::kInterrupted: return fmt::format("{}run the same command again to continue", kept);
+    case ExitCode::kInternal: return "Rows do not add up or something unexpected happened: please report this, with the output of -vv";
+    default: return {};
+  }
+}
+
+}  // namespace
+
+ExitCode exit_code_of(const RunReport& report) {
+  if (report.outcome == Outcome::kSucceeded) return ExitCode::kOk;
+  if (report.outcome == Outcome::kInterrupted) return ExitCode::kInterrupted;
+  if (report.failure) return exit_code_for(report.failure->error, report.failure->stage);
+  return ExitCode::kInternal;
+}
+
+std::string render_summary(const RunReport& report, const std::filesystem::path& file, const SummaryStyle& style) {
+  std::string out;
+  if (!style.quiet) {
+    for (const StreamReport& stream : report.streams) {
+      const std::string mark = render_mark(stream.outcome, style);
+      if (stream.outcome == Outcome::kNotStarted) {
+        out += fmt::format("{} {}: not started\n", mark, make_printable(stream.stream));
+        continue;
+      }
+      out += fmt::format("{} {}\n", mark, describe_stream(stream, report.dry_run));
+    }
+    if (report.streams.size() > 1 && !report.dry_run) out += describe_total(report) + "\n";
+    if (report.dlq_records > 0 && !report.dlq_path.empty()) {
+      out += fmt::format("{} rejected: {}\n", format_rows(report.dlq_records), make_printable(report.dlq_path.string()));
+    }
+    if (report.succeeded() && report.dry_run) {
+      out += fmt::format("Nothing was written. Load with: rapidbyte run {}\n", make_printable(file.string()));
+    } else if (report.succeeded() && report.limit) {
+      out += fmt::format("At most {} of each stream were loaded (--limit); cursors stay where they were.\n",
+                         format_rows(*report.limit));
+    }
+  }
+  const ExitCode code = exit_code_of(report);
+  if (code == ExitCode::kOk) return out;
+  // Failures of single streams first; the one that decides the exit code last, where people look.
+  for (const StreamReport& stream : report.streams) {
+    if (!stream.failure || (report.failure && stream.failure->error == report.failure->error)) continue;
+    out += render_error(exit_code_for(stream.failure->error, stream.failure->stage), stream.failure->error, "", style.color);
+  }
+  ConnectorError error;
+  if (report.failure) {
+    error = report.failure->error;
+  } else {
+    error.message = code == ExitCode::kInterrupted ? "the run was stopped by a signal" : "the run failed without saying why";
+  }
+  return out + render_error(code, error, hint_for(report, file, code), style.color);
+}
+
+}  // namespace rapidbyte::cli

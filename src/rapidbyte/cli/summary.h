@@ -1,0 +1,27 @@
+#pragma once
+// The last words of a run on stderr: what each stream did, how fast, where the rejected rows are, why it failed, and what to
+// do next. Pure functions over the report, any thread.
+
+#include <filesystem>
+#include <string>
+
+#include "rapidbyte/cli/exit_code.h"
+#include "rapidbyte/engine/run_report.h"
+
+namespace rapidbyte::cli {
+
+struct SummaryStyle {
+  bool unicode = true;
+  bool color = false;
+  /// Errors only.
+  bool quiet = false;
+};
+
+/// Lines, each with its line feed. `file` is the pipeline as the user named it, for the hints.
+[[nodiscard]] std::string render_summary(const engine::RunReport& report, const std::filesystem::path& file,
+                                         const SummaryStyle& style);
+
+/// The exit code that a report stands for.
+[[nodiscard]] ExitCode exit_code_of(const engine::RunReport& report);
+
+}  // namespace rapidbyte::cli
