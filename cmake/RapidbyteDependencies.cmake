@@ -55,6 +55,11 @@ add_library(rb_nanoarrow STATIC EXCLUDE_FROM_ALL ${RB_NANOARROW_SOURCES})
 target_include_directories(rb_nanoarrow SYSTEM PUBLIC ${RB_NANOARROW_INCLUDES})
 target_compile_options(rb_nanoarrow PRIVATE -w)
 
+# valijson's headers, unless the system has them.
+if(EXISTS ${RB_DEPS_DIR}/valijson-${VALIJSON_VERSION}/include)
+  include_directories(SYSTEM ${RB_DEPS_DIR}/valijson-${VALIJSON_VERSION}/include)
+endif()
+
 # Wasmtime: one Rust static library, built by cargo; cargo itself decides whether there is anything to do.
 set(RB_SHIM_DIR ${CMAKE_SOURCE_DIR}/rust/wasmtime_shim)
 set(RB_SHIM_LIB ${RB_WASMTIME_DIR}/target/release/librapidbyte_wasmtime_shim.a)
