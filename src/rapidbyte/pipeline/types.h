@@ -1,12 +1,13 @@
 #pragma once
-// The pipeline file as values (protocol.md section 6), after `${NAME}` substitution and with every default applied. Plain
-// data: made by parser.h, checked by validator.h, read by engine and cli. Sizes are bytes.
+// The pipeline file as values (protocol.md section 6), after `${NAME}` substitution and with every default applied.
+// Plain data: made by parser.h, checked by validator.h, read by engine and cli. Sizes are bytes.
 
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rapidbyte::pipeline {
@@ -27,6 +28,7 @@ enum class TypeChange : uint8_t { kCoerce, kFail, kNull };
 enum class NullabilityChange : uint8_t { kAllow, kFail };
 enum class Compression : uint8_t { kNone, kLz4, kZstd };
 
+/// Spelling in the pipeline file and in the protocol's JSON, for example "full_refresh".
 std::string_view to_string(SyncMode value);
 std::string_view to_string(WriteMode value);
 std::string_view to_string(OnDataError value);
@@ -34,6 +36,7 @@ std::string_view to_string(NewColumn value);
 std::string_view to_string(RemovedColumn value);
 std::string_view to_string(TypeChange value);
 std::string_view to_string(NullabilityChange value);
+std::string_view to_string(Compression value);
 
 struct SchemaEvolution {
   NewColumn new_column = NewColumn::kAdd;
@@ -97,7 +100,7 @@ struct Resources {
   /// Streams that run at the same time. 0: by cores.
   uint32_t parallelism = 0;
   uint64_t checkpoint_interval_bytes = uint64_t{64} << 20U;
-  uint64_t checkpoint_interval_rows = 0;     // 0: no limit by rows
+  uint64_t checkpoint_interval_rows = 0;  // 0: no limit by rows
   uint64_t checkpoint_interval_seconds = 0;  // 0: no limit by time
   uint32_t max_retries = 3;
   Compression compression = Compression::kNone;
