@@ -1,9 +1,12 @@
 #include "rapidbyte/base/cancel_token.h"
 
+#include <utility>
+
 namespace rapidbyte {
 
 struct CancelToken::Registration::Entry {
-  std::mutex mutex;
+  // Recursive: a waker may end its own registration, as the last owner of a child token does.
+  std::recursive_mutex mutex;
   std::function<void()> waker;
 };
 
@@ -18,7 +21,10 @@ void CancelToken::cancel() const {
   }
   for (const auto& entry : entries) {
     std::lock_guard lock(entry->mutex);
-    if (entry->waker) entry->waker();
+    // Moved out first, so that a registration that ends in the call does not destroy what is running.
+    const std::function<void()> waker = std::move(entry->waker);
+    entry->waker = nullptr;
+    if (waker) waker();
   }
 }
 

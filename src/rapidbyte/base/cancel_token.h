@@ -25,7 +25,7 @@ class CancelToken {
   [[nodiscard]] CancelToken child() const;
 
   /// Keeps `waker` registered while it lives. The waker must be quick, must not throw, and must not call back into
-  /// the token. It runs at once when the token is cancelled already.
+  /// the token, except that it may end registrations. It runs at once when the token is cancelled already.
   class [[nodiscard]] Registration {
    public:
     Registration() = default;

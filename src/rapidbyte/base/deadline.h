@@ -11,7 +11,11 @@ class Deadline {
   using Clock = std::chrono::steady_clock;
 
   static Deadline never() { return Deadline(Clock::time_point::max()); }
-  static Deadline after(std::chrono::milliseconds duration) { return Deadline(Clock::now() + duration); }
+  static Deadline after(std::chrono::milliseconds duration) {
+    // A century: beyond it the sum could leave the clock's range.
+    if (duration > std::chrono::hours(24 * 365 * 100)) return never();
+    return Deadline(Clock::now() + duration);
+  }
 
   [[nodiscard]] bool is_never() const { return when_ == Clock::time_point::max(); }
   [[nodiscard]] bool expired() const { return !is_never() && Clock::now() >= when_; }

@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <shared_mutex>
@@ -57,12 +58,18 @@ spdlog::logger& logger() {
   return *instance;
 }
 
-std::string escape_controls(std::string text) {
+std::string escape_controls(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (char c : text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {
+      // U+0080 to U+009F: terminals take U+009B like ESC [.
+      out += fmt::format("\\u{:04x}", next);
+      ++i;
+    } else if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
       out += fmt::format("\\x{:02x}", byte);
     } else {
       out.push_back(c);
@@ -99,10 +106,11 @@ void set_log_writer(void (*write)(LogLevel, std::string_view, void*), void* cont
 void add_secret(std::string value) {
   if (value.size() < kShortestSecret) return;
   std::unique_lock lock(secrets().mutex);
-  for (const auto& known : secrets().values) {
-    if (known == value) return;
-  }
-  secrets().values.push_back(std::move(value));
+  auto& values = secrets().values;
+  if (std::find(values.begin(), values.end(), value) != values.end()) return;
+  // Longest first: a secret that contains another is replaced whole.
+  const auto place = std::find_if(values.begin(), values.end(), [&](const auto& known) { return known.size() < value.size(); });
+  values.insert(place, std::move(value));
 }
 
 std::string redact(std::string_view text) {
