@@ -3,17 +3,24 @@
 // under way, the newest durable source checkpoint), the pipeline's lease, and the history of runs. All calls are thread
 // safe, and a call that returned ok is durable. Failures carry the code STATE_BACKEND.
 
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "rapidbyte/base/status.h"
 
 namespace rapidbyte::state {
+
+/// Largest value or checkpoint, bytes. Cursors have some hundred; 16 MiB is room for any, and keeps a guest from filling
+/// the disk with one call.
+inline constexpr size_t kMaxValueBytes = size_t{16} << 20U;
+/// Runs kept in the history of a pipeline: years of daily runs.
+inline constexpr uint32_t kMaxRunsKept = 1000;
 
 /// Identifies one stream of one pipeline; `partition` is empty unless the stream was split.
 struct StreamKey {
@@ -68,11 +75,14 @@ class StateBackend {
   // Loads and cursors.
   virtual Result<StreamState> load_stream(const StreamKey& key) = 0;
   /// Marks a new load as under way. The checkpoint of the load before it stays (an incremental cursor), unless
-  /// `drop_checkpoint` (a full refresh starts from nothing).
+  /// `drop_checkpoint` (a full refresh starts from nothing). The load that is under way already goes on as it stands, so a
+  /// retry may call this again; with `drop_checkpoint` it starts anew.
   virtual Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint) = 0;
-  /// Makes `checkpoint_json` the durable cursor. Call only after the destination's commit that covers it.
+  /// Makes `checkpoint_json` the durable cursor. Call only after the destination's commit that covers it. Fails when
+  /// `load_id` is not the load under way (the state was reset, another run has taken over).
   virtual Status save_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
                                  uint64_t rows_committed) = 0;
+  /// Ends the load; again is fine. Fails when `load_id` is not the newest load.
   virtual Status complete_load(const StreamKey& key, std::string_view load_id) = 0;
   /// Forgets cursors and loads of one stream, or of the whole pipeline (and its key-value pairs) when `stream` is nullopt.
   virtual Status reset(std::string_view pipeline, const std::optional<std::string>& stream) = 0;
@@ -82,8 +92,15 @@ class StateBackend {
   /// message names that run's process id and start time.
   virtual Result<std::unique_ptr<Lease>> acquire_lease(std::string_view pipeline, std::string_view run_id) = 0;
 
+  /// Adds a run to the history, or replaces the record of the same run.
   virtual Status record_run(const RunRecord& run) = 0;
+  /// Newest first.
   virtual Result<std::vector<RunRecord>> recent_runs(std::string_view pipeline, uint32_t most) = 0;
 };
+
+// What both backends answer with.
+[[nodiscard]] Status check_value_size(std::string_view key, std::string_view value);
+[[nodiscard]] Status no_load_id(const StreamKey& key);
+[[nodiscard]] Status no_such_load(const StreamKey& key, std::string_view load_id, std::string_view wanted);
 
 }  // namespace rapidbyte::state

@@ -1,0 +1,167 @@
+#include "rapidbyte/state/memory_state_backend.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <mutex>
+#include <set>
+#include <tuple>
+#include <utility>
+
+namespace rapidbyte::state {
+namespace {
+
+using StreamId = std::tuple<std::string, std::string, std::string>;  // pipeline, stream, partition
+using PairId = std::pair<std::string, std::string>;                  // pipeline, key
+
+struct Store {
+  std::mutex mutex;
+  std::map<PairId, std::string> pairs;
+  std::map<StreamId, StreamState> streams;
+  std::map<std::string, std::string> leases;  // pipeline -> run id
+  std::map<std::string, std::vector<RunRecord>> runs;
+};
+
+class MemoryLease final : public Lease {
+ public:
+  // Shared: the lease may outlive the backend.
+  MemoryLease(std::shared_ptr<Store> store, std::string pipeline) : store_(std::move(store)), pipeline_(std::move(pipeline)) {}
+  MemoryLease(const MemoryLease&) = delete;
+  MemoryLease& operator=(const MemoryLease&) = delete;
+  ~MemoryLease() override {
+    std::lock_guard lock(store_->mutex);
+    store_->leases.erase(pipeline_);
+  }
+
+ private:
+  std::shared_ptr<Store> store_;
+  std::string pipeline_;
+};
+
+StreamId id_of(const StreamKey& key) { return {key.pipeline, key.stream, key.partition}; }
+
+class MemoryStateBackend final : public StateBackend {
+ public:
+  Result<std::optional<std::string>> get(std::string_view pipeline, std::string_view key) override {
+    std::lock_guard lock(store_->mutex);
+    const auto it = store_->pairs.find(PairId(pipeline, key));
+    return it == store_->pairs.end() ? std::optional<std::string>() : std::optional<std::string>(it->second);
+  }
+
+  Status put(std::string_view pipeline, std::string_view key, std::string_view value) override {
+    RB_RETURN_NOT_OK(check_value_size(key, value));
+    std::lock_guard lock(store_->mutex);
+    store_->pairs[PairId(pipeline, key)] = value;
+    return {};
+  }
+
+  Result<bool> compare_and_set(std::string_view pipeline, std::string_view key, const std::optional<std::string>& expected,
+                               std::string_view value) override {
+    RB_RETURN_NOT_OK(check_value_size(key, value));
+    std::lock_guard lock(store_->mutex);
+    const PairId id(pipeline, key);
+    const auto it = store_->pairs.find(id);
+    if (expected ? (it == store_->pairs.end() || it->second != *expected) : it != store_->pairs.end()) return false;
+    store_->pairs[id] = value;
+    return true;
+  }
+
+  Result<StreamState> load_stream(const StreamKey& key) override {
+    std::lock_guard lock(store_->mutex);
+    const auto it = store_->streams.find(id_of(key));
+    return it == store_->streams.end() ? StreamState() : it->second;
+  }
+
+  Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint) override {
+    if (load_id.empty()) return no_load_id(key);
+    std::lock_guard lock(store_->mutex);
+    StreamState& state = store_->streams[id_of(key)];
+    if (state.load_in_progress && state.load_id == load_id && !drop_checkpoint) return {};
+    if (drop_checkpoint) state.checkpoint_json.reset();
+    state.load_id = load_id;
+    state.load_in_progress = true;
+    state.committed = false;
+    state.rows_committed = 0;
+    return {};
+  }
+
+  Status save_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
+                         uint64_t rows_committed) override {
+    RB_RETURN_NOT_OK(check_value_size("checkpoint", checkpoint_json));
+    std::lock_guard lock(store_->mutex);
+    const auto it = store_->streams.find(id_of(key));
+    if (it == store_->streams.end() || it->second.load_id != load_id || !it->second.load_in_progress) {
+      return no_such_load(key, load_id, "save its checkpoint");
+    }
+    it->second.checkpoint_json = std::string(checkpoint_json);
+    it->second.committed = true;
+    it->second.rows_committed = rows_committed;
+    return {};
+  }
+
+  Status complete_load(const StreamKey& key, std::string_view load_id) override {
+    std::lock_guard lock(store_->mutex);
+    const auto it = store_->streams.find(id_of(key));
+    if (it == store_->streams.end() || it->second.load_id != load_id) return no_such_load(key, load_id, "complete it");
+    it->second.load_in_progress = false;
+    return {};
+  }
+
+  Status reset(std::string_view pipeline, const std::optional<std::string>& stream) override {
+    std::lock_guard lock(store_->mutex);
+    std::erase_if(store_->streams, [&](const auto& entry) {
+      return std::get<0>(entry.first) == pipeline && (!stream || std::get<1>(entry.first) == *stream);
+    });
+    if (!stream) std::erase_if(store_->pairs, [&](const auto& entry) { return entry.first.first == pipeline; });
+    return {};
+  }
+
+  Result<std::vector<std::pair<StreamKey, StreamState>>> list_streams(std::string_view pipeline) override {
+    std::lock_guard lock(store_->mutex);
+    std::vector<std::pair<StreamKey, StreamState>> out;
+    for (const auto& [id, state] : store_->streams) {
+      if (std::get<0>(id) == pipeline) out.push_back({{std::get<0>(id), std::get<1>(id), std::get<2>(id)}, state});
+    }
+    return out;
+  }
+
+  Result<std::unique_ptr<Lease>> acquire_lease(std::string_view pipeline, std::string_view run_id) override {
+    std::lock_guard lock(store_->mutex);
+    const auto [it, inserted] = store_->leases.emplace(pipeline, run_id);
+    if (!inserted) {
+      return make_retryable_error(ErrorCategory::kTransientDb, "PIPELINE_LOCKED",
+                                  fmt::format("pipeline '{}' is being run already, by this process (run {}). Wait until that run "
+                                              "has ended",
+                                              pipeline, it->second));
+    }
+    return std::unique_ptr<Lease>(std::make_unique<MemoryLease>(store_, std::string(pipeline)));
+  }
+
+  Status record_run(const RunRecord& run) override {
+    std::lock_guard lock(store_->mutex);
+    auto& runs = store_->runs[run.pipeline];
+    std::erase_if(runs, [&](const RunRecord& other) { return other.run_id == run.run_id; });
+    runs.push_back(run);
+    if (runs.size() > kMaxRunsKept) runs.erase(runs.begin());
+    return {};
+  }
+
+  Result<std::vector<RunRecord>> recent_runs(std::string_view pipeline, uint32_t most) override {
+    std::lock_guard lock(store_->mutex);
+    std::vector<RunRecord> out;
+    const auto it = store_->runs.find(std::string(pipeline));
+    if (it == store_->runs.end()) return out;
+    for (auto run = it->second.rbegin(); run != it->second.rend() && out.size() < most; ++run) out.push_back(*run);
+    return out;
+  }
+
+ private:
+  // Shared with the leases.
+  std::shared_ptr<Store> store_ = std::make_shared<Store>();
+};
+
+}  // namespace
+
+std::unique_ptr<StateBackend> make_memory_state() { return std::make_unique<MemoryStateBackend>(); }
+
+}  // namespace rapidbyte::state

@@ -1,0 +1,390 @@
+#include "rapidbyte/state/sqlite_state_backend.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+#include "rapidbyte/base/log.h"
+#include "rapidbyte/state/lease_lock.h"
+#include "rapidbyte/state/sqlite_connection.h"
+
+namespace rapidbyte::state {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "RBST": tells our files from those of other programs.
+constexpr int64_t kApplicationId = 0x52425354;
+// Another process holds the write lock for one small transaction only; ten seconds of it mean that something is wrong.
+constexpr int kBusyTimeoutMs = 10'000;
+// A file up to this size is checked for damage when it is opened; that takes under 10 ms.
+constexpr uintmax_t kCheckedBytes = uintmax_t{4} << 20U;
+
+// Each entry lifts the file by one version. Entries are never changed once released; a new version is a new entry.
+constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
+    // 1: what connectors store, and where streams stand.
+    R"(CREATE TABLE pairs (pipeline TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+         PRIMARY KEY (pipeline, key)) WITHOUT ROWID;
+       CREATE TABLE streams (pipeline TEXT NOT NULL, stream TEXT NOT NULL, partition TEXT NOT NULL, checkpoint_json TEXT,
+         load_id TEXT NOT NULL, load_in_progress INTEGER NOT NULL, committed INTEGER NOT NULL, rows_committed INTEGER NOT NULL,
+         PRIMARY KEY (pipeline, stream, partition)) WITHOUT ROWID;)",
+    // 2: who runs a pipeline, and its history.
+    R"(CREATE TABLE leases (pipeline TEXT NOT NULL PRIMARY KEY, run_id TEXT NOT NULL, pid INTEGER NOT NULL, host TEXT NOT NULL,
+         started_at TEXT NOT NULL) WITHOUT ROWID;
+       CREATE TABLE runs (seq INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, run_id TEXT NOT NULL, started_at TEXT NOT NULL,
+         finished_at TEXT NOT NULL, outcome TEXT NOT NULL, rows_written INTEGER NOT NULL, error TEXT NOT NULL,
+         UNIQUE (pipeline, run_id));
+       CREATE INDEX runs_by_pipeline ON runs (pipeline, seq);)",
+};
+
+std::string now_utc() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  const size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text.data(), size};
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("unknown host");
+}
+
+// SQLite's integers are signed; rows never reach 2^63, and a number beyond it must not come back as a small one.
+int64_t as_stored(uint64_t rows) { return rows > static_cast<uint64_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(rows); }
+uint64_t from_stored(int64_t rows) { return rows < 0 ? 0 : static_cast<uint64_t>(rows); }
+
+/// The connection and its mutex, shared by the backend and its leases, since a lease may outlive the backend.
+struct Database {
+  Database(sqlite3* handle, fs::path file) : connection(handle, std::move(file)) {}
+  std::mutex mutex;
+  SqliteConnection connection;
+};
+
+class SqliteLease final : public Lease {
+ public:
+  SqliteLease(std::shared_ptr<Database> database, LeaseLock lock, std::string pipeline, std::string run_id)
+      : database_(std::move(database)), lock_(std::move(lock)), pipeline_(std::move(pipeline)), run_id_(std::move(run_id)) {}
+  SqliteLease(const SqliteLease&) = delete;
+  SqliteLease& operator=(const SqliteLease&) = delete;
+  ~SqliteLease() override {
+    std::lock_guard guard(database_->mutex);
+    auto statement = database_->connection.prepare("DELETE FROM leases WHERE pipeline = ? AND run_id = ?");
+    Status status = statement.ok() ? statement->bind(pipeline_).bind(run_id_).run() : statement.status();
+    // The lock is what counts, and it goes with this object; a row that stays behind is only wrong text.
+    if (!status.ok()) log_debug("the lease row of pipeline '{}' stays behind: {}", pipeline_, status.to_string());
+  }
+
+ private:
+  std::shared_ptr<Database> database_;
+  LeaseLock lock_;
+  std::string pipeline_;
+  std::string run_id_;
+};
+
+StreamState read_stream(const SqliteStatement& row, int first) {
+  StreamState state;
+  state.checkpoint_json = row.optional_text(first);
+  state.load_id = row.text(first + 1);
+  state.load_in_progress = row.number(first + 2) != 0;
+  state.committed = row.number(first + 3) != 0;
+  state.rows_committed = from_stored(row.number(first + 4));
+  return state;
+}
+
+class SqliteStateBackend final : public StateBackend {
+ public:
+  explicit SqliteStateBackend(std::shared_ptr<Database> database) : database_(std::move(database)) {}
+
+  Result<std::optional<std::string>> get(std::string_view pipeline, std::string_view key) override {
+    std::lock_guard lock(database_->mutex);
+    RB_ASSIGN_OR_RETURN(auto statement, db().prepare("SELECT value FROM pairs WHERE pipeline = ? AND key = ?"));
+    RB_ASSIGN_OR_RETURN(const bool row, statement.bind(pipeline).bind(key).step());
+    return row ? std::optional<std::string>(statement.text(0)) : std::optional<std::string>();
+  }
+
+  Status put(std::string_view pipeline, std::string_view key, std::string_view value) override {
+    RB_RETURN_NOT_OK(check_value_size(key, value));
+    std::lock_guard lock(database_->mutex);
+    return put_pair(pipeline, key, value);
+  }
+
+  Result<bool> compare_and_set(std::string_view pipeline, std::string_view key, const std::optional<std::string>& expected,
+                               std::string_view value) override {
+    RB_RETURN_NOT_OK(check_value_size(key, value));
+    std::lock_guard lock(database_->mutex);
+    // One statement each, so that no other process comes in between.
+    if (expected) {
+      RB_ASSIGN_OR_RETURN(auto statement, db().prepare("UPDATE pairs SET value = ? WHERE pipeline = ? AND key = ? AND value = ?"));
+      RB_RETURN_NOT_OK(statement.bind(value).bind(pipeline).bind(key).bind(*expected).run());
+    } else {
+      RB_ASSIGN_OR_RETURN(auto statement,
+                          db().prepare("INSERT INTO pairs (pipeline, key, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"));
+      RB_RETURN_NOT_OK(statement.bind(pipeline).bind(key).bind(value).run());
+    }
+    return db().changed_rows() > 0;
+  }
+
+  Result<StreamState> load_stream(const StreamKey& key) override {
+    std::lock_guard lock(database_->mutex);
+    RB_ASSIGN_OR_RETURN(auto statement, db().prepare("SELECT checkpoint_json, load_id, load_in_progress, committed, rows_committed "
+                                                     "FROM streams WHERE pipeline = ? AND stream = ? AND partition = ?"));
+    RB_ASSIGN_OR_RETURN(const bool row, bind_key(statement, key).step());
+    return row ? read_stream(statement, 0) : StreamState();
+  }
+
+  Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint) override {
+    if (load_id.empty()) return no_load_id(key);
+    std::lock_guard lock(database_->mutex);
+    // The load that is under way already is left alone, unless it is to start anew.
+    RB_ASSIGN_OR_RETURN(auto statement,
+                        db().prepare("INSERT INTO streams (pipeline, stream, partition, load_id, load_in_progress, committed, "
+                                     "rows_committed) VALUES (?1, ?2, ?3, ?4, 1, 0, 0) ON CONFLICT (pipeline, stream, partition) DO UPDATE "
+                                     "SET checkpoint_json = CASE WHEN ?5 THEN NULL ELSE checkpoint_json END, load_id = ?4, "
+                                     "load_in_progress = 1, committed = 0, rows_committed = 0 "
+                                     "WHERE ?5 OR NOT load_in_progress OR load_id <> ?4"));
+    return bind_key(statement, key).bind(load_id).bind(int64_t{drop_checkpoint ? 1 : 0}).run();
+  }
+
+  Status save_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
+                         uint64_t rows_committed) override {
+    RB_RETURN_NOT_OK(check_value_size("checkpoint", checkpoint_json));
+    std::lock_guard lock(database_->mutex);
+    RB_ASSIGN_OR_RETURN(auto statement,
+                        db().prepare("UPDATE streams SET checkpoint_json = ?5, committed = 1, rows_committed = ?6 WHERE pipeline = ?1 AND "
+                                     "stream = ?2 AND partition = ?3 AND load_id = ?4 AND load_in_progress"));
+    RB_RETURN_NOT_OK(bind_key(statement, key).bind(load_id).bind(checkpoint_json).bind(as_stored(rows_committed)).run());
+    return db().changed_rows() > 0 ? Status() : no_such_load(key, load_id, "save its checkpoint");
+  }
+
+  Status complete_load(const StreamKey& key, std::string_view load_id) override {
+    std::lock_guard lock(database_->mutex);
+    RB_ASSIGN_OR_RETURN(auto statement, db().prepare("UPDATE streams SET load_in_progress = 0 WHERE pipeline = ? AND stream = ? AND "
+                                                     "partition = ? AND load_id = ?"));
+    RB_RETURN_NOT_OK(bind_key(statement, key).bind(load_id).run());
+    return db().changed_rows() > 0 ? Status() : no_such_load(key, load_id, "complete it");
+  }
+
+  Status reset(std::string_view pipeline, const std::optional<std::string>& stream) override {
+    std::lock_guard lock(database_->mutex);
+    return db().in_transaction([&]() -> Status {
+      if (stream) {
+        RB_ASSIGN_OR_RETURN(auto statement, db().prepare("DELETE FROM streams WHERE pipeline = ? AND stream = ?"));
+        return statement.bind(pipeline).bind(*stream).run();
+      }
+      for (const char* sql : {"DELETE FROM streams WHERE pipeline = ?", "DELETE FROM pairs WHERE pipeline = ?"}) {
+        RB_ASSIGN_OR_RETURN(auto statement, db().prepare(sql));
+        RB_RETURN_NOT_OK(statement.bind(pipeline).run());
+      }
+      return {};
+    });
+  }
+
+  Result<std::vector<std::pair<StreamKey, StreamState>>> list_streams(std::string_view pipeline) override {
+    std::lock_guard lock(database_->mutex);
+    RB_ASSIGN_OR_RETURN(auto statement,
+                        db().prepare("SELECT stream, partition, checkpoint_json, load_id, load_in_progress, committed, rows_committed "
+                                     "FROM streams WHERE pipeline = ? ORDER BY stream, partition"));
+    statement.bind(pipeline);
+    std::vector<std::pair<StreamKey, StreamState>> out;
+    while (true) {
+      RB_ASSIGN_OR_RETURN(const bool row, statement.step());
+      if (!row) return out;
+      out.push_back({{std::string(pipeline), statement.text(0), statement.text(1)}, read_stream(statement, 2)});
+    }
+  }
+
+  Result<std::unique_ptr<Lease>> acquire_lease(std::string_view pipeline, std::string_view run_id) override {
+    auto lock = LeaseLock::acquire(lease_lock_path(db().file(), pipeline));
+    if (!lock.ok() && lock.error().code == "PIPELINE_LOCKED") return locked_by_other(pipeline, std::move(lock).status());
+    if (!lock.ok()) return std::move(lock).status();
+    std::lock_guard guard(database_->mutex);
+    // Replaces the row of a run that crashed: its lock is gone, so it is.
+    RB_ASSIGN_OR_RETURN(auto statement,
+                        db().prepare("INSERT OR REPLACE INTO leases (pipeline, run_id, pid, host, started_at) VALUES (?, ?, ?, ?, ?)"));
+    const std::string host = host_name();
+    const std::string now = now_utc();
+    RB_RETURN_NOT_OK(statement.bind(pipeline).bind(run_id).bind(int64_t{::getpid()}).bind(host).bind(now).run());
+    return std::unique_ptr<Lease>(
+        std::make_unique<SqliteLease>(database_, std::move(*lock), std::string(pipeline), std::string(run_id)));
+  }
+
+  Status record_run(const RunRecord& run) override {
+    std::lock_guard lock(database_->mutex);
+    return db().in_transaction([&]() -> Status {
+      RB_ASSIGN_OR_RETURN(auto insert,
+                          db().prepare("INSERT OR REPLACE INTO runs (pipeline, run_id, started_at, finished_at, outcome, rows_written, "
+                                       "error) VALUES (?, ?, ?, ?, ?, ?, ?)"));
+      RB_RETURN_NOT_OK(insert.bind(run.pipeline).bind(run.run_id).bind(run.started_at).bind(run.finished_at).bind(run.outcome)
+                           .bind(as_stored(run.rows_written)).bind(run.error).run());
+      RB_ASSIGN_OR_RETURN(auto prune, db().prepare("DELETE FROM runs WHERE pipeline = ?1 AND seq <= (SELECT seq FROM runs WHERE "
+                                                   "pipeline = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)"));
+      return prune.bind(run.pipeline).bind(int64_t{kMaxRunsKept}).run();
+    });
+  }
+
+  Result<std::vector<RunRecord>> recent_runs(std::string_view pipeline, uint32_t most) override {
+    std::lock_guard lock(database_->mutex);
+    RB_ASSIGN_OR_RETURN(auto statement, db().prepare("SELECT run_id, started_at, finished_at, outcome, rows_written, error FROM runs "
+                                                     "WHERE pipeline = ? ORDER BY seq DESC LIMIT ?"));
+    statement.bind(pipeline).bind(int64_t{most});
+    std::vector<RunRecord> out;
+    while (true) {
+      RB_ASSIGN_OR_RETURN(const bool row, statement.step());
+      if (!row) return out;
+      out.push_back({statement.text(0), std::string(pipeline), statement.text(1), statement.text(2), statement.text(3),
+                     from_stored(statement.number(4)), statement.text(5)});
+    }
+  }
+
+ private:
+  SqliteConnection& db() { return database_->connection; }
+
+  static SqliteStatement& bind_key(SqliteStatement& statement, const StreamKey& key) {
+    return statement.bind(key.pipeline).bind(key.stream).bind(key.partition);
+  }
+
+  Status put_pair(std::string_view pipeline, std::string_view key, std::string_view value) {
+    RB_ASSIGN_OR_RETURN(auto statement, db().prepare("INSERT INTO pairs (pipeline, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (pipeline, "
+                                                     "key) DO UPDATE SET value = ?3"));
+    return statement.bind(pipeline).bind(key).bind(value).run();
+  }
+
+  Status locked_by_other(std::string_view pipeline, Status error) {
+    std::lock_guard lock(database_->mutex);
+    std::string who = "another run";
+    auto statement = db().prepare("SELECT pid, host, started_at, run_id FROM leases WHERE pipeline = ?");
+    if (statement.ok()) {
+      const auto row = statement->bind(pipeline).step();
+      if (row.ok() && *row) {
+        who = fmt::format("process {} on {} since {} (run {})", statement->number(0), statement->text(1), statement->text(2),
+                          statement->text(3));
+      }
+    }
+    error.error().message =
+        fmt::format("pipeline '{}' is being run already, by {}. Wait until that run has ended, or stop it", pipeline, who);
+    return error;
+  }
+
+  std::shared_ptr<Database> database_;
+};
+
+Status cannot_open(const fs::path& path, std::string_view why) {
+  return internal_error("STATE_BACKEND", fmt::format("state file {}: {}. Check that its folder is writable for you, or set "
+                                                     "state.connection to another place",
+                                                     path.string(), why));
+}
+
+// Makes missing folders one by one, so that each has mode 0700 from the start.
+Status make_folders(const fs::path& folder) {
+  std::error_code error;
+  if (folder.empty() || fs::exists(folder, error)) return {};
+  RB_RETURN_NOT_OK(make_folders(folder.parent_path()));
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    return cannot_open(folder, fmt::format("cannot make the folder: {}", std::generic_category().message(errno)));
+  }
+  return {};
+}
+
+// The one name of the file: two runs that reach it by different names (a link, ..) must take the same lock.
+Result<fs::path> prepare_file(const fs::path& path) {
+  if (path.empty()) return cannot_open(path, "no path was given");
+  std::error_code error;
+  // Not normalized: `link/..` is for the file system to resolve.
+  const fs::path absolute = fs::absolute(path, error);
+  if (error) return cannot_open(path, error.message());
+  RB_RETURN_NOT_OK(make_folders(absolute.parent_path()));
+  // O_EXCL: an existing file is not opened here, since closing it would drop SQLite's locks of this process.
+  const int fd = ::open(absolute.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) {
+    ::close(fd);
+  } else if (errno != EEXIST) {
+    return cannot_open(absolute, fmt::format("cannot make it: {}", std::generic_category().message(errno)));
+  }
+  const fs::path canonical = fs::canonical(absolute, error);
+  if (error) return cannot_open(absolute, error.message());
+  if (!fs::is_regular_file(canonical, error)) return cannot_open(canonical, "it is not a regular file");
+  return canonical;
+}
+
+Status check_owner(SqliteConnection& db) {
+  RB_ASSIGN_OR_RETURN(const int64_t application, db.query_number("PRAGMA application_id"));
+  if (application == kApplicationId) return {};
+  RB_ASSIGN_OR_RETURN(const int64_t tables, db.query_number("SELECT count(*) FROM sqlite_master"));
+  if (application == 0 && tables == 0) return {};
+  return sqlite_state_error(db.file(), SQLITE_NOTADB, "it is a SQLite database of another program");
+}
+
+Status newer_version(const SqliteConnection& db, int64_t version) {
+  return internal_error("STATE_BACKEND",
+                        fmt::format("state file {} has version {}, this program knows versions up to {}: a newer Rapidbyte wrote it. Use "
+                                    "that one, or set state.connection to another file",
+                                    db.file().string(), version, kStateSchemaVersion));
+}
+
+Status migrate(SqliteConnection& db) {
+  RB_ASSIGN_OR_RETURN(const int64_t seen, db.query_number("PRAGMA user_version"));
+  if (seen > kStateSchemaVersion) return newer_version(db, seen);
+  if (seen == kStateSchemaVersion) return {};
+  return db.in_transaction([&]() -> Status {
+    // Read again: another process may have migrated the file while this one waited for the lock.
+    RB_ASSIGN_OR_RETURN(const int64_t version, db.query_number("PRAGMA user_version"));
+    if (version > kStateSchemaVersion) return newer_version(db, version);
+    if (version < 0) return sqlite_state_error(db.file(), SQLITE_CORRUPT, "its version is negative");
+    for (auto next = static_cast<size_t>(version); next < kMigrations.size(); ++next) {
+      RB_RETURN_NOT_OK(db.execute(kMigrations.at(next)));
+    }
+    return db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kStateSchemaVersion));
+  });
+}
+
+Status check_damage(SqliteConnection& db) {
+  std::error_code error;
+  if (fs::file_size(db.file(), error) > kCheckedBytes || error) return {};
+  RB_ASSIGN_OR_RETURN(const std::string verdict, db.query_text("PRAGMA quick_check(1)"));
+  if (verdict == "ok") return {};
+  return sqlite_state_error(db.file(), SQLITE_CORRUPT, verdict);
+}
+
+Status set_up(SqliteConnection& db, uint64_t max_bytes) {
+  if (db.is_read_only()) return sqlite_state_error(db.file(), SQLITE_READONLY, "it can only be read");
+  RB_RETURN_NOT_OK(check_owner(db));
+  RB_ASSIGN_OR_RETURN(const std::string mode, db.query_text("PRAGMA journal_mode = WAL"));
+  if (mode != "wal") return cannot_open(db.file(), fmt::format("its file system does not support SQLite's WAL (journal mode is {})", mode));
+  RB_ASSIGN_OR_RETURN(const int64_t page_bytes, db.query_number("PRAGMA page_size"));
+  RB_RETURN_NOT_OK(db.execute(fmt::format("PRAGMA synchronous = FULL; PRAGMA max_page_count = {}; PRAGMA cell_size_check = ON; PRAGMA "
+                                          "trusted_schema = OFF",
+                                          max_bytes / static_cast<uint64_t>(page_bytes))));
+  RB_RETURN_NOT_OK(migrate(db));
+  return check_damage(db);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StateBackend>> open_sqlite_state(const fs::path& path) {
+  return open_bounded_sqlite_state(path, kMaxStateBytes);
+}
+
+Result<std::unique_ptr<StateBackend>> open_bounded_sqlite_state(const fs::path& path, uint64_t max_bytes) {
+  RB_ASSIGN_OR_RETURN(const fs::path file, prepare_file(path));
+  sqlite3* handle = nullptr;
+  const int rc = sqlite3_open_v2(file.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  if (handle == nullptr) return sqlite_state_error(file, SQLITE_NOMEM, "out of memory");
+  auto database = std::make_shared<Database>(handle, file);
+  if (rc != SQLITE_OK) return database->connection.error(rc);
+  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  RB_RETURN_NOT_OK(set_up(database->connection, max_bytes));
+  return std::unique_ptr<StateBackend>(std::make_unique<SqliteStateBackend>(std::move(database)));
+}
+
+}  // namespace rapidbyte::state

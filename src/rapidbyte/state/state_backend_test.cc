@@ -1,0 +1,310 @@
+// One suite over both backends: what StateBackend promises, whatever keeps it.
+#include "rapidbyte/state/state_backend.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <thread>
+
+#include "rapidbyte/state/memory_state_backend.h"
+#include "rapidbyte/state/sqlite_state_backend.h"
+#include "rapidbyte/state/temp_folder_test.h"
+
+namespace rapidbyte::state {
+namespace {
+
+enum class Kind { kMemory, kSqlite };
+
+class EveryStateBackend : public ::testing::TestWithParam<Kind> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == Kind::kMemory) {
+      state_ = make_memory_state();
+      return;
+    }
+    auto opened = open_sqlite_state(folder_.path() / "state.db");
+    ASSERT_TRUE(opened.ok()) << opened.status().to_string();
+    state_ = std::move(*opened);
+  }
+
+  StreamState stream(const StreamKey& key) {
+    auto loaded = state_->load_stream(key);
+    EXPECT_TRUE(loaded.ok()) << loaded.status().to_string();
+    return loaded.ok() ? *loaded : StreamState();
+  }
+  std::optional<std::string> value(std::string_view pipeline, std::string_view key) {
+    auto got = state_->get(pipeline, key);
+    EXPECT_TRUE(got.ok()) << got.status().to_string();
+    return got.ok() ? *got : std::nullopt;
+  }
+
+  TempFolder folder_;
+  std::unique_ptr<StateBackend> state_;
+  const StreamKey users_{"p", "users", ""};
+};
+
+#define EXPECT_OK(expr)                              \
+  do {                                               \
+    const Status rb_status = (expr);                 \
+    EXPECT_TRUE(rb_status.ok()) << rb_status.to_string(); \
+  } while (false)
+
+TEST_P(EveryStateBackend, state_backend_through_its_whole_life) {
+  // Nothing there yet.
+  EXPECT_EQ(value("p", "k"), std::nullopt);
+  EXPECT_EQ(stream(users_).load_id, "");
+  EXPECT_TRUE((*state_->list_streams("p")).empty());
+  EXPECT_TRUE((*state_->recent_runs("p", 10)).empty());
+  // A run: lease, load, cursors, end.
+  {
+    auto lease = state_->acquire_lease("p", "run-1");
+    ASSERT_TRUE(lease.ok()) << lease.status().to_string();
+    EXPECT_OK(state_->begin_load(users_, "load-1", true));
+    EXPECT_OK(state_->put("p", "users:cursor", "5"));
+    EXPECT_TRUE(*state_->compare_and_set("p", "users:cursor", "5", "6"));
+    EXPECT_OK(state_->save_checkpoint(users_, "load-1", R"({"id":"a"})", 10));
+    EXPECT_OK(state_->save_checkpoint(users_, "load-1", R"({"id":"b"})", 20));
+    EXPECT_TRUE(stream(users_).load_in_progress);
+    EXPECT_OK(state_->complete_load(users_, "load-1"));
+    EXPECT_OK(state_->record_run({"run-1", "p", "2025-01-01T00:00:00Z", "2025-01-01T00:00:09Z", "succeeded", 20, ""}));
+  }
+  const StreamState done = stream(users_);
+  EXPECT_EQ(done.checkpoint_json, R"({"id":"b"})");
+  EXPECT_EQ(done.load_id, "load-1");
+  EXPECT_FALSE(done.load_in_progress);
+  EXPECT_TRUE(done.committed);
+  EXPECT_EQ(done.rows_committed, 20U);
+  EXPECT_EQ(value("p", "users:cursor"), "6");
+  EXPECT_EQ((*state_->list_streams("p")).size(), 1U);
+  EXPECT_EQ((*state_->recent_runs("p", 10)).size(), 1U);
+  // The next run may take the lease, and a reset forgets.
+  EXPECT_TRUE(state_->acquire_lease("p", "run-2").ok());
+  EXPECT_OK(state_->reset("p", std::nullopt));
+  EXPECT_EQ(stream(users_).checkpoint_json, std::nullopt);
+  EXPECT_EQ(value("p", "users:cursor"), std::nullopt);
+  EXPECT_EQ((*state_->recent_runs("p", 10)).size(), 1U) << "the history stays";
+}
+
+TEST_P(EveryStateBackend, keeps_any_text_under_any_key) {
+  const std::string with_zero("a\0b", 3);
+  const std::vector<std::string> texts = {"", "x", "'; DROP TABLE pairs; --", "\xff\xfe not utf-8", "äöü 漢字", with_zero,
+                                          std::string(1 << 20, 'v'), "a"};
+  for (const auto& text : texts) {
+    EXPECT_OK(state_->put("p", text.substr(0, 1000), text));
+  }
+  for (const auto& text : texts) EXPECT_EQ(value("p", text.substr(0, 1000)), text);
+  EXPECT_OK(state_->put("p", "x", "overwritten"));
+  EXPECT_EQ(value("p", "x"), "overwritten");
+}
+
+TEST_P(EveryStateBackend, pipelines_do_not_see_each_other) {
+  EXPECT_OK(state_->put("p", "k", "of p"));
+  EXPECT_OK(state_->put("q", "k", "of q"));
+  EXPECT_OK(state_->begin_load({"p", "s", ""}, "load-p", false));
+  EXPECT_OK(state_->begin_load({"q", "s", ""}, "load-q", false));
+  EXPECT_OK(state_->reset("p", std::nullopt));
+  EXPECT_EQ(value("p", "k"), std::nullopt);
+  EXPECT_EQ(value("q", "k"), "of q");
+  EXPECT_EQ(stream({"p", "s", ""}).load_id, "");
+  EXPECT_EQ(stream({"q", "s", ""}).load_id, "load-q");
+  // Not even when the parts of a key run together to the same text.
+  EXPECT_OK(state_->begin_load({"a", "bc", ""}, "1", false));
+  EXPECT_EQ(stream({"ab", "c", ""}).load_id, "");
+  EXPECT_EQ(stream({"a", "b", "c"}).load_id, "");
+}
+
+TEST_P(EveryStateBackend, compare_and_set_changes_only_what_it_expects) {
+  struct Case {
+    std::optional<std::string> present, expected;
+    bool done;
+  };
+  for (const Case& c : std::vector<Case>{{std::nullopt, std::nullopt, true},
+                                         {std::nullopt, "", false},
+                                         {std::nullopt, "a", false},
+                                         {"a", std::nullopt, false},
+                                         {"a", "a", true},
+                                         {"a", "A", false},
+                                         {"", "", true},
+                                         {"", std::nullopt, false}}) {
+    EXPECT_OK(state_->reset("p", std::nullopt));
+    if (c.present) EXPECT_OK(state_->put("p", "k", *c.present));
+    auto result = state_->compare_and_set("p", "k", c.expected, "new");
+    ASSERT_TRUE(result.ok()) << result.status().to_string();
+    EXPECT_EQ(*result, c.done);
+    EXPECT_EQ(value("p", "k"), c.done ? std::optional<std::string>("new") : c.present);
+  }
+}
+
+TEST_P(EveryStateBackend, compare_and_set_lets_one_of_many_threads_win_each_round) {
+  EXPECT_OK(state_->put("p", "n", "0"));
+  std::atomic<int> wins = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 25; ++i) {
+        const std::string now = value("p", "n").value_or("");
+        auto done = state_->compare_and_set("p", "n", now, std::to_string(std::stoi(now) + 1));
+        ASSERT_TRUE(done.ok()) << done.status().to_string();
+        if (*done) ++wins;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(value("p", "n"), std::to_string(wins));
+}
+
+TEST_P(EveryStateBackend, a_new_load_keeps_the_cursor_unless_it_is_to_be_dropped) {
+  EXPECT_OK(state_->begin_load(users_, "load-1", false));
+  EXPECT_OK(state_->save_checkpoint(users_, "load-1", "c1", 7));
+  EXPECT_OK(state_->complete_load(users_, "load-1"));
+  EXPECT_OK(state_->begin_load(users_, "load-2", false));
+  StreamState now = stream(users_);
+  EXPECT_EQ(now.checkpoint_json, "c1");
+  EXPECT_EQ(now.load_id, "load-2");
+  EXPECT_TRUE(now.load_in_progress);
+  EXPECT_FALSE(now.committed);
+  EXPECT_EQ(now.rows_committed, 0U);
+  EXPECT_OK(state_->begin_load(users_, "load-3", true));
+  EXPECT_EQ(stream(users_).checkpoint_json, std::nullopt);
+}
+
+TEST_P(EveryStateBackend, beginning_the_load_that_is_under_way_loses_nothing) {
+  EXPECT_OK(state_->begin_load(users_, "load-1", false));
+  EXPECT_OK(state_->save_checkpoint(users_, "load-1", "c1", 7));
+  EXPECT_OK(state_->begin_load(users_, "load-1", false));
+  StreamState now = stream(users_);
+  EXPECT_EQ(now.checkpoint_json, "c1");
+  EXPECT_TRUE(now.committed);
+  EXPECT_EQ(now.rows_committed, 7U);
+  EXPECT_OK(state_->begin_load(users_, "load-1", true));
+  now = stream(users_);
+  EXPECT_EQ(now.checkpoint_json, std::nullopt);
+  EXPECT_FALSE(now.committed);
+  EXPECT_EQ(now.rows_committed, 0U);
+  EXPECT_TRUE(now.load_in_progress);
+}
+
+TEST_P(EveryStateBackend, only_the_load_under_way_moves_the_cursor) {
+  const auto expect_refused = [](const Status& status) {
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error().code, "STATE_BACKEND");
+    EXPECT_NE(status.error().message.find("stream 'users' of pipeline 'p'"), std::string::npos);
+  };
+  expect_refused(state_->save_checkpoint(users_, "load-1", "c", 1));
+  expect_refused(state_->complete_load(users_, "load-1"));
+  expect_refused(state_->begin_load(users_, "", false));
+  EXPECT_OK(state_->begin_load(users_, "load-1", false));
+  EXPECT_OK(state_->begin_load(users_, "load-2", false));
+  expect_refused(state_->save_checkpoint(users_, "load-1", "c", 1));
+  expect_refused(state_->complete_load(users_, "load-1"));
+  EXPECT_OK(state_->complete_load(users_, "load-2"));
+  EXPECT_OK(state_->complete_load(users_, "load-2"));
+  expect_refused(state_->save_checkpoint(users_, "load-2", "c", 1));
+  EXPECT_EQ(stream(users_).checkpoint_json, std::nullopt);
+}
+
+TEST_P(EveryStateBackend, rows_keep_their_number) {
+  EXPECT_OK(state_->begin_load(users_, "l", false));
+  for (const uint64_t rows : {uint64_t{0}, uint64_t{1} << 40U, static_cast<uint64_t>(INT64_MAX)}) {
+    EXPECT_OK(state_->save_checkpoint(users_, "l", "c", rows));
+    EXPECT_EQ(stream(users_).rows_committed, rows);
+  }
+}
+
+TEST_P(EveryStateBackend, lists_streams_and_partitions_in_order_and_resets_one_stream) {
+  for (const StreamKey& key : {StreamKey{"p", "b", ""}, StreamKey{"p", "a", "2"}, StreamKey{"p", "a", "1"}, StreamKey{"q", "a", ""}}) {
+    EXPECT_OK(state_->begin_load(key, "l-" + key.stream + key.partition, false));
+  }
+  EXPECT_OK(state_->put("p", "a:k", "v"));
+  auto listed = state_->list_streams("p");
+  ASSERT_TRUE(listed.ok());
+  ASSERT_EQ(listed->size(), 3U);
+  EXPECT_EQ((*listed)[0].first.stream, "a");
+  EXPECT_EQ((*listed)[0].first.partition, "1");
+  EXPECT_EQ((*listed)[0].second.load_id, "l-a1");
+  EXPECT_EQ((*listed)[1].first.partition, "2");
+  EXPECT_EQ((*listed)[2].first.stream, "b");
+  EXPECT_OK(state_->reset("p", "a"));
+  EXPECT_EQ((*state_->list_streams("p")).size(), 1U);
+  EXPECT_EQ((*state_->list_streams("q")).size(), 1U);
+  EXPECT_EQ(value("p", "a:k"), "v");
+}
+
+TEST_P(EveryStateBackend, a_lease_keeps_others_out_until_it_goes) {
+  auto first = state_->acquire_lease("p", "run-1");
+  ASSERT_TRUE(first.ok()) << first.status().to_string();
+  auto second = state_->acquire_lease("p", "run-2");
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, "PIPELINE_LOCKED");
+  EXPECT_EQ(second.error().category, ErrorCategory::kTransientDb);
+  EXPECT_TRUE(second.error().retryable);
+  EXPECT_NE(second.error().message.find("run-1"), std::string::npos);
+  EXPECT_TRUE(state_->acquire_lease("other", "run-3").ok()) << "another pipeline is free";
+  first->reset();
+  EXPECT_TRUE(state_->acquire_lease("p", "run-2").ok());
+}
+
+TEST_P(EveryStateBackend, a_lease_may_outlive_the_backend) {
+  auto lease = state_->acquire_lease("p", "run-1");
+  ASSERT_TRUE(lease.ok());
+  state_.reset();
+  lease->reset();
+}
+
+TEST_P(EveryStateBackend, history_is_newest_first_limited_and_replaces_the_same_run) {
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_OK(state_->record_run({"run-" + std::to_string(i), "p", "s", "f", "failed", uint64_t(i), "why"}));
+  }
+  EXPECT_OK(state_->record_run({"run-9", "q", "s", "f", "succeeded", 0, ""}));
+  auto runs = state_->recent_runs("p", 2);
+  ASSERT_TRUE(runs.ok());
+  ASSERT_EQ(runs->size(), 2U);
+  EXPECT_EQ((*runs)[0].run_id, "run-4");
+  EXPECT_EQ((*runs)[0].pipeline, "p");
+  EXPECT_EQ((*runs)[0].outcome, "failed");
+  EXPECT_EQ((*runs)[0].rows_written, 4U);
+  EXPECT_EQ((*runs)[0].error, "why");
+  EXPECT_EQ((*runs)[1].run_id, "run-3");
+  EXPECT_OK(state_->record_run({"run-4", "p", "s", "f2", "succeeded", 44, ""}));
+  runs = state_->recent_runs("p", 100);
+  ASSERT_EQ(runs->size(), 5U);
+  EXPECT_EQ((*runs)[0].finished_at, "f2");
+  EXPECT_EQ((*runs)[0].rows_written, 44U);
+  EXPECT_TRUE((*state_->recent_runs("p", 0)).empty());
+}
+
+TEST_P(EveryStateBackend, refuses_values_above_the_limit) {
+  const std::string huge(kMaxValueBytes + 1, 'x');
+  EXPECT_EQ(state_->put("p", "k", huge).error().code, "STATE_BACKEND");
+  EXPECT_EQ(state_->compare_and_set("p", "k", std::nullopt, huge).error().code, "STATE_BACKEND");
+  EXPECT_OK(state_->begin_load(users_, "l", false));
+  EXPECT_EQ(state_->save_checkpoint(users_, "l", huge, 1).error().code, "STATE_BACKEND");
+  EXPECT_EQ(value("p", "k"), std::nullopt);
+}
+
+TEST_P(EveryStateBackend, threads_of_many_streams_do_not_disturb_each_other) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      const StreamKey key{"p", "stream-" + std::to_string(t), ""};
+      EXPECT_OK(state_->begin_load(key, "l", false));
+      for (uint64_t i = 1; i <= 10; ++i) EXPECT_OK(state_->save_checkpoint(key, "l", std::to_string(i), i));
+      EXPECT_OK(state_->complete_load(key, "l"));
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  auto listed = state_->list_streams("p");
+  ASSERT_EQ(listed->size(), 4U);
+  for (const auto& [key, state] : *listed) {
+    EXPECT_EQ(state.checkpoint_json, "10");
+    EXPECT_FALSE(state.load_in_progress);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, EveryStateBackend, ::testing::Values(Kind::kMemory, Kind::kSqlite),
+                         [](const auto& info) { return std::string(info.param == Kind::kMemory ? "memory" : "sqlite"); });
+
+}  // namespace
+}  // namespace rapidbyte::state
