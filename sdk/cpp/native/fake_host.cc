@@ -47,6 +47,10 @@ void FakeHost::push_batch(std::span<const uint8_t> batch) {
 void FakeHost::push_marker(Json checkpoint) {
   checkpoint["load_id"] = load_id;
   checkpoint["batches_covered"] = batches_pushed_;
+  push_raw_marker(std::move(checkpoint));
+}
+
+void FakeHost::push_raw_marker(Json checkpoint) {
   last_pushed_marker_ = checkpoint;
   input_.push_back({{}, std::move(checkpoint)});
 }

@@ -66,6 +66,8 @@ class FakeHost {
   /// A source checkpoint behind the batches pushed so far; `load_id` and `batches_covered` are added as the engine
   /// does.
   void push_marker(Json checkpoint);
+  /// A marker exactly as given.
+  void push_raw_marker(Json checkpoint);
   /// What the engine appends after a source that succeeded: the last checkpoint again, with "end": true.
   void push_end_marker();
   /// Everything that a source sent to `source`, then the end marker.
