@@ -127,7 +127,7 @@ std::string perform(const std::string& action) {
   if (action == "grow") {
     size_t total = 0;
     while (true) {
-      void* block = std::malloc(size_t{64} << 20U);
+      void* volatile block = std::malloc(size_t{64} << 20U);  // volatile: the allocation must happen
       if (block == nullptr) std::abort();
       std::memset(block, 1, size_t{64} << 20U);
       total += size_t{64} << 20U;
@@ -135,7 +135,7 @@ std::string perform(const std::string& action) {
     }
   }
   if (action == "malloc") {
-    void* block = std::malloc(static_cast<size_t>(number_of(g_config, "mib", 1)) << 20U);
+    void* volatile block = std::malloc(static_cast<size_t>(number_of(g_config, "mib", 1)) << 20U);
     const bool got = block != nullptr;
     std::free(block);
     return got ? "got it" : "refused";

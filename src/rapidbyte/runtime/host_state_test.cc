@@ -42,7 +42,9 @@ TEST_F(HostStateTest, batches_survive_every_compression) {
     auto state = make();
     ASSERT_TRUE(state.emit_batch(bytes(text)).ok());
     ASSERT_EQ(services_->batches.size(), 1U);
-    if (compression != pipeline::Compression::kNone) EXPECT_LT(services_->batches[0].size(), text.size() / 10);
+    if (compression != pipeline::Compression::kNone) {
+      EXPECT_LT(services_->batches[0].size(), text.size() / 10);
+    }
     const auto back = state.next_batch();
     ASSERT_TRUE(back.ok()) << back.status().to_string();
     EXPECT_TRUE(std::ranges::equal(**back, bytes(text)));

@@ -67,7 +67,11 @@ std::string short_message(std::string_view full) {
 
 Status invalid_component(wasmtime_error_t* raw) {
   const ErrorPtr error(raw);
-  return config_error("COMPONENT_INVALID", "not a component that this host can run: " + short_message(full_message(error.get())));
+  const std::string full = full_message(error.get());
+  // The first line names the import or section, the last cause says what is wrong with it.
+  std::string message = full.substr(0, full.find('\n'));
+  if (const std::string cause = short_message(full); cause != message) message += ": " + cause;
+  return config_error("COMPONENT_INVALID", "not a component that this host can run: " + message);
 }
 
 EnginePtr make_engine() {
