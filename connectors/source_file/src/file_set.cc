@@ -1,0 +1,232 @@
+#include "file_set.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+namespace rapidbyte::source_file {
+
+namespace {
+
+using sdk::Result;
+using sdk::Status;
+
+// Deeper folders than this are a loop of links.
+constexpr int kMaxDepth = 64;
+
+
+std::string join(const std::string& folder, const std::string& name) {
+  return folder.empty() || folder.back() == '/' ? folder + name : folder + "/" + name;
+}
+
+Result<std::vector<std::string>> entries_of(const std::string& path) {
+  DIR* directory = ::opendir(path.c_str());
+  if (directory == nullptr) {
+    return sdk::config_error("FOLDER_NOT_READABLE", "cannot read folder '" + path + "': " + std::strerror(errno) +
+                                                        "; check the option folder and its access rights");
+  }
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(directory)) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  ::closedir(directory);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+enum class PathKind : uint8_t { kNone, kFile, kFolder };
+
+PathKind kind_of(const std::string& path, uint64_t& size) {
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) != 0) return PathKind::kNone;
+  if (S_ISDIR(info.st_mode)) return PathKind::kFolder;
+  size = static_cast<uint64_t>(info.st_size);
+  return PathKind::kFile;
+}
+
+std::vector<std::string> split_path(std::string_view path) {
+  std::vector<std::string> parts;
+  size_t begin = 0;
+  while (begin <= path.size()) {
+    size_t end = path.find('/', begin);
+    if (end == std::string_view::npos) end = path.size();
+    const std::string_view part = path.substr(begin, end - begin);
+    if (!part.empty() && part != ".") parts.emplace_back(part);
+    begin = end + 1;
+  }
+  return parts;
+}
+
+/// Walks `parts` from index `at` in the folder `name` (relative, empty for the top).
+Status walk(const std::string& folder, const std::string& name, const std::vector<std::string>& parts, size_t at, int depth,
+            std::vector<FileEntry>& out) {
+  const std::string path = name.empty() ? folder : join(folder, name);
+  const auto visit = [&](const std::string& child, size_t next) -> Status {
+    const std::string child_name = name.empty() ? child : name + "/" + child;
+    FileEntry entry{child_name, join(folder, child_name), 0};
+    const PathKind kind = kind_of(entry.path, entry.size);
+    if (next == parts.size()) {
+      if (kind == PathKind::kFile) out.push_back(std::move(entry));
+      return {};
+    }
+    if (kind != PathKind::kFolder || depth == kMaxDepth) return {};
+    return walk(folder, child_name, parts, next, depth + 1, out);
+  };
+  const std::string& part = parts[at];
+  if (part == "**") {
+    if (at + 1 < parts.size()) RB_SDK_RETURN_NOT_OK(walk(folder, name, parts, at + 1, depth + 1, out));
+    RB_SDK_ASSIGN_OR_RETURN(const std::vector<std::string> names, entries_of(path));
+    for (const std::string& child : names) {
+      if (child.front() == '.') continue;
+      if (at + 1 == parts.size()) RB_SDK_RETURN_NOT_OK(visit(child, at + 1));
+      RB_SDK_RETURN_NOT_OK(visit(child, at));
+    }
+    return {};
+  }
+  if (!is_glob(part)) return visit(part, at + 1);
+  RB_SDK_ASSIGN_OR_RETURN(const std::vector<std::string> names, entries_of(path));
+  for (const std::string& child : names) {
+    if (glob_match(part, child)) RB_SDK_RETURN_NOT_OK(visit(child, at + 1));
+  }
+  return {};
+}
+
+std::string some_files(const std::string& folder) {
+  const auto names = entries_of(folder);
+  if (!names.ok()) return {};
+  std::string out;
+  for (size_t i = 0; i < names->size() && i < 10; ++i) out += (i == 0 ? "" : ", ") + (*names)[i];
+  if (names->size() > 10) out += ", ...";
+  return out.empty() ? "; the folder is empty" : "; the folder holds: " + out;
+}
+
+/// Matches one [...] set at pattern[at]; moves `at` behind it. nullopt when the bracket is not closed.
+std::optional<bool> match_set(std::string_view pattern, size_t& at, char c) {
+  size_t i = at + 1;
+  const bool negated = i < pattern.size() && (pattern[i] == '!' || pattern[i] == '^');
+  if (negated) ++i;
+  bool matched = false;
+  for (bool first = true; i < pattern.size() && (pattern[i] != ']' || first); first = false) {
+    if (i + 2 < pattern.size() && pattern[i + 1] == '-' && pattern[i + 2] != ']') {
+      matched = matched || (pattern[i] <= c && c <= pattern[i + 2]);
+      i += 3;
+    } else {
+      matched = matched || pattern[i] == c;
+      ++i;
+    }
+  }
+  if (i >= pattern.size()) return std::nullopt;
+  at = i + 1;
+  return matched != negated;
+}
+
+}  // namespace
+
+bool is_glob(std::string_view path) { return path.find_first_of("*?[") != std::string_view::npos; }
+
+bool glob_match(std::string_view pattern, std::string_view name) {
+  if (!name.empty() && name.front() == '.' && (pattern.empty() || pattern.front() != '.')) return false;
+  size_t p = 0, n = 0;
+  // Where to go on when a later part fails: the last star takes one character more.
+  size_t star = std::string_view::npos, star_name = 0;
+  while (n < name.size()) {
+    bool ok = false;
+    if (p < pattern.size()) {
+      if (pattern[p] == '*') {
+        star = p++;
+        star_name = n;
+        continue;
+      }
+      size_t next = p + 1;
+      if (pattern[p] == '?') {
+        ok = true;
+      } else if (pattern[p] == '[') {
+        size_t at = p;
+        const std::optional<bool> set = match_set(pattern, at, name[n]);
+        ok = set ? *set : name[n] == '[';
+        if (set) next = at;
+      } else {
+        ok = pattern[p] == name[n];
+      }
+      if (ok) {
+        p = next;
+        ++n;
+        continue;
+      }
+    }
+    if (star == std::string_view::npos) return false;
+    p = star + 1;
+    n = ++star_name;
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+Result<std::vector<FileEntry>> list_files(const std::string& folder, const std::string& pattern) {
+  if (pattern.empty() || pattern.front() == '/') {
+    return sdk::config_error("INVALID_PATH", "path '" + pattern + "' must be relative to the option folder ('" + folder + "')");
+  }
+  const std::vector<std::string> parts = split_path(pattern);
+  for (const std::string& part : parts) {
+    if (part == "..") {
+      return sdk::config_error("INVALID_PATH", "path '" + pattern + "' leaves the folder '" + folder +
+                                                   "'; set the option folder to the folder that holds the files");
+    }
+  }
+  if (parts.empty()) return sdk::config_error("INVALID_PATH", "path '" + pattern + "' names no file");
+  std::vector<FileEntry> files;
+  RB_SDK_RETURN_NOT_OK(walk(folder, "", parts, 0, 0, files));
+  std::sort(files.begin(), files.end(), [](const FileEntry& a, const FileEntry& b) { return a.name < b.name; });
+  files.erase(std::unique(files.begin(), files.end(),
+                          [](const FileEntry& a, const FileEntry& b) { return a.name == b.name; }),
+              files.end());
+  if (!files.empty()) return files;
+  if (is_glob(pattern)) {
+    return sdk::config_error("NO_FILES", "no file matches '" + pattern + "' in folder '" + folder + "'" + some_files(folder));
+  }
+  return sdk::config_error("FILE_NOT_FOUND", "there is no file '" + pattern + "' in folder '" + folder + "'" + some_files(folder));
+}
+
+Result<std::vector<FileEntry>> find_stream_file(const std::string& folder, const std::string& stream,
+                                                const std::vector<std::string>& extensions) {
+  std::vector<FileEntry> found;
+  std::string tried;
+  // A stream's name may hold anything; as part of a file name it must stay in the folder.
+  if (stream.find('/') == std::string::npos) {
+    for (const std::string& extension : extensions) {
+      for (const std::string_view compression : {"", ".gz", ".zst"}) {
+        const std::string name = stream + "." + extension + std::string(compression);
+        FileEntry entry{name, join(folder, name), 0};
+        tried += (tried.empty() ? "" : ", ") + name;
+        if (kind_of(entry.path, entry.size) == PathKind::kFile) found.push_back(std::move(entry));
+      }
+    }
+  }
+  if (found.size() == 1) return found;
+  if (found.empty()) {
+    RB_SDK_RETURN_NOT_OK(entries_of(folder).status());
+    return sdk::config_error("FILE_NOT_FOUND", "no file for stream '" + stream + "' in folder '" + folder + "' (tried " +
+                                                   (tried.empty() ? "nothing" : tried) + ")" + some_files(folder) +
+                                                   ". Set the stream's path to a file or glob");
+  }
+  std::string names;
+  for (const FileEntry& entry : found) names += (names.empty() ? "" : ", ") + entry.name;
+  return sdk::config_error("AMBIGUOUS_FILE", "stream '" + stream + "' could mean " + names + "; set the stream's path");
+}
+
+Result<std::vector<FileEntry>> list_folder(const std::string& folder) {
+  RB_SDK_ASSIGN_OR_RETURN(const std::vector<std::string> names, entries_of(folder));
+  std::vector<FileEntry> files;
+  for (const std::string& name : names) {
+    FileEntry entry{name, join(folder, name), 0};
+    if (name.front() != '.' && kind_of(entry.path, entry.size) == PathKind::kFile) files.push_back(std::move(entry));
+  }
+  return files;
+}
+
+}  // namespace rapidbyte::source_file

@@ -1,0 +1,344 @@
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+#include "value_parse.h"
+
+namespace rapidbyte::source_file {
+
+namespace {
+
+bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
+
+bool equals_ignoring_case(std::string_view text, std::string_view lower) {
+  if (text.size() != lower.size()) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c) != lower[i]) return false;
+  }
+  return true;
+}
+
+/// inf, infinity or nan with an optional minus sign.
+bool parse_word(std::string_view text, double& out) {
+  const bool negative = !text.empty() && text.front() == '-';
+  if (negative) text.remove_prefix(1);
+  if (equals_ignoring_case(text, "infinity") || equals_ignoring_case(text, "inf")) {
+    out = negative ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+    return true;
+  }
+  if (equals_ignoring_case(text, "nan")) {
+    out = std::numeric_limits<double>::quiet_NaN();
+    return true;
+  }
+  return false;
+}
+
+constexpr uint64_t kPow10[] = {1ULL,
+                               10ULL,
+                               100ULL,
+                               1000ULL,
+                               10000ULL,
+                               100000ULL,
+                               1000000ULL,
+                               10000000ULL,
+                               100000000ULL,
+                               1000000000ULL,
+                               10000000000ULL,
+                               100000000000ULL,
+                               1000000000000ULL,
+                               10000000000000ULL,
+                               100000000000000ULL,
+                               1000000000000000ULL,
+                               10000000000000000ULL,
+                               100000000000000000ULL,
+                               1000000000000000000ULL,
+                               10000000000000000000ULL};
+
+// Powers that a double holds exactly: with a mantissa of at most 2^53 one multiplication or division rounds correctly.
+constexpr double kExactPow10[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+unsigned __int128 pow10_128(uint32_t exponent) {
+  unsigned __int128 value = 1;
+  while (exponent >= 19) {
+    value *= kPow10[19];
+    exponent -= 19;
+  }
+  return value * kPow10[exponent];
+}
+
+struct SignAndDigits {
+  bool negative = false;
+  bool ok = false;
+};
+
+SignAndDigits take_sign(const char*& p, const char* end, bool strict) {
+  SignAndDigits sign;
+  if (p == end) return sign;
+  if (*p == '-') {
+    sign.negative = true;
+    ++p;
+  } else if (*p == '+') {
+    if (strict) return sign;
+    ++p;
+  }
+  sign.ok = p != end;
+  return sign;
+}
+
+/// Digits only, up to 20 of them after leading zeros; false when not, or when the value does not fit.
+bool parse_digits(const char* p, const char* end, uint64_t& out) {
+  uint64_t value = 0;
+  const auto length = static_cast<size_t>(end - p);
+  if (length <= 19) {
+    for (; p != end; ++p) {
+      const auto digit = static_cast<unsigned char>(*p - '0');
+      if (digit > 9) return false;
+      value = value * 10 + digit;
+    }
+    out = value;
+    return length != 0;
+  }
+  for (; p != end; ++p) {
+    const auto digit = static_cast<unsigned char>(*p - '0');
+    if (digit > 9) return false;
+    if (__builtin_mul_overflow(value, uint64_t{10}, &value) || __builtin_add_overflow(value, digit, &value)) return false;
+  }
+  out = value;
+  return true;
+}
+
+}  // namespace
+
+bool parse_int64(std::string_view text, bool strict, int64_t& out) {
+  const char* p = text.data();
+  const char* end = p + text.size();
+  const SignAndDigits sign = take_sign(p, end, strict);
+  if (!sign.ok) return false;
+  if (strict && *p == '0' && (end - p > 1 || sign.negative)) return false;
+  uint64_t magnitude = 0;
+  if (!parse_digits(p, end, magnitude)) return false;
+  constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  if (magnitude > kMax + (sign.negative ? 1 : 0)) return false;
+  out = sign.negative ? static_cast<int64_t>(0 - magnitude) : static_cast<int64_t>(magnitude);
+  return true;
+}
+
+bool parse_uint64(std::string_view text, bool strict, uint64_t& out) {
+  const char* p = text.data();
+  const char* end = p + text.size();
+  const SignAndDigits sign = take_sign(p, end, strict);
+  if (!sign.ok || sign.negative) return false;
+  if (strict && *p == '0' && end - p > 1) return false;
+  return parse_digits(p, end, out);
+}
+
+bool parse_decimal(std::string_view text, char point, int32_t precision, int32_t scale, bool strict, __int128& out) {
+  const char* p = text.data();
+  const char* end = p + text.size();
+  const SignAndDigits sign = take_sign(p, end, strict);
+  if (!sign.ok) return false;
+  if (strict && *p == '0' && end - p > 1 && is_digit(p[1])) return false;
+
+  // Up to 18 digits a 64-bit mantissa cannot overflow: that is nearly every number there is.
+  if (end - p <= 19) {
+    uint64_t mantissa = 0;
+    int32_t fraction = -1;
+    uint32_t digits = 0;
+    for (; p != end; ++p) {
+      const auto digit = static_cast<unsigned char>(*p - '0');
+      if (digit <= 9) {
+        mantissa = mantissa * 10 + digit;
+        ++digits;
+        fraction += fraction >= 0 ? 1 : 0;
+      } else if (*p == point && fraction < 0) {
+        fraction = 0;
+      } else {
+        return false;
+      }
+    }
+    if (digits == 0 || (strict && fraction == 0)) return false;
+    const int32_t shift = scale - (fraction > 0 ? fraction : 0);
+    if (shift >= 0 && static_cast<uint32_t>(shift) + digits <= 18 &&
+        (precision >= 18 || mantissa * kPow10[shift] < kPow10[precision])) {
+      const auto value = static_cast<int64_t>(mantissa * kPow10[shift]);
+      out = sign.negative ? -value : value;
+      return true;
+    }
+    p = text.data() + ((text.front() == '-' || text.front() == '+') ? 1 : 0);
+  }
+
+  unsigned __int128 value = 0;
+  int32_t fraction = -1;
+  bool any = false;
+  const unsigned __int128 limit = pow10_128(static_cast<uint32_t>(precision));
+  for (; p != end; ++p) {
+    if (*p == point && fraction < 0) {
+      fraction = 0;
+      continue;
+    }
+    const auto digit = static_cast<unsigned char>(*p - '0');
+    if (digit > 9) return false;
+    any = true;
+    if (fraction >= scale) {
+      if (digit != 0) return false;
+      ++fraction;
+      continue;
+    }
+    value = value * 10 + digit;
+    if (value >= limit) return false;
+    fraction += fraction >= 0 ? 1 : 0;
+  }
+  if (!any || (strict && fraction == 0)) return false;
+  int32_t shift = scale - (fraction > 0 ? (fraction < scale ? fraction : scale) : 0);
+  for (; shift > 0; --shift) {
+    value *= 10;
+    if (value >= limit) return false;
+  }
+  out = sign.negative ? -static_cast<__int128>(value) : static_cast<__int128>(value);
+  return true;
+}
+
+bool parse_double(std::string_view text, char point, bool strict, double& out) {
+  const char* p = text.data();
+  const char* end = p + text.size();
+  const SignAndDigits sign = take_sign(p, end, strict);
+  if (!sign.ok) return false;
+  const char* number = p;
+  if (!is_digit(*p) && *p != point) return parse_word(text, out);
+  if (strict && *p == '0' && end - p > 1 && is_digit(p[1])) return false;
+
+  uint64_t mantissa = 0;
+  uint32_t digits = 0;       // significant, that is behind leading zeros
+  uint32_t digit_count = 0;  // all
+  int32_t exponent = 0;
+  bool seen_point = false;
+  bool fraction_digit = false;
+  bool point_replaced = false;
+  for (; p != end; ++p) {
+    const auto digit = static_cast<unsigned char>(*p - '0');
+    if (digit <= 9) {
+      if (digits < 19) mantissa = mantissa * 10 + digit;
+      if (digits != 0 || digit != 0) ++digits;
+      ++digit_count;
+      if (seen_point) {
+        --exponent;
+        fraction_digit = true;
+      }
+    } else if (*p == point && !seen_point) {
+      seen_point = true;
+      point_replaced = point != '.';
+    } else {
+      break;
+    }
+  }
+  if (digit_count == 0 || (strict && seen_point && !fraction_digit)) return false;
+  if (p != end) {
+    if (*p != 'e' && *p != 'E') return false;
+    ++p;
+    bool negative_exponent = false;
+    if (p != end && (*p == '+' || *p == '-')) negative_exponent = *p++ == '-';
+    if (p == end) return false;
+    int32_t written = 0;
+    for (; p != end; ++p) {
+      if (!is_digit(*p)) return false;
+      if (written < 100000) written = written * 10 + (*p - '0');
+    }
+    exponent += negative_exponent ? -written : written;
+  }
+  if (strict && digits > 17) return false;
+  if (digits <= 19 && mantissa <= (uint64_t{1} << 53U) && exponent >= -22 && exponent <= 22) {
+    const auto exact = static_cast<double>(mantissa);
+    const double value = exponent < 0 ? exact / kExactPow10[-exponent] : exact * kExactPow10[exponent];
+    out = sign.negative ? -value : value;
+    return true;
+  }
+  double value = 0;
+  std::from_chars_result parsed{};
+  if (point_replaced) {
+    std::string dotted(number, end);
+    dotted[dotted.find(point)] = '.';
+    parsed = std::from_chars(dotted.data(), dotted.data() + dotted.size(), value);
+    if (parsed.ec != std::errc() || parsed.ptr != dotted.data() + dotted.size()) return false;
+  } else {
+    parsed = std::from_chars(number, end, value);
+    if (parsed.ec != std::errc() || parsed.ptr != end) return false;
+  }
+  if (std::isinf(value) || (value == 0 && digits != 0)) return false;
+  out = sign.negative ? -value : value;
+  return true;
+}
+
+bool parse_boolean(std::string_view text, bool lenient, bool& out) {
+  if (equals_ignoring_case(text, "true")) return out = true, true;
+  if (equals_ignoring_case(text, "false")) return out = false, true;
+  if (!lenient) return false;
+  for (const std::string_view yes : {"t", "yes", "y", "1"}) {
+    if (equals_ignoring_case(text, yes)) return out = true, true;
+  }
+  for (const std::string_view no : {"f", "no", "n", "0"}) {
+    if (equals_ignoring_case(text, no)) return out = false, true;
+  }
+  return false;
+}
+
+bool scan_number(std::string_view text, char point, NumberShape& shape) {
+  shape = NumberShape{};
+  const char* p = text.data();
+  const char* end = p + text.size();
+  const SignAndDigits sign = take_sign(p, end, true);
+  if (!sign.ok) return false;
+  if (!is_digit(*p) && *p != point) {
+    double ignored = 0;
+    shape.word = parse_word(text, ignored);
+    return shape.word;
+  }
+  if (*p == '0' && end - p > 1 && is_digit(p[1])) return false;
+  for (; p != end; ++p) {
+    if (is_digit(*p)) {
+      if (shape.significant_digits != 0 || *p != '0') ++shape.significant_digits;
+      if (shape.point) {
+        ++shape.fraction_digits;
+      } else {
+        ++shape.integer_digits;
+      }
+    } else if (*p == point && !shape.point) {
+      shape.point = true;
+    } else {
+      break;
+    }
+  }
+  if (shape.integer_digits + shape.fraction_digits == 0 || (shape.point && shape.fraction_digits == 0)) return false;
+  shape.negative_zero = sign.negative && shape.significant_digits == 0;
+  if (shape.integer_digits == 1 && text[sign.negative ? 1 : 0] == '0' && shape.point) shape.integer_digits = 0;
+  if (p == end) return true;
+  if (*p != 'e' && *p != 'E') return false;
+  shape.exponent = true;
+  ++p;
+  if (p != end && (*p == '+' || *p == '-')) ++p;
+  if (p == end) return false;
+  for (; p != end; ++p) {
+    if (!is_digit(*p)) return false;
+  }
+  return true;
+}
+
+std::string decimal_text(__int128 unscaled, int32_t scale) {
+  const bool negative = unscaled < 0;
+  auto magnitude = negative ? 0 - static_cast<unsigned __int128>(unscaled) : static_cast<unsigned __int128>(unscaled);
+  std::string digits;
+  do {
+    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(magnitude % 10)));
+    magnitude /= 10;
+  } while (magnitude != 0);
+  const auto fraction = static_cast<size_t>(scale);
+  if (digits.size() <= fraction) digits.insert(0, fraction + 1 - digits.size(), '0');
+  if (fraction != 0) digits.insert(digits.size() - fraction, 1, '.');
+  if (negative) digits.insert(digits.begin(), '-');
+  return digits;
+}
+
+}  // namespace rapidbyte::source_file

@@ -1,0 +1,107 @@
+#include "resume_position.h"
+
+#include <cstdio>
+
+#include "prefix_hash.h"
+
+namespace rapidbyte::source_file {
+
+namespace {
+
+using sdk::Json;
+using sdk::Result;
+using sdk::Status;
+
+// JSON numbers above 2^53 do not survive every reader, so hashes travel as text.
+std::string hex_text(uint64_t value) {
+  char text[20];
+  const int size = snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(value));
+  return {text, static_cast<size_t>(size)};
+}
+
+std::optional<uint64_t> hex_value(const std::optional<std::string>& text) {
+  if (!text || text->size() != 16) return std::nullopt;
+  uint64_t value = 0;
+  for (const char c : *text) {
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit && (c < 'a' || c > 'f')) return std::nullopt;
+    value = value * 16 + static_cast<uint64_t>(digit ? c - '0' : c - 'a' + 10);
+  }
+  return value;
+}
+
+}  // namespace
+
+Json ResumePosition::to_json() const {
+  Json json = Json::object();
+  json["files_done"] = files_done;
+  json["done_hash"] = hex_text(done_hash);
+  if (!file.empty()) {
+    json["file"] = file;
+    json["offset"] = at.offset;
+    json["lines"] = at.lines;
+    json["hash"] = hex_text(at.hash);
+  }
+  if (!cursor_max.is_null()) json["cursor_max"] = cursor_max.to_json();
+  return json;
+}
+
+Result<ResumePosition> ResumePosition::from_json(const Json& json) {
+  ResumePosition out;
+  const auto invalid = [](std::string_view key) {
+    return sdk::internal_error("INVALID_RESUME", "the checkpoint to resume from has no usable position." + std::string(key) +
+                                                     "; begin anew with: rapidbyte state reset");
+  };
+  const auto files_done = sdk::uint_member(json, "files_done");
+  const auto done_hash = hex_value(sdk::string_member(json, "done_hash"));
+  if (!files_done) return invalid("files_done");
+  if (!done_hash) return invalid("done_hash");
+  out.files_done = *files_done;
+  out.done_hash = *done_hash;
+  if (const auto file = sdk::string_member(json, "file")) {
+    out.file = *file;
+    const auto offset = sdk::uint_member(json, "offset");
+    const auto hash = hex_value(sdk::string_member(json, "hash"));
+    if (!offset) return invalid("offset");
+    if (!hash) return invalid("hash");
+    out.at.offset = *offset;
+    out.at.hash = *hash;
+    out.at.lines = sdk::uint_member(json, "lines").value_or(0);
+  }
+  if (const Json* cursor = sdk::find_member(json, "cursor_max")) {
+    RB_SDK_ASSIGN_OR_RETURN(out.cursor_max, sdk::CursorValue::from_json(*cursor));
+  }
+  return out;
+}
+
+uint64_t hash_of_files(const std::vector<FileEntry>& files, uint64_t count) {
+  PrefixHash hash;
+  for (uint64_t i = 0; i < count && i < files.size(); ++i) {
+    const std::string line = files[i].name + "\n" + std::to_string(files[i].size) + "\n";
+    hash.feed(line.data(), line.size());
+  }
+  return hash.value();
+}
+
+Status source_changed(const std::string& stream, const std::string& what) {
+  return sdk::data_error("SOURCE_CHANGED",
+                         "stream '" + stream + "': an interrupted load cannot go on, because " + what +
+                             ". What was loaded so far may no longer fit the files. Put the files back as they were, or load "
+                             "the stream anew: rapidbyte state reset, and empty the target table if write_mode is append");
+}
+
+Status check_position(const ResumePosition& position, const std::vector<FileEntry>& files, const std::string& stream) {
+  if (position.files_done > files.size() || hash_of_files(files, position.files_done) != position.done_hash) {
+    return source_changed(stream, "the files that were already read have changed: some were removed, renamed or resized, or "
+                                  "new ones stand before them in the order of names");
+  }
+  if (position.file.empty()) return {};
+  if (position.files_done == files.size()) return source_changed(stream, "file '" + position.file + "' is gone");
+  const std::string& next = files[position.files_done].name;
+  if (next != position.file) {
+    return source_changed(stream, "file '" + next + "' now stands where file '" + position.file + "' was being read");
+  }
+  return {};
+}
+
+}  // namespace rapidbyte::source_file

@@ -1,0 +1,40 @@
+#pragma once
+// ResumePosition: where a read stands, as it travels in checkpoints under the key `position`, and what is checked before
+// going on from there. Files are read in sorted order, so a position is: so many files done, and an offset in the next one.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "file_set.h"
+#include "rapidbyte/sdk/context.h"
+#include "rapidbyte/sdk/error.h"
+#include "rapidbyte/sdk/json.h"
+#include "record_reader.h"
+
+namespace rapidbyte::source_file {
+
+struct ResumePosition {
+  uint64_t files_done = 0;
+  uint64_t done_hash = 0;       // of the names and sizes of the files that are done
+  std::string file;             // the one being read; empty between files
+  FilePosition at;              // in that file
+  sdk::CursorValue cursor_max;  // highest cursor value of the rows covered; null without a cursor
+
+  [[nodiscard]] sdk::Json to_json() const;
+  /// INVALID_RESUME (internal).
+  static sdk::Result<ResumePosition> from_json(const sdk::Json& json);
+};
+
+/// Hash of the names and sizes of the first `count` files.
+uint64_t hash_of_files(const std::vector<FileEntry>& files, uint64_t count);
+
+/// Ok when the files that the position has done, and the one it stands in, are still the first of `files`. SOURCE_CHANGED
+/// (data) says what is different and how to go on.
+sdk::Status check_position(const ResumePosition& position, const std::vector<FileEntry>& files, const std::string& stream);
+
+/// The SOURCE_CHANGED error.
+sdk::Status source_changed(const std::string& stream, const std::string& what);
+
+}  // namespace rapidbyte::source_file

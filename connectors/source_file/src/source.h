@@ -1,0 +1,22 @@
+#pragma once
+// FileSource: the source-file connector as the SDK wants it. Holds the checked options between open() and close().
+
+#include "options.h"
+#include "rapidbyte/sdk/connector.h"
+
+namespace rapidbyte::source_file {
+
+class FileSource {
+ public:
+  sdk::Status open(const sdk::Json& config);
+  /// The streams of the pipeline; without any, one for each file in the folder whose name says its format.
+  sdk::Result<sdk::Catalog> discover();
+  sdk::Result<sdk::Validation> validate();
+  sdk::Result<sdk::ReadSummary> read(const sdk::StreamContext& ctx);
+
+ private:
+  sdk::Result<std::vector<StreamOptions>> streams() const;
+  SourceOptions options_;
+};
+
+}  // namespace rapidbyte::source_file

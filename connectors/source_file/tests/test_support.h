@@ -1,0 +1,76 @@
+#pragma once
+// What the connector's tests share: a folder of their own, whole reads through RecordReader at any buffer size, and whole
+// runs through the SDK's FakeHost with the emitted batches as text.
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "csv_scanner.h"
+#include "fake_host.h"
+#include "field_text.h"
+#include "rapidbyte/sdk/connector.h"
+#include "record_reader.h"
+#include "source.h"
+
+namespace rapidbyte::source_file::testing {
+
+/// A folder that is removed with the object.
+class TempFolder {
+ public:
+  TempFolder();
+  ~TempFolder();
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  [[nodiscard]] std::string path() const { return path_.string(); }
+  std::string write(const std::string& name, std::string_view content) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// One row per record: fields as text, "NULL" for null, and "!kind" for a record with a problem.
+using Table = std::vector<std::vector<std::string>>;
+
+struct ReadBack {
+  Table rows;
+  std::string error;  // code of the error that ended the read
+};
+ReadBack read_csv(const std::string& path, const CsvDialect& dialect, uint32_t columns, size_t buffer_bytes,
+                  uint64_t max_record_bytes = uint64_t{1} << 20U);
+ReadBack read_ndjson(const std::string& path, const std::vector<std::string>& keys, size_t buffer_bytes,
+                     uint64_t max_record_bytes = uint64_t{1} << 20U);
+
+std::string gzip(std::string_view text);
+std::string zstd(std::string_view text);
+
+/// One run of a stream, as the engine would do it.
+struct RunResult {
+  sdk::Status status;
+  sdk::ReadSummary summary;
+  sdk::Schema schema;
+  Table rows;                         // all batches, values as JSON text
+  std::vector<size_t> batch_rows;     // rows per batch
+  std::vector<sdk::Json> checkpoints;
+  std::vector<size_t> rows_covered;   // rows emitted before each checkpoint
+  std::vector<sdk::native::DlqRecord> dlq;
+  std::vector<std::string> warnings;
+};
+struct RunOptions {
+  sdk::Json config = sdk::Json::object();   // beside folder
+  sdk::Json stream = sdk::Json::object();   // beside name
+  std::string name = "data";
+  std::string on_data_error = "fail";
+  std::string cursor_field;                 // incremental when set
+  sdk::Json last_value = "null";
+  sdk::Json resume;
+  uint64_t max_batch_bytes = 1 << 20;
+  uint64_t max_record_bytes = 0;
+  uint64_t checkpoint_interval_rows = 0;
+  uint64_t fail_emit = 0;                   // the nth emit-batch fails
+};
+RunResult run(const std::string& folder, const RunOptions& options = {});
+
+}  // namespace rapidbyte::source_file::testing
