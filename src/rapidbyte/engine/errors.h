@@ -3,7 +3,10 @@
 // where to look. A RunFailure is made once, by the stage that failed first; consequences in other stages are not reported.
 
 #include <cstdint>
+#include <mutex>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "rapidbyte/base/status.h"
 
@@ -29,7 +32,20 @@ struct RunFailure {
   ConnectorError error;
 };
 
-/// True for the codes with which one stage ends because another one did (CHANNEL_SEND, UPSTREAM_FAILED).
-[[nodiscard]] bool is_consequence(const ConnectorError& error);
+/// `error` with known secrets redacted in its texts: for what leaves the engine.
+[[nodiscard]] ConnectorError redacted(ConnectorError error);
+
+/// Keeps the first failure of several threads: what comes later is a consequence of it. Thread safe.
+class FailureSlot {
+ public:
+  /// False when there was a failure before.
+  bool set(Stage stage, ConnectorError error);
+  [[nodiscard]] bool failed() const;
+  [[nodiscard]] std::optional<RunFailure> take();
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<RunFailure> failure_;
+};
 
 }  // namespace rapidbyte::engine

@@ -1,0 +1,118 @@
+#include "rapidbyte/engine/batch_queue.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+Status cancelled_error() {
+  return internal_error("CANCELLED", "the run was cancelled while a batch was waited for");
+}
+
+}  // namespace
+
+BatchQueue::BatchQueue(QueueLimits limits, const CancelToken& cancel) : limits_(limits), cancel_(cancel) {
+  on_cancel_ = cancel_.on_cancel([this] {
+    // Under the lock: a waiter is either before its check of the flag or already waiting.
+    std::lock_guard lock(mutex_);
+    room_.notify_all();
+    arrival_.notify_all();
+  });
+}
+
+bool BatchQueue::has_room(uint64_t bytes) const {
+  if (counts_.waiting_batches == 0) return true;
+  return counts_.waiting_batches < limits_.max_batches && counts_.waiting_bytes < limits_.max_bytes &&
+         bytes <= limits_.max_bytes - counts_.waiting_bytes;
+}
+
+Status BatchQueue::push_batch(PooledBuffer batch, std::optional<uint64_t> rows) {
+  const uint64_t bytes = batch.size();
+  std::unique_lock lock(mutex_);
+  room_.wait(lock, [&] { return cancel_.cancelled() || state_ != State::kOpen || has_room(bytes); });
+  if (cancel_.cancelled()) return cancelled_error();
+  if (state_ != State::kOpen) {
+    return internal_error("CHANNEL_SEND", "the next stage no longer takes batches; its own error says why");
+  }
+  entries_.push_back({QueueItem{std::move(batch), std::nullopt}, rows.value_or(0)});
+  ++counts_.pushed_batches;
+  counts_.pushed_bytes += bytes;
+  counts_.pushed_rows += rows.value_or(0);
+  if (!rows) counts_.rows_known = false;
+  ++counts_.waiting_batches;
+  counts_.waiting_bytes += bytes;
+  arrival_.notify_one();
+  return {};
+}
+
+Status BatchQueue::push_marker(CheckpointMarker marker) {
+  std::lock_guard lock(mutex_);
+  if (cancel_.cancelled()) return cancelled_error();
+  if (state_ != State::kOpen) {
+    return internal_error("CHANNEL_SEND", "the next stage no longer takes checkpoints; its own error says why");
+  }
+  marker.batches_covered = counts_.pushed_batches;
+  if (!entries_.empty() && entries_.back().item.marker) {
+    entries_.back().item.marker = std::move(marker);
+  } else {
+    entries_.push_back({QueueItem{{}, std::move(marker)}, 0});
+  }
+  arrival_.notify_one();
+  return {};
+}
+
+void BatchQueue::end(State state) {
+  std::deque<Entry> dropped;
+  {
+    std::lock_guard lock(mutex_);
+    if (state_ == State::kFailed || state_ == State::kAbandoned) return;
+    if (state == State::kClosed && state_ == State::kClosed) return;
+    state_ = state;
+    if (state != State::kClosed) {
+      dropped.swap(entries_);
+      counts_.waiting_batches = 0;
+      counts_.waiting_bytes = 0;
+    }
+    room_.notify_all();
+    arrival_.notify_all();
+  }
+}
+
+void BatchQueue::close() { end(State::kClosed); }
+void BatchQueue::fail() { end(State::kFailed); }
+void BatchQueue::abandon() { end(State::kAbandoned); }
+
+Result<std::optional<QueueItem>> BatchQueue::pop() {
+  std::unique_lock lock(mutex_);
+  arrival_.wait(lock, [&] { return cancel_.cancelled() || state_ != State::kOpen || !entries_.empty(); });
+  if (cancel_.cancelled()) return cancelled_error();
+  if (state_ == State::kFailed) {
+    return internal_error("UPSTREAM_FAILED", "the stage before this one failed; its own error says why. Roll back what is uncommitted");
+  }
+  if (entries_.empty()) return std::optional<QueueItem>();
+  Entry entry = std::move(entries_.front());
+  entries_.pop_front();
+  if (!entry.item.marker) {
+    const uint64_t bytes = entry.item.batch.size();
+    --counts_.waiting_batches;
+    counts_.waiting_bytes -= bytes;
+    ++counts_.popped_batches;
+    counts_.popped_bytes += bytes;
+    counts_.popped_rows += entry.rows;
+    room_.notify_one();
+  }
+  return std::optional<QueueItem>(std::move(entry.item));
+}
+
+std::optional<CheckpointMarker> BatchQueue::pop_marker_if_next() {
+  std::lock_guard lock(mutex_);
+  if (entries_.empty() || !entries_.front().item.marker) return std::nullopt;
+  std::optional<CheckpointMarker> marker = std::move(entries_.front().item.marker);
+  entries_.pop_front();
+  return marker;
+}
+
+QueueCounts BatchQueue::counts() const {
+  std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+}  // namespace rapidbyte::engine

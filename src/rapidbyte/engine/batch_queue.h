@@ -1,0 +1,86 @@
+#pragma once
+// BatchQueue: what stands between two stages. One stage pushes, one pops; batches are bounded in number and in bytes, so that a
+// slow stage parks the one before it. Checkpoint markers travel in order behind the batches that they cover and take no
+// room. All methods are thread safe; every wait ends when the cancel token fires.
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+
+#include "rapidbyte/base/buffer_pool.h"
+#include "rapidbyte/base/cancel_token.h"
+#include "rapidbyte/base/status.h"
+#include "rapidbyte/engine/checkpoint.h"
+
+namespace rapidbyte::engine {
+
+struct QueueLimits {
+  uint64_t max_batches = 16;
+  uint64_t max_bytes = uint64_t{16} << 20U;
+};
+
+/// One of the two: a batch, or (empty batch) a marker.
+struct QueueItem {
+  PooledBuffer batch;
+  std::optional<CheckpointMarker> marker;
+};
+
+/// Totals since the queue was made, and what waits now.
+struct QueueCounts {
+  uint64_t pushed_batches = 0, pushed_bytes = 0, pushed_rows = 0;
+  uint64_t popped_batches = 0, popped_bytes = 0, popped_rows = 0;
+  uint64_t waiting_batches = 0, waiting_bytes = 0;
+  /// False once a batch came whose rows the host cannot count (compressed, or not Arrow IPC).
+  bool rows_known = true;
+};
+
+class BatchQueue {
+ public:
+  BatchQueue(QueueLimits limits, const CancelToken& cancel);
+  BatchQueue(const BatchQueue&) = delete;
+  BatchQueue& operator=(const BatchQueue&) = delete;
+
+  /// Takes a batch; blocks while there is no room. A batch beyond `max_bytes` alone is admitted when no other batch waits.
+  /// `rows`: nullopt when unknown. CHANNEL_SEND when the consumer is gone, CANCELLED.
+  Status push_batch(PooledBuffer batch, std::optional<uint64_t> rows);
+  /// Takes a marker; never blocks. Its `batches_covered` becomes the number of batches pushed so far. A marker directly behind
+  /// another one replaces it (it covers the same batches and knows more), so markers cannot pile up.
+  Status push_marker(CheckpointMarker marker);
+  /// The producer is done; the consumer gets what waits and then the end.
+  void close();
+  /// The producer failed: what waits is dropped and the consumer gets UPSTREAM_FAILED, so that it does not take this for an end.
+  void fail();
+
+  /// The next batch or marker, nullopt at the end. UPSTREAM_FAILED, CANCELLED.
+  Result<std::optional<QueueItem>> pop();
+  /// The marker at the head, if there is one there now. Never blocks.
+  std::optional<CheckpointMarker> pop_marker_if_next();
+  /// The consumer is gone: what waits is dropped and the producer gets CHANNEL_SEND.
+  void abandon();
+
+  [[nodiscard]] QueueCounts counts() const;
+
+ private:
+  enum class State : uint8_t { kOpen, kClosed, kFailed, kAbandoned };
+  struct Entry {
+    QueueItem item;
+    uint64_t rows = 0;
+  };
+  [[nodiscard]] bool has_room(uint64_t bytes) const;
+  void end(State state);
+
+  const QueueLimits limits_;
+  const CancelToken cancel_;
+  mutable std::mutex mutex_;
+  std::condition_variable room_;
+  std::condition_variable arrival_;
+  std::deque<Entry> entries_;
+  QueueCounts counts_;
+  State state_ = State::kOpen;
+  // Last: its waker uses the members above.
+  CancelToken::Registration on_cancel_;
+};
+
+}  // namespace rapidbyte::engine

@@ -1,0 +1,94 @@
+#include "rapidbyte/engine/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <utility>
+
+namespace rapidbyte::engine {
+
+using nlohmann::json;
+
+Result<json> parse_checkpoint(std::string_view payload_json, std::string_view stream) {
+  json body = json::parse(payload_json, nullptr, /*allow_exceptions=*/false);
+  if (!body.is_object()) {
+    return internal_error("PARSE_CHECKPOINT",
+                          fmt::format("a checkpoint of stream '{}' is not a JSON object: the connector must send an object with "
+                                      "at least cursor_value (protocol.md section 4)",
+                                      stream));
+  }
+  body["stream"] = stream;
+  return body;
+}
+
+std::string text_member(const json& object, std::string_view key) {
+  const auto at = object.is_object() ? object.find(key) : object.end();
+  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
+}
+
+std::optional<uint64_t> count_member(const json& object, std::string_view key) {
+  if (!object.is_object()) return std::nullopt;
+  const auto at = object.find(key);
+  if (at == object.end()) return std::nullopt;
+  if (at->is_number_unsigned()) return at->get<uint64_t>();
+  if (at->is_number_integer() && at->get<int64_t>() >= 0) return static_cast<uint64_t>(at->get<int64_t>());
+  return std::nullopt;
+}
+
+json cursor_value_of(const json& checkpoint) {
+  if (!checkpoint.is_object()) return nullptr;
+  const auto at = checkpoint.find("cursor_value");
+  if (at == checkpoint.end() || (at->is_string() && *at == "null")) return nullptr;
+  return *at;
+}
+
+void CommitTracker::taken(CheckpointMarker marker) {
+  // Two markers over the same batches: only the newer one says something (an end marker behind the last checkpoint).
+  if (!covered_.empty() && covered_.back().batches_covered == marker.batches_covered) covered_.pop_back();
+  covered_.push_back(std::move(marker));
+}
+
+std::string CommitTracker::receipt(const CheckpointMarker& marker) const {
+  json body = marker.body;
+  body["load_id"] = target_.load_id;
+  body["batches_covered"] = marker.batches_covered;
+  body.erase("end");
+  if (marker.end) body["end"] = true;
+  if (!target_.load_start_cursor.is_null()) body["load_start_cursor"] = target_.load_start_cursor;
+  return body.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::optional<std::string> CommitTracker::pending() const {
+  if (covered_.empty()) return std::nullopt;
+  return receipt(covered_.back());
+}
+
+Status CommitTracker::committed(const json& payload) {
+  if (const auto rows = count_member(payload, "records_processed")) rows_.store(*rows, std::memory_order_relaxed);
+  return persist_until(count_member(payload, "batches_covered").value_or(std::numeric_limits<uint64_t>::max()));
+}
+
+Status CommitTracker::finished() { return persist_until(std::numeric_limits<uint64_t>::max()); }
+
+Status CommitTracker::persist_until(uint64_t batches_covered) {
+  std::optional<CheckpointMarker> newest;
+  while (!covered_.empty() && covered_.front().batches_covered <= batches_covered) {
+    newest = std::move(covered_.front());
+    covered_.pop_front();
+  }
+  if (!newest) return {};
+  const uint64_t rows = target_.rows_before + rows_.load(std::memory_order_relaxed);
+  if (target_.state != nullptr) {
+    Status saved = target_.state->save_checkpoint(target_.key, target_.load_id, receipt(*newest), rows);
+    if (!saved.ok()) {
+      // Kept, so that a destination that asks again gets it again.
+      covered_.push_front(std::move(*newest));
+      return saved;
+    }
+  }
+  commits_.fetch_add(1, std::memory_order_relaxed);
+  if (target_.on_commit) target_.on_commit(rows);
+  return {};
+}
+
+}  // namespace rapidbyte::engine

@@ -1,0 +1,83 @@
+#pragma once
+// Checkpoints: how a source's position becomes a durable cursor (design.md section 2). A CheckpointMarker travels in the queue; the
+// CommitTracker at the destination's end remembers which markers the batches taken so far cover, and makes the newest one that a
+// commit covers durable. Never earlier. The tracker is used on the destination's thread; its counters may be read anywhere.
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "rapidbyte/base/status.h"
+#include "rapidbyte/state/state_backend.h"
+
+namespace rapidbyte::engine {
+
+struct CheckpointMarker {
+  /// The source's checkpoint (protocol.md section 4) with its extra keys: an object.
+  nlohmann::json body = nlohmann::json::object();
+  /// Batches of this run that precede the marker; set by the queue.
+  uint64_t batches_covered = 0;
+  /// The last one: everything has been read.
+  bool end = false;
+};
+
+/// A guest's checkpoint as an object, with `stream` filled in. PARSE_CHECKPOINT.
+Result<nlohmann::json> parse_checkpoint(std::string_view payload_json, std::string_view stream);
+
+/// The member `key` of `object` as text; empty when it is missing or not text.
+std::string text_member(const nlohmann::json& object, std::string_view key);
+/// The member `key` as a count; nullopt when it is missing or not a non-negative whole number.
+std::optional<uint64_t> count_member(const nlohmann::json& object, std::string_view key);
+/// The checkpoint's cursor value, null when it has none ("null" counts as none).
+nlohmann::json cursor_value_of(const nlohmann::json& checkpoint);
+
+/// What the tracker of one attempt needs to know.
+struct CommitTarget {
+  /// Null: nothing is made durable (`--limit`).
+  state::StateBackend* state = nullptr;
+  state::StreamKey key;
+  std::string load_id;
+  /// Rows that this load had committed before this attempt.
+  uint64_t rows_before = 0;
+  /// Where the load began (an incremental cursor), kept in every checkpoint so that a load can be begun again.
+  nlohmann::json load_start_cursor;
+  /// Called after each checkpoint that became durable, with the load's rows so far.
+  std::function<void(uint64_t rows_committed)> on_commit;
+};
+
+class CommitTracker {
+ public:
+  /// Call once, before the first batch is taken.
+  void begin(CommitTarget target) { target_ = std::move(target); }
+
+  /// The destination has taken all batches before this marker.
+  void taken(CheckpointMarker marker);
+  /// The newest covered checkpoint that is not durable yet, as the JSON for a receipt: with `load_id` and `batches_covered`.
+  [[nodiscard]] std::optional<std::string> pending() const;
+  /// The destination committed and reported `payload`. If it names `batches_covered` (it committed with pending()), the markers
+  /// up to there become durable, otherwise all that were taken. An error of the state, unchanged.
+  Status committed(const nlohmann::json& payload);
+  /// The destination returned success, so all is committed: makes the end marker durable if no report has done so.
+  Status finished();
+
+  [[nodiscard]] uint64_t commits() const { return commits_.load(std::memory_order_relaxed); }
+  /// Rows of this attempt that the destination said are committed.
+  [[nodiscard]] uint64_t rows_committed() const { return rows_.load(std::memory_order_relaxed); }
+
+ private:
+  [[nodiscard]] std::string receipt(const CheckpointMarker& marker) const;
+  Status persist_until(uint64_t batches_covered);
+
+  CommitTarget target_;
+  std::deque<CheckpointMarker> covered_;
+  std::atomic<uint64_t> commits_{0};
+  std::atomic<uint64_t> rows_{0};
+};
+
+}  // namespace rapidbyte::engine

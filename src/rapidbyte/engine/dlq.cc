@@ -1,0 +1,152 @@
+#include "rapidbyte/engine/dlq.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "rapidbyte/base/log.h"
+#include "rapidbyte/engine/run_clock.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+// Only the user: the records are their data.
+constexpr mode_t kFileMode = S_IRUSR | S_IWUSR;
+
+Status write_failed(const std::filesystem::path& path, std::string_view what, int error) {
+  return internal_error("DLQ_WRITE_FAILED",
+                        fmt::format("cannot {} the file of rejected records {}: {}. The run ends rather than lose a record; free "
+                                    "space or set dlq.path to a folder that can be written",
+                                    what, path.string(), std::strerror(error)));
+}
+
+// The record as JSON on one line, spelled as the connector spelled it: parsed and written again, a number such as 1.10 or a
+// doubled key would not be the same. What is not JSON becomes a string.
+std::string record_text(const std::string& record) {
+  const bool has_mark = record.rfind("\xEF\xBB\xBF", 0) == 0;
+  if (has_mark || !json::accept(record)) return json(record).dump(-1, ' ', false, json::error_handler_t::replace);
+  std::string line = record;
+  // In valid JSON a bare line end can only be white space.
+  for (char& c : line) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  return line;
+}
+
+// The parent's entry of a new file must be durable too.
+void sync_folder(const std::filesystem::path& folder) {
+  const int handle = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (handle < 0) return;
+  (void)::fsync(handle);
+  ::close(handle);
+}
+
+}  // namespace
+
+std::filesystem::path default_dlq_path(const std::filesystem::path& state_folder, std::string_view pipeline,
+                                       std::string_view run_id) {
+  std::string name(pipeline);
+  for (char& c : name) {
+    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    if (!fine) c = '_';
+  }
+  return state_folder / "dlq" / fmt::format("{}-{}.ndjson", name, run_id);
+}
+
+DlqWriter::DlqWriter(std::filesystem::path path, uint64_t max_bytes, std::string pipeline, std::string run_id)
+    : path_(std::move(path)), max_bytes_(max_bytes), pipeline_(std::move(pipeline)), run_id_(std::move(run_id)) {}
+
+DlqWriter::~DlqWriter() {
+  if (file_ >= 0) ::close(file_);
+}
+
+Status DlqWriter::open_locked() {
+  if (file_ >= 0) return {};
+  std::error_code error;
+  std::filesystem::create_directories(path_.parent_path(), error);
+  if (error) return write_failed(path_, "make the folder of", error.value());
+  const int handle = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, kFileMode);
+  if (handle < 0) return write_failed(path_, "open", errno);
+  struct stat info {};
+  if (::fstat(handle, &info) != 0) {
+    const int failure = errno;
+    ::close(handle);
+    return write_failed(path_, "look at", failure);
+  }
+  if (!S_ISREG(info.st_mode)) {
+    ::close(handle);
+    return write_failed(path_, "use as", EINVAL);
+  }
+  file_ = handle;
+  size_ = static_cast<uint64_t>(info.st_size);
+  sync_folder(path_.parent_path());
+  // A line that an earlier run was killed in must not swallow our first record.
+  char last = '\n';
+  if (size_ > 0 && ::pread(file_, &last, 1, info.st_size - 1) == 1 && last != '\n') return write_locked("\n");
+  return {};
+}
+
+Status DlqWriter::write_locked(std::string_view line) {
+  size_t done = 0;
+  while (done < line.size()) {
+    const ssize_t count = ::write(file_, line.data() + done, line.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      const int failure = errno;
+      // Half a line would damage the next one.
+      if (::ftruncate(file_, static_cast<off_t>(size_)) != 0) log_warn("cannot cut {} back to whole lines", path_.string());
+      return write_failed(path_, "write to", failure);
+    }
+    done += static_cast<size_t>(count);
+  }
+  size_ += line.size();
+  dirty_ = true;
+  return {};
+}
+
+Status DlqWriter::append(std::string_view connector, const runtime::DlqRecord& record) {
+  ordered_json entry = ordered_json::object();
+  entry["time"] = now_rfc3339();
+  entry["pipeline"] = pipeline_;
+  entry["run_id"] = run_id_;
+  entry["stream"] = record.stream;
+  entry["connector"] = connector;
+  entry["category"] = record.error_category;
+  entry["error"] = redact(record.error_message);
+  std::string line = entry.dump(-1, ' ', false, json::error_handler_t::replace);
+  line.pop_back();
+  line += ",\"record\":";
+  line += record_text(record.record_json);
+  line += "}\n";
+
+  std::lock_guard lock(mutex_);
+  RB_RETURN_NOT_OK(open_locked());
+  if (line.size() > max_bytes_ || size_ > max_bytes_ - line.size()) {
+    return make_error(ErrorCategory::kData, "DLQ_FULL",
+                      fmt::format("the file of rejected records {} has {} bytes and may have {} (dlq.max_bytes): too many records are "
+                                  "rejected. Look at them, mend the source or the types, or raise dlq.max_bytes",
+                                  path_.string(), size_, max_bytes_));
+  }
+  RB_RETURN_NOT_OK(write_locked(line));
+  records_.fetch_add(1, std::memory_order_relaxed);
+  return {};
+}
+
+Status DlqWriter::sync() {
+  std::lock_guard lock(mutex_);
+  if (!dirty_) return {};
+  if (::fdatasync(file_) != 0) return write_failed(path_, "sync", errno);
+  dirty_ = false;
+  return {};
+}
+
+}  // namespace rapidbyte::engine

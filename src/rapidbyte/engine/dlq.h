@@ -1,0 +1,54 @@
+#pragma once
+// DlqWriter: the rejected records of one run, as one NDJSON file that all streams share. The file is made with the first record, mode
+// 0600, and every record is in the kernel's hands when append() returns; sync() makes them durable, and is called before the
+// commit that covers them. No record is ever dropped: at the byte cap append() fails, which ends the run. Thread safe.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "rapidbyte/base/status.h"
+#include "rapidbyte/runtime/component_runtime.h"
+
+namespace rapidbyte::engine {
+
+class DlqWriter {
+ public:
+  /// `path`: absolute; an existing file is appended to. `max_bytes`: size of the file beyond which DLQ_FULL comes.
+  DlqWriter(std::filesystem::path path, uint64_t max_bytes, std::string pipeline, std::string run_id);
+  ~DlqWriter();
+  DlqWriter(const DlqWriter&) = delete;
+  DlqWriter& operator=(const DlqWriter&) = delete;
+
+  /// Writes one line {time, pipeline, run_id, stream, connector, category, error, record}. A record that is not JSON becomes a
+  /// string. DLQ_FULL (data), DLQ_WRITE_FAILED (internal).
+  Status append(std::string_view connector, const runtime::DlqRecord& record);
+  /// Returns when every record of an earlier append() is durable; free when there is nothing new. DLQ_WRITE_FAILED.
+  Status sync();
+
+  [[nodiscard]] uint64_t records() const { return records_.load(std::memory_order_relaxed); }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  Status open_locked();
+  Status write_locked(std::string_view line);
+
+  const std::filesystem::path path_;
+  const uint64_t max_bytes_;
+  const std::string pipeline_;
+  const std::string run_id_;
+  std::mutex mutex_;
+  int file_ = -1;
+  uint64_t size_ = 0;
+  bool dirty_ = false;
+  std::atomic<uint64_t> records_{0};
+};
+
+/// `dlq/<pipeline>-<run id>.ndjson` in `state_folder`; characters that do not belong in a file name become '_'.
+std::filesystem::path default_dlq_path(const std::filesystem::path& state_folder, std::string_view pipeline,
+                                       std::string_view run_id);
+
+}  // namespace rapidbyte::engine

@@ -1,0 +1,45 @@
+#include "rapidbyte/engine/errors.h"
+
+#include "rapidbyte/base/log.h"
+
+namespace rapidbyte::engine {
+
+std::string_view to_string(Stage stage) {
+  switch (stage) {
+    case Stage::kConfig: return "config";
+    case Stage::kConnector: return "connector";
+    case Stage::kSource: return "source";
+    case Stage::kDestination: return "destination";
+    case Stage::kTransform: return "transform";
+    case Stage::kRejected: return "rejected";
+    case Stage::kState: return "state";
+    case Stage::kInterrupted: return "interrupted";
+    case Stage::kInternal: return "internal";
+  }
+  return "internal";
+}
+
+ConnectorError redacted(ConnectorError error) {
+  error.message = redact(error.message);
+  if (error.details_json) error.details_json = redact(*error.details_json);
+  return error;
+}
+
+bool FailureSlot::set(Stage stage, ConnectorError error) {
+  std::lock_guard lock(mutex_);
+  if (failure_) return false;
+  failure_ = RunFailure{stage, std::move(error)};
+  return true;
+}
+
+bool FailureSlot::failed() const {
+  std::lock_guard lock(mutex_);
+  return failure_.has_value();
+}
+
+std::optional<RunFailure> FailureSlot::take() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(failure_, std::nullopt);
+}
+
+}  // namespace rapidbyte::engine

@@ -1,0 +1,155 @@
+#include "rapidbyte/engine/load_position.h"
+
+#include <fmt/format.h>
+
+#include "rapidbyte/base/log.h"
+#include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/engine/run_clock.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+using nlohmann::json;
+using pipeline::SyncMode;
+using pipeline::WriteMode;
+
+state::StreamKey key_of(const RunContext& run, const StreamPlan& plan) { return {run.pipeline.name, plan.config.name, ""}; }
+
+std::string miscount_key(std::string_view stream) { return fmt::format("rapidbyte:miscounted:{}", stream); }
+
+std::string reset_hint(const RunContext& run, const StreamPlan& plan) {
+  return fmt::format("rapidbyte state reset {} --stream {}", run.pipeline.name, plan.config.name);
+}
+
+json parse_object(const std::optional<std::string>& text) {
+  if (!text) return json::object();
+  json value = json::parse(*text, nullptr, false);
+  return value.is_object() ? value : json::object();
+}
+
+std::optional<RunFailure> fail(Stage stage, Status status) { return RunFailure{stage, std::move(status.error())}; }
+
+bool is_incremental(const StreamPlan& plan) { return plan.config.sync_mode != SyncMode::kFullRefresh; }
+
+/// A load from its beginning, noted in the state.
+std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::string load_id, json start_cursor, LoadPosition& position) {
+  position.load_id = std::move(load_id);
+  position.cursor = start_cursor;
+  position.load_start_cursor = std::move(start_cursor);
+  if (!run.keeps_state()) return std::nullopt;
+  Status begun = run.state.begin_load(key_of(run, plan), position.load_id, /*drop_checkpoint=*/!is_incremental(plan));
+  if (!begun.ok()) return fail(Stage::kState, std::move(begun));
+  return std::nullopt;
+}
+
+std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan& plan, const std::string& load_id) {
+  auto mark = run.state.get(run.pipeline.name, miscount_key(plan.config.name));
+  if (!mark.ok()) return fail(Stage::kState, std::move(mark).status());
+  const json known = parse_object(*mark);
+  if (text_member(known, "load_id") != load_id) return std::nullopt;
+  return fail(Stage::kState,
+              make_error(ErrorCategory::kData, "LOAD_MISCOUNTED",
+                         fmt::format("stream '{}': an earlier run of this load ended with rows that do not add up, so it cannot be gone on "
+                                     "with: {} Check the destination, then begin again with: {}",
+                                     plan.config.name, text_member(known, "why"), reset_hint(run, plan))));
+}
+
+std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& plan, const state::StreamState& known, json checkpoint,
+                                       LoadPosition& position) {
+  position.resumed = true;
+  position.load_id = known.load_id;
+  position.rows_before = known.rows_committed;
+  position.load_start_cursor = checkpoint.contains("load_start_cursor") ? checkpoint["load_start_cursor"] : json();
+  if (checkpoint.value("end", json(false)) == json(true)) {
+    position.finish_only = true;
+    return std::nullopt;
+  }
+  if (has_feature(*run.source, "resume")) {
+    position.cursor = cursor_value_of(checkpoint);
+    position.resume = std::move(checkpoint);
+    return std::nullopt;
+  }
+  position.cursor = position.load_start_cursor;
+  position.rows_before = 0;
+  const bool nothing_written = known.rows_committed == 0 && count_member(checkpoint, "batches_covered").value_or(1) == 0;
+  if (plan.write_mode == WriteMode::kUpsert || nothing_written) return std::nullopt;
+  return fail(Stage::kConfig,
+              config_error("RESUME_NOT_SUPPORTED",
+                           fmt::format("stream '{}': an earlier run was broken off after {} rows were committed, and the source {} cannot go on "
+                                       "in the middle. Reading again would double these rows. Remove them from the destination and begin "
+                                       "again with: {}; or use write_mode replace or upsert",
+                                       plan.config.name, known.rows_committed, run.source->name(), reset_hint(run, plan))));
+}
+
+/// A load of an earlier run or attempt is under way; mode append or upsert.
+std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const state::StreamState& known,
+                                const LastCommitted& last_committed, LoadPosition& position) {
+  if (auto failure = check_not_miscounted(run, plan, known.load_id)) return failure;
+  const json saved = parse_object(known.checkpoint_json);
+  const bool saved_is_of_load = text_member(saved, "load_id") == known.load_id;
+  auto receipt_text = last_committed(known.load_id);
+  if (!receipt_text.ok()) return failure_of(run, Stage::kDestination, std::move(receipt_text).status());
+  const json receipt = parse_object(*receipt_text);
+
+  if (text_member(receipt, "load_id") == known.load_id) {
+    // The commit may have been the last thing that happened before a crash: now the state learns of it.
+    if (receipt != saved) {
+      Status saved_now = run.state.save_checkpoint(key_of(run, plan), known.load_id, **receipt_text, known.rows_committed);
+      if (!saved_now.ok()) return fail(Stage::kState, std::move(saved_now));
+    }
+    return go_on_behind(run, plan, known, receipt, position);
+  }
+  if (!saved_is_of_load) {
+    position.resumed = true;
+    position.load_id = known.load_id;
+    position.cursor = is_incremental(plan) ? cursor_value_of(saved) : json();
+    position.load_start_cursor = position.cursor;
+    return std::nullopt;
+  }
+  if (run.destination->speaks_2_1() && has_feature(*run.destination, "receipts")) {
+    // Rows and receipt are written in one transaction, so without the receipt the rows are gone too: another or a restored database.
+    log_warn("stream '{}': the destination has no receipt of load {}, of which {} rows were committed; it was emptied, replaced or "
+             "restored. The load begins again",
+             plan.config.name, known.load_id, known.rows_committed);
+    return begin(run, plan, new_run_id(), saved.contains("load_start_cursor") ? saved["load_start_cursor"] : json(), position);
+  }
+  return go_on_behind(run, plan, known, saved, position);
+}
+
+}  // namespace
+
+std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& plan, const std::string& load_id,
+                                             const LastCommitted& last_committed, LoadPosition& position) {
+  position = LoadPosition{};
+  auto known = run.state.load_stream(key_of(run, plan));
+  if (!known.ok()) return fail(Stage::kState, std::move(known).status());
+  if (run.options.dry_run) {
+    const json saved = parse_object(known->checkpoint_json);
+    position.load_id = new_run_id();
+    const bool in_load = known->load_in_progress && text_member(saved, "load_id") == known->load_id;
+    if (is_incremental(plan)) position.cursor = in_load ? saved.value("load_start_cursor", json()) : cursor_value_of(saved);
+    return std::nullopt;
+  }
+  const std::string next_id = load_id.empty() ? new_run_id() : load_id;
+  if (plan.write_mode == WriteMode::kReplace) {
+    // Always from the start: the staging table of an attempt before is dropped by begin-stream.
+    return begin(run, plan, next_id, nullptr, position);
+  }
+  if (known->load_in_progress && run.options.limit) {
+    return fail(Stage::kState,
+                config_error("LOAD_IN_PROGRESS",
+                             fmt::format("stream '{}': a load is under way that was broken off; writing a few rows between would confuse it. "
+                                         "Finish it with a run without --limit, or give it up with: {}",
+                                         plan.config.name, reset_hint(run, plan))));
+  }
+  if (known->load_in_progress) return go_on(run, plan, *known, last_committed, position);
+  const json saved = parse_object(known->checkpoint_json);
+  return begin(run, plan, next_id, is_incremental(plan) ? cursor_value_of(saved) : json(), position);
+}
+
+Status mark_load_miscounted(RunContext& run, const std::string& stream, const std::string& load_id, const std::string& why) {
+  const json mark = {{"load_id", load_id}, {"why", why}};
+  return run.state.put(run.pipeline.name, miscount_key(stream), mark.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+}  // namespace rapidbyte::engine

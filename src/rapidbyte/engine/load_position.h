@@ -1,0 +1,46 @@
+#pragma once
+// Decides where a stream's load begins or goes on (protocol.md sections 3 and 4): a new load, one that an earlier run left, or one of
+// which only the finish is missing. The state says whether a load is under way; the destination's receipt, written in the same
+// transaction as the rows, is the truth about what it holds. Runs on the stream's thread, before its stages start.
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "rapidbyte/engine/errors.h"
+#include "rapidbyte/engine/run_context.h"
+
+namespace rapidbyte::engine {
+
+struct LoadPosition {
+  std::string load_id;
+  /// The load was begun before.
+  bool resumed = false;
+  /// Every row is committed; only finish-stream and the state's note are missing.
+  bool finish_only = false;
+  /// The source's checkpoint after which to go on; null: from the beginning.
+  nlohmann::json resume;
+  /// `cursor_info.last_value` for the source; null before the first checkpoint.
+  nlohmann::json cursor;
+  /// Where the load began, kept in its checkpoints.
+  nlohmann::json load_start_cursor;
+  /// Rows that the load has committed so far.
+  uint64_t rows_before = 0;
+};
+
+/// Asks the destination for its newest receipt (last-committed), nullopt when it has or keeps none.
+using LastCommitted = std::function<Result<std::optional<std::string>>(const std::string& load_id)>;
+
+/// Fills `position` and notes the load in the state (unless the run keeps none). `load_id`: of this run's earlier attempt, empty at
+/// the first. Failures: STATE_BACKEND; LOAD_IN_PROGRESS (--limit while a load is under way); LOAD_MISCOUNTED (its rows did not
+/// add up); RESUME_NOT_SUPPORTED (rows are committed, and reading again would double them); what last-committed says.
+std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& plan, const std::string& load_id,
+                                             const LastCommitted& last_committed, LoadPosition& position);
+
+/// Remembers that the load's rows did not add up, so that no later run takes its receipt for a success. Cleared by a new load
+/// (`rapidbyte state reset`).
+Status mark_load_miscounted(RunContext& run, const std::string& stream, const std::string& load_id, const std::string& why);
+
+}  // namespace rapidbyte::engine

@@ -1,0 +1,250 @@
+#include "rapidbyte/engine/orchestrator.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "rapidbyte/base/log.h"
+#include "rapidbyte/engine/run_clock.h"
+#include "rapidbyte/engine/run_context.h"
+#include "rapidbyte/engine/scratch_state.h"
+#include "rapidbyte/engine/stream_plan.h"
+#include "rapidbyte/engine/stream_runner.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+// Idle buffers that the run keeps. 16 MiB: a full queue of batches of the default size can drain and fill without new pages.
+constexpr size_t kMaxIdleBytes = size_t{16} << 20U;
+
+Status interrupted_error() {
+  return internal_error("CANCELLED", "the run was interrupted; what was committed stays, and the next run goes on from there");
+}
+
+uint64_t peak_resident_bytes() {
+  rusage usage{};
+  // Linux counts kilobytes here.
+  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<uint64_t>(usage.ru_maxrss) * 1024 : 0;
+}
+
+/// One call of run_pipeline().
+class PipelineRun {
+ public:
+  PipelineRun(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime, state::StateBackend& state,
+              const RunOptions& options, RunObserver& observer)
+      : scratch_(state),
+        keeps_state_(!options.dry_run && !options.limit),
+        run_{pipeline, runtime, state, keeps_state_ ? state : static_cast<state::StateBackend&>(scratch_), options, observer,
+             options.clock != nullptr ? *options.clock : real_retry_clock()} {}
+
+  RunReport execute();
+
+ private:
+  using Failure = std::optional<RunFailure>;
+
+  Failure prepare();
+  Failure load_connectors();
+  Failure discover();
+  void run_streams();
+  void run_next_streams();
+  [[nodiscard]] size_t parallelism() const;
+  void finish(Failure failure);
+
+  ScratchState scratch_;
+  const bool keeps_state_;
+  RunContext run_;
+  RunReport report_;
+  std::unique_ptr<state::Lease> lease_;
+  std::vector<StreamPlan> plans_;
+
+  // Shared by the stream workers.
+  std::atomic<size_t> next_stream_{0};
+  std::mutex failure_mutex_;
+  Failure first_failure_;
+};
+
+RunReport PipelineRun::execute() {
+  const auto started = std::chrono::steady_clock::now();
+  run_.run_id = new_run_id();
+  report_.run_id = run_.run_id;
+  report_.pipeline = run_.pipeline.name;
+  report_.started_at = now_rfc3339();
+  report_.dry_run = run_.options.dry_run;
+  report_.limit = run_.options.limit;
+  Failure failure = prepare();
+  if (!failure) {
+    run_streams();
+    failure = std::move(first_failure_);
+  }
+  report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  finish(std::move(failure));
+  return std::move(report_);
+}
+
+PipelineRun::Failure PipelineRun::prepare() {
+  const auto cancelled = [&]() -> Failure {
+    if (!run_.options.cancel.cancelled()) return std::nullopt;
+    return RunFailure{Stage::kInterrupted, interrupted_error().error()};
+  };
+  if (Failure failure = cancelled()) return failure;
+  run_.pool = std::make_shared<BufferPool>(kMaxIdleBytes);
+  if (Failure failure = load_connectors()) return failure;
+  if (!run_.options.dry_run) {
+    auto lease = run_.state.acquire_lease(run_.pipeline.name, run_.run_id);
+    if (!lease.ok()) return RunFailure{Stage::kState, lease.error()};
+    lease_ = std::move(*lease);
+    std::filesystem::path path = run_.pipeline.dlq.path;
+    if (path.empty()) {
+      std::filesystem::path folder = run_.pipeline.state.connection.parent_path();
+      if (folder.empty()) folder = run_.pipeline.file.parent_path() / ".rapidbyte";
+      path = default_dlq_path(folder, run_.pipeline.name, run_.run_id);
+    }
+    // Relative to the pipeline file, as every path in it.
+    if (path.is_relative()) path = run_.pipeline.file.parent_path() / path;
+    run_.dlq = std::make_unique<DlqWriter>(path, run_.pipeline.dlq.max_bytes, run_.pipeline.name, run_.run_id);
+  }
+  if (Failure failure = cancelled()) return failure;
+  return discover();
+}
+
+PipelineRun::Failure PipelineRun::load_connectors() {
+  using runtime::ConnectorRole;
+  auto source = run_.runtime.load(run_.pipeline.source.use, ConnectorRole::kSource);
+  if (!source.ok()) return RunFailure{Stage::kConnector, source.error()};
+  run_.source = std::move(*source);
+  for (const auto& use : run_.pipeline.transforms) {
+    auto transform = run_.runtime.load(use.use, ConnectorRole::kTransform);
+    if (!transform.ok()) return RunFailure{Stage::kConnector, transform.error()};
+    run_.transforms.push_back(std::move(*transform));
+  }
+  if (run_.options.dry_run) return std::nullopt;
+  auto destination = run_.runtime.load(run_.pipeline.destination.use, ConnectorRole::kDestination);
+  if (!destination.ok()) return RunFailure{Stage::kConnector, destination.error()};
+  run_.destination = std::move(*destination);
+  return std::nullopt;
+}
+
+PipelineRun::Failure PipelineRun::discover() {
+  auto selected = select_streams(run_.pipeline.source.streams, run_.options.streams);
+  if (!selected.ok()) return RunFailure{Stage::kConfig, selected.error()};
+  run_.source_config = run_.pipeline.source.config;
+  if (has_feature(*run_.source, "stream-options")) run_.source_config["streams"] = stream_entries(*selected);
+
+  for (uint32_t failures = 1;; ++failures) {
+    auto catalog = discover_catalog(run_);
+    if (catalog.ok()) {
+      auto plans = plan_streams(run_, std::move(*selected), *catalog);
+      if (!plans.ok()) return RunFailure{Stage::kConfig, plans.error()};
+      plans_ = std::move(*plans);
+      return std::nullopt;
+    }
+    RunFailure failure = failure_of(run_, Stage::kSource, std::move(catalog).status());
+    const bool again = failure.error.retryable && failure.stage != Stage::kInterrupted && failures <= run_.pipeline.resources.max_retries;
+    if (!again) return failure;
+    failure.error = redacted(std::move(failure.error));
+    const auto delay = retry_delay(failure.error, failures);
+    run_.observer.retry("", failure.error, delay, failures + 1);
+    if (!run_.clock.wait(delay, run_.options.cancel)) return RunFailure{Stage::kInterrupted, interrupted_error().error()};
+  }
+}
+
+size_t PipelineRun::parallelism() const {
+  // Two transactions on one database file would wait for each other.
+  if (run_.destination != nullptr && has_feature(*run_.destination, "single-writer")) return 1;
+  size_t wanted = run_.pipeline.resources.parallelism;
+  if (wanted == 0) wanted = std::max(1U, std::thread::hardware_concurrency());
+  return std::min(wanted, plans_.size());
+}
+
+void PipelineRun::run_next_streams() {
+  while (true) {
+    {
+      // A stream that has not begun is not begun after a failure; those that run go on to their end.
+      std::lock_guard lock(failure_mutex_);
+      if (first_failure_ || run_.options.cancel.cancelled()) return;
+    }
+    const size_t index = next_stream_.fetch_add(1);
+    if (index >= plans_.size()) return;
+    StreamReport report;
+    try {
+      report = run_stream(run_, plans_[index]);
+    } catch (const std::exception& error) {
+      report.stream = plans_[index].config.name;
+      report.outcome = Outcome::kFailed;
+      report.failure = RunFailure{Stage::kInternal, internal_error("STREAM_FAILED", fmt::format("an unexpected error in the engine: {}", error.what())).error()};
+    }
+    std::lock_guard lock(failure_mutex_);
+    if (report.failure && !first_failure_) first_failure_ = report.failure;
+    report_.streams[index] = std::move(report);
+  }
+}
+
+void PipelineRun::run_streams() {
+  std::vector<std::string> names;
+  for (const StreamPlan& plan : plans_) {
+    names.push_back(plan.config.name);
+    StreamReport report;
+    report.stream = plan.config.name;
+    report_.streams.push_back(std::move(report));
+  }
+  run_.observer.run_started(run_.run_id, run_.pipeline.name, names);
+  std::vector<std::thread> workers;
+  try {
+    for (size_t i = 1; i < parallelism(); ++i) workers.emplace_back([this] { run_next_streams(); });
+  } catch (const std::system_error& error) {
+    log_warn("cannot start another thread ({}); the run goes on with {} streams at a time", error.what(), workers.size() + 1);
+  }
+  run_next_streams();
+  for (std::thread& worker : workers) worker.join();
+  if (!first_failure_ && run_.options.cancel.cancelled() &&
+      std::any_of(report_.streams.begin(), report_.streams.end(), [](const StreamReport& stream) { return stream.outcome == Outcome::kNotStarted; })) {
+    first_failure_ = RunFailure{Stage::kInterrupted, interrupted_error().error()};
+  }
+}
+
+void PipelineRun::finish(Failure failure) {
+  report_.finished_at = now_rfc3339();
+  report_.peak_guest_memory_bytes = run_.peak_guest_memory.load();
+  report_.peak_resident_bytes = peak_resident_bytes();
+  if (run_.dlq) {
+    const Status synced = run_.dlq->sync();
+    if (!synced.ok() && !failure) failure = RunFailure{Stage::kState, synced.error()};
+    report_.dlq_records = run_.dlq->records();
+    if (report_.dlq_records > 0) report_.dlq_path = run_.dlq->path();
+  }
+  report_.outcome = Outcome::kSucceeded;
+  if (failure) {
+    failure->error = redacted(std::move(failure->error));
+    report_.outcome = failure->stage == Stage::kInterrupted ? Outcome::kInterrupted : Outcome::kFailed;
+    report_.failure = std::move(failure);
+  }
+  if (lease_) {
+    state::RunRecord record;
+    record.run_id = report_.run_id;
+    record.pipeline = report_.pipeline;
+    record.started_at = report_.started_at;
+    record.finished_at = report_.finished_at;
+    record.outcome = std::string(to_string(report_.outcome));
+    record.rows_written = report_.rows_written();
+    if (report_.failure) record.error = Status(report_.failure->error).to_string();
+    const Status recorded = run_.state.record_run(record);
+    // The rows are committed and the cursors saved; the history alone does not make a run fail.
+    if (!recorded.ok()) log_warn("the run could not be added to the history: {}", recorded.to_string());
+  }
+  run_.observer.run_finished(report_);
+}
+
+}  // namespace
+
+RunReport run_pipeline(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime, state::StateBackend& state,
+                       const RunOptions& options, RunObserver& observer) {
+  return PipelineRun(pipeline, runtime, state, options, observer).execute();
+}
+
+}  // namespace rapidbyte::engine

@@ -1,0 +1,46 @@
+#include "rapidbyte/engine/run_context.h"
+
+#include <algorithm>
+
+namespace rapidbyte::engine {
+
+runtime::InstanceOptions instance_options(const RunContext& run, const pipeline::ConnectorUse& use, std::string connector_id,
+                                          nlohmann::json config, std::string stream, CancelToken cancel,
+                                          std::shared_ptr<runtime::HostServices> services) {
+  const pipeline::Resources& resources = run.pipeline.resources;
+  runtime::InstanceOptions options;
+  options.pipeline = run.pipeline.name;
+  options.stream = std::move(stream);
+  options.connector_id = std::move(connector_id);
+  options.config = std::move(config);
+  options.allow_env = use.allow_env;
+  options.read_write_preopens = use.read_write_preopens;
+  options.base_folder = run.pipeline.file.parent_path();
+  options.max_memory = resources.max_memory;
+  options.guest_timeout = std::chrono::seconds(resources.guest_timeout_seconds);
+  // With a limit the engine looks into the batches as they lie in the queue.
+  if (run.keeps_state()) options.compression = resources.compression;
+  options.cancel = std::move(cancel);
+  options.services = std::move(services);
+  options.state = &run.guest_state;
+  options.pool = run.pool;
+  return options;
+}
+
+bool has_feature(const runtime::Connector& connector, std::string_view feature) {
+  const runtime::Manifest* manifest = connector.manifest();
+  if (manifest == nullptr) return false;
+  const std::optional<runtime::Role>* role = &manifest->source;
+  if (connector.role() == runtime::ConnectorRole::kDestination) role = &manifest->destination;
+  if (connector.role() == runtime::ConnectorRole::kTransform) role = &manifest->transform;
+  if (!role->has_value()) return false;
+  const auto& features = (*role)->features;
+  return std::find(features.begin(), features.end(), feature) != features.end();
+}
+
+RunFailure failure_of(const RunContext& run, Stage stage, const Status& status) {
+  // Guests wrap CANCELLED in errors of their own, so the code says nothing.
+  return {run.options.cancel.cancelled() ? Stage::kInterrupted : stage, status.error()};
+}
+
+}  // namespace rapidbyte::engine

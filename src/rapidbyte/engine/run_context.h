@@ -1,0 +1,75 @@
+#pragma once
+// RunContext: what the streams of one run share. Made by the orchestrator before any stream starts and kept until all have ended; the
+// streams read it from their threads, and what they change in it is atomic or thread safe.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rapidbyte/base/buffer_pool.h"
+#include "rapidbyte/engine/dlq.h"
+#include "rapidbyte/engine/orchestrator.h"
+#include "rapidbyte/engine/retry.h"
+#include "rapidbyte/engine/run_observer.h"
+#include "rapidbyte/pipeline/types.h"
+#include "rapidbyte/runtime/component_runtime.h"
+#include "rapidbyte/state/state_backend.h"
+
+namespace rapidbyte::engine {
+
+/// One stream with everything resolved: what the pipeline leaves open comes from the catalog.
+struct StreamPlan {
+  /// With cursor field, write mode and primary key filled in.
+  pipeline::StreamConfig config;
+  pipeline::WriteMode write_mode = pipeline::WriteMode::kAppend;
+  /// As discovered: [{name, data_type, nullable}].
+  nlohmann::json columns = nlohmann::json::array();
+};
+
+struct RunContext {
+  const pipeline::PipelineConfig& pipeline;
+  runtime::ComponentRuntime& runtime;
+  state::StateBackend& state;
+  /// What guests see as state: `state`, or with --dry-run and --limit a copy that is thrown away.
+  state::StateBackend& guest_state;
+  const RunOptions& options;
+  RunObserver& observer;
+  RetryClock& clock;
+  // Filled in step by step by the orchestrator, before the first stream starts.
+  std::string run_id{};
+  std::shared_ptr<const runtime::Connector> source{};
+  std::vector<std::shared_ptr<const runtime::Connector>> transforms{};
+  /// Null in a dry run.
+  std::shared_ptr<const runtime::Connector> destination{};
+  /// The source's config, with the streams for those that want them (feature "stream-options").
+  nlohmann::json source_config{};
+  std::shared_ptr<BufferPool> pool{};  // shared with every instance
+  std::unique_ptr<DlqWriter> dlq{};    // null in a dry run
+  std::atomic<uint64_t> peak_guest_memory{0};
+
+  /// Whether loads and cursors are kept: not with --limit or --dry-run.
+  [[nodiscard]] bool keeps_state() const { return !options.dry_run && !options.limit; }
+  void note_memory(uint64_t bytes) {
+    uint64_t seen = peak_guest_memory.load(std::memory_order_relaxed);
+    while (bytes > seen && !peak_guest_memory.compare_exchange_weak(seen, bytes, std::memory_order_relaxed)) {
+    }
+  }
+};
+
+/// How an instance of this run is started; `stream` is empty for discovery. `services` must outlive it.
+[[nodiscard]] runtime::InstanceOptions instance_options(const RunContext& run, const pipeline::ConnectorUse& use,
+                                                        std::string connector_id, nlohmann::json config,
+                                                        std::string stream, CancelToken cancel,
+                                                        std::shared_ptr<runtime::HostServices> services);
+
+/// Whether the manifest gives `connector`'s own role this feature.
+[[nodiscard]] bool has_feature(const runtime::Connector& connector, std::string_view feature);
+
+/// `status` as a failure of `stage`, or of kInterrupted when the run has been cancelled before. Call it when the error comes.
+[[nodiscard]] RunFailure failure_of(const RunContext& run, Stage stage, const Status& status);
+
+}  // namespace rapidbyte::engine

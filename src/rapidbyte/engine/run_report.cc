@@ -1,0 +1,88 @@
+#include "rapidbyte/engine/run_report.h"
+
+namespace rapidbyte::engine {
+
+using nlohmann::json;
+
+std::string_view to_string(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kSucceeded: return "succeeded";
+    case Outcome::kFailed: return "failed";
+    case Outcome::kInterrupted: return "interrupted";
+    case Outcome::kNotStarted: return "not_started";
+  }
+  return "failed";
+}
+
+uint64_t RunReport::rows_read() const {
+  uint64_t sum = 0;
+  for (const StreamReport& stream : streams) sum += stream.rows_read;
+  return sum;
+}
+
+uint64_t RunReport::rows_written() const {
+  uint64_t sum = 0;
+  for (const StreamReport& stream : streams) sum += stream.rows_written;
+  return sum;
+}
+
+uint64_t RunReport::rows_rejected() const {
+  uint64_t sum = 0;
+  for (const StreamReport& stream : streams) sum += stream.rows_rejected;
+  return sum;
+}
+
+json to_json(const RunFailure& failure) {
+  const ConnectorError& error = failure.error;
+  json out = {{"stage", to_string(failure.stage)},     {"code", error.code},
+              {"category", to_string(error.category)}, {"scope", to_string(error.scope)},
+              {"message", error.message},              {"retryable", error.retryable}};
+  if (error.commit_state) out["commit_state"] = to_string(*error.commit_state);
+  if (error.details_json) {
+    json details = json::parse(*error.details_json, nullptr, false);
+    out["details"] = details.is_discarded() ? json(*error.details_json) : std::move(details);
+  }
+  return out;
+}
+
+json to_json(const StreamReport& report) {
+  return {{"stream", report.stream},
+          {"outcome", to_string(report.outcome)},
+          {"rows_read", report.rows_read},
+          {"rows_written", report.rows_written},
+          {"rows_rejected", report.rows_rejected},
+          {"rows_transformed_away", report.rows_transformed_away},
+          {"bytes_read", report.bytes_read},
+          {"bytes_written", report.bytes_written},
+          {"batches", report.batches},
+          {"checkpoints", report.checkpoints},
+          {"retries", report.retries},
+          {"seconds", report.seconds},
+          {"resumed", report.resumed},
+          {"load_id", report.load_id},
+          {"failure", report.failure ? to_json(*report.failure) : json(nullptr)}};
+}
+
+json to_json(const RunReport& report) {
+  json streams = json::array();
+  for (const StreamReport& stream : report.streams) streams.push_back(to_json(stream));
+  return {{"run_id", report.run_id},
+          {"pipeline", report.pipeline},
+          {"started_at", report.started_at},
+          {"finished_at", report.finished_at},
+          {"outcome", to_string(report.outcome)},
+          {"dry_run", report.dry_run},
+          {"limit", report.limit ? json(*report.limit) : json(nullptr)},
+          {"seconds", report.seconds},
+          {"rows_read", report.rows_read()},
+          {"rows_written", report.rows_written()},
+          {"rows_rejected", report.rows_rejected()},
+          {"streams", std::move(streams)},
+          {"failure", report.failure ? to_json(*report.failure) : json(nullptr)},
+          {"dlq_path", report.dlq_path.empty() ? json(nullptr) : json(report.dlq_path.string())},
+          {"dlq_records", report.dlq_records},
+          {"peak_guest_memory_bytes", report.peak_guest_memory_bytes},
+          {"peak_resident_bytes", report.peak_resident_bytes}};
+}
+
+}  // namespace rapidbyte::engine

@@ -1,0 +1,188 @@
+#include "rapidbyte/engine/stage_services.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "rapidbyte/engine/ipc_message.h"
+
+namespace rapidbyte::engine {
+
+using nlohmann::json;
+using runtime::CheckpointKind;
+
+namespace {
+
+Status wrong_kind(std::string_view connector, std::string_view role, CheckpointKind kind) {
+  return config_error("INVALID_CHECKPOINT_KIND",
+                      fmt::format("{}: a {} cannot send checkpoints of kind {}; 0 is for sources, 1 for destinations, 2 for transforms",
+                                  connector, role, static_cast<uint32_t>(kind)));
+}
+
+}  // namespace
+
+StageServices::StageServices(StageContext context, std::string connector)
+    : context_(std::move(context)), connector_(std::move(connector)) {}
+
+Status StageServices::fail(Stage stage, Status status) {
+  if (!status.ok()) context_.failures->set(stage, status.error());
+  return status;
+}
+
+Status StageServices::emit_dlq_record(runtime::DlqRecord record) {
+  context_.rejected->fetch_add(1, std::memory_order_relaxed);
+  if (context_.dlq == nullptr) return {};
+  if (record.stream.empty()) record.stream = context_.stream;
+  Status status = context_.dlq->append(connector_, record);
+  const bool full = !status.ok() && status.error().code == "DLQ_FULL";
+  return fail(full ? Stage::kRejected : Stage::kState, std::move(status));
+}
+
+void StageServices::metric(const runtime::Metric& metric) { context_.observer->metric(context_.stream, connector_, metric); }
+
+void StageServices::log(LogLevel level, std::string_view message) {
+  if (log_enabled(level)) log_line(level, fmt::format("[{} {}] {}", connector_, context_.stream, message));
+}
+
+void IdleServices::log(LogLevel level, std::string_view message) {
+  if (log_enabled(level)) log_line(level, fmt::format("[{}] {}", connector_, message));
+}
+
+SourceServices::SourceServices(StageContext context, std::string connector, BatchQueue& out, json first)
+    : StageServices(std::move(context), std::move(connector)), out_(out), last_(std::move(first)) {}
+
+Status SourceServices::emit_batch(PooledBuffer batch) {
+  const auto rows = count_rows(batch.bytes());
+  return out_.push_batch(std::move(batch), rows);
+}
+
+Status SourceServices::checkpoint(CheckpointKind kind, std::string payload_json) {
+  if (kind != CheckpointKind::kSource) return wrong_kind(context().stream, "source", kind);
+  RB_ASSIGN_OR_RETURN(json body, parse_checkpoint(payload_json, context().stream));
+  // A source that has read nothing new has no new position either; the old one must not be lost.
+  if (cursor_value_of(body).is_null() && !cursor_value_of(last_).is_null()) body["cursor_value"] = cursor_value_of(last_);
+  last_ = body;
+  return out_.push_marker({std::move(body), 0, false});
+}
+
+Status SourceServices::push_end() { return out_.push_marker({last_, 0, true}); }
+
+TransformServices::TransformServices(StageContext context, std::string connector, BatchQueue& in, BatchQueue& out, bool holds_rows)
+    : StageServices(std::move(context), std::move(connector)), in_(in), out_(out), holds_rows_(holds_rows) {}
+
+Status TransformServices::emit_batch(PooledBuffer batch) {
+  const auto rows = count_rows(batch.bytes());
+  return out_.push_batch(std::move(batch), rows);
+}
+
+Result<std::optional<PooledBuffer>> TransformServices::next_batch() {
+  while (true) {
+    RB_ASSIGN_OR_RETURN(std::optional<QueueItem> item, in_.pop());
+    if (!item) {
+      saw_end_ = true;
+      return std::optional<PooledBuffer>();
+    }
+    if (!item->marker) return std::optional<PooledBuffer>(std::move(item->batch));
+    if (item->marker->end) {
+      end_ = std::move(item->marker);
+    } else if (!holds_rows_) {
+      RB_RETURN_NOT_OK(out_.push_marker(std::move(*item->marker)));
+    }
+  }
+}
+
+Status TransformServices::checkpoint(CheckpointKind kind, std::string payload_json) {
+  if (kind != CheckpointKind::kTransform) return wrong_kind(context().stream, "transform", kind);
+  return parse_checkpoint(payload_json, context().stream).status();
+}
+
+Status TransformServices::push_end() {
+  if (!end_) return {};
+  return out_.push_marker(std::move(*std::exchange(end_, std::nullopt)));
+}
+
+DestinationServices::DestinationServices(StageContext context, std::string connector, BatchQueue& in, CommitTracker& tracker,
+                                         Options options)
+    : StageServices(std::move(context), std::move(connector)),
+      in_(in),
+      tracker_(tracker),
+      options_(std::move(options)),
+      inspector_(options_.pool) {}
+
+Status DestinationServices::sync_dlq() {
+  if (context().dlq == nullptr) return {};
+  return fail(Stage::kState, context().dlq->sync());
+}
+
+Status DestinationServices::emit_dlq_record(runtime::DlqRecord record) {
+  RB_RETURN_NOT_OK(StageServices::emit_dlq_record(std::move(record)));
+  return options_.speaks_2_1 ? Status() : sync_dlq();
+}
+
+Result<std::optional<PooledBuffer>> DestinationServices::next_batch() {
+  if (!options_.speaks_2_1) RB_RETURN_NOT_OK(sync_dlq());
+  if (saw_end_) return std::optional<PooledBuffer>();
+  while (true) {
+    if (options_.limit && rows_ >= *options_.limit) {
+      RB_RETURN_NOT_OK(end_by_limit());
+      return std::optional<PooledBuffer>();
+    }
+    RB_ASSIGN_OR_RETURN(std::optional<QueueItem> item, in_.pop());
+    if (!item) {
+      saw_end_ = true;
+      RB_RETURN_NOT_OK(sync_dlq());
+      return std::optional<PooledBuffer>();
+    }
+    if (item->marker) {
+      tracker_.taken(std::move(*item->marker));
+      continue;
+    }
+    ++batches_;
+    if (options_.limit) return limited_batch(std::move(item->batch));
+    return std::optional<PooledBuffer>(std::move(item->batch));
+  }
+}
+
+Result<std::optional<PooledBuffer>> DestinationServices::limited_batch(PooledBuffer batch) {
+  auto rows = inspector_.rows(batch.bytes());
+  if (!rows.ok()) return fail(Stage::kSource, std::move(rows).status());
+  const uint64_t left = *options_.limit - rows_;
+  if (*rows > left) {
+    auto part = inspector_.first_rows(batch.bytes(), left);
+    if (!part.ok()) return fail(Stage::kSource, std::move(part).status());
+    batch = std::move(*part);
+    rows = left;
+  }
+  rows_ += *rows;
+  return std::optional<PooledBuffer>(std::move(batch));
+}
+
+Status DestinationServices::end_by_limit() {
+  saw_end_ = true;
+  // First the flag: the stages before fail because of the abandoned queue, and that must not count.
+  context().satisfied->store(true, std::memory_order_release);
+  in_.abandon();
+  tracker_.taken({json::object(), batches_, true});
+  return sync_dlq();
+}
+
+Result<std::optional<std::string>> DestinationServices::pending_checkpoint() {
+  while (!saw_end_) {
+    auto marker = in_.pop_marker_if_next();
+    if (!marker) break;
+    tracker_.taken(std::move(*marker));
+  }
+  auto pending = tracker_.pending();
+  // The commit that comes now covers these records.
+  if (pending) RB_RETURN_NOT_OK(sync_dlq());
+  return pending;
+}
+
+Status DestinationServices::checkpoint(CheckpointKind kind, std::string payload_json) {
+  if (kind != CheckpointKind::kDestination) return wrong_kind(context().stream, "destination", kind);
+  RB_ASSIGN_OR_RETURN(const json payload, parse_checkpoint(payload_json, context().stream));
+  RB_RETURN_NOT_OK(sync_dlq());
+  return fail(Stage::kState, tracker_.committed(payload));
+}
+
+}  // namespace rapidbyte::engine

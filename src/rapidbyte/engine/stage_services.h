@@ -1,0 +1,131 @@
+#pragma once
+// What the guests of one attempt reach in the engine: SourceServices, TransformServices and DestinationServices put batches and checkpoint
+// markers into queues and take them out, write rejected records, and hand logs and metrics on. Each is used on its instance's
+// thread; the queues, the DLQ and the failure slot that they share are thread safe and outlive them.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "rapidbyte/engine/batch_inspector.h"
+#include "rapidbyte/engine/batch_queue.h"
+#include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/engine/dlq.h"
+#include "rapidbyte/engine/errors.h"
+#include "rapidbyte/engine/run_observer.h"
+#include "rapidbyte/runtime/component_runtime.h"
+
+namespace rapidbyte::engine {
+
+/// What all stages of one attempt share.
+struct StageContext {
+  std::string stream;
+  RunObserver* observer = nullptr;
+  FailureSlot* failures = nullptr;
+  /// Null in a dry run: rejected records are counted only.
+  DlqWriter* dlq = nullptr;
+  std::atomic<uint64_t>* rejected = nullptr;
+  /// Set when the last stage has what it wanted (`--limit`, dry run): the stages before it fail then, and that does not count.
+  std::atomic<bool>* satisfied = nullptr;
+};
+
+/// Log, metrics and rejected records: the same for every stage.
+class StageServices : public runtime::HostServices {
+ public:
+  StageServices(StageContext context, std::string connector);
+  Status emit_dlq_record(runtime::DlqRecord record) override;
+  void metric(const runtime::Metric& metric) override;
+  void log(LogLevel level, std::string_view message) override;
+
+ protected:
+  [[nodiscard]] const StageContext& context() const { return context_; }
+  /// Notes a failure of the engine itself, which ends the attempt whatever the guest makes of the error. Returns `status`.
+  Status fail(Stage stage, Status status);
+
+ private:
+  StageContext context_;
+  std::string connector_;
+};
+
+/// Of an instance outside of a stream (discovery).
+class IdleServices final : public runtime::HostServices {
+ public:
+  explicit IdleServices(std::string connector) : connector_(std::move(connector)) {}
+  void log(LogLevel level, std::string_view message) override;
+
+ private:
+  std::string connector_;
+};
+
+class SourceServices final : public StageServices {
+ public:
+  /// `first`: the end marker's content when the source sends no checkpoint (where the load stood before).
+  SourceServices(StageContext context, std::string connector, BatchQueue& out, nlohmann::json first);
+  Status emit_batch(PooledBuffer batch) override;
+  Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
+  /// The marker behind everything, after run-read succeeded.
+  Status push_end();
+
+ private:
+  BatchQueue& out_;
+  nlohmann::json last_;
+};
+
+class TransformServices final : public StageServices {
+ public:
+  /// `holds_rows`: the transform keeps rows back (manifest feature "stateful"), so a marker may pass only at the end.
+  TransformServices(StageContext context, std::string connector, BatchQueue& in, BatchQueue& out, bool holds_rows);
+  Status emit_batch(PooledBuffer batch) override;
+  Result<std::optional<PooledBuffer>> next_batch() override;
+  /// A transform's own checkpoints say nothing about the source's position; they are accepted and ignored.
+  Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
+  /// Whether the guest has seen the end of its input.
+  [[nodiscard]] bool saw_end() const { return saw_end_; }
+  /// The marker behind everything, after run-transform succeeded: rows that came out last stand before it.
+  Status push_end();
+
+ private:
+  BatchQueue& in_;
+  BatchQueue& out_;
+  const bool holds_rows_;
+  bool saw_end_ = false;
+  std::optional<CheckpointMarker> end_;
+};
+
+class DestinationServices final : public StageServices {
+ public:
+  struct Options {
+    /// Rejected records are made durable one by one: a 2.0.0 destination commits without telling before.
+    bool speaks_2_1 = true;
+    /// At most so many rows are handed out, then the stream ends.
+    std::optional<uint64_t> limit;
+    std::shared_ptr<BufferPool> pool;
+  };
+  DestinationServices(StageContext context, std::string connector, BatchQueue& in, CommitTracker& tracker, Options options);
+  Result<std::optional<PooledBuffer>> next_batch() override;
+  Result<std::optional<std::string>> pending_checkpoint() override;
+  Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
+  Status emit_dlq_record(runtime::DlqRecord record) override;
+
+  [[nodiscard]] bool saw_end() const { return saw_end_; }
+  /// Rows handed out, as counted by the host when there is a limit.
+  [[nodiscard]] uint64_t rows_limited() const { return rows_; }
+
+ private:
+  Result<std::optional<PooledBuffer>> limited_batch(PooledBuffer batch);
+  Status end_by_limit();
+  Status sync_dlq();
+
+  BatchQueue& in_;
+  CommitTracker& tracker_;
+  const Options options_;
+  BatchInspector inspector_;
+  uint64_t rows_ = 0;
+  uint64_t batches_ = 0;
+  bool saw_end_ = false;
+};
+
+}  // namespace rapidbyte::engine

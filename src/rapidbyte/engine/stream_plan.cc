@@ -1,0 +1,212 @@
+#include "rapidbyte/engine/stream_plan.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/engine/stage_services.h"
+#include "rapidbyte/pipeline/suggestion.h"
+#include "rapidbyte/pipeline/validator.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+using nlohmann::json;
+using pipeline::StreamConfig;
+using pipeline::SyncMode;
+using pipeline::WriteMode;
+
+std::vector<std::string> text_list(const json& object, std::string_view key) {
+  std::vector<std::string> list;
+  const auto at = object.find(key);
+  if (at == object.end() || !at->is_array()) return list;
+  for (const json& item : *at) {
+    if (item.is_string()) list.push_back(item.get<std::string>());
+  }
+  return list;
+}
+
+Status unknown_stream(std::string_view name, const std::vector<std::string>& known, std::string_view owner) {
+  const std::vector<std::string_view> views(known.begin(), known.end());
+  return config_error("UNKNOWN_STREAM", fmt::format("{} has no stream '{}'{}", owner, name, pipeline::suggestion_text(name, views)));
+}
+
+std::vector<std::string> column_names(const json& columns) {
+  std::vector<std::string> names;
+  for (const json& column : columns) names.push_back(text_member(column, "name"));
+  return names;
+}
+
+bool has(const std::vector<std::string>& list, std::string_view value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+Status check_column(const StreamPlan& plan, std::string_view column, std::string_view what, std::string_view code) {
+  const std::vector<std::string> names = column_names(plan.columns);
+  // A source that does not tell its columns cannot be checked.
+  if (names.empty() || has(names, column)) return {};
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  return config_error(std::string(code), fmt::format("stream '{}': the {} '{}' is not a column{}", plan.config.name, what, column,
+                                                     pipeline::suggestion_text(column, views)));
+}
+
+Status check_sync_mode(const RunContext& run, const StreamPlan& plan, const json& entry) {
+  const std::string mode(to_string(plan.config.sync_mode));
+  std::vector<std::string> supported = text_list(entry, "supported_sync_modes");
+  std::string owner = fmt::format("stream '{}'", plan.config.name);
+  const runtime::Manifest* manifest = run.source->manifest();
+  if (supported.empty() && manifest != nullptr && manifest->source) {
+    supported = manifest->source->modes;
+    owner = fmt::format("the source {}", run.source->name());
+  }
+  if (supported.empty() || has(supported, mode)) return {};
+  return config_error("UNSUPPORTED_SYNC_MODE", fmt::format("stream '{}' has sync_mode {}, but {} supports only {}", plan.config.name, mode,
+                                                           owner, fmt::join(supported, ", ")));
+}
+
+Status check_cursor(StreamPlan& plan, const json& entry) {
+  if (plan.config.sync_mode != SyncMode::kIncremental) return {};
+  if (!plan.config.cursor_field) {
+    const std::string given = text_member(entry, "source_defined_cursor");
+    if (given.empty()) {
+      return config_error("CURSOR_FIELD_MISSING",
+                          fmt::format("stream '{}' is incremental, and the source does not choose a cursor: set cursor_field to a column that "
+                                      "only grows; columns are {}",
+                                      plan.config.name, fmt::join(column_names(plan.columns), ", ")));
+    }
+    plan.config.cursor_field = given;
+  }
+  return check_column(plan, *plan.config.cursor_field, "cursor_field", "CURSOR_FIELD_MISSING");
+}
+
+Status check_write_mode(const RunContext& run, StreamPlan& plan, const json& entry) {
+  if (run.destination == nullptr) return {};
+  const std::string mode(to_string(plan.write_mode));
+  const runtime::Manifest* manifest = run.destination->manifest();
+  if (manifest != nullptr && manifest->destination && !manifest->destination->modes.empty() && !has(manifest->destination->modes, mode)) {
+    return config_error("UNSUPPORTED_WRITE_MODE",
+                        fmt::format("stream '{}' has write_mode {}, but the destination {} supports only {}", plan.config.name, mode,
+                                    run.destination->name(), fmt::join(manifest->destination->modes, ", ")));
+  }
+  if (plan.write_mode == WriteMode::kReplace && plan.config.sync_mode != SyncMode::kFullRefresh) {
+    return config_error("UNSUPPORTED_WRITE_MODE",
+                        fmt::format("stream '{}' is {} and has write_mode replace: each run would leave only the newest rows in the table. Use "
+                                    "append or upsert, or sync_mode full_refresh",
+                                    plan.config.name, to_string(plan.config.sync_mode)));
+  }
+  if (plan.write_mode != WriteMode::kUpsert) return {};
+  if (plan.config.primary_key.empty()) {
+    plan.config.primary_key = pipeline::effective_primary_key(plan.config, run.pipeline.destination);
+  }
+  if (plan.config.primary_key.empty()) plan.config.primary_key = text_list(entry, "source_defined_primary_key");
+  if (plan.config.primary_key.empty()) {
+    return config_error("PRIMARY_KEY_MISSING", fmt::format("stream '{}' has write_mode upsert, and the source does not name a primary key: set "
+                                                           "primary_key to the columns that identify a row; columns are {}",
+                                                           plan.config.name, fmt::join(column_names(plan.columns), ", ")));
+  }
+  // Transforms may make the key columns.
+  if (!run.transforms.empty()) return {};
+  for (const std::string& column : plan.config.primary_key) {
+    RB_RETURN_NOT_OK(check_column(plan, column, "primary_key column", "PRIMARY_KEY_MISSING"));
+  }
+  return {};
+}
+
+Result<StreamPlan> plan_stream(const RunContext& run, StreamConfig config, const json& entry) {
+  StreamPlan plan;
+  plan.config = std::move(config);
+  plan.write_mode = pipeline::effective_write_mode(plan.config, run.pipeline.destination);
+  plan.config.write_mode = plan.write_mode;
+  if (const auto schema = entry.find("schema"); schema != entry.end()) {
+    // A list of columns, or the object form of the stream context.
+    if (schema->is_array()) plan.columns = *schema;
+    if (schema->is_object() && schema->contains("columns") && (*schema)["columns"].is_array()) plan.columns = (*schema)["columns"];
+  }
+  RB_RETURN_NOT_OK(check_sync_mode(run, plan, entry));
+  RB_RETURN_NOT_OK(check_cursor(plan, entry));
+  RB_RETURN_NOT_OK(check_write_mode(run, plan, entry));
+  return plan;
+}
+
+}  // namespace
+
+json stream_entries(const std::vector<StreamConfig>& streams) {
+  json entries = json::array();
+  for (const StreamConfig& stream : streams) {
+    json entry = stream.options.is_object() ? stream.options : json::object();
+    entry["name"] = stream.name;
+    entry["sync_mode"] = to_string(stream.sync_mode);
+    if (stream.cursor_field) entry["cursor_field"] = *stream.cursor_field;
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+Result<std::vector<StreamConfig>> select_streams(const std::vector<StreamConfig>& configured, const std::vector<std::string>& only) {
+  if (only.empty() || configured.empty()) return configured;
+  std::vector<std::string> names;
+  for (const StreamConfig& stream : configured) names.push_back(stream.name);
+  for (const std::string& name : only) {
+    if (!has(names, name)) return unknown_stream(name, names, "the pipeline");
+  }
+  std::vector<StreamConfig> selected;
+  std::copy_if(configured.begin(), configured.end(), std::back_inserter(selected),
+               [&](const StreamConfig& stream) { return has(only, stream.name); });
+  return selected;
+}
+
+Result<json> discover_catalog(RunContext& run) {
+  RB_ASSIGN_OR_RETURN(auto instance,
+                      run.runtime.instantiate(run.source, instance_options(run, run.pipeline.source, "source", run.source_config, "",
+                                                                           run.options.cancel,
+                                                                           std::make_shared<IdleServices>(run.source->name()))));
+  RB_RETURN_NOT_OK(instance->open());
+  auto catalog_text = instance->discover();
+  run.note_memory(instance->peak_memory_bytes());
+  const Status closed = instance->close();
+  if (!closed.ok()) log_warn("closing {} after discovery: {}", run.source->name(), closed.to_string());
+  if (!catalog_text.ok()) return std::move(catalog_text).status();
+  json catalog = json::parse(*catalog_text, nullptr, false);
+  if (!catalog.is_object() || !catalog.contains("streams") || !catalog["streams"].is_array()) {
+    return make_error(ErrorCategory::kSchema, "CATALOG_INVALID",
+                      fmt::format("{}: discover did not answer with a catalog, an object with a list `streams` (protocol.md section 4)",
+                                  run.source->name()));
+  }
+  return catalog;
+}
+
+Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<StreamConfig> selected, const json& catalog) {
+  std::vector<std::string> available;
+  for (const json& entry : catalog["streams"]) available.push_back(text_member(entry, "name"));
+  const std::string owner = fmt::format("the source {}", run.source->name());
+  if (selected.empty()) {
+    for (const std::string& name : run.options.streams) {
+      if (!has(available, name)) return unknown_stream(name, available, owner);
+    }
+    for (const std::string& name : available) {
+      if (!run.options.streams.empty() && !has(run.options.streams, name)) continue;
+      StreamConfig config;
+      config.name = name;
+      selected.push_back(std::move(config));
+    }
+  }
+  if (selected.empty()) {
+    return config_error("NO_STREAMS", fmt::format("{} has no streams to read: its catalog is empty. Name the streams under source.streams, or "
+                                                  "look at its config",
+                                                  owner));
+  }
+  std::vector<StreamPlan> plans;
+  for (StreamConfig& config : selected) {
+    const auto at = std::find(available.begin(), available.end(), config.name);
+    if (at == available.end()) return unknown_stream(config.name, available, owner);
+    const json& entry = catalog["streams"][static_cast<size_t>(at - available.begin())];
+    RB_ASSIGN_OR_RETURN(StreamPlan plan, plan_stream(run, std::move(config), entry));
+    plans.push_back(std::move(plan));
+  }
+  return plans;
+}
+
+}  // namespace rapidbyte::engine

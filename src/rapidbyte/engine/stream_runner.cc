@@ -1,0 +1,90 @@
+#include "rapidbyte/engine/stream_runner.h"
+
+#include <chrono>
+
+#include "rapidbyte/base/log.h"
+#include "rapidbyte/engine/stream_attempt.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+using pipeline::WriteMode;
+
+// Whether another attempt cannot double or lose rows. The error says whether it may help.
+bool may_retry(const RunContext& run, const StreamPlan& plan, const AttemptResult& attempt) {
+  const ConnectorError& error = attempt.failure->error;
+  if (!error.retryable || attempt.failure->stage == Stage::kInterrupted || run.options.cancel.cancelled()) return false;
+  if (run.options.dry_run || plan.write_mode != WriteMode::kAppend) return true;
+  // With --limit nothing remembers what was appended.
+  if (run.options.limit) return !attempt.load_begun;
+  const bool commit_unknown = error.commit_state == CommitState::kAfterCommitUnknown;
+  // A 2.1.0 destination is asked (last-committed) before the next attempt writes.
+  return !commit_unknown || error.safe_to_retry || run.destination->speaks_2_1();
+}
+
+// Whether an earlier run left a load that this one goes on with; for display, so an unreadable state is not an error here.
+bool goes_on(const RunContext& run, const StreamPlan& plan) {
+  if (!run.keeps_state() || plan.write_mode == WriteMode::kReplace) return false;
+  const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
+  return known.ok() && known->load_in_progress;
+}
+
+void add(StreamReport& report, const AttemptResult& attempt) {
+  report.rows_read += attempt.rows_read;
+  report.rows_written += attempt.rows_written;
+  report.rows_rejected += attempt.rows_rejected;
+  report.rows_transformed_away += attempt.rows_transformed_away;
+  report.bytes_read += attempt.bytes_read;
+  report.bytes_written += attempt.bytes_written;
+  report.batches += attempt.batches;
+  report.checkpoints += attempt.checkpoints;
+  report.load_id = attempt.load_id;
+}
+
+}  // namespace
+
+StreamReport run_stream(RunContext& run, const StreamPlan& plan) {
+  const auto started = std::chrono::steady_clock::now();
+  StreamReport report;
+  report.stream = plan.config.name;
+  run.observer.stream_started(plan.config.name, goes_on(run, plan));
+  std::string load_id;
+  uint32_t failures = 0;
+  while (true) {
+    AttemptResult attempt = StreamAttempt(run, plan, load_id, report.rows_written).run();
+    if (failures == 0) report.resumed = attempt.resumed;
+    if (!attempt.failure) {
+      add(report, attempt);
+      report.outcome = Outcome::kSucceeded;
+      break;
+    }
+    ++failures;
+    const bool again = failures <= run.pipeline.resources.max_retries && may_retry(run, plan, attempt);
+    if (again) {
+      // Of a failed attempt only what was committed counts; the rest is read again.
+      attempt.rows_read = attempt.rows_written;
+      attempt.rows_rejected = 0;
+      attempt.bytes_read = 0;
+    }
+    add(report, attempt);
+    attempt.failure->error = redacted(std::move(attempt.failure->error));
+    if (again) {
+      const auto delay = retry_delay(attempt.failure->error, failures);
+      log_warn("stream '{}' failed and is tried again in {} ms: {}", plan.config.name, delay.count(),
+               Status(attempt.failure->error).to_string());
+      run.observer.retry(plan.config.name, attempt.failure->error, delay, failures + 1);
+      ++report.retries;
+      if (attempt.load_begun) load_id = attempt.load_id;
+      if (run.clock.wait(delay, run.options.cancel)) continue;
+      attempt.failure->stage = Stage::kInterrupted;
+    }
+    report.outcome = attempt.failure->stage == Stage::kInterrupted ? Outcome::kInterrupted : Outcome::kFailed;
+    report.failure = std::move(attempt.failure);
+    break;
+  }
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  run.observer.stream_finished(report);
+  return report;
+}
+
+}  // namespace rapidbyte::engine

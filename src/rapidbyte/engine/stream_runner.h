@@ -1,0 +1,13 @@
+#pragma once
+// Runs one stream to its end: attempts, the waits between them, and its report. On the thread of a stream worker, which owns
+// nothing else meanwhile.
+
+#include "rapidbyte/engine/run_context.h"
+#include "rapidbyte/engine/run_report.h"
+
+namespace rapidbyte::engine {
+
+/// Tells the observer of start, retries and end. Never fails: the report says how it went.
+StreamReport run_stream(RunContext& run, const StreamPlan& plan);
+
+}  // namespace rapidbyte::engine
