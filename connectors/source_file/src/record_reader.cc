@@ -204,7 +204,12 @@ void RecordReader::check_records(RecordBlock& block, uint32_t begin) {
     const uint32_t length = block.row_end[row] - block.row_begin[row];
     const bool too_long = length > limits_.max_record_bytes;
     if (!too_long && (!invalid_utf8 || sdk::is_valid_utf8({buffer_.data() + block.row_begin[row], length}))) continue;
-    if (has_problem(block, row)) continue;
+    if (too_long) {
+      // Over the cap is over the cap, whatever else is wrong: other buffer sizes may not get to see the rest.
+      std::erase_if(block.problems, [row](const RecordProblem& p) { return p.row == row; });
+    } else if (has_problem(block, row)) {
+      continue;
+    }
     RecordProblem problem;
     problem.row = row;
     problem.kind = too_long ? ProblemKind::kTooLong : ProblemKind::kInvalidUtf8;

@@ -54,10 +54,14 @@ TEST(IntegerTest, holds_the_whole_range_and_nothing_beyond) {
   for (const Case& c : cases) {
     int64_t value = 0;
     EXPECT_EQ(parse_int64(c.text, true, value), c.ok) << c.text;
-    if (c.ok) EXPECT_EQ(value, c.value) << c.text;
+    if (c.ok) {
+      EXPECT_EQ(value, c.value) << c.text;
+    }
     value = 0;
     EXPECT_EQ(parse_int64(c.text, false, value), c.ok_lenient) << c.text;
-    if (c.ok_lenient) EXPECT_EQ(value, c.value) << c.text;
+    if (c.ok_lenient) {
+      EXPECT_EQ(value, c.value) << c.text;
+    }
   }
   uint64_t value = 0;
   EXPECT_TRUE(parse_uint64("18446744073709551615", true, value));
