@@ -399,9 +399,11 @@ TEST(BatchReaderTest, RefusesABufferOfUnknownSize) {
   const std::vector<uint8_t> original = sample_batch(5);
   int seen = 0;
   for (size_t at = 0; at + 16 <= original.size(); at += 8) {
+    int64_t offset = 0;
     int64_t length = 0;
+    std::memcpy(&offset, original.data() + at, 8);
     std::memcpy(&length, original.data() + at + 8, 8);
-    if (length != 40) continue;  // the Int64 column's values
+    if (offset != 0 || length != 40) continue;  // the entry of the Int64 column's values
     std::vector<uint8_t> damaged = original;
     const int64_t unknown = -1;
     std::memcpy(damaged.data() + at + 8, &unknown, 8);

@@ -14,35 +14,16 @@ using ::testing::HasSubstr;
 constexpr std::string_view kFull = R"json({
   "stream_name": "orders",
   "schema": {"columns": [{"name": "id", "data_type": "Int64", "nullable": false},
-                         {"name": "at", "data_type": "Timestamp(Microsecond, Some(\"UTC\"))"
-}]
-}
-, "sync_mode" : "incremental",
-                "cursor_info" : {"cursor_field" : "id", "cursor_type" : "int64", "last_value" : {"int64" : 41}},
-                                "limits" : {
-                                  "max_batch_bytes" : 4096,
-                                  "max_record_bytes" : 1,
-                                  "max_inflight_batches" : 2,
-                                  "max_parallel_requests" : 3,
-                                  "checkpoint_interval_bytes" : 4,
-                                  "checkpoint_interval_rows" : 5,
-                                  "checkpoint_interval_seconds" : 6
-                                },
-                                           "policies"
-    : {
-      "on_data_error" : "dlq",
-      "schema_evolution" :
-          {"new_column" : "ignore", "removed_column" : "fail", "type_change" : "coerce", "nullability_change" : "fail"}
-    },
-      "write_mode" : {"upsert" : {"primary_key" : [ "id", "at" ]}},
-                     "pipeline" : "p",
-                                  "run_id" : "r",
-                                             "load_id" : "l",
-                                                         "partition" : {"from" : 1},
-                                                                       "resume" : {"offset" : 9},
-                                                                                  "stream_options" : {"path" : "x.csv"},
-                                                                                                     "future" : true
-})";
+                         {"name": "at", "data_type": "Timestamp(Microsecond, Some(\"UTC\"))"}]},
+  "sync_mode": "incremental",
+  "cursor_info": {"cursor_field": "id", "cursor_type": "int64", "last_value": {"int64": 41}},
+  "limits": {"max_batch_bytes": 4096, "max_record_bytes": 1, "max_inflight_batches": 2, "max_parallel_requests": 3,
+             "checkpoint_interval_bytes": 4, "checkpoint_interval_rows": 5, "checkpoint_interval_seconds": 6},
+  "policies": {"on_data_error": "dlq", "schema_evolution": {"new_column": "ignore", "removed_column": "fail",
+               "type_change": "coerce", "nullability_change": "fail"}},
+  "write_mode": {"upsert": {"primary_key": ["id", "at"]}},
+  "pipeline": "p", "run_id": "r", "load_id": "l", "partition": {"from": 1}, "resume": {"offset": 9},
+  "stream_options": {"path": "x.csv"}, "future": true})json";
 
 TEST(StreamContextTest, ReadsEveryPart) {
   const auto ctx = StreamContext::parse(kFull);
