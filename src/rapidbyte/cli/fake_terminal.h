@@ -2,7 +2,7 @@
 // FakeTerminal: keeps what was written, and plays a real terminal's screen for the few control sequences that our views use,
 // so that a test sees the lines as a user would. For tests only.
 
-#include <cctype>
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +25,7 @@ class FakeTerminal : public Terminal {
     return true;
   }
 
+  void clear() { raw_.clear(); }
   [[nodiscard]] const std::string& raw() const { return raw_; }
   [[nodiscard]] bool cursor_hidden() const { return raw_.rfind("\x1b[?25l") + 1 > raw_.rfind("\x1b[?25h") + 1; }
 

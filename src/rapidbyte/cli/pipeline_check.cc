@@ -9,8 +9,9 @@
 
 #include "rapidbyte/cli/catalog.h"
 #include "rapidbyte/cli/open_connector.h"
-#include "rapidbyte/pipeline/suggestion.h"
+#include "rapidbyte/engine/stream_plan.h"
 #include "rapidbyte/runtime/connector_survey.h"
+#include "rapidbyte/state/memory_state_backend.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -43,6 +44,16 @@ std::string describe(const runtime::ConnectorAccess& access) {
   }
   text += fmt::format("; variables: {}", access.env_vars.empty() ? "nothing" : joined(access.env_vars));
   return text;
+}
+
+/// Which key of a stream an error of the engine's planning is about.
+std::string_view pointer_of(std::string_view code) {
+  if (code == "UNKNOWN_STREAM") return "/name";
+  if (code == "UNSUPPORTED_SYNC_MODE") return "/sync_mode";
+  if (code == "CURSOR_FIELD_MISSING") return "/cursor_field";
+  if (code == "UNSUPPORTED_WRITE_MODE") return "/write_mode";
+  if (code == "PRIMARY_KEY_MISSING") return "/primary_key";
+  return "";
 }
 
 /// The nearest folder of `path` that exists.
@@ -101,10 +112,9 @@ std::vector<Finding> PipelineCheck::run() {
   }
   runtime_ = std::move(*runtime);
 
-  std::vector<Loaded> all;
-  for (ConnectorSlot& slot : connector_slots(config)) all.push_back({std::move(slot), nullptr});
-  for (Loaded& loaded : all) check_connector(loaded);
-  for (const Loaded& loaded : all) {
+  for (ConnectorSlot& slot : connector_slots(config)) connectors_.push_back({std::move(slot), nullptr});
+  for (Loaded& loaded : connectors_) check_connector(loaded);
+  for (const Loaded& loaded : connectors_) {
     if (context_.cancel.cancelled()) {
       fail("interrupted", make_error(ErrorCategory::kInternal, "CANCELLED", "the check was stopped by a signal").error(),
            engine::Stage::kInterrupted);
@@ -203,39 +213,31 @@ void PipelineCheck::check_streams(const Loaded& source, runtime::ComponentInstan
   if (!text.ok()) return fail("source", text.error(), source.slot.stage);
   auto catalog = parse_catalog(*text, source.connector->name());
   if (!catalog.ok()) return fail("source", catalog.error(), source.slot.stage);
-  std::vector<std::string_view> names;
-  for (const CatalogStream& stream : catalog->streams) names.push_back(stream.name);
-
-  std::vector<pipeline::Problem> problems;
-  size_t columns = 0;
-  const auto& streams = parsed_.config->source.streams;
-  for (size_t i = 0; i < streams.size(); ++i) {
-    const auto add = [&](std::string_view pointer, std::string message) {
-      problems.push_back(parsed_.problem_at(fmt::format("/source/streams/{}", i), pointer, std::move(message)));
-    };
-    const CatalogStream* found = catalog->find(streams[i].name);
-    if (found == nullptr) {
-      add("/name", fmt::format("the source has no stream {}{}", streams[i].name,
-                               pipeline::suggestion_text(streams[i].name, names)));
-      continue;
-    }
-    columns += found->columns.size();
-    const std::string mode(pipeline::to_string(streams[i].sync_mode));
-    if (!found->sync_modes.empty() && std::find(found->sync_modes.begin(), found->sync_modes.end(), mode) == found->sync_modes.end()) {
-      add("/sync_mode", fmt::format("the source does not support {} for stream {}, only {}", mode, streams[i].name, joined(found->sync_modes)));
-    }
-    const auto& cursor = streams[i].cursor_field;
-    const auto has_column = [&](const std::string& name) {
-      return std::any_of(found->columns.begin(), found->columns.end(), [&](const CatalogColumn& c) { return c.name == name; });
-    };
-    if (cursor && !has_column(*cursor)) {
-      std::vector<std::string_view> known;
-      for (const CatalogColumn& column : found->columns) known.push_back(column.name);
-      add("/cursor_field", fmt::format("stream {} has no column {}{}", streams[i].name, *cursor, pipeline::suggestion_text(*cursor, known)));
-    }
+  // The engine's own rules, one stream at a time, so that all mistakes are found and each has its place.
+  const engine::RunOptions options;
+  engine::RunObserver observer;
+  const std::unique_ptr<state::StateBackend> scratch = state::make_memory_state();
+  engine::RunContext run{*parsed_.config, *runtime_, *scratch, *scratch, options, observer, engine::real_retry_clock()};
+  for (const Loaded& loaded : connectors_) {
+    if (loaded.slot.role == ConnectorRole::kSource) run.source = loaded.connector;
+    if (loaded.slot.role == ConnectorRole::kTransform) run.transforms.push_back(loaded.connector);
+    if (loaded.slot.role == ConnectorRole::kDestination) run.destination = loaded.connector;
   }
+  const auto& streams = parsed_.config->source.streams;
+  std::vector<pipeline::Problem> problems;
+  size_t used = 0;
+  const auto plan = [&](std::vector<pipeline::StreamConfig> selected, const std::string& section) {
+    auto plans = engine::plan_streams(run, std::move(selected), catalog->document);
+    if (plans.ok()) {
+      used += plans->size();
+    } else {
+      problems.push_back(parsed_.problem_at(section, pointer_of(plans.error().code), plans.error().message));
+    }
+  };
+  if (streams.empty()) plan({}, "/source");
+  for (size_t i = 0; i < streams.size(); ++i) plan({streams[i]}, fmt::format("/source/streams/{}", i));
   if (problems.empty()) {
-    return ok("source", fmt::format("{} of {} streams are used, with {} columns", streams.size(), catalog->streams.size(), columns));
+    return ok("source", fmt::format("{} of its {} streams are used", used, catalog->streams.size()));
   }
   Refusal refusal = refuse(std::move(problems));
   refusal.error.message = fmt::format("the streams do not fit what {} has", source.connector->name());

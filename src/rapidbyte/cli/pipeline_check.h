@@ -58,6 +58,7 @@ class PipelineCheck {
   const bool allow_unmanifested_;
   pipeline::ParseOutcome parsed_;
   std::unique_ptr<runtime::ComponentRuntime> runtime_;
+  std::vector<Loaded> connectors_;
   std::vector<Finding> findings_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/cli/error_text.h"
+#include "rapidbyte/engine/stream_plan.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -90,18 +91,8 @@ runtime::InstanceOptions instance_options(const pipeline::PipelineConfig& config
   options.pipeline = config.name;
   options.connector_id = slot.id;
   options.config = slot.use->config;
-  const runtime::Manifest* manifest = connector.manifest();
-  if (slot.role == ConnectorRole::kSource && manifest != nullptr && manifest->source &&
-      manifest->source->has_feature("stream-options")) {
-    nlohmann::json streams = nlohmann::json::array();
-    for (const pipeline::StreamConfig& stream : config.source.streams) {
-      nlohmann::json entry = stream.options;
-      entry["name"] = stream.name;
-      entry["sync_mode"] = to_string(stream.sync_mode);
-      if (stream.cursor_field) entry["cursor_field"] = *stream.cursor_field;
-      streams.push_back(std::move(entry));
-    }
-    options.config["streams"] = std::move(streams);
+  if (slot.role == ConnectorRole::kSource && engine::has_feature(connector, "stream-options")) {
+    options.config["streams"] = engine::stream_entries(config.source.streams);
   }
   options.allow_env = slot.use->allow_env;
   options.read_write_preopens = slot.use->read_write_preopens;

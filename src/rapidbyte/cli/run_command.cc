@@ -94,6 +94,8 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   auto runtime = context.make_runtime(runtime_options);
   if (!runtime.ok()) return refuse_run(arguments, context, refuse(engine::Stage::kInternal, runtime.error()));
   for (const ConnectorSlot& slot : connector_slots(config)) {
+    // A dry run does not touch the destination, so it may be missing yet.
+    if (arguments.dry_run && slot.role == runtime::ConnectorRole::kDestination) continue;
     std::shared_ptr<const runtime::Connector> connector;
     if (auto refusal = load_checked(parsed, slot, **runtime, connector)) return refuse_run(arguments, context, *refusal);
   }

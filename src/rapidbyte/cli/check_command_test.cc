@@ -1,0 +1,206 @@
+#include "rapidbyte/cli/check_command.h"
+
+#include <gmock/gmock.h>
+
+#include "rapidbyte/cli/command_fixture.h"
+
+namespace rapidbyte::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class CheckCommand : public CommandFixture {
+ protected:
+  ExitCode check(bool json = false, bool quiet = false) {
+    auto made = context();
+    CheckArguments arguments;
+    arguments.pipeline = file_;
+    arguments.json = json;
+    arguments.verbosity.quiet = quiet;
+    return check_command(arguments, made);
+  }
+  [[nodiscard]] const std::string& said() const { return talk_.raw(); }
+};
+
+TEST_F(CheckCommand, SaysOfEveryPartThatItIsFine) {
+  write_pipeline();
+  EXPECT_EQ(check(), ExitCode::kOk);
+  EXPECT_EQ(said(),
+            "ok       file         pipeline p, 1 stream\n"
+            "ok       connector    test/source 1.2.3, protocol 2.1.0, connectors/test/source.wasm\n"
+            "ok       connector    test/dest 1.2.3, protocol 2.1.0, connectors/test/dest.wasm\n"
+            "ok       permissions  test/source may reach hosts: nothing; folders: nothing; variables: nothing\n"
+            "ok       source       test/source is ready\n"
+            "ok       source       1 of its 2 streams are used\n"
+            "ok       permissions  test/dest may reach hosts: nothing; folders: nothing; variables: nothing\n"
+            "ok       destination  test/dest is ready\n"
+            "ok       state        " +
+                state_path().string() +
+                " will be created by the first run\n"
+                "Everything is in place. Load with: rapidbyte run " +
+                file_.string() + "\n");
+  EXPECT_EQ(data_.raw(), "");
+}
+
+TEST_F(CheckCommand, MovesNoDataCreatesNoStateAndClosesWhatItOpens) {
+  write_pipeline();
+  EXPECT_EQ(check(), ExitCode::kOk);
+  EXPECT_THAT(calls_.names, ElementsAre("source.open", "source.validate", "source.discover", "source.close",
+                                        "destination.open", "destination.validate", "destination.close"));
+  EXPECT_FALSE(std::filesystem::exists(state_path().parent_path()));
+}
+
+TEST_F(CheckCommand, GivesTheSourceItsStreamsAsARunWould) {
+  connectors_["test/source"].manifest.stream_schema = {{"type", "object"}};
+  write_pipeline("{name: orders, sync_mode: incremental, cursor_field: id, path: orders.csv}");
+  EXPECT_EQ(check(), ExitCode::kOk) << said();
+  EXPECT_EQ(calls_.configs["source"],
+            nlohmann::json::parse(R"({"folder": "data", "streams": [
+                {"name": "orders", "sync_mode": "incremental", "cursor_field": "id", "path": "orders.csv"}]})"));
+}
+
+TEST_F(CheckCommand, ListsAllMistakesOfTheFileWithTheirPlaces) {
+  write_file("version: \"1.0\"\npipelin: p\nsource:\n  use: test/source\n  streams: []\n");
+  EXPECT_EQ(check(), ExitCode::kInvalidPipeline);
+  EXPECT_THAT(said(), HasSubstr("failed   file"));
+  EXPECT_THAT(said(), HasSubstr(file_.string() + ":2:1: "));
+  EXPECT_THAT(said(), HasSubstr("did you mean"));
+  EXPECT_THAT(said(), HasSubstr("destination"));
+}
+
+TEST_F(CheckCommand, AMissingConnectorIsExitCode4AndTheRestIsStillLookedAt) {
+  connectors_.erase("test/source");
+  write_pipeline();
+  EXPECT_EQ(check(), ExitCode::kConnector);
+  EXPECT_THAT(said(), HasSubstr("failed   connector    test/source was not found; tried: connectors/x.wasm"));
+  EXPECT_THAT(said(), HasSubstr("skipped  source "));
+  EXPECT_THAT(said(), HasSubstr("ok       destination "));
+}
+
+TEST_F(CheckCommand, ConfigMistakesAreShownAtTheirPlaceBeforeAnyGuestStarts) {
+  write_pipeline("{name: orders, sync_mode: full_refresh}", "{folders: data}");
+  EXPECT_EQ(check(), ExitCode::kInvalidPipeline);
+  EXPECT_THAT(said(), HasSubstr("failed   config       the config of test/source does not fit"));
+  EXPECT_THAT(said(), HasSubstr(file_.string() + ":5:12: source.config"));
+  EXPECT_THAT(said(), HasSubstr("did you mean"));
+  EXPECT_THAT(calls_.names, Not(::testing::Contains("source.open")));
+}
+
+TEST_F(CheckCommand, AStreamKeyThatTheConnectorDoesNotKnowIsAMistake) {
+  write_pipeline("{name: orders, sync_mode: full_refresh, pth: x}");
+  EXPECT_EQ(check(), ExitCode::kInvalidPipeline);
+  EXPECT_THAT(said(), HasSubstr("source.streams[0].pth"));
+}
+
+TEST_F(CheckCommand, StreamsThatTheSourceDoesNotHaveAreNamed) {
+  write_pipeline("{name: ordrs, sync_mode: full_refresh}");
+  EXPECT_EQ(check(), ExitCode::kInvalidPipeline);
+  EXPECT_THAT(said(), HasSubstr("the source test/source has no stream 'ordrs'; did you mean orders?"));
+  EXPECT_THAT(said(), HasSubstr("fix: list what it has with: rapidbyte discover"));
+}
+
+TEST_F(CheckCommand, AModeOrCursorThatTheStreamDoesNotHaveIsNamed) {
+  write_pipeline("{name: orders, sync_mode: incremental, cursor_field: ids}");
+  EXPECT_EQ(check(), ExitCode::kInvalidPipeline);
+  EXPECT_THAT(said(), HasSubstr("the cursor_field 'ids' is not a column; did you mean id?"));
+  write_pipeline("{name: customers, sync_mode: incremental, cursor_field: id}");
+  EXPECT_EQ(check(), ExitCode::kInvalidPipeline);
+  EXPECT_THAT(said(), HasSubstr("has sync_mode incremental, but stream 'customers' supports only full_refresh"));
+}
+
+TEST_F(CheckCommand, EveryStreamThatDoesNotFitIsListed) {
+  write_pipeline("{name: ordrs, sync_mode: full_refresh}\n    - {name: orders, sync_mode: full_refresh, write_mode: replace}");
+  EXPECT_EQ(check(), ExitCode::kInvalidPipeline);
+  EXPECT_THAT(said(), HasSubstr(":7:"));
+  EXPECT_THAT(said(), HasSubstr("'ordrs'"));
+  EXPECT_THAT(said(), HasSubstr(":8:"));
+  EXPECT_THAT(said(), HasSubstr("supports only append"));
+}
+
+TEST_F(CheckCommand, EachPartHasItsExitCode) {
+  struct Case {
+    const char* name;
+    std::function<void()> break_it;
+    ExitCode code;
+  };
+  const Status refused = make_error(ErrorCategory::kAuth, "REFUSED", "the server refused");
+  const auto fresh = connectors_;
+  const Case cases[] = {
+      {"source open", [&] { connectors_["test/source"].open = refused; }, ExitCode::kSource},
+      {"source validate", [&] { connectors_["test/source"].validation = refused; }, ExitCode::kSource},
+      {"source discover", [&] { connectors_["test/source"].catalog = refused; }, ExitCode::kSource},
+      {"source catalog", [&] { connectors_["test/source"].catalog = std::string("nonsense"); }, ExitCode::kSource},
+      {"source says no",
+       [&] {
+         connectors_["test/source"].validation = runtime::ValidationResult{runtime::ValidationStatus::kFailed, "no"};
+       },
+       ExitCode::kSource},
+      {"destination open", [&] { connectors_["test/dest"].open = refused; }, ExitCode::kDestination},
+      {"destination start", [&] { connectors_["test/dest"].instantiate = refused; }, ExitCode::kDestination},
+      {"bad checksum",
+       [&] { connectors_["test/dest"].load = make_error(ErrorCategory::kPermission, "CHECKSUM_MISMATCH", "differs"); },
+       ExitCode::kConnector},
+      {"first failure decides",
+       [&] { connectors_["test/dest"].open = connectors_["test/source"].open = refused; },
+       ExitCode::kSource},
+  };
+  write_pipeline();
+  for (const Case& c : cases) {
+    connectors_ = fresh;
+    c.break_it();
+    EXPECT_EQ(check(), c.code) << c.name;
+  }
+}
+
+TEST_F(CheckCommand, AWarningIsShownAndIsNoFailure) {
+  connectors_["test/dest"].validation = runtime::ValidationResult{runtime::ValidationStatus::kWarning, "the table is large"};
+  write_pipeline();
+  EXPECT_EQ(check(), ExitCode::kOk);
+  EXPECT_THAT(said(), HasSubstr("warning  destination  test/dest warns: the table is large\n"));
+}
+
+TEST_F(CheckCommand, QuietShowsOnlyWhatIsNotFine) {
+  write_pipeline();
+  EXPECT_EQ(check(false, true), ExitCode::kOk);
+  EXPECT_EQ(said(), "");
+}
+
+TEST_F(CheckCommand, APermissionThatCannotBeGivenKeepsTheGuestFromStarting) {
+  connectors_["test/source"].manifest.permissions.config_paths = {{.pointer = "/folder", .read_write = false, .lock = ""}};
+  write_pipeline();
+  EXPECT_EQ(check(), ExitCode::kSource);
+  EXPECT_THAT(said(), HasSubstr("failed   permissions  "));
+  EXPECT_THAT(said(), HasSubstr("data does not exist"));
+  EXPECT_THAT(calls_.names, Not(::testing::Contains("source.open")));
+}
+
+TEST_F(CheckCommand, AStateInUseByARunIsExitCode9) {
+  write_pipeline();
+  auto state = make_state();
+  ASSERT_NE(state, nullptr);
+  auto lease = state->acquire_lease("p", "run-1");
+  ASSERT_TRUE(lease.ok());
+  EXPECT_EQ(check(), ExitCode::kState);
+  EXPECT_THAT(said(), HasSubstr("failed   state "));
+}
+
+TEST_F(CheckCommand, JsonIsOneDocumentOnStdout) {
+  connectors_["test/dest"].open = make_error(ErrorCategory::kAuth, "REFUSED", "the server refused");
+  write_pipeline();
+  EXPECT_EQ(check(true), ExitCode::kDestination);
+  EXPECT_EQ(said(), "");
+  const auto document = nlohmann::json::parse(data_.raw());
+  EXPECT_EQ(document["ok"], false);
+  EXPECT_EQ(document["exit_code"], 6);
+  EXPECT_EQ(document["findings"].size(), 9U);
+  const auto failed = std::find_if(document["findings"].begin(), document["findings"].end(),
+                                   [](const auto& finding) { return finding["status"] == "failed"; });
+  ASSERT_NE(failed, document["findings"].end());
+  EXPECT_EQ((*failed)["part"], "destination");
+  EXPECT_EQ((*failed)["exit_code"], 6);
+}
+
+}  // namespace
+}  // namespace rapidbyte::cli

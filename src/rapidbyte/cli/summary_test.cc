@@ -1,0 +1,110 @@
+#include "rapidbyte/cli/summary.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "rapidbyte/base/log.h"
+
+namespace rapidbyte::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+engine::StreamReport stream(std::string name, engine::Outcome outcome, uint64_t rows) {
+  engine::StreamReport made;
+  made.stream = std::move(name);
+  made.outcome = outcome;
+  made.rows_read = rows + 12;
+  made.rows_written = rows;
+  made.rows_rejected = 12;
+  made.bytes_read = rows * 50;
+  made.seconds = 2;
+  return made;
+}
+
+engine::RunReport report(engine::Outcome outcome) {
+  engine::RunReport made;
+  made.pipeline = "p";
+  made.outcome = outcome;
+  made.seconds = 2.5;
+  made.streams = {stream("orders", engine::Outcome::kSucceeded, 1'000'000)};
+  return made;
+}
+
+constexpr SummaryStyle kPlain{.unicode = false, .color = false, .quiet = false};
+
+TEST(Summary, ASuccessfulRunIsOneLinePerStreamAndWhereTheRejectedRowsAre) {
+  auto made = report(engine::Outcome::kSucceeded);
+  made.dlq_path = "dlq/p-1.ndjson";
+  made.dlq_records = 12;
+  EXPECT_EQ(render_summary(made, "p.yaml", kPlain),
+            "ok orders: 1,000,012 rows read, 1,000,000 written, 12 rejected in 2.0 s (500,006 rows/s, 50.0 MB, 25.0 MB/s)\n"
+            "12 rows rejected: dlq/p-1.ndjson\n");
+  EXPECT_EQ(exit_code_of(made), ExitCode::kOk);
+}
+
+TEST(Summary, SeveralStreamsHaveATotal) {
+  auto made = report(engine::Outcome::kSucceeded);
+  made.streams.push_back(stream("customers", engine::Outcome::kSucceeded, 8));
+  EXPECT_THAT(render_summary(made, "p.yaml", kPlain), HasSubstr("\n2 streams: "));
+}
+
+TEST(Summary, AFailureSaysWhatAndWhatToDoNext) {
+  auto made = report(engine::Outcome::kFailed);
+  ConnectorError error;
+  error.code = "DISK_FULL";
+  error.message = "dest-sqlite, stream orders: the disk is full\nfree some space";
+  made.streams[0].outcome = engine::Outcome::kFailed;
+  made.streams[0].failure = engine::RunFailure{engine::Stage::kDestination, error};
+  made.failure = made.streams[0].failure;
+  const std::string text = render_summary(made, "p.yaml", kPlain);
+  EXPECT_THAT(text, HasSubstr("error: destination failed (DISK_FULL): dest-sqlite, stream orders: the disk is full\n"
+                              "  free some space\n"
+                              "  What was committed stays; run the same command again to continue, or look closer with: "
+                              "rapidbyte check p.yaml\n"));
+  EXPECT_EQ(text.find("DISK_FULL"), text.rfind("DISK_FULL")) << "the failure is said once";
+  EXPECT_EQ(exit_code_of(made), ExitCode::kDestination);
+}
+
+TEST(Summary, QuietShowsTheErrorOnly) {
+  auto made = report(engine::Outcome::kFailed);
+  made.failure = engine::RunFailure{engine::Stage::kSource, {}};
+  const std::string text = render_summary(made, "p.yaml", {.unicode = false, .color = false, .quiet = true});
+  EXPECT_THAT(text, HasSubstr("error: source failed"));
+  EXPECT_THAT(text, Not(HasSubstr("rows read")));
+  EXPECT_EQ(render_summary(report(engine::Outcome::kSucceeded), "p.yaml", {.unicode = false, .color = false, .quiet = true}), "");
+}
+
+TEST(Summary, AnInterruptedRunIs130AndSaysHowToContinue) {
+  auto made = report(engine::Outcome::kInterrupted);
+  EXPECT_EQ(exit_code_of(made), ExitCode::kInterrupted);
+  EXPECT_THAT(render_summary(made, "p.yaml", kPlain), HasSubstr("run the same command again to continue"));
+}
+
+TEST(Summary, RejectedBeyondTheCapIs8) {
+  auto made = report(engine::Outcome::kFailed);
+  made.failure = engine::RunFailure{engine::Stage::kRejected, {}};
+  EXPECT_EQ(exit_code_of(made), ExitCode::kRejectedRows);
+}
+
+TEST(Summary, ADryRunSaysThatNothingWasWritten) {
+  auto made = report(engine::Outcome::kSucceeded);
+  made.dry_run = true;
+  const std::string text = render_summary(made, "p.yaml", kPlain);
+  EXPECT_THAT(text, HasSubstr("Nothing was written. Load with: rapidbyte run p.yaml"));
+  EXPECT_THAT(text, Not(HasSubstr(" written,")));
+}
+
+TEST(Summary, SecretsAndControlCharactersDoNotGetThrough) {
+  add_secret("hunter2-summary");
+  auto made = report(engine::Outcome::kFailed);
+  ConnectorError error;
+  error.message = "password hunter2-summary refused\x1b[2J";
+  made.failure = engine::RunFailure{engine::Stage::kSource, error};
+  const std::string text = render_summary(made, "p.yaml", kPlain);
+  EXPECT_THAT(text, HasSubstr("password *** refused\\x1b[2J"));
+}
+
+}  // namespace
+}  // namespace rapidbyte::cli
