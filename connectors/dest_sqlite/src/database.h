@@ -1,0 +1,95 @@
+#pragma once
+// Database and Statement: SQLite's C API with owners and with errors that say what to do. A Database is one file, opened
+// on first need; a Statement belongs to the Database that made it and must not outlive it. One thread.
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "rapidbyte/sdk/error.h"
+
+namespace rapidbyte::dest_sqlite {
+
+using sdk::Result;
+using sdk::Status;
+
+struct FinalizeStatement {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+
+/// One prepared statement. Parameters are numbered from 1, columns from 0; texts are bound without a copy.
+class Statement {
+ public:
+  Statement() = default;
+  explicit Statement(sqlite3_stmt* handle) : handle_(handle) {}
+
+  [[nodiscard]] sqlite3_stmt* handle() const { return handle_.get(); }
+  void bind(int index, std::string_view text);
+  void bind(int index, int64_t value) { sqlite3_bind_int64(handle_.get(), index, value); }
+  void bind_null(int index) { sqlite3_bind_null(handle_.get(), index); }
+
+  /// True: a row is there; false: done. On an error look at Database::error().
+  Result<bool> step();
+  void reset() { sqlite3_reset(handle_.get()); }
+
+  [[nodiscard]] std::string text(int column) const;
+  [[nodiscard]] std::optional<std::string> maybe_text(int column) const;
+  [[nodiscard]] int64_t integer(int column) const { return sqlite3_column_int64(handle_.get(), column); }
+
+ private:
+  std::unique_ptr<sqlite3_stmt, FinalizeStatement> handle_;
+};
+
+class Database {
+ public:
+  /// Nothing is opened or made before open() or open_existing().
+  explicit Database(std::string path);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  /// Opens the file and makes it when it is absent; rolls back what a killed run left. Errors: DATABASE_PATH,
+  /// DATABASE_READ_ONLY, NOT_A_DATABASE, DATABASE_CANNOT_OPEN, DISK_FULL ...
+  Status open();
+  /// As open(), but an absent or empty file stays as it is: false.
+  Result<bool> open_existing();
+  /// Closes the file; an open transaction is rolled back.
+  Status close();
+  [[nodiscard]] bool is_open() const { return handle_ != nullptr; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] sqlite3* handle() const { return handle_; }
+
+  /// Runs statements without parameters and results.
+  Status exec(const std::string& sql);
+  Result<Statement> prepare(const std::string& sql);
+  /// Prepares a statement that is used many times.
+  Result<Statement> prepare_persistent(const std::string& sql);
+
+  [[nodiscard]] bool in_transaction() const { return handle_ != nullptr && sqlite3_get_autocommit(handle_) == 0; }
+  /// Begins a transaction unless one is open.
+  Status begin();
+  Status commit();
+  void rollback();
+
+  /// The last error as a Status. `doing` completes "while ...".
+  [[nodiscard]] Status error(std::string_view doing) const;
+  /// The same for a result code of which no connection knows.
+  [[nodiscard]] Status error_of(int code, std::string_view message, std::string_view doing) const;
+
+ private:
+  Status open_file();
+
+  std::string path_;
+  sqlite3* handle_ = nullptr;
+};
+
+/// "name" with quotes, as an SQL identifier.
+std::string quote_name(std::string_view name);
+/// 'text' with quotes, as an SQL literal.
+std::string quote_text(std::string_view text);
+
+}  // namespace rapidbyte::dest_sqlite

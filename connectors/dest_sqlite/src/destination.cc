@@ -1,0 +1,170 @@
+#include "src/destination.h"
+
+#include "src/staging.h"
+#include "src/table_writer.h"
+#include "src/target.h"
+
+namespace rapidbyte::dest_sqlite {
+namespace {
+
+sdk::WriteMode mode_of(const sdk::StreamContext& ctx) { return ctx.write_mode.value_or(sdk::WriteMode::kAppend); }
+
+std::vector<std::string> upsert_key(const sdk::StreamContext& ctx) {
+  return mode_of(ctx) == sdk::WriteMode::kUpsert ? ctx.primary_key : std::vector<std::string>();
+}
+
+Status check_upsert_request(const sdk::StreamContext& ctx) {
+  if (mode_of(ctx) != sdk::WriteMode::kUpsert || !ctx.primary_key.empty()) return {};
+  return sdk::config_error("PRIMARY_KEY_MISSING", "stream \"" + ctx.stream_name +
+                                                      "\": write_mode upsert needs primary_key, the columns that tell rows "
+                                                      "apart. Set it in the pipeline's destination.");
+}
+
+}  // namespace
+
+template <typename Work>
+Status SqliteDestination::in_transaction(Work work) {
+  RB_SDK_RETURN_NOT_OK(database_->begin());
+  Status status = work();
+  if (status.ok()) status = database_->commit();
+  if (!status.ok()) database_->rollback();
+  return status;
+}
+
+Status SqliteDestination::open(const sdk::Json& config) {
+  sdk::ConfigReader reader(config);
+  const std::string path = reader.required_string("path");
+  table_prefix_ = reader.optional_string("table_prefix");
+  RB_SDK_RETURN_NOT_OK(reader.finish());
+  if (path.empty() || path.find('\0') != std::string::npos) {
+    return sdk::config_error("INVALID_CONFIG", "config: `path` is empty or holds a NUL character; give the database's file");
+  }
+  database_ = std::make_unique<Database>(path);
+  return {};
+}
+
+Result<sdk::Validation> SqliteDestination::validate() {
+  const auto there = database_->open_existing();
+  if (!there.ok()) {
+    return sdk::Validation::failed(there.error().code + ": " + there.error().message);
+  }
+  if (!*there) return sdk::Validation::success("the database " + database_->path() + " will be made by the first run");
+  return sdk::Validation::success("the database " + database_->path() + " can be opened");
+}
+
+Status SqliteDestination::begin_stream(const sdk::StreamContext& ctx) {
+  const std::string table = table_prefix_ + ctx.stream_name;
+  RB_SDK_RETURN_NOT_OK(check_table_name(ctx.stream_name, table));
+  RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
+  RB_SDK_RETURN_NOT_OK(database_->open());
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*database_, table));
+  if (mode_of(ctx) == sdk::WriteMode::kReplace) return begin_replace(ctx, table);
+  if (existing && mode_of(ctx) == sdk::WriteMode::kUpsert) return check_upsert_key(*database_, table, ctx.primary_key);
+  return {};
+}
+
+Status SqliteDestination::begin_replace(const sdk::StreamContext& ctx, const std::string& table) {
+  return in_transaction([&]() -> Status {
+    RB_SDK_RETURN_NOT_OK(drop_staging(*database_, table));
+    return Receipts(*database_).write(ctx, {.load_id = ctx.load_id, .checkpoint_json = {}});
+  });
+}
+
+Result<sdk::WriteSummary> SqliteDestination::write(const sdk::StreamContext& ctx) {
+  RB_SDK_RETURN_NOT_OK(database_->open());
+  auto summary = write_stream(ctx);
+  if (!summary.ok()) database_->rollback();
+  return summary;
+}
+
+Result<sdk::WriteSummary> SqliteDestination::write_stream(const sdk::StreamContext& ctx) {
+  const std::string table = table_prefix_ + ctx.stream_name;
+  RB_SDK_RETURN_NOT_OK(check_table_name(ctx.stream_name, table));
+  RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
+  const bool replace = mode_of(ctx) == sdk::WriteMode::kReplace;
+  Receipts receipts(*database_);
+  Receipt receipt{.load_id = ctx.load_id, .checkpoint_json = {}};
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> previous, receipts.read(ctx));
+  if (previous && previous->load_id == ctx.load_id) receipt.rows = previous->rows;
+
+  TableWriter::OnSchema make;
+  if (replace) make = [&](const sdk::Schema& schema) { return make_staging(*database_, table, ctx, schema); };
+  TableWriter writer(*database_, ctx, replace ? staging_name(table) : table, upsert_key(ctx), make);
+  return sdk::run_commit_loop(
+      [&](std::span<const uint8_t> batch) -> Result<sdk::WriteCount> {
+        RB_SDK_RETURN_NOT_OK(database_->begin());
+        RB_SDK_ASSIGN_OR_RETURN(const sdk::WriteCount count, writer.write(batch));
+        receipt.rows += static_cast<int64_t>(count.written);
+        return count;
+      },
+      [&](const std::string& checkpoint_json) -> Status {
+        RB_SDK_RETURN_NOT_OK(database_->begin());
+        receipt.checkpoint_json = checkpoint_json;
+        RB_SDK_RETURN_NOT_OK(receipts.write(ctx, receipt));
+        return database_->commit();
+      });
+}
+
+Status SqliteDestination::finish_stream(const sdk::StreamContext& ctx, bool succeeded) {
+  const std::string table = table_prefix_ + ctx.stream_name;
+  const bool replace = mode_of(ctx) == sdk::WriteMode::kReplace;
+  RB_SDK_RETURN_NOT_OK(check_table_name(ctx.stream_name, table));
+  if (!succeeded) {
+    if (!replace) return {};  // What was committed stays: the next run goes on behind it.
+    RB_SDK_ASSIGN_OR_RETURN(const bool there, database_->open_existing());
+    if (!there) return {};
+    return in_transaction([&] { return drop_staging(*database_, table); });
+  }
+  RB_SDK_RETURN_NOT_OK(database_->open());
+  if (replace) return finish_replace(ctx, table);
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*database_, table));
+  if (existing || ctx.schema.fields.empty()) return {};
+  // No batch came: the table is there all the same, with the columns that the source has.
+  return in_transaction([&]() -> Status {
+    return prepare_target(*database_, {.table = table,
+                                       .stream = ctx.stream_name,
+                                       .schema = ctx.schema,
+                                       .key = upsert_key(ctx),
+                                       .policies = ctx.policies})
+        .status();
+  });
+}
+
+Status SqliteDestination::finish_replace(const sdk::StreamContext& ctx, const std::string& table) {
+  return in_transaction([&]() -> Status {
+    Receipts receipts(*database_);
+    RB_SDK_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, receipts.read(ctx));
+    if (!receipt || receipt->load_id != ctx.load_id) {
+      return sdk::internal_error("LOAD_UNKNOWN", "stream \"" + ctx.stream_name + "\": database " + database_->path() +
+                                                     " has no load " + ctx.load_id + " to publish (begin-stream comes "
+                                                     "first). The old table was left as it was; run again.");
+    }
+    if (receipt->published) return {};  // Called again after a crash: the swap is done.
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(*database_, staging_name(table)));
+    if (!staging) {
+      if (receipt->rows != 0) {
+        return sdk::internal_error("STAGING_LOST", "stream \"" + ctx.stream_name + "\": the staging table " +
+                                                       quote_name(staging_name(table)) + " of " + database_->path() +
+                                                       " is gone. The old table was left as it was; run again.");
+      }
+      RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> target, read_table(*database_, table));
+      if (!target && ctx.schema.fields.empty()) return {};  // Nothing was read, and nothing is known: no table to make.
+      RB_SDK_RETURN_NOT_OK(make_staging(*database_, table, ctx, ctx.schema));
+    }
+    RB_SDK_RETURN_NOT_OK(swap_in_staging(*database_, table, ctx.stream_name));
+    receipt->published = true;
+    return receipts.write(ctx, *receipt);
+  });
+}
+
+Result<std::optional<std::string>> SqliteDestination::last_committed(const sdk::StreamContext& ctx) {
+  RB_SDK_ASSIGN_OR_RETURN(const bool there, database_->open_existing());
+  if (!there) return std::optional<std::string>();
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
+  if (!receipt) return std::optional<std::string>();
+  return receipt->checkpoint_json;
+}
+
+Status SqliteDestination::close() { return database_ ? database_->close() : Status(); }
+
+}  // namespace rapidbyte::dest_sqlite

@@ -1,0 +1,37 @@
+#pragma once
+// SqliteDestination: the connector itself. One instance serves one database file; the host calls it from one thread and
+// holds the file's lock. Rows, receipt and schema changes of a commit are one transaction.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "rapidbyte/sdk/connector.h"
+#include "src/database.h"
+#include "src/receipts.h"
+
+namespace rapidbyte::dest_sqlite {
+
+class SqliteDestination {
+ public:
+  Status open(const sdk::Json& config);
+  Result<sdk::Validation> validate();
+  Status begin_stream(const sdk::StreamContext& ctx);
+  Result<sdk::WriteSummary> write(const sdk::StreamContext& ctx);
+  Status finish_stream(const sdk::StreamContext& ctx, bool succeeded);
+  Result<std::optional<std::string>> last_committed(const sdk::StreamContext& ctx);
+  Status close();
+
+ private:
+  Status begin_replace(const sdk::StreamContext& ctx, const std::string& table);
+  Status finish_replace(const sdk::StreamContext& ctx, const std::string& table);
+  Result<sdk::WriteSummary> write_stream(const sdk::StreamContext& ctx);
+  /// Runs `work` in one transaction: committed when it succeeds, rolled back otherwise.
+  template <typename Work>
+  Status in_transaction(Work work);
+
+  std::string table_prefix_;
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace rapidbyte::dest_sqlite

@@ -1,0 +1,12 @@
+#pragma once
+// SQLite's view of the files it uses: one VFS over plain POSIX calls, the same in the sandbox and natively. It takes no
+// locks, because WASI has none: the host holds SQLite's exclusive lock on the database for as long as this component is
+// open. Small neighbouring writes are joined, since each one would be a call out of the sandbox.
+
+namespace rapidbyte::dest_sqlite {
+
+/// Registers the VFS as the default one; more calls change nothing. Returns an SQLite result code. SQLite, built with
+/// SQLITE_OS_OTHER, calls it by itself on its first use.
+int register_file_system();
+
+}  // namespace rapidbyte::dest_sqlite
