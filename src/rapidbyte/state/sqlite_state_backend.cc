@@ -71,6 +71,24 @@ struct Database {
   SqliteConnection connection;
 };
 
+/// While it lives, commits do not wait for the disk. A power cut may then lose the newest of them, but never changes their
+/// order: what is lost looks as if the machine had gone down a moment earlier. Saves some 10 ms per call on a slow disk, for
+/// calls that nothing outside of the file depends on. The next full commit, or closing the file, makes them durable.
+class RelaxedCommits {
+ public:
+  explicit RelaxedCommits(SqliteConnection& db) : db_(db) { set("PRAGMA synchronous = NORMAL"); }
+  ~RelaxedCommits() { set("PRAGMA synchronous = FULL"); }
+  RelaxedCommits(const RelaxedCommits&) = delete;
+  RelaxedCommits& operator=(const RelaxedCommits&) = delete;
+
+ private:
+  void set(const char* sql) {
+    const Status status = db_.execute(sql);
+    if (!status.ok()) log_warn("{}: {}", sql, status.to_string());
+  }
+  SqliteConnection& db_;
+};
+
 class SqliteLease final : public Lease {
  public:
   SqliteLease(std::shared_ptr<Database> database, LeaseLock lock, std::string pipeline, std::string run_id)
@@ -79,6 +97,7 @@ class SqliteLease final : public Lease {
   SqliteLease& operator=(const SqliteLease&) = delete;
   ~SqliteLease() override {
     std::lock_guard guard(database_->mutex);
+    const RelaxedCommits relaxed(database_->connection);
     auto statement = database_->connection.prepare("DELETE FROM leases WHERE pipeline = ? AND run_id = ?");
     Status status = statement.ok() ? statement->bind(pipeline_).bind(run_id_).run() : statement.status();
     // The lock is what counts, and it goes with this object; a row that stays behind is only wrong text.
@@ -169,6 +188,8 @@ class SqliteStateBackend final : public StateBackend {
 
   Status complete_load(const StreamKey& key, std::string_view load_id) override {
     std::lock_guard lock(database_->mutex);
+    // Lost, it is a load whose last checkpoint says "end": the next run finishes it again, which is allowed.
+    const RelaxedCommits relaxed(db());
     RB_ASSIGN_OR_RETURN(auto statement, db().prepare("UPDATE streams SET load_in_progress = 0 WHERE pipeline = ? AND stream = ? AND "
                                                      "partition = ? AND load_id = ?"));
     RB_RETURN_NOT_OK(bind_key(statement, key).bind(load_id).run());
@@ -209,6 +230,7 @@ class SqliteStateBackend final : public StateBackend {
     if (!lock.ok() && lock.error().code == "PIPELINE_LOCKED") return locked_by_other(pipeline, std::move(lock).status());
     if (!lock.ok()) return std::move(lock).status();
     std::lock_guard guard(database_->mutex);
+    const RelaxedCommits relaxed(db());
     // Replaces the row of a run that crashed: its lock is gone, so it is.
     RB_ASSIGN_OR_RETURN(auto statement,
                         db().prepare("INSERT OR REPLACE INTO leases (pipeline, run_id, pid, host, started_at) VALUES (?, ?, ?, ?, ?)"));
@@ -221,6 +243,7 @@ class SqliteStateBackend final : public StateBackend {
 
   Status record_run(const RunRecord& run) override {
     std::lock_guard lock(database_->mutex);
+    const RelaxedCommits relaxed(db());
     return db().in_transaction([&]() -> Status {
       RB_ASSIGN_OR_RETURN(auto insert,
                           db().prepare("INSERT OR REPLACE INTO runs (pipeline, run_id, started_at, finished_at, outcome, rows_written, "
@@ -318,9 +341,14 @@ Result<fs::path> prepare_file(const fs::path& path) {
 }
 
 Status check_owner(SqliteConnection& db) {
-  RB_ASSIGN_OR_RETURN(const int64_t application, db.query_number("PRAGMA application_id"));
+  // Both from one snapshot: another process may be making the tables right now.
+  RB_RETURN_NOT_OK(db.execute("BEGIN"));
+  const auto application_id = db.query_number("PRAGMA application_id");
+  const auto table_count = db.query_number("SELECT count(*) FROM sqlite_master");
+  RB_RETURN_NOT_OK(db.execute("COMMIT"));
+  RB_ASSIGN_OR_RETURN(const int64_t application, application_id);
+  RB_ASSIGN_OR_RETURN(const int64_t tables, table_count);
   if (application == kApplicationId) return {};
-  RB_ASSIGN_OR_RETURN(const int64_t tables, db.query_number("SELECT count(*) FROM sqlite_master"));
   if (application == 0 && tables == 0) return {};
   return sqlite_state_error(db.file(), SQLITE_NOTADB, "it is a SQLite database of another program");
 }

@@ -1,7 +1,8 @@
 #pragma once
 // StateBackend: what outlives a run. Scoped key-value pairs for connectors, the load record of each stream (which load is
 // under way, the newest durable source checkpoint), the pipeline's lease, and the history of runs. All calls are thread
-// safe, and a call that returned ok is durable. Failures carry the code STATE_BACKEND.
+// safe. A call that returned ok is durable against a crash of the process, and against a power cut too, except that
+// complete_load, record_run and the lease may then look as if they had not been called yet. Failures: STATE_BACKEND.
 
 #include <cstddef>
 #include <cstdint>
