@@ -132,7 +132,6 @@ Result<std::optional<Bytes>> FakeHost::next_batch() {
 
 void FakeHost::absorb_markers() {
   while (!input_.empty() && !input_.front().is_batch()) {
-    pending_ = to_text(input_.front().marker);
     covered_.push_back(std::move(input_.front().marker));
     input_.pop_front();
   }
@@ -154,16 +153,25 @@ Status FakeHost::checkpoint(host::CheckpointKind kind, std::string_view payload_
   const Json payload = wrapped != nullptr ? *wrapped : *parsed;
   checkpoints_.push_back({kind, payload});
   if (kind == host::CheckpointKind::kSource) sent_.push_back({{}, payload});
-  if (kind == host::CheckpointKind::kDestination) {
-    durable_.insert(durable_.end(), covered_.begin(), covered_.end());
-    covered_.clear();
-  }
+  if (kind == host::CheckpointKind::kDestination) make_durable(uint_member(payload, "batches_covered"));
   return {};
+}
+
+void FakeHost::make_durable(std::optional<uint64_t> batches_covered) {
+  const auto is_covered = [&](const Json& marker) {
+    return !batches_covered || uint_member(marker, "batches_covered").value_or(0) <= *batches_covered;
+  };
+  while (!covered_.empty() && is_covered(covered_.front())) {
+    durable_.push_back(std::move(covered_.front()));
+    covered_.erase(covered_.begin());
+  }
 }
 
 Result<std::optional<std::string>> FakeHost::pending_checkpoint() {
   RB_SDK_RETURN_NOT_OK(enter("pending-checkpoint"));
-  return pending_;
+  if (eager_markers) absorb_markers();
+  if (covered_.empty()) return std::optional<std::string>();
+  return std::optional<std::string>(to_text(covered_.back()));
 }
 
 Status FakeHost::metric(std::string_view payload_json) {

@@ -134,6 +134,8 @@ class FakeHost {
 
   Status enter(std::string_view function);
   void absorb_markers();
+  /// After a commit: the markers up to there, or all taken ones when the destination named none.
+  void make_durable(std::optional<uint64_t> batches_covered);
   Result<int> find_socket(host::SocketHandle handle) const;
 
   FakeHost* previous_ = nullptr;  // tests may nest hosts: the innermost serves
@@ -141,7 +143,6 @@ class FakeHost {
   uint64_t batches_pushed_ = 0;
   Json last_pushed_marker_;
   std::vector<Json> covered_;  // markers passed, not yet durable
-  std::optional<std::string> pending_;
   std::vector<Json> durable_;
   std::vector<StreamItem> sent_;
   std::vector<SentCheckpoint> checkpoints_;

@@ -1,0 +1,12 @@
+# Fails unless PAGE shows SOURCE word for word and SOURCE has at most MAX_LINES lines.
+file(READ ${PAGE} page)
+file(READ ${SOURCE} source)
+string(FIND "${page}" "```cpp\n${source}```" at)
+if(at EQUAL -1)
+  message(FATAL_ERROR "${PAGE} does not show ${SOURCE} as it is: copy the file into the page's first cpp block")
+endif()
+string(REGEX MATCHALL "\n" newlines "${source}")
+list(LENGTH newlines lines)
+if(lines GREATER MAX_LINES)
+  message(FATAL_ERROR "${SOURCE} has ${lines} lines; the page promises at most ${MAX_LINES}")
+endif()
