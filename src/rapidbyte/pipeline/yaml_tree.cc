@@ -86,7 +86,8 @@ std::string syntax_message(const std::string& original, std::string_view line) {
         "not valid YAML: a ':' stands where none can be; check the indentation, and put a value that holds ': ' in "
         "quotes";
   if (original == "end of map not found")
-    text = "not valid YAML: unexpected text after a value; check the indentation and the quotes";
+    text =
+        "not valid YAML: unexpected text after a value; check the indentation, the quotes, and the ':' behind each key";
   const size_t indent = line.find_first_not_of(' ');
   if (indent != std::string_view::npos && line[indent] == '\t')
     text += "; YAML does not allow tabs for indentation, use spaces";
@@ -122,12 +123,14 @@ class YamlTreeBuilder : public YAML::EventHandler {
         node->text = "null";
       } else {
         node->location = key;
+        if (!expects_key() && colon_missing(frames_.back())) report(key, "a ':' is missing behind this key");
       }
     }
     finish(node, anchor);
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    scalar_mark_ = YAML::Mark::null_mark();
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end())
       stop(place(mark), "an alias refers to the value that contains it; this would never end");
@@ -139,19 +142,20 @@ class YamlTreeBuilder : public YAML::EventHandler {
     YamlNode* node = make(YamlNode::Kind::kScalar, place(mark), anchor);
     node->plain = check_tag(tag, node->location);
     node->text = value;
+    scalar_mark_ = mark;
     node->text_below = value.size();
     if (node->text_below > kMaxTextBytes) stop(node->location, "the file holds too much text");
     finish(node, anchor);
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
-    open(YamlNode::Kind::kSequence, mark, tag, anchor);
+                       YAML::EmitterStyle::value style) override {
+    open(YamlNode::Kind::kSequence, mark, tag, anchor, style);
   }
   void OnSequenceEnd() override { close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
-    open(YamlNode::Kind::kMap, mark, tag, anchor);
+                  YAML::EmitterStyle::value style) override {
+    open(YamlNode::Kind::kMap, mark, tag, anchor, style);
   }
   void OnMapEnd() override {
     merge_entries();
@@ -178,8 +182,10 @@ class YamlTreeBuilder : public YAML::EventHandler {
     bool has_key = false;
     bool skip_value = false;
     bool merge = false;
+    bool block = false;
     std::string key;
     SourceLocation key_location;
+    YAML::Mark key_mark;
     std::unordered_map<std::string, SourceLocation> seen;
     std::vector<const YamlNode*> merges;
 
@@ -196,6 +202,19 @@ class YamlTreeBuilder : public YAML::EventHandler {
     if (mark.column < 0 || static_cast<size_t>(mark.column) >= line.size()) return false;
     const std::string_view word = line.substr(static_cast<size_t>(mark.column));
     return word.substr(0, word.find_first_of(" \t\r,]}")) == "null";
+  }
+
+  /// yaml-cpp takes a last line of a map that has no colon for a key without a value.
+  [[nodiscard]] bool colon_missing(const Frame& frame) const {
+    if (!frame.has_key || frame.key.empty() || frame.key_mark.column < 0) return false;
+    const std::string_view line = lines_.line(frame.key_mark.line);
+    const auto column = static_cast<size_t>(frame.key_mark.column);
+    // A quoted key, or one of several lines, does not stand there as it is; that is not what people forget colons
+    // behind.
+    if (column >= line.size() || !line.substr(column).starts_with(frame.key)) return false;
+    const std::string_view rest = line.substr(column + frame.key.size());
+    const size_t next = rest.find_first_not_of(" \t\r");
+    return frame.block && (next == std::string_view::npos || rest[next] == '#');
   }
 
   [[nodiscard]] std::string path() const {
@@ -239,13 +258,15 @@ class YamlTreeBuilder : public YAML::EventHandler {
     return false;
   }
 
-  void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+  void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            YAML::EmitterStyle::value style) {
     YamlNode* node = make(kind, place(mark), anchor);
     check_tag(tag, node->location);
     if (frames_.size() >= kMaxDepth) stop(node->location, fmt::format("nested deeper than {} levels", kMaxDepth));
     Frame frame;
     frame.node = node;
     frame.anchor = anchor;
+    frame.block = style == YAML::EmitterStyle::Block;
     frames_.push_back(std::move(frame));
   }
 
@@ -286,6 +307,7 @@ class YamlTreeBuilder : public YAML::EventHandler {
 
   void begin_entry(Frame& frame, const YamlNode& key, SourceLocation location) {
     frame.key.clear();
+    frame.key_mark = scalar_mark_;
     if (key.kind != YamlNode::Kind::kScalar || (key.plain && is_null_text(key.text))) {
       report(location, "a key must be text; put it in quotes if it is meant as text");
       frame.skip_value = true;
@@ -349,6 +371,7 @@ class YamlTreeBuilder : public YAML::EventHandler {
   std::vector<Problem>& problems_;
   std::vector<Frame> frames_;
   std::unordered_map<YAML::anchor_t, YamlNode*> anchors_;
+  YAML::Mark scalar_mark_;
   int documents_ = 0;
 };
 

@@ -38,13 +38,14 @@ zip: 01234
 big: 12345678901234567890123
 empty:
 nothing: ~
+flow: {x, y: }
 list: [1, "1", true, null, x]
 nested: {a: {b: [{c: d}]}}
 )");
   ASSERT_EQ(format_problems("f", r.problems), "");
   EXPECT_EQ(to_json(*r.tree->root()), json::parse(R"({
     "port": 5432, "quoted": "5432", "single": "0.5", "block": "12\n", "folded": "a b", "tagged": "7", "number": 7,
-    "zip": "01234", "big": "12345678901234567890123", "empty": null, "nothing": null, "list": [1, "1", true, null, "x"],
+    "zip": "01234", "big": "12345678901234567890123", "empty": null, "nothing": null, "flow": {"x": null, "y": null}, "list": [1, "1", true, null, "x"],
     "nested": {"a": {"b": [{"c": "d"}]}}})"));
 }
 
@@ -111,6 +112,8 @@ TEST(YamlTree, ReportsMistakesWithTheirPlace) {
       {"alias to itself", "a: &x [*x]\n", "f:1:8: a[0]: an alias refers to the value that contains it"},
       {"map key", "? [a]\n: b\n", "f:1:3: a key must be text"},
       {"null key", "~: b\n", "f:1:1: a key must be text"},
+      {"no colon", "a: 1\nb:\n  c: 1\n  d\n", "f:4:3: b.d: a ':' is missing behind this key"},
+      {"no colon before a value", "a: 1\nb:c\n", "f:2:1: b:c: a ':' is missing behind this key"},
       {"unknown tag", "a: !foo 1\n", "f:1:4: a: the tag !foo is not known"},
       {"merge of text", "a:\n  <<: x\n", "f:2:7: a.<<: << takes a map"},
       {"not UTF-8", "a: b\nc: \xFF\n", "f:2:4: not valid UTF-8"},
