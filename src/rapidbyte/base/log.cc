@@ -109,7 +109,8 @@ void add_secret(std::string value) {
   auto& values = secrets().values;
   if (std::find(values.begin(), values.end(), value) != values.end()) return;
   // Longest first: a secret that contains another is replaced whole.
-  const auto place = std::find_if(values.begin(), values.end(), [&](const auto& known) { return known.size() < value.size(); });
+  const auto place =
+      std::find_if(values.begin(), values.end(), [&](const auto& known) { return known.size() < value.size(); });
   values.insert(place, std::move(value));
 }
 
