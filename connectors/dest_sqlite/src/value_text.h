@@ -35,7 +35,7 @@ class TimestampWriter {
 /// "-12.340": exactly `scale` digits after the point; a negative scale appends zeros. Little-endian two's complement.
 char* write_decimal128(char* out, uint64_t low, int64_t high, int32_t scale);
 
-/// ISO 8601 duration of calendar months, days and nanoseconds: "P14M3DT-0.000001S"; "PT0S" when all are 0.
+/// ISO 8601 duration of calendar months, days and nanoseconds: "P14M3DT-0.000001000S"; "PT0S" when all are 0.
 char* write_interval(char* out, int32_t months, int32_t days, int64_t nanoseconds);
 
 }  // namespace rapidbyte::dest_sqlite

@@ -1,0 +1,195 @@
+#include "tests/sqlite_fixture.h"
+
+#include <stdlib.h>
+
+#include <cmath>
+
+namespace rapidbyte::dest_sqlite {
+namespace {
+
+double number(const Json& value) {
+  if (const auto text = sdk::as_string(value)) {
+    return *text == "NaN" ? std::nan("") : *text == "Infinity" ? HUGE_VAL : -HUGE_VAL;
+  }
+  return value.get<double>();
+}
+
+void append_value(sdk::ColumnBuilder& column, const Json& value) {
+  if (value.is_null()) return column.append_null();
+  switch (column.type().id) {
+    case TypeId::kBoolean:
+      return column.append_bool(value.get<bool>());
+    case TypeId::kInt8:
+    case TypeId::kUInt8:
+      return column.append(static_cast<int8_t>(value.get<int64_t>()));
+    case TypeId::kInt16:
+    case TypeId::kUInt16:
+      return column.append(static_cast<int16_t>(value.get<int64_t>()));
+    case TypeId::kInt32:
+    case TypeId::kUInt32:
+    case TypeId::kDate32:
+    case TypeId::kTime32:
+      return column.append(static_cast<int32_t>(value.get<int64_t>()));
+    case TypeId::kUInt64:
+      return column.append(value.get<uint64_t>());
+    case TypeId::kFloat32:
+      return column.append(static_cast<float>(number(value)));
+    case TypeId::kFloat64:
+      return column.append(number(value));
+    case TypeId::kDecimal128: {
+      const auto low = value.get<int64_t>();
+      return column.append(sdk::Decimal128Words{{static_cast<uint64_t>(low), static_cast<uint64_t>(low >> 63)}});
+    }
+    case TypeId::kDecimal256: {
+      const auto low = value.get<int64_t>();
+      const auto high = static_cast<uint64_t>(low >> 63);
+      return column.append(sdk::Decimal256Words{{static_cast<uint64_t>(low), high, high, high}});
+    }
+    case TypeId::kUtf8:
+    case TypeId::kLargeUtf8:
+    case TypeId::kBinary:
+    case TypeId::kLargeBinary:
+      return column.append_bytes(value.get<std::string>());
+    case TypeId::kFixedSizeBinary:
+      return column.append_fixed(value.get<std::string>().data());
+    case TypeId::kIntervalMonthDayNano:
+      return column.append(sdk::MonthDayNano{value[0].get<int32_t>(), value[1].get<int32_t>(), value[2].get<int64_t>()});
+    default:
+      return column.append(value.get<int64_t>());
+  }
+}
+
+}  // namespace
+
+std::vector<uint8_t> make_batch(const Schema& schema, const std::vector<Json>& rows) {
+  auto builder = sdk::BatchBuilder::make(schema);
+  EXPECT_TRUE(builder.ok()) << builder.status().to_string();
+  for (const Json& row : rows) {
+    EXPECT_EQ(row.size(), schema.size());
+    for (size_t i = 0; i < schema.size(); ++i) append_value(builder->column(i), row[i]);
+    builder->end_row();
+  }
+  const auto batch = builder->finish();
+  EXPECT_TRUE(batch.ok()) << batch.status().to_string();
+  return {batch->begin(), batch->end()};
+}
+
+SqliteTest::SqliteTest() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "dest-sqlite-XXXXXX").string();
+  folder_ = mkdtemp(pattern.data());
+}
+
+SqliteTest::~SqliteTest() {
+  std::error_code ignored;
+  std::filesystem::permissions(folder_, std::filesystem::perms::owner_all, ignored);
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+std::unique_ptr<sdk::DestinationConnector> SqliteTest::open(const Json& config) {
+  Json whole = config;
+  if (!whole.contains("path")) whole["path"] = path();
+  auto destination = sdk::make_destination();
+  const Status status = destination->open(sdk::to_text(whole));
+  EXPECT_TRUE(status.ok()) << status.to_string();
+  return destination;
+}
+
+Json SqliteTest::context(const std::string& stream, const Schema& schema, const Json& write_mode) {
+  Json ctx = sdk::native::make_context(stream, schema);
+  ctx["write_mode"] = write_mode;
+  return ctx;
+}
+
+SqliteTest::Outcome SqliteTest::load(const Json& context, const std::vector<std::vector<uint8_t>>& batches) {
+  FakeHost host;
+  host.load_id = context["load_id"].get<std::string>();
+  int64_t marker = 0;
+  for (const auto& batch : batches) {
+    host.push_batch(batch);
+    host.push_marker({{"id", "c" + std::to_string(++marker)}, {"kind", "source"}, {"stream", context["stream_name"]}});
+  }
+  host.push_end_marker();
+  auto destination = open();
+  const std::string text = sdk::to_text(context);
+  Outcome outcome;
+  outcome.status = destination->begin_stream(text);
+  if (outcome.status.ok()) {
+    auto summary = destination->run_write(text);
+    outcome.status = summary.status();
+    if (summary.ok()) outcome.summary = *summary;
+    const Status finished = destination->finish_stream(text, summary.ok());
+    if (outcome.status.ok()) outcome.status = finished;
+  }
+  const auto committed = destination->last_committed(text);
+  EXPECT_TRUE(committed.ok() || !outcome.status.ok());
+  if (committed.ok()) outcome.last_committed = committed->value_or("");
+  const Status closed = destination->close();
+  EXPECT_TRUE(closed.ok()) << closed.to_string();
+  outcome.dlq = host.dlq();
+  for (const auto& line : host.logs()) outcome.logs.push_back(line.message);
+  return outcome;
+}
+
+void SqliteTest::sql(const std::string& text) {
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &db), SQLITE_OK);
+  char* message = nullptr;
+  EXPECT_EQ(sqlite3_exec(db, text.c_str(), nullptr, nullptr, &message), SQLITE_OK) << text << ": " << message;
+  sqlite3_free(message);
+  sqlite3_close(db);
+}
+
+Lines SqliteTest::query(const std::string& text) {
+  sqlite3* db = nullptr;
+  EXPECT_EQ(sqlite3_open(path().c_str(), &db), SQLITE_OK);
+  sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE", nullptr, nullptr, nullptr);  // for databases in WAL mode
+  sqlite3_stmt* statement = nullptr;
+  EXPECT_EQ(sqlite3_prepare_v2(db, text.c_str(), -1, &statement, nullptr), SQLITE_OK) << text << ": " << sqlite3_errmsg(db);
+  Lines lines;
+  while (statement != nullptr && sqlite3_step(statement) == SQLITE_ROW) {
+    std::string line;
+    for (int i = 0; i < sqlite3_column_count(statement); ++i) {
+      if (i != 0) line += '|';
+      sqlite3_value* value = sqlite3_column_value(statement, i);
+      switch (sqlite3_value_type(value)) {
+        case SQLITE_NULL:
+          line += "NULL";
+          break;
+        case SQLITE_TEXT: {
+          const std::string content(reinterpret_cast<const char*>(sqlite3_value_text(value)),
+                                    static_cast<size_t>(sqlite3_value_bytes(value)));
+          line += "'" + content + "'";
+          break;
+        }
+        case SQLITE_BLOB: {
+          line += "X'";
+          const auto* bytes = static_cast<const uint8_t*>(sqlite3_value_blob(value));
+          for (int b = 0; b < sqlite3_value_bytes(value); ++b) {
+            char hex[3];
+            std::snprintf(hex, sizeof(hex), "%02x", bytes[b]);
+            line += hex;
+          }
+          line += "'";
+          break;
+        }
+        default:
+          line += reinterpret_cast<const char*>(sqlite3_value_text(value));
+      }
+    }
+    lines.push_back(line);
+  }
+  sqlite3_finalize(statement);
+  sqlite3_close(db);
+  return lines;
+}
+
+Lines SqliteTest::table(const std::string& name, const std::string& order) {
+  return query("SELECT * FROM \"" + name + "\" ORDER BY " + order);
+}
+
+std::string SqliteTest::integrity() {
+  const Lines lines = query("PRAGMA integrity_check");
+  return lines == Lines{"'ok'"} ? "ok" : lines.empty() ? "no answer" : lines.front();
+}
+
+}  // namespace rapidbyte::dest_sqlite

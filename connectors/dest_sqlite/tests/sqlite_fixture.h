@@ -1,0 +1,68 @@
+#pragma once
+// What the tests of dest-sqlite share: batches from rows written as JSON, a destination on a database in a temporary
+// folder, one call for a whole load, and the contents of tables as text that shows types (1, 1.0, 'a', X'00', NULL).
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "fake_host.h"
+#include "rapidbyte/sdk/arrow.h"
+#include "rapidbyte/sdk/connector.h"
+
+namespace rapidbyte::dest_sqlite {
+
+using sdk::DataType;
+using sdk::Json;
+using sdk::Schema;
+using sdk::Status;
+using sdk::TypeId;
+using sdk::native::FakeHost;
+
+using Lines = std::vector<std::string>;
+
+/// A batch of `rows`, each a JSON list with one value per column: null; numbers; booleans; text for text and binary;
+/// "NaN", "Infinity" for floats; the unscaled integer for decimals; units for dates and times.
+std::vector<uint8_t> make_batch(const Schema& schema, const std::vector<Json>& rows);
+
+class SqliteTest : public ::testing::Test {
+ protected:
+  SqliteTest();
+  ~SqliteTest() override;
+
+  [[nodiscard]] std::string path() const { return (folder_ / "data.db").string(); }
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+
+  /// A destination opened on path().
+  std::unique_ptr<sdk::DestinationConnector> open(const Json& config = Json::object());
+  static Json context(const std::string& stream, const Schema& schema, const Json& write_mode = "append");
+
+  struct Outcome {
+    Status status;
+    sdk::WriteSummary summary;
+    std::vector<sdk::native::DlqRecord> dlq;
+    std::vector<std::string> logs;
+    std::string last_committed;
+  };
+  /// begin-stream, run-write of these batches with a checkpoint behind each, finish-stream, close: as the engine does.
+  Outcome load(const Json& context, const std::vector<std::vector<uint8_t>>& batches);
+  Outcome load(const Json& context, const Schema& schema, const std::vector<Json>& rows) {
+    return load(context, {make_batch(schema, rows)});
+  }
+
+  /// Runs SQL on the database, outside of the connector.
+  void sql(const std::string& text);
+  /// Rows of a query; columns separated by '|', each as SQLite's quote() shows it.
+  Lines query(const std::string& text);
+  Lines table(const std::string& name, const std::string& order = "1");
+  /// "ok" when SQLite finds the whole file sound.
+  std::string integrity();
+
+ private:
+  std::filesystem::path folder_;
+};
+
+}  // namespace rapidbyte::dest_sqlite
