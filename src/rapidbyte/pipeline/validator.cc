@@ -89,9 +89,10 @@ class Validator {
   }
 
   void check_use(const std::string& pointer, const ConnectorUse& use) {
-    const bool strange = std::any_of(use.use.begin(), use.use.end(),
-                                     [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7F; });
-    if (strange) {
+    const bool control = std::any_of(use.use.begin(), use.use.end(),
+                                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+    // The path of a component may hold spaces, a reference may not.
+    if (control || (use.use.find(' ') != std::string::npos && !use.use.ends_with(".wasm"))) {
       refuse(pointer + "/use",
              fmt::format("'{}' holds spaces or control characters; write it like rapidbyte/source-file@v0.1.0",
                          printable(use.use)));

@@ -60,6 +60,7 @@ TEST(Validator, RefusesWhatCannotWork) {
           {"long name", [](PipelineConfig& c) { c.name = std::string(129, 'x'); }, "pipeline", "at most 128"},
           {"longest name", [](PipelineConfig& c) { c.name = std::string(128, 'x'); }, "", ""},
           {"use with a space", [](PipelineConfig& c) { c.source.use = "a b"; }, "source.use", "spaces"},
+          {"path of a component with a space", [](PipelineConfig& c) { c.source.use = "my folder/a.wasm"; }, "", ""},
           {"transform's use",
            [](PipelineConfig& c) {
              c.transforms.resize(1);
