@@ -19,8 +19,8 @@ using pipeline::Compression;
 constexpr std::array<char, 4> kMagic = {'R', 'B', 'P', '1'};
 // A batch lives for milliseconds in a queue, so speed counts and not the last percent of size.
 constexpr int kZstdLevel = 1;
-// No input of either codec can expand further per byte: a size in the header beyond it is a lie. zstd's raw limit is 128 KiB
-// per 4-byte block; lz4's is 255.
+// No input of either codec can expand further per byte: a size in the header beyond it is a lie. zstd's raw limit is
+// 128 KiB per 4-byte block; lz4's is 255.
 constexpr uint64_t kMaxExpansion = uint64_t{128} * 1024;
 
 struct Header {
@@ -36,15 +36,17 @@ void write_header(std::byte* out, Compression codec, uint64_t size) {
 }
 
 Status damaged(std::string_view why) {
-  return make_error(ErrorCategory::kData, "DECOMPRESSION_FAILED",
-                    fmt::format("a queued batch cannot be unpacked: {}. This is a fault of the host, not of the data; please report "
-                                "it, and set resources.compression to none until it is fixed",
-                                why));
+  return make_error(
+      ErrorCategory::kData, "DECOMPRESSION_FAILED",
+      fmt::format("a queued batch cannot be unpacked: {}. This is a fault of the host, not of the data; please report "
+                  "it, and set resources.compression to none until it is fixed",
+                  why));
 }
 
 Status cannot_pack(std::string_view why) {
-  return internal_error("COMPRESSION_FAILED",
-                        fmt::format("a batch cannot be packed for its queue: {}. Set resources.compression to none", why));
+  return internal_error(
+      "COMPRESSION_FAILED",
+      fmt::format("a batch cannot be packed for its queue: {}. Set resources.compression to none", why));
 }
 
 Result<Header> read_header(std::span<const std::byte> packed) {
@@ -132,7 +134,8 @@ Status unpack_lz4(LZ4F_dctx* context, std::span<const std::byte> frame, std::spa
 
 }  // namespace
 
-BatchCodec::BatchCodec(std::shared_ptr<BufferPool> pool) : pool_(std::move(pool)), contexts_(std::make_unique<Contexts>()) {}
+BatchCodec::BatchCodec(std::shared_ptr<BufferPool> pool)
+    : pool_(std::move(pool)), contexts_(std::make_unique<Contexts>()) {}
 BatchCodec::~BatchCodec() = default;
 BatchCodec::BatchCodec(BatchCodec&&) noexcept = default;
 BatchCodec& BatchCodec::operator=(BatchCodec&&) noexcept = default;
@@ -174,8 +177,9 @@ Result<PooledBuffer> BatchCodec::unpack(std::span<const std::byte> packed, size_
   RB_ASSIGN_OR_RETURN(const Header header, read_header(packed));
   const auto frame = packed.subspan(kPackedHeaderBytes);
   if (header.size > max_bytes) {
-    return make_error(ErrorCategory::kData, "BATCH_TOO_LARGE",
-                      fmt::format("a queued batch says that it holds {} bytes; at most {} are allowed here", header.size, max_bytes));
+    return make_error(
+        ErrorCategory::kData, "BATCH_TOO_LARGE",
+        fmt::format("a queued batch says that it holds {} bytes; at most {} are allowed here", header.size, max_bytes));
   }
   if (header.codec == Compression::kNone ? header.size != frame.size() : header.size / kMaxExpansion > frame.size()) {
     return damaged(fmt::format("{} bytes cannot hold the {} that it says", frame.size(), header.size));

@@ -1,7 +1,8 @@
 #pragma once
-// lz4 and zstd for queued batches: packs a batch before it waits in a queue and unpacks it behind. A BatchCodec belongs to
-// one thread at a time (it owns the libraries' contexts, which are costly to make); buffers come from the run's pool. The
-// packed form never leaves the process, yet is checked as if it came from outside: sizes first, checksums after.
+// lz4 and zstd for queued batches: packs a batch before it waits in a queue and unpacks it behind. A BatchCodec belongs
+// to one thread at a time (it owns the libraries' contexts, which are costly to make); buffers come from the run's
+// pool. The packed form never leaves the process, yet is checked as if it came from outside: sizes first, checksums
+// after.
 
 #include <cstddef>
 #include <memory>
@@ -23,7 +24,8 @@ class BatchCodec {
   BatchCodec(BatchCodec&&) noexcept;
   BatchCodec& operator=(BatchCodec&&) noexcept;
 
-  /// Header and compressed frame, in a buffer of about that size. kNone stores the bytes as they are. COMPRESSION_FAILED.
+  /// Header and compressed frame, in a buffer of about that size. kNone stores the bytes as they are.
+  /// COMPRESSION_FAILED.
   [[nodiscard]] Result<PooledBuffer> pack(pipeline::Compression codec, std::span<const std::byte> bytes);
   /// The original bytes. DECOMPRESSION_FAILED (data) when the input is cut, changed or not of this form;
   /// BATCH_TOO_LARGE when it says that it holds more than `max_bytes`, before any memory is taken.

@@ -92,12 +92,11 @@ TEST_P(EveryCodec, takes_no_memory_for_a_size_that_is_a_lie) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Codecs, EveryCodec, ::testing::Values(Compression::kNone, Compression::kLz4, Compression::kZstd),
-                         [](const auto& info) {
-                           return std::string(info.param == Compression::kNone  ? "none"
-                                              : info.param == Compression::kLz4 ? "lz4"
-                                                                                : "zstd");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Codecs, EveryCodec, ::testing::Values(Compression::kNone, Compression::kLz4, Compression::kZstd),
+    [](const auto& info) {
+      return std::string(info.param == Compression::kNone ? "none" : info.param == Compression::kLz4 ? "lz4" : "zstd");
+    });
 
 TEST(BatchCodec, the_packed_form_is_small_and_so_is_its_buffer) {
   auto pool = std::make_shared<BufferPool>(size_t{16} << 20U);
@@ -124,7 +123,8 @@ TEST(BatchCodec, one_codec_unpacks_what_another_packed) {
 
 TEST(BatchCodec, refuses_bytes_that_it_never_packed) {
   BatchCodec codec(std::make_shared<BufferPool>(0));
-  for (const auto& bytes : {std::vector<std::byte>{}, random_bytes(15, 4), random_bytes(16, 5), random_bytes(5000, 6)}) {
+  for (const auto& bytes :
+       {std::vector<std::byte>{}, random_bytes(15, 4), random_bytes(16, 5), random_bytes(5000, 6)}) {
     EXPECT_EQ(codec.unpack(bytes, 1 << 20).error().code, "DECOMPRESSION_FAILED");
   }
   auto unknown = copied(*codec.pack(Compression::kNone, random_bytes(10, 7)));

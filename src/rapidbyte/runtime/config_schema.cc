@@ -146,11 +146,14 @@ class Explainer {
  private:
   void add(const std::string& pointer, std::string message) {
     ConfigProblem problem{pointer, std::move(message)};
-    const auto same = [&](const ConfigProblem& p) { return p.pointer == problem.pointer && p.message == problem.message; };
+    const auto same = [&](const ConfigProblem& p) {
+      return p.pointer == problem.pointer && p.message == problem.message;
+    };
     if (std::none_of(problems_.begin(), problems_.end(), same)) problems_.push_back(std::move(problem));
   }
 
-  std::vector<ConfigProblem> problems_of(const json& schema, const json& value, const std::string& pointer, bool secret) {
+  std::vector<ConfigProblem> problems_of(const json& schema, const json& value, const std::string& pointer,
+                                         bool secret) {
     Explainer inner(root_, steps_, unsafe_);
     inner.check(schema, value, pointer, secret);
     return inner.take();
@@ -175,10 +178,12 @@ class Explainer {
     std::vector<std::string> names;
     for (const auto& type : types) names.emplace_back(schema_type_name(type));
     std::string message = fmt::format("expected {}, got {}", join(names, "or"), type_name(value));
-    const bool wants_number = std::any_of(types.begin(), types.end(), [](const auto& t) { return t == "integer" || t == "number"; });
+    const bool wants_number =
+        std::any_of(types.begin(), types.end(), [](const auto& t) { return t == "integer" || t == "number"; });
     if (wants_number && !secret && value.is_string() && looks_like_number(value.get_ref<const std::string&>())) {
       message += "; remove the quotes around it";
-    } else if (std::find(types.begin(), types.end(), "string") != types.end() && value.is_primitive() && !value.is_null()) {
+    } else if (std::find(types.begin(), types.end(), "string") != types.end() && value.is_primitive() &&
+               !value.is_null()) {
       message += "; put it in quotes";
     }
     add(pointer, std::move(message));
@@ -229,7 +234,8 @@ class Explainer {
       add(pointer, fmt::format("must have at most {} characters, has {}", *most, length));
     }
     if (const auto least = size_limit(schema, "minLength"); least && length < *least) {
-      add(pointer, *least == 1 ? std::string("must not be empty") : fmt::format("must have at least {} characters, has {}", *least, length));
+      add(pointer, *least == 1 ? std::string("must not be empty")
+                               : fmt::format("must have at least {} characters, has {}", *least, length));
     }
     const auto it = schema.find("pattern");
     if (it == schema.end() || !it->is_string()) return;
@@ -262,7 +268,8 @@ class Explainer {
       }
     }
     const auto it = schema.find("contains");
-    if (it != schema.end() && std::none_of(value.begin(), value.end(), [&](const json& item) { return fits(*it, item); })) {
+    if (it != schema.end() &&
+        std::none_of(value.begin(), value.end(), [&](const json& item) { return fits(*it, item); })) {
       add(pointer, "lacks an item that it must contain");
     }
   }
@@ -330,7 +337,8 @@ class Explainer {
     if (const auto it = schema.find("allOf"); it != schema.end() && it->is_array()) {
       for (const auto& sub : *it) check(sub, value, pointer, secret);
     }
-    if (const auto it = schema.find("anyOf"); it != schema.end() && it->is_array()) check_any(*it, value, pointer, secret);
+    if (const auto it = schema.find("anyOf"); it != schema.end() && it->is_array())
+      check_any(*it, value, pointer, secret);
     if (const auto it = schema.find("oneOf"); it != schema.end() && it->is_array()) {
       const auto fitting = std::count_if(it->begin(), it->end(), [&](const json& sub) { return fits(sub, value); });
       if (fitting == 0) check_any(*it, value, pointer, secret);
@@ -355,7 +363,8 @@ class Explainer {
     }
     std::vector<std::vector<ConfigProblem>*> inner;
     for (auto& problems : failed) {
-      const bool whole = std::any_of(problems.begin(), problems.end(), [&](const auto& p) { return p.pointer == pointer; });
+      const bool whole =
+          std::any_of(problems.begin(), problems.end(), [&](const auto& p) { return p.pointer == pointer; });
       if (!whole) inner.push_back(&problems);
     }
     if (inner.size() == 1) {
@@ -369,7 +378,8 @@ class Explainer {
       std::string reason = where + first.message;
       if (std::find(reasons.begin(), reasons.end(), reason) == reasons.end()) reasons.push_back(std::move(reason));
     }
-    add(pointer, reasons.empty() ? "fits none of the allowed forms" : fmt::format("fits none of the allowed forms: {}", fmt::join(reasons, "; or ")));
+    add(pointer, reasons.empty() ? "fits none of the allowed forms"
+                                 : fmt::format("fits none of the allowed forms: {}", fmt::join(reasons, "; or ")));
   }
 
   static std::optional<size_t> size_limit(const json& schema, const char* key) {
@@ -381,7 +391,8 @@ class Explainer {
   bool matches(const std::string& pattern, const std::string& text, const std::string& pointer) {
     if (text.size() > kMaxPatternInputBytes) {
       unsafe_ = true;
-      add(pointer, fmt::format("is longer than {} bytes, the most that is compared with a pattern", kMaxPatternInputBytes));
+      add(pointer,
+          fmt::format("is longer than {} bytes, the most that is compared with a pattern", kMaxPatternInputBytes));
       return true;
     }
     try {
@@ -402,7 +413,8 @@ class Explainer {
     for (const auto& given : keys_of(value)) {
       if (!properties.contains(given)) unknown.push_back(given);
     }
-    if (const auto near = pipeline::closest(key, unknown)) return fmt::format("`{}` is missing; is `{}` a misspelling of it?", key, *near);
+    if (const auto near = pipeline::closest(key, unknown))
+      return fmt::format("`{}` is missing; is `{}` a misspelling of it?", key, *near);
     return fmt::format("`{}` is missing", key);
   }
 
@@ -413,7 +425,8 @@ class Explainer {
     for (const auto& name : known) {
       if (!value.contains(name)) unused.push_back(name);
     }
-    if (const auto near = pipeline::closest(key, unused)) return fmt::format("`{}` is unknown; did you mean `{}`?", key, *near);
+    if (const auto near = pipeline::closest(key, unused))
+      return fmt::format("`{}` is unknown; did you mean `{}`?", key, *near);
     return fmt::format("`{}` is unknown; known are {}", key, fmt::join(known, ", "));
   }
 
@@ -437,7 +450,8 @@ class CycleSearch {
       if (const json* target = resolve_ref(root_, *it)) visit(*target);
     }
     for (const char* key : {"allOf", "anyOf", "oneOf"}) {
-      if (const auto it = schema.find(key); it != schema.end() && it->is_array()) std::for_each(it->begin(), it->end(), visit);
+      if (const auto it = schema.find(key); it != schema.end() && it->is_array())
+        std::for_each(it->begin(), it->end(), visit);
     }
     for (const char* key : {"not", "if", "then", "else"}) {
       if (const auto it = schema.find(key); it != schema.end()) visit(*it);

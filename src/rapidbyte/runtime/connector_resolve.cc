@@ -21,22 +21,25 @@ constexpr uint64_t kMaxManifestBytes = uint64_t{1} << 20U;
 constexpr size_t kMaxReferenceBytes = 4096;
 
 Status bad_reference(std::string_view reference, std::string_view why) {
-  return config_error("CONNECTOR_REF_INVALID",
-                      fmt::format("connector reference '{}': {}. Write it as rapidbyte/source-postgres@v0.1.0, or as the path "
-                                  "of a .wasm file",
-                                  reference.substr(0, 200), why));
+  return config_error(
+      "CONNECTOR_REF_INVALID",
+      fmt::format("connector reference '{}': {}. Write it as rapidbyte/source-postgres@v0.1.0, or as the path "
+                  "of a .wasm file",
+                  reference.substr(0, 200), why));
 }
 
 // One part of a reference: it becomes a file name, so nothing in it may lead elsewhere.
 bool is_plain_part(std::string_view part) {
   if (part.empty() || part.front() == '.' || part.find("..") != std::string_view::npos) return false;
   return std::all_of(part.begin(), part.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == '-';
   });
 }
 
 std::string_view without_v(std::string_view version) {
-  if (version.size() > 1 && (version.front() == 'v' || version.front() == 'V') && version[1] >= '0' && version[1] <= '9') {
+  if (version.size() > 1 && (version.front() == 'v' || version.front() == 'V') && version[1] >= '0' &&
+      version[1] <= '9') {
     version.remove_prefix(1);
   }
   return version;
@@ -69,8 +72,9 @@ Result<std::vector<std::byte>> read_bytes(const fs::path& path, uint64_t most, s
   std::vector<std::byte> bytes(size);
   std::ifstream file(path, std::ios::binary);
   if (!file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size)) && size > 0) {
-    return config_error(std::string(code),
-                        fmt::format("cannot read {}: check that the file is complete and readable for you", path.string()));
+    return config_error(
+        std::string(code),
+        fmt::format("cannot read {}: check that the file is complete and readable for you", path.string()));
   }
   return bytes;
 }
@@ -109,11 +113,13 @@ Result<ConnectorRef> parse_connector_ref(std::string_view reference) {
     rest = rest.substr(0, at);
   }
   if (const size_t slash = rest.find('/'); slash != std::string_view::npos) {
-    if (!is_plain_part(rest.substr(0, slash))) return bad_reference(reference, "the part before '/' is not a plain name");
+    if (!is_plain_part(rest.substr(0, slash)))
+      return bad_reference(reference, "the part before '/' is not a plain name");
     rest.remove_prefix(slash + 1);
   }
   if (!is_plain_part(rest)) {
-    return bad_reference(reference, "a connector's name has only letters, digits, '.', '-' and '_', and does not begin with '.'");
+    return bad_reference(reference,
+                         "a connector's name has only letters, digits, '.', '-' and '_', and does not begin with '.'");
   }
   ref.name = std::string(rest);
   ref.file_name = ref.name + ".wasm";
@@ -129,7 +135,8 @@ std::vector<ConnectorFolder> connector_search_folders(const fs::path& extra) {
   std::error_code error;
   if (const fs::path exe = fs::read_symlink("/proc/self/exe", error); !error) {
     folders.push_back({exe.parent_path() / "connectors", "beside the program"});
-    folders.push_back({exe.parent_path().parent_path() / "lib" / "rapidbyte" / "connectors", "installed with the program"});
+    folders.push_back(
+        {exe.parent_path().parent_path() / "lib" / "rapidbyte" / "connectors", "installed with the program"});
   }
   return folders;
 }
@@ -150,10 +157,11 @@ Result<fs::path> resolve_connector_path(const ConnectorRef& ref, const std::vect
       add_tried(path, origin);
     }
   }
-  return config_error("CONNECTOR_NOT_FOUND",
-                      fmt::format("connector '{}' was not found; tried:{}\nCheck the spelling of `use:`, put the component into "
-                                  "one of these folders, or set RAPIDBYTE_CONNECTOR_DIR to the folder that has it",
-                                  ref.reference, tried.empty() ? "\n  no folder at all" : tried));
+  return config_error(
+      "CONNECTOR_NOT_FOUND",
+      fmt::format("connector '{}' was not found; tried:{}\nCheck the spelling of `use:`, put the component into "
+                  "one of these folders, or set RAPIDBYTE_CONNECTOR_DIR to the folder that has it",
+                  ref.reference, tried.empty() ? "\n  no folder at all" : tried));
 }
 
 Result<fs::path> resolve_connector_path(const ConnectorRef& ref) {
@@ -164,30 +172,34 @@ fs::path manifest_path_from_wasm(const fs::path& wasm) {
   return wasm.parent_path() / (wasm.stem().string() + ".manifest.json");
 }
 
-Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref, const fs::path& wasm, bool allow_unmanifested) {
+Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref, const fs::path& wasm,
+                                                        bool allow_unmanifested) {
   const fs::path path = manifest_path_from_wasm(wasm);
   std::error_code error;
   if (!fs::exists(path, error) && !error) {
     if (allow_unmanifested) return std::optional<Manifest>();
-    return make_error(ErrorCategory::kPermission, "MANIFEST_MISSING",
-                      fmt::format("connector '{}' has no manifest: {} does not exist, so nobody has said what it may reach. "
-                                  "Put its manifest there, or run with --allow-unmanifested to let it reach every host",
-                                  ref.reference, path.string()));
+    return make_error(
+        ErrorCategory::kPermission, "MANIFEST_MISSING",
+        fmt::format("connector '{}' has no manifest: {} does not exist, so nobody has said what it may reach. "
+                    "Put its manifest there, or run with --allow-unmanifested to let it reach every host",
+                    ref.reference, path.string()));
   }
   RB_ASSIGN_OR_RETURN(const auto bytes, read_bytes(path, kMaxManifestBytes, "MANIFEST_INVALID"));
   RB_ASSIGN_OR_RETURN(Manifest manifest,
                       parse_manifest({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path.string()));
   const std::string& protocol = manifest.protocol_version;
   if (protocol != "2" && protocol != "2.0" && protocol != "2.1" && protocol != "2.0.0" && protocol != "2.1.0") {
-    return config_error("PROTOCOL_MISMATCH", fmt::format("connector '{}': host speaks 2.0, 2.1; connector speaks {} (says {}). Get "
-                                                         "a version of the connector that is built for protocol 2",
-                                                         ref.reference, protocol, path.string()));
+    return config_error("PROTOCOL_MISMATCH",
+                        fmt::format("connector '{}': host speaks 2.0, 2.1; connector speaks {} (says {}). Get "
+                                    "a version of the connector that is built for protocol 2",
+                                    ref.reference, protocol, path.string()));
   }
   if (ref.has_version() && without_v(manifest.version) != ref.version) {
-    return config_error("CONNECTOR_VERSION_MISMATCH",
-                        fmt::format("connector '{}': version {} is asked for, but {} is version {}. Change the version in "
-                                    "`use:`, or install the version that is asked for",
-                                    ref.reference, ref.version, wasm.string(), without_v(manifest.version)));
+    return config_error(
+        "CONNECTOR_VERSION_MISMATCH",
+        fmt::format("connector '{}': version {} is asked for, but {} is version {}. Change the version in "
+                    "`use:`, or install the version that is asked for",
+                    ref.reference, ref.version, wasm.string(), without_v(manifest.version)));
   }
   return std::optional<Manifest>(std::move(manifest));
 }
@@ -208,10 +220,11 @@ Status verify_wasm_checksum(std::span<const std::byte> bytes, const Manifest& ma
   const std::string actual = sha256_hex(bytes);
   const std::string expected = lower_hex(*manifest.checksum);
   if (expected == std::string(kPrefix) + actual) return {};
-  return make_error(ErrorCategory::kPermission, "CHECKSUM_MISMATCH",
-                    fmt::format("{} is not the file that its manifest describes: the manifest says {}, the file is {}{}. Install "
-                                "the connector again, component and manifest together",
-                                wasm.string(), *manifest.checksum, kPrefix, actual));
+  return make_error(
+      ErrorCategory::kPermission, "CHECKSUM_MISMATCH",
+      fmt::format("{} is not the file that its manifest describes: the manifest says {}, the file is {}{}. Install "
+                  "the connector again, component and manifest together",
+                  wasm.string(), *manifest.checksum, kPrefix, actual));
 }
 
 Status verify_wasm_checksum(const fs::path& wasm, const Manifest& manifest) {

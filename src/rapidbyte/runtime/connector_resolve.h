@@ -1,6 +1,6 @@
 #pragma once
-// Finds a connector by its reference and checks what was found: path, manifest, version, checksum (protocol.md section 5).
-// Pure functions over the file system; any thread may call them. Compiling the component is wasm_runtime's work.
+// Finds a connector by its reference and checks what was found: path, manifest, version, checksum (protocol.md section
+// 5). Pure functions over the file system; any thread may call them. Compiling the component is wasm_runtime's work.
 
 #include <cstddef>
 #include <filesystem>

@@ -39,9 +39,11 @@ class ConnectorResolve : public ::testing::Test {
     EXPECT_TRUE(parsed.ok()) << text << ": " << parsed.status().to_string();
     return parsed.ok() ? *parsed : ConnectorRef();
   }
-  static std::string manifest_text(std::string_view version, std::string_view protocol = "2", std::string_view checksum = "") {
-    return R"({"manifest_version":"1.0","id":"rapidbyte/source-postgres","name":"Postgres","version":")" + std::string(version) +
-           R"(","protocol_version":")" + std::string(protocol) + R"(","artifact":{"entry_point":"source_postgres.wasm")" +
+  static std::string manifest_text(std::string_view version, std::string_view protocol = "2",
+                                   std::string_view checksum = "") {
+    return R"({"manifest_version":"1.0","id":"rapidbyte/source-postgres","name":"Postgres","version":")" +
+           std::string(version) + R"(","protocol_version":")" + std::string(protocol) +
+           R"(","artifact":{"entry_point":"source_postgres.wasm")" +
            (checksum.empty() ? "" : R"(,"checksum":")" + std::string(checksum) + "\"") +
            R"(},"roles":{"source":{"supported_sync_modes":["full_refresh"]}}})";
   }
@@ -81,11 +83,12 @@ TEST(ParseConnectorRef, takes_references_apart) {
 
 TEST(ParseConnectorRef, refuses_what_could_leave_the_folder) {
   for (const std::string& text :
-       {std::string(""), std::string("/"), std::string("a/"), std::string("/a"), std::string("../x"), std::string("a/../x"),
-        std::string(".."), std::string("a/.."), std::string("a/b/c"), std::string("a@"), std::string("a@v1/../x"),
-        std::string("a@.."), std::string("@v1"), std::string("a b"), std::string("a\nb"), std::string("a\\b"), std::string(".x"),
-        std::string("a/.x"), std::string("a\0b", 3), std::string("a@b@c"), std::string("x..y"), std::string(5000, 'a'),
-        std::string("a/b\0.wasm", 9)}) {
+       {std::string(""),      std::string("/"),       std::string("a/"),           std::string("/a"),
+        std::string("../x"),  std::string("a/../x"),  std::string(".."),           std::string("a/.."),
+        std::string("a/b/c"), std::string("a@"),      std::string("a@v1/../x"),    std::string("a@.."),
+        std::string("@v1"),   std::string("a b"),     std::string("a\nb"),         std::string("a\\b"),
+        std::string(".x"),    std::string("a/.x"),    std::string("a\0b", 3),      std::string("a@b@c"),
+        std::string("x..y"),  std::string(5000, 'a'), std::string("a/b\0.wasm", 9)}) {
     auto parsed = parse_connector_ref(text);
     ASSERT_FALSE(parsed.ok()) << text;
     EXPECT_EQ(parsed.error().code, "CONNECTOR_REF_INVALID") << text;
@@ -109,7 +112,8 @@ TEST_F(ConnectorResolve, connector_path_resolution_with_the_connector_missing) {
   EXPECT_EQ(path.error().category, ErrorCategory::kConfig);
   const std::string& message = path.error().message;
   for (const std::string& part :
-       {(folder_ / "env/source_postgres.wasm").string(), (folder_ / "home/.rapidbyte/plugins/source_postgres.wasm").string(),
+       {(folder_ / "env/source_postgres.wasm").string(),
+        (folder_ / "home/.rapidbyte/plugins/source_postgres.wasm").string(),
         std::string("/connectors/source_postgres.wasm"), std::string("lib/rapidbyte/connectors/source_postgres.wasm"),
         std::string("RAPIDBYTE_CONNECTOR_DIR"), std::string("rapidbyte/source-postgres@v0.1.0")}) {
     EXPECT_NE(message.find(part), std::string::npos) << part << "\nin: " << message;
@@ -203,7 +207,8 @@ TEST_F(ConnectorResolve, verifies_the_checksum_of_the_bytes) {
   for (char& c : upper) c = static_cast<char>(std::toupper(c));
   manifest.checksum = "sha256:" + upper;
   EXPECT_TRUE(verify_wasm_checksum(wasm, manifest).ok());
-  for (const std::string& bad : {"sha256:" + std::string(64, '0'), std::string("sha256:"), digest, std::string("md5:") + digest}) {
+  for (const std::string& bad :
+       {"sha256:" + std::string(64, '0'), std::string("sha256:"), digest, std::string("md5:") + digest}) {
     manifest.checksum = bad;
     const Status status = verify_wasm_checksum(wasm, manifest);
     ASSERT_FALSE(status.ok()) << bad;
@@ -215,7 +220,8 @@ TEST_F(ConnectorResolve, verifies_the_checksum_of_the_bytes) {
 
 TEST_F(ConnectorResolve, reads_components_and_refuses_other_files) {
   EXPECT_EQ(read_component_file(write("ok.wasm", kWasm))->size(), kWasm.size());
-  for (const std::string_view text : {std::string_view(""), std::string_view("\0asm", 4), std::string_view("#!/bin/sh\nexit")}) {
+  for (const std::string_view text :
+       {std::string_view(""), std::string_view("\0asm", 4), std::string_view("#!/bin/sh\nexit")}) {
     auto result = read_component_file(write("bad.wasm", text));
     ASSERT_FALSE(result.ok());
     EXPECT_EQ(result.error().code, "COMPONENT_INVALID");

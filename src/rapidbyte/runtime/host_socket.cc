@@ -43,23 +43,26 @@ constexpr int kMaxPollMs = 1000;
 std::string errno_text(int error) { return std::generic_category().message(error); }
 
 Status cancelled_error() {
-  return make_error(ErrorCategory::kInternal, "CANCELLED", "the wait on a socket was given up because the run was cancelled");
+  return make_error(ErrorCategory::kInternal, "CANCELLED",
+                    "the wait on a socket was given up because the run was cancelled");
 }
 
 Status invalid_socket(std::string_view what) {
-  return internal_error("INVALID_SOCKET", fmt::format("{}; the connector used a socket that it has not opened or has closed", what));
+  return internal_error("INVALID_SOCKET",
+                        fmt::format("{}; the connector used a socket that it has not opened or has closed", what));
 }
 
 short poll_events(SocketInterest interest) {
   return static_cast<short>(interest == SocketInterest::kReadable ? POLLIN | POLLRDHUP : POLLOUT);
 }
 
-// A host that holds anything else could mean one thing to the ACL and another to the resolver (an embedded NUL cuts it).
+// A host that holds anything else could mean one thing to the ACL and another to the resolver (an embedded NUL cuts
+// it).
 bool is_plain_host(std::string_view host) {
   if (host.empty() || host.size() > kMaxHostBytes) return false;
   return std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' ||
-           c == ':' || c == '%';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+           c == '_' || c == ':' || c == '%';
   });
 }
 
@@ -137,15 +140,16 @@ std::atomic<int>& pending_lookups() {
 Status dns_error(std::string_view host, std::string_view why, bool retryable = true) {
   Status error = make_retryable_error(
       ErrorCategory::kTransientNetwork, "DNS_RESOLUTION_FAILED",
-      fmt::format("cannot resolve host '{}': {}. Check the spelling of the host in the connector's config, and the DNS of "
-                  "this machine",
-                  shown(host), why));
+      fmt::format(
+          "cannot resolve host '{}': {}. Check the spelling of the host in the connector's config, and the DNS of "
+          "this machine",
+          shown(host), why));
   error.error().retryable = retryable;
   return error;
 }
 
-Status start_lookup(const std::shared_ptr<Lookup>& lookup, std::shared_ptr<HostResolver> resolver, const std::string& host,
-                    uint16_t port) {
+Status start_lookup(const std::shared_ptr<Lookup>& lookup, std::shared_ptr<HostResolver> resolver,
+                    const std::string& host, uint16_t port) {
   if (pending_lookups().fetch_add(1) >= kMaxPendingLookups) {
     pending_lookups().fetch_sub(1);
     return dns_error(host, fmt::format("{} look-ups are still without an answer", kMaxPendingLookups));
@@ -170,7 +174,8 @@ Status start_lookup(const std::shared_ptr<Lookup>& lookup, std::shared_ptr<HostR
   return {};
 }
 
-Result<bool> poll_ready(int fd, SocketInterest interest, milliseconds timeout, int cancel_fd, const CancelToken& cancel) {
+Result<bool> poll_ready(int fd, SocketInterest interest, milliseconds timeout, int cancel_fd,
+                        const CancelToken& cancel) {
   const Deadline deadline = Deadline::after(timeout);
   std::array<pollfd, 2> fds = {{{fd, poll_events(interest), 0}, {cancel_fd, POLLIN, 0}}};
   while (true) {
@@ -205,7 +210,8 @@ Result<SocketEntry> connect_address(const SocketAddress& address, const Deadline
   const int fd = ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed(errno_text(errno));
   SocketEntry entry(fd);
-  // Guests send whole messages; waiting for more of them only adds delay. Keep-alive ends connections whose peer is gone.
+  // Guests send whole messages; waiting for more of them only adds delay. Keep-alive ends connections whose peer is
+  // gone.
   const int on = 1;
   (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   (void)::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
@@ -316,7 +322,8 @@ SocketEntry::~SocketEntry() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Result<bool> SocketEntry::poll_after_streak(uint32_t& streak, SocketInterest interest, const CancelEvent& cancel) const {
+Result<bool> SocketEntry::poll_after_streak(uint32_t& streak, SocketInterest interest,
+                                            const CancelEvent& cancel) const {
   if (streak < kSocketPollActivationThreshold) ++streak;
   if (streak < kSocketPollActivationThreshold) return false;
   return wait_socket_ready(fd_, interest, milliseconds(socket_poll_timeout_ms()), cancel);
@@ -372,16 +379,18 @@ Result<SocketWriteResult> SocketEntry::write(std::span<const std::byte> data, co
   }
 }
 
-Result<SocketEntry> connect_socket(const NetworkAcl& acl, std::string_view host, uint16_t port, const Deadline& deadline,
-                                   const CancelToken& cancel, const std::shared_ptr<HostResolver>& resolver) {
+Result<SocketEntry> connect_socket(const NetworkAcl& acl, std::string_view host, uint16_t port,
+                                   const Deadline& deadline, const CancelToken& cancel,
+                                   const std::shared_ptr<HostResolver>& resolver) {
   // The same normalized name is checked, resolved and shown, so that no two steps can read it differently.
   const std::string name = normalize_host(host);
   if (!acl.allows(name)) {
-    return make_error(ErrorCategory::kPermission, "NETWORK_DENIED",
-                      fmt::format("connection to '{}' port {} refused: this connector may reach {}. Add the host to "
-                                  "permissions.network.allowed_domains of its manifest, or name it in the connector's config "
-                                  "if the manifest allows hosts from there",
-                                  shown(name), port, acl.describe()));
+    return make_error(
+        ErrorCategory::kPermission, "NETWORK_DENIED",
+        fmt::format("connection to '{}' port {} refused: this connector may reach {}. Add the host to "
+                    "permissions.network.allowed_domains of its manifest, or name it in the connector's config "
+                    "if the manifest allows hosts from there",
+                    shown(name), port, acl.describe()));
   }
   RB_ASSIGN_OR_RETURN(const auto addresses, resolve_socket_addrs(name, port, resolver, deadline, cancel));
   std::vector<SocketAddress> allowed;
@@ -394,11 +403,12 @@ Result<SocketEntry> connect_socket(const NetworkAcl& acl, std::string_view host,
     }
   }
   if (allowed.empty()) {
-    return make_error(ErrorCategory::kPermission, "NETWORK_DENIED",
-                      fmt::format("connection to '{}' port {} refused: it leads to {}, which is link-local, multicast, "
-                                  "unspecified or a cloud metadata service. If it is meant, list that address itself as an "
-                                  "allowed host",
-                                  shown(name), port, refused));
+    return make_error(
+        ErrorCategory::kPermission, "NETWORK_DENIED",
+        fmt::format("connection to '{}' port {} refused: it leads to {}, which is link-local, multicast, "
+                    "unspecified or a cloud metadata service. If it is meant, list that address itself as an "
+                    "allowed host",
+                    shown(name), port, refused));
   }
   if (allowed.size() > kMaxAddressesTried) allowed.resize(kMaxAddressesTried);
   const CancelEvent cancel_event(cancel);
@@ -412,21 +422,24 @@ Result<SocketEntry> connect_socket(const NetworkAcl& acl, std::string_view host,
     if (entry.error().code != "TCP_CONNECT_FAILED") return std::move(entry).status();
     tried += fmt::format("{}{} ({})", tried.empty() ? "" : ", ", failure.address, failure.why);
   }
-  return make_retryable_error(ErrorCategory::kTransientNetwork, "TCP_CONNECT_FAILED",
-                              fmt::format("cannot connect to '{}' port {}: tried {}. Check that the server runs, listens on "
-                                          "that port and is reachable from this machine",
-                                          shown(name), port, tried));
+  return make_retryable_error(
+      ErrorCategory::kTransientNetwork, "TCP_CONNECT_FAILED",
+      fmt::format("cannot connect to '{}' port {}: tried {}. Check that the server runs, listens on "
+                  "that port and is reachable from this machine",
+                  shown(name), port, tried));
 }
 
-SocketTable::SocketTable(NetworkAcl acl, uint32_t max_open, const CancelToken& cancel, std::shared_ptr<HostResolver> resolver)
+SocketTable::SocketTable(NetworkAcl acl, uint32_t max_open, const CancelToken& cancel,
+                         std::shared_ptr<HostResolver> resolver)
     : acl_(std::move(acl)), max_open_(max_open), cancel_(cancel), resolver_(std::move(resolver)) {}
 
 Result<uint64_t> SocketTable::connect(std::string_view host, uint16_t port) {
   if (entries_.size() >= max_open_) {
-    return make_error(ErrorCategory::kPermission, "SOCKET_LIMIT",
-                      fmt::format("the connector has {} sockets open, which is its limit; it must close one before it opens "
-                                  "another",
-                                  entries_.size()));
+    return make_error(
+        ErrorCategory::kPermission, "SOCKET_LIMIT",
+        fmt::format("the connector has {} sockets open, which is its limit; it must close one before it opens "
+                    "another",
+                    entries_.size()));
   }
   RB_ASSIGN_OR_RETURN(SocketEntry entry,
                       connect_socket(acl_, host, port, Deadline::after(kConnectTimeout), cancel_.token(), resolver_));

@@ -1,7 +1,7 @@
 #pragma once
-// Host sockets: the only network that a guest has (protocol.md section 2, connect-tcp and socket-*). A SocketTable belongs
-// to one instance and is used on that instance's thread; its entries own their file descriptors. Every wait has a
-// deadline and ends early when the instance's CancelToken fires. The ACL is asked about the name, then about every
+// Host sockets: the only network that a guest has (protocol.md section 2, connect-tcp and socket-*). A SocketTable
+// belongs to one instance and is used on that instance's thread; its entries own their file descriptors. Every wait has
+// a deadline and ends early when the instance's CancelToken fires. The ACL is asked about the name, then about every
 // resolved address, and the connection goes to the checked address.
 
 #include <netinet/in.h>
@@ -71,8 +71,8 @@ class CancelEvent {
   CancelToken::Registration registration_;
 };
 
-/// Waits in poll() until `fd` is ready. A closed or broken connection counts as ready, since the next read or write tells.
-/// False after `timeout`; CANCELLED; INVALID_SOCKET when `fd` is not open.
+/// Waits in poll() until `fd` is ready. A closed or broken connection counts as ready, since the next read or write
+/// tells. False after `timeout`; CANCELLED; INVALID_SOCKET when `fd` is not open.
 [[nodiscard]] Result<bool> wait_socket_ready(int fd, SocketInterest interest, std::chrono::milliseconds timeout,
                                              const CancelToken& cancel);
 [[nodiscard]] Result<bool> wait_socket_ready(int fd, SocketInterest interest, std::chrono::milliseconds timeout,
@@ -123,7 +123,8 @@ class SocketEntry {
 
  private:
   /// Counts a would-block; true when the host polled and the socket became ready.
-  [[nodiscard]] Result<bool> poll_after_streak(uint32_t& streak, SocketInterest interest, const CancelEvent& cancel) const;
+  [[nodiscard]] Result<bool> poll_after_streak(uint32_t& streak, SocketInterest interest,
+                                               const CancelEvent& cancel) const;
 
   int fd_ = -1;
   uint32_t read_streak_ = 0;

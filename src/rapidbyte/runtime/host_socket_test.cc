@@ -123,7 +123,9 @@ Pair connected_pair() {
   return {std::move(*client), std::move(server)};
 }
 
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 void send_all(const SocketEntry& entry, std::string_view text) {
   ASSERT_EQ(::send(entry.fd(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
@@ -179,7 +181,9 @@ TEST(WaitSocketReady, is_writable_for_a_connected_socket) {
 
 TEST(WaitSocketReady, sees_a_peer_close_as_ready) {
   Pair pair = connected_pair();
-  { SocketEntry closed = std::move(pair.server); }
+  {
+    SocketEntry closed = std::move(pair.server);
+  }
   auto ready = wait_socket_ready(pair.client.fd(), SocketInterest::kReadable, milliseconds(5000), CancelToken());
   ASSERT_TRUE(ready.ok());
   EXPECT_TRUE(*ready);
@@ -199,7 +203,8 @@ TEST(WaitSocketReady, wakes_on_cancellation_long_before_its_timeout) {
   EXPECT_EQ(ready.error().code, "CANCELLED");
   EXPECT_LT(elapsed_since(start), milliseconds(5000));
   // And a token that was cancelled before.
-  EXPECT_EQ(wait_socket_ready(pair.client.fd(), SocketInterest::kWritable, milliseconds(0), cancel).error().code, "CANCELLED");
+  EXPECT_EQ(wait_socket_ready(pair.client.fd(), SocketInterest::kWritable, milliseconds(0), cancel).error().code,
+            "CANCELLED");
 }
 
 TEST(WaitSocketReady, a_descriptor_that_is_not_open_is_an_error) {
@@ -214,8 +219,14 @@ TEST(WaitSocketReady, a_descriptor_that_is_not_open_is_an_error) {
 TEST(SocketPollTimeout, is_one_millisecond_unless_the_environment_says_otherwise) {
   ::unsetenv("RAPIDBYTE_SOCKET_POLL_MS");
   EXPECT_EQ(socket_poll_timeout_ms(), 1);
-  for (const auto& [text, want] : std::vector<std::pair<const char*, int>>{
-           {"25", 25}, {"0", 0}, {"-3", 0}, {"5000", 1000}, {"99999999999999", 1000}, {"", 1}, {"fast", 1}, {"5ms", 1}}) {
+  for (const auto& [text, want] : std::vector<std::pair<const char*, int>>{{"25", 25},
+                                                                           {"0", 0},
+                                                                           {"-3", 0},
+                                                                           {"5000", 1000},
+                                                                           {"99999999999999", 1000},
+                                                                           {"", 1},
+                                                                           {"fast", 1},
+                                                                           {"5ms", 1}}) {
     const PollMsVariable variable(text);
     EXPECT_EQ(socket_poll_timeout_ms(), want) << text;
   }
@@ -239,7 +250,9 @@ TEST(SocketEntry, reads_data_then_the_end) {
   ASSERT_TRUE(data.ok());
   EXPECT_EQ(data->kind, SocketReadResult::Kind::kData);
   EXPECT_EQ(std::string(reinterpret_cast<char*>(room.data()), data->size), "hello");
-  { SocketEntry closed = std::move(pair.server); }
+  {
+    SocketEntry closed = std::move(pair.server);
+  }
   ASSERT_TRUE(*wait_socket_ready(pair.client.fd(), SocketInterest::kReadable, milliseconds(5000), CancelToken()));
   EXPECT_EQ(pair.client.read(room, cancel)->kind, SocketReadResult::Kind::kEof);
   EXPECT_EQ(pair.client.read({}, cancel).error().code, "SOCKET_READ_FAILED");
@@ -294,7 +307,9 @@ TEST(SocketEntry, a_write_to_a_closed_connection_is_an_error_and_no_signal) {
   const CancelEvent cancel{CancelToken()};
   const linger hard{1, 0};
   ASSERT_EQ(::setsockopt(pair.server.fd(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
-  { SocketEntry closed = std::move(pair.server); }
+  {
+    SocketEntry closed = std::move(pair.server);
+  }
   ASSERT_TRUE(*wait_socket_ready(pair.client.fd(), SocketInterest::kReadable, milliseconds(5000), CancelToken()));
   std::array<std::byte, 4> room{};
   auto read = pair.client.read(room, cancel);
@@ -328,7 +343,8 @@ TEST(ResolveSocketAddrs, answers_ip_literals_without_the_resolver) {
 
 TEST(ResolveSocketAddrs, returns_every_address_with_the_port) {
   auto resolver = std::make_shared<FakeResolver>(std::vector<std::string>{"10.0.0.1", "2001:db8::1"});
-  auto addresses = resolve_socket_addrs("DB.example.com", 5432, resolver, Deadline::after(milliseconds(5000)), CancelToken());
+  auto addresses =
+      resolve_socket_addrs("DB.example.com", 5432, resolver, Deadline::after(milliseconds(5000)), CancelToken());
   ASSERT_TRUE(addresses.ok());
   ASSERT_EQ(addresses->size(), 2U);
   EXPECT_EQ(address_to_string((*addresses)[0].get()), "10.0.0.1");
@@ -338,7 +354,8 @@ TEST(ResolveSocketAddrs, returns_every_address_with_the_port) {
 
 TEST(ResolveSocketAddrs, fails_when_there_is_no_address) {
   auto resolver = std::make_shared<FakeResolver>(std::vector<std::string>{});
-  auto addresses = resolve_socket_addrs("db.example.com", 1, resolver, Deadline::after(milliseconds(5000)), CancelToken());
+  auto addresses =
+      resolve_socket_addrs("db.example.com", 1, resolver, Deadline::after(milliseconds(5000)), CancelToken());
   ASSERT_FALSE(addresses.ok());
   EXPECT_EQ(addresses.error().code, "DNS_RESOLUTION_FAILED");
   EXPECT_EQ(addresses.error().category, ErrorCategory::kTransientNetwork);
@@ -360,7 +377,8 @@ TEST(ResolveSocketAddrs, refuses_what_two_parsers_could_read_differently) {
 
 TEST(ResolveSocketAddrs, a_resolver_that_hangs_blocks_neither_the_deadline_nor_cancellation) {
   auto resolver = std::make_shared<HangingResolver>();
-  auto timed_out = resolve_socket_addrs("db.example.com", 1, resolver, Deadline::after(milliseconds(30)), CancelToken());
+  auto timed_out =
+      resolve_socket_addrs("db.example.com", 1, resolver, Deadline::after(milliseconds(30)), CancelToken());
   ASSERT_FALSE(timed_out.ok());
   EXPECT_EQ(timed_out.error().code, "DNS_RESOLUTION_FAILED");
 
@@ -399,7 +417,8 @@ TEST(ResolveSocketAddrs, look_ups_that_hang_are_bounded) {
 }
 
 TEST(ResolveSocketAddrs, the_system_knows_localhost) {
-  auto addresses = resolve_socket_addrs("localhost", 80, system_resolver(), Deadline::after(milliseconds(10000)), CancelToken());
+  auto addresses =
+      resolve_socket_addrs("localhost", 80, system_resolver(), Deadline::after(milliseconds(10000)), CancelToken());
   ASSERT_TRUE(addresses.ok()) << addresses.status().to_string();
   EXPECT_FALSE(addresses->empty());
 }
@@ -417,8 +436,8 @@ TEST(ConnectSocket, connects_without_blocking_mode_and_without_delay) {
 
 TEST(ConnectSocket, asks_the_acl_before_the_resolver) {
   auto resolver = std::make_shared<FakeResolver>(std::vector<std::string>{"127.0.0.1"});
-  auto result = connect_socket(acl_of({"good.example"}), "evil.example", 80, Deadline::after(kConnectTimeout), CancelToken(),
-                               resolver);
+  auto result = connect_socket(acl_of({"good.example"}), "evil.example", 80, Deadline::after(kConnectTimeout),
+                               CancelToken(), resolver);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code, "NETWORK_DENIED");
   EXPECT_EQ(result.error().category, ErrorCategory::kPermission);
@@ -431,7 +450,8 @@ TEST(ConnectSocket, asks_the_acl_before_the_resolver) {
 TEST(ConnectSocket, an_allowed_name_does_not_lead_to_a_forbidden_address) {
   for (const char* ip : {"169.254.169.254", "0.0.0.0", "::ffff:169.254.169.254", "fe80::1", "224.0.0.1"}) {
     auto resolver = std::make_shared<FakeResolver>(std::vector<std::string>{ip});
-    auto result = connect_socket(acl_of({"*"}), "rebound.example", 80, Deadline::after(kConnectTimeout), CancelToken(), resolver);
+    auto result =
+        connect_socket(acl_of({"*"}), "rebound.example", 80, Deadline::after(kConnectTimeout), CancelToken(), resolver);
     ASSERT_FALSE(result.ok()) << ip;
     EXPECT_EQ(result.error().code, "NETWORK_DENIED") << ip;
   }
@@ -478,8 +498,8 @@ class FullListener {
  public:
   FullListener() : listener_(0) {
     for (int i = 0; i < 8; ++i) {
-      auto entry = connect_socket(acl_of({"127.0.0.1"}), "127.0.0.1", listener_.port(), Deadline::after(milliseconds(100)),
-                                  CancelToken(), system_resolver());
+      auto entry = connect_socket(acl_of({"127.0.0.1"}), "127.0.0.1", listener_.port(),
+                                  Deadline::after(milliseconds(100)), CancelToken(), system_resolver());
       if (!entry.ok()) return;
       fillers_.push_back(std::move(*entry));
     }
@@ -506,7 +526,8 @@ TEST(ConnectSocket, a_server_that_does_not_answer_ends_at_the_deadline_or_on_can
     cancel.cancel();
   });
   const auto start = steady_clock::now();
-  auto cancelled = connect_socket(acl, "127.0.0.1", listener.port(), Deadline::after(kConnectTimeout), cancel, system_resolver());
+  auto cancelled =
+      connect_socket(acl, "127.0.0.1", listener.port(), Deadline::after(kConnectTimeout), cancel, system_resolver());
   canceller.join();
   ASSERT_FALSE(cancelled.ok());
   EXPECT_EQ(cancelled.error().code, "CANCELLED");

@@ -20,9 +20,10 @@ namespace {
 using nlohmann::json;
 
 Status invalid(std::string_view origin, std::string_view problems) {
-  return config_error("MANIFEST_INVALID", fmt::format("manifest {}: {}. Get a corrected manifest from the connector's author, or "
-                                                      "install the connector again",
-                                                      origin, problems));
+  return config_error("MANIFEST_INVALID",
+                      fmt::format("manifest {}: {}. Get a corrected manifest from the connector's author, or "
+                                  "install the connector again",
+                                  origin, problems));
 }
 
 // Reads typed members of one JSON object and collects what is wrong, with the JSON Pointer.
@@ -123,7 +124,9 @@ class ObjectReader {
     return *value;
   }
 
-  void problem(const char* key, std::string_view what) { problems_.push_back(fmt::format("{}/{} {}", pointer_, key, what)); }
+  void problem(const char* key, std::string_view what) {
+    problems_.push_back(fmt::format("{}/{} {}", pointer_, key, what));
+  }
 
  private:
   const json* object_;
@@ -153,9 +156,11 @@ Permissions read_permissions(ObjectReader permissions) {
     if (!entry.present()) continue;
     ConfigPath path;
     path.pointer = entry.text("pointer", true);
-    if (!path.pointer.empty() && !path.pointer.starts_with('/')) entry.problem("pointer", "must be a JSON Pointer, as /path");
+    if (!path.pointer.empty() && !path.pointer.starts_with('/'))
+      entry.problem("pointer", "must be a JSON Pointer, as /path");
     const std::string access = entry.text("access");
-    if (!access.empty() && access != "read" && access != "read-write") entry.problem("access", "must be read or read-write");
+    if (!access.empty() && access != "read" && access != "read-write")
+      entry.problem("access", "must be read or read-write");
     path.read_write = access == "read-write";
     path.lock = entry.text("lock");
     if (!path.lock.empty() && path.lock != "sqlite") entry.problem("lock", "must be sqlite");
@@ -265,9 +270,10 @@ Result<Manifest> parse_manifest(std::string_view json_text, std::string_view ori
 Result<std::vector<ConfigProblem>> validate_against_schema(const json& schema, const json& value) {
   if (schema.is_null()) return std::vector<ConfigProblem>();
   const auto broken = [](std::string_view why) {
-    return config_error("MANIFEST_INVALID", fmt::format("the JSON Schema in the connector's manifest can't be used: {}. Get a "
-                                                        "corrected manifest from the connector's author",
-                                                        why));
+    return config_error("MANIFEST_INVALID",
+                        fmt::format("the JSON Schema in the connector's manifest can't be used: {}. Get a "
+                                    "corrected manifest from the connector's author",
+                                    why));
   };
   if (const auto why = check_schema_shape(schema)) return broken(*why);
   if (is_deeper_than(value, kMaxJsonDepth)) {

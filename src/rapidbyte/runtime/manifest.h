@@ -1,6 +1,6 @@
 #pragma once
-// Manifest: `<file stem>.manifest.json` beside a component (protocol.md section 5). What a connector is, what it may reach,
-// and the JSON Schema of its config. Parsing is strict about types, and ignores unknown keys.
+// Manifest: `<file stem>.manifest.json` beside a component (protocol.md section 5). What a connector is, what it may
+// reach, and the JSON Schema of its config. Parsing is strict about types, and ignores unknown keys.
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -37,7 +37,7 @@ struct Permissions {
 };
 
 struct Role {
-  std::vector<std::string> modes;     // supported_sync_modes or supported_write_modes
+  std::vector<std::string> modes;  // supported_sync_modes or supported_write_modes
   std::vector<std::string> features;  // for example "stream-options", "single-writer", "resume"
   [[nodiscard]] bool has_feature(std::string_view feature) const;
 };

@@ -16,9 +16,11 @@ json full_manifest() {
   return json::parse(R"({
     "manifest_version": "1.0", "id": "rapidbyte/source-postgres", "name": "PostgreSQL", "version": "0.1.0",
     "description": "d", "author": "a", "license": "Apache-2.0", "protocol_version": "2",
-    "artifact": {"entry_point": "source_postgres.wasm", "checksum": "sha256:)" + std::string(64, 'a') + R"(", "min_memory_mb": 128},
+    "artifact": {"entry_point": "source_postgres.wasm", "checksum": "sha256:)" +
+                     std::string(64, 'a') + R"(", "min_memory_mb": 128},
     "permissions": {
-      "network": {"allowed_domains": ["db.example.com", "*.example.org"], "allow_runtime_config_domains": true, "tls": "required"},
+      "network": {"allowed_domains": ["db.example.com", "*.example.org"], "allow_runtime_config_domains": true,
+                  "tls": "required"},
       "fs": {"preopens": ["/data"], "config_paths": [{"pointer": "/folder", "access": "read"},
                                                       {"pointer": "/path", "access": "read-write", "lock": "sqlite"}]},
       "env": {"allowed_vars": ["PGHOST"]}},
@@ -41,7 +43,8 @@ TEST(ParseManifest, reads_every_field) {
   EXPECT_EQ(manifest->entry_point, "source_postgres.wasm");
   EXPECT_EQ(manifest->checksum, "sha256:" + std::string(64, 'a'));
   EXPECT_EQ(manifest->min_memory_mb, 128U);
-  EXPECT_EQ(manifest->permissions.network.allowed_domains, (std::vector<std::string>{"db.example.com", "*.example.org"}));
+  EXPECT_EQ(manifest->permissions.network.allowed_domains,
+            (std::vector<std::string>{"db.example.com", "*.example.org"}));
   EXPECT_TRUE(manifest->permissions.network.allow_runtime_config_domains);
   EXPECT_EQ(manifest->permissions.network.tls, TlsPolicy::kRequired);
   EXPECT_EQ(manifest->permissions.preopens, (std::vector<std::string>{"/data"}));
@@ -63,7 +66,11 @@ TEST(ParseManifest, reads_every_field) {
 }
 
 TEST(ParseManifest, leaves_defaults_that_give_nothing) {
-  const json minimal = {{"manifest_version", "1.0"}, {"id", "a/b"}, {"name", "b"}, {"version", "1"}, {"protocol_version", "2"},
+  const json minimal = {{"manifest_version", "1.0"},
+                        {"id", "a/b"},
+                        {"name", "b"},
+                        {"version", "1"},
+                        {"protocol_version", "2"},
                         {"roles", {{"source", json::object()}}}};
   auto manifest = parse_manifest(minimal.dump(), "m.json");
   ASSERT_TRUE(manifest.ok()) << manifest.status().to_string();
@@ -94,12 +101,16 @@ TEST(ParseManifest, names_the_pointer_of_whatever_is_wrong) {
            {"/artifact/checksum", "sha256:zz", "/artifact/checksum must be sha256:"},
            {"/artifact/min_memory_mb", -1, "/artifact/min_memory_mb must be an integer"},
            {"/permissions/network/allowed_domains", "db", "/permissions/network/allowed_domains must be a list"},
-           {"/permissions/network/allowed_domains", {1}, "/permissions/network/allowed_domains must be a list of texts"},
+           {"/permissions/network/allowed_domains",
+            {1},
+            "/permissions/network/allowed_domains must be a list of texts"},
            {"/permissions/network/allow_runtime_config_domains", "yes", "must be true or false"},
            {"/permissions/network/tls", "maybe", "/permissions/network/tls must be required, optional or forbidden"},
            {"/permissions/fs/config_paths", {"x"}, "/permissions/fs/config_paths/0 must be an object"},
-           {"/permissions/fs/config_paths/0/pointer", "folder", "/permissions/fs/config_paths/0/pointer must be a JSON Pointer"},
-           {"/permissions/fs/config_paths/1/access", "write", "/permissions/fs/config_paths/1/access must be read or read-write"},
+           {"/permissions/fs/config_paths/0/pointer", "folder",
+            "/permissions/fs/config_paths/0/pointer must be a JSON Pointer"},
+           {"/permissions/fs/config_paths/1/access", "write",
+            "/permissions/fs/config_paths/1/access must be read or read-write"},
            {"/permissions/fs/config_paths/1/lock", "flock", "/permissions/fs/config_paths/1/lock must be sqlite"},
            {"/roles", json::object(), "/roles must name"},
            {"/roles", json(), "/roles is missing"},
@@ -127,8 +138,9 @@ TEST(ParseManifest, lists_all_problems_at_once) {
 }
 
 TEST(ParseManifest, survives_text_that_is_no_manifest) {
-  for (const std::string& text : {std::string(""), std::string("{"), std::string("[]"), std::string("null"), std::string("\xff\xfe"),
-                                  std::string(100000, '['), "{\"a\":" + std::string(2000, '[') + std::string(2000, ']') + "}"}) {
+  for (const std::string& text :
+       {std::string(""), std::string("{"), std::string("[]"), std::string("null"), std::string("\xff\xfe"),
+        std::string(100000, '['), "{\"a\":" + std::string(2000, '[') + std::string(2000, ']') + "}"}) {
     auto manifest = parse_manifest(text, "m.json");
     ASSERT_FALSE(manifest.ok());
     EXPECT_EQ(manifest.error().code, "MANIFEST_INVALID");
@@ -149,9 +161,11 @@ const json& postgres_schema() {
     "$schema": "http://json-schema.org/draft-07/schema#", "type": "object",
     "properties": {
       "host": {"type": "string", "minLength": 1}, "port": {"type": "integer", "minimum": 1, "maximum": 65535},
-      "password": {"type": "string", "minLength": 8, "pattern": "^[a-z]+$"}, "sslmode": {"enum": ["disable", "require", "verify-full"]},
+      "password": {"type": "string", "minLength": 8, "pattern": "^[a-z]+$"},
+      "sslmode": {"enum": ["disable", "require", "verify-full"]},
       "tables": {"type": "array", "items": {"$ref": "#/definitions/table"}, "minItems": 1, "uniqueItems": true},
-      "api_token": {"enum": ["a", "b"]}, "options": {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
+      "api_token": {"enum": ["a", "b"]},
+      "options": {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
     },
     "required": ["host", "port"], "additionalProperties": false,
     "definitions": {"table": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}}})");
@@ -159,7 +173,8 @@ const json& postgres_schema() {
 }
 
 TEST(ValidateAgainstSchema, accepts_a_config_that_fits) {
-  const json config = {{"host", "db"}, {"port", 5432}, {"tables", {{{"name", "a"}}}}, {"options", {{"x", nullptr}, {"y", "z"}}}};
+  const json config = {
+      {"host", "db"}, {"port", 5432}, {"tables", {{{"name", "a"}}}}, {"options", {{"x", nullptr}, {"y", "z"}}}};
   EXPECT_EQ(shown(validate_against_schema(postgres_schema(), config)), "");
   EXPECT_EQ(shown(validate_against_schema(nullptr, json("anything"))), "");
   EXPECT_EQ(shown(validate_against_schema(true, json("anything"))), "");
@@ -167,18 +182,22 @@ TEST(ValidateAgainstSchema, accepts_a_config_that_fits) {
 }
 
 TEST(ValidateAgainstSchema, lists_every_problem_with_its_pointer) {
-  const json config = {{"hots", "db"},      {"port", "5432"},         {"sslmode", "requier"},
-                       {"options", {{"a/b", 5}}}, {"tables", {{{"nmae", "a"}}, 7}}};
+  const json config = {{"hots", "db"},
+                       {"port", "5432"},
+                       {"sslmode", "requier"},
+                       {"options", {{"a/b", 5}}},
+                       {"tables", {{{"nmae", "a"}}, 7}}};
   auto result = validate_against_schema(postgres_schema(), config);
   ASSERT_TRUE(result.ok());
-  EXPECT_EQ(shown(result),
-            ": `host` is missing; is `hots` a misspelling of it?\n"
-            "/hots: `hots` is unknown; did you mean `host`?\n"
-            "/options/a~1b: expected a text or null, got an integer; put it in quotes\n"
-            "/port: expected an integer, got a text; remove the quotes around it\n"
-            "/sslmode: must be \"disable\", \"require\" or \"verify-full\", got \"requier\"; did you mean \"require\"?\n"
-            "/tables/0: `name` is missing; is `nmae` a misspelling of it?\n"
-            "/tables/1: expected an object, got an integer\n");
+  EXPECT_EQ(
+      shown(result),
+      ": `host` is missing; is `hots` a misspelling of it?\n"
+      "/hots: `hots` is unknown; did you mean `host`?\n"
+      "/options/a~1b: expected a text or null, got an integer; put it in quotes\n"
+      "/port: expected an integer, got a text; remove the quotes around it\n"
+      "/sslmode: must be \"disable\", \"require\" or \"verify-full\", got \"requier\"; did you mean \"require\"?\n"
+      "/tables/0: `name` is missing; is `nmae` a misspelling of it?\n"
+      "/tables/1: expected an object, got an integer\n");
 }
 
 TEST(ValidateAgainstSchema, explains_each_keyword) {
@@ -204,20 +223,24 @@ TEST(ValidateAgainstSchema, explains_each_keyword) {
            {R"({"maxItems": 1})", "[1, 2]", ": must have at most 1 items, has 2\n"},
            {R"({"uniqueItems": true})", "[1, 2, 1]", "/2: stands in the list twice, got 1\n"},
            {R"({"contains": {"const": 1}})", "[2]", ": lacks an item that it must contain\n"},
-           {R"({"items": [{"type": "string"}], "additionalItems": false})", R"(["a", 1])", "/1: nothing is allowed here\n"},
+           {R"({"items": [{"type": "string"}], "additionalItems": false})", R"(["a", 1])",
+            "/1: nothing is allowed here\n"},
            {R"({"minProperties": 1})", "{}", ": must have at least 1 keys, has 0\n"},
            {R"({"maxProperties": 0})", R"({"a": 1})", ": must have at most 0 keys, has 1\n"},
-           {R"({"patternProperties": {"^x": {"type": "string"}}, "additionalProperties": false})", R"({"x1": 2, "y": 3})",
+           {R"({"patternProperties": {"^x": {"type": "string"}}, "additionalProperties": false})",
+            R"({"x1": 2, "y": 3})",
             "/x1: expected a text, got an integer; put it in quotes\n/y: `y` is unknown; no keys are allowed here\n"},
            {R"({"propertyNames": {"pattern": "^[a-z]+$"}})", R"({"A": 1})", "/A: this name of a key is not allowed\n"},
            {R"({"dependencies": {"user": ["password"]}})", R"({"user": 1})", ": `user` needs `password` beside it\n"},
            {R"({"properties": {"alpha": {}, "beta": {}}, "additionalProperties": false})", R"({"zzzzzz": 1})",
             "/zzzzzz: `zzzzzz` is unknown; known are alpha, beta\n"},
-           {R"({"allOf": [{"minimum": 1}, {"maximum": -1}]})", "0", ": must be at least 1, got 0\n: must be at most -1, got 0\n"},
-           {R"({"anyOf": [{"type": "string"}, {"type": "object", "properties": {"a": {"type": "integer"}}}]})", R"({"a": "x"})",
-            "/a: expected an integer, got a text\n"},
+           {R"({"allOf": [{"minimum": 1}, {"maximum": -1}]})", "0",
+            ": must be at least 1, got 0\n: must be at most -1, got 0\n"},
+           {R"({"anyOf": [{"type": "string"}, {"type": "object", "properties": {"a": {"type": "integer"}}}]})",
+            R"({"a": "x"})", "/a: expected an integer, got a text\n"},
            {R"({"anyOf": [{"type": "string"}, {"type": "boolean"}]})", "5",
-            ": fits none of the allowed forms: expected a text, got an integer; put it in quotes; or expected true or false, got an "
+            ": fits none of the allowed forms: expected a text, got an integer; put it in quotes; or expected true or "
+            "false, got an "
             "integer\n"},
            {R"({"oneOf": [{"minimum": 1}, {"minimum": 2}]})", "3", ": fits 2 of the forms that exclude each other\n"},
            {R"({"not": {"const": 5}})", "5", ": has a form that is not allowed, got 5\n"},
@@ -238,7 +261,8 @@ TEST(ValidateAgainstSchema, never_shows_a_value_that_might_be_secret) {
   // Nor below such a key, nor inside a connection string.
   const json schema = json::parse(R"({"properties": {"credentials": {"additionalProperties": {"enum": ["a"]}},
                                                      "target": {"pattern": "^x"}, "dsn": {"pattern": "^x"}}})");
-  const json nested = {{"credentials", {{"value", "hunter2"}}}, {"target", "pg://me:hunter2@db"}, {"dsn", "host=a password=hunter2"}};
+  const json nested = {
+      {"credentials", {{"value", "hunter2"}}}, {"target", "pg://me:hunter2@db"}, {"dsn", "host=a password=hunter2"}};
   const std::string nested_text = shown(validate_against_schema(schema, nested));
   EXPECT_THAT(nested_text, HasSubstr("/credentials/value"));
   EXPECT_THAT(nested_text, Not(HasSubstr("hunter2")));
@@ -257,14 +281,16 @@ TEST(ValidateAgainstSchema, a_broken_schema_is_the_manifests_fault) {
 TEST(ValidateAgainstSchema, a_schema_that_refers_to_itself_without_end_is_refused) {
   for (const char* schema :
        {R"({"$ref": "#"})", R"({"allOf": [{"$ref": "#"}]})", R"({"not": {"$ref": "#"}})", R"({"if": {"$ref": "#"}})",
-        R"({"definitions": {"a": {"$ref": "#/definitions/b"}, "b": {"$ref": "#/definitions/a"}}, "$ref": "#/definitions/a"})",
+        R"({"definitions": {"a": {"$ref": "#/definitions/b"}, "b": {"$ref": "#/definitions/a"}},
+            "$ref": "#/definitions/a"})",
         R"({"properties": {"x": {"$ref": "#/properties/x"}}})", R"({"dependencies": {"a": {"$ref": "#"}}})"}) {
     auto result = validate_against_schema(json::parse(schema), json{{"a", 1}, {"x", 1}});
     ASSERT_FALSE(result.ok()) << schema;
     EXPECT_EQ(result.error().code, "MANIFEST_INVALID");
   }
   // Recursion that follows the value is fine.
-  const json tree = json::parse(R"({"type": "object", "properties": {"child": {"$ref": "#"}}, "additionalProperties": false})");
+  const json tree =
+      json::parse(R"({"type": "object", "properties": {"child": {"$ref": "#"}}, "additionalProperties": false})");
   EXPECT_EQ(shown(validate_against_schema(tree, json::parse(R"({"child": {"child": {}}})"))), "");
   EXPECT_EQ(shown(validate_against_schema(tree, json::parse(R"({"child": {"chidl": {}}})"))),
             "/child/chidl: `chidl` is unknown; did you mean `child`?\n");
@@ -285,13 +311,34 @@ TEST(ValidateAgainstSchema, survives_texts_and_configs_that_would_exhaust_the_st
 
 // What valijson accepts must never be refused, and what it refuses must be explained.
 TEST(ValidateAgainstSchema, explanation_and_verdict_agree) {
-  const std::vector<json> values = {nullptr, true, 0, -1, 3, 2.5, "", "a", "abc", json::array(), json{1, 2}, json{"a", "a"},
-                                    json::object(), json{{"a", 1}}, json{{"a", "x"}, {"b", nullptr}}};
+  const std::vector<json> values = {nullptr,
+                                    true,
+                                    0,
+                                    -1,
+                                    3,
+                                    2.5,
+                                    "",
+                                    "a",
+                                    "abc",
+                                    json::array(),
+                                    json{1, 2},
+                                    json{"a", "a"},
+                                    json::object(),
+                                    json{{"a", 1}},
+                                    json{{"a", "x"}, {"b", nullptr}}};
   const std::vector<const char*> schemas = {
-      R"({"type": "integer"})", R"({"type": ["number", "string"]})", R"({"enum": [0, "a", null]})", R"({"minimum": 0, "maximum": 2})",
-      R"({"minLength": 1, "maxLength": 2})", R"({"items": {"type": "integer"}})", R"({"required": ["a"]})",
-      R"({"properties": {"a": {"type": "integer"}}, "additionalProperties": false})", R"({"anyOf": [{"type": "null"}, {"minimum": 1}]})",
-      R"({"oneOf": [{"type": "integer"}, {"minimum": 1}]})", R"({"not": {"type": "string"}})", R"({"uniqueItems": true})",
+      R"({"type": "integer"})",
+      R"({"type": ["number", "string"]})",
+      R"({"enum": [0, "a", null]})",
+      R"({"minimum": 0, "maximum": 2})",
+      R"({"minLength": 1, "maxLength": 2})",
+      R"({"items": {"type": "integer"}})",
+      R"({"required": ["a"]})",
+      R"({"properties": {"a": {"type": "integer"}}, "additionalProperties": false})",
+      R"({"anyOf": [{"type": "null"}, {"minimum": 1}]})",
+      R"({"oneOf": [{"type": "integer"}, {"minimum": 1}]})",
+      R"({"not": {"type": "string"}})",
+      R"({"uniqueItems": true})",
       R"({"if": {"type": "string"}, "then": {"minLength": 2}, "else": {"type": ["object", "array"]}})"};
   for (const char* text : schemas) {
     const json schema = json::parse(text);

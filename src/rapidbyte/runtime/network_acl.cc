@@ -82,10 +82,10 @@ std::optional<Ipv6> bytes_of(const sockaddr* address) {
 bool is_forbidden_ipv4(const Ipv4& a) {
   // Metadata services outside of 169.254/16: Alibaba, Azure's wire server, Oracle.
   constexpr std::array<Ipv4, 3> kMetadata = {{{100, 100, 100, 200}, {168, 63, 129, 16}, {192, 0, 0, 192}}};
-  return a[0] == 0 ||                                       // "this network"; 0.0.0.0 reaches the own machine on Linux
-         (a[0] == 169 && a[1] == 254) ||                    // link-local, with most metadata services
-         (a[0] >= 224 && a[0] <= 239) ||                    // multicast
-         a == Ipv4{255, 255, 255, 255} ||                   // broadcast
+  return a[0] == 0 ||  // "this network"; 0.0.0.0 reaches the own machine on Linux
+         (a[0] == 169 && a[1] == 254) ||  // link-local, with most metadata services
+         (a[0] >= 224 && a[0] <= 239) ||  // multicast
+         a == Ipv4{255, 255, 255, 255} ||  // broadcast
          std::find(kMetadata.begin(), kMetadata.end(), a) != kMetadata.end();
 }
 
@@ -103,16 +103,16 @@ bool is_forbidden_ipv6(const Ipv6& a) {
   static constexpr std::array<uint8_t, 6> kLocalNat64 = {0, 0x64, 0xff, 0x9b, 0, 1};
   static constexpr std::array<uint8_t, 2> k6to4 = {0x20, 0x02};
   static constexpr std::array<uint8_t, 4> kTeredo = {0x20, 0x01, 0, 0};
-  static constexpr std::array<uint8_t, 4> kAwsServices = {0xfd, 0x00, 0x0e, 0xc2};         // fd00:ec2::/32
-  static constexpr std::array<uint8_t, 16> kGoogleMetadata = {0xfd, 0x20, 0, 0xce, 0, 0, 0, 0,
-                                                              0, 0, 0, 0, 0, 0, 0x02, 0x54};  // fd20:ce::254
+  static constexpr std::array<uint8_t, 4> kAwsServices = {0xfd, 0x00, 0x0e, 0xc2};  // fd00:ec2::/32
+  static constexpr std::array<uint8_t, 16> kGoogleMetadata = {0xfd, 0x20, 0, 0xce, 0, 0, 0,    0,
+                                                              0,    0,    0, 0,    0, 0, 0x02, 0x54};  // fd20:ce::254
   if (starts_with(a, kMapped) || starts_with(a, kTranslated)) return is_forbidden_ipv4(ipv4_at(a, 12));
   if (starts_with(a, kZero)) {
     // ::1 is loopback; :: is unspecified; the rest are the old IPv4-compatible addresses.
     if (ipv4_at(a, 12) == Ipv4{0, 0, 0, 1}) return false;
     return is_forbidden_ipv4(ipv4_at(a, 12));
   }
-  if (a[0] == 0xff) return true;                          // multicast
+  if (a[0] == 0xff) return true;  // multicast
   if (a[0] == 0xfe && (a[1] & 0xc0) == 0x80) return true;  // link-local, with OpenStack's fe80::a9fe:a9fe
   if (starts_with(a, kAwsServices) || starts_with(a, kGoogleMetadata)) return true;
   if (starts_with(a, kNat64)) return is_forbidden_ipv4(ipv4_at(a, 12));
@@ -228,8 +228,8 @@ std::vector<std::string> collect_runtime_hosts(const nlohmann::json& config) {
   const auto add = [&found](std::string host) {
     if (!host.empty() && std::find(found.begin(), found.end(), host) == found.end()) found.push_back(std::move(host));
   };
-  // An explicit stack, so that a deep config can't exhaust the thread's. Each value is seen with the key it stands under;
-  // the elements of an array stand under the array's key.
+  // An explicit stack, so that a deep config can't exhaust the thread's. Each value is seen with the key it stands
+  // under; the elements of an array stand under the array's key.
   struct Item {
     std::string_view key;
     const nlohmann::json* value;
@@ -239,7 +239,8 @@ std::vector<std::string> collect_runtime_hosts(const nlohmann::json& config) {
     const Item item = stack.back();
     stack.pop_back();
     if (item.value->is_object()) {
-      for (const auto& [key, value] : item.value->get_ref<const nlohmann::json::object_t&>()) stack.push_back({key, &value});
+      for (const auto& [key, value] : item.value->get_ref<const nlohmann::json::object_t&>())
+        stack.push_back({key, &value});
     } else if (item.value->is_array()) {
       for (const auto& value : *item.value) stack.push_back({item.key, &value});
     } else if (item.value->is_string()) {
@@ -280,7 +281,8 @@ std::string address_to_string(const sockaddr* address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const bool v4 = address->sa_family == AF_INET;
   const void* from = v4 ? static_cast<const void*>(bytes->data() + 12) : static_cast<const void*>(bytes->data());
-  if (inet_ntop(v4 ? AF_INET : AF_INET6, from, text.data(), text.size()) == nullptr) return "an address that can't be shown";
+  if (inet_ntop(v4 ? AF_INET : AF_INET6, from, text.data(), text.size()) == nullptr)
+    return "an address that can't be shown";
   return text.data();
 }
 

@@ -46,8 +46,8 @@ class NetworkAcl {
   std::set<std::string, std::less<>> addresses_;
 };
 
-/// Trims and lower-cases; `[::1]:5432` and `[::1]` give `::1`; an IPv6 literal stays whole; exactly one colon followed by
-/// digits is a port and goes.
+/// Trims and lower-cases; `[::1]:5432` and `[::1]` give `::1`; an IPv6 literal stays whole; exactly one colon followed
+/// by digits is a port and goes.
 [[nodiscard]] std::string normalize_host(std::string_view host);
 
 /// The normalized host of `scheme://user:password@host:port/...`; the first one when the authority lists several
@@ -56,16 +56,16 @@ class NetworkAcl {
 /// All hosts of such an authority.
 [[nodiscard]] std::vector<std::string> extract_hosts_from_url(std::string_view url);
 
-/// Hosts that a config names, normalized, each once: strings under the keys host, hostname, server and address (any case,
-/// any depth), and the host part of strings under keys that contain `url`.
+/// Hosts that a config names, normalized, each once: strings under the keys host, hostname, server and address (any
+/// case, any depth), and the host part of strings under keys that contain `url`.
 [[nodiscard]] std::vector<std::string> collect_runtime_hosts(const nlohmann::json& config);
 
 /// The ACL of one instance. A null manifest allows all.
 [[nodiscard]] NetworkAcl derive_network_acl(const Manifest* manifest, const nlohmann::json& config);
 
-/// Addresses that no name may lead to: unspecified, link-local, multicast, broadcast and cloud metadata, also when an IPv6
-/// address carries them inside (mapped, compatible, translated, 6to4, NAT64, Teredo, ISATAP). Families other than IPv4
-/// and IPv6 are forbidden.
+/// Addresses that no name may lead to: unspecified, link-local, multicast, broadcast and cloud metadata, also when an
+/// IPv6 address carries them inside (mapped, compatible, translated, 6to4, NAT64, Teredo, ISATAP). Families other than
+/// IPv4 and IPv6 are forbidden.
 [[nodiscard]] bool is_forbidden_address(const sockaddr* address);
 
 /// Whether a connection to this resolved address may be made: not forbidden, or listed literally in the ACL.

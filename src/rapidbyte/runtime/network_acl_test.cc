@@ -96,8 +96,8 @@ TEST(CollectRuntimeHosts, walks_the_config_to_any_depth) {
     "url_list": ["https://db8/x", 7], "other": "https://no3.example.com", "url": "no4.example.com"
   })");
   EXPECT_EQ(collect_runtime_hosts(config),
-            (std::vector<std::string>{"10.0.0.7", "::1", "api.example.com", "db1.example.com", "db2", "db3", "db4", "db5",
-                                      "db6", "db7", "db8"}));
+            (std::vector<std::string>{"10.0.0.7", "::1", "api.example.com", "db1.example.com", "db2", "db3", "db4",
+                                      "db5", "db6", "db7", "db8"}));
 }
 
 TEST(CollectRuntimeHosts, survives_a_config_that_is_very_deep_or_no_object) {
@@ -115,14 +115,30 @@ TEST(CollectRuntimeHosts, survives_a_config_that_is_very_deep_or_no_object) {
 TEST(NetworkAcl, matches_exact_hosts_and_subdomains_but_not_the_bare_name) {
   const NetworkAcl acl = acl_of({"db.local", "*.example.com", "10.0.0.1:5432", "2001:DB8:0::1", " UPPER.org "});
   const std::vector<std::pair<std::string, bool>> cases = {
-      {"db.local", true},          {"DB.LOCAL:5432", true},     {"db.local.", true},
-      {"xdb.local", false},        {"a.db.local", false},       {"a.example.com", true},
-      {"a.b.example.com", true},   {"A.EXAMPLE.com.", true},    {"example.com", false},
-      {".example.com", false},     {"example.com.evil.org", false}, {"evilexample.com", false},
-      {"10.0.0.1", true},          {"10.0.0.2", false},         {"2001:db8::1", true},
-      {"[2001:db8:0:0::1]:1", true}, {"2001:db8::2", false},    {"upper.org", true},
-      {"", false},                 {"*", false},                {"*.example.com", true},
-      {"::ffff:10.0.0.1", true},   {"167772161", false},        {"0x0a000001", false},
+      {"db.local", true},
+      {"DB.LOCAL:5432", true},
+      {"db.local.", true},
+      {"xdb.local", false},
+      {"a.db.local", false},
+      {"a.example.com", true},
+      {"a.b.example.com", true},
+      {"A.EXAMPLE.com.", true},
+      {"example.com", false},
+      {".example.com", false},
+      {"example.com.evil.org", false},
+      {"evilexample.com", false},
+      {"10.0.0.1", true},
+      {"10.0.0.2", false},
+      {"2001:db8::1", true},
+      {"[2001:db8:0:0::1]:1", true},
+      {"2001:db8::2", false},
+      {"upper.org", true},
+      {"", false},
+      {"*", false},
+      {"*.example.com", true},
+      {"::ffff:10.0.0.1", true},
+      {"167772161", false},
+      {"0x0a000001", false},
   };
   for (const auto& [host, allowed] : cases) EXPECT_EQ(acl.allows(host), allowed) << host;
 }
@@ -137,7 +153,9 @@ TEST(NetworkAcl, a_star_allows_all_and_nothing_allows_nothing) {
   EXPECT_EQ(acl_of({"*.b.org", "a.org"}).describe(), "a.org, *.b.org");
 }
 
-TEST(DeriveNetworkAcl, no_manifest_allows_all) { EXPECT_TRUE(derive_network_acl(nullptr, json::object()).allows_all()); }
+TEST(DeriveNetworkAcl, no_manifest_allows_all) {
+  EXPECT_TRUE(derive_network_acl(nullptr, json::object()).allows_all());
+}
 
 TEST(DeriveNetworkAcl, takes_hosts_of_the_config_only_when_the_manifest_says_so) {
   const json config = {{"host", "db.internal"}, {"url", "https://api.internal/x"}};
@@ -159,13 +177,38 @@ TEST(DeriveNetworkAcl, a_wildcard_in_the_config_is_taken_literally) {
 }
 
 TEST(AddressPolicy, refuses_addresses_that_no_name_may_lead_to) {
-  for (const char* text :
-       {"0.0.0.0", "0.1.2.3", "169.254.169.254", "169.254.170.2", "169.254.0.1", "224.0.0.1", "239.255.255.255",
-        "255.255.255.255", "100.100.100.200", "168.63.129.16", "192.0.0.192", "::", "fe80::1", "febf::1",
-        "fe80::a9fe:a9fe", "ff02::1", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "::ffff:169.254.169.254",
-        "::ffff:0.0.0.0", "::ffff:224.0.0.1", "::169.254.169.254", "::ffff:0:169.254.169.254", "64:ff9b::169.254.169.254",
-        "64:ff9b::a9fe:a9fe", "64:ff9b:1::169.254.169.254", "64:ff9b:1:a9fe:a9:fe00::", "2002:a9fe:a9fe::1",
-        "2001:0:4136:e378:8000:63bf:5601:5601", "2001:db8::5efe:169.254.169.254", "2001:db8::200:5efe:169.254.169.254"}) {
+  for (const char* text : {"0.0.0.0",
+                           "0.1.2.3",
+                           "169.254.169.254",
+                           "169.254.170.2",
+                           "169.254.0.1",
+                           "224.0.0.1",
+                           "239.255.255.255",
+                           "255.255.255.255",
+                           "100.100.100.200",
+                           "168.63.129.16",
+                           "192.0.0.192",
+                           "::",
+                           "fe80::1",
+                           "febf::1",
+                           "fe80::a9fe:a9fe",
+                           "ff02::1",
+                           "fd00:ec2::254",
+                           "fd00:ec2::23",
+                           "fd20:ce::254",
+                           "::ffff:169.254.169.254",
+                           "::ffff:0.0.0.0",
+                           "::ffff:224.0.0.1",
+                           "::169.254.169.254",
+                           "::ffff:0:169.254.169.254",
+                           "64:ff9b::169.254.169.254",
+                           "64:ff9b::a9fe:a9fe",
+                           "64:ff9b:1::169.254.169.254",
+                           "64:ff9b:1:a9fe:a9:fe00::",
+                           "2002:a9fe:a9fe::1",
+                           "2001:0:4136:e378:8000:63bf:5601:5601",
+                           "2001:db8::5efe:169.254.169.254",
+                           "2001:db8::200:5efe:169.254.169.254"}) {
     const auto address = address_of(text);
     EXPECT_TRUE(is_forbidden_address(as_sockaddr(address))) << text;
     EXPECT_FALSE(allows_address(NetworkAcl::allow_all(), as_sockaddr(address))) << text;
@@ -196,7 +239,8 @@ TEST(AddressPolicy, an_address_listed_literally_is_allowed) {
   EXPECT_TRUE(allows_address(acl_of({"169.254.169.254:80"}), as_sockaddr(mapped)));
   EXPECT_TRUE(allows_address(acl_of({"[FD00:EC2:0::254]"}), as_sockaddr(v6)));
   // A name, a wildcard or another spelling of the number is not the literal.
-  for (const char* rule : {"*", "metadata.google.internal", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "*.254"}) {
+  for (const char* rule :
+       {"*", "metadata.google.internal", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "*.254"}) {
     EXPECT_FALSE(allows_address(acl_of({rule}), as_sockaddr(metadata))) << rule;
   }
 }

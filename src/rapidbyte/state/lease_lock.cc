@@ -21,16 +21,19 @@ LeaseLock::~LeaseLock() {
 
 Result<LeaseLock> LeaseLock::acquire(const std::filesystem::path& file) {
   const auto failed = [&file](std::string_view what) {
-    return internal_error("STATE_BACKEND", fmt::format("cannot {} the lock file {}: {}. Check that its folder is writable for you and on a "
-                                                       "file system that knows locks",
-                                                       what, file.string(), std::generic_category().message(errno)));
+    return internal_error(
+        "STATE_BACKEND",
+        fmt::format("cannot {} the lock file {}: {}. Check that its folder is writable for you and on a "
+                    "file system that knows locks",
+                    what, file.string(), std::generic_category().message(errno)));
   };
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return failed("open");
   LeaseLock lock(fd);
   while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
-    if (errno == EWOULDBLOCK) return make_retryable_error(ErrorCategory::kTransientDb, "PIPELINE_LOCKED", "", BackoffClass::kSlow);
+    if (errno == EWOULDBLOCK)
+      return make_retryable_error(ErrorCategory::kTransientDb, "PIPELINE_LOCKED", "", BackoffClass::kSlow);
     return failed("lock");
   }
   return lock;

@@ -1,7 +1,7 @@
 #pragma once
-// LeaseLock: an exclusive lock on a file of its own, held by this open file and by nothing else. The operating system drops
-// it when the process ends in whatever way, so a crash never blocks the next run. The file stays when the lock goes:
-// removing it would let two processes hold locks on two files of the same name.
+// LeaseLock: an exclusive lock on a file of its own, held by this open file and by nothing else. The operating system
+// drops it when the process ends in whatever way, so a crash never blocks the next run. The file stays when the lock
+// goes: removing it would let two processes hold locks on two files of the same name.
 
 #include <filesystem>
 #include <string>
@@ -19,8 +19,8 @@ class LeaseLock {
   LeaseLock& operator=(const LeaseLock&) = delete;
   ~LeaseLock();
 
-  /// Takes the lock without waiting. PIPELINE_LOCKED with an empty message when someone else holds it; STATE_BACKEND when
-  /// the file can't be made.
+  /// Takes the lock without waiting. PIPELINE_LOCKED with an empty message when someone else holds it; STATE_BACKEND
+  /// when the file can't be made.
   static Result<LeaseLock> acquire(const std::filesystem::path& file);
 
  private:

@@ -25,7 +25,8 @@ struct Store {
 class MemoryLease final : public Lease {
  public:
   // Shared: the lease may outlive the backend.
-  MemoryLease(std::shared_ptr<Store> store, std::string pipeline) : store_(std::move(store)), pipeline_(std::move(pipeline)) {}
+  MemoryLease(std::shared_ptr<Store> store, std::string pipeline)
+      : store_(std::move(store)), pipeline_(std::move(pipeline)) {}
   MemoryLease(const MemoryLease&) = delete;
   MemoryLease& operator=(const MemoryLease&) = delete;
   ~MemoryLease() override {
@@ -55,8 +56,8 @@ class MemoryStateBackend final : public StateBackend {
     return {};
   }
 
-  Result<bool> compare_and_set(std::string_view pipeline, std::string_view key, const std::optional<std::string>& expected,
-                               std::string_view value) override {
+  Result<bool> compare_and_set(std::string_view pipeline, std::string_view key,
+                               const std::optional<std::string>& expected, std::string_view value) override {
     RB_RETURN_NOT_OK(check_value_size(key, value));
     std::lock_guard lock(store_->mutex);
     const PairId id(pipeline, key);
@@ -129,10 +130,11 @@ class MemoryStateBackend final : public StateBackend {
     std::lock_guard lock(store_->mutex);
     const auto [it, inserted] = store_->leases.emplace(pipeline, run_id);
     if (!inserted) {
-      return make_retryable_error(ErrorCategory::kTransientDb, "PIPELINE_LOCKED",
-                                  fmt::format("pipeline '{}' is being run already, by this process (run {}). Wait until that run "
-                                              "has ended",
-                                              pipeline, it->second));
+      return make_retryable_error(
+          ErrorCategory::kTransientDb, "PIPELINE_LOCKED",
+          fmt::format("pipeline '{}' is being run already, by this process (run {}). Wait until that run "
+                      "has ended",
+                      pipeline, it->second));
     }
     return std::unique_ptr<Lease>(std::make_unique<MemoryLease>(store_, std::string(pipeline)));
   }

@@ -17,7 +17,8 @@ Status sqlite_state_error(const std::filesystem::path& file, int code, std::stri
       break;
     case SQLITE_CORRUPT:
       advice =
-          "The file is damaged. Restore it from a backup, or move it away: the next run then begins without cursors and reads "
+          "The file is damaged. Restore it from a backup, or move it away: the next run then begins without cursors "
+          "and reads "
           "everything again";
       break;
     case SQLITE_NOTADB:
@@ -36,11 +37,8 @@ Status sqlite_state_error(const std::filesystem::path& file, int code, std::stri
     case SQLITE_NOLFS:
       advice = "Check the disk: it may be full, gone or failing. Or the state has grown to its limit, 1 GiB";
       break;
-    case SQLITE_NOMEM:
-      advice = "The machine is out of memory";
-      break;
-    default:
-      break;
+    case SQLITE_NOMEM: advice = "The machine is out of memory"; break;
+    default: break;
   }
   std::string message = fmt::format("state file {}: {} (SQLite code {}). {}", file.string(), detail, code, advice);
   if (busy) return make_retryable_error(ErrorCategory::kTransientDb, "STATE_BACKEND", std::move(message));
@@ -48,7 +46,10 @@ Status sqlite_state_error(const std::filesystem::path& file, int code, std::stri
 }
 
 SqliteStatement::SqliteStatement(SqliteStatement&& other) noexcept
-    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)), next_(other.next_), bind_error_(other.bind_error_) {}
+    : connection_(other.connection_),
+      statement_(std::exchange(other.statement_, nullptr)),
+      next_(other.next_),
+      bind_error_(other.bind_error_) {}
 
 SqliteStatement::~SqliteStatement() { sqlite3_finalize(statement_); }
 
@@ -124,7 +125,8 @@ Status SqliteConnection::in_transaction(const std::function<Status()>& body) {
   Status status = body();
   if (status.ok()) status = execute("COMMIT");
   // Some errors have rolled back already; then there is nothing to do.
-  if (!status.ok() && sqlite3_get_autocommit(handle_) == 0) sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
+  if (!status.ok() && sqlite3_get_autocommit(handle_) == 0)
+    sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
   return status;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // SqliteConnection and SqliteStatement: RAII over SQLite's C interface, with its error codes turned into STATE_BACKEND
-// errors that say what to do. Private to the SQLite state backend; not thread safe, the backend holds a mutex around it.
+// errors that say what to do. Private to the SQLite state backend; not thread safe, the backend holds a mutex around
+// it.
 
 #include <sqlite3.h>
 
@@ -37,7 +38,8 @@ class SqliteStatement {
 
  private:
   friend class SqliteConnection;
-  SqliteStatement(class SqliteConnection& connection, sqlite3_stmt* statement) : connection_(connection), statement_(statement) {}
+  SqliteStatement(class SqliteConnection& connection, sqlite3_stmt* statement)
+      : connection_(connection), statement_(statement) {}
   class SqliteConnection& connection_;
   sqlite3_stmt* statement_;
   int next_ = 1;

@@ -34,14 +34,16 @@ constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
     // 1: what connectors store, and where streams stand.
     R"(CREATE TABLE pairs (pipeline TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
          PRIMARY KEY (pipeline, key)) WITHOUT ROWID;
-       CREATE TABLE streams (pipeline TEXT NOT NULL, stream TEXT NOT NULL, partition TEXT NOT NULL, checkpoint_json TEXT,
-         load_id TEXT NOT NULL, load_in_progress INTEGER NOT NULL, committed INTEGER NOT NULL, rows_committed INTEGER NOT NULL,
+       CREATE TABLE streams (pipeline TEXT NOT NULL, stream TEXT NOT NULL, partition TEXT NOT NULL,
+         checkpoint_json TEXT, load_id TEXT NOT NULL, load_in_progress INTEGER NOT NULL, committed INTEGER NOT NULL,
+         rows_committed INTEGER NOT NULL,
          PRIMARY KEY (pipeline, stream, partition)) WITHOUT ROWID;)",
     // 2: who runs a pipeline, and its history.
-    R"(CREATE TABLE leases (pipeline TEXT NOT NULL PRIMARY KEY, run_id TEXT NOT NULL, pid INTEGER NOT NULL, host TEXT NOT NULL,
-         started_at TEXT NOT NULL) WITHOUT ROWID;
-       CREATE TABLE runs (seq INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, run_id TEXT NOT NULL, started_at TEXT NOT NULL,
-         finished_at TEXT NOT NULL, outcome TEXT NOT NULL, rows_written INTEGER NOT NULL, error TEXT NOT NULL,
+    R"(CREATE TABLE leases (pipeline TEXT NOT NULL PRIMARY KEY, run_id TEXT NOT NULL, pid INTEGER NOT NULL,
+         host TEXT NOT NULL, started_at TEXT NOT NULL) WITHOUT ROWID;
+       CREATE TABLE runs (seq INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, run_id TEXT NOT NULL,
+         started_at TEXT NOT NULL, finished_at TEXT NOT NULL, outcome TEXT NOT NULL,
+         rows_written INTEGER NOT NULL, error TEXT NOT NULL,
          UNIQUE (pipeline, run_id));
        CREATE INDEX runs_by_pipeline ON runs (pipeline, seq);)",
 };
@@ -61,7 +63,9 @@ std::string host_name() {
 }
 
 // SQLite's integers are signed; rows never reach 2^63, and a number beyond it must not come back as a small one.
-int64_t as_stored(uint64_t rows) { return rows > static_cast<uint64_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(rows); }
+int64_t as_stored(uint64_t rows) {
+  return rows > static_cast<uint64_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(rows);
+}
 uint64_t from_stored(int64_t rows) { return rows < 0 ? 0 : static_cast<uint64_t>(rows); }
 
 /// The connection and its mutex, shared by the backend and its leases, since a lease may outlive the backend.
@@ -71,9 +75,10 @@ struct Database {
   SqliteConnection connection;
 };
 
-/// While it lives, commits do not wait for the disk. A power cut may then lose the newest of them, but never changes their
-/// order: what is lost looks as if the machine had gone down a moment earlier. Saves some 10 ms per call on a slow disk, for
-/// calls that nothing outside of the file depends on. The next full commit, or closing the file, makes them durable.
+/// While it lives, commits do not wait for the disk. A power cut may then lose the newest of them, but never changes
+/// their order: what is lost looks as if the machine had gone down a moment earlier. Saves some 10 ms per call on a
+/// slow disk, for calls that nothing outside of the file depends on. The next full commit, or closing the file, makes
+/// them durable.
 class RelaxedCommits {
  public:
   explicit RelaxedCommits(SqliteConnection& db) : db_(db) { set("PRAGMA synchronous = NORMAL"); }
@@ -92,7 +97,10 @@ class RelaxedCommits {
 class SqliteLease final : public Lease {
  public:
   SqliteLease(std::shared_ptr<Database> database, LeaseLock lock, std::string pipeline, std::string run_id)
-      : database_(std::move(database)), lock_(std::move(lock)), pipeline_(std::move(pipeline)), run_id_(std::move(run_id)) {}
+      : database_(std::move(database)),
+        lock_(std::move(lock)),
+        pipeline_(std::move(pipeline)),
+        run_id_(std::move(run_id)) {}
   SqliteLease(const SqliteLease&) = delete;
   SqliteLease& operator=(const SqliteLease&) = delete;
   ~SqliteLease() override {
@@ -138,17 +146,19 @@ class SqliteStateBackend final : public StateBackend {
     return put_pair(pipeline, key, value);
   }
 
-  Result<bool> compare_and_set(std::string_view pipeline, std::string_view key, const std::optional<std::string>& expected,
-                               std::string_view value) override {
+  Result<bool> compare_and_set(std::string_view pipeline, std::string_view key,
+                               const std::optional<std::string>& expected, std::string_view value) override {
     RB_RETURN_NOT_OK(check_value_size(key, value));
     std::lock_guard lock(database_->mutex);
     // One statement each, so that no other process comes in between.
     if (expected) {
-      RB_ASSIGN_OR_RETURN(auto statement, db().prepare("UPDATE pairs SET value = ? WHERE pipeline = ? AND key = ? AND value = ?"));
+      RB_ASSIGN_OR_RETURN(auto statement,
+                          db().prepare("UPDATE pairs SET value = ? WHERE pipeline = ? AND key = ? AND value = ?"));
       RB_RETURN_NOT_OK(statement.bind(value).bind(pipeline).bind(key).bind(*expected).run());
     } else {
-      RB_ASSIGN_OR_RETURN(auto statement,
-                          db().prepare("INSERT INTO pairs (pipeline, key, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"));
+      RB_ASSIGN_OR_RETURN(
+          auto statement,
+          db().prepare("INSERT INTO pairs (pipeline, key, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"));
       RB_RETURN_NOT_OK(statement.bind(pipeline).bind(key).bind(value).run());
     }
     return db().changed_rows() > 0;
@@ -156,8 +166,9 @@ class SqliteStateBackend final : public StateBackend {
 
   Result<StreamState> load_stream(const StreamKey& key) override {
     std::lock_guard lock(database_->mutex);
-    RB_ASSIGN_OR_RETURN(auto statement, db().prepare("SELECT checkpoint_json, load_id, load_in_progress, committed, rows_committed "
-                                                     "FROM streams WHERE pipeline = ? AND stream = ? AND partition = ?"));
+    RB_ASSIGN_OR_RETURN(auto statement,
+                        db().prepare("SELECT checkpoint_json, load_id, load_in_progress, committed, rows_committed "
+                                     "FROM streams WHERE pipeline = ? AND stream = ? AND partition = ?"));
     RB_ASSIGN_OR_RETURN(const bool row, bind_key(statement, key).step());
     return row ? read_stream(statement, 0) : StreamState();
   }
@@ -166,12 +177,14 @@ class SqliteStateBackend final : public StateBackend {
     if (load_id.empty()) return no_load_id(key);
     std::lock_guard lock(database_->mutex);
     // The load that is under way already is left alone, unless it is to start anew.
-    RB_ASSIGN_OR_RETURN(auto statement,
-                        db().prepare("INSERT INTO streams (pipeline, stream, partition, load_id, load_in_progress, committed, "
-                                     "rows_committed) VALUES (?1, ?2, ?3, ?4, 1, 0, 0) ON CONFLICT (pipeline, stream, partition) DO UPDATE "
-                                     "SET checkpoint_json = CASE WHEN ?5 THEN NULL ELSE checkpoint_json END, load_id = ?4, "
-                                     "load_in_progress = 1, committed = 0, rows_committed = 0 "
-                                     "WHERE ?5 OR NOT load_in_progress OR load_id <> ?4"));
+    RB_ASSIGN_OR_RETURN(
+        auto statement,
+        db().prepare(
+            "INSERT INTO streams (pipeline, stream, partition, load_id, load_in_progress, committed, "
+            "rows_committed) VALUES (?1, ?2, ?3, ?4, 1, 0, 0) ON CONFLICT (pipeline, stream, partition) DO UPDATE "
+            "SET checkpoint_json = CASE WHEN ?5 THEN NULL ELSE checkpoint_json END, load_id = ?4, "
+            "load_in_progress = 1, committed = 0, rows_committed = 0 "
+            "WHERE ?5 OR NOT load_in_progress OR load_id <> ?4"));
     return bind_key(statement, key).bind(load_id).bind(int64_t{drop_checkpoint ? 1 : 0}).run();
   }
 
@@ -179,10 +192,13 @@ class SqliteStateBackend final : public StateBackend {
                          uint64_t rows_committed) override {
     RB_RETURN_NOT_OK(check_value_size("checkpoint", checkpoint_json));
     std::lock_guard lock(database_->mutex);
-    RB_ASSIGN_OR_RETURN(auto statement,
-                        db().prepare("UPDATE streams SET checkpoint_json = ?5, committed = 1, rows_committed = ?6 WHERE pipeline = ?1 AND "
-                                     "stream = ?2 AND partition = ?3 AND load_id = ?4 AND load_in_progress"));
-    RB_RETURN_NOT_OK(bind_key(statement, key).bind(load_id).bind(checkpoint_json).bind(as_stored(rows_committed)).run());
+    RB_ASSIGN_OR_RETURN(
+        auto statement,
+        db().prepare(
+            "UPDATE streams SET checkpoint_json = ?5, committed = 1, rows_committed = ?6 WHERE pipeline = ?1 AND "
+            "stream = ?2 AND partition = ?3 AND load_id = ?4 AND load_in_progress"));
+    RB_RETURN_NOT_OK(
+        bind_key(statement, key).bind(load_id).bind(checkpoint_json).bind(as_stored(rows_committed)).run());
     return db().changed_rows() > 0 ? Status() : no_such_load(key, load_id, "save its checkpoint");
   }
 
@@ -190,8 +206,9 @@ class SqliteStateBackend final : public StateBackend {
     std::lock_guard lock(database_->mutex);
     // Lost, it is a load whose last checkpoint says "end": the next run finishes it again, which is allowed.
     const RelaxedCommits relaxed(db());
-    RB_ASSIGN_OR_RETURN(auto statement, db().prepare("UPDATE streams SET load_in_progress = 0 WHERE pipeline = ? AND stream = ? AND "
-                                                     "partition = ? AND load_id = ?"));
+    RB_ASSIGN_OR_RETURN(auto statement,
+                        db().prepare("UPDATE streams SET load_in_progress = 0 WHERE pipeline = ? AND stream = ? AND "
+                                     "partition = ? AND load_id = ?"));
     RB_RETURN_NOT_OK(bind_key(statement, key).bind(load_id).run());
     return db().changed_rows() > 0 ? Status() : no_such_load(key, load_id, "complete it");
   }
@@ -213,9 +230,10 @@ class SqliteStateBackend final : public StateBackend {
 
   Result<std::vector<std::pair<StreamKey, StreamState>>> list_streams(std::string_view pipeline) override {
     std::lock_guard lock(database_->mutex);
-    RB_ASSIGN_OR_RETURN(auto statement,
-                        db().prepare("SELECT stream, partition, checkpoint_json, load_id, load_in_progress, committed, rows_committed "
-                                     "FROM streams WHERE pipeline = ? ORDER BY stream, partition"));
+    RB_ASSIGN_OR_RETURN(
+        auto statement,
+        db().prepare("SELECT stream, partition, checkpoint_json, load_id, load_in_progress, committed, rows_committed "
+                     "FROM streams WHERE pipeline = ? ORDER BY stream, partition"));
     statement.bind(pipeline);
     std::vector<std::pair<StreamKey, StreamState>> out;
     while (true) {
@@ -227,13 +245,15 @@ class SqliteStateBackend final : public StateBackend {
 
   Result<std::unique_ptr<Lease>> acquire_lease(std::string_view pipeline, std::string_view run_id) override {
     auto lock = LeaseLock::acquire(lease_lock_path(db().file(), pipeline));
-    if (!lock.ok() && lock.error().code == "PIPELINE_LOCKED") return locked_by_other(pipeline, std::move(lock).status());
+    if (!lock.ok() && lock.error().code == "PIPELINE_LOCKED")
+      return locked_by_other(pipeline, std::move(lock).status());
     if (!lock.ok()) return std::move(lock).status();
     std::lock_guard guard(database_->mutex);
     const RelaxedCommits relaxed(db());
     // Replaces the row of a run that crashed: its lock is gone, so it is.
-    RB_ASSIGN_OR_RETURN(auto statement,
-                        db().prepare("INSERT OR REPLACE INTO leases (pipeline, run_id, pid, host, started_at) VALUES (?, ?, ?, ?, ?)"));
+    RB_ASSIGN_OR_RETURN(
+        auto statement,
+        db().prepare("INSERT OR REPLACE INTO leases (pipeline, run_id, pid, host, started_at) VALUES (?, ?, ?, ?, ?)"));
     const std::string host = host_name();
     const std::string now = now_utc();
     RB_RETURN_NOT_OK(statement.bind(pipeline).bind(run_id).bind(int64_t{::getpid()}).bind(host).bind(now).run());
@@ -245,21 +265,30 @@ class SqliteStateBackend final : public StateBackend {
     std::lock_guard lock(database_->mutex);
     const RelaxedCommits relaxed(db());
     return db().in_transaction([&]() -> Status {
-      RB_ASSIGN_OR_RETURN(auto insert,
-                          db().prepare("INSERT OR REPLACE INTO runs (pipeline, run_id, started_at, finished_at, outcome, rows_written, "
-                                       "error) VALUES (?, ?, ?, ?, ?, ?, ?)"));
-      RB_RETURN_NOT_OK(insert.bind(run.pipeline).bind(run.run_id).bind(run.started_at).bind(run.finished_at).bind(run.outcome)
-                           .bind(as_stored(run.rows_written)).bind(run.error).run());
-      RB_ASSIGN_OR_RETURN(auto prune, db().prepare("DELETE FROM runs WHERE pipeline = ?1 AND seq <= (SELECT seq FROM runs WHERE "
-                                                   "pipeline = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)"));
+      RB_ASSIGN_OR_RETURN(
+          auto insert,
+          db().prepare("INSERT OR REPLACE INTO runs (pipeline, run_id, started_at, finished_at, outcome, rows_written, "
+                       "error) VALUES (?, ?, ?, ?, ?, ?, ?)"));
+      RB_RETURN_NOT_OK(insert.bind(run.pipeline)
+                           .bind(run.run_id)
+                           .bind(run.started_at)
+                           .bind(run.finished_at)
+                           .bind(run.outcome)
+                           .bind(as_stored(run.rows_written))
+                           .bind(run.error)
+                           .run());
+      RB_ASSIGN_OR_RETURN(auto prune,
+                          db().prepare("DELETE FROM runs WHERE pipeline = ?1 AND seq <= (SELECT seq FROM runs WHERE "
+                                       "pipeline = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)"));
       return prune.bind(run.pipeline).bind(int64_t{kMaxRunsKept}).run();
     });
   }
 
   Result<std::vector<RunRecord>> recent_runs(std::string_view pipeline, uint32_t most) override {
     std::lock_guard lock(database_->mutex);
-    RB_ASSIGN_OR_RETURN(auto statement, db().prepare("SELECT run_id, started_at, finished_at, outcome, rows_written, error FROM runs "
-                                                     "WHERE pipeline = ? ORDER BY seq DESC LIMIT ?"));
+    RB_ASSIGN_OR_RETURN(auto statement,
+                        db().prepare("SELECT run_id, started_at, finished_at, outcome, rows_written, error FROM runs "
+                                     "WHERE pipeline = ? ORDER BY seq DESC LIMIT ?"));
     statement.bind(pipeline).bind(int64_t{most});
     std::vector<RunRecord> out;
     while (true) {
@@ -278,8 +307,10 @@ class SqliteStateBackend final : public StateBackend {
   }
 
   Status put_pair(std::string_view pipeline, std::string_view key, std::string_view value) {
-    RB_ASSIGN_OR_RETURN(auto statement, db().prepare("INSERT INTO pairs (pipeline, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (pipeline, "
-                                                     "key) DO UPDATE SET value = ?3"));
+    RB_ASSIGN_OR_RETURN(
+        auto statement,
+        db().prepare("INSERT INTO pairs (pipeline, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (pipeline, "
+                     "key) DO UPDATE SET value = ?3"));
     return statement.bind(pipeline).bind(key).bind(value).run();
   }
 
@@ -290,12 +321,12 @@ class SqliteStateBackend final : public StateBackend {
     if (statement.ok()) {
       const auto row = statement->bind(pipeline).step();
       if (row.ok() && *row) {
-        who = fmt::format("process {} on {} since {} (run {})", statement->number(0), statement->text(1), statement->text(2),
-                          statement->text(3));
+        who = fmt::format("process {} on {} since {} (run {})", statement->number(0), statement->text(1),
+                          statement->text(2), statement->text(3));
       }
     }
-    error.error().message =
-        fmt::format("pipeline '{}' is being run already, by {}. Wait until that run has ended, or stop it", pipeline, who);
+    error.error().message = fmt::format(
+        "pipeline '{}' is being run already, by {}. Wait until that run has ended, or stop it", pipeline, who);
     return error;
   }
 
@@ -303,9 +334,10 @@ class SqliteStateBackend final : public StateBackend {
 };
 
 Status cannot_open(const fs::path& path, std::string_view why) {
-  return internal_error("STATE_BACKEND", fmt::format("state file {}: {}. Check that its folder is writable for you, or set "
-                                                     "state.connection to another place",
-                                                     path.string(), why));
+  return internal_error("STATE_BACKEND",
+                        fmt::format("state file {}: {}. Check that its folder is writable for you, or set "
+                                    "state.connection to another place",
+                                    path.string(), why));
 }
 
 // Makes missing folders one by one, so that each has mode 0700 from the start.
@@ -354,10 +386,11 @@ Status check_owner(SqliteConnection& db) {
 }
 
 Status newer_version(const SqliteConnection& db, int64_t version) {
-  return internal_error("STATE_BACKEND",
-                        fmt::format("state file {} has version {}, this program knows versions up to {}: a newer Rapidbyte wrote it. Use "
-                                    "that one, or set state.connection to another file",
-                                    db.file().string(), version, kStateSchemaVersion));
+  return internal_error(
+      "STATE_BACKEND",
+      fmt::format("state file {} has version {}, this program knows versions up to {}: a newer Rapidbyte wrote it. Use "
+                  "that one, or set state.connection to another file",
+                  db.file().string(), version, kStateSchemaVersion));
 }
 
 Status migrate(SqliteConnection& db) {
@@ -372,7 +405,8 @@ Status migrate(SqliteConnection& db) {
     for (auto next = static_cast<size_t>(version); next < kMigrations.size(); ++next) {
       RB_RETURN_NOT_OK(db.execute(kMigrations.at(next)));
     }
-    return db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kStateSchemaVersion));
+    return db.execute(
+        fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kStateSchemaVersion));
   });
 }
 
@@ -388,11 +422,14 @@ Status set_up(SqliteConnection& db, uint64_t max_bytes) {
   if (db.is_read_only()) return sqlite_state_error(db.file(), SQLITE_READONLY, "it can only be read");
   RB_RETURN_NOT_OK(check_owner(db));
   RB_ASSIGN_OR_RETURN(const std::string mode, db.query_text("PRAGMA journal_mode = WAL"));
-  if (mode != "wal") return cannot_open(db.file(), fmt::format("its file system does not support SQLite's WAL (journal mode is {})", mode));
+  if (mode != "wal")
+    return cannot_open(db.file(),
+                       fmt::format("its file system does not support SQLite's WAL (journal mode is {})", mode));
   RB_ASSIGN_OR_RETURN(const int64_t page_bytes, db.query_number("PRAGMA page_size"));
-  RB_RETURN_NOT_OK(db.execute(fmt::format("PRAGMA synchronous = FULL; PRAGMA max_page_count = {}; PRAGMA cell_size_check = ON; PRAGMA "
-                                          "trusted_schema = OFF",
-                                          max_bytes / static_cast<uint64_t>(page_bytes))));
+  RB_RETURN_NOT_OK(db.execute(
+      fmt::format("PRAGMA synchronous = FULL; PRAGMA max_page_count = {}; PRAGMA cell_size_check = ON; PRAGMA "
+                  "trusted_schema = OFF",
+                  max_bytes / static_cast<uint64_t>(page_bytes))));
   RB_RETURN_NOT_OK(migrate(db));
   return check_damage(db);
 }
@@ -406,7 +443,8 @@ Result<std::unique_ptr<StateBackend>> open_sqlite_state(const fs::path& path) {
 Result<std::unique_ptr<StateBackend>> open_bounded_sqlite_state(const fs::path& path, uint64_t max_bytes) {
   RB_ASSIGN_OR_RETURN(const fs::path file, prepare_file(path));
   sqlite3* handle = nullptr;
-  const int rc = sqlite3_open_v2(file.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int rc = sqlite3_open_v2(file.c_str(), &handle,
+                                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   if (handle == nullptr) return sqlite_state_error(file, SQLITE_NOMEM, "out of memory");
   auto database = std::make_shared<Database>(handle, file);
   if (rc != SQLITE_OK) return database->connection.error(rc);

@@ -1,7 +1,8 @@
 #pragma once
-// StateBackend in one SQLite file (WAL, synchronous FULL). One connection per backend behind a mutex, so that every thread
-// may call it; other processes may have the same file open. The lease is a row plus an operating-system lock on
-// `<file>.<hash of the pipeline>.lock`: the lock decides, the row says who. SQLite's header is included only by the .cc.
+// StateBackend in one SQLite file (WAL, synchronous FULL). One connection per backend behind a mutex, so that every
+// thread may call it; other processes may have the same file open. The lease is a row plus an operating-system lock on
+// `<file>.<hash of the pipeline>.lock`: the lock decides, the row says who. SQLite's header is included only by the
+// .cc.
 
 #include <cstdint>
 #include <filesystem>
@@ -18,10 +19,11 @@ inline constexpr int kStateSchemaVersion = 2;
 /// Largest state file: far above any real state, yet a guest that puts values in a loop can't fill the disk.
 inline constexpr uint64_t kMaxStateBytes = uint64_t{1} << 30U;
 
-/// Opens or creates the state file (mode 0600; missing folders with mode 0700). STATE_BACKEND when it can't be used; the
-/// message says what to do.
+/// Opens or creates the state file (mode 0600; missing folders with mode 0700). STATE_BACKEND when it can't be used;
+/// the message says what to do.
 [[nodiscard]] Result<std::unique_ptr<StateBackend>> open_sqlite_state(const std::filesystem::path& path);
 /// The same with another limit on the file; writes beyond it answer STATE_BACKEND and change nothing.
-[[nodiscard]] Result<std::unique_ptr<StateBackend>> open_bounded_sqlite_state(const std::filesystem::path& path, uint64_t max_bytes);
+[[nodiscard]] Result<std::unique_ptr<StateBackend>> open_bounded_sqlite_state(const std::filesystem::path& path,
+                                                                              uint64_t max_bytes);
 
 }  // namespace rapidbyte::state

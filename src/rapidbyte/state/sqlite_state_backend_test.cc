@@ -1,4 +1,5 @@
-// What only the SQLite backend promises: it lasts, it is private, it survives crashes, and it refuses what is not its own.
+// What only the SQLite backend promises: it lasts, it is private, it survives crashes, and it refuses what is not its
+// own.
 #include "rapidbyte/state/sqlite_state_backend.h"
 
 #include <gmock/gmock.h>
@@ -34,7 +35,8 @@ void run_sql(const fs::path& path, const std::string& sql) {
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
   char* message = nullptr;
-  EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &message), SQLITE_OK) << (message == nullptr ? "" : message);
+  EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &message), SQLITE_OK)
+      << (message == nullptr ? "" : message);
   sqlite3_free(message);
   sqlite3_close(db);
 }
@@ -104,7 +106,7 @@ bool as_ordinary_user(const std::function<bool()>& body) {
 }
 
 mode_t mode_of(const fs::path& path) {
-  struct stat info {};
+  struct stat info{};
   EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
   return info.st_mode & 0777;
 }
@@ -138,7 +140,8 @@ TEST(SqliteState, what_was_acknowledged_survives_a_kill) {
     auto state = open_sqlite_state(file);
     if (!state.ok()) return false;
     held = std::move(*state);
-    return held->begin_load(key, "l", false).ok() && held->save_checkpoint(key, "l", "c7", 7).ok() && held->put("p", "k", "v").ok();
+    return held->begin_load(key, "l", false).ok() && held->save_checkpoint(key, "l", "c7", 7).ok() &&
+           held->put("p", "k", "v").ok();
   });
   child.kill();
   auto state = open_ok(file);
@@ -155,7 +158,8 @@ TEST(SqliteState, makes_folder_and_file_private) {
   ::umask(old);
   EXPECT_EQ(mode_of(folder.path() / "a"), 0700U);
   EXPECT_EQ(mode_of(folder.path() / "a" / "b"), 0700U);
-  for (const auto& entry : fs::directory_iterator(file.parent_path())) EXPECT_EQ(mode_of(entry.path()), 0600U) << entry.path();
+  for (const auto& entry : fs::directory_iterator(file.parent_path()))
+    EXPECT_EQ(mode_of(entry.path()), 0600U) << entry.path();
 }
 
 TEST(SqliteState, uses_wal_and_marks_the_file_as_its_own) {
@@ -196,9 +200,11 @@ TEST(SqliteState, many_may_open_a_new_file_at_the_same_time) {
 
 // The tables as version 1 wrote them; this text never changes.
 constexpr const char* kVersion1 = R"(
-  CREATE TABLE pairs (pipeline TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (pipeline, key)) WITHOUT ROWID;
+  CREATE TABLE pairs (pipeline TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (pipeline, key)) WITHOUT ROWID;
   CREATE TABLE streams (pipeline TEXT NOT NULL, stream TEXT NOT NULL, partition TEXT NOT NULL, checkpoint_json TEXT,
-    load_id TEXT NOT NULL, load_in_progress INTEGER NOT NULL, committed INTEGER NOT NULL, rows_committed INTEGER NOT NULL,
+    load_id TEXT NOT NULL, load_in_progress INTEGER NOT NULL, committed INTEGER NOT NULL,
+    rows_committed INTEGER NOT NULL,
     PRIMARY KEY (pipeline, stream, partition)) WITHOUT ROWID;
   PRAGMA application_id = 1380078420;
   PRAGMA user_version = 1;
@@ -283,7 +289,8 @@ TEST(SqliteState, damage_is_an_error_that_says_what_to_do) {
     for (int i = 0; i < 200; ++i) ASSERT_TRUE(state->put("p", std::to_string(i), std::string(500, 'v')).ok());
   }
   const auto size = fs::file_size(file);
-  for (const auto& [offset, length] : std::vector<std::pair<uintmax_t, uintmax_t>>{{20, 200}, {4096, 3000}, {size / 2, size / 4}}) {
+  for (const auto& [offset, length] :
+       std::vector<std::pair<uintmax_t, uintmax_t>>{{20, 200}, {4096, 3000}, {size / 2, size / 4}}) {
     const fs::path copy = folder.path() / ("damaged-" + std::to_string(offset) + ".db");
     fs::copy_file(file, copy);
     {
@@ -323,11 +330,13 @@ TEST(SqliteState, a_folder_that_cannot_be_written_is_an_error_that_says_so) {
   open_ok(with_file / "state.db").reset();
   fs::permissions(with_file / "state.db", fs::perms::owner_read | fs::perms::others_read);
   for (const auto& path : {folder.path(), locked, with_file}) {
-    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
+    fs::permissions(path,
+                    fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
   }
   const auto is_refused = [](const fs::path& path) {
     auto opened = open_sqlite_state(path);
-    return !opened.ok() && opened.error().code == "STATE_BACKEND" && opened.error().message.find("writable") != std::string::npos;
+    return !opened.ok() && opened.error().code == "STATE_BACKEND" &&
+           opened.error().message.find("writable") != std::string::npos;
   };
   EXPECT_TRUE(as_ordinary_user([&] { return is_refused(locked / "state.db"); }));
   EXPECT_TRUE(as_ordinary_user([&] { return is_refused(locked / "deeper" / "state.db"); }));
@@ -344,7 +353,8 @@ TEST(SqliteState, a_full_state_is_an_error_and_loses_nothing) {
   ASSERT_TRUE(state.put("p", "k", "v").ok());
   Status status;
   int stored = 0;
-  for (; stored < 100 && status.ok(); ++stored) status = state.put("p", "big-" + std::to_string(stored), std::string(50000, 'x'));
+  for (; stored < 100 && status.ok(); ++stored)
+    status = state.put("p", "big-" + std::to_string(stored), std::string(50000, 'x'));
   ASSERT_FALSE(status.ok());
   EXPECT_GT(stored, 10);
   EXPECT_EQ(status.error().code, "STATE_BACKEND");
@@ -406,7 +416,8 @@ TEST(SqliteLease, leaves_no_row_behind_and_any_pipeline_name_will_do) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   auto state = open_ok(file);
-  for (const std::string& name : {std::string("a/b/../c"), std::string(""), std::string(5000, 'x'), std::string("a b\n")}) {
+  for (const std::string& name :
+       {std::string("a/b/../c"), std::string(""), std::string(5000, 'x'), std::string("a b\n")}) {
     EXPECT_TRUE(state->acquire_lease(name, "r").ok()) << name;
   }
   EXPECT_EQ(query(file, "SELECT count(*) FROM leases"), 0);

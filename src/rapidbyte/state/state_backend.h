@@ -1,8 +1,9 @@
 #pragma once
-// StateBackend: what outlives a run. Scoped key-value pairs for connectors, the load record of each stream (which load is
-// under way, the newest durable source checkpoint), the pipeline's lease, and the history of runs. All calls are thread
-// safe. A call that returned ok is durable against a crash of the process, and against a power cut too, except that
-// complete_load, record_run and the lease may then look as if they had not been called yet. Failures: STATE_BACKEND.
+// StateBackend: what outlives a run. Scoped key-value pairs for connectors, the load record of each stream (which load
+// is under way, the newest durable source checkpoint), the pipeline's lease, and the history of runs. All calls are
+// thread safe. A call that returned ok is durable against a crash of the process, and against a power cut too, except
+// that complete_load, record_run and the lease may then look as if they had not been called yet. Failures:
+// STATE_BACKEND.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,8 +18,8 @@
 
 namespace rapidbyte::state {
 
-/// Largest value or checkpoint, bytes. Cursors have some hundred; 16 MiB is room for any, and keeps a guest from filling
-/// the disk with one call.
+/// Largest value or checkpoint, bytes. Cursors have some hundred; 16 MiB is room for any, and keeps a guest from
+/// filling the disk with one call.
 inline constexpr size_t kMaxValueBytes = size_t{16} << 20U;
 /// Runs kept in the history of a pipeline: years of daily runs.
 inline constexpr uint32_t kMaxRunsKept = 1000;
@@ -76,8 +77,8 @@ class StateBackend {
   // Loads and cursors.
   virtual Result<StreamState> load_stream(const StreamKey& key) = 0;
   /// Marks a new load as under way. The checkpoint of the load before it stays (an incremental cursor), unless
-  /// `drop_checkpoint` (a full refresh starts from nothing). The load that is under way already goes on as it stands, so a
-  /// retry may call this again; with `drop_checkpoint` it starts anew.
+  /// `drop_checkpoint` (a full refresh starts from nothing). The load that is under way already goes on as it stands,
+  /// so a retry may call this again; with `drop_checkpoint` it starts anew.
   virtual Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint) = 0;
   /// Makes `checkpoint_json` the durable cursor. Call only after the destination's commit that covers it. Fails when
   /// `load_id` is not the load under way (the state was reset, another run has taken over).
@@ -85,7 +86,8 @@ class StateBackend {
                                  uint64_t rows_committed) = 0;
   /// Ends the load; again is fine. Fails when `load_id` is not the newest load.
   virtual Status complete_load(const StreamKey& key, std::string_view load_id) = 0;
-  /// Forgets cursors and loads of one stream, or of the whole pipeline (and its key-value pairs) when `stream` is nullopt.
+  /// Forgets cursors and loads of one stream, or of the whole pipeline (and its key-value pairs) when `stream` is
+  /// nullopt.
   virtual Status reset(std::string_view pipeline, const std::optional<std::string>& stream) = 0;
   virtual Result<std::vector<std::pair<StreamKey, StreamState>>> list_streams(std::string_view pipeline) = 0;
 

@@ -45,9 +45,9 @@ class EveryStateBackend : public ::testing::TestWithParam<Kind> {
   const StreamKey users_{"p", "users", ""};
 };
 
-#define EXPECT_OK(expr)                              \
-  do {                                               \
-    const Status rb_status = (expr);                 \
+#define EXPECT_OK(expr)                                   \
+  do {                                                    \
+    const Status rb_status = (expr);                      \
     EXPECT_TRUE(rb_status.ok()) << rb_status.to_string(); \
   } while (false)
 
@@ -89,8 +89,8 @@ TEST_P(EveryStateBackend, state_backend_through_its_whole_life) {
 
 TEST_P(EveryStateBackend, keeps_any_text_under_any_key) {
   const std::string with_zero("a\0b", 3);
-  const std::vector<std::string> texts = {"", "x", "'; DROP TABLE pairs; --", "\xff\xfe not utf-8", "äöü 漢字", with_zero,
-                                          std::string(1 << 20, 'v'), "a"};
+  const std::vector<std::string> texts = {"",         "x",       "'; DROP TABLE pairs; --", "\xff\xfe not utf-8",
+                                          "äöü 漢字", with_zero, std::string(1 << 20, 'v'), "a"};
   for (const auto& text : texts) {
     EXPECT_OK(state_->put("p", text.substr(0, 1000), text));
   }
@@ -214,7 +214,8 @@ TEST_P(EveryStateBackend, rows_keep_their_number) {
 }
 
 TEST_P(EveryStateBackend, lists_streams_and_partitions_in_order_and_resets_one_stream) {
-  for (const StreamKey& key : {StreamKey{"p", "b", ""}, StreamKey{"p", "a", "2"}, StreamKey{"p", "a", "1"}, StreamKey{"q", "a", ""}}) {
+  for (const StreamKey& key :
+       {StreamKey{"p", "b", ""}, StreamKey{"p", "a", "2"}, StreamKey{"p", "a", "1"}, StreamKey{"q", "a", ""}}) {
     EXPECT_OK(state_->begin_load(key, "l-" + key.stream + key.partition, false));
   }
   EXPECT_OK(state_->put("p", "a:k", "v"));
@@ -304,7 +305,9 @@ TEST_P(EveryStateBackend, threads_of_many_streams_do_not_disturb_each_other) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, EveryStateBackend, ::testing::Values(Kind::kMemory, Kind::kSqlite),
-                         [](const auto& info) { return std::string(info.param == Kind::kMemory ? "memory" : "sqlite"); });
+                         [](const auto& info) {
+                           return std::string(info.param == Kind::kMemory ? "memory" : "sqlite");
+                         });
 
 }  // namespace
 }  // namespace rapidbyte::state
