@@ -1,0 +1,192 @@
+// Rows that the table refuses, and databases that cannot be used.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "tests/sqlite_fixture.h"
+
+namespace rapidbyte::dest_sqlite {
+namespace {
+
+class RefusalTest : public SqliteTest {
+ protected:
+  static Json on_error(Json ctx, const std::string& policy) {
+    ctx["policies"]["on_data_error"] = policy;
+    return ctx;
+  }
+  std::string begin_code(const Json& config = Json::object()) {
+    auto destination = open(config);
+    const Status status = destination->begin_stream(sdk::to_text(context("s", {{{"id", DataType::of(TypeId::kInt64)}}})));
+    last_message_ = status.ok() ? "" : status.error().message;
+    return status.ok() ? "ok" : status.error().code;
+  }
+  std::string last_message_;
+};
+
+Schema two_columns() { return {{{"id", DataType::of(TypeId::kInt64)}, {"name", DataType::of(TypeId::kUtf8)}}}; }
+Json row(int64_t id, const std::string& name) { return Json::array({id, name}); }
+
+// 100 rows of which every tenth breaks a constraint, so that statements of many rows are refused in all places.
+std::vector<Json> mixed_rows() {
+  std::vector<Json> rows;
+  for (int64_t i = 0; i < 100; ++i) rows.push_back(i % 10 == 3 ? Json::array({i, nullptr}) : row(i, "n" + std::to_string(i)));
+  return rows;
+}
+
+TEST_F(RefusalTest, FailNamesStreamRowColumnAndValueAndKeepsNothing) {
+  sql("CREATE TABLE s (id INTEGER UNIQUE, name TEXT)");
+  const Outcome outcome = load(context("s", two_columns()), two_columns(), {row(1, "a"), row(2, "b"), row(1, "c")});
+  ASSERT_FALSE(outcome.status.ok());
+  EXPECT_EQ(outcome.status.error().code, "ROW_REFUSED");
+  EXPECT_EQ(outcome.status.error().category, sdk::ErrorCategory::kData);
+  const std::string& message = outcome.status.error().message;
+  EXPECT_NE(message.find("stream \"s\", row 3, column \"id\", value 1: UNIQUE constraint failed: s.id"), std::string::npos)
+      << message;
+  EXPECT_NE(message.find("on_data_error"), std::string::npos);
+  EXPECT_EQ(table("s"), Lines{});
+}
+
+TEST_F(RefusalTest, SkipCountsAndTheGoodRowsOfTheBatchLand) {
+  sql("CREATE TABLE s (id INTEGER, name TEXT NOT NULL)");
+  const Outcome outcome = load(on_error(context("s", two_columns()), "skip"), two_columns(), mixed_rows());
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status.to_string();
+  EXPECT_EQ(outcome.summary.records_written, 90U);
+  EXPECT_EQ(outcome.summary.records_failed, 10U);
+  EXPECT_EQ(query("SELECT count(*), sum(id) FROM s"), Lines{"90|4470"});
+  EXPECT_EQ(outcome.logs.size(), 1U) << "one line per batch, not one per row";
+}
+
+TEST_F(RefusalTest, DlqGetsTheWholeRecordAndTheReason) {
+  sql("CREATE TABLE s (id INTEGER, name TEXT NOT NULL)");
+  const Outcome outcome = load(on_error(context("s", two_columns()), "dlq"), two_columns(), mixed_rows());
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status.to_string();
+  EXPECT_EQ(outcome.summary.records_written, 90U);
+  EXPECT_EQ(outcome.summary.records_failed, 10U);
+  ASSERT_EQ(outcome.dlq.size(), 10U);
+  EXPECT_EQ(outcome.dlq[1].record_json, R"({"id":13,"name":null})");
+  EXPECT_EQ(outcome.dlq[1].stream, "s");
+  EXPECT_EQ(outcome.dlq[1].error_category, "data");
+  EXPECT_NE(outcome.dlq[1].error_message.find("row 14, column \"name\", value NULL: NOT NULL"), std::string::npos)
+      << outcome.dlq[1].error_message;
+}
+
+TEST_F(RefusalTest, RowsThatUpsertCannotTakeAreNamedToo) {
+  sql("CREATE TABLE s (id INTEGER PRIMARY KEY, name TEXT UNIQUE CHECK (name <> 'bad'))");
+  std::vector<Json> rows;
+  for (int64_t i = 0; i < 50; ++i) rows.push_back(row(i, "n" + std::to_string(i)));
+  rows[20] = row(20, "bad");
+  rows[40] = row(40, "n1");
+  rows.push_back(row(5, "n6"));
+  const Json ctx = on_error(context("s", two_columns(), {{"upsert", {{"primary_key", {"id"}}}}}), "dlq");
+  const Outcome outcome = load(ctx, two_columns(), rows);
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status.to_string();
+  EXPECT_EQ(outcome.summary.records_written, 48U);
+  ASSERT_EQ(outcome.dlq.size(), 3U);
+  EXPECT_EQ(outcome.dlq[2].record_json, R"({"id":5,"name":"n6"})");
+  EXPECT_EQ(query("SELECT count(*), count(DISTINCT name) FROM s"), Lines{"48|48"});
+  EXPECT_EQ(query("SELECT name FROM s WHERE id = 5"), Lines{"'n5'"});
+  EXPECT_EQ(integrity(), "ok");
+}
+
+TEST_F(RefusalTest, ValuesThatSqliteCannotHoldAreNeverSilentNulls) {
+  const Schema schema{{{"f", DataType::of(TypeId::kFloat64)}, {"u", DataType::of(TypeId::kUInt64)}}};
+  const std::vector<Json> rows = {Json::array({1.5, 1}), Json::array({"NaN", 2}), Json::array({2.5, UINT64_MAX}),
+                                  Json::array({"NaN", UINT64_MAX}), Json::array({nullptr, nullptr})};
+  const Outcome failed = load(context("s", schema), schema, rows);
+  ASSERT_FALSE(failed.status.ok());
+  EXPECT_NE(failed.status.error().message.find("row 2, column \"f\", value \"NaN\""), std::string::npos);
+  const Outcome skipped = load(on_error(context("s", schema), "skip"), schema, rows);
+  ASSERT_TRUE(skipped.status.ok());
+  EXPECT_EQ(skipped.summary.records_failed, 3U);
+  EXPECT_EQ(table("s", "rowid"), (Lines{"1.5|1", "NULL|NULL"}));
+}
+
+TEST_F(RefusalTest, ANullForTheRowNumberIsNotMadeUp) {
+  sql("CREATE TABLE s (id INTEGER PRIMARY KEY, name TEXT)");
+  const Outcome outcome = load(context("s", two_columns()), two_columns(), {Json::array({nullptr, "a"})});
+  ASSERT_FALSE(outcome.status.ok());
+  EXPECT_EQ(outcome.status.error().code, "ROW_REFUSED");
+}
+
+TEST_F(RefusalTest, TriggersNameTheRowAndNeverSwallowOne) {
+  sql("CREATE TABLE s (id INTEGER, name TEXT); CREATE TRIGGER a BEFORE INSERT ON s WHEN new.id = 7 "
+      "BEGIN SELECT raise(ABORT, 'no sevens'); END");
+  std::vector<Json> rows;
+  for (int64_t i = 0; i < 20; ++i) rows.push_back(row(i, "x"));
+  const Outcome aborted = load(context("s", two_columns()), two_columns(), rows);
+  ASSERT_FALSE(aborted.status.ok());
+  EXPECT_NE(aborted.status.error().message.find("row 8: no sevens"), std::string::npos) << aborted.status.error().message;
+  sql("DROP TRIGGER a; CREATE TRIGGER a BEFORE INSERT ON s WHEN new.id = 7 BEGIN SELECT raise(IGNORE); END");
+  const Outcome ignored = load(context("s", two_columns()), two_columns(), rows);
+  ASSERT_FALSE(ignored.status.ok());
+  EXPECT_EQ(ignored.status.error().code, "ROW_DISCARDED");
+  sql("DROP TRIGGER a; CREATE TRIGGER a BEFORE INSERT ON s WHEN new.id = 7 BEGIN SELECT raise(ROLLBACK, 'all'); END");
+  const Outcome rolled_back = load(on_error(context("s", two_columns()), "skip"), two_columns(), rows);
+  ASSERT_FALSE(rolled_back.status.ok());
+  EXPECT_EQ(rolled_back.status.error().code, "LOAD_ROLLED_BACK");
+  EXPECT_EQ(table("s"), Lines{});
+}
+
+TEST_F(RefusalTest, ATablesOwnConflictRulesDoNotLoseRows) {
+  sql("CREATE TABLE s (id INTEGER UNIQUE ON CONFLICT IGNORE, name TEXT)");
+  const Outcome outcome = load(context("s", two_columns()), two_columns(), {row(1, "a"), row(1, "b")});
+  ASSERT_FALSE(outcome.status.ok());
+  EXPECT_EQ(outcome.status.error().code, "ROW_REFUSED");
+}
+
+TEST_F(RefusalTest, ABrokenBatchIsAnErrorAndChangesNothing) {
+  ASSERT_TRUE(load(context("s", two_columns()), two_columns(), {row(1, "a")}).status.ok());
+  FakeHost host;
+  host.check_batches = false;
+  std::vector<uint8_t> batch = make_batch(two_columns(), {row(2, "b")});
+  batch.resize(batch.size() / 2);
+  host.push_batch(batch);
+  host.push_end_marker();
+  auto destination = open();
+  const std::string ctx = sdk::to_text(context("s", two_columns()));
+  ASSERT_TRUE(destination->begin_stream(ctx).ok());
+  const auto summary = destination->run_write(ctx);
+  ASSERT_FALSE(summary.ok());
+  EXPECT_EQ(summary.error().code, "INVALID_BATCH");
+  ASSERT_TRUE(destination->close().ok());
+  EXPECT_EQ(table("s"), Lines{"1|'a'"});
+}
+
+TEST_F(RefusalTest, PathsThatCannotBeADatabaseSayWhatToDo) {
+  EXPECT_EQ(begin_code({{"path", (folder() / "missing" / "x.db").string()}}), "DATABASE_PATH");
+  EXPECT_NE(last_message_.find("does not exist"), std::string::npos);
+  EXPECT_EQ(begin_code({{"path", folder().string()}}), "DATABASE_PATH");
+  std::ofstream(folder() / "notes.txt") << std::string(5000, 'x');
+  EXPECT_EQ(begin_code({{"path", (folder() / "notes.txt").string()}}), "NOT_A_DATABASE");
+  EXPECT_NE(last_message_.find("encrypted"), std::string::npos);
+  std::filesystem::create_symlink(folder() / "notes.txt", folder() / "link.db");
+  EXPECT_EQ(begin_code({{"path", (folder() / "link.db").string()}}), "DATABASE_PATH");
+  EXPECT_NE(last_message_.find("symbolic link"), std::string::npos);
+  auto destination = sdk::make_destination();
+  EXPECT_EQ(destination->open("{}").error().code, "INVALID_CONFIG");
+  EXPECT_EQ(destination->open(R"({"path": ""})").error().code, "INVALID_CONFIG");
+}
+
+TEST_F(RefusalTest, ADatabaseThatIsNotWritableIsRefused) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
+  sql("CREATE TABLE t (x)");
+  chmod(path().c_str(), 0444);
+  EXPECT_EQ(begin_code(), "DATABASE_READ_ONLY");
+  auto destination = open();
+  const auto validation = destination->validate();
+  ASSERT_TRUE(validation.ok());
+  EXPECT_EQ(validation->kind, sdk::Validation::Kind::kFailed);
+}
+
+TEST_F(RefusalTest, ACorruptDatabaseIsAnError) {
+  sql("CREATE TABLE t (x); INSERT INTO t VALUES (1)");
+  std::fstream file(path(), std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(100);
+  file << std::string(64, '\xff');
+  file.close();
+  EXPECT_EQ(begin_code(), "DATABASE_CORRUPT");
+}
+
+}  // namespace
+}  // namespace rapidbyte::dest_sqlite
