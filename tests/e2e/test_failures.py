@@ -1,5 +1,6 @@
 """Every way to fail has its exit code, says what is wrong and how to repair it, and leaves the next run working."""
 import os
+import pathlib
 import shutil
 import signal
 import sqlite3
@@ -73,7 +74,7 @@ class ExitCodes(harness.EndToEnd):
     def test_a_changed_component_is_refused(self):
         plugins = self.folder / "plugins"
         plugins.mkdir()
-        for file in os.scandir(os.environ["RAPIDBYTE_CONNECTOR_DIR"]):
+        for file in pathlib.Path(os.environ["RAPIDBYTE_CONNECTOR_DIR"]).glob("*_*.*"):
             shutil.copy(file, plugins)
         with open(plugins / "dest_sqlite.wasm", "ab") as wasm:
             wasm.write(b"\0\1\0")
