@@ -31,10 +31,10 @@ TEST_F(CheckCommand, SaysOfEveryPartThatItIsFine) {
             "ok       file         pipeline p, 1 stream\n"
             "ok       connector    test/source 1.2.3, protocol 2.1.0, connectors/test/source.wasm\n"
             "ok       connector    test/dest 1.2.3, protocol 2.1.0, connectors/test/dest.wasm\n"
-            "ok       permissions  test/source may reach hosts: nothing; folders: nothing; variables: nothing\n"
+            "ok       permissions  test/source gets hosts: none; folders: none; variables: none\n"
             "ok       source       test/source is ready\n"
             "ok       source       1 of its 2 streams are used\n"
-            "ok       permissions  test/dest may reach hosts: nothing; folders: nothing; variables: nothing\n"
+            "ok       permissions  test/dest gets hosts: none; folders: none; variables: none\n"
             "ok       destination  test/dest is ready\n"
             "ok       state        " +
                 state_path().string() +

@@ -1,5 +1,7 @@
 #include "rapidbyte/cli/connectors_command.h"
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,6 +67,31 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
+/// What the connector asks for, in the manifest's words.
+std::string permissions_of(const runtime::Permissions& permissions) {
+  std::vector<std::string> asked;
+  if (!permissions.network.allowed_domains.empty()) asked.push_back("hosts " + joined(permissions.network.allowed_domains));
+  if (permissions.network.allow_runtime_config_domains) asked.emplace_back("hosts in its config");
+  for (const runtime::ConfigPath& path : permissions.config_paths) {
+    asked.push_back(fmt::format("path in config {} ({})", path.pointer, path.read_write ? "read and write" : "read"));
+  }
+  for (const std::string& folder : permissions.preopens) asked.push_back("folder " + folder);
+  if (!permissions.env_allowed_vars.empty()) asked.push_back("variables " + joined(permissions.env_allowed_vars));
+  return asked.empty() ? "nothing" : joined(asked);
+}
+
+nlohmann::json permissions_json(const runtime::Permissions& permissions) {
+  nlohmann::json paths = nlohmann::json::array();
+  for (const runtime::ConfigPath& path : permissions.config_paths) {
+    paths.push_back({{"pointer", path.pointer}, {"access", path.read_write ? "read-write" : "read"}});
+  }
+  return {{"hosts", permissions.network.allowed_domains},
+          {"hosts_in_config", permissions.network.allow_runtime_config_domains},
+          {"config_paths", std::move(paths)},
+          {"folders", permissions.preopens},
+          {"variables", permissions.env_allowed_vars}};
+}
+
 std::string status_of(const Assessed& connector) {
   if (!connector.problem.empty()) return "not usable";
   return connector.found.shadowed ? "hidden by the one above" : "ok";
@@ -76,6 +103,7 @@ nlohmann::json to_json(const Assessed& connector) {
           {"version", text_or_null(connector.version)},
           {"roles", connector.roles},
           {"protocol", text_or_null(connector.protocol)},
+          {"permissions", connector.found.manifest ? permissions_json(connector.found.manifest->permissions) : nlohmann::json()},
           {"path", connector.found.path.string()},
           {"found_in", connector.found.origin},
           {"shadowed", connector.found.shadowed},
@@ -106,10 +134,12 @@ ExitCode connectors_command(const ConnectorsArguments& arguments, CommandContext
                        "~/.rapidbyte/plugins.\n");
     return ExitCode::kOk;
   }
-  TablePrinter table({{"connector"}, {"version"}, {"role"}, {"protocol"}, {"status"}, {"path"}});
+  TablePrinter table({{"connector"}, {"version"}, {"role"}, {"protocol"}, {"status"}, {"asks for"}, {"path"}});
   for (const Assessed& connector : all) {
     table.add_text_row({connector.found.name, connector.version, joined(connector.roles), connector.protocol,
-                        status_of(connector), connector.found.path.string()});
+                        status_of(connector),
+                        connector.found.manifest ? permissions_of(connector.found.manifest->permissions) : std::string(),
+                        connector.found.path.string()});
   }
   if (!write_text(context.data, table.render(table_style(context.data)), context.talk)) return ExitCode::kInternal;
   for (const Assessed& connector : all) {

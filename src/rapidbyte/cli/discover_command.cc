@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "rapidbyte/base/log.h"
 #include "rapidbyte/cli/catalog.h"
 #include "rapidbyte/cli/document.h"
 #include "rapidbyte/cli/open_connector.h"
@@ -31,10 +30,10 @@ std::string render_catalog(const Catalog& catalog, const TableStyle& style) {
     if (stream.cursor) heading += "; cursor " + *stream.cursor;
     if (!stream.primary_key.empty()) heading += "; primary key " + joined(stream.primary_key);
     if (!out.empty()) out += "\n";
-    out += make_printable(redact(heading)) + ")\n";
+    out += make_printable(heading) + ")\n";
     TablePrinter table({{"column"}, {"type"}, {"nullable"}});
     for (const CatalogColumn& column : stream.columns) {
-      table.add_text_row({redact(column.name), column.data_type, column.nullable ? "yes" : "no"});
+      table.add_text_row({column.name, column.data_type, column.nullable ? "yes" : "no"});
     }
     out += table.render(style);
   }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,8 +25,9 @@ struct FakeConnectorSpec {
   Result<std::string> catalog = std::string(R"({"streams": []})");
 };
 
-/// What the instances were asked.
+/// What the instances were asked. Instances of a run live on several threads.
 struct FakeCalls {
+  std::mutex mutex;
   std::vector<std::string> names;  // "source.open", "source.close" ...
   std::map<std::string, nlohmann::json> configs;
 };
@@ -51,13 +53,20 @@ class FakeConnector : public runtime::Connector {
 
 class FakeInstance : public runtime::ComponentInstance {
  public:
-  FakeInstance(std::string id, FakeConnectorSpec spec, FakeCalls& calls)
-      : id_(std::move(id)), spec_(std::move(spec)), calls_(calls) {}
+  FakeInstance(std::string id, FakeConnectorSpec spec, FakeCalls& calls, std::shared_ptr<runtime::HostServices> services)
+      : id_(std::move(id)), spec_(std::move(spec)), calls_(calls), services_(std::move(services)) {}
   Status open() override { return note("open"), spec_.open; }
   Result<std::string> discover() override { return note("discover"), spec_.catalog; }
   Result<runtime::ValidationResult> validate() override { return note("validate"), spec_.validation; }
   Result<runtime::ReadSummary> run_read(std::string_view /*ctx*/) override { return note("run_read"), runtime::ReadSummary{}; }
-  Result<runtime::WriteSummary> run_write(std::string_view /*ctx*/) override { return note("run_write"), runtime::WriteSummary{}; }
+  /// Takes everything, as a destination must.
+  Result<runtime::WriteSummary> run_write(std::string_view /*ctx*/) override {
+    note("run_write");
+    while (true) {
+      RB_ASSIGN_OR_RETURN(const std::optional<PooledBuffer> batch, services_->next_batch());
+      if (!batch) return runtime::WriteSummary{};
+    }
+  }
   Result<runtime::TransformSummary> run_transform(std::string_view /*ctx*/) override {
     return note("run_transform"), runtime::TransformSummary{};
   }
@@ -69,11 +78,15 @@ class FakeInstance : public runtime::ComponentInstance {
   [[nodiscard]] uint64_t peak_memory_bytes() const override { return 0; }
 
  private:
-  void note(std::string_view call) { calls_.names.push_back(id_ + "." + std::string(call)); }
+  void note(std::string_view call) {
+    std::lock_guard lock(calls_.mutex);
+    calls_.names.push_back(id_ + "." + std::string(call));
+  }
 
   std::string id_;
   FakeConnectorSpec spec_;
   FakeCalls& calls_;
+  std::shared_ptr<runtime::HostServices> services_;  // shared with whoever instantiated
 };
 
 /// Knows connectors by their references; everything else is CONNECTOR_NOT_FOUND.
@@ -94,8 +107,12 @@ class FakeRuntime : public runtime::ComponentRuntime {
                                                                   runtime::InstanceOptions options) override {
     const auto& spec = dynamic_cast<const FakeConnector&>(*connector).spec();
     RB_RETURN_NOT_OK(spec.instantiate);
-    calls_.configs[options.connector_id] = options.config;
-    return std::unique_ptr<runtime::ComponentInstance>(std::make_unique<FakeInstance>(options.connector_id, spec, calls_));
+    {
+      std::lock_guard lock(calls_.mutex);
+      calls_.configs[options.connector_id] = options.config;
+    }
+    return std::unique_ptr<runtime::ComponentInstance>(
+        std::make_unique<FakeInstance>(options.connector_id, spec, calls_, std::move(options.services)));
   }
 
  private:

@@ -35,14 +35,13 @@ std::string_view part_of(ConnectorRole role) {
 }
 
 std::string describe(const runtime::ConnectorAccess& access) {
-  std::string text = access.every_host ? "every host" : fmt::format("hosts: {}", access.hosts);
-  text += "; folders: ";
-  if (access.folders.empty()) text += "nothing";
+  std::string text = fmt::format("hosts: {}; folders: ", access.every_host ? "all" : access.hosts == "nothing" ? "none" : access.hosts);
+  if (access.folders.empty()) text += "none";
   for (size_t i = 0; i < access.folders.size(); ++i) {
     text += fmt::format("{}{} ({})", i == 0 ? "" : ", ", access.folders[i].path.string(),
                         access.folders[i].read_write ? "read and write" : "read");
   }
-  text += fmt::format("; variables: {}", access.env_vars.empty() ? "nothing" : joined(access.env_vars));
+  text += fmt::format("; variables: {}", access.env_vars.empty() ? "none" : joined(access.env_vars));
   return text;
 }
 
@@ -170,7 +169,7 @@ bool PipelineCheck::check_permissions(const Loaded& loaded) {
     skip(std::string(part_of(loaded.slot.role)), fmt::format("{} was not started, because of what is said above", connector.name()));
     return false;
   }
-  const std::string what = fmt::format("{} may reach {}", connector.name(), describe(*access));
+  const std::string what = fmt::format("{} gets {}", connector.name(), describe(*access));
   if (!access->env_vars_unset.empty()) {
     warn("permissions", fmt::format("{}; not set: {}", what, joined(access->env_vars_unset)),
          "set these variables if the connector needs them");

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 
-#include "rapidbyte/base/log.h"
 #include "rapidbyte/cli/quantities.h"
 
 namespace rapidbyte::cli {
@@ -41,12 +40,12 @@ std::string PreviewCollector::render(const std::vector<std::string>& streams, co
     const engine::Preview& preview = at->second;
     std::vector<TableColumn> columns;
     for (const engine::PreviewColumn& column : preview.columns) {
-      columns.push_back({redact(column.name), make_printable(column.type), align_of(column.type)});
+      columns.push_back({column.name, make_printable(column.type), align_of(column.type)});
     }
     TablePrinter table(std::move(columns));
     for (const auto& row : preview.rows) {
       std::vector<TableCell> cells;
-      for (const auto& value : row) cells.push_back({value ? redact(*value) : std::string(), !value.has_value()});
+      for (const auto& value : row) cells.push_back({value.value_or(std::string()), !value.has_value()});
       table.add_row(std::move(cells));
     }
     if (!out.empty()) out += "\n";
@@ -67,7 +66,7 @@ nlohmann::json PreviewCollector::to_json() const {
     nlohmann::json rows = nlohmann::json::array();
     for (const auto& row : preview.rows) {
       nlohmann::json values = nlohmann::json::array();
-      for (const auto& value : row) values.push_back(value ? nlohmann::json(redact(*value)) : nlohmann::json());
+      for (const auto& value : row) values.push_back(value ? nlohmann::json(*value) : nlohmann::json());
       rows.push_back(std::move(values));
     }
     all[stream] = {{"columns", std::move(columns)}, {"rows", std::move(rows)}};

@@ -110,7 +110,8 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
 
   ProgressView::Options view_options;
   view_options.quiet = arguments.verbosity.quiet;
-  view_options.queue_capacity = config.resources.max_inflight_batches;
+  // One queue behind the source and behind every transform.
+  view_options.queue_capacity = uint64_t{config.resources.max_inflight_batches} * (config.transforms.size() + 1);
   view_options.log_after = &context.talk;
   ProgressView view(context.talk, view_options);
   PreviewCollector previews;

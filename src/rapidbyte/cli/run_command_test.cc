@@ -133,7 +133,7 @@ TEST_F(RunCommand, ACancelledRunIs130) {
   write_pipeline();
   cancel_.cancel();
   EXPECT_EQ(run(), ExitCode::kInterrupted);
-  EXPECT_THAT(talk_.raw(), HasSubstr("interrupted"));
+  EXPECT_THAT(talk_.raw(), HasSubstr("Interrupted: 0 rows were committed"));
 }
 
 TEST_F(RunCommand, AStateInUseIsExitCode9) {

@@ -80,7 +80,6 @@ std::string hint_for(const RunReport& report, const std::filesystem::path& file,
       return report.dlq_path.empty()
                  ? std::string()
                  : fmt::format("Look at the rejected rows in {}; dlq.max_bytes is the cap", make_printable(report.dlq_path.string()));
-    case ExitCode::kInterrupted: return fmt::format("{}run the same command again to continue", kept);
     case ExitCode::kInternal: return "Rows do not add up or something unexpected happened: please report this, with the output of -vv";
     default: return {};
   }
@@ -119,17 +118,19 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
   }
   const ExitCode code = exit_code_of(report);
   if (code == ExitCode::kOk) return out;
+  // Not an error: somebody wanted it so.
+  if (code == ExitCode::kInterrupted) {
+    return out + fmt::format("Interrupted: {} were committed and stay; run the same command again to continue.\n",
+                             format_rows(report.rows_written()));
+  }
   // Failures of single streams first; the one that decides the exit code last, where people look.
   for (const StreamReport& stream : report.streams) {
     if (!stream.failure || (report.failure && stream.failure->error == report.failure->error)) continue;
     out += render_error(exit_code_for(stream.failure->error, stream.failure->stage), stream.failure->error, "", style.color);
   }
   ConnectorError error;
-  if (report.failure) {
-    error = report.failure->error;
-  } else {
-    error.message = code == ExitCode::kInterrupted ? "the run was stopped by a signal" : "the run failed without saying why";
-  }
+  error.message = "the run failed without saying why";
+  if (report.failure) error = report.failure->error;
   return out + render_error(code, error, hint_for(report, file, code), style.color);
 }
 

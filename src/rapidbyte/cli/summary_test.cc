@@ -79,7 +79,7 @@ TEST(Summary, QuietShowsTheErrorOnly) {
 TEST(Summary, AnInterruptedRunIs130AndSaysHowToContinue) {
   auto made = report(engine::Outcome::kInterrupted);
   EXPECT_EQ(exit_code_of(made), ExitCode::kInterrupted);
-  EXPECT_THAT(render_summary(made, "p.yaml", kPlain), HasSubstr("run the same command again to continue"));
+  EXPECT_THAT(render_summary(made, "p.yaml", kPlain), HasSubstr("Interrupted: 1,000,000 rows were committed and stay; run the same command again to continue.\n"));
 }
 
 TEST(Summary, RejectedBeyondTheCapIs8) {
