@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <mutex>
+#include <utility>
+
 #include "rapidbyte/runtime/aot_cache.h"
 #include "rapidbyte/runtime/connector_resolve.h"
 #include "rapidbyte/runtime/network_acl.h"
@@ -114,17 +118,13 @@ class WasmComponentRuntime final : public ComponentRuntime {
   WasmComponentRuntime(RuntimeOptions options, std::unique_ptr<WasmRuntime> runtime) : options_(std::move(options)), runtime_(std::move(runtime)) {}
 
   Result<std::shared_ptr<const Connector>> load(std::string_view reference, ConnectorRole role) override {
-    RB_ASSIGN_OR_RETURN(ConnectorRef ref, parse_connector_ref(reference));
-    RB_ASSIGN_OR_RETURN(std::filesystem::path path, resolve_connector_path(ref, connector_search_folders(options_.connector_dir)));
-    RB_ASSIGN_OR_RETURN(std::optional<Manifest> manifest, load_connector_manifest(ref, path, options_.allow_unmanifested));
-    RB_ASSIGN_OR_RETURN(const std::vector<std::byte> wasm, read_component_file(path));
-    if (manifest) RB_RETURN_NOT_OK(verify_wasm_checksum(wasm, *manifest, path));
-    auto loaded = runtime_->load(wasm, ref.name);
-    if (!loaded.ok()) return std::move(loaded).status().with_context(fmt::format("{} ({})", reference, path.string()));
-    if ((*loaded)->shape().role != role) {
-      return config_error("WRONG_ROLE", fmt::format("{} is a {}, but the pipeline uses it as a {}", reference, role_name((*loaded)->shape().role), role_name(role)));
-    }
-    return std::shared_ptr<const Connector>(std::make_shared<WasmConnector>(std::move(ref), std::move(path), std::move(manifest), std::move(*loaded)));
+    // The command line loads before the engine does; reading and hashing megabytes twice would be seen in a warm start.
+    std::lock_guard lock(loaded_mutex_);
+    const auto key = std::pair(std::string(reference), role);
+    if (const auto known = loaded_.find(key); known != loaded_.end()) return known->second;
+    auto connector = load_new(reference, role);
+    if (connector.ok()) loaded_.emplace(key, *connector);
+    return connector;
   }
 
   Result<std::unique_ptr<ComponentInstance>> instantiate(std::shared_ptr<const Connector> connector, InstanceOptions options) override {
@@ -139,6 +139,20 @@ class WasmComponentRuntime final : public ComponentRuntime {
   }
 
  private:
+  Result<std::shared_ptr<const Connector>> load_new(std::string_view reference, ConnectorRole role) {
+    RB_ASSIGN_OR_RETURN(ConnectorRef ref, parse_connector_ref(reference));
+    RB_ASSIGN_OR_RETURN(std::filesystem::path path, resolve_connector_path(ref, connector_search_folders(options_.connector_dir)));
+    RB_ASSIGN_OR_RETURN(std::optional<Manifest> manifest, load_connector_manifest(ref, path, options_.allow_unmanifested));
+    RB_ASSIGN_OR_RETURN(const std::vector<std::byte> wasm, read_component_file(path));
+    if (manifest) RB_RETURN_NOT_OK(verify_wasm_checksum(wasm, *manifest, path));
+    auto loaded = runtime_->load(wasm, ref.name);
+    if (!loaded.ok()) return std::move(loaded).status().with_context(fmt::format("{} ({})", reference, path.string()));
+    if ((*loaded)->shape().role != role) {
+      return config_error("WRONG_ROLE", fmt::format("{} is a {}, but the pipeline uses it as a {}", reference, role_name((*loaded)->shape().role), role_name(role)));
+    }
+    return std::shared_ptr<const Connector>(std::make_shared<WasmConnector>(std::move(ref), std::move(path), std::move(manifest), std::move(*loaded)));
+  }
+
   Result<std::unique_ptr<ComponentInstance>> start(const std::shared_ptr<const WasmConnector>& connector, InstanceOptions options) {
     if (!options.services) options.services = std::make_shared<HostServices>();
     if (!options.pool) options.pool = std::make_shared<BufferPool>(size_t{0});
@@ -159,6 +173,8 @@ class WasmComponentRuntime final : public ComponentRuntime {
 
   RuntimeOptions options_;
   std::unique_ptr<WasmRuntime> runtime_;
+  std::mutex loaded_mutex_;
+  std::map<std::pair<std::string, ConnectorRole>, std::shared_ptr<const Connector>> loaded_;  // shared with every caller
 };
 
 }  // namespace
