@@ -77,7 +77,8 @@ void add_allow_unmanifested(CLI::App& app, bool& allow) {
 }
 
 std::function<std::string(const std::string&)> not_empty(std::string what) {
-  return [what = std::move(what)](const std::string& value) { return value.empty() ? what + " is empty" : std::string(); };
+  return
+      [what = std::move(what)](const std::string& value) { return value.empty() ? what + " is empty" : std::string(); };
 }
 
 /// nullopt unless `text` is a whole number above 0 (CLI11's own conversion accepts what overflows).
@@ -90,7 +91,8 @@ std::optional<uint64_t> parse_row_limit(std::string_view text) {
 
 std::string check_row_limit(const std::string& text) {
   if (parse_row_limit(text)) return {};
-  return fmt::format("--limit takes a number of rows above 0, for example --limit 100; '{}' is none", make_printable(text));
+  return fmt::format("--limit takes a number of rows above 0, for example --limit 100; '{}' is none",
+                     make_printable(text));
 }
 
 void add_stream(CLI::App& app, std::optional<std::string>& stream, const char* text) {
@@ -117,7 +119,8 @@ std::string describe_unexpected(const CLI::App& app, const std::string& word) {
       for (const std::string& name : option->get_lnames()) candidates.push_back("--" + name);
     }
   } else {
-    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) candidates.push_back(sub->get_name());
+    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+      candidates.push_back(sub->get_name());
   }
   std::string text;
   if (is_option) {
@@ -136,7 +139,8 @@ std::string describe_unexpected(const CLI::App& app, const std::string& word) {
 EarlyExit usage_error(CLI::App& root, const CLI::ParseError& error) {
   CLI::App* app = innermost(root);
   const std::vector<std::string> unexpected = root.remaining(true);
-  std::string what = unexpected.empty() ? std::string(error.what()) : describe_unexpected(*app, make_printable(unexpected.front()));
+  std::string what =
+      unexpected.empty() ? std::string(error.what()) : describe_unexpected(*app, make_printable(unexpected.front()));
   return {ExitCode::kUsage,
           fmt::format("rapidbyte: {}\nRun '{} --help' to see what is possible.\n", what, full_name(*app))};
 }
@@ -145,7 +149,8 @@ EarlyExit usage_error(CLI::App& root, const CLI::ParseError& error) {
 
 LogLevel Verbosity::log_level() const {
   if (quiet) return LogLevel::kError;
-  return static_cast<LogLevel>(std::min(static_cast<int>(LogLevel::kWarn) + verbose, static_cast<int>(LogLevel::kTrace)));
+  return static_cast<LogLevel>(
+      std::min(static_cast<int>(LogLevel::kWarn) + verbose, static_cast<int>(LogLevel::kTrace)));
 }
 
 std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* argv) {
@@ -164,7 +169,8 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
       ->allow_extra_args(false)
       ->check(not_empty("the stream's name"));
   run_app->add_flag("--json", run.json, "Print the report as one JSON document on stdout");
-  run_app->add_option("--events", run.events, "Write events as NDJSON into FILE while the run goes on")->type_name("FILE");
+  run_app->add_option("--events", run.events, "Write events as NDJSON into FILE while the run goes on")
+      ->type_name("FILE");
   add_allow_unmanifested(*run_app, run.allow_unmanifested);
   add_verbosity(*run_app, run.verbosity);
   run_app->footer(kRunFooter);
@@ -205,7 +211,8 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   reset_app->footer(kStateFooter);
 
   VersionArguments version;
-  CLI::App* version_app = root.add_subcommand("version", "Print the versions of the program, the protocol and the engine");
+  CLI::App* version_app =
+      root.add_subcommand("version", "Print the versions of the program, the protocol and the engine");
   version_app->add_flag("--json", version.json, "Print them as one JSON document on stdout");
 
   // Set last: subcommands would inherit it.

@@ -41,8 +41,8 @@ EarlyExit parse_early(std::initializer_list<const char*> words) {
 }
 
 TEST(Arguments, RunTakesEveryOption) {
-  const auto run = parse_as<RunArguments>({"run", "p.yaml", "--dry-run", "--limit", "7", "--stream", "a", "--stream", "b c",
-                                           "--json", "--events", "e.ndjson", "--allow-unmanifested", "-vv"});
+  const auto run = parse_as<RunArguments>({"run", "p.yaml", "--dry-run", "--limit", "7", "--stream", "a", "--stream",
+                                           "b c", "--json", "--events", "e.ndjson", "--allow-unmanifested", "-vv"});
   EXPECT_EQ(run.pipeline, "p.yaml");
   EXPECT_TRUE(run.dry_run);
   EXPECT_EQ(run.limit, 7U);

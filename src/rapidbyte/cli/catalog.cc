@@ -43,15 +43,17 @@ const json* columns_of(const json& stream) {
 }
 
 Status invalid(std::string_view connector, std::string_view what) {
-  return internal_error("CATALOG_INVALID", fmt::format("{} answered discover with a catalog that {}; this is a defect of the "
-                                                       "connector, please report it to its author",
-                                                       connector, what));
+  return internal_error("CATALOG_INVALID",
+                        fmt::format("{} answered discover with a catalog that {}; this is a defect of the "
+                                    "connector, please report it to its author",
+                                    connector, what));
 }
 
 }  // namespace
 
 const CatalogStream* Catalog::find(std::string_view stream) const {
-  const auto at = std::find_if(streams.begin(), streams.end(), [&](const CatalogStream& s) { return s.name == stream; });
+  const auto at =
+      std::find_if(streams.begin(), streams.end(), [&](const CatalogStream& s) { return s.name == stream; });
   return at == streams.end() ? nullptr : &*at;
 }
 
@@ -83,7 +85,8 @@ Result<Catalog> parse_catalog(std::string_view json_text, std::string_view conne
         return invalid(connector, fmt::format("has a column without a name or a data_type in stream {}", *name));
       }
       const json* nullable = member(column, "nullable");
-      stream.columns.push_back({*column_name, *data_type, nullable == nullptr || !nullable->is_boolean() || nullable->get<bool>()});
+      stream.columns.push_back(
+          {*column_name, *data_type, nullable == nullptr || !nullable->is_boolean() || nullable->get<bool>()});
     }
     stream.sync_modes = texts_member(entry, "supported_sync_modes");
     stream.cursor = text_member(entry, "source_defined_cursor");

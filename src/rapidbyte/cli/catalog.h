@@ -1,6 +1,6 @@
 #pragma once
-// A source's catalog (protocol.md section 4) as the command line shows it. The JSON comes from a guest, so nothing about its
-// shape is taken for granted. Pure functions, any thread.
+// A source's catalog (protocol.md section 4) as the command line shows it. The JSON comes from a guest, so nothing
+// about its shape is taken for granted. Pure functions, any thread.
 
 #include <nlohmann/json.hpp>
 #include <optional>

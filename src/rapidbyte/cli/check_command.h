@@ -1,5 +1,6 @@
 #pragma once
-// `rapidbyte check`: says for every part of a pipeline (file, connectors, permissions, source, transforms, destination, state) whether it is fine, and what to do if not. Main thread.
+// `rapidbyte check`: says for every part of a pipeline (file, connectors, permissions, source, transforms, destination,
+// state) whether it is fine, and what to do if not. Main thread.
 
 #include "rapidbyte/cli/arguments.h"
 #include "rapidbyte/cli/command_context.h"

@@ -56,8 +56,7 @@ TEST_F(CheckCommand, GivesTheSourceItsStreamsAsARunWould) {
   connectors_["test/source"].manifest.stream_schema = {{"type", "object"}};
   write_pipeline("{name: orders, sync_mode: incremental, cursor_field: id, path: orders.csv}");
   EXPECT_EQ(check(), ExitCode::kOk) << said();
-  EXPECT_EQ(calls_.configs["source"],
-            nlohmann::json::parse(R"({"folder": "data", "streams": [
+  EXPECT_EQ(calls_.configs["source"], nlohmann::json::parse(R"({"folder": "data", "streams": [
                 {"name": "orders", "sync_mode": "incremental", "cursor_field": "id", "path": "orders.csv"}]})"));
 }
 
@@ -111,7 +110,8 @@ TEST_F(CheckCommand, AModeOrCursorThatTheStreamDoesNotHaveIsNamed) {
 }
 
 TEST_F(CheckCommand, EveryStreamThatDoesNotFitIsListed) {
-  write_pipeline("{name: ordrs, sync_mode: full_refresh}\n    - {name: orders, sync_mode: full_refresh, write_mode: replace}");
+  write_pipeline(
+      "{name: ordrs, sync_mode: full_refresh}\n    - {name: orders, sync_mode: full_refresh, write_mode: replace}");
   EXPECT_EQ(check(), ExitCode::kInvalidPipeline);
   EXPECT_THAT(said(), HasSubstr(":7:"));
   EXPECT_THAT(said(), HasSubstr("'ordrs'"));
@@ -142,8 +142,7 @@ TEST_F(CheckCommand, EachPartHasItsExitCode) {
       {"bad checksum",
        [&] { connectors_["test/dest"].load = make_error(ErrorCategory::kPermission, "CHECKSUM_MISMATCH", "differs"); },
        ExitCode::kConnector},
-      {"first failure decides",
-       [&] { connectors_["test/dest"].open = connectors_["test/source"].open = refused; },
+      {"first failure decides", [&] { connectors_["test/dest"].open = connectors_["test/source"].open = refused; },
        ExitCode::kSource},
   };
   write_pipeline();
@@ -155,7 +154,8 @@ TEST_F(CheckCommand, EachPartHasItsExitCode) {
 }
 
 TEST_F(CheckCommand, AWarningIsShownAndIsNoFailure) {
-  connectors_["test/dest"].validation = runtime::ValidationResult{runtime::ValidationStatus::kWarning, "the table is large"};
+  connectors_["test/dest"].validation =
+      runtime::ValidationResult{runtime::ValidationStatus::kWarning, "the table is large"};
   write_pipeline();
   EXPECT_EQ(check(), ExitCode::kOk);
   EXPECT_THAT(said(), HasSubstr("warning  destination  test/dest warns: the table is large\n"));
@@ -168,7 +168,8 @@ TEST_F(CheckCommand, QuietShowsOnlyWhatIsNotFine) {
 }
 
 TEST_F(CheckCommand, APermissionThatCannotBeGivenKeepsTheGuestFromStarting) {
-  connectors_["test/source"].manifest.permissions.config_paths = {{.pointer = "/folder", .read_write = false, .lock = ""}};
+  connectors_["test/source"].manifest.permissions.config_paths = {
+      {.pointer = "/folder", .read_write = false, .lock = ""}};
   write_pipeline();
   EXPECT_EQ(check(), ExitCode::kSource);
   EXPECT_THAT(said(), HasSubstr("failed   permissions  "));

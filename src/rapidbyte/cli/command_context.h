@@ -1,6 +1,6 @@
 #pragma once
-// CommandContext: what a command is given from outside: the two output streams, the signal's cancel token, and how to get
-// a runtime and a state. main fills it with the real ones, tests with fakes. Commands run on the main thread.
+// CommandContext: what a command is given from outside: the two output streams, the signal's cancel token, and how to
+// get a runtime and a state. main fills it with the real ones, tests with fakes. Commands run on the main thread.
 
 #include <filesystem>
 #include <functional>

@@ -1,6 +1,6 @@
 #pragma once
-// CommandFixture: a temporary folder with a pipeline file, fake terminals, a fake runtime and a state in memory, to run a
-// command as main would. For tests only.
+// CommandFixture: a temporary folder with a pipeline file, fake terminals, a fake runtime and a state in memory, to run
+// a command as main would. For tests only.
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -26,9 +26,8 @@ class CommandFixture : public ::testing::Test {
     folder_ = mkdtemp(pattern.data());
     file_ = folder_ / "p.yaml";
     FakeConnectorSpec source;
-    source.manifest.config_schema = {{"type", "object"},
-                                     {"properties", {{"folder", {{"type", "string"}}}}},
-                                     {"additionalProperties", false}};
+    source.manifest.config_schema = {
+        {"type", "object"}, {"properties", {{"folder", {{"type", "string"}}}}}, {"additionalProperties", false}};
     source.manifest.source = runtime::Role{{"full_refresh", "incremental"}, {"stream-options"}};
     source.catalog = std::string(R"({"streams": [
         {"name": "orders", "schema": [{"name": "id", "data_type": "Int64", "nullable": false},
@@ -46,8 +45,8 @@ class CommandFixture : public ::testing::Test {
   /// A pipeline that is fine, with `stream` as its only stream (YAML flow).
   void write_pipeline(std::string_view stream = "{name: orders, sync_mode: full_refresh}",
                       std::string_view source_config = "{folder: data}") {
-    write_file(std::string("version: \"1.0\"\npipeline: p\nsource:\n  use: test/source\n  config: ") + std::string(source_config) +
-               "\n  streams:\n    - " + std::string(stream) +
+    write_file(std::string("version: \"1.0\"\npipeline: p\nsource:\n  use: test/source\n  config: ") +
+               std::string(source_config) + "\n  streams:\n    - " + std::string(stream) +
                "\ndestination:\n  use: test/dest\n  config: {}\n  write_mode: append\n");
   }
   void write_file(std::string_view text) const { std::ofstream(file_) << text; }
@@ -62,15 +61,17 @@ class CommandFixture : public ::testing::Test {
   }
 
   CommandContext context() {
-    return {.data = data_,
-            .talk = talk_,
-            .cancel = cancel_,
-            .make_runtime = [this](const runtime::RuntimeOptions&) -> Result<std::unique_ptr<runtime::ComponentRuntime>> {
-              return std::unique_ptr<runtime::ComponentRuntime>(std::make_unique<FakeRuntime>(connectors_, calls_));
-            },
-            .open_state = &state::open_sqlite_state,
-            .environment = [](std::string_view) { return std::optional<std::string>(); },
-            .confirm = [this](std::string_view question) {
+    return {
+        .data = data_,
+        .talk = talk_,
+        .cancel = cancel_,
+        .make_runtime = [this](const runtime::RuntimeOptions&) -> Result<std::unique_ptr<runtime::ComponentRuntime>> {
+          return std::unique_ptr<runtime::ComponentRuntime>(std::make_unique<FakeRuntime>(connectors_, calls_));
+        },
+        .open_state = &state::open_sqlite_state,
+        .environment = [](std::string_view) { return std::optional<std::string>(); },
+        .confirm =
+            [this](std::string_view question) {
               asked_ = question;
               return answer_;
             }};

@@ -70,7 +70,8 @@ std::string joined(const std::vector<std::string>& words) {
 /// What the connector asks for, in the manifest's words.
 std::string permissions_of(const runtime::Permissions& permissions) {
   std::vector<std::string> asked;
-  if (!permissions.network.allowed_domains.empty()) asked.push_back("hosts " + joined(permissions.network.allowed_domains));
+  if (!permissions.network.allowed_domains.empty())
+    asked.push_back("hosts " + joined(permissions.network.allowed_domains));
   if (permissions.network.allow_runtime_config_domains) asked.emplace_back("hosts in its config");
   for (const runtime::ConfigPath& path : permissions.config_paths) {
     asked.push_back(fmt::format("path in config {} ({})", path.pointer, path.read_write ? "read and write" : "read"));
@@ -98,12 +99,15 @@ std::string status_of(const Assessed& connector) {
 }
 
 nlohmann::json to_json(const Assessed& connector) {
-  const auto text_or_null = [](const std::string& text) { return text.empty() ? nlohmann::json() : nlohmann::json(text); };
+  const auto text_or_null = [](const std::string& text) {
+    return text.empty() ? nlohmann::json() : nlohmann::json(text);
+  };
   return {{"name", connector.found.name},
           {"version", text_or_null(connector.version)},
           {"roles", connector.roles},
           {"protocol", text_or_null(connector.protocol)},
-          {"permissions", connector.found.manifest ? permissions_json(connector.found.manifest->permissions) : nlohmann::json()},
+          {"permissions",
+           connector.found.manifest ? permissions_json(connector.found.manifest->permissions) : nlohmann::json()},
           {"path", connector.found.path.string()},
           {"found_in", connector.found.origin},
           {"shadowed", connector.found.shadowed},
@@ -130,16 +134,17 @@ ExitCode connectors_command(const ConnectorsArguments& arguments, CommandContext
     return write_document(context.data, document, context.talk) ? ExitCode::kOk : ExitCode::kInternal;
   }
   if (all.empty()) {
-    context.talk.write("No connectors were found. Set RAPIDBYTE_CONNECTOR_DIR to their folder, or put them into "
-                       "~/.rapidbyte/plugins.\n");
+    context.talk.write(
+        "No connectors were found. Set RAPIDBYTE_CONNECTOR_DIR to their folder, or put them into "
+        "~/.rapidbyte/plugins.\n");
     return ExitCode::kOk;
   }
   TablePrinter table({{"connector"}, {"version"}, {"role"}, {"protocol"}, {"status"}, {"asks for"}, {"path"}});
   for (const Assessed& connector : all) {
-    table.add_text_row({connector.found.name, connector.version, joined(connector.roles), connector.protocol,
-                        status_of(connector),
-                        connector.found.manifest ? permissions_of(connector.found.manifest->permissions) : std::string(),
-                        connector.found.path.string()});
+    table.add_text_row(
+        {connector.found.name, connector.version, joined(connector.roles), connector.protocol, status_of(connector),
+         connector.found.manifest ? permissions_of(connector.found.manifest->permissions) : std::string(),
+         connector.found.path.string()});
   }
   if (!write_text(context.data, table.render(table_style(context.data)), context.talk)) return ExitCode::kInternal;
   for (const Assessed& connector : all) {

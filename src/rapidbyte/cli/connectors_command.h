@@ -1,5 +1,6 @@
 #pragma once
-// `rapidbyte connectors`: lists the connectors that are found on this machine, and says of each whether it can be used. Main thread.
+// `rapidbyte connectors`: lists the connectors that are found on this machine, and says of each whether it can be used.
+// Main thread.
 
 #include "rapidbyte/cli/arguments.h"
 #include "rapidbyte/cli/command_context.h"

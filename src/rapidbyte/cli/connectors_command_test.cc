@@ -26,7 +26,8 @@ class ConnectorsCommand : public CommandFixture {
     std::ofstream(folder_ / (stem + ".wasm")) << "x";
     if (!with_manifest) return;
     std::ofstream(folder_ / (stem + ".manifest.json"))
-        << R"({"manifest_version": "1.0", "id": "test/)" + stem + R"(", "name": "n", "version": "1.2.3", "protocol_version": "2",
+        << R"({"manifest_version": "1.0", "id": "test/)" + stem +
+               R"(", "name": "n", "version": "1.2.3", "protocol_version": "2",
              "artifact": {"entry_point": "a.wasm"}, "permissions": {"env": {"allowed_vars": ["SOME_VARIABLE"]}}, "roles": {"source": {"supported_sync_modes": []}}})";
   }
   /// The entry of the connector `name`; null when it is not listed. Others may be installed on this machine.

@@ -50,7 +50,8 @@ std::optional<Refusal> discover(const pipeline::ParseOutcome& parsed, runtime::C
   const engine::Stage failed = cancel.cancelled() ? engine::Stage::kInterrupted : engine::Stage::kSource;
   if (!opened.ok()) return refuse(failed, opened.error());
   auto text = (*opened)->instance().discover();
-  if (!text.ok()) return refuse(cancel.cancelled() ? engine::Stage::kInterrupted : engine::Stage::kSource, text.error());
+  if (!text.ok())
+    return refuse(cancel.cancelled() ? engine::Stage::kInterrupted : engine::Stage::kSource, text.error());
   auto read = parse_catalog(*text, connector->name());
   if (!read.ok()) return refuse(engine::Stage::kSource, read.error());
   catalog = std::move(*read);

@@ -1,6 +1,6 @@
 #pragma once
-// What goes to stdout: whole documents and tables. A stdout that cannot be written (a full disk) is said on stderr; a reader
-// that went away is not an error. Main thread.
+// What goes to stdout: whole documents and tables. A stdout that cannot be written (a full disk) is said on stderr; a
+// reader that went away is not an error. Main thread.
 
 #include <nlohmann/json.hpp>
 #include <string_view>

@@ -20,7 +20,8 @@ TEST(ErrorText, SaysWhatFailedWithItsCodeThenTheMessageThenTheHint) {
 }
 
 TEST(ErrorText, KeepsTheLinesOfAMessageAndIndentsThem) {
-  EXPECT_EQ(render_error(ExitCode::kDestination, error("", "one\r\ntwo\n\n"), "", false), "error: destination failed: one\n  two\n");
+  EXPECT_EQ(render_error(ExitCode::kDestination, error("", "one\r\ntwo\n\n"), "", false),
+            "error: destination failed: one\n  two\n");
 }
 
 TEST(ErrorText, RedactsAndEscapesWhatConnectorsSay) {

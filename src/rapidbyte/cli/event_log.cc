@@ -32,17 +32,18 @@ std::string format_utc(std::chrono::system_clock::time_point when) {
   const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(since).count();
   std::tm parts{};
   gmtime_r(&seconds, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
-                     parts.tm_hour, parts.tm_min, parts.tm_sec,
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
                      (since - std::chrono::floor<std::chrono::seconds>(since)).count());
 }
 
 Result<std::unique_ptr<EventLog>> EventLog::open(const std::filesystem::path& file, WallClock clock) {
   const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
   if (fd < 0) {
-    return config_error("EVENTS_FILE", fmt::format("--events: cannot write {}: {}; name a file in a folder that exists and "
-                                                   "that you may write to",
-                                                   file.string(), std::strerror(errno)));
+    return config_error("EVENTS_FILE",
+                        fmt::format("--events: cannot write {}: {}; name a file in a folder that exists and "
+                                    "that you may write to",
+                                    file.string(), std::strerror(errno)));
   }
   return std::unique_ptr<EventLog>(new EventLog(fd, file, std::move(clock)));
 }
@@ -71,10 +72,12 @@ void EventLog::write(nlohmann::json event) {
       }
     }
   }
-  if (reason != 0) log_warn("--events: {} cannot be written any more: {}; the run goes on", file_.string(), std::strerror(reason));
+  if (reason != 0)
+    log_warn("--events: {} cannot be written any more: {}; the run goes on", file_.string(), std::strerror(reason));
 }
 
-void EventLog::run_started(std::string_view run_id, std::string_view pipeline, const std::vector<std::string>& streams) {
+void EventLog::run_started(std::string_view run_id, std::string_view pipeline,
+                           const std::vector<std::string>& streams) {
   write({{"event", "run_started"}, {"run_id", run_id}, {"pipeline", pipeline}, {"streams", streams}});
 }
 

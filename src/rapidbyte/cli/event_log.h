@@ -1,7 +1,7 @@
 #pragma once
-// EventLog: the run as NDJSON (`--events FILE`), one object per line, each written with one write() as it happens, so that
-// another program can follow. The engine calls it from its threads. A file that can no longer be written is said once and
-// does not fail the run.
+// EventLog: the run as NDJSON (`--events FILE`), one object per line, each written with one write() as it happens, so
+// that another program can follow. The engine calls it from its threads. A file that can no longer be written is said
+// once and does not fail the run.
 
 #include <chrono>
 #include <filesystem>
@@ -21,13 +21,14 @@ class EventLog : public engine::RunObserver {
   using WallClock = std::function<std::chrono::system_clock::time_point()>;
 
   /// Creates or empties `file`. EVENTS_FILE (config) when that fails.
-  static Result<std::unique_ptr<EventLog>> open(const std::filesystem::path& file,
-                                                WallClock clock = [] { return std::chrono::system_clock::now(); });
+  static Result<std::unique_ptr<EventLog>> open(
+      const std::filesystem::path& file, WallClock clock = [] { return std::chrono::system_clock::now(); });
   ~EventLog() override;
   EventLog(const EventLog&) = delete;
   EventLog& operator=(const EventLog&) = delete;
 
-  void run_started(std::string_view run_id, std::string_view pipeline, const std::vector<std::string>& streams) override;
+  void run_started(std::string_view run_id, std::string_view pipeline,
+                   const std::vector<std::string>& streams) override;
   void stream_started(std::string_view stream, bool resumed) override;
   void progress(std::string_view stream, const engine::StreamProgress& progress) override;
   void checkpoint_committed(std::string_view stream, uint64_t rows_committed) override;

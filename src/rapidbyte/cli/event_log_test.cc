@@ -23,7 +23,8 @@ class EventLogTest : public ::testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   std::unique_ptr<EventLog> open() {
-    auto opened = EventLog::open(file_, [] { return std::chrono::system_clock::time_point(std::chrono::milliseconds(1'769'860'800'123)); });
+    auto opened = EventLog::open(
+        file_, [] { return std::chrono::system_clock::time_point(std::chrono::milliseconds(1'769'860'800'123)); });
     EXPECT_TRUE(opened.ok()) << opened.status().to_string();
     return std::move(*opened);
   }
@@ -42,7 +43,8 @@ TEST_F(EventLogTest, EachEventIsALineThatCanBeReadAtOnce) {
   auto log = open();
   log->run_started("r1", "p", {"a", "b"});
   ASSERT_EQ(lines().size(), 1U);
-  EXPECT_EQ(lines()[0], nlohmann::json::parse(R"({"event": "run_started", "run_id": "r1", "pipeline": "p", "streams": ["a", "b"],
+  EXPECT_EQ(lines()[0],
+            nlohmann::json::parse(R"({"event": "run_started", "run_id": "r1", "pipeline": "p", "streams": ["a", "b"],
                                                  "time": "2026-01-31T12:00:00.123Z"})"));
   log->checkpoint_committed("a", 1000);
   ASSERT_EQ(lines().size(), 2U);

@@ -39,7 +39,9 @@ class FakeConnector : public runtime::Connector {
   [[nodiscard]] const std::string& version() const override { return version_; }
   [[nodiscard]] runtime::ConnectorRole role() const override { return spec_.role; }
   [[nodiscard]] const std::filesystem::path& path() const override { return path_; }
-  [[nodiscard]] const runtime::Manifest* manifest() const override { return spec_.has_manifest ? &spec_.manifest : nullptr; }
+  [[nodiscard]] const runtime::Manifest* manifest() const override {
+    return spec_.has_manifest ? &spec_.manifest : nullptr;
+  }
   [[nodiscard]] const std::string& protocol() const override { return protocol_; }
   [[nodiscard]] const FakeConnectorSpec& spec() const { return spec_; }
 
@@ -53,12 +55,15 @@ class FakeConnector : public runtime::Connector {
 
 class FakeInstance : public runtime::ComponentInstance {
  public:
-  FakeInstance(std::string id, FakeConnectorSpec spec, FakeCalls& calls, std::shared_ptr<runtime::HostServices> services)
+  FakeInstance(std::string id, FakeConnectorSpec spec, FakeCalls& calls,
+               std::shared_ptr<runtime::HostServices> services)
       : id_(std::move(id)), spec_(std::move(spec)), calls_(calls), services_(std::move(services)) {}
   Status open() override { return note("open"), spec_.open; }
   Result<std::string> discover() override { return note("discover"), spec_.catalog; }
   Result<runtime::ValidationResult> validate() override { return note("validate"), spec_.validation; }
-  Result<runtime::ReadSummary> run_read(std::string_view /*ctx*/) override { return note("run_read"), runtime::ReadSummary{}; }
+  Result<runtime::ReadSummary> run_read(std::string_view /*ctx*/) override {
+    return note("run_read"), runtime::ReadSummary{};
+  }
   /// Takes everything, as a destination must.
   Result<runtime::WriteSummary> run_write(std::string_view /*ctx*/) override {
     note("run_write");
@@ -70,10 +75,14 @@ class FakeInstance : public runtime::ComponentInstance {
   Result<runtime::TransformSummary> run_transform(std::string_view /*ctx*/) override {
     return note("run_transform"), runtime::TransformSummary{};
   }
-  Result<std::string> plan_partitions(std::string_view /*ctx*/, uint32_t /*want*/) override { return std::string("[]"); }
+  Result<std::string> plan_partitions(std::string_view /*ctx*/, uint32_t /*want*/) override {
+    return std::string("[]");
+  }
   Status begin_stream(std::string_view /*ctx*/) override { return {}; }
   Status finish_stream(std::string_view /*ctx*/, bool /*succeeded*/) override { return {}; }
-  Result<std::optional<std::string>> last_committed(std::string_view /*ctx*/) override { return std::optional<std::string>(); }
+  Result<std::optional<std::string>> last_committed(std::string_view /*ctx*/) override {
+    return std::optional<std::string>();
+  }
   Status close() override { return note("close"), Status(); }
   [[nodiscard]] uint64_t peak_memory_bytes() const override { return 0; }
 
@@ -95,7 +104,8 @@ class FakeRuntime : public runtime::ComponentRuntime {
   FakeRuntime(std::map<std::string, FakeConnectorSpec> connectors, FakeCalls& calls)
       : connectors_(std::move(connectors)), calls_(calls) {}
 
-  Result<std::shared_ptr<const runtime::Connector>> load(std::string_view reference, runtime::ConnectorRole /*role*/) override {
+  Result<std::shared_ptr<const runtime::Connector>> load(std::string_view reference,
+                                                         runtime::ConnectorRole /*role*/) override {
     const auto at = connectors_.find(std::string(reference));
     if (at == connectors_.end()) {
       return config_error("CONNECTOR_NOT_FOUND", std::string(reference) + " was not found; tried: connectors/x.wasm");

@@ -1,6 +1,6 @@
 #pragma once
-// FakeTerminal: keeps what was written, and plays a real terminal's screen for the few control sequences that our views use,
-// so that a test sees the lines as a user would. For tests only.
+// FakeTerminal: keeps what was written, and plays a real terminal's screen for the few control sequences that our views
+// use, so that a test sees the lines as a user would. For tests only.
 
 #include <algorithm>
 #include <string>
@@ -13,7 +13,8 @@ namespace rapidbyte::cli {
 
 class FakeTerminal : public Terminal {
  public:
-  FakeTerminal(bool is_terminal, size_t width, size_t height) : width_(width), height_(height), is_terminal_(is_terminal) {}
+  FakeTerminal(bool is_terminal, size_t width, size_t height)
+      : width_(width), height_(height), is_terminal_(is_terminal) {}
 
   [[nodiscard]] bool is_terminal() const override { return is_terminal_; }
   [[nodiscard]] size_t width() const override { return width_; }

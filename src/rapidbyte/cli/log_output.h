@@ -1,6 +1,6 @@
 #pragma once
-// How the program's log lines look on stderr, and where they go: plain sentences for people, without time stamps (--events
-// has those). base/log.h redacts and escapes before a line arrives here. Any thread.
+// How the program's log lines look on stderr, and where they go: plain sentences for people, without time stamps
+// (--events has those). base/log.h redacts and escapes before a line arrives here. Any thread.
 
 #include <string>
 #include <string_view>

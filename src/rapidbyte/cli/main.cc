@@ -1,5 +1,5 @@
-// The program: sets up the process (signals, standard streams, log), picks the command, and turns whatever happens into an
-// exit code. Nothing heavy is made before the arguments are understood.
+// The program: sets up the process (signals, standard streams, log), picks the command, and turns whatever happens into
+// an exit code. Nothing heavy is made before the arguments are understood.
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 #pragma once
-// OpenConnector: one connector started outside of a run, for check and discover: loaded, given its config, opened, and closed
-// when destroyed. Main thread.
+// OpenConnector: one connector started outside of a run, for check and discover: loaded, given its config, opened, and
+// closed when destroyed. Main thread.
 
 #include <memory>
 #include <string>

@@ -35,7 +35,9 @@ std::string_view part_of(ConnectorRole role) {
 }
 
 std::string describe(const runtime::ConnectorAccess& access) {
-  std::string text = fmt::format("hosts: {}; folders: ", access.every_host ? "all" : access.hosts == "nothing" ? "none" : access.hosts);
+  std::string text = fmt::format("hosts: {}; folders: ", access.every_host           ? "all"
+                                                         : access.hosts == "nothing" ? "none"
+                                                                                     : access.hosts);
   if (access.folders.empty()) text += "none";
   for (size_t i = 0; i < access.folders.size(); ++i) {
     text += fmt::format("{}{} ({})", i == 0 ? "" : ", ", access.folders[i].path.string(),
@@ -115,7 +117,8 @@ std::vector<Finding> PipelineCheck::run() {
   for (Loaded& loaded : connectors_) check_connector(loaded);
   for (const Loaded& loaded : connectors_) {
     if (context_.cancel.cancelled()) {
-      fail("interrupted", make_error(ErrorCategory::kInternal, "CANCELLED", "the check was stopped by a signal").error(),
+      fail("interrupted",
+           make_error(ErrorCategory::kInternal, "CANCELLED", "the check was stopped by a signal").error(),
            engine::Stage::kInterrupted);
       return std::move(findings_);
     }
@@ -141,7 +144,8 @@ void PipelineCheck::check_connector(Loaded& loaded) {
   const std::string what =
       fmt::format("{} {}, protocol {}, {}", found.name(), found.version(), found.protocol(), found.path().string());
   if (found.manifest() == nullptr) {
-    warn("connector", what + ": it has no manifest", "use a connector with a manifest; without one nothing limits the hosts it reaches");
+    warn("connector", what + ": it has no manifest",
+         "use a connector with a manifest; without one nothing limits the hosts it reaches");
   } else {
     ok("connector", what);
   }
@@ -166,7 +170,8 @@ bool PipelineCheck::check_permissions(const Loaded& loaded) {
                                          instance_options(*parsed_.config, loaded.slot, connector, context_.cancel));
   if (!access.ok()) {
     fail("permissions", std::move(access).status().with_context(connector.name()).error(), loaded.slot.stage);
-    skip(std::string(part_of(loaded.slot.role)), fmt::format("{} was not started, because of what is said above", connector.name()));
+    skip(std::string(part_of(loaded.slot.role)),
+         fmt::format("{} was not started, because of what is said above", connector.name()));
     return false;
   }
   const std::string what = fmt::format("{} gets {}", connector.name(), describe(*access));
@@ -185,8 +190,8 @@ void PipelineCheck::check_guest(const Loaded& loaded) {
   const std::string part(part_of(loaded.slot.role));
   const std::string& name = loaded.connector->name();
   const auto stage = [&] { return context_.cancel.cancelled() ? engine::Stage::kInterrupted : loaded.slot.stage; };
-  auto opened = OpenConnector::start(*runtime_, loaded.connector,
-                                     instance_options(*parsed_.config, loaded.slot, *loaded.connector, context_.cancel));
+  auto opened = OpenConnector::start(
+      *runtime_, loaded.connector, instance_options(*parsed_.config, loaded.slot, *loaded.connector, context_.cancel));
   if (!opened.ok()) return fail(part, opened.error(), stage());
   runtime::ComponentInstance& instance = (*opened)->instance();
   auto validated = instance.validate();
@@ -194,15 +199,13 @@ void PipelineCheck::check_guest(const Loaded& loaded) {
   const std::string said = validated->message.empty() ? "" : ": " + validated->message;
   switch (validated->status) {
     case runtime::ValidationStatus::kFailed:
-      return fail(part,
-                  make_error(ErrorCategory::kConfig, "VALIDATION_FAILED", fmt::format("{} says it cannot work{}", name, said)).error(),
-                  loaded.slot.stage);
-    case runtime::ValidationStatus::kWarning:
-      warn(part, fmt::format("{} warns{}", name, said), "");
-      break;
-    case runtime::ValidationStatus::kSuccess:
-      ok(part, fmt::format("{} is ready{}", name, said));
-      break;
+      return fail(
+          part,
+          make_error(ErrorCategory::kConfig, "VALIDATION_FAILED", fmt::format("{} says it cannot work{}", name, said))
+              .error(),
+          loaded.slot.stage);
+    case runtime::ValidationStatus::kWarning: warn(part, fmt::format("{} warns{}", name, said), ""); break;
+    case runtime::ValidationStatus::kSuccess: ok(part, fmt::format("{} is ready{}", name, said)); break;
   }
   if (loaded.slot.role == ConnectorRole::kSource) check_streams(loaded, instance);
 }
@@ -271,7 +274,8 @@ void PipelineCheck::ok(std::string part, std::string message) {
 }
 
 void PipelineCheck::warn(std::string part, std::string message, std::string fix) {
-  findings_.push_back({std::move(part), FindingStatus::kWarning, std::move(message), std::move(fix), ExitCode::kOk, {}});
+  findings_.push_back(
+      {std::move(part), FindingStatus::kWarning, std::move(message), std::move(fix), ExitCode::kOk, {}});
 }
 
 void PipelineCheck::fail(std::string part, ConnectorError error, engine::Stage stage, std::string fix) {

@@ -1,6 +1,6 @@
 #pragma once
-// PipelineCheck: looks at every part of a pipeline in the order of a run and collects findings, going on after a failure as far
-// as that makes sense. Moves no data and creates no state. Main thread; the guests see the cancel token.
+// PipelineCheck: looks at every part of a pipeline in the order of a run and collects findings, going on after a
+// failure as far as that makes sense. Moves no data and creates no state. Main thread; the guests see the cancel token.
 
 #include <filesystem>
 #include <memory>

@@ -47,8 +47,9 @@ Status check_streams(const pipeline::ParseOutcome& parsed, const runtime::Connec
       continue;
     }
     for (const auto& [key, value] : streams[i].options.items()) {
-      problems.push_back(parsed.problem_at(
-          section, "/" + pointer_segment(key), fmt::format("unknown key; streams of {} have no keys of their own", connector.name())));
+      problems.push_back(
+          parsed.problem_at(section, "/" + pointer_segment(key),
+                            fmt::format("unknown key; streams of {} have no keys of their own", connector.name())));
     }
   }
   return {};
@@ -63,8 +64,8 @@ std::vector<ConnectorSlot> connector_slots(const pipeline::PipelineConfig& confi
     slots.push_back({&config.transforms[i], ConnectorRole::kTransform, engine::Stage::kTransform,
                      fmt::format("transform-{}", i), fmt::format("/transforms/{}", i)});
   }
-  slots.push_back({&config.destination, ConnectorRole::kDestination, engine::Stage::kDestination, "destination",
-                   "/destination"});
+  slots.push_back(
+      {&config.destination, ConnectorRole::kDestination, engine::Stage::kDestination, "destination", "/destination"});
   return slots;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// What every command that takes a pipeline does before any guest starts: parse the file, load its connectors, and check the
-// config of each against its manifest's JSON Schema, so that mistakes are shown with their place in the file. Main thread.
+// What every command that takes a pipeline does before any guest starts: parse the file, load its connectors, and check
+// the config of each against its manifest's JSON Schema, so that mistakes are shown with their place in the file. Main
+// thread.
 
 #include <filesystem>
 #include <memory>
@@ -22,7 +23,7 @@ struct ConnectorSlot {
   const pipeline::ConnectorUse* use = nullptr;
   runtime::ConnectorRole role = runtime::ConnectorRole::kSource;
   engine::Stage stage = engine::Stage::kSource;
-  std::string id;       // "source", "destination", "transform-0"
+  std::string id;  // "source", "destination", "transform-0"
   std::string pointer;  // "/source", "/transforms/0"
 };
 
@@ -36,8 +37,9 @@ struct ConnectorSlot {
                                                                      const runtime::Connector& connector);
 
 /// How to start `slot` outside of a run (check, discover): no queues, no state, the pipeline's limits and grants.
-[[nodiscard]] runtime::InstanceOptions instance_options(const pipeline::PipelineConfig& config, const ConnectorSlot& slot,
-                                                        const runtime::Connector& connector, const CancelToken& cancel);
+[[nodiscard]] runtime::InstanceOptions instance_options(const pipeline::PipelineConfig& config,
+                                                        const ConnectorSlot& slot, const runtime::Connector& connector,
+                                                        const CancelToken& cancel);
 
 /// Why a command cannot go on: an error, or the problems of the file. Shown with show_refusal().
 struct Refusal {
@@ -55,7 +57,8 @@ void show_refusal(const CommandContext& context, const std::filesystem::path& fi
 /// The refusal as `--json` has it: {exit_code, failure: {...}, problems: [{file, line, column, key, message}...]}.
 [[nodiscard]] nlohmann::json refusal_json(const std::filesystem::path& file, const Refusal& refusal);
 /// Problems as JSON, redacted.
-[[nodiscard]] nlohmann::json problems_json(const std::filesystem::path& file, const std::vector<pipeline::Problem>& problems);
+[[nodiscard]] nlohmann::json problems_json(const std::filesystem::path& file,
+                                           const std::vector<pipeline::Problem>& problems);
 
 /// Parses and shows warnings. `outcome.config` is set when no refusal is returned.
 [[nodiscard]] std::optional<Refusal> parse_for_command(const CommandContext& context, const std::filesystem::path& file,

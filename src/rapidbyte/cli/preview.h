@@ -1,6 +1,7 @@
 #pragma once
-// What --dry-run shows: the first rows of each stream as a table on stdout, or in the JSON report. Filled by the engine's
-// threads, read by the command after the run. These are the user's data, shown as they are: redaction is for messages.
+// What --dry-run shows: the first rows of each stream as a table on stdout, or in the JSON report. Filled by the
+// engine's threads, read by the command after the run. These are the user's data, shown as they are: redaction is for
+// messages.
 
 #include <mutex>
 #include <nlohmann/json.hpp>

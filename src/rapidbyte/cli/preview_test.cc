@@ -5,9 +5,7 @@
 namespace rapidbyte::cli {
 namespace {
 
-engine::Preview two_rows() {
-  return {{{"id", "Int64"}, {"name", "Utf8"}}, {{"1", "Ada"}, {"20", std::nullopt}}};
-}
+engine::Preview two_rows() { return {{{"id", "Int64"}, {"name", "Utf8"}}, {{"1", "Ada"}, {"20", std::nullopt}}}; }
 
 TEST(Preview, IsATablePerStreamInThePipelinesOrder) {
   PreviewCollector collector;
@@ -31,8 +29,9 @@ TEST(Preview, AStreamThatWasTriedAgainIsShownOnce) {
   PreviewCollector collector;
   collector.preview("a", {{{"id", "Int64"}}, {{"9"}}});
   collector.preview("a", two_rows());
-  EXPECT_EQ(collector.to_json().dump(),
-            R"({"a":{"columns":[{"name":"id","type":"Int64"},{"name":"name","type":"Utf8"}],"rows":[["1","Ada"],["20",null]]}})");
+  EXPECT_EQ(
+      collector.to_json().dump(),
+      R"({"a":{"columns":[{"name":"id","type":"Int64"},{"name":"name","type":"Utf8"}],"rows":[["1","Ada"],["20",null]]}})");
 }
 
 TEST(Preview, NumbersStandAtTheRight) {

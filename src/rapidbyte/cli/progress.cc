@@ -35,7 +35,8 @@ std::string describe_state(const StreamLine& stream) {
     case StreamState::kRunning: return stream.resumed ? "resumed" : "running";
     case StreamState::kRetrying:
       return fmt::format("retrying in {:.0f} s (attempt {}, {})",
-                         std::ceil(static_cast<double>(stream.retry_in.count()) / 1000), stream.attempt, stream.retry_code);
+                         std::ceil(static_cast<double>(stream.retry_in.count()) / 1000), stream.attempt,
+                         stream.retry_code);
     case StreamState::kDone: return "done";
     case StreamState::kFailed: return "failed";
     case StreamState::kInterrupted: return "interrupted";
@@ -82,7 +83,8 @@ std::string describe_rest(const std::vector<StreamLine>& streams, size_t shown_a
 
 }  // namespace
 
-std::vector<std::string> render_live(const std::vector<StreamLine>& streams, size_t width, size_t height, bool unicode) {
+std::vector<std::string> render_live(const std::vector<StreamLine>& streams, size_t width, size_t height,
+                                     bool unicode) {
   const size_t most = std::clamp<size_t>(height > 1 ? height - 1 : 1, 1, kMostLines);
   std::vector<const StreamLine*> chosen;
   const bool all_fit = streams.size() <= most;
@@ -129,7 +131,8 @@ std::string render_plain(const StreamLine& stream) {
   text += fmt::format(", {}", format_rows(stream.rows));
   if (stream.rows_rejected > 0) text += fmt::format(", {} rejected", format_count(stream.rows_rejected));
   if (stream.state != StreamState::kRetrying) {
-    text += fmt::format(", {} rows/s, {}/s", format_count(stream.rows_per_second), format_bytes(stream.bytes_per_second));
+    text +=
+        fmt::format(", {} rows/s, {}/s", format_count(stream.rows_per_second), format_bytes(stream.bytes_per_second));
   }
   return text + ", " + format_duration(stream.seconds);
 }
@@ -207,7 +210,8 @@ void ProgressView::draw() {
     if (!plain.empty()) terminal_.write(plain);
     return;
   }
-  const std::vector<std::string> rendered = render_live(lines, terminal_.width(), terminal_.height(), terminal_.unicode());
+  const std::vector<std::string> rendered =
+      render_live(lines, terminal_.width(), terminal_.height(), terminal_.unicode());
   std::string out = drawn_lines_ == 0 ? std::string() : fmt::format("\x1b[{}A", drawn_lines_);
   for (const std::string& line : rendered) out += fmt::format("\r{}{}\n", line, kEraseToEndOfLine);
   out += kEraseBelow;
@@ -216,8 +220,8 @@ void ProgressView::draw() {
 }
 
 ProgressView::Tracked& ProgressView::find_or_add(std::string_view stream) {
-  const auto at =
-      std::find_if(streams_.begin(), streams_.end(), [&](const Tracked& tracked) { return tracked.line.name == stream; });
+  const auto at = std::find_if(streams_.begin(), streams_.end(),
+                               [&](const Tracked& tracked) { return tracked.line.name == stream; });
   if (at != streams_.end()) return *at;
   Tracked added;
   added.line.name = stream;
@@ -282,9 +286,9 @@ void ProgressView::retry(std::string_view stream, const ConnectorError& error, s
     tracked.next_plain = now + options_.plain_interval;
   }
   if (options_.quiet) return;
-  const std::string text = fmt::format("{} failed, next try in {}: {}", stream.empty() ? "discovery" : make_printable(stream),
-                                       format_duration(static_cast<double>(delay.count()) / 1000),
-                                       redact(error.message));
+  const std::string text =
+      fmt::format("{} failed, next try in {}: {}", stream.empty() ? "discovery" : make_printable(stream),
+                  format_duration(static_cast<double>(delay.count()) / 1000), redact(error.message));
   const std::string erase = erase_sequence();
   drawn_lines_ = 0;
   terminal_.write(erase + render_log_line(LogLevel::kWarn, text, terminal_.color()) + "\n");

@@ -1,7 +1,7 @@
 #pragma once
 // ProgressView: shows on stderr how a run goes. On a terminal one line per stream is redrawn ten times a second and log
-// lines appear above; elsewhere a plain line per stream is written every few seconds. The engine calls the observer's part
-// from its threads, a thread of the view draws; everything is behind one mutex. Clock and terminal are injected.
+// lines appear above; elsewhere a plain line per stream is written every few seconds. The engine calls the observer's
+// part from its threads, a thread of the view draws; everything is behind one mutex. Clock and terminal are injected.
 
 #include <chrono>
 #include <condition_variable>
@@ -39,8 +39,8 @@ struct StreamLine {
   std::string retry_code;
 };
 
-/// The lines of the live view for a terminal of this size. Fields that do not fit are left out, least important first; streams
-/// that do not fit are counted in the last line.
+/// The lines of the live view for a terminal of this size. Fields that do not fit are left out, least important first;
+/// streams that do not fit are counted in the last line.
 [[nodiscard]] std::vector<std::string> render_live(const std::vector<StreamLine>& streams, size_t width, size_t height,
                                                    bool unicode);
 /// One stream as a plain line, without a line feed.
@@ -74,7 +74,8 @@ class ProgressView : public engine::RunObserver {
   /// Draws what has changed. Called by the view's own thread.
   void tick();
 
-  void run_started(std::string_view run_id, std::string_view pipeline, const std::vector<std::string>& streams) override;
+  void run_started(std::string_view run_id, std::string_view pipeline,
+                   const std::vector<std::string>& streams) override;
   void stream_started(std::string_view stream, bool resumed) override;
   void progress(std::string_view stream, const engine::StreamProgress& progress) override;
   void retry(std::string_view stream, const ConnectorError& error, std::chrono::milliseconds delay,

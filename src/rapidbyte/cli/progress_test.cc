@@ -10,13 +10,13 @@
 namespace rapidbyte::cli {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 struct FakeClock {
   std::chrono::steady_clock::time_point now{};
@@ -64,8 +64,9 @@ TEST(ProgressView, ShowsEachStreamOnOneLineAndRedrawsInPlace) {
   view.stream_started("orders", true);
   view.progress("orders", figures(1, 100'000, 10'000'000, 3));
   view.tick();
-  EXPECT_THAT(terminal.screen(), ElementsAre("orders     100,000 rows  100,000/s  10.0 MB/s  queue 3/16  0:01  resumed",
-                                             "customers                                                        waiting"));
+  EXPECT_THAT(terminal.screen(),
+              ElementsAre("orders     100,000 rows  100,000/s  10.0 MB/s  queue 3/16  0:01  resumed",
+                          "customers                                                        waiting"));
   view.progress("orders", figures(2, 300'000, 30'000'000, 12));
   view.stream_started("customers", false);
   view.progress("customers", figures(0.5, 5, 500));

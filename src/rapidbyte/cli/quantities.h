@@ -1,6 +1,6 @@
 #pragma once
-// Numbers as people read them: 1,234,567 rows, 38.1 MB, 3.2 s. Bytes are decimal (1 MB = 1,000,000), as disks and networks
-// count. Pure functions, any thread.
+// Numbers as people read them: 1,234,567 rows, 38.1 MB, 3.2 s. Bytes are decimal (1 MB = 1,000,000), as disks and
+// networks count. Pure functions, any thread.
 
 #include <cstdint>
 #include <string>

@@ -24,7 +24,8 @@ class FanOut : public engine::RunObserver {
  public:
   void add(engine::RunObserver* observer) { observers_.push_back(observer); }
 
-  void run_started(std::string_view run_id, std::string_view pipeline, const std::vector<std::string>& streams) override {
+  void run_started(std::string_view run_id, std::string_view pipeline,
+                   const std::vector<std::string>& streams) override {
     for (auto* observer : observers_) observer->run_started(run_id, pipeline, streams);
   }
   void stream_started(std::string_view stream, bool resumed) override {
@@ -66,7 +67,8 @@ ExitCode refuse_run(const RunArguments& arguments, CommandContext& context, cons
 }
 
 /// A dry run writes nothing, so it must not create the state file either; an existing one tells where increments begin.
-Result<std::unique_ptr<state::StateBackend>> open_state_for(const RunArguments& arguments, const CommandContext& context,
+Result<std::unique_ptr<state::StateBackend>> open_state_for(const RunArguments& arguments,
+                                                            const CommandContext& context,
                                                             const pipeline::PipelineConfig& config) {
   std::error_code error;
   if (arguments.dry_run && !std::filesystem::exists(config.state.connection, error)) return state::make_memory_state();
@@ -86,7 +88,8 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
     events = std::move(*opened);
   }
   pipeline::ParseOutcome parsed;
-  if (auto refusal = parse_for_command(context, arguments.pipeline, parsed)) return refuse_run(arguments, context, *refusal);
+  if (auto refusal = parse_for_command(context, arguments.pipeline, parsed))
+    return refuse_run(arguments, context, *refusal);
   const pipeline::PipelineConfig& config = *parsed.config;
 
   runtime::RuntimeOptions runtime_options;
@@ -97,7 +100,8 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
     // A dry run does not touch the destination, so it may be missing yet.
     if (arguments.dry_run && slot.role == runtime::ConnectorRole::kDestination) continue;
     std::shared_ptr<const runtime::Connector> connector;
-    if (auto refusal = load_checked(parsed, slot, **runtime, connector)) return refuse_run(arguments, context, *refusal);
+    if (auto refusal = load_checked(parsed, slot, **runtime, connector))
+      return refuse_run(arguments, context, *refusal);
   }
   auto state = open_state_for(arguments, context, config);
   if (!state.ok()) return refuse_run(arguments, context, refuse(engine::Stage::kState, state.error()));

@@ -29,7 +29,7 @@ Result<std::unique_ptr<SignalWatcher>> SignalWatcher::start(Options options) {
   sigset_t watched;
   sigemptyset(&watched);
   for (const int signal : kWatched) {
-    struct sigaction present {};
+    struct sigaction present{};
     // A blocked signal is queued even when it is ignored, so ignored ones must stay out of the set.
     if (sigaction(signal, nullptr, &present) == 0 && present.sa_handler == SIG_IGN) continue;
     sigaddset(&watched, signal);

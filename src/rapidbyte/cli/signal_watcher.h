@@ -1,8 +1,8 @@
 #pragma once
-// SignalWatcher: turns SIGINT, SIGTERM and SIGHUP into a cancelled token. A thread of its own reads them from a signalfd, so
-// nothing runs in a signal handler. The first signal cancels; a second one, or two seconds without an end, leaves
-// the process at once: nothing uncommitted is ever claimed, so leaving loses only time. Made by main before any other
-// thread exists, because the signals must be blocked in all of them.
+// SignalWatcher: turns SIGINT, SIGTERM and SIGHUP into a cancelled token. A thread of its own reads them from a
+// signalfd, so nothing runs in a signal handler. The first signal cancels; a second one, or two seconds without an end,
+// leaves the process at once: nothing uncommitted is ever claimed, so leaving loses only time. Made by main before any
+// other thread exists, because the signals must be blocked in all of them.
 
 #include <atomic>
 #include <chrono>
@@ -27,8 +27,8 @@ class SignalWatcher {
     std::function<void()> leave_now;
   };
 
-  /// Blocks the signals in the calling thread and starts the watcher. A signal that the parent process ignores (nohup, a
-  /// background job) stays ignored.
+  /// Blocks the signals in the calling thread and starts the watcher. A signal that the parent process ignores (nohup,
+  /// a background job) stays ignored.
   static Result<std::unique_ptr<SignalWatcher>> start(Options options);
   ~SignalWatcher();
   SignalWatcher(const SignalWatcher&) = delete;

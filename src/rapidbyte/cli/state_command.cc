@@ -37,7 +37,8 @@ struct Opened {
   std::unique_ptr<state::StateBackend> state;
 };
 
-std::optional<ExitCode> open_existing(const std::filesystem::path& file, const CommandContext& context, Opened& opened) {
+std::optional<ExitCode> open_existing(const std::filesystem::path& file, const CommandContext& context,
+                                      Opened& opened) {
   if (auto refusal = parse_for_command(context, file, opened.parsed)) {
     show_refusal(context, file, *refusal);
     return refusal->code;
@@ -66,7 +67,8 @@ std::string describe_cursor(const StreamState& stream) {
 std::string describe_load(const StreamState& stream) {
   if (stream.load_id.empty()) return "never loaded";
   if (!stream.load_in_progress) return "complete";
-  return stream.committed ? fmt::format("interrupted after {}", format_rows(stream.rows_committed)) : "interrupted at the beginning";
+  return stream.committed ? fmt::format("interrupted after {}", format_rows(stream.rows_committed))
+                          : "interrupted at the beginning";
 }
 
 nlohmann::json stream_json(const StreamKey& key, const StreamState& stream) {
@@ -85,8 +87,8 @@ nlohmann::json stream_json(const StreamKey& key, const StreamState& stream) {
 }
 
 nlohmann::json run_json(const RunRecord& run) {
-  return {{"run_id", run.run_id},           {"started_at", run.started_at},     {"finished_at", run.finished_at},
-          {"outcome", run.outcome},         {"rows_written", run.rows_written}, {"error", redact(run.error)}};
+  return {{"run_id", run.run_id},   {"started_at", run.started_at},     {"finished_at", run.finished_at},
+          {"outcome", run.outcome}, {"rows_written", run.rows_written}, {"error", redact(run.error)}};
 }
 
 using Streams = std::vector<std::pair<StreamKey, StreamState>>;
@@ -171,15 +173,19 @@ ExitCode state_reset_command(const StateResetArguments& arguments, CommandContex
                                    make_printable(arguments.pipeline.string())));
     return ExitCode::kOk;
   }
-  const std::string what = arguments.stream ? fmt::format("stream {} of pipeline {}", make_printable(*arguments.stream), name)
-                                            : fmt::format("all streams of pipeline {}", name);
+  const std::string what = arguments.stream
+                               ? fmt::format("stream {} of pipeline {}", make_printable(*arguments.stream), name)
+                               : fmt::format("all streams of pipeline {}", name);
   if (!arguments.yes) {
     const std::string question = fmt::format(
-        "Forget the cursors of {}? The next run reads from the beginning; in append mode it writes the rows again. [y/N] ", what);
+        "Forget the cursors of {}? The next run reads from the beginning; in append mode it writes the rows again. "
+        "[y/N] ",
+        what);
     const std::optional<bool> answer = context.confirm(question);
     if (!answer) {
-      context.talk.write("rapidbyte: state reset asks before it forgets, and there is no terminal to ask on.\n"
-                         "Add --yes to go on without a question.\n");
+      context.talk.write(
+          "rapidbyte: state reset asks before it forgets, and there is no terminal to ask on.\n"
+          "Add --yes to go on without a question.\n");
       return ExitCode::kUsage;
     }
     if (!*answer) {

@@ -1,6 +1,6 @@
 #pragma once
-// `rapidbyte state`: shows how far each stream of a pipeline has come and its last runs, or forgets it. Never creates a state
-// file. Main thread.
+// `rapidbyte state`: shows how far each stream of a pipeline has come and its last runs, or forgets it. Never creates a
+// state file. Main thread.
 
 #include "rapidbyte/cli/arguments.h"
 #include "rapidbyte/cli/command_context.h"

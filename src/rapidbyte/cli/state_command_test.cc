@@ -20,13 +20,16 @@ class StateCommand : public CommandFixture {
     auto state = make_state();
     ASSERT_NE(state, nullptr);
     ASSERT_TRUE(state->begin_load({"p", "orders", ""}, "load-1", false).ok());
-    ASSERT_TRUE(state->save_checkpoint({"p", "orders", ""}, "load-1",
-                                       R"({"cursor_field": "id", "cursor_value": {"int64": 42}})", 1000)
+    ASSERT_TRUE(state
+                    ->save_checkpoint({"p", "orders", ""}, "load-1",
+                                      R"({"cursor_field": "id", "cursor_value": {"int64": 42}})", 1000)
                     .ok());
     ASSERT_TRUE(state->begin_load({"p", "customers", ""}, "load-2", false).ok());
     ASSERT_TRUE(state->save_checkpoint({"p", "customers", ""}, "load-2", R"({"offset": 7})", 5).ok());
     ASSERT_TRUE(state->complete_load({"p", "customers", ""}, "load-2").ok());
-    ASSERT_TRUE(state->record_run({"run-1", "p", "2026-01-31T12:00:00Z", "2026-01-31T12:00:05Z", "failed", 1005, "no disk"}).ok());
+    ASSERT_TRUE(
+        state->record_run({"run-1", "p", "2026-01-31T12:00:00Z", "2026-01-31T12:00:05Z", "failed", 1005, "no disk"})
+            .ok());
   }
   ExitCode show(bool json = false, std::optional<std::string> stream = {}) {
     auto made = context();

@@ -42,9 +42,11 @@ std::string describe_stream(const StreamReport& stream, bool dry_run) {
   if (!dry_run) text += fmt::format(", {} written", format_count(stream.rows_written));
   if (stream.rows_rejected > 0) text += fmt::format(", {} rejected", format_count(stream.rows_rejected));
   if (stream.rows_transformed_away > 0) {
-    text += fmt::format(", {} removed by transforms", format_count(static_cast<uint64_t>(stream.rows_transformed_away)));
+    text +=
+        fmt::format(", {} removed by transforms", format_count(static_cast<uint64_t>(stream.rows_transformed_away)));
   } else if (stream.rows_transformed_away < 0) {
-    text += fmt::format(", {} added by transforms", format_count(0 - static_cast<uint64_t>(stream.rows_transformed_away)));
+    text +=
+        fmt::format(", {} added by transforms", format_count(0 - static_cast<uint64_t>(stream.rows_transformed_away)));
   }
   text += " in " + format_duration(stream.seconds);
   if (!dry_run && stream.rows_read > 0 && stream.seconds > 0) {
@@ -75,12 +77,14 @@ std::string hint_for(const RunReport& report, const std::filesystem::path& file,
     case ExitCode::kSource:
     case ExitCode::kDestination:
     case ExitCode::kTransform:
-      return fmt::format("{}run the same command again to continue, or look closer with: rapidbyte check {}", kept, pipeline);
+      return fmt::format("{}run the same command again to continue, or look closer with: rapidbyte check {}", kept,
+                         pipeline);
     case ExitCode::kRejectedRows:
-      return report.dlq_path.empty()
-                 ? std::string()
-                 : fmt::format("Look at the rejected rows in {}; dlq.max_bytes is the cap", make_printable(report.dlq_path.string()));
-    case ExitCode::kInternal: return "Rows do not add up or something unexpected happened: please report this, with the output of -vv";
+      return report.dlq_path.empty() ? std::string()
+                                     : fmt::format("Look at the rejected rows in {}; dlq.max_bytes is the cap",
+                                                   make_printable(report.dlq_path.string()));
+    case ExitCode::kInternal:
+      return "Rows do not add up or something unexpected happened: please report this, with the output of -vv";
     default: return {};
   }
 }
@@ -107,7 +111,8 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
     }
     if (report.streams.size() > 1 && !report.dry_run) out += describe_total(report) + "\n";
     if (report.dlq_records > 0 && !report.dlq_path.empty()) {
-      out += fmt::format("{} rejected: {}\n", format_rows(report.dlq_records), make_printable(report.dlq_path.string()));
+      out +=
+          fmt::format("{} rejected: {}\n", format_rows(report.dlq_records), make_printable(report.dlq_path.string()));
     }
     if (report.succeeded() && report.dry_run) {
       out += fmt::format("Nothing was written. Load with: rapidbyte run {}\n", make_printable(file.string()));
@@ -126,7 +131,8 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
   // Failures of single streams first; the one that decides the exit code last, where people look.
   for (const StreamReport& stream : report.streams) {
     if (!stream.failure || (report.failure && stream.failure->error == report.failure->error)) continue;
-    out += render_error(exit_code_for(stream.failure->error, stream.failure->stage), stream.failure->error, "", style.color);
+    out += render_error(exit_code_for(stream.failure->error, stream.failure->stage), stream.failure->error, "",
+                        style.color);
   }
   ConnectorError error;
   error.message = "the run failed without saying why";

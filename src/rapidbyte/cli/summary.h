@@ -1,6 +1,6 @@
 #pragma once
-// The last words of a run on stderr: what each stream did, how fast, where the rejected rows are, why it failed, and what to
-// do next. Pure functions over the report, any thread.
+// The last words of a run on stderr: what each stream did, how fast, where the rejected rows are, why it failed, and
+// what to do next. Pure functions over the report, any thread.
 
 #include <filesystem>
 #include <string>

@@ -38,9 +38,10 @@ TEST(Summary, ASuccessfulRunIsOneLinePerStreamAndWhereTheRejectedRowsAre) {
   auto made = report(engine::Outcome::kSucceeded);
   made.dlq_path = "dlq/p-1.ndjson";
   made.dlq_records = 12;
-  EXPECT_EQ(render_summary(made, "p.yaml", kPlain),
-            "ok orders: 1,000,012 rows read, 1,000,000 written, 12 rejected in 2.0 s (500,006 rows/s, 50.0 MB, 25.0 MB/s)\n"
-            "12 rows rejected: dlq/p-1.ndjson\n");
+  EXPECT_EQ(
+      render_summary(made, "p.yaml", kPlain),
+      "ok orders: 1,000,012 rows read, 1,000,000 written, 12 rejected in 2.0 s (500,006 rows/s, 50.0 MB, 25.0 MB/s)\n"
+      "12 rows rejected: dlq/p-1.ndjson\n");
   EXPECT_EQ(exit_code_of(made), ExitCode::kOk);
 }
 
@@ -59,10 +60,11 @@ TEST(Summary, AFailureSaysWhatAndWhatToDoNext) {
   made.streams[0].failure = engine::RunFailure{engine::Stage::kDestination, error};
   made.failure = made.streams[0].failure;
   const std::string text = render_summary(made, "p.yaml", kPlain);
-  EXPECT_THAT(text, HasSubstr("error: destination failed (DISK_FULL): dest-sqlite, stream orders: the disk is full\n"
-                              "  free some space\n"
-                              "  What was committed stays; run the same command again to continue, or look closer with: "
-                              "rapidbyte check p.yaml\n"));
+  EXPECT_THAT(text,
+              HasSubstr("error: destination failed (DISK_FULL): dest-sqlite, stream orders: the disk is full\n"
+                        "  free some space\n"
+                        "  What was committed stays; run the same command again to continue, or look closer with: "
+                        "rapidbyte check p.yaml\n"));
   EXPECT_EQ(text.find("DISK_FULL"), text.rfind("DISK_FULL")) << "the failure is said once";
   EXPECT_EQ(exit_code_of(made), ExitCode::kDestination);
 }
@@ -73,13 +75,17 @@ TEST(Summary, QuietShowsTheErrorOnly) {
   const std::string text = render_summary(made, "p.yaml", {.unicode = false, .color = false, .quiet = true});
   EXPECT_THAT(text, HasSubstr("error: source failed"));
   EXPECT_THAT(text, Not(HasSubstr("rows read")));
-  EXPECT_EQ(render_summary(report(engine::Outcome::kSucceeded), "p.yaml", {.unicode = false, .color = false, .quiet = true}), "");
+  EXPECT_EQ(
+      render_summary(report(engine::Outcome::kSucceeded), "p.yaml", {.unicode = false, .color = false, .quiet = true}),
+      "");
 }
 
 TEST(Summary, AnInterruptedRunIs130AndSaysHowToContinue) {
   auto made = report(engine::Outcome::kInterrupted);
   EXPECT_EQ(exit_code_of(made), ExitCode::kInterrupted);
-  EXPECT_THAT(render_summary(made, "p.yaml", kPlain), HasSubstr("Interrupted: 1,000,000 rows were committed and stay; run the same command again to continue.\n"));
+  EXPECT_THAT(
+      render_summary(made, "p.yaml", kPlain),
+      HasSubstr("Interrupted: 1,000,000 rows were committed and stay; run the same command again to continue.\n"));
 }
 
 TEST(Summary, RejectedBeyondTheCapIs8) {

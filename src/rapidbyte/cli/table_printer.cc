@@ -33,7 +33,8 @@ struct Layout {
 
 size_t total_width(const std::vector<size_t>& widths) {
   if (widths.empty()) return 0;
-  return std::accumulate(widths.begin(), widths.end(), size_t{0}) + kSeparatorWidth * (widths.size() - 1) + kMarginWidth;
+  return std::accumulate(widths.begin(), widths.end(), size_t{0}) + kSeparatorWidth * (widths.size() - 1) +
+         kMarginWidth;
 }
 
 // Cuts the widest columns first, down to kLeastColumnWidth; what still does not fit goes, from the right.

@@ -1,6 +1,7 @@
 #pragma once
-// TablePrinter: rows of text as a table that fits a terminal. For previews (--dry-run), discover, connectors and state. Long
-// values are cut and columns that do not fit are named below the table; nothing disappears silently. Not thread safe.
+// TablePrinter: rows of text as a table that fits a terminal. For previews (--dry-run), discover, connectors and state.
+// Long values are cut and columns that do not fit are named below the table; nothing disappears silently. Not thread
+// safe.
 
 #include <cstddef>
 #include <string>

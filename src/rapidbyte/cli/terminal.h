@@ -1,6 +1,7 @@
 #pragma once
 // Terminal: one of the process's output streams as the commands see it: what it is (a terminal, its size, colours,
-// Unicode) and whole pieces of text written to it. An interface, so that tests render to a fake one. Writes are thread safe.
+// Unicode) and whole pieces of text written to it. An interface, so that tests render to a fake one. Writes are thread
+// safe.
 
 #include <cstddef>
 #include <mutex>
@@ -41,8 +42,8 @@ class FdTerminal : public Terminal {
   std::mutex mutex_;
 };
 
-/// Opens /dev/null for each of the descriptors 0 to 2 that is closed: otherwise the next file opened (a database!) would
-/// become stdout.
+/// Opens /dev/null for each of the descriptors 0 to 2 that is closed: otherwise the next file opened (a database!)
+/// would become stdout.
 void open_missing_standard_streams();
 
 }  // namespace rapidbyte::cli

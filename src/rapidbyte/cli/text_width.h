@@ -16,8 +16,8 @@ namespace rapidbyte::cli {
 /// Terminal columns that printable UTF-8 takes: combining marks none, ideographs and most emoji two.
 [[nodiscard]] size_t display_width(std::string_view text);
 
-/// The longest beginning of `text` that fits into `columns`, with an ellipsis ("…", or "..." when not `unicode`) in place
-/// of what was cut. Never splits a character.
+/// The longest beginning of `text` that fits into `columns`, with an ellipsis ("…", or "..." when not `unicode`) in
+/// place of what was cut. Never splits a character.
 [[nodiscard]] std::string fit_width(std::string_view text, size_t columns, bool unicode = true);
 
 enum class Align { kLeft, kRight };

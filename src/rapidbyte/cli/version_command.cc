@@ -14,16 +14,17 @@ ExitCode version_command(const VersionArguments& arguments, CommandContext& cont
   if (arguments.json) {
     nlohmann::json protocols = nlohmann::json::array();
     for (const std::string_view protocol : kProtocols) protocols.push_back(protocol);
-    written = write_document(context.data,
-                             {{"version", version()}, {"protocols", protocols}, {"wasmtime", RAPIDBYTE_WASMTIME_VERSION}},
-                             context.talk);
+    written = write_document(
+        context.data, {{"version", version()}, {"protocols", protocols}, {"wasmtime", RAPIDBYTE_WASMTIME_VERSION}},
+        context.talk);
   } else {
     std::string protocols;
-    for (const std::string_view protocol : kProtocols) protocols += fmt::format("{}{}", protocols.empty() ? "" : ", ", protocol);
-    written = write_text(context.data,
-                         fmt::format("{}\nconnector protocol {}\nWasmtime {}\n", version_line(), protocols,
-                                     RAPIDBYTE_WASMTIME_VERSION),
-                         context.talk);
+    for (const std::string_view protocol : kProtocols)
+      protocols += fmt::format("{}{}", protocols.empty() ? "" : ", ", protocol);
+    written = write_text(
+        context.data,
+        fmt::format("{}\nconnector protocol {}\nWasmtime {}\n", version_line(), protocols, RAPIDBYTE_WASMTIME_VERSION),
+        context.talk);
   }
   return written ? ExitCode::kOk : ExitCode::kInternal;
 }

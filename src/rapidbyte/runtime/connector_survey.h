@@ -1,6 +1,6 @@
 #pragma once
-// What can be said about connectors without starting one: which are found on this machine, and what each would be given. Part
-// of the runtime's facade, for the command line (`connectors`, `check`). Reads files; any thread.
+// What can be said about connectors without starting one: which are found on this machine, and what each would be
+// given. Part of the runtime's facade, for the command line (`connectors`, `check`). Reads files; any thread.
 
 #include <filesystem>
 #include <optional>
@@ -25,7 +25,8 @@ struct FoundConnector {
   bool shadowed = false;
 };
 
-/// Every *.wasm in the connector folders, in the order of the search, then by name. Folders that do not exist are empty.
+/// Every *.wasm in the connector folders, in the order of the search, then by name. Folders that do not exist are
+/// empty.
 [[nodiscard]] std::vector<FoundConnector> find_connectors(const RuntimeOptions& options);
 
 /// What one instance would reach.
