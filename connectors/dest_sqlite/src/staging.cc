@@ -96,7 +96,7 @@ Status swap_in_staging(Database& database, std::string_view target, const std::s
   for (const Dependent& dependent : dependents) {
     Status status = database.exec(dependent.sql);
     if (status.ok()) continue;
-    const int code = sqlite3_errcode(database.handle());
+    const int code = sqlite3_errcode(database.handle()) & 0xff;
     const std::string what = "stream \"" + stream + "\": " + dependent.type + " " + quote_name(dependent.name) +
                              " of table " + quote_name(name) + " cannot be made again on the new rows: " +
                              sqlite3_errmsg(database.handle());
