@@ -101,15 +101,29 @@ inline uint32_t find_json_string_stop(const char* data, uint32_t pos, uint32_t e
 /// Counts line ends (LF, CRLF or CR, each once) of text that comes in pieces.
 class LineCounter {
  public:
+  /// Looks up to kScanPadding bytes past `end`.
   void feed(const char* begin, const char* end) {
-    if (!after_cr_ && memchr(begin, '\r', static_cast<size_t>(end - begin)) == nullptr) {
-      for (const char* p = begin; p < end; ++p) lines_ += static_cast<uint64_t>(*p == '\n');
-      return;
+    const char* p = begin;
+    if (p < end && after_cr_ && *p == '\n') {
+      ++p;  // counted with its CR
+      after_cr_ = false;
     }
-    for (const char* p = begin; p < end; ++p) {
-      lines_ += static_cast<uint64_t>(*p == '\r' || (*p == '\n' && !after_cr_));
-      after_cr_ = *p == '\r';
+    const SpecialBytes line_feed('\n', '\n', '\n', '\n', '\n');
+    const SpecialBytes carriage_return('\r', '\r', '\r', '\r', '\r');
+    for (; end - p > 64; p += 64) {
+      const uint64_t lf = line_feed.scan(p).special;
+      const uint64_t cr = carriage_return.scan(p).special;
+      lines_ += static_cast<uint64_t>(__builtin_popcountll(lf));
+      if (cr == 0) continue;
+      // A CR with an LF behind it is one end; the LF of the last one stands in the next block.
+      const uint64_t next_lf = (lf >> 1U) | (static_cast<uint64_t>(p[64] == '\n') << 63U);
+      lines_ += static_cast<uint64_t>(__builtin_popcountll(cr & ~next_lf));
     }
+    for (; p < end; ++p) {
+      const bool pair = *p == '\r' && p + 1 < end && p[1] == '\n';
+      lines_ += static_cast<uint64_t>((*p == '\n' || *p == '\r') && !pair);
+    }
+    if (begin < end) after_cr_ = end[-1] == '\r';
   }
   [[nodiscard]] uint64_t lines() const { return lines_; }
 

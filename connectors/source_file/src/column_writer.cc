@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "byte_scan.h"
+#include "fast_parse.h"
 #include "value_parse.h"
 
 namespace rapidbyte::source_file {
@@ -32,6 +33,11 @@ void pack_bits(const sdk::ByteBuffer& bytes, sdk::ByteBuffer& bits) {
     for (size_t k = i; k < count; ++k) last |= static_cast<unsigned>(in[k]) << (k - i);
     bits.data()[i / 8] = static_cast<uint8_t>(last);
   }
+}
+
+template <typename T>
+bool no_fast_path(std::string_view, T&) {
+  return false;
 }
 
 /// Copies in steps of 16 bytes: most texts are short, and a call costs more than the copy. Both sides are padded.
@@ -74,9 +80,9 @@ ColumnWriter::ColumnWriter(ColumnSpec spec, const FieldRules& rules)
   clear();
 }
 
-template <typename T, typename Parse>
+template <typename T, typename Fast, typename Parse>
 void ColumnWriter::append_fixed(const char* data, const RecordBlock& block, uint32_t column,
-                                std::span<const uint32_t> rows, std::vector<RecordProblem>& problems,
+                                std::span<const uint32_t> rows, std::vector<RecordProblem>& problems, const Fast& fast,
                                 const Parse& parse) {
   const size_t count = rows.size();
   const size_t old = valid_.size();
@@ -93,7 +99,7 @@ void ColumnWriter::append_fixed(const char* data, const RecordBlock& block, uint
     T value{};
     bool is_valid = false;
     if (!field.is_null() && !(has_tokens && is_null_field(data, field, *rules_))) {
-      is_valid = parse(raw_text(data, field), value);
+      is_valid = fast(raw_text(data, field), value) || parse(raw_text(data, field), value);
       if (!is_valid && field.is_escaped()) is_valid = parse(field_text(data, field, *rules_, scratch_), value);
       if (!is_valid) [[unlikely]] {
         problems.push_back({rows[i], ProblemKind::kWrongType, column, 0, {}});
@@ -111,7 +117,14 @@ template <typename T>
 void ColumnWriter::append_integers(const char* data, const RecordBlock& block, uint32_t column,
                                    std::span<const uint32_t> rows, std::vector<RecordProblem>& problems) {
   const bool strict = !spec_.set_by_user;
-  append_fixed<T>(data, block, column, rows, problems, [strict](std::string_view text, T& out) {
+  const auto fast = [](std::string_view text, T& out) {
+    int64_t wide = 0;
+    if (!fast_parse_int64(text, wide)) return false;
+    out = static_cast<T>(wide);
+    // Compared as signed, so that a negative number never passes as a large one without sign.
+    return wide >= 0 ? static_cast<uint64_t>(out) == static_cast<uint64_t>(wide) : std::is_signed_v<T> && static_cast<int64_t>(out) == wide;
+  };
+  append_fixed<T>(data, block, column, rows, problems, fast, [strict](std::string_view text, T& out) {
     if constexpr (std::is_signed_v<T>) {
       int64_t wide = 0;
       if (!parse_int64(text, strict, wide)) return false;
@@ -152,9 +165,7 @@ void ColumnWriter::append_text(const char* data, const RecordBlock& block, uint3
         copy_short(values_.data() + size, data + field.begin, length);
         size += length;
       } else {
-        const std::string_view text = field_text(data, field, *rules_, scratch_);
-        std::memcpy(values_.data() + size, text.data(), text.size());
-        size += text.size();
+        size += unescape(raw_text(data, field), field.is_quoted(), *rules_, reinterpret_cast<char*>(values_.data()) + size);
       }
     }
     offsets[i] = static_cast<int32_t>(size);
@@ -170,10 +181,10 @@ void ColumnWriter::append_times(const char* data, const RecordBlock& block, uint
   const std::string_view pattern = spec_.pattern;
   if (spec_.type.id == TypeId::kDate32) {
     if (pattern.empty()) {
-      append_fixed<int32_t>(data, block, column, rows, problems, parse_date);
+      append_fixed<int32_t>(data, block, column, rows, problems, no_fast_path<int32_t>, parse_date);
       return;
     }
-    append_fixed<int32_t>(data, block, column, rows, problems, [pattern](std::string_view text, int32_t& days) {
+    append_fixed<int32_t>(data, block, column, rows, problems, no_fast_path<int32_t>, [pattern](std::string_view text, int32_t& days) {
       PatternValue value;
       if (!parse_by_pattern(text, pattern, value) || value.micros % kMicrosPerDay != 0) return false;
       days = static_cast<int32_t>(value.micros / kMicrosPerDay);
@@ -183,14 +194,13 @@ void ColumnWriter::append_times(const char* data, const RecordBlock& block, uint
   }
   const bool want_zone = spec_.type.timezone.has_value();
   if (pattern.empty()) {
-    append_fixed<int64_t>(data, block, column, rows, problems, [want_zone](std::string_view text, int64_t& micros) {
+    append_fixed<int64_t>(data, block, column, rows, problems, no_fast_path<int64_t>, [want_zone](std::string_view text, int64_t& micros) {
       bool has_zone = false;
       return parse_timestamp(text, micros, has_zone) && has_zone == want_zone;
     });
     return;
   }
-  append_fixed<int64_t>(data, block, column, rows, problems,
-                        [pattern, want_zone](std::string_view text, int64_t& micros) {
+  append_fixed<int64_t>(data, block, column, rows, problems, no_fast_path<int64_t>, [pattern, want_zone](std::string_view text, int64_t& micros) {
                           PatternValue value;
                           if (!parse_by_pattern(text, pattern, value)) return false;
                           micros = value.micros;
@@ -212,7 +222,7 @@ void ColumnWriter::append(const char* data, const RecordBlock& block, uint32_t c
     case TypeId::kUInt32: append_integers<uint32_t>(data, block, column, rows, problems); return;
     case TypeId::kUInt64: append_integers<uint64_t>(data, block, column, rows, problems); return;
     case TypeId::kBoolean:
-      append_fixed<uint8_t>(data, block, column, rows, problems, [strict](std::string_view text, uint8_t& out) {
+      append_fixed<uint8_t>(data, block, column, rows, problems, fast_parse_boolean, [strict](std::string_view text, uint8_t& out) {
         bool value = false;
         if (!parse_boolean(text, !strict, value)) return false;
         out = static_cast<uint8_t>(value);
@@ -220,12 +230,12 @@ void ColumnWriter::append(const char* data, const RecordBlock& block, uint32_t c
       });
       return;
     case TypeId::kFloat64:
-      append_fixed<double>(data, block, column, rows, problems, [strict, point](std::string_view text, double& out) {
+      append_fixed<double>(data, block, column, rows, problems, no_fast_path<double>, [strict, point](std::string_view text, double& out) {
         return parse_double(text, point, strict, out);
       });
       return;
     case TypeId::kFloat32:
-      append_fixed<float>(data, block, column, rows, problems, [point](std::string_view text, float& out) {
+      append_fixed<float>(data, block, column, rows, problems, no_fast_path<float>, [point](std::string_view text, float& out) {
         double value = 0;
         if (!parse_double(text, point, false, value)) return false;
         const bool finite = value - value == 0;
@@ -239,13 +249,13 @@ void ColumnWriter::append(const char* data, const RecordBlock& block, uint32_t c
     case TypeId::kDecimal128: {
       const int32_t precision = spec_.type.precision;
       const int32_t scale = spec_.type.scale;
-      append_fixed<__int128>(data, block, column, rows, problems,
+      append_fixed<__int128>(data, block, column, rows, problems, no_fast_path<__int128>,
                              [precision, scale, strict, point](std::string_view text, __int128& out) {
                                return parse_decimal(text, point, precision, scale, strict, out);
                              });
       return;
     }
-    case TypeId::kTime64: append_fixed<int64_t>(data, block, column, rows, problems, parse_time); return;
+    case TypeId::kTime64: append_fixed<int64_t>(data, block, column, rows, problems, no_fast_path<int64_t>, parse_time); return;
     case TypeId::kDate32:
     case TypeId::kTimestamp: append_times(data, block, column, rows, problems); return;
     default: append_text(data, block, column, rows); return;

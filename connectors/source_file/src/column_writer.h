@@ -58,9 +58,10 @@ class ColumnWriter {
   [[nodiscard]] std::string_view text(size_t row) const;
 
  private:
-  template <typename T, typename Parse>
+  /// `fast` is asked first and may say false to anything.
+  template <typename T, typename Fast, typename Parse>
   void append_fixed(const char* data, const RecordBlock& block, uint32_t column, std::span<const uint32_t> rows,
-                    std::vector<RecordProblem>& problems, const Parse& parse);
+                    std::vector<RecordProblem>& problems, const Fast& fast, const Parse& parse);
   template <typename T>
   void append_integers(const char* data, const RecordBlock& block, uint32_t column, std::span<const uint32_t> rows,
                        std::vector<RecordProblem>& problems);

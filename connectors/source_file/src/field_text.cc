@@ -1,6 +1,7 @@
 #include "field_text.h"
 
 #include <cstdio>
+#include <cstring>
 
 #include "rapidbyte/sdk/batch_builder.h"
 
@@ -18,37 +19,43 @@ uint32_t hex4(const char* p) {
   return value;
 }
 
-void append_code_point(uint32_t code, std::string& out) {
+size_t put_code_point(uint32_t code, char* out) {
   if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xC0U | (code >> 6U));
-    out += static_cast<char>(0x80U | (code & 0x3FU));
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xE0U | (code >> 12U));
-    out += static_cast<char>(0x80U | ((code >> 6U) & 0x3FU));
-    out += static_cast<char>(0x80U | (code & 0x3FU));
-  } else {
-    out += static_cast<char>(0xF0U | (code >> 18U));
-    out += static_cast<char>(0x80U | ((code >> 12U) & 0x3FU));
-    out += static_cast<char>(0x80U | ((code >> 6U) & 0x3FU));
-    out += static_cast<char>(0x80U | (code & 0x3FU));
+    out[0] = static_cast<char>(code);
+    return 1;
   }
+  if (code < 0x800) {
+    out[0] = static_cast<char>(0xC0U | (code >> 6U));
+    out[1] = static_cast<char>(0x80U | (code & 0x3FU));
+    return 2;
+  }
+  if (code < 0x10000) {
+    out[0] = static_cast<char>(0xE0U | (code >> 12U));
+    out[1] = static_cast<char>(0x80U | ((code >> 6U) & 0x3FU));
+    out[2] = static_cast<char>(0x80U | (code & 0x3FU));
+    return 3;
+  }
+  out[0] = static_cast<char>(0xF0U | (code >> 18U));
+  out[1] = static_cast<char>(0x80U | ((code >> 12U) & 0x3FU));
+  out[2] = static_cast<char>(0x80U | ((code >> 6U) & 0x3FU));
+  out[3] = static_cast<char>(0x80U | (code & 0x3FU));
+  return 4;
 }
 
 // The NDJSON scanner has checked every escape: four hex digits, surrogates in pairs.
-void append_json_unescaped(std::string_view raw, std::string& out) {
+size_t unescape_json(std::string_view raw, char* out) {
+  size_t size = 0;
   for (size_t i = 0; i < raw.size(); ++i) {
     if (raw[i] != '\\') {
-      out += raw[i];
+      out[size++] = raw[i];
       continue;
     }
     switch (raw[++i]) {
-      case 'b': out += '\b'; break;
-      case 'f': out += '\f'; break;
-      case 'n': out += '\n'; break;
-      case 'r': out += '\r'; break;
-      case 't': out += '\t'; break;
+      case 'b': out[size++] = '\b'; break;
+      case 'f': out[size++] = '\f'; break;
+      case 'n': out[size++] = '\n'; break;
+      case 'r': out[size++] = '\r'; break;
+      case 't': out[size++] = '\t'; break;
       case 'u': {
         uint32_t code = hex4(raw.data() + i + 1);
         i += 4;
@@ -56,27 +63,39 @@ void append_json_unescaped(std::string_view raw, std::string& out) {
           code = 0x10000 + ((code - 0xD800) << 10U) + (hex4(raw.data() + i + 3) - 0xDC00);
           i += 6;
         }
-        append_code_point(code, out);
+        size += put_code_point(code, out + size);
         break;
       }
-      default: out += raw[i]; break;
+      default: out[size++] = raw[i]; break;
     }
   }
+  return size;
 }
 
 }  // namespace
 
-void append_unescaped(std::string_view raw, bool quoted, const FieldRules& rules, std::string& out) {
-  if (rules.json) {
-    append_json_unescaped(raw, out);
-    return;
-  }
-  for (size_t i = 0; i < raw.size(); ++i) {
-    const char c = raw[i];
+size_t unescape(std::string_view raw, bool quoted, const FieldRules& rules, char* out) {
+  if (rules.json) return unescape_json(raw, out);
+  // Outside of quotes a quote is an ordinary character.
+  const char quote = quoted && rules.quote != 0 ? rules.quote : rules.escape;
+  const char escape = rules.escape != 0 ? rules.escape : quote;
+  const SpecialBytes specials(quote, escape, quote, escape, quote);
+  size_t size = 0;
+  size_t i = 0;
+  while (i < raw.size()) {
+    // A whole step is copied, then as much of it counts as stands before the next special byte.
+    const uint64_t mask = specials.scan(raw.data() + i).special;
+    std::memcpy(out + size, raw.data() + i, kScanPadding);
+    const size_t plain = mask == 0 ? kScanPadding : static_cast<size_t>(__builtin_ctzll(mask));
+    if (plain >= raw.size() - i) return size + raw.size() - i;
+    i += plain;
+    size += plain;
+    if (mask == 0) continue;
     const bool more = i + 1 < raw.size();
-    if ((more && rules.escape != 0 && c == rules.escape) || (more && quoted && c == rules.quote && raw[i + 1] == c)) ++i;
-    out += raw[i];
+    if (more && ((rules.escape != 0 && raw[i] == rules.escape) || (quoted && raw[i] == rules.quote && raw[i + 1] == raw[i]))) ++i;
+    out[size++] = raw[i++];
   }
+  return size;
 }
 
 std::string printable(std::string_view text, size_t limit) {

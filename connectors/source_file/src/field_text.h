@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "byte_scan.h"
 #include "record_block.h"
 
 namespace rapidbyte::source_file {
@@ -31,8 +32,9 @@ struct FieldRules {
 /// The raw bytes of a field.
 inline std::string_view raw_text(const char* data, const FieldSpan& field) { return {data + field.begin, field.length()}; }
 
-/// Appends the text of an escaped field (FieldSpan::kEscaped) with its escapes undone.
-void append_unescaped(std::string_view raw, bool quoted, const FieldRules& rules, std::string& out);
+/// Writes the text of an escaped field (FieldSpan::kEscaped) with its escapes undone to `out`; its size, never more than
+/// raw's. Both `raw` and `out` must be padded (byte_scan.h).
+size_t unescape(std::string_view raw, bool quoted, const FieldRules& rules, char* out);
 
 /// Whether the field stands for null under the rules.
 inline bool is_null_field(const char* data, const FieldSpan& field, const FieldRules& rules) {
@@ -42,8 +44,8 @@ inline bool is_null_field(const char* data, const FieldSpan& field, const FieldR
 /// The text of a field that is not null; uses `scratch` only for escaped fields.
 inline std::string_view field_text(const char* data, const FieldSpan& field, const FieldRules& rules, std::string& scratch) {
   if (!field.is_escaped()) return raw_text(data, field);
-  scratch.clear();
-  append_unescaped(raw_text(data, field), field.is_quoted(), rules, scratch);
+  scratch.resize(field.length() + kScanPadding);
+  scratch.resize(unescape(raw_text(data, field), field.is_quoted(), rules, scratch.data()));
   return scratch;
 }
 

@@ -246,10 +246,10 @@ bool NdjsonScanner::scan_object(Line& line, RecordBlock& block) {
       if (!scan_string(line, begin, end, escaped)) return false;
       std::string_view key(line.data + begin, end - begin);
       if (escaped) {
-        key_scratch_.clear();
         FieldRules rules;
         rules.json = true;
-        append_unescaped(key, true, rules, key_scratch_);
+        key_scratch_.resize(key.size() + kScanPadding);
+        key_scratch_.resize(unescape(key, true, rules, key_scratch_.data()));
         key = key_scratch_;
       }
       line.skip_space();

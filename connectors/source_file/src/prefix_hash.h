@@ -11,43 +11,52 @@ class PrefixHash {
  public:
   void feed(const char* data, size_t size) {
     length_ += size;
-    while (tail_size_ != 0 && size != 0) {
-      tail_ |= static_cast<uint64_t>(static_cast<unsigned char>(*data)) << (8 * tail_size_);
-      ++data;
-      --size;
-      if (++tail_size_ == 8) {
-        mix(state_, tail_);
-        tail_ = 0;
-        tail_size_ = 0;
-      }
+    if (tail_size_ != 0) {
+      const size_t count = size < kStripe - tail_size_ ? size : kStripe - tail_size_;
+      std::memcpy(tail_ + tail_size_, data, count);
+      tail_size_ += count;
+      data += count;
+      size -= count;
+      if (tail_size_ < kStripe) return;
+      mix_stripe(lanes_, tail_);
+      tail_size_ = 0;
     }
-    for (; size >= 8; data += 8, size -= 8) {
-      uint64_t word = 0;
-      std::memcpy(&word, data, 8);
-      mix(state_, word);
-    }
-    for (; size != 0; ++data, --size) {
-      tail_ |= static_cast<uint64_t>(static_cast<unsigned char>(*data)) << (8 * tail_size_++);
-    }
+    for (; size >= kStripe; data += kStripe, size -= kStripe) mix_stripe(lanes_, data);
+    std::memcpy(tail_, data, size);
+    tail_size_ = size;
   }
 
   [[nodiscard]] uint64_t value() const {
-    uint64_t state = state_;
-    mix(state, tail_);
-    mix(state, length_);
+    uint64_t lanes[4] = {lanes_[0], lanes_[1], lanes_[2], lanes_[3]};
+    char rest[kStripe] = {};
+    std::memcpy(rest, tail_, tail_size_);
+    mix_stripe(lanes, rest);
+    uint64_t state = length_;
+    for (const uint64_t lane : lanes) mix(state, lane);
     return state ^ (state >> 32U);
   }
 
  private:
+  // Four words side by side, so that their multiplications overlap.
+  static constexpr size_t kStripe = 32;
+
   static void mix(uint64_t& state, uint64_t word) {
     // An odd multiplier near 2^64 / golden ratio; the rotation brings the well-mixed high bits down for the next word.
     state = (state ^ word) * 0x9E3779B97F4A7C15ULL;
     state = (state << 29U) | (state >> 35U);
   }
+  static void mix_stripe(uint64_t* lanes, const char* stripe) {
+    for (size_t i = 0; i < 4; ++i) {
+      uint64_t word = 0;
+      std::memcpy(&word, stripe + 8 * i, 8);
+      mix(lanes[i], word);
+    }
+  }
 
-  uint64_t state_ = 0x243F6A8885A308D3ULL;  // digits of pi: any non-zero start will do
-  uint64_t tail_ = 0;
-  uint32_t tail_size_ = 0;
+  // Digits of pi: any four different values will do.
+  uint64_t lanes_[4] = {0x243F6A8885A308D3ULL, 0x13198A2E03707344ULL, 0xA4093822299F31D0ULL, 0x082EFA98EC4E6C89ULL};
+  char tail_[kStripe] = {};
+  size_t tail_size_ = 0;
   uint64_t length_ = 0;
 };
 

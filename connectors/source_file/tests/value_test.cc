@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "fast_parse.h"
 #include "file_set.h"
 #include "options.h"
 #include "type_inference.h"
@@ -150,6 +151,36 @@ TEST(DoubleTest, is_the_nearest_double_of_every_text) {
   EXPECT_TRUE(std::isnan(value));
   ASSERT_TRUE(parse_double("0,12345678901234567", ',', true, value));
   EXPECT_EQ(value, 0.12345678901234567);
+}
+
+TEST(DoubleTest, agrees_with_the_c_library_on_random_texts) {
+  uint64_t seed = 7;
+  const auto random = [&seed] { return seed = seed * 6364136223846793005ULL + 1442695040888963407ULL; };
+  for (int i = 0; i < 200'000; ++i) {
+    // Mantissas of all lengths, and some near the middle between two doubles.
+    uint64_t mantissa = random() >> (random() >> 58U);
+    if (i % 3 == 0) mantissa = (uint64_t{1} << (53 + random() % 11)) + (random() % 5 << (random() % 11));
+    const std::string text = std::to_string(mantissa) + "e" + std::to_string(static_cast<int>(random() % 61) - 30);
+    double value = 0;
+    ASSERT_TRUE(parse_double(text, '.', false, value)) << text;
+    ASSERT_EQ(value, std::strtod(text.c_str(), nullptr)) << text;
+  }
+}
+
+TEST(FastParseTest, takes_nothing_that_the_full_parser_reads_otherwise) {
+  const std::string_view texts[] = {"0", "7", "-7", "12345678", "-12345678", "123456789", "1234567890123456", "-1234567890123456",
+                                    "12345678901234567", "", "-", "-0", "007", "+5", "1x", "x1", "1234567x", "123456789012345x",
+                                    "x234567890123456", "12345678/", "12345678:", "1 ", " 1", "1.5", "\xFF", "--1"};
+  for (const std::string_view text : texts) {
+    const std::string padded = std::string(text) + std::string(64, '9');
+    int64_t fast = -99, full = -99;
+    const bool fast_ok = fast_parse_int64(std::string_view(padded).substr(0, text.size()), fast);
+    const bool full_ok = parse_int64(text, true, full);
+    EXPECT_EQ(fast_ok, full_ok && text.size() <= 16U + (text.front() == '-' ? 1U : 0U)) << text;
+    if (fast_ok) {
+      EXPECT_EQ(fast, full) << text;
+    }
+  }
 }
 
 TEST(BooleanTest, is_true_and_false_and_more_only_on_demand) {
