@@ -414,6 +414,28 @@ TEST(BatchReaderTest, RefusesABufferOfUnknownSize) {
   EXPECT_GE(seen, 1);
 }
 
+TEST(BatchReaderTest, RefusesAScaleOfBillions) {
+  auto builder = BatchBuilder::make({{field("d", "Decimal128(38, 9)")}});
+  ASSERT_TRUE(builder.ok());
+  builder->column(0).append(Decimal128Words{{1, 0}});
+  builder->end_row();
+  const std::vector<uint8_t> original = copy(*builder->finish());
+  int refused = 0;
+  for (size_t at = 0; at + 4 <= original.size(); at += 4) {
+    int32_t word = 0;
+    std::memcpy(&word, original.data() + at, 4);
+    if (word != 9) continue;  // the scale, among others
+    std::vector<uint8_t> damaged = original;
+    const int32_t huge = 2'000'000'000;
+    std::memcpy(damaged.data() + at, &huge, 4);
+    BatchReader reader;
+    const Status status = reader.load(damaged);
+    if (!status.ok() && status.error().code == "UNSUPPORTED_SCHEMA") ++refused;
+    if (status.ok()) EXPECT_LT(to_text(reader.column(0).json(0)).size(), 100U);
+  }
+  EXPECT_EQ(refused, 1);
+}
+
 TEST(BatchReaderTest, NoticesAnotherSchema) {
   auto other = BatchBuilder::make({{field("z", "Utf8")}});
   ASSERT_TRUE(other.ok());
