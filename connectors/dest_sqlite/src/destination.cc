@@ -20,6 +20,17 @@ Status check_upsert_request(const sdk::StreamContext& ctx) {
                                                       "apart. Set it in the pipeline's destination.");
 }
 
+// A receipt's checkpoint also names the table that got the rows. A load may go on with another write_mode or
+// table_prefix than it began with; rows that lie elsewhere (in the staging of a broken-off replace) must not count.
+constexpr const char* kTableKey = "rapidbyte_table";
+
+Result<std::string> with_table(const std::string& checkpoint_json, const std::string& table) {
+  RB_SDK_ASSIGN_OR_RETURN(sdk::Json checkpoint, sdk::parse_json(checkpoint_json));
+  if (!checkpoint.is_object()) return checkpoint_json;
+  checkpoint[kTableKey] = table;
+  return sdk::to_text(checkpoint);
+}
+
 }  // namespace
 
 template <typename Work>
@@ -89,7 +100,8 @@ Result<sdk::WriteSummary> SqliteDestination::write_stream(const sdk::StreamConte
 
   TableWriter::OnSchema make;
   if (replace) make = [&](const sdk::Schema& schema) { return make_staging(*database_, table, ctx, schema); };
-  TableWriter writer(*database_, ctx, replace ? staging_name(table) : table, upsert_key(ctx), make);
+  const std::string written = replace ? staging_name(table) : table;
+  TableWriter writer(*database_, ctx, written, upsert_key(ctx), make);
   return sdk::run_commit_loop(
       [&](std::span<const uint8_t> batch) -> Result<sdk::WriteCount> {
         RB_SDK_RETURN_NOT_OK(database_->begin());
@@ -99,7 +111,7 @@ Result<sdk::WriteSummary> SqliteDestination::write_stream(const sdk::StreamConte
       },
       [&](const std::string& checkpoint_json) -> Status {
         RB_SDK_RETURN_NOT_OK(database_->begin());
-        receipt.checkpoint_json = checkpoint_json;
+        RB_SDK_ASSIGN_OR_RETURN(receipt.checkpoint_json, with_table(checkpoint_json, written));
         RB_SDK_RETURN_NOT_OK(receipts.write(ctx, receipt));
         return database_->commit();
       });
@@ -161,8 +173,19 @@ Result<std::optional<std::string>> SqliteDestination::last_committed(const sdk::
   RB_SDK_ASSIGN_OR_RETURN(const bool there, database_->open_existing());
   if (!there) return std::optional<std::string>();
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
-  if (!receipt) return std::optional<std::string>();
-  return receipt->checkpoint_json;
+  if (!receipt || !receipt->checkpoint_json) return std::optional<std::string>();
+  RB_SDK_ASSIGN_OR_RETURN(sdk::Json checkpoint, sdk::parse_json(*receipt->checkpoint_json));
+  if (!receipt->published) {
+    const std::string table = table_prefix_ + ctx.stream_name;
+    const std::string written = mode_of(ctx) == sdk::WriteMode::kReplace ? staging_name(table) : table;
+    const std::string holds_rows = sdk::string_member(checkpoint, kTableKey).value_or(written);
+    if (!same_name(holds_rows, written)) return std::optional<std::string>();
+    // Somebody dropped the table to begin again: the receipt speaks of rows that are gone.
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*database_, written));
+    if (!existing && receipt->rows != 0) return std::optional<std::string>();
+  }
+  if (checkpoint.is_object()) checkpoint.erase(kTableKey);
+  return std::optional<std::string>(sdk::to_text(checkpoint));
 }
 
 Status SqliteDestination::close() { return database_ ? database_->close() : Status(); }

@@ -195,6 +195,34 @@ TEST_F(ModesTest, AResumedLoadKeepsItsRowsAndCountsOn) {
   EXPECT_EQ(query("SELECT rows FROM _rapidbyte_receipts"), Lines{"3"});
 }
 
+TEST_F(ModesTest, ALoadDoesNotGoOnBehindRowsThatAreNotInItsTable) {
+  const Schema schema = two_columns();
+  const auto committed = [&](const Json& mode, const Json& config) {
+    auto destination = open(config);
+    const auto answer = destination->last_committed(sdk::to_text(context("s", schema, mode)));
+    EXPECT_TRUE(answer.ok());
+    EXPECT_TRUE(destination->close().ok());
+    return answer.ok() && answer->has_value();
+  };
+  const auto write_only = [&](const Json& mode) {
+    FakeHost host;
+    host.push_batch(make_batch(schema, {row(1, "a")}));
+    host.push_end_marker();
+    const std::string text = sdk::to_text(context("s", schema, mode));
+    auto destination = open();
+    ASSERT_TRUE(destination->begin_stream(text).ok());
+    ASSERT_TRUE(destination->run_write(text).ok());
+    ASSERT_TRUE(destination->close().ok());
+  };
+  write_only("replace");
+  EXPECT_FALSE(committed("append", Json::object())) << "the rows lie in the staging table";
+  write_only("append");
+  EXPECT_TRUE(committed("append", Json::object()));
+  EXPECT_FALSE(committed("append", {{"table_prefix", "other_"}}));
+  sql("DROP TABLE s");
+  EXPECT_FALSE(committed("append", Json::object())) << "the rows went with the table";
+}
+
 TEST_F(ModesTest, PartitionsAndPipelinesHaveReceiptsOfTheirOwn) {
   const Schema schema = two_columns();
   Json ctx = context("s", schema);
