@@ -12,9 +12,9 @@ namespace {
 using sdk::ErrorCategory;
 
 // 16 MiB of pages: appends need few, and upserts find the upper levels of their index there. It bounds memory, too.
-constexpr const char* kCacheSize = "PRAGMA cache_size=-16384";
+constexpr const char* kCacheSize = "PRAGMA cache_size=-16384;";
 // Fewer, larger writes out of the sandbox than with SQLite's 4 KiB; only for databases that we make.
-constexpr const char* kPageSize = "PRAGMA page_size=16384";
+constexpr const char* kPageSize = "PRAGMA page_size=16384;";
 
 struct FileFacts {
   bool exists = false;
@@ -117,14 +117,17 @@ Status Database::open_file() {
     return status;
   }
   if (sqlite3_db_readonly(handle_, "main") == 1) return error_of(SQLITE_READONLY, "the file is not writable", "opening it");
-  if (facts.empty) RB_SDK_RETURN_NOT_OK(exec(kPageSize));
+  std::string setup;
+  if (facts.empty) setup += kPageSize;
   // Without shared memory SQLite reads a database in WAL mode only so. Its journal mode stays as it is.
-  if (facts.wal) RB_SDK_RETURN_NOT_OK(exec("PRAGMA locking_mode=EXCLUSIVE"));
-  RB_SDK_RETURN_NOT_OK(exec(kCacheSize));
+  if (facts.wal) setup += "PRAGMA locking_mode=EXCLUSIVE;";
+  setup += kCacheSize;
   // A commit that was reported must survive a power cut: the source moves on after it.
-  RB_SDK_RETURN_NOT_OK(exec("PRAGMA synchronous=FULL"));
+  setup += "PRAGMA synchronous=FULL;";
   // The first read rolls back what a killed run left, and finds out whether this is a database at all.
-  return exec("SELECT count(*) FROM sqlite_schema");
+  setup += "SELECT count(*) FROM sqlite_schema";
+  if (sqlite3_exec(handle_, setup.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) return {};
+  return error("opening it");
 }
 
 Status Database::open() {

@@ -40,7 +40,10 @@ std::string& temp_folder() {
 
 File* self(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
 
-int write_error() { return errno == ENOSPC || errno == EDQUOT ? SQLITE_FULL : SQLITE_IOERR_WRITE; }
+// A limit on the size of files is as good as a full disk.
+bool is_full() { return errno == ENOSPC || errno == EDQUOT || errno == EFBIG; }
+
+int write_error() { return is_full() ? SQLITE_FULL : SQLITE_IOERR_WRITE; }
 
 int write_all(int fd, const uint8_t* data, int amount, sqlite3_int64 offset) {
   while (amount > 0) {
@@ -60,8 +63,8 @@ int write_all(int fd, const uint8_t* data, int amount, sqlite3_int64 offset) {
 int flush(File* file) {
   if (file->buffered == 0) return SQLITE_OK;
   const int rc = write_all(file->fd, file->buffer, file->buffered, file->buffer_at);
-  // Kept on failure: SQLite rolls back, and what it writes then goes over these bytes.
-  if (rc == SQLITE_OK) file->buffered = 0;
+  // Dropped on failure, too: SQLite learns of it and rolls back, which must not meet the same bytes again.
+  file->buffered = 0;
   return rc;
 }
 
@@ -230,7 +233,7 @@ int vfs_open(sqlite3_vfs*, sqlite3_filename name, sqlite3_file* base, int flags,
     flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
     fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   }
-  if (fd < 0) return errno == ENOSPC || errno == EDQUOT ? SQLITE_FULL : SQLITE_CANTOPEN;
+  if (fd < 0) return is_full() ? SQLITE_FULL : SQLITE_CANTOPEN;
   if ((flags & SQLITE_OPEN_DELETEONCLOSE) != 0) unlink(path.c_str());
   file->path = new (std::nothrow) std::string(path);
   if (file->path == nullptr) {

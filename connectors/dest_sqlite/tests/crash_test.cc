@@ -11,8 +11,8 @@
 namespace rapidbyte::dest_sqlite {
 namespace {
 
-constexpr int64_t kBatches = 60;
-constexpr int64_t kRows = 400;
+constexpr int64_t kBatches = 40;
+constexpr int64_t kRows = 250;
 constexpr int64_t kBatchesPerMarker = 5;
 
 Schema schema() {
@@ -73,9 +73,9 @@ class CrashTest : public SqliteTest {
       ASSERT_EQ(expected.size(), static_cast<size_t>(kBatches * kRows));
     }
     std::mt19937 random(20241);
-    std::uniform_int_distribution<useconds_t> delay(0, 60'000);
+    std::uniform_int_distribution<useconds_t> delay(0, 40'000);
     int killed = 0;
-    for (int round = 0; round < 25; ++round) {
+    for (int round = 0; round < 15; ++round) {
       for (const char* suffix : {"", "-journal", "-wal", "-shm"}) std::filesystem::remove(path() + suffix);
       sql(prepare);
       Json ctx = context("s", schema(), mode);

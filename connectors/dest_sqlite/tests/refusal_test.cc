@@ -1,5 +1,8 @@
 // Rows that the table refuses, and databases that cannot be used.
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -177,6 +180,30 @@ TEST_F(RefusalTest, ADatabaseThatIsNotWritableIsRefused) {
   const auto validation = destination->validate();
   ASSERT_TRUE(validation.ok());
   EXPECT_EQ(validation->kind, sdk::Validation::Kind::kFailed);
+}
+
+TEST_F(RefusalTest, AFullDiskKeepsWhatWasCommittedAndTheNextRunGoesOn) {
+  ASSERT_TRUE(load(context("s", two_columns()), two_columns(), {row(1, "a")}).status.ok());
+  std::vector<Json> rows;
+  for (int64_t i = 0; i < 300; ++i) rows.push_back(row(i, std::string(4000, 'x')));
+  const pid_t child = fork();
+  if (child == 0) {
+    // In a process of its own files may not grow beyond 512 KiB.
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{512 << 10, 512 << 10};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    const Outcome outcome = load(context("s", two_columns()), two_columns(), rows);
+    const bool right = !outcome.status.ok() && outcome.status.error().code == "DISK_FULL" && !outcome.status.error().retryable;
+    const bool rolled_back = !std::filesystem::exists(path() + "-journal");
+    _exit(right ? (rolled_back ? 0 : 2) : 1);
+  }
+  int state = 0;
+  waitpid(child, &state, 0);
+  EXPECT_TRUE(WIFEXITED(state) && WEXITSTATUS(state) == 0) << "state " << state;
+  EXPECT_EQ(table("s"), Lines{"1|'a'"});
+  EXPECT_EQ(integrity(), "ok");
+  EXPECT_TRUE(load(context("s", two_columns()), two_columns(), rows).status.ok());
+  EXPECT_EQ(query("SELECT count(*) FROM s"), Lines{"301"});
 }
 
 TEST_F(RefusalTest, ACorruptDatabaseIsAnError) {
