@@ -439,7 +439,8 @@ pub extern "C" fn rb_wasi_config_file_calls_inline(config: &mut wasi_config_t) {
     builder.allow_blocking_current_thread(true);
 }
 
-/// Why a call ended: 0 some other error, 1 trap, 2 stack overflow, 3 the guest called exit().
+/// Why a call ended: 0 some other error, 1 trap, 2 stack overflow, 3 the guest called exit(), 4 the guest gave up by
+/// itself (`unreachable`: abort(), also what a C++ guest does when it gets no memory).
 #[unsafe(no_mangle)]
 pub extern "C" fn rb_error_classify(error: &mut Option<Box<wasmtime_error_t>>) -> i32 {
     let Some(boxed) = error.take() else {
@@ -448,6 +449,7 @@ pub extern "C" fn rb_error_classify(error: &mut Option<Box<wasmtime_error_t>>) -
     let inner: wasmtime::Error = (*boxed).into();
     let class = match inner.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => 2,
+        Some(Trap::UnreachableCodeReached) => 4,
         Some(_) => 1,
         None if inner.downcast_ref::<wasmtime_wasi::I32Exit>().is_some() => 3,
         None => 0,

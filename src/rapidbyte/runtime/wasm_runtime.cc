@@ -225,6 +225,7 @@ Status Guest::Impl::explain(wasmtime_error_t* raw, const ComponentHostState& sta
   constexpr int kTrap = 1;
   constexpr int kStackOverflow = 2;
   constexpr int kExit = 3;
+  constexpr int kGaveUp = 4;
   const int cause = rb_error_classify(&raw);
   const ErrorPtr error(raw);
   const std::string full = full_message(error.get());
@@ -240,7 +241,7 @@ Status Guest::Impl::explain(wasmtime_error_t* raw, const ComponentHostState& sta
     out.safe_to_retry = true;
   } else if (state.last_verdict() == GuestVerdict::kTimedOut) {
     out.code = "GUEST_TIMEOUT";
-    out.message = fmt::format("stopped after {} s without progress (no batch, socket, state or checkpoint call); raise resources.guest_timeout_seconds if it needs longer",
+    out.message = fmt::format("stopped after {} s without progress (no batch, socket or checkpoint call); raise resources.guest_timeout_seconds if it needs longer",
                               std::chrono::duration<double>(options.guest_timeout).count());
   } else if (cause == kExit) {
     int status = 0;
@@ -250,13 +251,13 @@ Status Guest::Impl::explain(wasmtime_error_t* raw, const ComponentHostState& sta
   } else if (cause == kStackOverflow) {
     out.code = "STACK_OVERFLOW";
     out.message = "the connector's recursion used up its stack; this is a bug of the connector";
-  } else if (const uint64_t refused = rb_store_usage_refused(usage.get()); refused > 0) {
+  } else if (const uint64_t refused = rb_store_usage_refused(usage.get()); refused > 0 && (cause == kGaveUp || cause == 0)) {
     out.code = "MEMORY_LIMIT";
     out.message = fmt::format("the connector wanted {:.1f} MiB of memory; the limit is {:.1f} MiB (raise resources.max_memory, or give it smaller batches)",
                               static_cast<double>(refused) / 1048576.0, static_cast<double>(options.max_memory) / 1048576.0);
   } else {
     out.code = "GUEST_TRAP";
-    out.message = fmt::format("the connector crashed{}: {}", cause == kTrap ? "" : " in a call", short_message(full));
+    out.message = fmt::format("the connector crashed{}: {}", cause == kTrap || cause == kGaveUp ? "" : " in a call", short_message(full));
   }
   return out;
 }

@@ -75,8 +75,9 @@ uint64_t rb_engine_compatibility_hash(const wasm_engine_t *engine);
 /* WASI's file calls run on the calling thread instead of a thread pool. */
 void rb_wasi_config_file_calls_inline(wasi_config_t *config);
 
-/* Why a call ended: 0 another error, 1 trap, 2 stack overflow, 3 exit(). *error stays owned by the caller and may be
- * replaced by an equal one. */
+/* Why a call ended: 0 another error, 1 trap, 2 stack overflow, 3 exit(), 4 the guest gave up by itself (`unreachable`:
+ * abort(), also what a C++ guest does when it gets no memory). *error stays owned by the caller and may be replaced by an
+ * equal one. */
 int32_t rb_error_classify(wasmtime_error_t **error);
 
 #ifdef __cplusplus
