@@ -324,7 +324,7 @@ TEST(BatchReaderTest, ReadsBytesThatAreNotAligned) {
 
 TEST(BatchReaderTest, TheEndMarkerMayBeMissing) {
   std::vector<uint8_t> batch = sample_batch(2);
-  batch.resize(batch.size() - 8);
+  batch.erase(batch.end() - 8, batch.end());
   BatchReader reader;
   EXPECT_TRUE(reader.load(batch).ok());
 }
