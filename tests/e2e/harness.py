@@ -40,6 +40,7 @@ class EndToEnd(unittest.TestCase):
         self.data.mkdir()
         self.database = self.folder / "out.db"
         self.state = self.folder / "state.db"
+        self.events = self.folder / "events.ndjson"
         self.running = []
         self.addCleanup(self._stop_running)
 
@@ -119,17 +120,21 @@ class EndToEnd(unittest.TestCase):
             self.assertIn(text.lower(), done.err.lower())
         return done
 
-    def wait_for_commits(self, process, events, least=1, timeout=60):
+    def wait_for_commits(self, process, events, least=1):
         """Waits until the events file shows `least` durable cursors; fails when the run ended before."""
+        self.wait_for_event(process, '"checkpoint_committed"', events=events, least=least)
+
+    def wait_for_event(self, process, *parts, events=None, least=1, timeout=60):
+        """Waits until `least` lines of the events file hold all `parts`."""
         until = time.monotonic() + timeout
         while time.monotonic() < until:
-            if count_commits(events) >= least:
+            if count_lines(events or self.events, parts) >= least:
                 return
             if process.poll() is not None:
                 out, err = process.communicate()
-                self.fail(f"the run ended (exit code {process.returncode}) before commit {least}:\n{err}\n{out}")
+                self.fail(f"the run ended (exit code {process.returncode}) before {least} x {parts}:\n{err}\n{out}")
             time.sleep(0.002)
-        self.fail(f"no {least} commits within {timeout} s")
+        self.fail(f"no {least} x {parts} within {timeout} s")
 
     # --- tables ------------------------------------------------------------------------------------------------------
 
@@ -222,11 +227,11 @@ def canonical(kind, value):
     return value
 
 
-def count_commits(events):
-    """Durable cursors that the events file tells of so far."""
+def count_lines(file, parts):
+    """Lines of a file that may not be there yet that hold all of `parts`."""
     try:
-        with open(events, encoding="utf-8") as lines:
-            return sum(1 for line in lines if '"checkpoint_committed"' in line)
+        with open(file, encoding="utf-8") as lines:
+            return sum(all(part in line for part in parts) for line in lines)
     except FileNotFoundError:
         return 0
 

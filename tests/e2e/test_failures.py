@@ -177,7 +177,6 @@ class WhileRunning(harness.EndToEnd):
         super().setUp()
         self.rows = [(i, f"name of row number {i}") for i in range(self.ROWS)]
         self.write_csv("t.csv", ["id", "name"], self.rows)
-        self.events = self.folder / "events.ndjson"
 
     def start_load(self, mode="append"):
         process = self.start("run", self.pipeline(mode=mode, resources=SLOW), "--events", self.events)

@@ -29,7 +29,6 @@ class Kill(harness.EndToEnd):
         super().setUp()
         self.new = sample_table.rows(ROWS, seed=11)
         self.old, self.expected = [], self.new
-        self.events = self.folder / "events.ndjson"
         self.loads = self.folder / "loads"
         self.loads.mkdir()
         self.database = self.loads / "out.db"
@@ -144,6 +143,21 @@ class Kill(harness.EndToEnd):
 
     def test_upsert_killed_before_any_write(self):
         self.kill_by_write("upsert")
+
+    def test_append_of_several_streams_doubles_none_that_was_done(self):
+        """Of two streams the first one is complete when the run is killed in the second: the next run must not load it again."""
+        other = sample_table.rows(ROWS, seed=15)
+        self.write_csv("a.csv", COLUMNS, other)
+        self.write_csv("t.csv", COLUMNS, self.new)
+        streams = "- {name: a, sync_mode: full_refresh}\n- {name: t, sync_mode: full_refresh}"
+        self.file = self.pipeline(streams=streams, resources=RESOURCES)
+        process = self.start("run", self.file, "--events", self.events)
+        self.wait_for_event(process, '"stream":"t"', '"checkpoint_committed"')
+        harness.kill(process)
+        self.assertLess(self.query("SELECT count(*) FROM t")[0][0], ROWS)
+        self.run_ok(self.file)
+        self.assert_table("a", COLUMNS, KINDS, other)
+        self.assert_table("t", COLUMNS, KINDS, self.new)
 
     # --- by time ------------------------------------------------------------------------------------------------------
 
