@@ -17,6 +17,7 @@ struct Hostile {
   const char* action;
   const char* code;
 };
+void PrintTo(const Hostile& hostile, std::ostream* out) { *out << hostile.action << " ends as " << hostile.code; }
 
 class HostileGuest : public GuestTest, public ::testing::WithParamInterface<Hostile> {};
 INSTANTIATE_TEST_SUITE_P(Each, HostileGuest,
