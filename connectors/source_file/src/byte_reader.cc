@@ -51,7 +51,8 @@ class PlainReader : public ByteReader {
   /// The first (up to 4) bytes, which read() will deliver again.
   Result<std::string_view> peek() {
     while (head_size_ < sizeof(first_bytes_)) {
-      RB_SDK_ASSIGN_OR_RETURN(const size_t count, read_file(first_bytes_ + head_size_, sizeof(first_bytes_) - head_size_));
+      RB_SDK_ASSIGN_OR_RETURN(const size_t count,
+                              read_file(first_bytes_ + head_size_, sizeof(first_bytes_) - head_size_));
       if (count == 0) break;
       head_size_ += count;
     }
@@ -180,14 +181,15 @@ class ZstdReader : public ByteReader {
 bool is_gzip(std::string_view head) { return head.substr(0, 2) == "\x1f\x8b"; }
 bool is_zstd(std::string_view head) {
   // A frame, or one of the 16 kinds of skippable frames.
-  return head.size() == 4 && (head == "\x28\xB5\x2F\xFD" ||
-                              ((static_cast<unsigned char>(head[0]) & 0xF0U) == 0x50 && head.substr(1) == "\x2A\x4D\x18"));
+  return head.size() == 4 && (head == "\x28\xB5\x2F\xFD" || ((static_cast<unsigned char>(head[0]) & 0xF0U) == 0x50 &&
+                                                             head.substr(1) == "\x2A\x4D\x18"));
 }
 
 Status mismatch(const std::string& name, std::string_view how) {
-  return sdk::config_error("COMPRESSION_MISMATCH", "file '" + name + "' is named as " + std::string(how) +
-                                                       " but does not begin like it; give it the name of what it is, or "
-                                                       "compress it again");
+  return sdk::config_error("COMPRESSION_MISMATCH",
+                           "file '" + name + "' is named as " + std::string(how) +
+                               " but does not begin like it; give it the name of what it is, or "
+                               "compress it again");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #pragma once
-// ByteReader: the text of one file, decompressed, front to back. Plain, gzip (any number of members) and zstd (any number of
-// frames); which one is found from the file's first bytes, and a name that says otherwise is an error. A compressed file
-// that ends too early is an error, never a short file. One thread; owns its file descriptor.
+// ByteReader: the text of one file, decompressed, front to back. Plain, gzip (any number of members) and zstd (any
+// number of frames); which one is found from the file's first bytes, and a name that says otherwise is an error. A
+// compressed file that ends too early is an error, never a short file. One thread; owns its file descriptor.
 
 #include <cstdint>
 #include <memory>

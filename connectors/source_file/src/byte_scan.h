@@ -1,7 +1,7 @@
 #pragma once
-// Finds bytes in text 64 at a time with the machine's vectors: SIMD128 in the guest, SSE2 natively, plain loops elsewhere.
-// Pure functions. Every buffer that is scanned must be readable for kScanPadding bytes past its end; what stands there does
-// not matter.
+// Finds bytes in text 64 at a time with the machine's vectors: SIMD128 in the guest, SSE2 natively, plain loops
+// elsewhere. Pure functions. Every buffer that is scanned must be readable for kScanPadding bytes past its end; what
+// stands there does not matter.
 
 #include <cstddef>
 #include <cstdint>
@@ -68,8 +68,8 @@ class SpecialBytes {
   char bytes_[5];
 };
 
-/// First position in [pos, end) of a quote, a backslash or a control character (what ends a run of plain characters in a
-/// JSON string); `end` when there is none.
+/// First position in [pos, end) of a quote, a backslash or a control character (what ends a run of plain characters in
+/// a JSON string); `end` when there is none.
 inline uint32_t find_json_string_stop(const char* data, uint32_t pos, uint32_t end) {
   while (pos < end) {
     uint32_t mask = 0;

@@ -122,7 +122,8 @@ void ColumnWriter::append_integers(const char* data, const RecordBlock& block, u
     if (!fast_parse_int64(text, wide)) return false;
     out = static_cast<T>(wide);
     // Compared as signed, so that a negative number never passes as a large one without sign.
-    return wide >= 0 ? static_cast<uint64_t>(out) == static_cast<uint64_t>(wide) : std::is_signed_v<T> && static_cast<int64_t>(out) == wide;
+    return wide >= 0 ? static_cast<uint64_t>(out) == static_cast<uint64_t>(wide)
+                     : std::is_signed_v<T> && static_cast<int64_t>(out) == wide;
   };
   append_fixed<T>(data, block, column, rows, problems, fast, [strict](std::string_view text, T& out) {
     if constexpr (std::is_signed_v<T>) {
@@ -165,7 +166,8 @@ void ColumnWriter::append_text(const char* data, const RecordBlock& block, uint3
         copy_short(values_.data() + size, data + field.begin, length);
         size += length;
       } else {
-        size += unescape(raw_text(data, field), field.is_quoted(), *rules_, reinterpret_cast<char*>(values_.data()) + size);
+        size +=
+            unescape(raw_text(data, field), field.is_quoted(), *rules_, reinterpret_cast<char*>(values_.data()) + size);
       }
     }
     offsets[i] = static_cast<int32_t>(size);
@@ -184,23 +186,27 @@ void ColumnWriter::append_times(const char* data, const RecordBlock& block, uint
       append_fixed<int32_t>(data, block, column, rows, problems, no_fast_path<int32_t>, parse_date);
       return;
     }
-    append_fixed<int32_t>(data, block, column, rows, problems, no_fast_path<int32_t>, [pattern](std::string_view text, int32_t& days) {
-      PatternValue value;
-      if (!parse_by_pattern(text, pattern, value) || value.micros % kMicrosPerDay != 0) return false;
-      days = static_cast<int32_t>(value.micros / kMicrosPerDay);
-      return true;
-    });
+    append_fixed<int32_t>(data, block, column, rows, problems, no_fast_path<int32_t>,
+                          [pattern](std::string_view text, int32_t& days) {
+                            PatternValue value;
+                            if (!parse_by_pattern(text, pattern, value) || value.micros % kMicrosPerDay != 0)
+                              return false;
+                            days = static_cast<int32_t>(value.micros / kMicrosPerDay);
+                            return true;
+                          });
     return;
   }
   const bool want_zone = spec_.type.timezone.has_value();
   if (pattern.empty()) {
-    append_fixed<int64_t>(data, block, column, rows, problems, no_fast_path<int64_t>, [want_zone](std::string_view text, int64_t& micros) {
-      bool has_zone = false;
-      return parse_timestamp(text, micros, has_zone) && has_zone == want_zone;
-    });
+    append_fixed<int64_t>(data, block, column, rows, problems, no_fast_path<int64_t>,
+                          [want_zone](std::string_view text, int64_t& micros) {
+                            bool has_zone = false;
+                            return parse_timestamp(text, micros, has_zone) && has_zone == want_zone;
+                          });
     return;
   }
-  append_fixed<int64_t>(data, block, column, rows, problems, no_fast_path<int64_t>, [pattern, want_zone](std::string_view text, int64_t& micros) {
+  append_fixed<int64_t>(data, block, column, rows, problems, no_fast_path<int64_t>,
+                        [pattern, want_zone](std::string_view text, int64_t& micros) {
                           PatternValue value;
                           if (!parse_by_pattern(text, pattern, value)) return false;
                           micros = value.micros;
@@ -222,29 +228,31 @@ void ColumnWriter::append(const char* data, const RecordBlock& block, uint32_t c
     case TypeId::kUInt32: append_integers<uint32_t>(data, block, column, rows, problems); return;
     case TypeId::kUInt64: append_integers<uint64_t>(data, block, column, rows, problems); return;
     case TypeId::kBoolean:
-      append_fixed<uint8_t>(data, block, column, rows, problems, fast_parse_boolean, [strict](std::string_view text, uint8_t& out) {
-        bool value = false;
-        if (!parse_boolean(text, !strict, value)) return false;
-        out = static_cast<uint8_t>(value);
-        return true;
-      });
+      append_fixed<uint8_t>(data, block, column, rows, problems, fast_parse_boolean,
+                            [strict](std::string_view text, uint8_t& out) {
+                              bool value = false;
+                              if (!parse_boolean(text, !strict, value)) return false;
+                              out = static_cast<uint8_t>(value);
+                              return true;
+                            });
       return;
     case TypeId::kFloat64:
-      append_fixed<double>(data, block, column, rows, problems, no_fast_path<double>, [strict, point](std::string_view text, double& out) {
-        return parse_double(text, point, strict, out);
-      });
+      append_fixed<double>(
+          data, block, column, rows, problems, no_fast_path<double>,
+          [strict, point](std::string_view text, double& out) { return parse_double(text, point, strict, out); });
       return;
     case TypeId::kFloat32:
-      append_fixed<float>(data, block, column, rows, problems, no_fast_path<float>, [point](std::string_view text, float& out) {
-        double value = 0;
-        if (!parse_double(text, point, false, value)) return false;
-        const bool finite = value - value == 0;
-        if (finite && (value > std::numeric_limits<float>::max() || value < std::numeric_limits<float>::lowest())) {
-          return false;
-        }
-        out = static_cast<float>(value);
-        return true;
-      });
+      append_fixed<float>(
+          data, block, column, rows, problems, no_fast_path<float>, [point](std::string_view text, float& out) {
+            double value = 0;
+            if (!parse_double(text, point, false, value)) return false;
+            const bool finite = value - value == 0;
+            if (finite && (value > std::numeric_limits<float>::max() || value < std::numeric_limits<float>::lowest())) {
+              return false;
+            }
+            out = static_cast<float>(value);
+            return true;
+          });
       return;
     case TypeId::kDecimal128: {
       const int32_t precision = spec_.type.precision;
@@ -255,7 +263,9 @@ void ColumnWriter::append(const char* data, const RecordBlock& block, uint32_t c
                              });
       return;
     }
-    case TypeId::kTime64: append_fixed<int64_t>(data, block, column, rows, problems, no_fast_path<int64_t>, parse_time); return;
+    case TypeId::kTime64:
+      append_fixed<int64_t>(data, block, column, rows, problems, no_fast_path<int64_t>, parse_time);
+      return;
     case TypeId::kDate32:
     case TypeId::kTimestamp: append_times(data, block, column, rows, problems); return;
     default: append_text(data, block, column, rows); return;

@@ -1,7 +1,7 @@
 #pragma once
-// ColumnWriter: parses one column of a RecordBlock, field by field straight from the input buffer, into Arrow buffers. The
-// type is switched on once per block. A value that does not fit is reported and stands as null until the caller has taken
-// the block back (truncate). One object per column and stream; memory is reused by the next batch.
+// ColumnWriter: parses one column of a RecordBlock, field by field straight from the input buffer, into Arrow buffers.
+// The type is switched on once per block. A value that does not fit is reported and stands as null until the caller has
+// taken the block back (truncate). One object per column and stream; memory is reused by the next batch.
 
 #include <cstdint>
 #include <span>

@@ -36,8 +36,8 @@ inline void CsvScanner::push_field(const char* data, uint32_t end, Cursor& curso
   uint32_t begin = cursor.field_begin;
   uint32_t flags = cursor.flags;
   if ((flags & FieldSpan::kQuoted) != 0) {
-    if (cursor.closing_quote + 1 != end &&
-        !(dialect_.trim && all_blank(data + cursor.closing_quote + 1, data + end)) && !cursor.text_after_quote) {
+    if (cursor.closing_quote + 1 != end && !(dialect_.trim && all_blank(data + cursor.closing_quote + 1, data + end)) &&
+        !cursor.text_after_quote) {
       cursor.text_after_quote = true;
       cursor.bad_column = cursor.column;
     }
@@ -153,8 +153,8 @@ ScanStop CsvScanner::scan(const char* data, uint32_t begin, uint32_t size, bool 
         continue;
       }
       if (c == quote && quote != 0) {
-        const bool first = pos == cursor.field_begin ||
-                           (dialect_.trim && all_blank(data + cursor.field_begin, data + pos));
+        const bool first =
+            pos == cursor.field_begin || (dialect_.trim && all_blank(data + cursor.field_begin, data + pos));
         if (first && (cursor.flags & FieldSpan::kQuoted) == 0) {
           cursor.in_quotes = true;
           cursor.flags |= FieldSpan::kQuoted;

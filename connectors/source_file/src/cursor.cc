@@ -48,8 +48,9 @@ bool can_be_cursor(const sdk::DataType& type) {
 
 Result<CursorFilter> CursorFilter::make(const ColumnSpec& column, const CursorValue& last) {
   if (!can_be_cursor(column.type)) {
-    return sdk::config_error("CURSOR_TYPE", "column '" + column.name + "' of type " + column.type.name() +
-                                                " cannot be a cursor; use an integer, decimal, date, timestamp or text column");
+    return sdk::config_error("CURSOR_TYPE",
+                             "column '" + column.name + "' of type " + column.type.name() +
+                                 " cannot be a cursor; use an integer, decimal, date, timestamp or text column");
   }
   CursorFilter filter(column);
   RB_SDK_ASSIGN_OR_RETURN(filter.last_, filter.from_cursor(last));

@@ -4,6 +4,8 @@
 #include <set>
 #include <unordered_map>
 
+#include "rapidbyte/sdk/host.h"
+
 namespace rapidbyte::source_file {
 
 namespace {
@@ -32,7 +34,8 @@ class Sample {
       while (problem < block.problems.size() && block.problems[problem].row < row) ++problem;
       // Records that cannot become rows say nothing about types; the load treats them by its policy.
       if (problem < block.problems.size() && block.problems[problem].row == row) continue;
-      for (uint32_t c = 0; c < block.column_count; ++c) observe_field(reader.data(), block.field(row, c), types_[columns[c]]);
+      for (uint32_t c = 0; c < block.column_count; ++c)
+        observe_field(reader.data(), block.field(row, c), types_[columns[c]]);
       ++rows_;
     }
   }
@@ -142,7 +145,8 @@ Result<OpenFile> open_stream_file(const FileEntry& file, const StreamFiles& file
     RB_SDK_ASSIGN_OR_RETURN(out.reader, RecordReader::open_ndjson(file.path, file.name, limits));
     return out;
   }
-  RB_SDK_ASSIGN_OR_RETURN(out.reader, RecordReader::open_csv(file.path, file.name, files.dialect, options.skip_lines, limits));
+  RB_SDK_ASSIGN_OR_RETURN(out.reader,
+                          RecordReader::open_csv(file.path, file.name, files.dialect, options.skip_lines, limits));
   RB_SDK_ASSIGN_OR_RETURN(const auto fields, out.reader->first_record(options.header));
   if (!fields) return out;
   if (options.header) {
@@ -169,12 +173,22 @@ Result<Schema> discover_schema(const StreamOptions& stream, const StreamFiles& f
                                                       : sample_ndjson(files.files[i], files, stream, sample));
   }
   if (sample.names().empty()) {
-    return sdk::schema_error("NO_COLUMNS", "stream '" + stream.name + "': file '" + files.files.front().name +
-                                               (files.format == Format::kCsv ? "' is empty, so it has no columns"
-                                                                             : "' has no records, so its columns are unknown"));
+    return sdk::schema_error("NO_COLUMNS",
+                             "stream '" + stream.name + "': file '" + files.files.front().name +
+                                 (files.format == Format::kCsv ? "' is empty, so it has no columns"
+                                                               : "' has no records, so its columns are unknown"));
+  }
+  if (files.format == Format::kCsv && sample.names().size() == 1) {
+    for (const char other : {';', '\t', '|', ','}) {
+      if (other == files.dialect.delimiter || sample.names()[0].find(other) == std::string::npos) continue;
+      sdk::host::log_warn("stream '" + stream.name + "': file '" + files.files.front().name + "' has one column, '" +
+                          printable(sample.names()[0]) + "'. Is the delimiter another one (option delimiter)?");
+      break;
+    }
   }
   Schema schema;
-  for (uint32_t c = 0; c < sample.names().size(); ++c) schema.fields.push_back({sample.names()[c], sample.type(c), true});
+  for (uint32_t c = 0; c < sample.names().size(); ++c)
+    schema.fields.push_back({sample.names()[c], sample.type(c), true});
   for (const ColumnOverride& column : stream.columns) {
     const auto index = schema.index_of(column.name);
     if (!index) {
@@ -183,9 +197,9 @@ Result<Schema> discover_schema(const StreamOptions& stream, const StreamFiles& f
         schema.fields.push_back({column.name, column.type, true});
         continue;
       }
-      return sdk::config_error("COLUMN_NOT_FOUND", "stream '" + stream.name + "': columns." + column.name +
-                                                       " is set, but the files have no such column; they have: " +
-                                                       listed(sample.names()));
+      return sdk::config_error("COLUMN_NOT_FOUND",
+                               "stream '" + stream.name + "': columns." + column.name +
+                                   " is set, but the files have no such column; they have: " + listed(sample.names()));
     }
     schema.fields[*index].type = column.type;
   }
@@ -207,8 +221,10 @@ Result<std::vector<ColumnSpec>> column_specs(const Schema& schema, const StreamO
       spec.set_by_user = true;
       spec.pattern = column.pattern;
     }
-    if (spec.pattern.empty() && field.type.id == sdk::TypeId::kDate32) spec.pattern = stream.read.inference.date_pattern;
-    if (spec.pattern.empty() && field.type.id == sdk::TypeId::kTimestamp) spec.pattern = stream.read.inference.timestamp_pattern;
+    if (spec.pattern.empty() && field.type.id == sdk::TypeId::kDate32)
+      spec.pattern = stream.read.inference.date_pattern;
+    if (spec.pattern.empty() && field.type.id == sdk::TypeId::kTimestamp)
+      spec.pattern = stream.read.inference.timestamp_pattern;
     specs.push_back(std::move(spec));
   }
   return specs;

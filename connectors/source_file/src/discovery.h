@@ -1,6 +1,6 @@
 #pragma once
-// Discovery: names and types of a stream's columns from a sample of its files. Reads at most kSampleBytes of each of the
-// first sample_files files; the same files and options give the same schema.
+// Discovery: names and types of a stream's columns from a sample of its files. Reads at most kSampleBytes of each of
+// the first sample_files files; the same files and options give the same schema.
 
 #include <memory>
 #include <string>
@@ -17,7 +17,8 @@ namespace rapidbyte::source_file {
 inline constexpr uint64_t kSampleBytes = uint64_t{1} << 20U;
 
 /// Opens a file of the stream. Of CSV the header (or for files without one, the width of the first record) is read:
-/// `names` are the columns, empty when the file has no record at all. Of NDJSON `names` stays empty: set_keys() comes next.
+/// `names` are the columns, empty when the file has no record at all. Of NDJSON `names` stays empty: set_keys() comes
+/// next.
 struct OpenFile {
   std::unique_ptr<RecordReader> reader;
   std::vector<std::string> names;

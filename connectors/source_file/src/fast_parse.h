@@ -1,7 +1,7 @@
 #pragma once
-// Fast paths for the values that fill most files: plain integers of up to 16 digits, and true and false in lower case. Each
-// answers false for everything else, also for values that are right in another spelling: ask value_parse.h then. They read
-// whole words, so the text must stand in a padded buffer (byte_scan.h).
+// Fast paths for the values that fill most files: plain integers of up to 16 digits, and true and false in lower case.
+// Each answers false for everything else, also for values that are right in another spelling: ask value_parse.h then.
+// They read whole words, so the text must stand in a padded buffer (byte_scan.h).
 
 #include <cstdint>
 #include <cstring>

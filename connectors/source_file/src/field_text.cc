@@ -92,7 +92,9 @@ size_t unescape(std::string_view raw, bool quoted, const FieldRules& rules, char
     size += plain;
     if (mask == 0) continue;
     const bool more = i + 1 < raw.size();
-    if (more && ((rules.escape != 0 && raw[i] == rules.escape) || (quoted && raw[i] == rules.quote && raw[i + 1] == raw[i]))) ++i;
+    if (more &&
+        ((rules.escape != 0 && raw[i] == rules.escape) || (quoted && raw[i] == rules.quote && raw[i + 1] == raw[i])))
+      ++i;
     out[size++] = raw[i++];
   }
   return size;

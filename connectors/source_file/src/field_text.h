@@ -30,10 +30,12 @@ struct FieldRules {
 };
 
 /// The raw bytes of a field.
-inline std::string_view raw_text(const char* data, const FieldSpan& field) { return {data + field.begin, field.length()}; }
+inline std::string_view raw_text(const char* data, const FieldSpan& field) {
+  return {data + field.begin, field.length()};
+}
 
-/// Writes the text of an escaped field (FieldSpan::kEscaped) with its escapes undone to `out`; its size, never more than
-/// raw's. Both `raw` and `out` must be padded (byte_scan.h).
+/// Writes the text of an escaped field (FieldSpan::kEscaped) with its escapes undone to `out`; its size, never more
+/// than raw's. Both `raw` and `out` must be padded (byte_scan.h).
 size_t unescape(std::string_view raw, bool quoted, const FieldRules& rules, char* out);
 
 /// Whether the field stands for null under the rules.
@@ -42,14 +44,16 @@ inline bool is_null_field(const char* data, const FieldSpan& field, const FieldR
 }
 
 /// The text of a field that is not null; uses `scratch` only for escaped fields.
-inline std::string_view field_text(const char* data, const FieldSpan& field, const FieldRules& rules, std::string& scratch) {
+inline std::string_view field_text(const char* data, const FieldSpan& field, const FieldRules& rules,
+                                   std::string& scratch) {
   if (!field.is_escaped()) return raw_text(data, field);
   scratch.resize(field.length() + kScanPadding);
   scratch.resize(unescape(raw_text(data, field), field.is_quoted(), rules, scratch.data()));
   return scratch;
 }
 
-/// `text` in at most `limit` characters for a message: control characters and bytes that are not UTF-8 are shown as \xNN.
+/// `text` in at most `limit` characters for a message: control characters and bytes that are not UTF-8 are shown as
+/// \xNN.
 std::string printable(std::string_view text, size_t limit = 80);
 
 }  // namespace rapidbyte::source_file

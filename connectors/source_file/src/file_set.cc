@@ -18,7 +18,6 @@ using sdk::Status;
 // Deeper folders than this are a loop of links.
 constexpr int kMaxDepth = 64;
 
-
 std::string join(const std::string& folder, const std::string& name) {
   return folder.empty() || folder.back() == '/' ? folder + name : folder + "/" + name;
 }
@@ -63,8 +62,8 @@ std::vector<std::string> split_path(std::string_view path) {
 }
 
 /// Walks `parts` from index `at` in the folder `name` (relative, empty for the top).
-Status walk(const std::string& folder, const std::string& name, const std::vector<std::string>& parts, size_t at, int depth,
-            std::vector<FileEntry>& out) {
+Status walk(const std::string& folder, const std::string& name, const std::vector<std::string>& parts, size_t at,
+            int depth, std::vector<FileEntry>& out) {
   const std::string path = name.empty() ? folder : join(folder, name);
   const auto visit = [&](const std::string& child, size_t next) -> Status {
     const std::string child_name = name.empty() ? child : name + "/" + child;
@@ -169,7 +168,8 @@ bool glob_match(std::string_view pattern, std::string_view name) {
 
 Result<std::vector<FileEntry>> list_files(const std::string& folder, const std::string& pattern) {
   if (pattern.empty() || pattern.front() == '/') {
-    return sdk::config_error("INVALID_PATH", "path '" + pattern + "' must be relative to the option folder ('" + folder + "')");
+    return sdk::config_error("INVALID_PATH",
+                             "path '" + pattern + "' must be relative to the option folder ('" + folder + "')");
   }
   const std::vector<std::string> parts = split_path(pattern);
   for (const std::string& part : parts) {
@@ -182,14 +182,16 @@ Result<std::vector<FileEntry>> list_files(const std::string& folder, const std::
   std::vector<FileEntry> files;
   RB_SDK_RETURN_NOT_OK(walk(folder, "", parts, 0, 0, files));
   std::sort(files.begin(), files.end(), [](const FileEntry& a, const FileEntry& b) { return a.name < b.name; });
-  files.erase(std::unique(files.begin(), files.end(),
-                          [](const FileEntry& a, const FileEntry& b) { return a.name == b.name; }),
-              files.end());
+  files.erase(
+      std::unique(files.begin(), files.end(), [](const FileEntry& a, const FileEntry& b) { return a.name == b.name; }),
+      files.end());
   if (!files.empty()) return files;
   if (is_glob(pattern)) {
-    return sdk::config_error("NO_FILES", "no file matches '" + pattern + "' in folder '" + folder + "'" + some_files(folder));
+    return sdk::config_error("NO_FILES",
+                             "no file matches '" + pattern + "' in folder '" + folder + "'" + some_files(folder));
   }
-  return sdk::config_error("FILE_NOT_FOUND", "there is no file '" + pattern + "' in folder '" + folder + "'" + some_files(folder));
+  return sdk::config_error("FILE_NOT_FOUND",
+                           "there is no file '" + pattern + "' in folder '" + folder + "'" + some_files(folder));
 }
 
 Result<std::vector<FileEntry>> find_stream_file(const std::string& folder, const std::string& stream,
@@ -210,9 +212,9 @@ Result<std::vector<FileEntry>> find_stream_file(const std::string& folder, const
   if (found.size() == 1) return found;
   if (found.empty()) {
     RB_SDK_RETURN_NOT_OK(entries_of(folder).status());
-    return sdk::config_error("FILE_NOT_FOUND", "no file for stream '" + stream + "' in folder '" + folder + "' (tried " +
-                                                   (tried.empty() ? "nothing" : tried) + ")" + some_files(folder) +
-                                                   ". Set the stream's path to a file or glob");
+    return sdk::config_error("FILE_NOT_FOUND", "no file for stream '" + stream + "' in folder '" + folder +
+                                                   "' (tried " + (tried.empty() ? "nothing" : tried) + ")" +
+                                                   some_files(folder) + ". Set the stream's path to a file or glob");
   }
   std::string names;
   for (const FileEntry& entry : found) names += (names.empty() ? "" : ", ") + entry.name;

@@ -1,6 +1,6 @@
 #pragma once
-// FileSet: the files of a stream. A path is a file or a glob below the configured folder; the result is sorted by name, so
-// that a load that is resumed meets the same files in the same order. Reads folders, never file contents.
+// FileSet: the files of a stream. A path is a file or a glob below the configured folder; the result is sorted by name,
+// so that a load that is resumed meets the same files in the same order. Reads folders, never file contents.
 
 #include <cstdint>
 #include <string>
@@ -22,9 +22,9 @@ bool glob_match(std::string_view pattern, std::string_view name);
 /// Whether the path has any of * ? [.
 bool is_glob(std::string_view path);
 
-/// The files that `pattern` names below `folder`, sorted. `**` stands for any number of folders. INVALID_PATH for absolute
-/// paths and those with `..`; FOLDER_NOT_READABLE; FILE_NOT_FOUND when a plain path names no file; NO_FILES when a glob
-/// matches none.
+/// The files that `pattern` names below `folder`, sorted. `**` stands for any number of folders. INVALID_PATH for
+/// absolute paths and those with `..`; FOLDER_NOT_READABLE; FILE_NOT_FOUND when a plain path names no file; NO_FILES
+/// when a glob matches none.
 sdk::Result<std::vector<FileEntry>> list_files(const std::string& folder, const std::string& pattern);
 
 /// The files for a stream without a path: `<name>.<extension>` for the first of the extensions, or its .gz or .zst.

@@ -229,8 +229,9 @@ bool NdjsonScanner::scan_object(Line& line, RecordBlock& block) {
   ++line_serial_;
   line.skip_space();
   if (!line.at('{')) {
-    return line.fail(line.at('[') ? "an object was expected, not an array (one object per line; a JSON array is not NDJSON)"
-                                  : "an object was expected");
+    return line.fail(line.at('[')
+                         ? "an object was expected, not an array (one object per line; a JSON array is not NDJSON)"
+                         : "an object was expected");
   }
   ++line.pos;
   line.skip_space();
@@ -300,7 +301,8 @@ void NdjsonScanner::scan_line(const char* data, uint32_t begin, uint32_t end, Re
   for (uint32_t c = 0; c < block.column_count; ++c) fields[c] = FieldSpan{};
   if (!scan_object(line, block)) {
     if (!block.problems.empty() && block.problems.back().row == row) block.problems.pop_back();
-    block.problems.push_back({row, ProblemKind::kInvalidJson, RecordProblem::kNoColumn, line.pos - begin + 1, line.error});
+    block.problems.push_back(
+        {row, ProblemKind::kInvalidJson, RecordProblem::kNoColumn, line.pos - begin + 1, line.error});
   }
   block.row_begin[row] = begin;
   block.row_end[row] = end > begin && data[end - 1] == '\r' ? end - 1 : end;

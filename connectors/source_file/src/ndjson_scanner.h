@@ -21,7 +21,8 @@ class NdjsonScanner {
   NdjsonScanner(NdjsonScanner&&) = default;
   NdjsonScanner& operator=(NdjsonScanner&&) = default;
 
-  /// Fills `block` with the complete lines of data[begin, size). Empty lines are skipped. `data` is padded (byte_scan.h).
+  /// Fills `block` with the complete lines of data[begin, size). Empty lines are skipped. `data` is padded
+  /// (byte_scan.h).
   ScanStop scan(const char* data, uint32_t begin, uint32_t size, bool at_end, const BlockLimits& limits,
                 RecordBlock& block);
 

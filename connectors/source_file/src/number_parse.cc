@@ -61,9 +61,9 @@ constexpr uint64_t kPow10[] = {1ULL,
 constexpr double kExactPow10[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
-// Powers of five for nearest_double(): the first 128 bits of 5^q, rounded down, and of 1 / 5^-q, rounded up. In this range
-// the product with a mantissa of 64 bits is exact enough that the rounding is always right (Lemire, "Number Parsing at a
-// Gigabyte per Second", 2021).
+// Powers of five for nearest_double(): the first 128 bits of 5^q, rounded down, and of 1 / 5^-q, rounded up. In this
+// range the product with a mantissa of 64 bits is exact enough that the rounding is always right (Lemire, "Number
+// Parsing at a Gigabyte per Second", 2021).
 constexpr int32_t kMaxFivePower = 27;
 struct FivePowers {
   uint64_t high[2 * kMaxFivePower + 1] = {};
@@ -119,11 +119,13 @@ double nearest_double(uint64_t mantissa, int32_t exponent) {
   const uint32_t shift = upper + 64 - 52 - 3;
   uint64_t bits = product.high >> shift;
   // Exactly half way between two doubles: only possible while the power of five is exact.
-  if (product.low <= 1 && exponent >= -4 && exponent <= 23 && (bits & 3U) == 1 && (bits << shift) == product.high) bits &= ~uint64_t{1};
+  if (product.low <= 1 && exponent >= -4 && exponent <= 23 && (bits & 3U) == 1 && (bits << shift) == product.high)
+    bits &= ~uint64_t{1};
   bits += bits & 1U;
   bits >>= 1U;
   // 217706 / 2^16 is log2(10), near enough for the exponents here.
-  int32_t power2 = ((217706 * exponent) >> 16) + 63 + static_cast<int32_t>(upper) - static_cast<int32_t>(leading) + 1023;
+  int32_t power2 =
+      ((217706 * exponent) >> 16) + 63 + static_cast<int32_t>(upper) - static_cast<int32_t>(leading) + 1023;
   if (bits >= (uint64_t{2} << 52U)) {
     bits = uint64_t{1} << 52U;
     ++power2;
@@ -178,7 +180,8 @@ bool parse_digits(const char* p, const char* end, uint64_t& out) {
   for (; p != end; ++p) {
     const auto digit = static_cast<unsigned char>(*p - '0');
     if (digit > 9) return false;
-    if (__builtin_mul_overflow(value, uint64_t{10}, &value) || __builtin_add_overflow(value, digit, &value)) return false;
+    if (__builtin_mul_overflow(value, uint64_t{10}, &value) || __builtin_add_overflow(value, digit, &value))
+      return false;
   }
   out = value;
   return true;

@@ -59,7 +59,8 @@ void read_pattern(ConfigReader& config, std::string_view key, bool with_time, st
   if (!problem.empty()) {
     config.add_problem(key, problem);
   } else if (pattern_has_time(*pattern) != with_time) {
-    config.add_problem(key, with_time ? "has no time of day (%H); use date_format for dates" : "has a time of day; use timestamp_format");
+    config.add_problem(key, with_time ? "has no time of day (%H); use date_format for dates"
+                                      : "has a time of day; use timestamp_format");
   }
 }
 
@@ -90,7 +91,8 @@ void read_read_options(ConfigReader& config, ReadOptions& out) {
   if (delimiter == out.quote || delimiter == out.escape) {
     config.add_problem("delimiter", "must differ from quote and escape");
   }
-  if (out.escape == '-' || out.escape == '+' || out.escape == '.') config.add_problem("escape", "must not be a sign or a point");
+  if (out.escape == '-' || out.escape == '+' || out.escape == '.')
+    config.add_problem("escape", "must not be a sign or a point");
   out.header = config.optional_bool("header", out.header);
   out.skip_lines = config.optional_uint("skip_lines", out.skip_lines, 0, 1'000'000);
   out.trim = config.optional_bool("trim", out.trim);
@@ -150,8 +152,9 @@ void read_columns(ConfigReader& config, StreamOptions& out) {
       } else if (const std::string problem = check_pattern(column.pattern); !problem.empty()) {
         config.add_problem(where, problem);
       } else if (timestamp && pattern_has_zone(column.pattern) != column.type.timezone.has_value()) {
-        config.add_problem(where, "a format with %z belongs to Timestamp(Microsecond, Some(\"UTC\")), one without it to "
-                                  "Timestamp(Microsecond, None)");
+        config.add_problem(where,
+                           "a format with %z belongs to Timestamp(Microsecond, Some(\"UTC\")), one without it to "
+                           "Timestamp(Microsecond, None)");
       }
     }
     out.columns.push_back(std::move(column));
@@ -200,12 +203,13 @@ Result<DataType> parse_type_name(std::string_view name) {
   const std::string arrow = lower.starts_with("decimal(") ? "Decimal128" + lower.substr(7) : std::string(name);
   Result<DataType> type = DataType::parse(arrow);
   if (type.ok() && is_supported_type(*type)) return type;
-  return sdk::config_error("UNKNOWN_TYPE",
-                           "type '" + std::string(name) +
-                               "' is not one that files can be read as; use text, integer, float, decimal(p, s), boolean, "
-                               "date, time, timestamp, timestamptz, or the Arrow names Utf8, Int8 to Int64, UInt8 to UInt64, "
-                               "Float32, Float64, Decimal128(p, s), Boolean, Date32, Time64(Microsecond), "
-                               "Timestamp(Microsecond, None), Timestamp(Microsecond, Some(\"UTC\"))");
+  return sdk::config_error(
+      "UNKNOWN_TYPE",
+      "type '" + std::string(name) +
+          "' is not one that files can be read as; use text, integer, float, decimal(p, s), boolean, "
+          "date, time, timestamp, timestamptz, or the Arrow names Utf8, Int8 to Int64, UInt8 to UInt64, "
+          "Float32, Float64, Decimal128(p, s), Boolean, Date32, Time64(Microsecond), "
+          "Timestamp(Microsecond, None), Timestamp(Microsecond, Some(\"UTC\"))");
 }
 
 Result<StreamOptions> parse_stream_options(const Json& entry, const std::string& name, const ReadOptions& defaults) {
@@ -269,15 +273,17 @@ Result<StreamFiles> resolve_files(const std::string& folder, const StreamOptions
   const std::string& first = out.files.front().name;
   out.format = stream.read.format == Format::kByName ? format_of_name(first) : stream.read.format;
   if (out.format == Format::kByName) {
-    return sdk::config_error("FORMAT_UNKNOWN", "the name of file '" + first +
-                                                   "' does not say which format it has; set the option format to csv or ndjson");
+    return sdk::config_error(
+        "FORMAT_UNKNOWN",
+        "the name of file '" + first + "' does not say which format it has; set the option format to csv or ndjson");
   }
   if (stream.read.format == Format::kByName) {
     for (const FileEntry& file : out.files) {
       if (format_of_name(file.name) != out.format) {
-        return sdk::config_error("FORMAT_UNKNOWN", "files '" + first + "' and '" + file.name +
-                                                       "' do not have the same format by their names; set the option format, "
-                                                       "or a narrower path");
+        return sdk::config_error("FORMAT_UNKNOWN",
+                                 "files '" + first + "' and '" + file.name +
+                                     "' do not have the same format by their names; set the option format, "
+                                     "or a narrower path");
       }
     }
   }

@@ -1,6 +1,6 @@
 #pragma once
-// Options: the connector's config and a stream's own keys as values, checked. A stream may override every key that says how
-// a file is read. Plain data, made once by open().
+// Options: the connector's config and a stream's own keys as values, checked. A stream may override every key that says
+// how a file is read. Plain data, made once by open().
 
 #include <cstdint>
 #include <optional>
@@ -60,7 +60,8 @@ struct SourceOptions {
 
 /// INVALID_CONFIG (config) with every problem.
 sdk::Result<SourceOptions> parse_source_options(const sdk::Json& config);
-sdk::Result<StreamOptions> parse_stream_options(const sdk::Json& entry, const std::string& name, const ReadOptions& defaults);
+sdk::Result<StreamOptions> parse_stream_options(const sdk::Json& entry, const std::string& name,
+                                                const ReadOptions& defaults);
 
 /// An Arrow name, or a short name: text, integer, float, decimal(p, s), boolean, date, time, timestamp, timestamptz.
 sdk::Result<sdk::DataType> parse_type_name(std::string_view name);

@@ -1,6 +1,7 @@
 #pragma once
-// PrefixHash: a 64-bit hash of all bytes so far, for noticing that the part of a file that has been read was edited since.
-// Not for security. The value does not depend on how the bytes are cut into pieces; asking for it changes nothing.
+// PrefixHash: a 64-bit hash of all bytes so far, for noticing that the part of a file that has been read was edited
+// since. Not for security. The value does not depend on how the bytes are cut into pieces; asking for it changes
+// nothing.
 
 #include <cstdint>
 #include <cstring>

@@ -1,7 +1,7 @@
 #pragma once
-// RecordBlock: a few hundred to a few thousand records found in a buffer, as places of their fields, before any value is
-// parsed. Both scanners (CSV and NDJSON) fill it, ColumnBuilder reads it. It borrows the buffer: it is valid until the
-// buffer is refilled. Reused from block to block so that nothing is allocated per record.
+// RecordBlock: a few hundred to a few thousand records found in a buffer, as places of their fields, before any value
+// is parsed. Both scanners (CSV and NDJSON) fill it, ColumnBuilder reads it. It borrows the buffer: it is valid until
+// the buffer is refilled. Reused from block to block so that nothing is allocated per record.
 
 #include <cstdint>
 #include <string>

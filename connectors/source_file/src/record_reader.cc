@@ -60,8 +60,9 @@ Status RecordReader::start(uint64_t skip_lines) {
     begin_ = 3;
   } else if (head.substr(0, 2) == "\xFF\xFE" || head.substr(0, 2) == "\xFE\xFF") {
     return sdk::data_error("UNSUPPORTED_ENCODING",
-                           "file '" + name_ + "' is UTF-16 or UTF-32; only UTF-8 is read. Convert it first, for example: "
-                                              "iconv -f UTF-16 -t UTF-8 IN > OUT");
+                           "file '" + name_ +
+                               "' is UTF-16 or UTF-32; only UTF-8 is read. Convert it first, for example: "
+                               "iconv -f UTF-16 -t UTF-8 IN > OUT");
   }
   for (uint64_t skipped = 0; skipped < skip_lines;) {
     uint32_t pos = begin_;
@@ -122,11 +123,11 @@ ScanStop RecordReader::scan(RecordBlock& block, const BlockLimits& limits) {
 }
 
 Status RecordReader::unterminated_quote(uint64_t line) const {
-  return sdk::data_error("UNTERMINATED_QUOTE",
-                         "file '" + name_ + "' ends within quotes: in the record that begins in line " +
-                             std::to_string(line) +
-                             " a quote is opened and never closed. Close it, or set the option quote (empty: quotes have "
-                             "no meaning) or escape");
+  return sdk::data_error(
+      "UNTERMINATED_QUOTE",
+      "file '" + name_ + "' ends within quotes: in the record that begins in line " + std::to_string(line) +
+          " a quote is opened and never closed. Close it, or set the option quote (empty: quotes have "
+          "no meaning) or escape");
 }
 
 Result<std::optional<std::vector<FieldSpan>>> RecordReader::first_record(bool consume) {
@@ -136,7 +137,8 @@ Result<std::optional<std::vector<FieldSpan>>> RecordReader::first_record(bool co
   uint32_t columns = 64;
   RecordBlock block;
   while (true) {
-    const ScanStop stop = scanner.scan(buffer_.data(), begin_, size_, at_end_, columns, BlockLimits{1, UINT32_MAX}, block);
+    const ScanStop stop =
+        scanner.scan(buffer_.data(), begin_, size_, at_end_, columns, BlockLimits{1, UINT32_MAX}, block);
     if (block.row_count == 0) {
       if (stop == ScanStop::kUnterminatedQuote) return unterminated_quote(line_at(block.end));
       if (at_end_) return std::optional<std::vector<FieldSpan>>();
@@ -151,7 +153,8 @@ Result<std::optional<std::vector<FieldSpan>>> RecordReader::first_record(bool co
     uint32_t count = columns;
     for (const RecordProblem& problem : block.problems) {
       if (problem.kind == ProblemKind::kTextAfterQuote) {
-        return sdk::data_error("INVALID_HEADER", "file '" + name_ + "', line " + std::to_string(line_at(block.row_begin[0])) +
+        return sdk::data_error("INVALID_HEADER", "file '" + name_ + "', line " +
+                                                     std::to_string(line_at(block.row_begin[0])) +
                                                      ": text follows a closing quote in the first record");
       }
       count = problem.field_count;
@@ -163,7 +166,8 @@ Result<std::optional<std::vector<FieldSpan>>> RecordReader::first_record(bool co
     std::vector<FieldSpan> fields(block.fields.begin(), block.fields.begin() + count);
     const std::string_view text(buffer_.data() + block.row_begin[0], block.row_end[0] - block.row_begin[0]);
     if (!sdk::is_valid_utf8(text)) {
-      return sdk::data_error("INVALID_UTF8", "file '" + name_ + "', line " + std::to_string(line_at(block.row_begin[0])) +
+      return sdk::data_error("INVALID_UTF8", "file '" + name_ + "', line " +
+                                                 std::to_string(line_at(block.row_begin[0])) +
                                                  ": the first record is not valid UTF-8; convert the file to UTF-8");
     }
     block_data_ = buffer_.data();

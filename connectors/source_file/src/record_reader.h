@@ -22,8 +22,8 @@ namespace rapidbyte::source_file {
 /// A place behind a complete record.
 struct FilePosition {
   uint64_t offset = 0;  // bytes of text, that is after decompression
-  uint64_t lines = 0;   // line ends before it
-  uint64_t hash = 0;    // of all bytes before it
+  uint64_t lines = 0;  // line ends before it
+  uint64_t hash = 0;  // of all bytes before it
 };
 
 struct ReaderLimits {
@@ -70,8 +70,8 @@ class RecordReader {
   [[nodiscard]] uint64_t line_at(uint32_t offset) const;
   [[nodiscard]] const std::string& name() const { return name_; }
 
-  /// Goes to a position that position() gave in an earlier run, after any header. False when the bytes before it are others
-  /// than they were then.
+  /// Goes to a position that position() gave in an earlier run, after any header. False when the bytes before it are
+  /// others than they were then.
   sdk::Result<bool> skip_to(const FilePosition& position);
 
  private:
@@ -94,10 +94,10 @@ class RecordReader {
   uint32_t columns_ = 0;
 
   std::vector<char> buffer_;  // padded for the scanners
-  uint32_t begin_ = 0;        // of what is not yet consumed
-  uint32_t size_ = 0;         // of what has been read
+  uint32_t begin_ = 0;  // of what is not yet consumed
+  uint32_t size_ = 0;  // of what has been read
   uint32_t block_begin_ = 0;
-  uint32_t accounted_ = 0;    // up to here bytes are in hash_ and lines_
+  uint32_t accounted_ = 0;  // up to here bytes are in hash_ and lines_
   bool at_end_ = false;
   uint64_t buffer_offset_ = 0;  // of the buffer's first byte in the text
   PrefixHash hash_;

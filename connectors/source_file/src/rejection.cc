@@ -51,7 +51,8 @@ std::string_view raw_record(const RecordProblem& problem, const RejectionContext
 }
 
 std::string wrong_type_remedy(const ColumnSpec& spec) {
-  std::string out = "Declare another type with the stream option columns, for example columns: {" + spec.name + ": text}";
+  std::string out =
+      "Declare another type with the stream option columns, for example columns: {" + spec.name + ": text}";
   if (!spec.set_by_user) out += "; the type " + spec.type.name() + " was inferred from a sample (option sample_rows)";
   return out + "; a token that stands for null belongs into null_values";
 }
@@ -77,17 +78,19 @@ std::string RejectionPolicy::describe(const RecordProblem& problem, const Reject
              ". Quote a delimiter that belongs to a value, check the option delimiter, or set the option ragged to "
              "pad_and_drop (surplus fields are dropped)";
     case ProblemKind::kTextAfterQuote:
-      return out + "text follows a closing quote. Double the quotes within the value, or set the option quote or escape";
+      return out +
+             "text follows a closing quote. Double the quotes within the value, or set the option quote or escape";
     case ProblemKind::kInvalidUtf8:
       return out + "not valid UTF-8: '" +
              printable(has_column ? raw_text(context.reader.data(), field) : raw_record(problem, context)) +
              "'. Convert the file, for example: iconv -f WINDOWS-1252 -t UTF-8 IN > OUT";
     case ProblemKind::kInvalidJson:
-      return out + "not a JSON object: " + problem.detail + " at character " + std::to_string(problem.field_count) + ": '" +
-             printable(raw_record(problem, context)) + "'";
+      return out + "not a JSON object: " + problem.detail + " at character " + std::to_string(problem.field_count) +
+             ": '" + printable(raw_record(problem, context)) + "'";
     case ProblemKind::kUnknownKey:
       return out + "the key '" + printable(problem.detail) +
-             "' is no column: it did not occur in the sample. Raise the option sample_rows, or add it to the stream option "
+             "' is no column: it did not occur in the sample. Raise the option sample_rows, or add it to the stream "
+             "option "
              "columns";
     case ProblemKind::kDuplicateKey:
       return out + "the key '" + printable(problem.detail) + "' occurs twice in the object";
@@ -95,12 +98,14 @@ std::string RejectionPolicy::describe(const RecordProblem& problem, const Reject
       return out + "the record is longer than the limit of " + std::to_string(max_record_bytes_) +
              " bytes. If it is right, raise the limit max_record_bytes; otherwise look for a quote that is not closed";
     case ProblemKind::kNullCursor:
-      return out + "the cursor column is null, so an incremental read could never tell whether the record is new. Fill it, "
-                   "or use sync_mode full_refresh";
+      return out +
+             "the cursor column is null, so an incremental read could never tell whether the record is new. Fill it, "
+             "or use sync_mode full_refresh";
     case ProblemKind::kWrongType: break;
   }
   std::string scratch;
-  const ColumnSpec* spec = has_column && problem.column < context.specs.size() ? context.specs[problem.column] : nullptr;
+  const ColumnSpec* spec =
+      has_column && problem.column < context.specs.size() ? context.specs[problem.column] : nullptr;
   out += "value '" + printable(field_text(context.reader.data(), field, context.rules, scratch)) + "' is not a " +
          (spec != nullptr ? spec->type.name() : std::string("value of the column's type"));
   return spec != nullptr ? out + ". " + wrong_type_remedy(*spec) : out;
@@ -109,7 +114,8 @@ std::string RejectionPolicy::describe(const RecordProblem& problem, const Reject
 std::string record_json(const RecordProblem& problem, const RejectionContext& context) {
   const std::string_view raw = raw_record(problem, context);
   if (!sdk::is_valid_utf8(raw)) return sdk::to_text(Json{{"_raw_base64", base64(raw)}});
-  const bool whole_json = context.rules.json && problem.kind != ProblemKind::kInvalidJson && problem.kind != ProblemKind::kTooLong;
+  const bool whole_json =
+      context.rules.json && problem.kind != ProblemKind::kInvalidJson && problem.kind != ProblemKind::kTooLong;
   if (whole_json) return std::string(raw);
   Json out = Json::object();
   if (!context.rules.json && problem.kind != ProblemKind::kTooLong) {
@@ -117,9 +123,9 @@ std::string record_json(const RecordProblem& problem, const RejectionContext& co
     for (uint32_t column = 0; column < context.names.size() && column < context.block.column_count; ++column) {
       const FieldSpan& field = context.block.field(problem.row, column);
       if (problem.kind == ProblemKind::kTooFewFields && column >= problem.field_count) break;
-      out[context.names[column]] = field.is_null() ? Json()
-                                                   : Json(std::string(field_text(context.reader.data(), field,
-                                                                                 context.rules, scratch)));
+      out[context.names[column]] =
+          field.is_null() ? Json()
+                          : Json(std::string(field_text(context.reader.data(), field, context.rules, scratch)));
     }
     if (problem.kind == ProblemKind::kWrongType || problem.kind == ProblemKind::kNullCursor) return sdk::to_text(out);
   }

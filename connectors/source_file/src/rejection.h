@@ -1,6 +1,7 @@
 #pragma once
-// RejectionPolicy: what happens to records that cannot become rows, as the stream's on_data_error says: fail with a message
-// that names file, line, column, value and remedy, or count, and log or send to the DLQ. One per run of a stream.
+// RejectionPolicy: what happens to records that cannot become rows, as the stream's on_data_error says: fail with a
+// message that names file, line, column, value and remedy, or count, and log or send to the DLQ. One per run of a
+// stream.
 
 #include <cstdint>
 #include <string>

@@ -49,8 +49,8 @@ Json ResumePosition::to_json() const {
 Result<ResumePosition> ResumePosition::from_json(const Json& json) {
   ResumePosition out;
   const auto invalid = [](std::string_view key) {
-    return sdk::internal_error("INVALID_RESUME", "the checkpoint to resume from has no usable position." + std::string(key) +
-                                                     "; begin anew with: rapidbyte state reset");
+    return sdk::internal_error("INVALID_RESUME", "the checkpoint to resume from has no usable position." +
+                                                     std::string(key) + "; begin anew with: rapidbyte state reset");
   };
   const auto files_done = sdk::uint_member(json, "files_done");
   const auto done_hash = hex_value(sdk::string_member(json, "done_hash"));
@@ -84,16 +84,18 @@ uint64_t hash_of_files(const std::vector<FileEntry>& files, uint64_t count) {
 }
 
 Status source_changed(const std::string& stream, const std::string& what) {
-  return sdk::data_error("SOURCE_CHANGED",
-                         "stream '" + stream + "': an interrupted load cannot go on, because " + what +
-                             ". What was loaded so far may no longer fit the files. Put the files back as they were, or load "
-                             "the stream anew: rapidbyte state reset, and empty the target table if write_mode is append");
+  return sdk::data_error(
+      "SOURCE_CHANGED",
+      "stream '" + stream + "': an interrupted load cannot go on, because " + what +
+          ". What was loaded so far may no longer fit the files. Put the files back as they were, or load "
+          "the stream anew: rapidbyte state reset, and empty the target table if write_mode is append");
 }
 
 Status check_position(const ResumePosition& position, const std::vector<FileEntry>& files, const std::string& stream) {
   if (position.files_done > files.size() || hash_of_files(files, position.files_done) != position.done_hash) {
-    return source_changed(stream, "the files that were already read have changed: some were removed, renamed or resized, or "
-                                  "new ones stand before them in the order of names");
+    return source_changed(stream,
+                          "the files that were already read have changed: some were removed, renamed or resized, or "
+                          "new ones stand before them in the order of names");
   }
   if (position.file.empty()) return {};
   if (position.files_done == files.size()) return source_changed(stream, "file '" + position.file + "' is gone");

@@ -1,6 +1,7 @@
 #pragma once
-// ResumePosition: where a read stands, as it travels in checkpoints under the key `position`, and what is checked before
-// going on from there. Files are read in sorted order, so a position is: so many files done, and an offset in the next one.
+// ResumePosition: where a read stands, as it travels in checkpoints under the key `position`, and what is checked
+// before going on from there. Files are read in sorted order, so a position is: so many files done, and an offset in
+// the next one.
 
 #include <cstdint>
 #include <optional>
@@ -30,9 +31,10 @@ struct ResumePosition {
 /// Hash of the names and sizes of the first `count` files.
 uint64_t hash_of_files(const std::vector<FileEntry>& files, uint64_t count);
 
-/// Ok when the files that the position has done, and the one it stands in, are still the first of `files`. SOURCE_CHANGED
-/// (data) says what is different and how to go on.
-sdk::Status check_position(const ResumePosition& position, const std::vector<FileEntry>& files, const std::string& stream);
+/// Ok when the files that the position has done, and the one it stands in, are still the first of `files`.
+/// SOURCE_CHANGED (data) says what is different and how to go on.
+sdk::Status check_position(const ResumePosition& position, const std::vector<FileEntry>& files,
+                           const std::string& stream);
 
 /// The SOURCE_CHANGED error.
 sdk::Status source_changed(const std::string& stream, const std::string& what);

@@ -58,9 +58,10 @@ Result<sdk::Validation> FileSource::validate() {
   auto wanted = streams();
   if (!wanted.ok()) return sdk::Validation::failed(wanted.error().message);
   if (wanted->empty()) {
-    return sdk::Validation::warning("folder '" + options_.folder +
-                                    "' holds no file whose name ends in .csv, .tsv, .txt, .ndjson or .jsonl (or that with "
-                                    ".gz or .zst)");
+    return sdk::Validation::warning(
+        "folder '" + options_.folder +
+        "' holds no file whose name ends in .csv, .tsv, .txt, .ndjson or .jsonl (or that with "
+        ".gz or .zst)");
   }
   if (options_.streams.empty()) return sdk::Validation::success("the folder can be read");
   size_t count = 0;
@@ -78,7 +79,8 @@ Result<sdk::ReadSummary> FileSource::read(const sdk::StreamContext& ctx) {
   for (const StreamOptions& stream : options_.streams) {
     if (stream.name == ctx.stream_name) return StreamReader::run(ctx, options_.folder, stream);
   }
-  RB_SDK_ASSIGN_OR_RETURN(const StreamOptions stream, parse_stream_options(ctx.stream_options, ctx.stream_name, options_.read));
+  RB_SDK_ASSIGN_OR_RETURN(const StreamOptions stream,
+                          parse_stream_options(ctx.stream_options, ctx.stream_name, options_.read));
   return StreamReader::run(ctx, options_.folder, stream);
 }
 

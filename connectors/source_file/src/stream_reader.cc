@@ -21,7 +21,8 @@ constexpr uint64_t kBlocksPerCancelCheck = 256;
 
 ReaderLimits reader_limits(const sdk::Limits& limits) {
   ReaderLimits out;
-  out.max_record_bytes = std::min(limits.max_record_bytes == 0 ? kDefaultRecordBytes : limits.max_record_bytes, kMaxRecordBytes);
+  out.max_record_bytes =
+      std::min(limits.max_record_bytes == 0 ? kDefaultRecordBytes : limits.max_record_bytes, kMaxRecordBytes);
   // Several blocks make a batch, so that batches come near their target without going over it. 32 bytes per field are
   // more than any fixed-width value with its share of offsets and bits.
   const uint64_t batch = std::max<uint64_t>(limits.max_batch_bytes, 4096);
@@ -70,14 +71,17 @@ Result<sdk::ReadSummary> StreamReader::run(const sdk::StreamContext& ctx, const 
 
 Status StreamReader::set_up_cursor() {
   if (ctx_.sync_mode == sdk::SyncMode::kCdc) {
-    return sdk::config_error("SYNC_MODE", "stream '" + stream_.name + "': files have no change log; use full_refresh or incremental");
+    return sdk::config_error(
+        "SYNC_MODE", "stream '" + stream_.name + "': files have no change log; use full_refresh or incremental");
   }
   if (ctx_.cursor) last_cursor_ = ctx_.cursor->last_value;
   if (ctx_.sync_mode != sdk::SyncMode::kIncremental) return {};
   if (!ctx_.cursor || ctx_.cursor->field.empty()) {
-    return sdk::config_error("CURSOR_MISSING", "stream '" + stream_.name + "': sync_mode incremental needs a cursor_field");
+    return sdk::config_error("CURSOR_MISSING",
+                             "stream '" + stream_.name + "': sync_mode incremental needs a cursor_field");
   }
-  const auto found = std::find_if(specs_.begin(), specs_.end(), [&](const ColumnSpec& s) { return s.name == ctx_.cursor->field; });
+  const auto found =
+      std::find_if(specs_.begin(), specs_.end(), [&](const ColumnSpec& s) { return s.name == ctx_.cursor->field; });
   if (found == specs_.end()) {
     std::string names;
     for (const ColumnSpec& spec : specs_) names += (names.empty() ? "" : ", ") + spec.name;
@@ -98,9 +102,10 @@ Status StreamReader::set_up_resume() {
   if (position == nullptr) {
     // A checkpoint that covers nothing says nothing about a place.
     if (sdk::uint_member(ctx_.resume, "records_processed").value_or(0) == 0) return {};
-    return sdk::internal_error("INVALID_RESUME", "stream '" + stream_.name +
-                                                     "': the checkpoint to resume from has no position; begin anew with: "
-                                                     "rapidbyte state reset");
+    return sdk::internal_error("INVALID_RESUME",
+                               "stream '" + stream_.name +
+                                   "': the checkpoint to resume from has no position; begin anew with: "
+                                   "rapidbyte state reset");
   }
   RB_SDK_ASSIGN_OR_RETURN(resume_, ResumePosition::from_json(*position));
   RB_SDK_RETURN_NOT_OK(check_position(*resume_, files_.files, stream_.name));
@@ -135,7 +140,8 @@ Status StreamReader::map_columns(const std::vector<std::string>& names) {
     const auto spec = std::find_if(specs_.begin(), specs_.end(), [&](const ColumnSpec& s) { return s.name == name; });
     if (spec == specs_.end()) {
       return sdk::schema_error("SCHEMA_CHANGED",
-                               "stream '" + stream_.name + "': file '" + reader_->name() + "' has a column '" + printable(name) +
+                               "stream '" + stream_.name + "': file '" + reader_->name() + "' has a column '" +
+                                   printable(name) +
                                    "' that the stream does not have. It did not occur in the sample: raise the option "
                                    "sample_files, or narrow the stream's path");
     }
@@ -149,10 +155,11 @@ Status StreamReader::map_columns(const std::vector<std::string>& names) {
     if (!found[column]) missing_columns_.push_back(column);
   }
   if (!missing_columns_.empty()) {
-    sdk::host::log_warn("stream '" + stream_.name + "': file '" + reader_->name() + "' has no column '" +
-                        specs_[missing_columns_.front()].name + "'" +
-                        (missing_columns_.size() > 1 ? " and " + std::to_string(missing_columns_.size() - 1) + " others" : "") +
-                        "; null is read for it");
+    sdk::host::log_warn(
+        "stream '" + stream_.name + "': file '" + reader_->name() + "' has no column '" +
+        specs_[missing_columns_.front()].name + "'" +
+        (missing_columns_.size() > 1 ? " and " + std::to_string(missing_columns_.size() - 1) + " others" : "") +
+        "; null is read for it");
   }
   return {};
 }
@@ -167,7 +174,8 @@ Status StreamReader::read_file(const FileEntry& file) {
     reader_->set_keys(std::move(keys));
   } else {
     if (open.names.empty()) {
-      if (resume_ && !resume_->file.empty()) return source_changed(stream_.name, "file '" + file.name + "' is empty now");
+      if (resume_ && !resume_->file.empty())
+        return source_changed(stream_.name, "file '" + file.name + "' is empty now");
       return {};
     }
     RB_SDK_RETURN_NOT_OK(map_columns(open.names));
@@ -189,7 +197,8 @@ Status StreamReader::read_file(const FileEntry& file) {
     if (!more) break;
     RB_SDK_RETURN_NOT_OK(process_block(block));
     if (++blocks_ % kBlocksPerCancelCheck == 0 && sdk::host::is_cancelled()) {
-      return sdk::make_error(sdk::ErrorCategory::kInternal, "CANCELLED", "stream '" + stream_.name + "': the run is being ended");
+      return sdk::make_error(sdk::ErrorCategory::kInternal, "CANCELLED",
+                             "stream '" + stream_.name + "': the run is being ended");
     }
   }
   summary_.bytes_read += reader_->offset() - begin;
@@ -199,7 +208,8 @@ Status StreamReader::read_file(const FileEntry& file) {
 void StreamReader::filter_by_cursor(const RecordBlock& block) {
   if (!cursor_field_) {
     // The file lacks the cursor's column: every row's cursor is null.
-    for (const uint32_t row : rows_) problems_.push_back({row, ProblemKind::kNullCursor, RecordProblem::kNoColumn, 0, {}});
+    for (const uint32_t row : rows_)
+      problems_.push_back({row, ProblemKind::kNullCursor, RecordProblem::kNoColumn, 0, {}});
     rows_.clear();
     return;
   }
@@ -265,7 +275,8 @@ Status StreamReader::process_block(const RecordBlock& block) {
 }
 
 Status StreamReader::reject_problems(const RecordBlock& block) {
-  std::stable_sort(problems_.begin(), problems_.end(), [](const RecordProblem& a, const RecordProblem& b) { return a.row < b.row; });
+  std::stable_sort(problems_.begin(), problems_.end(),
+                   [](const RecordProblem& a, const RecordProblem& b) { return a.row < b.row; });
   const RejectionContext context{*reader_, block, field_names_, field_specs_, rules_};
   uint32_t last_row = UINT32_MAX;
   for (const RecordProblem& problem : problems_) {
@@ -315,8 +326,8 @@ Status StreamReader::flush(const RecordBlock* next_block) {
   batch_rows_ = 0;
   for (ColumnWriter& writer : writers_) writer.clear();
   if (next_block == nullptr || !pacer_.due()) return {};
-  // Everything before the block at hand has been emitted or rejected. The cursor stays where the load began: files are not
-  // sorted by it, so only the end of the read may move it.
+  // Everything before the block at hand has been emitted or rejected. The cursor stays where the load began: files are
+  // not sorted by it, so only the end of the read may move it.
   const FilePosition at = reader_->position_before();
   return pacer_.emit(last_cursor_, checkpoint_extra(&at));
 }

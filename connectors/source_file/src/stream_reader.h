@@ -1,7 +1,7 @@
 #pragma once
-// StreamReader: one run over one stream. Reads its files in order, block by block, into column writers, emits batches near
-// the host's target and checkpoints behind them, and goes on at a checkpoint of an interrupted run. Used once, on one thread;
-// owns everything it needs.
+// StreamReader: one run over one stream. Reads its files in order, block by block, into column writers, emits batches
+// near the host's target and checkpoints behind them, and goes on at a checkpoint of an interrupted run. Used once, on
+// one thread; owns everything it needs.
 
 #include <cstdint>
 #include <optional>
@@ -21,7 +21,8 @@ namespace rapidbyte::source_file {
 
 class StreamReader {
  public:
-  static sdk::Result<sdk::ReadSummary> run(const sdk::StreamContext& ctx, const std::string& folder, const StreamOptions& stream);
+  static sdk::Result<sdk::ReadSummary> run(const sdk::StreamContext& ctx, const std::string& folder,
+                                           const StreamOptions& stream);
 
  private:
   StreamReader(const sdk::StreamContext& ctx, const StreamOptions& stream, StreamFiles files,

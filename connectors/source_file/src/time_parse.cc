@@ -89,7 +89,8 @@ bool parse_zone(const char* p, const char* end, int64_t& offset_micros) {
   return true;
 }
 
-constexpr std::string_view kMonths[] = {"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"};
+constexpr std::string_view kMonths[] = {"jan", "feb", "mar", "apr", "may", "jun",
+                                        "jul", "aug", "sep", "oct", "nov", "dec"};
 
 /// One to `max_digits` digits, at least `min_digits`.
 bool take_number(const char*& p, const char* end, int min_digits, int max_digits, uint32_t& out) {

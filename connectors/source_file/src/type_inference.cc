@@ -30,9 +30,9 @@ void TypeInference::observe(std::string_view text, ValueKind kind) {
   if (maybe_date_) {
     int32_t days = 0;
     PatternValue value;
-    maybe_date_ = kind != ValueKind::kJsonOther && (options_->date_pattern.empty()
-                                                       ? parse_date(text, days)
-                                                       : parse_by_pattern(text, options_->date_pattern, value));
+    maybe_date_ = kind != ValueKind::kJsonOther &&
+                  (options_->date_pattern.empty() ? parse_date(text, days)
+                                                  : parse_by_pattern(text, options_->date_pattern, value));
   }
   if (maybe_timestamp_ || maybe_timestamp_utc_) {
     bool ok = false;
@@ -74,7 +74,8 @@ void TypeInference::observe_number(std::string_view text) {
     int64_t value = 0;
     const bool fits = parse_int64(text, true, value);
     maybe_int64_ = maybe_int64_ && fits;
-    if (!shape.negative_zero && (!fits || value > kExactDoubleInteger || value < -kExactDoubleInteger)) maybe_double_ = false;
+    if (!shape.negative_zero && (!fits || value > kExactDoubleInteger || value < -kExactDoubleInteger))
+      maybe_double_ = false;
   }
   max_integer_digits_ = std::max(max_integer_digits_, shape.integer_digits);
   max_significant_digits_ = std::max(max_significant_digits_, shape.significant_digits);
@@ -97,7 +98,8 @@ sdk::DataType TypeInference::decide_number() const {
                                           max_significant_digits_ >= kDoubleDigits &&
                                           max_significant_digits_ <= kMaxDoubleDigits;
   if (looks_like_printed_doubles) return real;
-  if (digits <= kMaxDecimalDigits) return DataType::decimal128(kMaxDecimalDigits, static_cast<int32_t>(max_fraction_digits_));
+  if (digits <= kMaxDecimalDigits)
+    return DataType::decimal128(kMaxDecimalDigits, static_cast<int32_t>(max_fraction_digits_));
   return maybe_double_ ? real : text;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// TypeInference: the type of one column from the values of a sample. It picks the narrowest type that holds every sampled
-// value exactly, and text when there is none; the rules stand in the connector's README. One object per column.
+// TypeInference: the type of one column from the values of a sample. It picks the narrowest type that holds every
+// sampled value exactly, and text when there is none; the rules stand in the connector's README. One object per column.
 
 #include <cstdint>
 #include <string_view>
@@ -10,7 +10,8 @@
 
 namespace rapidbyte::source_file {
 
-/// What the value is in its file. CSV has plain values only; a JSON string is never a number, a JSON number never a date.
+/// What the value is in its file. CSV has plain values only; a JSON string is never a number, a JSON number never a
+/// date.
 enum class ValueKind : uint8_t { kPlain, kJsonString, kJsonOther };
 
 struct InferenceOptions {

@@ -1,7 +1,8 @@
 #pragma once
 // Text to values, exactly or not at all: every function answers false instead of rounding, truncating or wrapping. Pure
-// functions on one field. "Strict" refuses text whose spelling carries meaning that the value would lose (leading zeros, a
-// plus sign, -0 for integers): that is the rule for inferred columns. Columns whose type the user has set are not strict.
+// functions on one field. "Strict" refuses text whose spelling carries meaning that the value would lose (leading
+// zeros, a plus sign, -0 for integers): that is the rule for inferred columns. Columns whose type the user has set are
+// not strict.
 
 #include <cstdint>
 #include <string>
@@ -14,12 +15,12 @@ bool parse_int64(std::string_view text, bool strict, int64_t& out);
 /// As parse_int64, without a sign.
 bool parse_uint64(std::string_view text, bool strict, uint64_t& out);
 
-/// Plain fixed-point text as unscaled value of `scale` and at most `precision` digits. More fraction digits than the scale
-/// are taken only when they are zeros. Negative zero becomes zero. `point` is the decimal separator.
+/// Plain fixed-point text as unscaled value of `scale` and at most `precision` digits. More fraction digits than the
+/// scale are taken only when they are zeros. Negative zero becomes zero. `point` is the decimal separator.
 bool parse_decimal(std::string_view text, char point, int32_t precision, int32_t scale, bool strict, __int128& out);
 
-/// Fixed-point, exponent form, Infinity, inf and NaN in any case. False when a finite text is out of the range of a double
-/// (to infinity, or from non-zero to zero), and, when strict, for more than 17 significant digits.
+/// Fixed-point, exponent form, Infinity, inf and NaN in any case. False when a finite text is out of the range of a
+/// double (to infinity, or from non-zero to zero), and, when strict, for more than 17 significant digits.
 bool parse_double(std::string_view text, char point, bool strict, double& out);
 
 /// true and false in any case; with `lenient` also t f yes no y n 1 0.
@@ -55,7 +56,7 @@ struct NumberShape {
   uint32_t significant_digits = 0;  // without leading zeros
   bool point = false;
   bool exponent = false;
-  bool word = false;           // Infinity or NaN
+  bool word = false;  // Infinity or NaN
   bool negative_zero = false;  // -0, -0.00
 };
 /// True when `text` is a number in strict spelling.

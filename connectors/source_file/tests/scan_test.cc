@@ -52,14 +52,16 @@ std::vector<CsvCase> csv_cases() {
       {"too_many", "a,b\n1,2,3\n4,5\n", 2, {{"a", "b"}, {"!many"}, {"4", "5"}}},
       {"pad", "1\n2,3\n", 2, {{"1", "NULL"}, {"2", "3"}}, with([](auto& d) { d.ragged = RaggedRule::kPad; })},
       {"pad_still_refuses_more", "1,2,3\n", 2, {{"!many"}}, with([](auto& d) { d.ragged = RaggedRule::kPad; })},
-      {"pad_and_drop", "1\n2,3,4\n5,6\n", 2, {{"1", "NULL"}, {"2", "3"}, {"5", "6"}},
-       with([](auto& d) { d.ragged = RaggedRule::kPadAndDrop; })},
+      {"pad_and_drop", "1\n2,3,4\n5,6\n", 2, {{"1", "NULL"}, {"2", "3"}, {"5", "6"}}, with([](auto& d) {
+         d.ragged = RaggedRule::kPadAndDrop;
+       })},
       {"semicolon", "a;b,c\n", 2, {{"a", "b,c"}}, with([](auto& d) { d.delimiter = ';'; })},
       {"tab", "a\tb\n", 2, {{"a", "b"}}, with([](auto& d) { d.delimiter = '\t'; })},
       {"single_quotes", "'a,''b',\"c\n", 2, {{"a,'b", "\"c"}}, with([](auto& d) { d.quote = '\''; })},
       {"no_quotes", "\"a,b\"\n", 2, {{"\"a", "b\""}}, with([](auto& d) { d.quote = 0; })},
-      {"escape", "\"a\\\"b\",c\\,d\n\"x\\\\\",\\N\n", 2, {{"a\"b", "c,d"}, {"x\\", "N"}},
-       with([](auto& d) { d.escape = '\\'; })},
+      {"escape", "\"a\\\"b\",c\\,d\n\"x\\\\\",\\N\n", 2, {{"a\"b", "c,d"}, {"x\\", "N"}}, with([](auto& d) {
+         d.escape = '\\';
+       })},
       {"escaped_line_end", "a\\\nb,c\n", 2, {{"a\nb", "c"}}, with([](auto& d) { d.escape = '\\'; })},
       {"no_escape_by_default", "\"a\\\",c\n", 2, {{"a\\", "c"}}},
       {"trim", "  a , \"b \" \n \"c\",\td\t\n", 2, {{"a", "b "}, {"c", "d"}}, with([](auto& d) { d.trim = true; })},
@@ -69,14 +71,28 @@ std::vector<CsvCase> csv_cases() {
       {"nul_byte", nul, 2, {{std::string("a\0b", 3), "c"}}},
       {"not_utf8", "a,b\n\xff\xfe,c\nd,e\n", 2, {{"a", "b"}, {"!utf8"}, {"d", "e"}}},
       {"utf8", "\xC3\xA4,\xF0\x9F\x98\x80\n", 2, {{"\xC3\xA4", "\xF0\x9F\x98\x80"}}},
-      {"utf16", std::string("\xFF\xFE" "a\0,\0", 6), 2, {}, {}, "UNSUPPORTED_ENCODING"},
+      {"utf16",
+       std::string("\xFF\xFE"
+                   "a\0,\0",
+                   6),
+       2,
+       {},
+       {},
+       "UNSUPPORTED_ENCODING"},
       {"unterminated_quote", "a,b\n\"c,d\ne,f\n", 2, {{"a", "b"}}, {}, "UNTERMINATED_QUOTE"},
       {"too_long", "a,b\n" + long_text + ",c\nd,e\n", 2, {{"a", "b"}, {"!long"}, {"d", "e"}}, {}, {}, 30},
-      {"too_long_quoted", "a,b\r\n\"" + long_text + "\n,\"\"" + long_text + "\",c\r\nd,e\r\n", 2,
-       {{"a", "b"}, {"!long"}, {"d", "e"}}, {}, {}, 30},
+      {"too_long_quoted",
+       "a,b\r\n\"" + long_text + "\n,\"\"" + long_text + "\",c\r\nd,e\r\n",
+       2,
+       {{"a", "b"}, {"!long"}, {"d", "e"}},
+       {},
+       {},
+       30},
       {"too_long_last", "a,b\n" + long_text, 2, {{"a", "b"}, {"!long"}}, {}, {}, 30},
       {"too_long_unterminated", "a,b\n\"" + long_text + "\n", 2, {{"a", "b"}}, {}, "UNTERMINATED_QUOTE", 30},
-      {"many_columns_over_blocks", "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w,x,y,z,1,2,3,4,5,6,7,8,9,10\n", 36,
+      {"many_columns_over_blocks",
+       "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w,x,y,z,1,2,3,4,5,6,7,8,9,10\n",
+       36,
        {{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r",
          "s", "t", "u", "v", "w", "x", "y", "z", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"}}},
   };
@@ -150,10 +166,13 @@ TEST(NdjsonScanTest, reads_every_case_the_same_for_all_buffer_sizes) {
       {"other_order", "{\"b\":\"x\",\"a\":1}\n", {{"1", "x"}}},
       {"missing_and_null", "{\"a\":null}\n{}\n", {{"NULL", "NULL"}, {"NULL", "NULL"}}},
       {"blank_lines_crlf_no_end", "\n  \n{\"a\":1}\r\n\r\n{\"b\":2}", {{"1", "NULL"}, {"NULL", "2"}}},
-      {"numbers_as_written", "{\"a\":12345678901234567890123,\"b\":-1.10e+5}\n", {{"12345678901234567890123", "-1.10e+5"}}},
+      {"numbers_as_written",
+       "{\"a\":12345678901234567890123,\"b\":-1.10e+5}\n",
+       {{"12345678901234567890123", "-1.10e+5"}}},
       {"literals", "{\"a\":true,\"b\":false}\n", {{"true", "false"}}},
       {"nested_as_text", "{\"a\":{\"x\": [1, {\"y\":\"}\"}]},\"b\":[]}\n", {{"{\"x\": [1, {\"y\":\"}\"}]}", "[]"}}},
-      {"escapes", "{\"a\":\"q\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\\ud83d\\ude00\",\"b\":\"\"}\n",
+      {"escapes",
+       "{\"a\":\"q\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\\ud83d\\ude00\",\"b\":\"\"}\n",
        {{"q\"\\/\b\f\n\r\t\xC3\xA4\xF0\x9F\x98\x80", ""}}},
       {"escaped_key", "{\"\\u0061\":1}\n", {{"1", "NULL"}}},
       {"white_space", " { \"a\" : 1 , \"b\" : [ 1 , 2 ] } \n", {{"1", "[ 1 , 2 ]"}}},
@@ -163,11 +182,14 @@ TEST(NdjsonScanTest, reads_every_case_the_same_for_all_buffer_sizes) {
       {"trailing_comma", "{\"a\":1,}\n", {{"!json"}}},
       {"text_behind", "{\"a\":1} x\n", {{"!json"}}},
       {"array_line", "[1]\n", {{"!json"}}},
-      {"bad_numbers", "{\"a\":01}\n{\"a\":1.}\n{\"a\":+1}\n{\"a\":.5}\n{\"a\":NaN}\n{\"a\":1e}\n",
+      {"bad_numbers",
+       "{\"a\":01}\n{\"a\":1.}\n{\"a\":+1}\n{\"a\":.5}\n{\"a\":NaN}\n{\"a\":1e}\n",
        {{"!json"}, {"!json"}, {"!json"}, {"!json"}, {"!json"}, {"!json"}}},
-      {"bad_strings", "{\"a\":\"\\x\"}\n{\"a\":\"\\ud800\"}\n{\"a\":\"\\u12\"}\n{\"a\":\"\t\"}\n{\"a\":\"x}\n",
+      {"bad_strings",
+       "{\"a\":\"\\x\"}\n{\"a\":\"\\ud800\"}\n{\"a\":\"\\u12\"}\n{\"a\":\"\t\"}\n{\"a\":\"x}\n",
        {{"!json"}, {"!json"}, {"!json"}, {"!json"}, {"!json"}}},
-      {"bad_nesting", "{\"a\":[1,]}\n{\"a\":[1}}\n{\"a\":{\"x\"}}\n{\"a\":[1 2]}\n{\"a\":{,}}\n",
+      {"bad_nesting",
+       "{\"a\":[1,]}\n{\"a\":[1}}\n{\"a\":{\"x\"}}\n{\"a\":[1 2]}\n{\"a\":{,}}\n",
        {{"!json"}, {"!json"}, {"!json"}, {"!json"}, {"!json"}}},
       {"not_utf8", "{\"a\":\"\xff\"}\n{\"a\":1}\n", {{"!utf8"}, {"1", "NULL"}}},
       {"byte_order_mark", "\xEF\xBB\xBF{\"a\":1}\n", {{"1", "NULL"}}},
@@ -192,7 +214,8 @@ TEST(NdjsonScanTest, deep_nesting_is_refused_and_not_followed) {
 
 TEST(NdjsonScanTest, a_line_over_the_cap_is_one_problem) {
   const TempFolder folder;
-  const std::string path = folder.write("test.ndjson", "{\"a\":1}\n{\"a\":\"" + std::string(500, 'x') + "\"}\n{\"a\":2}\n");
+  const std::string path =
+      folder.write("test.ndjson", "{\"a\":1}\n{\"a\":\"" + std::string(500, 'x') + "\"}\n{\"a\":2}\n");
   const Table expected = {{"1"}, {"!long"}, {"2"}};
   for (const size_t buffer : {size_t{8}, size_t{100}, size_t{4096}}) {
     EXPECT_EQ(read_ndjson(path, {"a"}, buffer, 100).rows, expected) << buffer;

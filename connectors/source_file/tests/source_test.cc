@@ -12,16 +12,19 @@ using ::testing::HasSubstr;
 
 std::string types_of(const RunResult& result) {
   std::string out;
-  for (const sdk::Field& field : result.schema.fields) out += (out.empty() ? "" : ", ") + field.name + " " + field.type.name();
+  for (const sdk::Field& field : result.schema.fields)
+    out += (out.empty() ? "" : ", ") + field.name + " " + field.type.name();
   return out;
 }
 
 TEST(SourceTest, a_csv_file_becomes_typed_rows) {
   const TempFolder folder;
-  folder.write("data.csv",
-               "id,zip,name,amount,ratio,ok,day,at,utc,note\r\n"
-               "1,01234,Ann,12.50,1e5,true,2024-02-29,2024-01-01 10:00:00,2024-01-01T10:00:00+01:00,\"a, \"\"b\"\"\"\r\n"
-               "1234567890123456789,99999,,-0.01,Infinity,FALSE,1969-12-31,1969-12-31T23:59:59.999999,2024-01-01T10:00:00Z,\"\"\r\n");
+  folder.write(
+      "data.csv",
+      "id,zip,name,amount,ratio,ok,day,at,utc,note\r\n"
+      "1,01234,Ann,12.50,1e5,true,2024-02-29,2024-01-01 10:00:00,2024-01-01T10:00:00+01:00,\"a, \"\"b\"\"\"\r\n"
+      "1234567890123456789,99999,,-0.01,Infinity,FALSE,1969-12-31,1969-12-31T23:59:59.999999,2024-01-01T10:00:00Z,"
+      "\"\"\r\n");
   const RunResult got = run(folder.path());
   ASSERT_TRUE(got.status.ok()) << got.status.to_string();
   EXPECT_EQ(types_of(got),
@@ -65,7 +68,8 @@ TEST(SourceTest, null_rules_are_what_the_options_say) {
   EXPECT_EQ(types_of(got), "t Utf8, n Int64");
   EXPECT_EQ(got.rows, (Table{{"null", "1"}, {"\"NA\"", "null"}, {"null", "null"}, {"\"\"", "2"}}));
   options.config["quoted_nulls"] = true;
-  EXPECT_EQ(run(folder.path(), options).rows, (Table{{"null", "1"}, {"null", "null"}, {"null", "null"}, {"null", "2"}}));
+  EXPECT_EQ(run(folder.path(), options).rows,
+            (Table{{"null", "1"}, {"null", "null"}, {"null", "null"}, {"null", "2"}}));
   options.config = {{"empty_is_null", false}};
   EXPECT_EQ(run(folder.path(), options).rows[2], (std::vector<std::string>{"\"\"", "\"\""}));
 }
@@ -74,7 +78,9 @@ TEST(SourceTest, overrides_win_over_inference_and_must_name_a_column) {
   const TempFolder folder;
   folder.write("data.csv", "a,b,c,d\n007,1,31.12.2024,1\n+8,0,1.2.2024,\n");
   RunOptions options;
-  options.stream = {{"columns", {{"a", "Int32"}, {"b", "boolean"}, {"c", {{"type", "date"}, {"format", "%d.%m.%Y"}}}, {"d", "text"}}}};
+  options.stream = {
+      {"columns",
+       {{"a", "Int32"}, {"b", "boolean"}, {"c", {{"type", "date"}, {"format", "%d.%m.%Y"}}}, {"d", "text"}}}};
   RunResult got = run(folder.path(), options);
   ASSERT_TRUE(got.status.ok()) << got.status.to_string();
   EXPECT_EQ(types_of(got), "a Int32, b Boolean, c Date32, d Utf8");
@@ -159,9 +165,17 @@ TEST(SourceTest, later_values_are_held_to_the_inferred_type) {
     const char* later;
   };
   // The spelling or digits that the type would lose are a contradiction, not a conversion.
-  const Case cases[] = {{"5", "007"}, {"5", "+6"}, {"5", "5.0"}, {"1.50", "1.505"}, {"1e5", "0.1234567890123456789"},
-                        {"true", "1"}, {"2024-01-01", "2024-02-30"}, {"2024-01-01T10:00:00", "2024-01-01T10:00:00Z"},
-                        {"2024-01-01T10:00:00", "2024-01-01T10:00:00.1234567"}, {"5", "\"\""}, {"5", "NA"}};
+  const Case cases[] = {{"5", "007"},
+                        {"5", "+6"},
+                        {"5", "5.0"},
+                        {"1.50", "1.505"},
+                        {"1e5", "0.1234567890123456789"},
+                        {"true", "1"},
+                        {"2024-01-01", "2024-02-30"},
+                        {"2024-01-01T10:00:00", "2024-01-01T10:00:00Z"},
+                        {"2024-01-01T10:00:00", "2024-01-01T10:00:00.1234567"},
+                        {"5", "\"\""},
+                        {"5", "NA"}};
   const TempFolder folder;
   for (const Case& c : cases) {
     std::string text = "a,b\n";
@@ -179,13 +193,15 @@ TEST(SourceTest, later_values_are_held_to_the_inferred_type) {
 TEST(SourceTest, ndjson_becomes_typed_rows) {
   const TempFolder folder;
   folder.write("data.ndjson",
-               "{\"id\":1,\"amount\":1.10,\"big\":12345678901234567890,\"f\":1e3,\"s\":\"5\",\"d\":\"2024-01-01\",\"n\":{\"x\":[1]}}\n"
+               "{\"id\":1,\"amount\":1.10,\"big\":12345678901234567890,\"f\":1e3,\"s\":\"5\",\"d\":\"2024-01-01\","
+               "\"n\":{\"x\":[1]}}\n"
                "{\"id\":2,\"ok\":true,\"amount\":3,\"n\":null,\"mixed\":1}\n"
                "{\"mixed\":\"t\\u00e4\",\"id\":3}\n");
   const RunResult got = run(folder.path());
   ASSERT_TRUE(got.status.ok()) << got.status.to_string();
   EXPECT_EQ(types_of(got),
-            "id Int64, amount Decimal128(38, 2), big Decimal128(38, 0), f Float64, s Utf8, d Date32, n Utf8, ok Boolean, mixed Utf8");
+            "id Int64, amount Decimal128(38, 2), big Decimal128(38, 0), f Float64, s Utf8, d Date32, n Utf8, ok "
+            "Boolean, mixed Utf8");
   ASSERT_EQ(got.rows.size(), 3U);
   EXPECT_EQ(got.rows[0][1], "\"1.10\"");
   EXPECT_EQ(got.rows[0][2], "\"12345678901234567890\"");
@@ -203,12 +219,9 @@ TEST(SourceTest, ndjson_problems_follow_the_policy) {
   for (int i = 0; i < 200; ++i) text += "{\"id\":" + std::to_string(i) + "}\n";
   folder.write("data.ndjson", text + "{\"id\":1,\"later\":2}\n{\"id\":\n{\"id\":\"x\"}\n{\"id\":7}\n");
   RunOptions options;
-  options.config = {{"sample_rows", 100}};
-  RunResult got = run(folder.path(), options);
-  // The sample is a block at least, so all lines are in it: the unknown key is known after all.
   options.stream = {{"columns", {{"id", "integer"}}}};
   options.on_data_error = "dlq";
-  got = run(folder.path(), options);
+  RunResult got = run(folder.path(), options);
   ASSERT_TRUE(got.status.ok()) << got.status.to_string();
   EXPECT_EQ(got.summary.records_read, 204U);
   EXPECT_EQ(got.summary.records_skipped, 2U);
@@ -238,7 +251,8 @@ TEST(SourceTest, compressed_files_read_like_plain_ones) {
   ASSERT_TRUE(plain.status.ok()) << plain.status.to_string();
   ASSERT_EQ(plain.rows.size(), 20'000U);
   folder.write("gz/data.csv.gz", gzip(text));
-  folder.write("members/data.csv.gz", gzip(text.substr(0, half)) + gzip("") + gzip(text.substr(half)) + std::string(512, '\0'));
+  folder.write("members/data.csv.gz",
+               gzip(text.substr(0, half)) + gzip("") + gzip(text.substr(half)) + std::string(512, '\0'));
   folder.write("zst/data.csv.zst", zstd(text));
   folder.write("frames/data.csv.zst", zstd(text.substr(0, half)) + zstd(text.substr(half)));
   folder.write("magic/data.csv", gzip(text));
@@ -349,182 +363,67 @@ TEST(SourceTest, wrong_paths_and_configs_say_how_to_fix_them) {
   EXPECT_EQ(run(folder.path() + "/nowhere", options).status.error().code, "FOLDER_NOT_READABLE");
 }
 
-TEST(SourceTest, batches_stay_within_their_target_and_memory) {
+TEST(SourceTest, batches_come_near_their_target_and_never_above_it) {
   const TempFolder folder;
   std::string text = "id,text\n";
-  for (int i = 0; i < 50'000; ++i) text += std::to_string(i) + "," + std::string(static_cast<size_t>(i % 300), 'x') + "\n";
+  for (int i = 0; i < 50'000; ++i)
+    text += std::to_string(i) + "," + std::string(static_cast<size_t>(i % 300), 'x') + "\n";
   folder.write("data.csv", text);
-  sdk::native::FakeHost host;
   for (const uint64_t target : {uint64_t{16} << 10U, uint64_t{256} << 10U, uint64_t{1} << 20U}) {
     RunOptions options;
     options.max_batch_bytes = target;
     const RunResult got = run(folder.path(), options);
     ASSERT_TRUE(got.status.ok()) << got.status.to_string();
     ASSERT_EQ(got.rows.size(), 50'000U);
-    EXPECT_EQ(got.rows[49'999][0], "49999");
-    EXPECT_GE(got.batch_rows.size(), text.size() / target);
-    EXPECT_LE(got.batch_rows.size(), text.size() / target * 2 + 2) << "batches are far below their target of " << target;
-  }
-}
-
-TEST(SourceTest, a_run_resumed_at_any_checkpoint_reads_exactly_the_rest) {
-  const TempFolder folder;
-  for (int file = 0; file < 3; ++file) {
-    std::string text = "id,text\n";
-    for (int i = 0; i < 4000; ++i) {
-      text += std::to_string(file * 10'000 + i) + (i % 5 == 0 ? ",\"two\nlines\"\n" : i % 5 == 1 ? ",short,long\n" : ",plain\n");
+    for (size_t i = 0; i < got.batch_bytes.size(); ++i) {
+      EXPECT_LE(got.batch_bytes[i], target);
+      if (i + 1 < got.batch_bytes.size()) {
+        EXPECT_GE(got.batch_bytes[i], target / 2);
+      }
     }
-    folder.write("part" + std::to_string(file) + (file == 1 ? ".csv.gz" : ".csv"), file == 1 ? gzip(text) : text);
-  }
-  RunOptions options;
-  options.stream = {{"path", "part*"}};
-  options.on_data_error = "skip";
-  options.max_batch_bytes = 8192;
-  options.checkpoint_interval_rows = 500;
-  const RunResult whole = run(folder.path(), options);
-  ASSERT_TRUE(whole.status.ok()) << whole.status.to_string();
-  ASSERT_EQ(whole.rows.size(), 9600U);
-  ASSERT_GT(whole.checkpoints.size(), 10U);
-  for (size_t i = 0; i < whole.checkpoints.size(); ++i) {
-    RunOptions again = options;
-    again.resume = whole.checkpoints[i];
-    const RunResult rest = run(folder.path(), again);
-    ASSERT_TRUE(rest.status.ok()) << i << ": " << rest.status.to_string();
-    const Table expected(whole.rows.begin() + static_cast<std::ptrdiff_t>(whole.rows_covered[i]), whole.rows.end());
-    ASSERT_EQ(rest.rows, expected) << "checkpoint " << i;
-    ASSERT_EQ(rest.summary.records_read - rest.summary.records_skipped, rest.rows.size());
   }
 }
 
-TEST(SourceTest, resuming_is_refused_when_what_was_read_has_changed) {
+TEST(SourceTest, a_record_larger_than_a_batch_is_read_and_one_over_the_cap_is_not) {
   const TempFolder folder;
-  const auto text = [](const std::string& word) {
-    std::string out = "id,text\n";
-    for (int i = 0; i < 4000; ++i) out += std::to_string(i) + "," + word + "\n";
-    return out;
-  };
-  folder.write("part1.csv", text("aaa"));
-  folder.write("part2.csv", text("bbb"));
+  const std::string huge(300'000, 'x');
+  folder.write("data.csv", "id,text\n1,a\n2,\"" + huge + "\"\n3,c\n");
   RunOptions options;
-  options.stream = {{"path", "part*"}};
-  options.max_batch_bytes = 8192;
-  options.checkpoint_interval_rows = 500;
-  const RunResult whole = run(folder.path(), options);
-  ASSERT_TRUE(whole.status.ok());
-  const sdk::Json& in_second = whole.checkpoints[whole.checkpoints.size() - 2];
-  ASSERT_EQ(in_second["position"]["file"], "part2.csv");
-  options.resume = in_second;
-  EXPECT_TRUE(run(folder.path(), options).status.ok());
-
-  const auto expect_refused = [&](const char* why) {
-    const RunResult got = run(folder.path(), options);
-    ASSERT_FALSE(got.status.ok()) << why;
-    EXPECT_EQ(got.status.error().code, "SOURCE_CHANGED") << why;
-    EXPECT_THAT(got.status.error().message, HasSubstr("rapidbyte state reset"));
-    EXPECT_TRUE(got.rows.empty());
-  };
-  folder.write("part2.csv", text("bbc"));
-  expect_refused("the file was edited before the position");
-  folder.write("part2.csv", text("bbb") + "9,new\n");
-  EXPECT_TRUE(run(folder.path(), options).status.ok()) << "rows appended behind the position are read";
-  folder.write("part1.csv", text("aaaa"));
-  expect_refused("a file that is done has another size");
-  folder.write("part1.csv", text("aaa"));
-  folder.write("part0.csv", text("zzz"));
-  expect_refused("a new file stands before the position");
-  std::filesystem::remove(folder.path() + "/part0.csv");
-  std::filesystem::remove(folder.path() + "/part2.csv");
-  expect_refused("the file is gone");
-}
-
-TEST(SourceTest, incremental_reads_emit_what_is_behind_the_last_value) {
-  struct Case {
-    const char* type;
-    const char* values[4];
-    sdk::Json last;  // the third value
-    sdk::Json max;
-  };
-  const Case cases[] = {
-      {"Int64", {"3", "10", "7", "2"}, {{"int64", 7}}, {{"int64", 10}}},
-      {"Utf8", {"c", "z", "g", "b"}, {{"utf8", "g"}}, {{"utf8", "z"}}},
-      {"Date32", {"2024-01-03", "2024-02-01", "2024-01-07", "2024-01-02"}, {{"utf8", "2024-01-07"}}, {{"utf8", "2024-02-01"}}},
-      {"Decimal128(38, 2)", {"3.00", "10.00", "7.00", "2.00"}, {{"decimal", {{"value", "7.00"}, {"scale", 2}}}},
-       {{"decimal", {{"value", "10.00"}, {"scale", 2}}}}},
-      {"Timestamp(Microsecond, None)",
-       {"1970-01-01T00:00:03", "1970-01-01T00:00:10", "1970-01-01T00:00:07", "1970-01-01T00:00:02"},
-       {{"timestamp_micros", 7'000'000}},
-       {{"timestamp_micros", 10'000'000}}},
-  };
-  const TempFolder folder;
-  for (const Case& c : cases) {
-    std::string text = "k,c\n";
-    for (int i = 0; i < 4; ++i) text += std::to_string(i) + "," + c.values[i] + "\n";
-    folder.write("data.csv", text);
-    RunOptions options;
-    options.cursor_field = "c";
-    RunResult got = run(folder.path(), options);
-    ASSERT_TRUE(got.status.ok()) << got.status.to_string();
-    ASSERT_EQ(got.schema.fields[1].type.name(), c.type);
-    EXPECT_EQ(got.rows.size(), 4U) << c.type;
-    EXPECT_EQ(got.checkpoints.back()["cursor_value"], c.max) << c.type;
-    options.last_value = c.last;
-    got = run(folder.path(), options);
-    ASSERT_TRUE(got.status.ok()) << got.status.to_string();
-    ASSERT_EQ(got.rows.size(), 1U) << c.type;
-    EXPECT_EQ(got.rows[0][0], "1");
-    EXPECT_EQ(got.summary.records_read, 1U) << "old rows are not counted as read";
-    EXPECT_EQ(got.checkpoints.back()["cursor_value"], c.max) << c.type;
-    options.last_value = c.max;
-    got = run(folder.path(), options);
-    EXPECT_TRUE(got.rows.empty());
-    EXPECT_EQ(got.checkpoints.back()["cursor_value"], c.max) << "without new rows the cursor stays";
-  }
-}
-
-TEST(SourceTest, incremental_checkpoints_move_the_cursor_only_at_the_end) {
-  const TempFolder folder;
-  std::string text = "id,v\n";
-  for (int i = 0; i < 3000; ++i) text += std::to_string(i * 7919 % 3000 + 1) + ",x\n";
-  folder.write("data.csv", text);
-  RunOptions options;
-  options.cursor_field = "id";
-  options.last_value = {{"int64", 1000}};
-  options.max_batch_bytes = 4096;
-  options.checkpoint_interval_rows = 100;
-  const RunResult whole = run(folder.path(), options);
-  ASSERT_TRUE(whole.status.ok()) << whole.status.to_string();
-  ASSERT_EQ(whole.rows.size(), 2000U);
-  ASSERT_GT(whole.checkpoints.size(), 4U);
-  for (size_t i = 0; i + 1 < whole.checkpoints.size(); ++i) {
-    EXPECT_EQ(whole.checkpoints[i]["cursor_value"], sdk::Json({{"int64", 1000}}));
-    RunOptions again = options;
-    again.resume = whole.checkpoints[i];
-    const RunResult rest = run(folder.path(), again);
-    ASSERT_TRUE(rest.status.ok()) << rest.status.to_string();
-    const Table expected(whole.rows.begin() + static_cast<std::ptrdiff_t>(whole.rows_covered[i]), whole.rows.end());
-    EXPECT_EQ(rest.rows, expected);
-    EXPECT_EQ(rest.checkpoints.back()["cursor_value"], sdk::Json({{"int64", 3000}})) << "the maximum may lie before the position";
-  }
-  EXPECT_EQ(whole.checkpoints.back()["cursor_value"], sdk::Json({{"int64", 3000}}));
-}
-
-TEST(SourceTest, a_null_cursor_is_a_data_error) {
-  const TempFolder folder;
-  folder.write("data.csv", "id,v\n1,a\n,b\n3,c\n");
-  RunOptions options;
-  options.cursor_field = "id";
+  options.max_batch_bytes = 16 << 10;
   RunResult got = run(folder.path(), options);
-  ASSERT_FALSE(got.status.ok());
-  EXPECT_EQ(got.status.error().code, "NULL_CURSOR");
-  options.on_data_error = "skip";
+  ASSERT_TRUE(got.status.ok()) << got.status.to_string();
+  EXPECT_EQ(got.rows, (Table{{"1", "\"a\""}, {"2", "\"" + huge + "\""}, {"3", "\"c\""}}));
+  options.max_record_bytes = 1000;
+  options.on_data_error = "dlq";
   got = run(folder.path(), options);
+  ASSERT_TRUE(got.status.ok()) << got.status.to_string();
   EXPECT_EQ(got.rows.size(), 2U);
-  EXPECT_EQ(got.summary.records_skipped, 1U);
-  options.cursor_field = "nope";
-  EXPECT_EQ(run(folder.path(), options).status.error().code, "CURSOR_MISSING");
-  options.cursor_field = "v";
-  options.last_value = {{"int64", 5}};
-  EXPECT_EQ(run(folder.path(), options).status.error().code, "CURSOR_TYPE");
+  ASSERT_EQ(got.dlq.size(), 1U);
+  EXPECT_THAT(got.dlq[0].error_message, HasSubstr("line 3"));
+  EXPECT_THAT(got.dlq[0].record_json, HasSubstr("\"_truncated\":true"));
+  EXPECT_LT(got.dlq[0].record_json.size(), 2000U);
+}
+
+TEST(SourceTest, files_of_other_habits_are_read_by_their_options) {
+  const TempFolder folder;
+  folder.write("data.csv", "made by a tool\r\n\r\nday;amount;ok\r\n31.12.2024;1,50;true\r\n1.2.2025;-,5 ;false\r\n");
+  RunOptions options;
+  options.config = {
+      {"delimiter", ";"}, {"decimal_point", ","}, {"date_format", "%d.%m.%Y"}, {"skip_lines", 2}, {"trim", true}};
+  RunResult got = run(folder.path(), options);
+  ASSERT_TRUE(got.status.ok()) << got.status.to_string();
+  EXPECT_EQ(types_of(got), "day Date32, amount Decimal128(38, 2), ok Boolean");
+  ASSERT_EQ(got.rows.size(), 2U);
+  EXPECT_EQ(got.rows[1][1], "\"-0.50\"");
+  EXPECT_THAT(got.rows[0][0], HasSubstr("2024-12-31"));
+
+  folder.write("data.csv", "a\tb\n1\n1\t2\t3\n");
+  options.config = {{"delimiter", "\\t"}, {"ragged", "pad_and_drop"}};
+  got = run(folder.path(), options);
+  ASSERT_TRUE(got.status.ok()) << got.status.to_string();
+  EXPECT_EQ(got.rows, (Table{{"1", "null"}, {"1", "2"}}));
+  ASSERT_EQ(got.warnings.size(), 1U) << "what was dropped is said";
+  EXPECT_THAT(got.warnings[0], HasSubstr("1 records"));
 }
 
 TEST(SourceTest, an_error_of_the_host_ends_the_run) {
@@ -545,6 +444,15 @@ TEST(SourceTest, an_empty_table_has_columns_and_a_final_checkpoint) {
   EXPECT_EQ(got.checkpoints.size(), 1U);
   folder.write("data.csv", "");
   EXPECT_EQ(run(folder.path()).status.error().code, "NO_COLUMNS");
+}
+
+TEST(SourceTest, a_delimiter_that_was_forgotten_is_pointed_out) {
+  const TempFolder folder;
+  folder.write("data.csv", "a;b\n1;2\n");
+  const RunResult got = run(folder.path());
+  ASSERT_TRUE(got.status.ok()) << got.status.to_string();
+  ASSERT_FALSE(got.warnings.empty());
+  EXPECT_THAT(got.warnings[0], HasSubstr("option delimiter"));
 }
 
 TEST(SourceTest, discover_without_streams_lists_the_folder) {

@@ -48,8 +48,8 @@ ReadBack read_all(RecordReader& reader, const FieldRules& rules) {
       std::vector<std::string> fields;
       for (uint32_t column = 0; column < block.column_count; ++column) {
         const FieldSpan& field = block.field(row, column);
-        fields.emplace_back(is_null_field(reader.data(), field, rules) ? "NULL"
-                                                                       : field_text(reader.data(), field, rules, scratch));
+        fields.emplace_back(
+            is_null_field(reader.data(), field, rules) ? "NULL" : field_text(reader.data(), field, rules, scratch));
       }
       out.rows.push_back(std::move(fields));
     }
@@ -150,7 +150,8 @@ RunResult run(const std::string& folder, const RunOptions& options) {
   ctx["resume"] = options.resume;
   if (!options.cursor_field.empty()) {
     ctx["sync_mode"] = "incremental";
-    ctx["cursor_info"] = {{"cursor_field", options.cursor_field}, {"cursor_type", "utf8"}, {"last_value", options.last_value}};
+    ctx["cursor_info"] = {
+        {"cursor_field", options.cursor_field}, {"cursor_type", "utf8"}, {"last_value", options.last_value}};
   }
   if (options.fail_emit != 0) {
     sdk::Error error;
@@ -176,7 +177,7 @@ RunResult run(const std::string& folder, const RunOptions& options) {
       out.status = loaded;
       return out;
     }
-    out.batch_rows.push_back(reader.rows());
+    out.batch_bytes.push_back(item.batch.size());
     for (size_t row = 0; row < reader.rows(); ++row) {
       std::vector<std::string> values;
       for (size_t column = 0; column < reader.column_count(); ++column) {

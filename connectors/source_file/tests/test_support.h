@@ -1,6 +1,6 @@
 #pragma once
-// What the connector's tests share: a folder of their own, whole reads through RecordReader at any buffer size, and whole
-// runs through the SDK's FakeHost with the emitted batches as text.
+// What the connector's tests share: a folder of their own, whole reads through RecordReader at any buffer size, and
+// whole runs through the SDK's FakeHost with the emitted batches as text.
 
 #include <filesystem>
 #include <fstream>
@@ -52,7 +52,7 @@ struct RunResult {
   sdk::ReadSummary summary;
   sdk::Schema schema;
   Table rows;                         // all batches, values as JSON text
-  std::vector<size_t> batch_rows;     // rows per batch
+  std::vector<size_t> batch_bytes;    // encoded size per batch
   std::vector<sdk::Json> checkpoints;
   std::vector<size_t> rows_covered;   // rows emitted before each checkpoint
   std::vector<sdk::native::DlqRecord> dlq;

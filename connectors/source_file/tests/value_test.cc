@@ -124,9 +124,29 @@ TEST(DecimalTest, is_exact_within_precision_and_scale) {
 
 TEST(DoubleTest, is_the_nearest_double_of_every_text) {
   const std::string_view texts[] = {
-      "0", "1", "-1", "0.1", "1e5", "1E+05", "1.7976931348623157e308", "5e-324", "2.2250738585072014e-308", "123456.789e-3",
-      "9007199254740993", "0.30000000000000004", "1e22", "1e23", "8.41e21", "9223372036854775807", ".5", "-0.0", "1e-7",
-      "179769313486231570000000000000000000000", "0.000000000000000000000000000000123", "4503599627370496.5", "100000000000000000000",
+      "0",
+      "1",
+      "-1",
+      "0.1",
+      "1e5",
+      "1E+05",
+      "1.7976931348623157e308",
+      "5e-324",
+      "2.2250738585072014e-308",
+      "123456.789e-3",
+      "9007199254740993",
+      "0.30000000000000004",
+      "1e22",
+      "1e23",
+      "8.41e21",
+      "9223372036854775807",
+      ".5",
+      "-0.0",
+      "1e-7",
+      "179769313486231570000000000000000000000",
+      "0.000000000000000000000000000000123",
+      "4503599627370496.5",
+      "100000000000000000000",
   };
   for (const std::string_view text : texts) {
     double value = -1;
@@ -135,8 +155,8 @@ TEST(DoubleTest, is_the_nearest_double_of_every_text) {
     EXPECT_EQ(std::signbit(value), text.front() == '-') << text;
   }
   double value = 0;
-  for (const std::string_view text : {"", "-", "e5", "1e", "1e+", "1.5.5", "1e5.5", "1e400", "-1e400", "1e-400", "0x1p3", "1 ",
-                                      "infinit", "nano", "1,5", "--1"}) {
+  for (const std::string_view text : {"", "-", "e5", "1e", "1e+", "1.5.5", "1e5.5", "1e400", "-1e400", "1e-400",
+                                      "0x1p3", "1 ", "infinit", "nano", "1,5", "--1"}) {
     EXPECT_FALSE(parse_double(text, '.', false, value)) << text;
   }
   for (const std::string_view text : {"007.5", "+1.5", "1.", "0.123456789012345678", "1234567890123456789"}) {
@@ -168,9 +188,32 @@ TEST(DoubleTest, agrees_with_the_c_library_on_random_texts) {
 }
 
 TEST(FastParseTest, takes_nothing_that_the_full_parser_reads_otherwise) {
-  const std::string_view texts[] = {"0", "7", "-7", "12345678", "-12345678", "123456789", "1234567890123456", "-1234567890123456",
-                                    "12345678901234567", "", "-", "-0", "007", "+5", "1x", "x1", "1234567x", "123456789012345x",
-                                    "x234567890123456", "12345678/", "12345678:", "1 ", " 1", "1.5", "\xFF", "--1"};
+  const std::string_view texts[] = {"0",
+                                    "7",
+                                    "-7",
+                                    "12345678",
+                                    "-12345678",
+                                    "123456789",
+                                    "1234567890123456",
+                                    "-1234567890123456",
+                                    "12345678901234567",
+                                    "",
+                                    "-",
+                                    "-0",
+                                    "007",
+                                    "+5",
+                                    "1x",
+                                    "x1",
+                                    "1234567x",
+                                    "123456789012345x",
+                                    "x234567890123456",
+                                    "12345678/",
+                                    "12345678:",
+                                    "1 ",
+                                    " 1",
+                                    "1.5",
+                                    "\xFF",
+                                    "--1"};
   for (const std::string_view text : texts) {
     const std::string padded = std::string(text) + std::string(64, '9');
     int64_t fast = -99, full = -99;
@@ -185,11 +228,16 @@ TEST(FastParseTest, takes_nothing_that_the_full_parser_reads_otherwise) {
 
 TEST(BooleanTest, is_true_and_false_and_more_only_on_demand) {
   bool value = false;
-  for (const std::string_view text : {"true", "TRUE", "True"}) EXPECT_TRUE(parse_boolean(text, false, value) && value) << text;
-  for (const std::string_view text : {"false", "FALSE"}) EXPECT_TRUE(parse_boolean(text, false, value) && !value) << text;
-  for (const std::string_view text : {"1", "0", "yes", "n", "T", "tru", ""}) EXPECT_FALSE(parse_boolean(text, false, value)) << text;
-  for (const std::string_view text : {"1", "yes", "Y", "t"}) EXPECT_TRUE(parse_boolean(text, true, value) && value) << text;
-  for (const std::string_view text : {"0", "no", "N", "f"}) EXPECT_TRUE(parse_boolean(text, true, value) && !value) << text;
+  for (const std::string_view text : {"true", "TRUE", "True"})
+    EXPECT_TRUE(parse_boolean(text, false, value) && value) << text;
+  for (const std::string_view text : {"false", "FALSE"})
+    EXPECT_TRUE(parse_boolean(text, false, value) && !value) << text;
+  for (const std::string_view text : {"1", "0", "yes", "n", "T", "tru", ""})
+    EXPECT_FALSE(parse_boolean(text, false, value)) << text;
+  for (const std::string_view text : {"1", "yes", "Y", "t"})
+    EXPECT_TRUE(parse_boolean(text, true, value) && value) << text;
+  for (const std::string_view text : {"0", "no", "N", "f"})
+    EXPECT_TRUE(parse_boolean(text, true, value) && !value) << text;
   EXPECT_FALSE(parse_boolean("2", true, value));
 }
 
@@ -200,11 +248,13 @@ TEST(DateTest, follows_the_calendar) {
     int32_t days;
   };
   const Case cases[] = {
-      {"1970-01-01", true, 0},       {"1969-12-31", true, -1},     {"2000-02-29", true, 11016}, {"2024-12-31", true, 20088},
-      {"0001-01-01", true, -719162}, {"9999-12-31", true, 2932896}, {"1900-02-29", false, 0},    {"2023-02-29", false, 0},
-      {"2024-04-31", false, 0},      {"2024-00-10", false, 0},     {"2024-13-01", false, 0},    {"2024-01-00", false, 0},
-      {"0000-01-01", false, 0},      {"2024-1-1", false, 0},       {"2024/01/01", false, 0},    {"20240101", false, 0},
-      {"2024-01-01 ", false, 0},     {"", false, 0},               {"-024-01-01", false, 0},
+      {"1970-01-01", true, 0},     {"1969-12-31", true, -1},      {"2000-02-29", true, 11016},
+      {"2024-12-31", true, 20088}, {"0001-01-01", true, -719162}, {"9999-12-31", true, 2932896},
+      {"1900-02-29", false, 0},    {"2023-02-29", false, 0},      {"2024-04-31", false, 0},
+      {"2024-00-10", false, 0},    {"2024-13-01", false, 0},      {"2024-01-00", false, 0},
+      {"0000-01-01", false, 0},    {"2024-1-1", false, 0},        {"2024/01/01", false, 0},
+      {"20240101", false, 0},      {"2024-01-01 ", false, 0},     {"", false, 0},
+      {"-024-01-01", false, 0},
   };
   for (const Case& c : cases) {
     int32_t days = 0;
@@ -359,8 +409,22 @@ TEST(TypeInferenceTest, picks_the_narrowest_type_that_keeps_every_value) {
 }
 
 TEST(TypeInferenceTest, whatever_it_picks_takes_every_value_of_the_sample) {
-  const std::string_view values[] = {"1", "-0", "1.5", "-0.0", "1e5", "Infinity", "NaN", "9007199254740993", "12345678901234567890",
-                                     "0.30000000000000004", "true", "2024-01-01", "x", "0.1", ".5", "1E-3"};
+  const std::string_view values[] = {"1",
+                                     "-0",
+                                     "1.5",
+                                     "-0.0",
+                                     "1e5",
+                                     "Infinity",
+                                     "NaN",
+                                     "9007199254740993",
+                                     "12345678901234567890",
+                                     "0.30000000000000004",
+                                     "true",
+                                     "2024-01-01",
+                                     "x",
+                                     "0.1",
+                                     ".5",
+                                     "1E-3"};
   const InferenceOptions options;
   for (const std::string_view a : values) {
     for (const std::string_view b : values) {
@@ -377,7 +441,8 @@ TEST(TypeInferenceTest, whatever_it_picks_takes_every_value_of_the_sample) {
         bool ok = true;
         if (type.id == sdk::TypeId::kInt64) ok = parse_int64(text, true, integer);
         if (type.id == sdk::TypeId::kFloat64) ok = parse_double(text, '.', true, real);
-        if (type.id == sdk::TypeId::kDecimal128) ok = parse_decimal(text, '.', type.precision, type.scale, true, decimal);
+        if (type.id == sdk::TypeId::kDecimal128)
+          ok = parse_decimal(text, '.', type.precision, type.scale, true, decimal);
         if (type.id == sdk::TypeId::kBoolean) ok = parse_boolean(text, false, boolean);
         if (type.id == sdk::TypeId::kDate32) ok = parse_date(text, days);
         EXPECT_TRUE(ok) << text << " in " << type.name() << " of " << a << " and " << b;
@@ -406,7 +471,8 @@ TEST(TypeNameTest, short_names_and_arrow_names_are_known) {
   EXPECT_EQ(parse_type_name("decimal(10, 2)")->name(), "Decimal128(10, 2)");
   EXPECT_EQ(parse_type_name("Timestamp(Microsecond, Some(\"UTC\"))")->name(), "Timestamp(Microsecond, Some(\"UTC\"))");
   EXPECT_EQ(parse_type_name("timestamptz")->name(), "Timestamp(Microsecond, Some(\"UTC\"))");
-  for (const std::string_view name : {"varchar", "Binary", "Decimal256(50, 2)", "Timestamp(Nanosecond, None)", "decimal(39, 0)", "decimal(5, 6)", ""}) {
+  for (const std::string_view name : {"varchar", "Binary", "Decimal256(50, 2)", "Timestamp(Nanosecond, None)",
+                                      "decimal(39, 0)", "decimal(5, 6)", ""}) {
     EXPECT_FALSE(parse_type_name(name).ok()) << name;
   }
 }
@@ -417,11 +483,15 @@ TEST(GlobTest, matches_like_a_shell) {
     bool matches;
   };
   const Case cases[] = {
-      {"*.csv", "a.csv", true},   {"*.csv", "a.csv.gz", false}, {"*", "", true},          {"a*b*c", "aXbYc", true},
-      {"a*b*c", "aXbY", false},   {"?.csv", "ab.csv", false},   {"?.csv", "a.csv", true}, {"[a-c]*", "bx", true},
-      {"[a-c]*", "dx", false},    {"[!a-c]*", "dx", true},      {"[]x]", "]", true},      {"*.csv", ".hidden.csv", false},
-      {".*", ".hidden", true},    {"a", "a", true},             {"a", "b", false},        {"***a", "xxa", true},
-      {"[a", "[a", true},         {"*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
+      {"*.csv", "a.csv", true}, {"*.csv", "a.csv.gz", false},
+      {"*", "", true},          {"a*b*c", "aXbYc", true},
+      {"a*b*c", "aXbY", false}, {"?.csv", "ab.csv", false},
+      {"?.csv", "a.csv", true}, {"[a-c]*", "bx", true},
+      {"[a-c]*", "dx", false},  {"[!a-c]*", "dx", true},
+      {"[]x]", "]", true},      {"*.csv", ".hidden.csv", false},
+      {".*", ".hidden", true},  {"a", "a", true},
+      {"a", "b", false},        {"***a", "xxa", true},
+      {"[a", "[a", true},       {"*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
   };
   for (const Case& c : cases) EXPECT_EQ(glob_match(c.pattern, c.name), c.matches) << c.pattern << " on " << c.name;
 }
