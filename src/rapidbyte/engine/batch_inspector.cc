@@ -13,14 +13,16 @@
 namespace rapidbyte::engine {
 namespace {
 
-// Wider values and longer lists are beyond a preview, and keep nanoarrow's bit arithmetic within 64 bits (kMaxRowsPerBatch).
+// Wider values and longer lists are beyond a preview, and keep nanoarrow's bit arithmetic within 64 bits
+// (kMaxRowsPerBatch).
 constexpr int32_t kMaxFixedSize = 1 << 20;
 // No honest schema is deeper, and the walk is recursive.
 constexpr int kMaxDepth = 32;
 
 Status invalid(std::string_view what) {
-  return make_error(ErrorCategory::kData, "BATCH_INVALID",
-                    fmt::format("a batch is not a sound Arrow IPC stream: {}. The connector that made it has a defect", what));
+  return make_error(
+      ErrorCategory::kData, "BATCH_INVALID",
+      fmt::format("a batch is not a sound Arrow IPC stream: {}. The connector that made it has a defect", what));
 }
 
 Status unsupported(std::string_view what) {
@@ -56,7 +58,8 @@ Status check_schema(const ArrowSchema& schema, int depth) {
   if (ArrowSchemaViewInit(&view, &schema, &error) != NANOARROW_OK) return invalid(error.message);
   const std::string_view name = schema.name != nullptr ? schema.name : "";
   if (schema.dictionary != nullptr || !is_supported(view.type)) {
-    return unsupported(fmt::format("column '{}' has the type {}", name, schema.dictionary != nullptr ? "dictionary" : ArrowTypeString(view.type)));
+    return unsupported(fmt::format("column '{}' has the type {}", name,
+                                   schema.dictionary != nullptr ? "dictionary" : ArrowTypeString(view.type)));
   }
   const bool fixed = view.type == NANOARROW_TYPE_FIXED_SIZE_BINARY || view.type == NANOARROW_TYPE_FIXED_SIZE_LIST;
   if (fixed && (view.fixed_size < 0 || view.fixed_size > kMaxFixedSize)) {
@@ -73,19 +76,23 @@ ArrowBufferView view_of(std::span<const std::byte> bytes) {
   return view;
 }
 
-// Decodes one batch: its schema, then each record batch as a view that stays valid during `visit` only. The copy into arrays
-// that nanoarrow makes gives aligned buffers, whatever offsets the guest chose.
+// Decodes one batch: its schema, then each record batch as a view that stays valid during `visit` only. The copy into
+// arrays that nanoarrow makes gives aligned buffers, whatever offsets the guest chose.
 Status decode(std::span<const std::byte> batch, const std::function<Status(const ArrowSchema&)>& on_schema,
               const std::function<Status(const ArrowSchema&, ArrowArrayView&)>& visit) {
   nanoarrow::ipc::UniqueDecoder decoder;
-  if (ArrowIpcDecoderInit(decoder.get()) != NANOARROW_OK) return internal_error("OUT_OF_MEMORY", "no memory to decode a batch");
+  if (ArrowIpcDecoderInit(decoder.get()) != NANOARROW_OK)
+    return internal_error("OUT_OF_MEMORY", "no memory to decode a batch");
   nanoarrow::UniqueSchema schema;
-  IpcMessageReader reader(batch);
+  IpcMessageReader reader(batch, /*deep=*/true);
   ArrowError error{};
   while (true) {
     RB_ASSIGN_OR_RETURN(std::optional<IpcMessage> message, reader.next());
     if (!message) break;
     if (message->kind == IpcMessageKind::kDictionary) return unsupported("it has dictionaries");
+    if (message->kind == IpcMessageKind::kOther) {
+      return unsupported("it has messages other than schemas and record batches");
+    }
     RB_RETURN_NOT_OK(check(ArrowIpcDecoderVerifyHeader(decoder.get(), view_of(message->metadata), &error), error));
     RB_RETURN_NOT_OK(check(ArrowIpcDecoderDecodeHeader(decoder.get(), view_of(message->metadata), &error), error));
     if (message->kind == IpcMessageKind::kSchema) {
@@ -97,7 +104,6 @@ Status decode(std::span<const std::byte> batch, const std::function<Status(const
       RB_RETURN_NOT_OK(on_schema(*schema.get()));
       continue;
     }
-    if (message->kind != IpcMessageKind::kRecordBatch) return unsupported("it has messages other than schemas and record batches");
     if (schema->release == nullptr) return invalid("a record batch comes before the schema");
     if (decoder->codec != NANOARROW_IPC_COMPRESSION_TYPE_NONE) return unsupported("its bodies are compressed");
     nanoarrow::UniqueArray array;
@@ -119,7 +125,8 @@ void shorten(ArrowArrayView& view, int64_t rows) {
   view.length = rows;
   for (int64_t i = 0; i < view.n_children; ++i) {
     view.children[i]->length = rows;
-    if (view.children[i]->null_count != 0) view.children[i]->null_count = ArrowArrayViewComputeNullCount(view.children[i]);
+    if (view.children[i]->null_count != 0)
+      view.children[i]->null_count = ArrowArrayViewComputeNullCount(view.children[i]);
   }
 }
 
@@ -149,7 +156,8 @@ Result<PooledBuffer> BatchInspector::first_rows(std::span<const std::byte> batch
   ArrowError error{};
   uint64_t left = count;
   RB_RETURN_NOT_OK(decode(
-      batch, [&](const ArrowSchema& schema) { return check(ArrowIpcWriterWriteSchema(writer.get(), &schema, &error), error); },
+      batch,
+      [&](const ArrowSchema& schema) { return check(ArrowIpcWriterWriteSchema(writer.get(), &schema, &error), error); },
       [&](const ArrowSchema&, ArrowArrayView& view) {
         const auto part = std::min(left, static_cast<uint64_t>(view.length));
         if (part == 0) return Status();

@@ -3,9 +3,7 @@
 namespace rapidbyte::engine {
 namespace {
 
-Status cancelled_error() {
-  return internal_error("CANCELLED", "the run was cancelled while a batch was waited for");
-}
+Status cancelled_error() { return internal_error("CANCELLED", "the run was cancelled while a batch was waited for"); }
 
 }  // namespace
 
@@ -59,21 +57,29 @@ Status BatchQueue::push_marker(CheckpointMarker marker) {
   return {};
 }
 
-void BatchQueue::end(State state) {
-  std::deque<Entry> dropped;
-  {
-    std::lock_guard lock(mutex_);
-    if (state_ == State::kFailed || state_ == State::kAbandoned) return;
-    if (state == State::kClosed && state_ == State::kClosed) return;
-    state_ = state;
-    if (state != State::kClosed) {
-      dropped.swap(entries_);
-      counts_.waiting_batches = 0;
-      counts_.waiting_bytes = 0;
-    }
-    room_.notify_all();
-    arrival_.notify_all();
+void BatchQueue::drop_last() {
+  const Entry& entry = entries_.back();
+  if (!entry.item.marker) {
+    --counts_.waiting_batches;
+    counts_.waiting_bytes -= entry.item.batch.size();
   }
+  entries_.pop_back();
+}
+
+void BatchQueue::end(State state) {
+  std::lock_guard lock(mutex_);
+  if (state_ == State::kAbandoned) return;
+  // A producer ends once; the consumer may leave after that.
+  if (state_ != State::kOpen && state != State::kAbandoned) return;
+  state_ = state;
+  if (state == State::kFailed) {
+    while (!entries_.empty() && !entries_.back().item.marker) drop_last();
+  }
+  if (state == State::kAbandoned) {
+    while (!entries_.empty()) drop_last();
+  }
+  room_.notify_all();
+  arrival_.notify_all();
 }
 
 void BatchQueue::close() { end(State::kClosed); }
@@ -84,8 +90,9 @@ Result<std::optional<QueueItem>> BatchQueue::pop() {
   std::unique_lock lock(mutex_);
   arrival_.wait(lock, [&] { return cancel_.cancelled() || state_ != State::kOpen || !entries_.empty(); });
   if (cancel_.cancelled()) return cancelled_error();
-  if (state_ == State::kFailed) {
-    return internal_error("UPSTREAM_FAILED", "the stage before this one failed; its own error says why. Roll back what is uncommitted");
+  if (entries_.empty() && state_ == State::kFailed) {
+    return internal_error("UPSTREAM_FAILED",
+                          "the stage before this one failed; its own error says why. Roll back what is uncommitted");
   }
   if (entries_.empty()) return std::optional<QueueItem>();
   Entry entry = std::move(entries_.front());

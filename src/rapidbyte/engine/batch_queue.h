@@ -1,7 +1,7 @@
 #pragma once
-// BatchQueue: what stands between two stages. One stage pushes, one pops; batches are bounded in number and in bytes, so that a
-// slow stage parks the one before it. Checkpoint markers travel in order behind the batches that they cover and take no
-// room. All methods are thread safe; every wait ends when the cancel token fires.
+// BatchQueue: what stands between two stages. One stage pushes, one pops; batches are bounded in number and in bytes,
+// so that a slow stage parks the one before it. Checkpoint markers travel in order behind the batches that they cover
+// and take no room. All methods are thread safe; every wait ends when the cancel token fires.
 
 #include <condition_variable>
 #include <cstdint>
@@ -42,15 +42,16 @@ class BatchQueue {
   BatchQueue(const BatchQueue&) = delete;
   BatchQueue& operator=(const BatchQueue&) = delete;
 
-  /// Takes a batch; blocks while there is no room. A batch beyond `max_bytes` alone is admitted when no other batch waits.
-  /// `rows`: nullopt when unknown. CHANNEL_SEND when the consumer is gone, CANCELLED.
+  /// Takes a batch; blocks while there is no room. A batch beyond `max_bytes` alone is admitted when no other batch
+  /// waits. `rows`: nullopt when unknown. CHANNEL_SEND when the consumer is gone, CANCELLED.
   Status push_batch(PooledBuffer batch, std::optional<uint64_t> rows);
-  /// Takes a marker; never blocks. Its `batches_covered` becomes the number of batches pushed so far. A marker directly behind
-  /// another one replaces it (it covers the same batches and knows more), so markers cannot pile up.
+  /// Takes a marker; never blocks. Its `batches_covered` becomes the number of batches pushed so far. A marker directly
+  /// behind another one replaces it (it covers the same batches and knows more), so markers cannot pile up.
   Status push_marker(CheckpointMarker marker);
   /// The producer is done; the consumer gets what waits and then the end.
   void close();
-  /// The producer failed: what waits is dropped and the consumer gets UPSTREAM_FAILED, so that it does not take this for an end.
+  /// The producer failed. The consumer still gets what waits up to the last marker, so that a source that breaks off
+  /// often gets further each time, and then UPSTREAM_FAILED, so that it does not take this for the end.
   void fail();
 
   /// The next batch or marker, nullopt at the end. UPSTREAM_FAILED, CANCELLED.
@@ -70,6 +71,7 @@ class BatchQueue {
   };
   [[nodiscard]] bool has_room(uint64_t bytes) const;
   void end(State state);
+  void drop_last();
 
   const QueueLimits limits_;
   const CancelToken cancel_;

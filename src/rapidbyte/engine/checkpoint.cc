@@ -12,10 +12,11 @@ using nlohmann::json;
 Result<json> parse_checkpoint(std::string_view payload_json, std::string_view stream) {
   json body = json::parse(payload_json, nullptr, /*allow_exceptions=*/false);
   if (!body.is_object()) {
-    return internal_error("PARSE_CHECKPOINT",
-                          fmt::format("a checkpoint of stream '{}' is not a JSON object: the connector must send an object with "
-                                      "at least cursor_value (protocol.md section 4)",
-                                      stream));
+    return internal_error(
+        "PARSE_CHECKPOINT",
+        fmt::format("a checkpoint of stream '{}' is not a JSON object: the connector must send an object with "
+                    "at least cursor_value (protocol.md section 4)",
+                    stream));
   }
   body["stream"] = stream;
   return body;

@@ -1,7 +1,8 @@
 #pragma once
-// Checkpoints: how a source's position becomes a durable cursor (design.md section 2). A CheckpointMarker travels in the queue; the
-// CommitTracker at the destination's end remembers which markers the batches taken so far cover, and makes the newest one that a
-// commit covers durable. Never earlier. The tracker is used on the destination's thread; its counters may be read anywhere.
+// Checkpoints: how a source's position becomes a durable cursor (design.md section 2). A CheckpointMarker travels in
+// the queue; the CommitTracker at the destination's end remembers which markers the batches taken so far cover, and
+// makes the newest one that a commit covers durable. Never earlier. The tracker is used on the destination's thread;
+// its counters may be read anywhere.
 
 #include <atomic>
 #include <cstdint>
@@ -58,10 +59,11 @@ class CommitTracker {
 
   /// The destination has taken all batches before this marker.
   void taken(CheckpointMarker marker);
-  /// The newest covered checkpoint that is not durable yet, as the JSON for a receipt: with `load_id` and `batches_covered`.
+  /// The newest covered checkpoint that is not durable yet, as the JSON for a receipt: with `load_id` and
+  /// `batches_covered`.
   [[nodiscard]] std::optional<std::string> pending() const;
-  /// The destination committed and reported `payload`. If it names `batches_covered` (it committed with pending()), the markers
-  /// up to there become durable, otherwise all that were taken. An error of the state, unchanged.
+  /// The destination committed and reported `payload`. If it names `batches_covered` (it committed with pending()), the
+  /// markers up to there become durable, otherwise all that were taken. An error of the state, unchanged.
   Status committed(const nlohmann::json& payload);
   /// The destination returned success, so all is committed: makes the end marker durable if no report has done so.
   Status finished();

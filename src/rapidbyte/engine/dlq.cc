@@ -23,14 +23,15 @@ using nlohmann::ordered_json;
 constexpr mode_t kFileMode = S_IRUSR | S_IWUSR;
 
 Status write_failed(const std::filesystem::path& path, std::string_view what, int error) {
-  return internal_error("DLQ_WRITE_FAILED",
-                        fmt::format("cannot {} the file of rejected records {}: {}. The run ends rather than lose a record; free "
-                                    "space or set dlq.path to a folder that can be written",
-                                    what, path.string(), std::strerror(error)));
+  return internal_error(
+      "DLQ_WRITE_FAILED",
+      fmt::format("cannot {} the file of rejected records {}: {}. The run ends rather than lose a record; free "
+                  "space or set dlq.path to a folder that can be written",
+                  what, path.string(), std::strerror(error)));
 }
 
-// The record as JSON on one line, spelled as the connector spelled it: parsed and written again, a number such as 1.10 or a
-// doubled key would not be the same. What is not JSON becomes a string.
+// The record as JSON on one line, spelled as the connector spelled it: parsed and written again, a number such as 1.10
+// or a doubled key would not be the same. What is not JSON becomes a string.
 std::string record_text(const std::string& record) {
   const bool has_mark = record.rfind("\xEF\xBB\xBF", 0) == 0;
   if (has_mark || !json::accept(record)) return json(record).dump(-1, ' ', false, json::error_handler_t::replace);
@@ -56,7 +57,8 @@ std::filesystem::path default_dlq_path(const std::filesystem::path& state_folder
                                        std::string_view run_id) {
   std::string name(pipeline);
   for (char& c : name) {
-    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    const bool fine =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
     if (!fine) c = '_';
   }
   return state_folder / "dlq" / fmt::format("{}-{}.ndjson", name, run_id);
@@ -76,7 +78,7 @@ Status DlqWriter::open_locked() {
   if (error) return write_failed(path_, "make the folder of", error.value());
   const int handle = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, kFileMode);
   if (handle < 0) return write_failed(path_, "open", errno);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(handle, &info) != 0) {
     const int failure = errno;
     ::close(handle);
@@ -103,7 +105,8 @@ Status DlqWriter::write_locked(std::string_view line) {
     if (count < 0) {
       const int failure = errno;
       // Half a line would damage the next one.
-      if (::ftruncate(file_, static_cast<off_t>(size_)) != 0) log_warn("cannot cut {} back to whole lines", path_.string());
+      if (::ftruncate(file_, static_cast<off_t>(size_)) != 0)
+        log_warn("cannot cut {} back to whole lines", path_.string());
       return write_failed(path_, "write to", failure);
     }
     done += static_cast<size_t>(count);
@@ -131,10 +134,12 @@ Status DlqWriter::append(std::string_view connector, const runtime::DlqRecord& r
   std::lock_guard lock(mutex_);
   RB_RETURN_NOT_OK(open_locked());
   if (line.size() > max_bytes_ || size_ > max_bytes_ - line.size()) {
-    return make_error(ErrorCategory::kData, "DLQ_FULL",
-                      fmt::format("the file of rejected records {} has {} bytes and may have {} (dlq.max_bytes): too many records are "
-                                  "rejected. Look at them, mend the source or the types, or raise dlq.max_bytes",
-                                  path_.string(), size_, max_bytes_));
+    return make_error(
+        ErrorCategory::kData, "DLQ_FULL",
+        fmt::format(
+            "the file of rejected records {} has {} bytes and may have {} (dlq.max_bytes): too many records are "
+            "rejected. Look at them, mend the source or the types, or raise dlq.max_bytes",
+            path_.string(), size_, max_bytes_));
   }
   RB_RETURN_NOT_OK(write_locked(line));
   records_.fetch_add(1, std::memory_order_relaxed);

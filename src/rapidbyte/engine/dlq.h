@@ -1,7 +1,8 @@
 #pragma once
-// DlqWriter: the rejected records of one run, as one NDJSON file that all streams share. The file is made with the first record, mode
-// 0600, and every record is in the kernel's hands when append() returns; sync() makes them durable, and is called before the
-// commit that covers them. No record is ever dropped: at the byte cap append() fails, which ends the run. Thread safe.
+// DlqWriter: the rejected records of one run, as one NDJSON file that all streams share. The file is made with the
+// first record, mode 0600, and every record is in the kernel's hands when append() returns; sync() makes them durable,
+// and is called before the commit that covers them. No record is ever dropped: at the byte cap append() fails, which
+// ends the run. Thread safe.
 
 #include <atomic>
 #include <cstdint>
@@ -23,8 +24,8 @@ class DlqWriter {
   DlqWriter(const DlqWriter&) = delete;
   DlqWriter& operator=(const DlqWriter&) = delete;
 
-  /// Writes one line {time, pipeline, run_id, stream, connector, category, error, record}. A record that is not JSON becomes a
-  /// string. DLQ_FULL (data), DLQ_WRITE_FAILED (internal).
+  /// Writes one line {time, pipeline, run_id, stream, connector, category, error, record}. A record that is not JSON
+  /// becomes a string. DLQ_FULL (data), DLQ_WRITE_FAILED (internal).
   Status append(std::string_view connector, const runtime::DlqRecord& record);
   /// Returns when every record of an earlier append() is durable; free when there is nothing new. DLQ_WRITE_FAILED.
   Status sync();

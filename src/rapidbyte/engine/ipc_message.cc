@@ -13,16 +13,29 @@ namespace {
 constexpr uint16_t kMessageHeaderType = 1;
 constexpr uint16_t kMessageHeader = 2;
 constexpr uint16_t kMessageBodyLength = 3;
+constexpr uint16_t kSchemaFields = 1;
+constexpr uint16_t kSchemaMetadata = 2;
+constexpr uint16_t kFieldTypeKind = 2;
+constexpr uint16_t kFieldType = 3;
+constexpr uint16_t kFieldDictionary = 4;
+constexpr uint16_t kFieldChildren = 5;
+constexpr uint16_t kFieldMetadata = 6;
+constexpr uint16_t kPairKey = 0;
+constexpr uint16_t kPairValue = 1;
 constexpr uint16_t kBatchLength = 0;
 constexpr uint16_t kBatchNodes = 1;
 constexpr uint16_t kBatchBuffers = 2;
 constexpr uint8_t kHeaderSchema = 1;
 constexpr uint8_t kHeaderDictionary = 2;
 constexpr uint8_t kHeaderRecordBatch = 3;
-constexpr size_t kStructSize = 16;  // FieldNode {length, null_count} and Buffer {offset, length}: two int64 each
+constexpr uint64_t kStructSize = 16;  // FieldNode {length, null_count} and Buffer {offset, length}: two int64 each
+constexpr uint64_t kOffsetSize = 4;
+// No honest schema is deeper, and the walk is recursive.
+constexpr int kMaxSchemaDepth = 32;
 constexpr uint32_t kContinuation = 0xFFFFFFFFU;
 
-// Reads of a flatbuffer that answer nullopt outside of it. Arrow IPC is little-endian, as are the hosts that we build for.
+// Reads of a flatbuffer that answer nullopt outside of it. Arrow IPC is little-endian, as are the hosts that we build
+// for.
 class Flatbuffer {
  public:
   explicit Flatbuffer(std::span<const std::byte> bytes) : bytes_(bytes) {}
@@ -69,20 +82,27 @@ class Flatbuffer {
     return where->present ? read<T>(where->at) : std::optional<T>(fallback);
   }
 
-  /// A vector of 16-byte structs: its first element and how many. None when absent.
-  struct Structs {
+  /// A table that a table must have.
+  [[nodiscard]] std::optional<uint64_t> table(uint64_t table, uint16_t slot) const {
+    const auto where = field(table, slot);
+    return where && where->present ? follow(where->at) : std::nullopt;
+  }
+
+  /// A vector: its first element and how many. None when absent.
+  struct Vector {
     uint64_t at = 0;
     uint64_t count = 0;
   };
-  [[nodiscard]] std::optional<Structs> structs(uint64_t table, uint16_t slot) const {
+  [[nodiscard]] std::optional<Vector> vector(uint64_t table, uint16_t slot, uint64_t element_size) const {
     const auto where = field(table, slot);
     if (!where) return std::nullopt;
-    if (!where->present) return Structs{};
+    if (!where->present) return Vector{};
     const auto vector = follow(where->at);
     if (!vector) return std::nullopt;
     const auto count = read<uint32_t>(*vector);
-    if (!count || !range_fits<uint64_t>(*vector + 4, uint64_t{*count} * kStructSize, bytes_.size())) return std::nullopt;
-    return Structs{*vector + 4, *count};
+    if (!count || !range_fits<uint64_t>(*vector + 4, uint64_t{*count} * element_size, bytes_.size()))
+      return std::nullopt;
+    return Vector{*vector + 4, *count};
   }
 
  private:
@@ -90,14 +110,53 @@ class Flatbuffer {
 };
 
 Status invalid(std::string_view what) {
-  return make_error(ErrorCategory::kData, "BATCH_INVALID",
-                    fmt::format("a batch is not a sound Arrow IPC stream: {}. The connector that made it has a defect", what));
+  return make_error(
+      ErrorCategory::kData, "BATCH_INVALID",
+      fmt::format("a batch is not a sound Arrow IPC stream: {}. The connector that made it has a defect", what));
+}
+
+Status check_metadata(const Flatbuffer& buffer, uint64_t table, uint16_t slot) {
+  const auto pairs = buffer.vector(table, slot, kOffsetSize);
+  if (!pairs) return invalid("its metadata is damaged");
+  for (uint64_t i = 0; i < pairs->count; ++i) {
+    const auto pair = buffer.follow(pairs->at + i * kOffsetSize);
+    if (!pair || !buffer.table(*pair, kPairKey) || !buffer.table(*pair, kPairValue)) {
+      return invalid("its metadata has a key without a value");
+    }
+  }
+  return {};
+}
+
+// nanoarrow takes for granted that a type comes with its table and a metadata key with its value, which the verifier of
+// flatbuffers does not promise.
+Status check_fields(const Flatbuffer& buffer, uint64_t table, uint16_t slot, int depth) {
+  if (depth > kMaxSchemaDepth) return invalid("its schema is nested too deep");
+  const auto fields = buffer.vector(table, slot, kOffsetSize);
+  if (!fields) return invalid("its schema is damaged");
+  for (uint64_t i = 0; i < fields->count; ++i) {
+    const auto field = buffer.follow(fields->at + i * kOffsetSize);
+    if (!field || !buffer.table(*field, kFieldType) ||
+        buffer.scalar<uint8_t>(*field, kFieldTypeKind, 0).value_or(0) == 0) {
+      return invalid(fmt::format("field {} of its schema has no type", i));
+    }
+    const auto dictionary = buffer.field(*field, kFieldDictionary);
+    if (!dictionary || dictionary->present) {
+      return make_error(
+          ErrorCategory::kData, "BATCH_UNSUPPORTED",
+          fmt::format("field {} of a batch is a dictionary, which --limit and --dry-run cannot look into. Run "
+                      "without them",
+                      i));
+    }
+    RB_RETURN_NOT_OK(check_metadata(buffer, *field, kFieldMetadata));
+    RB_RETURN_NOT_OK(check_fields(buffer, *field, kFieldChildren, depth + 1));
+  }
+  return {};
 }
 
 Result<uint64_t> check_record_batch(const Flatbuffer& buffer, uint64_t table, uint64_t body_size) {
   const auto rows = buffer.scalar<int64_t>(table, kBatchLength, 0);
-  const auto nodes = buffer.structs(table, kBatchNodes);
-  const auto buffers = buffer.structs(table, kBatchBuffers);
+  const auto nodes = buffer.vector(table, kBatchNodes, kStructSize);
+  const auto buffers = buffer.vector(table, kBatchBuffers, kStructSize);
   if (!rows || !nodes || !buffers) return invalid("its record batch header is damaged");
   if (*rows < 0 || static_cast<uint64_t>(*rows) > kMaxRowsPerBatch) {
     return invalid(fmt::format("it says that it has {} rows", *rows));
@@ -114,7 +173,8 @@ Result<uint64_t> check_record_batch(const Flatbuffer& buffer, uint64_t table, ui
     const int64_t length = *buffer.read<int64_t>(buffers->at + i * kStructSize + 8);
     if (offset < 0 || length < 0 ||
         !range_fits<uint64_t>(static_cast<uint64_t>(offset), static_cast<uint64_t>(length), body_size)) {
-      return invalid(fmt::format("buffer {} (offset {}, length {}) is outside of the body of {} bytes", i, offset, length, body_size));
+      return invalid(fmt::format("buffer {} (offset {}, length {}) is outside of the body of {} bytes", i, offset,
+                                 length, body_size));
     }
   }
   return static_cast<uint64_t>(*rows);
@@ -127,7 +187,8 @@ Result<std::optional<IpcMessage>> IpcMessageReader::next() {
   const Flatbuffer prefix(rest_);
   const auto marker = prefix.read<uint32_t>(0);
   const auto size = prefix.read<uint32_t>(4);
-  if (!marker || !size || *marker != kContinuation) return invalid("a message does not begin with the continuation marker");
+  if (!marker || !size || *marker != kContinuation)
+    return invalid("a message does not begin with the continuation marker");
   if (*size == 0) {
     rest_ = {};
     return std::optional<IpcMessage>();
@@ -149,12 +210,19 @@ Result<std::optional<IpcMessage>> IpcMessageReader::next() {
   message.metadata = rest_.first(body_at);
   message.body = rest_.subspan(body_at, static_cast<size_t>(*body_length));
   switch (*type) {
-    case kHeaderSchema: message.kind = IpcMessageKind::kSchema; break;
+    case kHeaderSchema: {
+      message.kind = IpcMessageKind::kSchema;
+      if (!deep_) break;
+      const auto schema = header.table(*table, kMessageHeader);
+      if (!schema) return invalid("its schema is missing");
+      RB_RETURN_NOT_OK(check_fields(header, *schema, kSchemaFields, 0));
+      RB_RETURN_NOT_OK(check_metadata(header, *schema, kSchemaMetadata));
+      break;
+    }
     case kHeaderDictionary: message.kind = IpcMessageKind::kDictionary; break;
     case kHeaderRecordBatch: {
       message.kind = IpcMessageKind::kRecordBatch;
-      const auto where = header.field(*table, kMessageHeader);
-      const auto batch = where && where->present ? header.follow(where->at) : std::nullopt;
+      const auto batch = header.table(*table, kMessageHeader);
       if (!batch) return invalid("a record batch header is damaged");
       RB_ASSIGN_OR_RETURN(message.rows, check_record_batch(header, *batch, message.body.size()));
       break;
@@ -166,7 +234,7 @@ Result<std::optional<IpcMessage>> IpcMessageReader::next() {
 }
 
 std::optional<uint64_t> count_rows(std::span<const std::byte> stream) {
-  IpcMessageReader reader(stream);
+  IpcMessageReader reader(stream, /*deep=*/false);
   uint64_t rows = 0;
   bool schema = false;
   while (true) {

@@ -1,7 +1,7 @@
 #pragma once
-// IpcMessageReader: walks the messages of an Arrow IPC stream without trusting one byte of it and without decoding values. It
-// gives the row count of a batch in about a microsecond, and it checks the numbers (lengths, offsets) on which
-// nanoarrow's own arithmetic relies before nanoarrow sees them. Pure functions of their input; any thread.
+// IpcMessageReader: walks the messages of an Arrow IPC stream without trusting one byte of it and without decoding
+// values. It gives the row count of a batch in about a microsecond, and it checks the numbers (lengths, offsets) on
+// which nanoarrow's own arithmetic relies before nanoarrow sees them. Pure functions of their input; any thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace rapidbyte::engine {
 
-/// Most rows in one record batch. 2^31 - 1: Arrow's own limit for exchange between languages; it keeps every product of a
-/// length and a width within 64 bits.
+/// Most rows in one record batch. 2^31 - 1: Arrow's own limit for exchange between languages; it keeps every product of
+/// a length and a width within 64 bits.
 inline constexpr uint64_t kMaxRowsPerBatch = (uint64_t{1} << 31U) - 1;
 
 enum class IpcMessageKind : uint8_t { kSchema, kDictionary, kRecordBatch, kOther };
@@ -29,16 +29,19 @@ struct IpcMessage {
 class IpcMessageReader {
  public:
   /// `stream` must outlive the reader and its messages.
-  explicit IpcMessageReader(std::span<const std::byte> stream) : rest_(stream) {}
-  /// The next message, nullopt at the end marker or the end of the bytes. BATCH_INVALID (data). Of a record batch all lengths and
-  /// buffer positions are checked: at most kMaxRowsPerBatch, and within the body.
+  /// `deep`: checks schemas as well, as is needed before nanoarrow decodes them; counting rows needs no schema.
+  IpcMessageReader(std::span<const std::byte> stream, bool deep) : rest_(stream), deep_(deep) {}
+  /// The next message, nullopt at the end marker or the end of the bytes. BATCH_INVALID (data). Of a record batch all
+  /// lengths and buffer positions are checked: at most kMaxRowsPerBatch, and within the body.
   Result<std::optional<IpcMessage>> next();
 
  private:
   std::span<const std::byte> rest_;
+  bool deep_;
 };
 
-/// Rows of all record batches; nullopt when the bytes are not a sound IPC stream (compressed in the queue, for example).
+/// Rows of all record batches; nullopt when the bytes are not a sound IPC stream (compressed in the queue, for
+/// example).
 [[nodiscard]] std::optional<uint64_t> count_rows(std::span<const std::byte> stream);
 
 }  // namespace rapidbyte::engine

@@ -13,7 +13,9 @@ using nlohmann::json;
 using pipeline::SyncMode;
 using pipeline::WriteMode;
 
-state::StreamKey key_of(const RunContext& run, const StreamPlan& plan) { return {run.pipeline.name, plan.config.name, ""}; }
+state::StreamKey key_of(const RunContext& run, const StreamPlan& plan) {
+  return {run.pipeline.name, plan.config.name, ""};
+}
 
 std::string miscount_key(std::string_view stream) { return fmt::format("rapidbyte:miscounted:{}", stream); }
 
@@ -32,7 +34,8 @@ std::optional<RunFailure> fail(Stage stage, Status status) { return RunFailure{s
 bool is_incremental(const StreamPlan& plan) { return plan.config.sync_mode != SyncMode::kFullRefresh; }
 
 /// A load from its beginning, noted in the state.
-std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::string load_id, json start_cursor, LoadPosition& position) {
+std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::string load_id, json start_cursor,
+                                LoadPosition& position) {
   position.load_id = std::move(load_id);
   position.cursor = start_cursor;
   position.load_start_cursor = std::move(start_cursor);
@@ -47,15 +50,18 @@ std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan
   if (!mark.ok()) return fail(Stage::kState, std::move(mark).status());
   const json known = parse_object(*mark);
   if (text_member(known, "load_id") != load_id) return std::nullopt;
-  return fail(Stage::kState,
-              make_error(ErrorCategory::kData, "LOAD_MISCOUNTED",
-                         fmt::format("stream '{}': an earlier run of this load ended with rows that do not add up, so it cannot be gone on "
-                                     "with: {} Check the destination, then begin again with: {}",
-                                     plan.config.name, text_member(known, "why"), reset_hint(run, plan))));
+  return fail(
+      Stage::kState,
+      make_error(
+          ErrorCategory::kData, "LOAD_MISCOUNTED",
+          fmt::format(
+              "stream '{}': an earlier run of this load ended with rows that do not add up, so it cannot be gone on "
+              "with: {} Check the destination, then begin again with: {}",
+              plan.config.name, text_member(known, "why"), reset_hint(run, plan))));
 }
 
-std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& plan, const state::StreamState& known, json checkpoint,
-                                       LoadPosition& position) {
+std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& plan, const state::StreamState& known,
+                                       json checkpoint, LoadPosition& position) {
   position.resumed = true;
   position.load_id = known.load_id;
   position.rows_before = known.rows_committed;
@@ -71,14 +77,18 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
   }
   position.cursor = position.load_start_cursor;
   position.rows_before = 0;
-  const bool nothing_written = known.rows_committed == 0 && count_member(checkpoint, "batches_covered").value_or(1) == 0;
+  const bool nothing_written =
+      known.rows_committed == 0 && count_member(checkpoint, "batches_covered").value_or(1) == 0;
   if (plan.write_mode == WriteMode::kUpsert || nothing_written) return std::nullopt;
-  return fail(Stage::kConfig,
-              config_error("RESUME_NOT_SUPPORTED",
-                           fmt::format("stream '{}': an earlier run was broken off after {} rows were committed, and the source {} cannot go on "
-                                       "in the middle. Reading again would double these rows. Remove them from the destination and begin "
-                                       "again with: {}; or use write_mode replace or upsert",
-                                       plan.config.name, known.rows_committed, run.source->name(), reset_hint(run, plan))));
+  return fail(
+      Stage::kConfig,
+      config_error(
+          "RESUME_NOT_SUPPORTED",
+          fmt::format(
+              "stream '{}': an earlier run was broken off after {} rows were committed, and the source {} cannot go on "
+              "in the middle. Reading again would double these rows. Remove them from the destination and begin "
+              "again with: {}; or use write_mode replace or upsert",
+              plan.config.name, known.rows_committed, run.source->name(), reset_hint(run, plan))));
 }
 
 /// A load of an earlier run or attempt is under way; mode append or upsert.
@@ -94,7 +104,8 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
   if (text_member(receipt, "load_id") == known.load_id) {
     // The commit may have been the last thing that happened before a crash: now the state learns of it.
     if (receipt != saved) {
-      Status saved_now = run.state.save_checkpoint(key_of(run, plan), known.load_id, **receipt_text, known.rows_committed);
+      Status saved_now =
+          run.state.save_checkpoint(key_of(run, plan), known.load_id, **receipt_text, known.rows_committed);
       if (!saved_now.ok()) return fail(Stage::kState, std::move(saved_now));
     }
     return go_on_behind(run, plan, known, receipt, position);
@@ -107,11 +118,15 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     return std::nullopt;
   }
   if (run.destination->speaks_2_1() && has_feature(*run.destination, "receipts")) {
-    // Rows and receipt are written in one transaction, so without the receipt the rows are gone too: another or a restored database.
-    log_warn("stream '{}': the destination has no receipt of load {}, of which {} rows were committed; it was emptied, replaced or "
-             "restored. The load begins again",
-             plan.config.name, known.load_id, known.rows_committed);
-    return begin(run, plan, new_run_id(), saved.contains("load_start_cursor") ? saved["load_start_cursor"] : json(), position);
+    // Rows and receipt are written in one transaction, so without the receipt the rows are gone too: another or a
+    // restored database.
+    log_warn(
+        "stream '{}': the destination has no receipt of load {}, of which {} rows were committed; it was emptied, "
+        "replaced or "
+        "restored. The load begins again",
+        plan.config.name, known.load_id, known.rows_committed);
+    return begin(run, plan, new_run_id(), saved.contains("load_start_cursor") ? saved["load_start_cursor"] : json(),
+                 position);
   }
   return go_on_behind(run, plan, known, saved, position);
 }
@@ -127,7 +142,8 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
     const json saved = parse_object(known->checkpoint_json);
     position.load_id = new_run_id();
     const bool in_load = known->load_in_progress && text_member(saved, "load_id") == known->load_id;
-    if (is_incremental(plan)) position.cursor = in_load ? saved.value("load_start_cursor", json()) : cursor_value_of(saved);
+    if (is_incremental(plan))
+      position.cursor = in_load ? saved.value("load_start_cursor", json()) : cursor_value_of(saved);
     return std::nullopt;
   }
   const std::string next_id = load_id.empty() ? new_run_id() : load_id;
@@ -136,20 +152,25 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
     return begin(run, plan, next_id, nullptr, position);
   }
   if (known->load_in_progress && run.options.limit) {
-    return fail(Stage::kState,
-                config_error("LOAD_IN_PROGRESS",
-                             fmt::format("stream '{}': a load is under way that was broken off; writing a few rows between would confuse it. "
-                                         "Finish it with a run without --limit, or give it up with: {}",
-                                         plan.config.name, reset_hint(run, plan))));
+    return fail(
+        Stage::kState,
+        config_error(
+            "LOAD_IN_PROGRESS",
+            fmt::format(
+                "stream '{}': a load is under way that was broken off; writing a few rows between would confuse it. "
+                "Finish it with a run without --limit, or give it up with: {}",
+                plan.config.name, reset_hint(run, plan))));
   }
   if (known->load_in_progress) return go_on(run, plan, *known, last_committed, position);
   const json saved = parse_object(known->checkpoint_json);
   return begin(run, plan, next_id, is_incremental(plan) ? cursor_value_of(saved) : json(), position);
 }
 
-Status mark_load_miscounted(RunContext& run, const std::string& stream, const std::string& load_id, const std::string& why) {
+Status mark_load_miscounted(RunContext& run, const std::string& stream, const std::string& load_id,
+                            const std::string& why) {
   const json mark = {{"load_id", load_id}, {"why", why}};
-  return run.state.put(run.pipeline.name, miscount_key(stream), mark.dump(-1, ' ', false, json::error_handler_t::replace));
+  return run.state.put(run.pipeline.name, miscount_key(stream),
+                       mark.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 }  // namespace rapidbyte::engine

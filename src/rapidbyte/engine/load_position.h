@@ -1,7 +1,8 @@
 #pragma once
-// Decides where a stream's load begins or goes on (protocol.md sections 3 and 4): a new load, one that an earlier run left, or one of
-// which only the finish is missing. The state says whether a load is under way; the destination's receipt, written in the same
-// transaction as the rows, is the truth about what it holds. Runs on the stream's thread, before its stages start.
+// Decides where a stream's load begins or goes on (protocol.md sections 3 and 4): a new load, one that an earlier run
+// left, or one of which only the finish is missing. The state says whether a load is under way; the destination's
+// receipt, written in the same transaction as the rows, is the truth about what it holds. Runs on the stream's thread,
+// before its stages start.
 
 #include <cstdint>
 #include <functional>
@@ -33,14 +34,17 @@ struct LoadPosition {
 /// Asks the destination for its newest receipt (last-committed), nullopt when it has or keeps none.
 using LastCommitted = std::function<Result<std::optional<std::string>>(const std::string& load_id)>;
 
-/// Fills `position` and notes the load in the state (unless the run keeps none). `load_id`: of this run's earlier attempt, empty at
-/// the first. Failures: STATE_BACKEND; LOAD_IN_PROGRESS (--limit while a load is under way); LOAD_MISCOUNTED (its rows did not
-/// add up); RESUME_NOT_SUPPORTED (rows are committed, and reading again would double them); what last-committed says.
+/// Fills `position` and notes the load in the state (unless the run keeps none). `load_id`: of this run's earlier
+/// attempt, empty at the first. Failures: STATE_BACKEND; LOAD_IN_PROGRESS (--limit while a load is under way);
+/// LOAD_MISCOUNTED (its rows did not add up); RESUME_NOT_SUPPORTED (rows are committed, and reading again would double
+/// them); what last-committed says.
 std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& plan, const std::string& load_id,
                                              const LastCommitted& last_committed, LoadPosition& position);
 
-/// Remembers that the load's rows did not add up, so that no later run takes its receipt for a success. Cleared by a new load
+/// Remembers that the load's rows did not add up, so that no later run takes its receipt for a success. Cleared by a
+/// new load
 /// (`rapidbyte state reset`).
-Status mark_load_miscounted(RunContext& run, const std::string& stream, const std::string& load_id, const std::string& why);
+Status mark_load_miscounted(RunContext& run, const std::string& stream, const std::string& load_id,
+                            const std::string& why);
 
 }  // namespace rapidbyte::engine

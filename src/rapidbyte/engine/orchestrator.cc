@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -20,11 +21,18 @@
 namespace rapidbyte::engine {
 namespace {
 
-// Idle buffers that the run keeps. 16 MiB: a full queue of batches of the default size can drain and fill without new pages.
+// Idle buffers that the run keeps. 16 MiB: a full queue of batches of the default size can drain and fill without new
+// pages.
 constexpr size_t kMaxIdleBytes = size_t{16} << 20U;
 
 Status interrupted_error() {
-  return internal_error("CANCELLED", "the run was interrupted; what was committed stays, and the next run goes on from there");
+  return internal_error("CANCELLED",
+                        "the run was interrupted; what was committed stays, and the next run goes on from there");
+}
+
+// Only defects and lack of memory come as exceptions.
+ConnectorError unexpected(const std::exception& error) {
+  return internal_error("ENGINE_FAILED", fmt::format("an unexpected error in the engine: {}", error.what())).error();
 }
 
 uint64_t peak_resident_bytes() {
@@ -40,7 +48,12 @@ class PipelineRun {
               const RunOptions& options, RunObserver& observer)
       : scratch_(state),
         keeps_state_(!options.dry_run && !options.limit),
-        run_{pipeline, runtime, state, keeps_state_ ? state : static_cast<state::StateBackend&>(scratch_), options, observer,
+        run_{pipeline,
+             runtime,
+             state,
+             keeps_state_ ? state : static_cast<state::StateBackend&>(scratch_),
+             options,
+             observer,
              options.clock != nullptr ? *options.clock : real_retry_clock()} {}
 
   RunReport execute();
@@ -55,6 +68,7 @@ class PipelineRun {
   void run_next_streams();
   [[nodiscard]] size_t parallelism() const;
   void finish(Failure failure);
+  void complete_finished_loads();
 
   ScratchState scratch_;
   const bool keeps_state_;
@@ -77,10 +91,15 @@ RunReport PipelineRun::execute() {
   report_.started_at = now_rfc3339();
   report_.dry_run = run_.options.dry_run;
   report_.limit = run_.options.limit;
-  Failure failure = prepare();
-  if (!failure) {
-    run_streams();
-    failure = std::move(first_failure_);
+  Failure failure;
+  try {
+    failure = prepare();
+    if (!failure) {
+      run_streams();
+      failure = std::move(first_failure_);
+    }
+  } catch (const std::exception& error) {
+    failure = RunFailure{Stage::kInternal, unexpected(error)};
   }
   report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   finish(std::move(failure));
@@ -145,12 +164,14 @@ PipelineRun::Failure PipelineRun::discover() {
       return std::nullopt;
     }
     RunFailure failure = failure_of(run_, Stage::kSource, std::move(catalog).status());
-    const bool again = failure.error.retryable && failure.stage != Stage::kInterrupted && failures <= run_.pipeline.resources.max_retries;
+    const bool again = failure.error.retryable && failure.stage != Stage::kInterrupted &&
+                       failures <= run_.pipeline.resources.max_retries;
     if (!again) return failure;
     failure.error = redacted(std::move(failure.error));
     const auto delay = retry_delay(failure.error, failures);
     run_.observer.retry("", failure.error, delay, failures + 1);
-    if (!run_.clock.wait(delay, run_.options.cancel)) return RunFailure{Stage::kInterrupted, interrupted_error().error()};
+    if (!run_.clock.wait(delay, run_.options.cancel))
+      return RunFailure{Stage::kInterrupted, interrupted_error().error()};
   }
 }
 
@@ -177,7 +198,7 @@ void PipelineRun::run_next_streams() {
     } catch (const std::exception& error) {
       report.stream = plans_[index].config.name;
       report.outcome = Outcome::kFailed;
-      report.failure = RunFailure{Stage::kInternal, internal_error("STREAM_FAILED", fmt::format("an unexpected error in the engine: {}", error.what())).error()};
+      report.failure = RunFailure{Stage::kInternal, unexpected(error)};
     }
     std::lock_guard lock(failure_mutex_);
     if (report.failure && !first_failure_) first_failure_ = report.failure;
@@ -198,12 +219,14 @@ void PipelineRun::run_streams() {
   try {
     for (size_t i = 1; i < parallelism(); ++i) workers.emplace_back([this] { run_next_streams(); });
   } catch (const std::system_error& error) {
-    log_warn("cannot start another thread ({}); the run goes on with {} streams at a time", error.what(), workers.size() + 1);
+    log_warn("cannot start another thread ({}); the run goes on with {} streams at a time", error.what(),
+             workers.size() + 1);
   }
   run_next_streams();
   for (std::thread& worker : workers) worker.join();
   if (!first_failure_ && run_.options.cancel.cancelled() &&
-      std::any_of(report_.streams.begin(), report_.streams.end(), [](const StreamReport& stream) { return stream.outcome == Outcome::kNotStarted; })) {
+      std::any_of(report_.streams.begin(), report_.streams.end(),
+                  [](const StreamReport& stream) { return stream.outcome == Outcome::kNotStarted; })) {
     first_failure_ = RunFailure{Stage::kInterrupted, interrupted_error().error()};
   }
 }
@@ -237,13 +260,27 @@ void PipelineRun::finish(Failure failure) {
     // The rows are committed and the cursors saved; the history alone does not make a run fail.
     if (!recorded.ok()) log_warn("the run could not be added to the history: {}", recorded.to_string());
   }
+  complete_finished_loads();
   run_.observer.run_finished(report_);
+}
+
+// The last thing that a run writes: whoever kills it before goes on with these loads, and finds that nothing is left to
+// read.
+void PipelineRun::complete_finished_loads() {
+  if (report_.outcome != Outcome::kSucceeded) return;
+  for (const auto& [key, load_id] : run_.finished_loads) {
+    Status completed = run_.state.complete_load(key, load_id);
+    if (completed.ok()) continue;
+    report_.outcome = Outcome::kFailed;
+    report_.failure = RunFailure{Stage::kState, completed.error()};
+    return;
+  }
 }
 
 }  // namespace
 
-RunReport run_pipeline(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime, state::StateBackend& state,
-                       const RunOptions& options, RunObserver& observer) {
+RunReport run_pipeline(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime,
+                       state::StateBackend& state, const RunOptions& options, RunObserver& observer) {
   return PipelineRun(pipeline, runtime, state, options, observer).execute();
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-// The engine's front door: runs a validated pipeline from its first discovery to its report. run_pipeline() blocks its caller
-// until every thread it started has ended; instances, queues and threads belong to it. It may be called again, also for
-// another pipeline at the same time.
+// The engine's front door: runs a validated pipeline from its first discovery to its report. run_pipeline() blocks its
+// caller until every thread it started has ended; instances, queues and threads belong to it. It may be called again,
+// also for another pipeline at the same time.
 
 #include <cstdint>
 #include <optional>
@@ -20,8 +20,8 @@ namespace rapidbyte::engine {
 class RetryClock;
 
 struct RunOptions {
-  /// At most so many rows per stream. With `dry_run` they are shown (default 10), otherwise written; cursors and loads in the
-  /// state stay as they are, so the next run without a limit reads the same rows again.
+  /// At most so many rows per stream. With `dry_run` they are shown (default 10), otherwise written; cursors and loads
+  /// in the state stay as they are, so the next run without a limit reads the same rows again.
   std::optional<uint64_t> limit;
   /// Reads and shows the first rows. No destination is started, nothing is written: no table, state or DLQ file.
   bool dry_run = false;
@@ -36,9 +36,10 @@ struct RunOptions {
 /// Rows per stream that a dry run shows unless `limit` says otherwise: a screenful.
 inline constexpr uint64_t kDefaultPreviewRows = 10;
 
-/// Runs `pipeline`. Never throws, and never returns early: whatever happened stands in the report (`outcome`, `failure`).
-/// Failures that no stream owns: CONNECTOR_NOT_FOUND and what else ComponentRuntime::load() says, PIPELINE_LOCKED,
-/// STATE_BACKEND, UNKNOWN_STREAM, UNSUPPORTED_SYNC_MODE, UNSUPPORTED_WRITE_MODE, CURSOR_FIELD_MISSING, PRIMARY_KEY_MISSING.
+/// Runs `pipeline`. Never throws, and never returns early: whatever happened stands in the report (`outcome`,
+/// `failure`). Failures that no stream owns: CONNECTOR_NOT_FOUND and what else ComponentRuntime::load() says,
+/// PIPELINE_LOCKED, STATE_BACKEND, UNKNOWN_STREAM, UNSUPPORTED_SYNC_MODE, UNSUPPORTED_WRITE_MODE, CURSOR_FIELD_MISSING,
+/// PRIMARY_KEY_MISSING.
 RunReport run_pipeline(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime,
                        state::StateBackend& state, const RunOptions& options, RunObserver& observer);
 

@@ -1,6 +1,6 @@
 #pragma once
-// Retry policy (protocol.md section 6): which errors are tried again, and after what delay. Stateless, any thread. Waiting goes
-// through RetryClock, so that tests do not sleep; every wait ends early when the run is cancelled.
+// Retry policy (protocol.md section 6): which errors are tried again, and after what delay. Stateless, any thread.
+// Waiting goes through RetryClock, so that tests do not sleep; every wait ends early when the run is cancelled.
 
 #include <chrono>
 #include <cstdint>
@@ -23,8 +23,8 @@ class RetryClock {
 /// Real time; lives as long as the process.
 RetryClock& real_retry_clock();
 
-/// How long to wait after the `failures`-th failure (from 1) with this error: its own retry_after_ms, else 100 ms, 1 s or 5 s by
-/// backoff class, doubled for every failure before. At most kMaxRetryDelay.
+/// How long to wait after the `failures`-th failure (from 1) with this error: its own retry_after_ms, else 100 ms, 1 s
+/// or 5 s by backoff class, doubled for every failure before. At most kMaxRetryDelay.
 [[nodiscard]] std::chrono::milliseconds retry_delay(const ConnectorError& error, uint32_t failures);
 
 }  // namespace rapidbyte::engine

@@ -6,10 +6,11 @@ namespace rapidbyte::engine {
 namespace {
 
 Status mismatch(std::string_view stream, std::string_view what) {
-  return internal_error("ROW_COUNT_MISMATCH",
-                        fmt::format("stream '{}': {}. Rows may be missing, so the run does not count as a success. This is a defect of "
-                                    "the connector; please report it with this message",
-                                    stream, what));
+  return internal_error(
+      "ROW_COUNT_MISMATCH",
+      fmt::format("stream '{}': {}. Rows may be missing, so the run does not count as a success. This is a defect of "
+                  "the connector; please report it with this message",
+                  stream, what));
 }
 
 }  // namespace
@@ -19,24 +20,29 @@ Result<uint64_t> check_source_rows(std::string_view stream, const runtime::ReadS
   const uint64_t read = summary.records_read;
   const uint64_t skipped = summary.records_skipped;
   if (!speaks_2_1 && out.rows_known && out.pushed_rows == read) return read;
-  if (skipped > read) return mismatch(stream, fmt::format("the source says that it read {} rows and skipped {} of them", read, skipped));
+  if (skipped > read)
+    return mismatch(stream, fmt::format("the source says that it read {} rows and skipped {} of them", read, skipped));
   const uint64_t emitted = read - skipped;
   if (out.rows_known && out.pushed_rows != emitted) {
-    return mismatch(stream, fmt::format("the source says that it read {} rows and skipped {}, which leaves {}, but its batches have {} rows",
-                                        read, skipped, emitted, out.pushed_rows));
+    return mismatch(
+        stream,
+        fmt::format(
+            "the source says that it read {} rows and skipped {}, which leaves {}, but its batches have {} rows", read,
+            skipped, emitted, out.pushed_rows));
   }
   return emitted;
 }
 
 Result<uint64_t> check_transform_rows(std::string_view stream, std::string_view transform,
-                                      const runtime::TransformSummary& summary, uint64_t received, const QueueCounts& out) {
+                                      const runtime::TransformSummary& summary, uint64_t received,
+                                      const QueueCounts& out) {
   if (summary.records_in != received) {
-    return mismatch(stream, fmt::format("the transform {} says that it took {} rows, but {} were given to it", transform,
-                                        summary.records_in, received));
+    return mismatch(stream, fmt::format("the transform {} says that it took {} rows, but {} were given to it",
+                                        transform, summary.records_in, received));
   }
   if (out.rows_known && out.pushed_rows != summary.records_out) {
-    return mismatch(stream, fmt::format("the transform {} says that it emitted {} rows, but its batches have {} rows", transform,
-                                        summary.records_out, out.pushed_rows));
+    return mismatch(stream, fmt::format("the transform {} says that it emitted {} rows, but its batches have {} rows",
+                                        transform, summary.records_out, out.pushed_rows));
   }
   return summary.records_out;
 }
@@ -44,8 +50,9 @@ Result<uint64_t> check_transform_rows(std::string_view stream, std::string_view 
 Status check_destination_rows(std::string_view stream, const runtime::WriteSummary& summary, uint64_t received) {
   // Compared without a sum, which could wrap.
   if (summary.records_failed <= received && received - summary.records_failed == summary.records_written) return {};
-  return mismatch(stream, fmt::format("{} rows were given to the destination, but it says that it wrote {} and rejected {}", received,
-                                      summary.records_written, summary.records_failed));
+  return mismatch(stream,
+                  fmt::format("{} rows were given to the destination, but it says that it wrote {} and rejected {}",
+                              received, summary.records_written, summary.records_failed));
 }
 
 }  // namespace rapidbyte::engine

@@ -1,6 +1,7 @@
 #pragma once
-// Row accounting: no run claims success unless every row that was read is written or rejected. Each stage's summary is compared with what
-// the host counted in the queues and with the summary of the stage before. Pure functions; ROW_COUNT_MISMATCH names the numbers.
+// Row accounting: no run claims success unless every row that was read is written or rejected. Each stage's summary is
+// compared with what the host counted in the queues and with the summary of the stage before. Pure functions;
+// ROW_COUNT_MISMATCH names the numbers.
 
 #include <cstdint>
 #include <string_view>
@@ -11,13 +12,14 @@
 
 namespace rapidbyte::engine {
 
-/// Rows that the source emitted: read minus skipped, and that must be what `out` counted, where the host could count. A 2.0.0 source
-/// may leave skipped rows out of records_read altogether.
+/// Rows that the source emitted: read minus skipped, and that must be what `out` counted, where the host could count.
+/// A 2.0.0 source may leave skipped rows out of records_read altogether.
 Result<uint64_t> check_source_rows(std::string_view stream, const runtime::ReadSummary& summary, const QueueCounts& out,
                                    bool speaks_2_1);
 /// Rows that the transform emitted. It must have taken `received` rows; it may drop or add some.
 Result<uint64_t> check_transform_rows(std::string_view stream, std::string_view transform,
-                                      const runtime::TransformSummary& summary, uint64_t received, const QueueCounts& out);
+                                      const runtime::TransformSummary& summary, uint64_t received,
+                                      const QueueCounts& out);
 /// The destination must have written or rejected each of the `received` rows.
 Status check_destination_rows(std::string_view stream, const runtime::WriteSummary& summary, uint64_t received);
 

@@ -4,9 +4,9 @@
 
 namespace rapidbyte::engine {
 
-runtime::InstanceOptions instance_options(const RunContext& run, const pipeline::ConnectorUse& use, std::string connector_id,
-                                          nlohmann::json config, std::string stream, CancelToken cancel,
-                                          std::shared_ptr<runtime::HostServices> services) {
+runtime::InstanceOptions instance_options(const RunContext& run, const pipeline::ConnectorUse& use,
+                                          std::string connector_id, nlohmann::json config, std::string stream,
+                                          CancelToken cancel, std::shared_ptr<runtime::HostServices> services) {
   const pipeline::Resources& resources = run.pipeline.resources;
   runtime::InstanceOptions options;
   options.pipeline = run.pipeline.name;

@@ -1,13 +1,15 @@
 #pragma once
-// RunContext: what the streams of one run share. Made by the orchestrator before any stream starts and kept until all have ended; the
-// streams read it from their threads, and what they change in it is atomic or thread safe.
+// RunContext: what the streams of one run share. Made by the orchestrator before any stream starts and kept until all
+// have ended; the streams read it from their threads, and what they change in it is atomic or thread safe.
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rapidbyte/base/buffer_pool.h"
@@ -50,6 +52,10 @@ struct RunContext {
   std::shared_ptr<BufferPool> pool{};  // shared with every instance
   std::unique_ptr<DlqWriter> dlq{};    // null in a dry run
   std::atomic<uint64_t> peak_guest_memory{0};
+  /// Loads that are finished, yet stay under way until the whole run has succeeded, because a new load of their stream
+  /// would append the same rows again: when the run fails later, the next one must not read them again.
+  std::mutex finished_loads_mutex{};
+  std::vector<std::pair<state::StreamKey, std::string>> finished_loads{};
 
   /// Whether loads and cursors are kept: not with --limit or --dry-run.
   [[nodiscard]] bool keeps_state() const { return !options.dry_run && !options.limit; }
@@ -69,7 +75,8 @@ struct RunContext {
 /// Whether the manifest gives `connector`'s own role this feature.
 [[nodiscard]] bool has_feature(const runtime::Connector& connector, std::string_view feature);
 
-/// `status` as a failure of `stage`, or of kInterrupted when the run has been cancelled before. Call it when the error comes.
+/// `status` as a failure of `stage`, or of kInterrupted when the run has been cancelled before. Call it when the error
+/// comes.
 [[nodiscard]] RunFailure failure_of(const RunContext& run, Stage stage, const Status& status);
 
 }  // namespace rapidbyte::engine

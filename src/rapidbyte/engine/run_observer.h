@@ -1,7 +1,7 @@
 #pragma once
-// RunObserver: how a run is watched while it goes (progress view, --events). The engine calls it from its own threads, several
-// at a time; an implementation locks for itself, returns quickly and must not call back into the engine. Every call of one
-// stream comes between its stream_started and stream_finished, except run_started and run_finished.
+// RunObserver: how a run is watched while it goes (progress view, --events). The engine calls it from its own threads,
+// several at a time; an implementation locks for itself, returns quickly and must not call back into the engine. Every
+// call of one stream comes between its stream_started and stream_finished, except run_started and run_finished.
 
 #include <chrono>
 #include <cstdint>
@@ -17,8 +17,8 @@ namespace rapidbyte::engine {
 
 /// Where a running stream stands, about every 100 ms. All figures count from the beginning of this run's stream.
 struct StreamProgress {
-  /// Rows and bytes that left the source. Bytes are Arrow bytes. Rows are counted by the host in the batches themselves; when
-  /// queued batches are compressed they come from the source's checkpoints and move in steps.
+  /// Rows and bytes that left the source. Bytes are Arrow bytes. Rows are counted by the host in the batches
+  /// themselves; when queued batches are compressed they come from the source's checkpoints and move in steps.
   uint64_t rows_read = 0;
   uint64_t bytes_read = 0;
   uint64_t batches_read = 0;
@@ -56,7 +56,8 @@ class RunObserver {
   virtual void progress(std::string_view /*stream*/, const StreamProgress& /*progress*/) {}
   /// A cursor became durable.
   virtual void checkpoint_committed(std::string_view /*stream*/, uint64_t /*rows_committed*/) {}
-  /// The stream (empty: the discovery before it) failed and will be tried again after `delay`. `attempt` is the number of the attempt to come, from 2.
+  /// The stream (empty: the discovery before it) failed and will be tried again after `delay`. `attempt` is the number
+  /// of the attempt to come, from 2.
   virtual void retry(std::string_view /*stream*/, const ConnectorError& /*error*/, std::chrono::milliseconds /*delay*/,
                      uint32_t /*attempt*/) {}
   virtual void metric(std::string_view /*stream*/, std::string_view /*connector*/, const runtime::Metric& /*metric*/) {}

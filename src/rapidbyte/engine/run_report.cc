@@ -34,9 +34,8 @@ uint64_t RunReport::rows_rejected() const {
 
 json to_json(const RunFailure& failure) {
   const ConnectorError& error = failure.error;
-  json out = {{"stage", to_string(failure.stage)},     {"code", error.code},
-              {"category", to_string(error.category)}, {"scope", to_string(error.scope)},
-              {"message", error.message},              {"retryable", error.retryable}};
+  json out = {{"stage", to_string(failure.stage)}, {"code", error.code},       {"category", to_string(error.category)},
+              {"scope", to_string(error.scope)},   {"message", error.message}, {"retryable", error.retryable}};
   if (error.commit_state) out["commit_state"] = to_string(*error.commit_state);
   if (error.details_json) {
     json details = json::parse(*error.details_json, nullptr, false);

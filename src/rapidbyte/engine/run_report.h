@@ -1,6 +1,6 @@
 #pragma once
-// RunReport: what a run did, for people, for `--json` and for the exit code. Made by run_pipeline() on its caller's thread,
-// plain data afterwards. Error texts in it are redacted.
+// RunReport: what a run did, for people, for `--json` and for the exit code. Made by run_pipeline() on its caller's
+// thread, plain data afterwards. Error texts in it are redacted.
 
 #include <cstdint>
 #include <filesystem>

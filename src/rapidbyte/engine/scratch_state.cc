@@ -4,7 +4,8 @@ namespace rapidbyte::engine {
 namespace {
 
 Status not_here() {
-  return internal_error("STATE_BACKEND", "a run with --dry-run or --limit does not change loads, leases or the history of runs");
+  return internal_error("STATE_BACKEND",
+                        "a run with --dry-run or --limit does not change loads, leases or the history of runs");
 }
 
 }  // namespace
@@ -26,8 +27,8 @@ Status ScratchState::put(std::string_view pipeline, std::string_view key, std::s
   return {};
 }
 
-Result<bool> ScratchState::compare_and_set(std::string_view pipeline, std::string_view key, const std::optional<std::string>& expected,
-                                           std::string_view value) {
+Result<bool> ScratchState::compare_and_set(std::string_view pipeline, std::string_view key,
+                                           const std::optional<std::string>& expected, std::string_view value) {
   std::lock_guard lock(mutex_);
   const std::pair<std::string, std::string> where{pipeline, key};
   RB_ASSIGN_OR_RETURN(const std::optional<std::string> present, get_locked(where));
@@ -37,10 +38,14 @@ Result<bool> ScratchState::compare_and_set(std::string_view pipeline, std::strin
 }
 
 Status ScratchState::begin_load(const state::StreamKey&, std::string_view, bool) { return not_here(); }
-Status ScratchState::save_checkpoint(const state::StreamKey&, std::string_view, std::string_view, uint64_t) { return not_here(); }
+Status ScratchState::save_checkpoint(const state::StreamKey&, std::string_view, std::string_view, uint64_t) {
+  return not_here();
+}
 Status ScratchState::complete_load(const state::StreamKey&, std::string_view) { return not_here(); }
 Status ScratchState::reset(std::string_view, const std::optional<std::string>&) { return not_here(); }
-Result<std::unique_ptr<state::Lease>> ScratchState::acquire_lease(std::string_view, std::string_view) { return not_here(); }
+Result<std::unique_ptr<state::Lease>> ScratchState::acquire_lease(std::string_view, std::string_view) {
+  return not_here();
+}
 Status ScratchState::record_run(const state::RunRecord&) { return not_here(); }
 
 }  // namespace rapidbyte::engine

@@ -1,6 +1,7 @@
 #pragma once
-// ScratchState: the state as guests see it in a dry run or with --limit. Reads come from the real state, writes stay in memory and end
-// with the run. Thread safe. Only key-value pairs: loads, leases and runs are the engine's own, which uses the real state or none.
+// ScratchState: the state as guests see it in a dry run or with --limit. Reads come from the real state, writes stay in
+// memory and end with the run. Thread safe. Only key-value pairs: loads, leases and runs are the engine's own, which
+// uses the real state or none.
 
 #include <map>
 #include <mutex>
@@ -18,15 +19,16 @@ class ScratchState final : public state::StateBackend {
 
   Result<std::optional<std::string>> get(std::string_view pipeline, std::string_view key) override;
   Status put(std::string_view pipeline, std::string_view key, std::string_view value) override;
-  Result<bool> compare_and_set(std::string_view pipeline, std::string_view key, const std::optional<std::string>& expected,
-                               std::string_view value) override;
+  Result<bool> compare_and_set(std::string_view pipeline, std::string_view key,
+                               const std::optional<std::string>& expected, std::string_view value) override;
   Result<state::StreamState> load_stream(const state::StreamKey& key) override { return real_.load_stream(key); }
   Status begin_load(const state::StreamKey& key, std::string_view load_id, bool drop_checkpoint) override;
   Status save_checkpoint(const state::StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
                          uint64_t rows_committed) override;
   Status complete_load(const state::StreamKey& key, std::string_view load_id) override;
   Status reset(std::string_view pipeline, const std::optional<std::string>& stream) override;
-  Result<std::vector<std::pair<state::StreamKey, state::StreamState>>> list_streams(std::string_view pipeline) override {
+  Result<std::vector<std::pair<state::StreamKey, state::StreamState>>> list_streams(
+      std::string_view pipeline) override {
     return real_.list_streams(pipeline);
   }
   Result<std::unique_ptr<state::Lease>> acquire_lease(std::string_view pipeline, std::string_view run_id) override;

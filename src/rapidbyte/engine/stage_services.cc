@@ -14,9 +14,10 @@ using runtime::CheckpointKind;
 namespace {
 
 Status wrong_kind(std::string_view connector, std::string_view role, CheckpointKind kind) {
-  return config_error("INVALID_CHECKPOINT_KIND",
-                      fmt::format("{}: a {} cannot send checkpoints of kind {}; 0 is for sources, 1 for destinations, 2 for transforms",
-                                  connector, role, static_cast<uint32_t>(kind)));
+  return config_error(
+      "INVALID_CHECKPOINT_KIND",
+      fmt::format("{}: a {} cannot send checkpoints of kind {}; 0 is for sources, 1 for destinations, 2 for transforms",
+                  connector, role, static_cast<uint32_t>(kind)));
 }
 
 }  // namespace
@@ -25,7 +26,10 @@ StageServices::StageServices(StageContext context, std::string connector)
     : context_(std::move(context)), connector_(std::move(connector)) {}
 
 Status StageServices::fail(Stage stage, Status status) {
-  if (!status.ok()) context_.failures->set(stage, status.error());
+  if (!status.ok()) {
+    context_.failures->set(stage, status.error());
+    failed_ = status;
+  }
   return status;
 }
 
@@ -38,7 +42,9 @@ Status StageServices::emit_dlq_record(runtime::DlqRecord record) {
   return fail(full ? Stage::kRejected : Stage::kState, std::move(status));
 }
 
-void StageServices::metric(const runtime::Metric& metric) { context_.observer->metric(context_.stream, connector_, metric); }
+void StageServices::metric(const runtime::Metric& metric) {
+  context_.observer->metric(context_.stream, connector_, metric);
+}
 
 void StageServices::log(LogLevel level, std::string_view message) {
   if (log_enabled(level)) log_line(level, fmt::format("[{} {}] {}", connector_, context_.stream, message));
@@ -52,22 +58,31 @@ SourceServices::SourceServices(StageContext context, std::string connector, Batc
     : StageServices(std::move(context), std::move(connector)), out_(out), last_(std::move(first)) {}
 
 Status SourceServices::emit_batch(PooledBuffer batch) {
+  RB_RETURN_NOT_OK(check_not_failed());
   const auto rows = count_rows(batch.bytes());
   return out_.push_batch(std::move(batch), rows);
 }
 
 Status SourceServices::checkpoint(CheckpointKind kind, std::string payload_json) {
   if (kind != CheckpointKind::kSource) return wrong_kind(context().stream, "source", kind);
+  RB_RETURN_NOT_OK(check_not_failed());
   RB_ASSIGN_OR_RETURN(json body, parse_checkpoint(payload_json, context().stream));
   // A source that has read nothing new has no new position either; the old one must not be lost.
-  if (cursor_value_of(body).is_null() && !cursor_value_of(last_).is_null()) body["cursor_value"] = cursor_value_of(last_);
+  if (cursor_value_of(body).is_null() && !cursor_value_of(last_).is_null())
+    body["cursor_value"] = cursor_value_of(last_);
+  if (const auto rows = count_member(body, "records_processed"))
+    context().rows_reported->store(*rows, std::memory_order_relaxed);
   last_ = body;
   return out_.push_marker({std::move(body), 0, false});
 }
 
-Status SourceServices::push_end() { return out_.push_marker({last_, 0, true}); }
+Status SourceServices::push_end() {
+  RB_RETURN_NOT_OK(check_not_failed());
+  return out_.push_marker({last_, 0, true});
+}
 
-TransformServices::TransformServices(StageContext context, std::string connector, BatchQueue& in, BatchQueue& out, bool holds_rows)
+TransformServices::TransformServices(StageContext context, std::string connector, BatchQueue& in, BatchQueue& out,
+                                     bool holds_rows)
     : StageServices(std::move(context), std::move(connector)), in_(in), out_(out), holds_rows_(holds_rows) {}
 
 Status TransformServices::emit_batch(PooledBuffer batch) {
@@ -76,6 +91,7 @@ Status TransformServices::emit_batch(PooledBuffer batch) {
 }
 
 Result<std::optional<PooledBuffer>> TransformServices::next_batch() {
+  RB_RETURN_NOT_OK(check_not_failed());
   while (true) {
     RB_ASSIGN_OR_RETURN(std::optional<QueueItem> item, in_.pop());
     if (!item) {
@@ -97,12 +113,13 @@ Status TransformServices::checkpoint(CheckpointKind kind, std::string payload_js
 }
 
 Status TransformServices::push_end() {
+  RB_RETURN_NOT_OK(check_not_failed());
   if (!end_) return {};
   return out_.push_marker(std::move(*std::exchange(end_, std::nullopt)));
 }
 
-DestinationServices::DestinationServices(StageContext context, std::string connector, BatchQueue& in, CommitTracker& tracker,
-                                         Options options)
+DestinationServices::DestinationServices(StageContext context, std::string connector, BatchQueue& in,
+                                         CommitTracker& tracker, Options options)
     : StageServices(std::move(context), std::move(connector)),
       in_(in),
       tracker_(tracker),
@@ -120,6 +137,7 @@ Status DestinationServices::emit_dlq_record(runtime::DlqRecord record) {
 }
 
 Result<std::optional<PooledBuffer>> DestinationServices::next_batch() {
+  RB_RETURN_NOT_OK(check_not_failed());
   if (!options_.speaks_2_1) RB_RETURN_NOT_OK(sync_dlq());
   if (saw_end_) return std::optional<PooledBuffer>();
   while (true) {
@@ -167,6 +185,7 @@ Status DestinationServices::end_by_limit() {
 }
 
 Result<std::optional<std::string>> DestinationServices::pending_checkpoint() {
+  RB_RETURN_NOT_OK(check_not_failed());
   while (!saw_end_) {
     auto marker = in_.pop_marker_if_next();
     if (!marker) break;
@@ -180,6 +199,7 @@ Result<std::optional<std::string>> DestinationServices::pending_checkpoint() {
 
 Status DestinationServices::checkpoint(CheckpointKind kind, std::string payload_json) {
   if (kind != CheckpointKind::kDestination) return wrong_kind(context().stream, "destination", kind);
+  RB_RETURN_NOT_OK(check_not_failed());
   RB_ASSIGN_OR_RETURN(const json payload, parse_checkpoint(payload_json, context().stream));
   RB_RETURN_NOT_OK(sync_dlq());
   return fail(Stage::kState, tracker_.committed(payload));

@@ -1,7 +1,8 @@
 #pragma once
-// What the guests of one attempt reach in the engine: SourceServices, TransformServices and DestinationServices put batches and checkpoint
-// markers into queues and take them out, write rejected records, and hand logs and metrics on. Each is used on its instance's
-// thread; the queues, the DLQ and the failure slot that they share are thread safe and outlive them.
+// What the guests of one attempt reach in the engine: SourceServices, TransformServices and DestinationServices put
+// batches and checkpoint markers into queues and take them out, write rejected records, and hand logs and metrics on.
+// Each is used on its instance's thread; the queues, the DLQ and the failure slot that they share are thread safe and
+// outlive them.
 
 #include <atomic>
 #include <cstdint>
@@ -28,7 +29,10 @@ struct StageContext {
   /// Null in a dry run: rejected records are counted only.
   DlqWriter* dlq = nullptr;
   std::atomic<uint64_t>* rejected = nullptr;
-  /// Set when the last stage has what it wanted (`--limit`, dry run): the stages before it fail then, and that does not count.
+  /// Rows by the source's newest checkpoint.
+  std::atomic<uint64_t>* rows_reported = nullptr;
+  /// Set when the last stage has what it wanted (`--limit`, dry run): the stages before it fail then, and that does not
+  /// count.
   std::atomic<bool>* satisfied = nullptr;
 };
 
@@ -42,12 +46,16 @@ class StageServices : public runtime::HostServices {
 
  protected:
   [[nodiscard]] const StageContext& context() const { return context_; }
-  /// Notes a failure of the engine itself, which ends the attempt whatever the guest makes of the error. Returns `status`.
+  /// Notes a failure of the engine itself, which ends the attempt whatever the guest makes of the error. Returns
+  /// `status`.
   Status fail(Stage stage, Status status);
+  /// That failure, again: a guest that ignored it gets no further, or its next checkpoint would cover a lost record.
+  [[nodiscard]] Status check_not_failed() const { return failed_; }
 
  private:
   StageContext context_;
   std::string connector_;
+  Status failed_;
 };
 
 /// Of an instance outside of a stream (discovery).
@@ -66,7 +74,7 @@ class SourceServices final : public StageServices {
   SourceServices(StageContext context, std::string connector, BatchQueue& out, nlohmann::json first);
   Status emit_batch(PooledBuffer batch) override;
   Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
-  /// The marker behind everything, after run-read succeeded.
+  /// The marker behind everything, after run-read succeeded. The failure that the guest ignored, if there was one.
   Status push_end();
 
  private:
@@ -104,7 +112,8 @@ class DestinationServices final : public StageServices {
     std::optional<uint64_t> limit;
     std::shared_ptr<BufferPool> pool;
   };
-  DestinationServices(StageContext context, std::string connector, BatchQueue& in, CommitTracker& tracker, Options options);
+  DestinationServices(StageContext context, std::string connector, BatchQueue& in, CommitTracker& tracker,
+                      Options options);
   Result<std::optional<PooledBuffer>> next_batch() override;
   Result<std::optional<std::string>> pending_checkpoint() override;
   Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;

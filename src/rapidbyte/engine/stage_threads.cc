@@ -26,8 +26,10 @@ Status run_on_threads(std::vector<std::function<void()>> bodies, std::chrono::mi
         ended.notify_all();
       });
     } catch (const std::system_error& error) {
-      status = internal_error("THREAD_START_FAILED",
-                              fmt::format("cannot start a thread: {}. Lower resources.parallelism or raise the limit of processes", error.what()));
+      status = internal_error(
+          "THREAD_START_FAILED",
+          fmt::format("cannot start a thread: {}. Lower resources.parallelism or raise the limit of processes",
+                      error.what()));
       break;
     }
   }

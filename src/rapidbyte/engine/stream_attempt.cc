@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <mutex>
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/row_accounting.h"
@@ -45,7 +46,11 @@ std::string guess_cursor_type(const nlohmann::json& value, const StreamPlan& pla
 }  // namespace
 
 StreamAttempt::StreamAttempt(RunContext& run, const StreamPlan& plan, std::string load_id, uint64_t first_row)
-    : run_(run), plan_(plan), given_load_id_(std::move(load_id)), first_row_(first_row), cancel_(run.options.cancel.child()),
+    : run_(run),
+      plan_(plan),
+      given_load_id_(std::move(load_id)),
+      first_row_(first_row),
+      cancel_(run.options.cancel.child()),
       upstream_cancel_(cancel_.child()) {
   const pipeline::Resources& resources = run.pipeline.resources;
   const QueueLimits limits{std::max<uint64_t>(resources.max_inflight_batches, 1),
@@ -55,14 +60,15 @@ StreamAttempt::StreamAttempt(RunContext& run, const StreamPlan& plan, std::strin
 }
 
 StageContext StreamAttempt::stage_context() {
-  return {plan_.config.name, &run_.observer, &failures_, run_.dlq.get(), &rejected_, &satisfied_};
+  return {plan_.config.name, &run_.observer, &failures_, run_.dlq.get(), &rejected_, &rows_reported_, &satisfied_};
 }
 
 std::string StreamAttempt::context_json(const runtime::Connector& connector, bool for_destination) const {
   pipeline::StreamContextInput input{plan_.config, run_.pipeline.destination, run_.pipeline.resources};
   input.columns = plan_.columns;
   if (plan_.config.sync_mode != pipeline::SyncMode::kFullRefresh && plan_.config.cursor_field) {
-    input.cursor = pipeline::CursorInfo{*plan_.config.cursor_field, guess_cursor_type(position_.cursor, plan_), position_.cursor};
+    input.cursor =
+        pipeline::CursorInfo{*plan_.config.cursor_field, guess_cursor_type(position_.cursor, plan_), position_.cursor};
   }
   input.for_destination = for_destination;
   input.for_2_1 = connector.speaks_2_1();
@@ -106,11 +112,12 @@ StreamAttempt::Failure StreamAttempt::open_destination() {
   options.speaks_2_1 = run_.destination->speaks_2_1();
   options.limit = run_.options.limit;
   options.pool = run_.pool;
-  destination_services_ = std::make_shared<DestinationServices>(stage_context(), run_.destination->name(), *queues_.back(), tracker_,
-                                                                std::move(options));
+  destination_services_ = std::make_shared<DestinationServices>(stage_context(), run_.destination->name(),
+                                                                *queues_.back(), tracker_, std::move(options));
   const auto& use = run_.pipeline.destination;
   auto instance = run_.runtime.instantiate(
-      run_.destination, instance_options(run_, use, "destination", use.config, plan_.config.name, cancel_, destination_services_));
+      run_.destination,
+      instance_options(run_, use, "destination", use.config, plan_.config.name, cancel_, destination_services_));
   if (!instance.ok()) return failure_of(run_, Stage::kDestination, std::move(instance).status());
   destination_ = std::move(*instance);
   Status opened = destination_->open();
@@ -145,10 +152,12 @@ StreamAttempt::Failure StreamAttempt::write_stream() {
   Failure failure = position_.finish_only ? std::nullopt : run_stages();
   if (!failure && !position_.finish_only) failure = check_result();
   if (!failure) failure = finish_stream();
-  // Only replace has a staging table that no later run goes on with. Appended rows stay committed: the next attempt goes on behind them.
+  // Only replace has a staging table that no later run goes on with. Appended rows stay committed: the next attempt
+  // goes on behind them.
   if (failure && plan_.write_mode == WriteMode::kReplace && !cancel_.cancelled()) {
     const Status discarded = destination_->finish_stream(context, false);
-    if (!discarded.ok()) log_debug("discarding the staging of stream '{}': {}", plan_.config.name, discarded.to_string());
+    if (!discarded.ok())
+      log_debug("discarding the staging of stream '{}': {}", plan_.config.name, discarded.to_string());
   }
   return failure;
 }
@@ -177,21 +186,30 @@ StreamAttempt::Failure StreamAttempt::finish_stream() {
   Status finished = destination_->finish_stream(context_json(*run_.destination, true), true);
   if (!finished.ok()) return failure_of(run_, Stage::kDestination, finished);
   if (!run_.keeps_state()) return std::nullopt;
-  Status completed = run_.state.complete_load({run_.pipeline.name, plan_.config.name, ""}, position_.load_id);
+  state::StreamKey key{run_.pipeline.name, plan_.config.name, ""};
+  if (plan_.write_mode == WriteMode::kAppend && plan_.config.sync_mode == pipeline::SyncMode::kFullRefresh) {
+    std::lock_guard lock(run_.finished_loads_mutex);
+    run_.finished_loads.emplace_back(std::move(key), position_.load_id);
+    return std::nullopt;
+  }
+  Status completed = run_.state.complete_load(key, position_.load_id);
   if (!completed.ok()) return RunFailure{Stage::kState, completed.error()};
   return std::nullopt;
 }
 
 StreamAttempt::Failure StreamAttempt::run_stages() {
   if (run_.options.dry_run) {
-    const auto none = [](const std::string&) { return Result<std::optional<std::string>>(std::optional<std::string>()); };
+    const auto none = [](const std::string&) {
+      return Result<std::optional<std::string>>(std::optional<std::string>());
+    };
     if (Failure failure = find_load_position(run_, plan_, given_load_id_, none, position_)) return failure;
   }
   std::vector<std::function<void()>> bodies;
   bodies.emplace_back([this] { source_stage(); });
   for (size_t i = 0; i < run_.transforms.size(); ++i) bodies.emplace_back([this, i] { transform_stage(i); });
   bodies.emplace_back([this] { run_.options.dry_run ? preview_stage() : destination_stage(); });
-  Status started = run_on_threads(std::move(bodies), kProgressInterval, [this] { tick(); }, [this] { cancel_.cancel(); });
+  Status started =
+      run_on_threads(std::move(bodies), kProgressInterval, [this] { tick(); }, [this] { cancel_.cancel(); });
   run_.observer.progress(plan_.config.name, progress());
   if (Failure failure = failures_.take()) return failure;
   if (!started.ok()) return RunFailure{Stage::kInternal, started.error()};
@@ -207,7 +225,8 @@ StreamAttempt::Failure StreamAttempt::run_stages() {
   result_.rows_rejected = read_summary_.records_skipped + write_summary_.records_failed;
   if (satisfied_.load()) {
     // The source was stopped and gave no summary.
-    result_.rows_read = run_.options.dry_run ? queues_.front()->counts().pushed_rows : destination_services_->rows_limited();
+    result_.rows_read =
+        run_.options.dry_run ? queues_.front()->counts().pushed_rows : destination_services_->rows_limited();
   } else {
     result_.rows_transformed_away = static_cast<int64_t>(rows_out_.front()) - static_cast<int64_t>(rows_out_.back());
   }
@@ -229,10 +248,11 @@ StreamProgress StreamAttempt::progress() const {
   const QueueCounts first = queues_.front()->counts();
   const QueueCounts last = queues_.back()->counts();
   StreamProgress progress;
-  progress.rows_read = first_row_ + first.pushed_rows;
+  progress.rows_read =
+      first_row_ + (first.rows_known ? first.pushed_rows : rows_reported_.load(std::memory_order_relaxed));
   progress.bytes_read = first.pushed_bytes;
   progress.batches_read = first.pushed_batches;
-  progress.rows_written = first_row_ + last.popped_rows;
+  progress.rows_written = first_row_ + (last.rows_known ? last.popped_rows : tracker_.rows_committed());
   progress.bytes_written = last.popped_bytes;
   progress.batches_written = last.popped_batches;
   progress.rows_committed = first_row_ + tracker_.rows_committed();
@@ -271,14 +291,20 @@ Status StreamAttempt::read(std::unique_ptr<runtime::ComponentInstance>& instance
   // An end without a checkpoint of the source must not lose the position that the load began with.
   nlohmann::json first = position_.resume.is_object() ? position_.resume : nlohmann::json::object();
   if (first.empty() && plan_.config.sync_mode != pipeline::SyncMode::kFullRefresh) {
-    first = {{"id", position_.load_id},        {"kind", "source"},          {"stream", plan_.config.name},
-             {"records_processed", 0},         {"bytes_processed", 0},      {"cursor_value", position_.cursor},
+    first = {{"id", position_.load_id},
+             {"kind", "source"},
+             {"stream", plan_.config.name},
+             {"records_processed", 0},
+             {"bytes_processed", 0},
+             {"cursor_value", position_.cursor},
              {"cursor_field", plan_.config.cursor_field.value_or("")}};
   }
-  auto services = std::make_shared<SourceServices>(stage_context(), run_.source->name(), *queues_.front(), std::move(first));
-  RB_ASSIGN_OR_RETURN(instance, run_.runtime.instantiate(
-                                    run_.source, instance_options(run_, run_.pipeline.source, "source", run_.source_config,
-                                                                  plan_.config.name, upstream_cancel_, services)));
+  auto services =
+      std::make_shared<SourceServices>(stage_context(), run_.source->name(), *queues_.front(), std::move(first));
+  RB_ASSIGN_OR_RETURN(
+      instance,
+      run_.runtime.instantiate(run_.source, instance_options(run_, run_.pipeline.source, "source", run_.source_config,
+                                                             plan_.config.name, upstream_cancel_, services)));
   RB_RETURN_NOT_OK(instance->open());
   RB_ASSIGN_OR_RETURN(read_summary_, instance->run_read(context_json(*run_.source, false)));
   if (satisfied_.load(std::memory_order_acquire)) return {};
@@ -305,20 +331,24 @@ void StreamAttempt::transform_stage(size_t index) {
 Status StreamAttempt::transform(size_t index, std::unique_ptr<runtime::ComponentInstance>& instance) {
   const auto& connector = run_.transforms[index];
   const auto& use = run_.pipeline.transforms[index];
-  auto services = std::make_shared<TransformServices>(stage_context(), connector->name(), *queues_[index], *queues_[index + 1],
-                                                      has_feature(*connector, "stateful"));
-  RB_ASSIGN_OR_RETURN(instance, run_.runtime.instantiate(connector, instance_options(run_, use, transform_id(index), use.config,
-                                                                                     plan_.config.name, upstream_cancel_, services)));
+  auto services = std::make_shared<TransformServices>(stage_context(), connector->name(), *queues_[index],
+                                                      *queues_[index + 1], has_feature(*connector, "stateful"));
+  RB_ASSIGN_OR_RETURN(
+      instance, run_.runtime.instantiate(connector, instance_options(run_, use, transform_id(index), use.config,
+                                                                     plan_.config.name, upstream_cancel_, services)));
   RB_RETURN_NOT_OK(instance->open());
-  RB_ASSIGN_OR_RETURN(const runtime::TransformSummary summary, instance->run_transform(context_json(*connector, false)));
+  RB_ASSIGN_OR_RETURN(const runtime::TransformSummary summary,
+                      instance->run_transform(context_json(*connector, false)));
   if (satisfied_.load(std::memory_order_acquire)) return {};
   if (!services->saw_end()) {
-    return internal_error("TRANSFORM_ENDED_EARLY",
-                          fmt::format("stream '{}': the transform {} ended with success before it had taken all batches; rows would be lost",
-                                      plan_.config.name, connector->name()));
+    return internal_error(
+        "TRANSFORM_ENDED_EARLY",
+        fmt::format(
+            "stream '{}': the transform {} ended with success before it had taken all batches; rows would be lost",
+            plan_.config.name, connector->name()));
   }
-  RB_ASSIGN_OR_RETURN(rows_out_[index + 1], check_transform_rows(plan_.config.name, connector->name(), summary, rows_out_[index],
-                                                                 queues_[index + 1]->counts()));
+  RB_ASSIGN_OR_RETURN(rows_out_[index + 1], check_transform_rows(plan_.config.name, connector->name(), summary,
+                                                                 rows_out_[index], queues_[index + 1]->counts()));
   return services->push_end();
 }
 
@@ -334,9 +364,11 @@ void StreamAttempt::destination_stage() {
 Status StreamAttempt::write() {
   RB_ASSIGN_OR_RETURN(write_summary_, destination_->run_write(context_json(*run_.destination, true)));
   if (destination_services_->saw_end()) return {};
-  return internal_error("DESTINATION_ENDED_EARLY",
-                        fmt::format("stream '{}': the destination {} ended with success before it had taken all batches; rows would be lost",
-                                    plan_.config.name, run_.destination->name()));
+  return internal_error(
+      "DESTINATION_ENDED_EARLY",
+      fmt::format(
+          "stream '{}': the destination {} ended with success before it had taken all batches; rows would be lost",
+          plan_.config.name, run_.destination->name()));
 }
 
 void StreamAttempt::preview_stage() {

@@ -1,7 +1,7 @@
 #pragma once
-// StreamAttempt: one try at one stream, from fresh instances to joined threads: source, transforms and destination, each on its own
-// thread, with queues between them. Used once, on its stream's thread, which owns it. Whatever happens, when run() returns no thread
-// of it is left, and every instance that did not trap has been closed.
+// StreamAttempt: one try at one stream, from fresh instances to joined threads: source, transforms and destination,
+// each on its own thread, with queues between them. Used once, on its stream's thread, which owns it. Whatever happens,
+// when run() returns no thread of it is left, and every instance that did not trap has been closed.
 
 #include <atomic>
 #include <chrono>
@@ -19,8 +19,8 @@
 
 namespace rapidbyte::engine {
 
-/// How long the other stages may take to end by themselves after one failed (roll back, close connections) before they are
-/// cancelled. 5 s: a rollback is quick, and a stage that waits for the network hears of nothing else.
+/// How long the other stages may take to end by themselves after one failed (roll back, close connections) before they
+/// are cancelled. 5 s: a rollback is quick, and a stage that waits for the network hears of nothing else.
 inline constexpr std::chrono::milliseconds kStageEndGrace{5000};
 
 struct AttemptResult {
@@ -38,7 +38,8 @@ struct AttemptResult {
 
 class StreamAttempt {
  public:
-  /// `load_id`: of the attempt before in this run, or empty. `first_row`: rows that earlier attempts committed, for the progress.
+  /// `load_id`: of the attempt before in this run, or empty. `first_row`: rows that earlier attempts committed, for the
+  /// progress.
   StreamAttempt(RunContext& run, const StreamPlan& plan, std::string load_id, uint64_t first_row);
   AttemptResult run();
 
@@ -78,6 +79,7 @@ class StreamAttempt {
   CancelToken upstream_cancel_;
   FailureSlot failures_;
   std::atomic<uint64_t> rejected_{0};
+  std::atomic<uint64_t> rows_reported_{0};
   std::atomic<bool> satisfied_{false};
   CommitTracker tracker_;
   /// queues_[0] behind the source, then one behind each transform. unique_ptr: a queue cannot move.
@@ -87,7 +89,8 @@ class StreamAttempt {
   LoadPosition position_;
   AttemptResult result_;
 
-  // Written by one stage before it closes its queue, read by the next one after it saw the end, and by run() after the join.
+  // Written by one stage before it closes its queue, read by the next one after it saw the end, and by run() after the
+  // join.
   std::vector<uint64_t> rows_out_;
   runtime::ReadSummary read_summary_;
   runtime::WriteSummary write_summary_;

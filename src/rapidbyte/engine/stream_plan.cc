@@ -31,7 +31,8 @@ std::vector<std::string> text_list(const json& object, std::string_view key) {
 
 Status unknown_stream(std::string_view name, const std::vector<std::string>& known, std::string_view owner) {
   const std::vector<std::string_view> views(known.begin(), known.end());
-  return config_error("UNKNOWN_STREAM", fmt::format("{} has no stream '{}'{}", owner, name, pipeline::suggestion_text(name, views)));
+  return config_error("UNKNOWN_STREAM",
+                      fmt::format("{} has no stream '{}'{}", owner, name, pipeline::suggestion_text(name, views)));
 }
 
 std::vector<std::string> column_names(const json& columns) {
@@ -49,8 +50,8 @@ Status check_column(const StreamPlan& plan, std::string_view column, std::string
   // A source that does not tell its columns cannot be checked.
   if (names.empty() || has(names, column)) return {};
   const std::vector<std::string_view> views(names.begin(), names.end());
-  return config_error(std::string(code), fmt::format("stream '{}': the {} '{}' is not a column{}", plan.config.name, what, column,
-                                                     pipeline::suggestion_text(column, views)));
+  return config_error(std::string(code), fmt::format("stream '{}': the {} '{}' is not a column{}", plan.config.name,
+                                                     what, column, pipeline::suggestion_text(column, views)));
 }
 
 Status check_sync_mode(const RunContext& run, const StreamPlan& plan, const json& entry) {
@@ -63,8 +64,8 @@ Status check_sync_mode(const RunContext& run, const StreamPlan& plan, const json
     owner = fmt::format("the source {}", run.source->name());
   }
   if (supported.empty() || has(supported, mode)) return {};
-  return config_error("UNSUPPORTED_SYNC_MODE", fmt::format("stream '{}' has sync_mode {}, but {} supports only {}", plan.config.name, mode,
-                                                           owner, fmt::join(supported, ", ")));
+  return config_error("UNSUPPORTED_SYNC_MODE", fmt::format("stream '{}' has sync_mode {}, but {} supports only {}",
+                                                           plan.config.name, mode, owner, fmt::join(supported, ", ")));
 }
 
 Status check_cursor(StreamPlan& plan, const json& entry) {
@@ -72,10 +73,12 @@ Status check_cursor(StreamPlan& plan, const json& entry) {
   if (!plan.config.cursor_field) {
     const std::string given = text_member(entry, "source_defined_cursor");
     if (given.empty()) {
-      return config_error("CURSOR_FIELD_MISSING",
-                          fmt::format("stream '{}' is incremental, and the source does not choose a cursor: set cursor_field to a column that "
-                                      "only grows; columns are {}",
-                                      plan.config.name, fmt::join(column_names(plan.columns), ", ")));
+      return config_error(
+          "CURSOR_FIELD_MISSING",
+          fmt::format(
+              "stream '{}' is incremental, and the source does not choose a cursor: set cursor_field to a column that "
+              "only grows; columns are {}",
+              plan.config.name, fmt::join(column_names(plan.columns), ", ")));
     }
     plan.config.cursor_field = given;
   }
@@ -86,16 +89,20 @@ Status check_write_mode(const RunContext& run, StreamPlan& plan, const json& ent
   if (run.destination == nullptr) return {};
   const std::string mode(to_string(plan.write_mode));
   const runtime::Manifest* manifest = run.destination->manifest();
-  if (manifest != nullptr && manifest->destination && !manifest->destination->modes.empty() && !has(manifest->destination->modes, mode)) {
-    return config_error("UNSUPPORTED_WRITE_MODE",
-                        fmt::format("stream '{}' has write_mode {}, but the destination {} supports only {}", plan.config.name, mode,
-                                    run.destination->name(), fmt::join(manifest->destination->modes, ", ")));
+  if (manifest != nullptr && manifest->destination && !manifest->destination->modes.empty() &&
+      !has(manifest->destination->modes, mode)) {
+    return config_error(
+        "UNSUPPORTED_WRITE_MODE",
+        fmt::format("stream '{}' has write_mode {}, but the destination {} supports only {}", plan.config.name, mode,
+                    run.destination->name(), fmt::join(manifest->destination->modes, ", ")));
   }
   if (plan.write_mode == WriteMode::kReplace && plan.config.sync_mode != SyncMode::kFullRefresh) {
-    return config_error("UNSUPPORTED_WRITE_MODE",
-                        fmt::format("stream '{}' is {} and has write_mode replace: each run would leave only the newest rows in the table. Use "
-                                    "append or upsert, or sync_mode full_refresh",
-                                    plan.config.name, to_string(plan.config.sync_mode)));
+    return config_error(
+        "UNSUPPORTED_WRITE_MODE",
+        fmt::format(
+            "stream '{}' is {} and has write_mode replace: each run would leave only the newest rows in the table. Use "
+            "append or upsert, or sync_mode full_refresh",
+            plan.config.name, to_string(plan.config.sync_mode)));
   }
   if (plan.write_mode != WriteMode::kUpsert) return {};
   if (plan.config.primary_key.empty()) {
@@ -103,9 +110,11 @@ Status check_write_mode(const RunContext& run, StreamPlan& plan, const json& ent
   }
   if (plan.config.primary_key.empty()) plan.config.primary_key = text_list(entry, "source_defined_primary_key");
   if (plan.config.primary_key.empty()) {
-    return config_error("PRIMARY_KEY_MISSING", fmt::format("stream '{}' has write_mode upsert, and the source does not name a primary key: set "
-                                                           "primary_key to the columns that identify a row; columns are {}",
-                                                           plan.config.name, fmt::join(column_names(plan.columns), ", ")));
+    return config_error(
+        "PRIMARY_KEY_MISSING",
+        fmt::format("stream '{}' has write_mode upsert, and the source does not name a primary key: set "
+                    "primary_key to the columns that identify a row; columns are {}",
+                    plan.config.name, fmt::join(column_names(plan.columns), ", ")));
   }
   // Transforms may make the key columns.
   if (!run.transforms.empty()) return {};
@@ -123,7 +132,8 @@ Result<StreamPlan> plan_stream(const RunContext& run, StreamConfig config, const
   if (const auto schema = entry.find("schema"); schema != entry.end()) {
     // A list of columns, or the object form of the stream context.
     if (schema->is_array()) plan.columns = *schema;
-    if (schema->is_object() && schema->contains("columns") && (*schema)["columns"].is_array()) plan.columns = (*schema)["columns"];
+    if (schema->is_object() && schema->contains("columns") && (*schema)["columns"].is_array())
+      plan.columns = (*schema)["columns"];
   }
   RB_RETURN_NOT_OK(check_sync_mode(run, plan, entry));
   RB_RETURN_NOT_OK(check_cursor(plan, entry));
@@ -145,7 +155,8 @@ json stream_entries(const std::vector<StreamConfig>& streams) {
   return entries;
 }
 
-Result<std::vector<StreamConfig>> select_streams(const std::vector<StreamConfig>& configured, const std::vector<std::string>& only) {
+Result<std::vector<StreamConfig>> select_streams(const std::vector<StreamConfig>& configured,
+                                                 const std::vector<std::string>& only) {
   if (only.empty() || configured.empty()) return configured;
   std::vector<std::string> names;
   for (const StreamConfig& stream : configured) names.push_back(stream.name);
@@ -159,26 +170,36 @@ Result<std::vector<StreamConfig>> select_streams(const std::vector<StreamConfig>
 }
 
 Result<json> discover_catalog(RunContext& run) {
-  RB_ASSIGN_OR_RETURN(auto instance,
-                      run.runtime.instantiate(run.source, instance_options(run, run.pipeline.source, "source", run.source_config, "",
-                                                                           run.options.cancel,
-                                                                           std::make_shared<IdleServices>(run.source->name()))));
-  RB_RETURN_NOT_OK(instance->open());
-  auto catalog_text = instance->discover();
+  RB_ASSIGN_OR_RETURN(
+      auto instance,
+      run.runtime.instantiate(
+          run.source, instance_options(run, run.pipeline.source, "source", run.source_config, "", run.options.cancel,
+                                       std::make_shared<IdleServices>(run.source->name()))));
+  const Status opened = instance->open();
+  auto catalog_text = opened.ok() ? instance->discover() : Result<std::string>(opened);
   run.note_memory(instance->peak_memory_bytes());
   const Status closed = instance->close();
   if (!closed.ok()) log_warn("closing {} after discovery: {}", run.source->name(), closed.to_string());
   if (!catalog_text.ok()) return std::move(catalog_text).status();
   json catalog = json::parse(*catalog_text, nullptr, false);
   if (!catalog.is_object() || !catalog.contains("streams") || !catalog["streams"].is_array()) {
-    return make_error(ErrorCategory::kSchema, "CATALOG_INVALID",
-                      fmt::format("{}: discover did not answer with a catalog, an object with a list `streams` (protocol.md section 4)",
-                                  run.source->name()));
+    return make_error(
+        ErrorCategory::kSchema, "CATALOG_INVALID",
+        fmt::format(
+            "{}: discover did not answer with a catalog, an object with a list `streams` (protocol.md section 4)",
+            run.source->name()));
+  }
+  for (const json& entry : catalog["streams"]) {
+    if (!text_member(entry, "name").empty()) continue;
+    return make_error(
+        ErrorCategory::kSchema, "CATALOG_INVALID",
+        fmt::format("{}: the catalog has a stream without a name (protocol.md section 4)", run.source->name()));
   }
   return catalog;
 }
 
-Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<StreamConfig> selected, const json& catalog) {
+Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<StreamConfig> selected,
+                                             const json& catalog) {
   std::vector<std::string> available;
   for (const json& entry : catalog["streams"]) available.push_back(text_member(entry, "name"));
   const std::string owner = fmt::format("the source {}", run.source->name());
@@ -194,9 +215,11 @@ Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<
     }
   }
   if (selected.empty()) {
-    return config_error("NO_STREAMS", fmt::format("{} has no streams to read: its catalog is empty. Name the streams under source.streams, or "
-                                                  "look at its config",
-                                                  owner));
+    return config_error(
+        "NO_STREAMS",
+        fmt::format("{} has no streams to read: its catalog is empty. Name the streams under source.streams, or "
+                    "look at its config",
+                    owner));
   }
   std::vector<StreamPlan> plans;
   for (StreamConfig& config : selected) {

@@ -22,7 +22,8 @@ bool may_retry(const RunContext& run, const StreamPlan& plan, const AttemptResul
   return !commit_unknown || error.safe_to_retry || run.destination->speaks_2_1();
 }
 
-// Whether an earlier run left a load that this one goes on with; for display, so an unreadable state is not an error here.
+// Whether an earlier run left a load that this one goes on with; for display, so an unreadable state is not an error
+// here.
 bool goes_on(const RunContext& run, const StreamPlan& plan) {
   if (!run.keeps_state() || plan.write_mode == WriteMode::kReplace) return false;
   const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});

@@ -1,6 +1,6 @@
 #pragma once
-// Runs one stream to its end: attempts, the waits between them, and its report. On the thread of a stream worker, which owns
-// nothing else meanwhile.
+// Runs one stream to its end: attempts, the waits between them, and its report. On the thread of a stream worker, which
+// owns nothing else meanwhile.
 
 #include "rapidbyte/engine/run_context.h"
 #include "rapidbyte/engine/run_report.h"

@@ -67,7 +67,8 @@ std::string hex_text(ArrowBufferView bytes) {
   std::string text;
   text.reserve(2 + 2 * static_cast<size_t>(bytes.size_bytes));
   text += "0x";
-  for (int64_t i = 0; i < bytes.size_bytes; ++i) fmt::format_to(std::back_inserter(text), "{:02x}", bytes.data.as_uint8[i]);
+  for (int64_t i = 0; i < bytes.size_bytes; ++i)
+    fmt::format_to(std::back_inserter(text), "{:02x}", bytes.data.as_uint8[i]);
   return text;
 }
 
@@ -231,7 +232,8 @@ std::string type_text(const ArrowSchema& schema) {
     case NANOARROW_TYPE_DURATION: return fmt::format("Duration({})", unit_of(type.time_unit).name);
     case NANOARROW_TYPE_LIST: return fmt::format("List({})", child_type(schema));
     case NANOARROW_TYPE_LARGE_LIST: return fmt::format("LargeList({})", child_type(schema));
-    case NANOARROW_TYPE_FIXED_SIZE_LIST: return fmt::format("FixedSizeList({}, {})", child_type(schema), type.fixed_size);
+    case NANOARROW_TYPE_FIXED_SIZE_LIST:
+      return fmt::format("FixedSizeList({}, {})", child_type(schema), type.fixed_size);
     case NANOARROW_TYPE_STRUCT: return "Struct";
     case NANOARROW_TYPE_MAP: return "Map";
     default: return plain_type_name(type.type);

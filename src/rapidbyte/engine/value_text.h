@@ -1,6 +1,7 @@
 #pragma once
-// Arrow types and values as text, for the preview of a dry run. Exact: decimals digit by digit, timestamps to their unit, floats in the
-// shortest form that reads back the same. Reads validated arrays only (batch_inspector.h). Pure; any thread.
+// Arrow types and values as text, for the preview of a dry run. Exact: decimals digit by digit, timestamps to their
+// unit, floats in the shortest form that reads back the same. Reads validated arrays only (batch_inspector.h). Pure;
+// any thread.
 
 #include <cstdint>
 #include <optional>
@@ -10,10 +11,13 @@
 
 namespace rapidbyte::engine {
 
-/// The type as the protocol spells it: "Int64", "Decimal128(10, 2)", "Timestamp(Microsecond, Some(\"UTC\"))", "List(Utf8)".
+/// The type as the protocol spells it: "Int64", "Decimal128(10, 2)", "Timestamp(Microsecond, Some(\"UTC\"))",
+/// "List(Utf8)".
 [[nodiscard]] std::string type_text(const ArrowSchema& schema);
 
-/// Value `row` of `array` as text, nullopt for null. Lists as [a, b], structs as {name: a}; binary as hexadecimal digits.
-[[nodiscard]] std::optional<std::string> value_text(const ArrowSchema& schema, const ArrowArrayView& array, int64_t row);
+/// Value `row` of `array` as text, nullopt for null. Lists as [a, b], structs as {name: a}; binary as hexadecimal
+/// digits.
+[[nodiscard]] std::optional<std::string> value_text(const ArrowSchema& schema, const ArrowArrayView& array,
+                                                    int64_t row);
 
 }  // namespace rapidbyte::engine

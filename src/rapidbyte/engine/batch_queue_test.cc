@@ -1,0 +1,186 @@
+#include "rapidbyte/engine/batch_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+namespace rapidbyte::engine {
+namespace {
+
+using namespace std::chrono_literals;
+
+PooledBuffer bytes(size_t size) {
+  static BufferPool pool(0);
+  return pool.acquire(size);
+}
+
+CheckpointMarker marker(int id) { return {{{"id", id}}, 0, false}; }
+
+bool stays_blocked(std::future<Status>& call) { return call.wait_for(30ms) == std::future_status::timeout; }
+
+TEST(BatchQueue, GivesBatchesInOrderAndThenTheEnd) {
+  BatchQueue queue({16, 1000}, CancelToken());
+  ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
+  ASSERT_TRUE(queue.push_batch(bytes(2), 1).ok());
+  queue.close();
+  EXPECT_EQ((*queue.pop())->batch.size(), 1U);
+  EXPECT_EQ((*queue.pop())->batch.size(), 2U);
+  EXPECT_FALSE((*queue.pop()).has_value());
+  EXPECT_FALSE((*queue.pop()).has_value());
+}
+
+TEST(BatchQueue, BlocksTheProducerBeyondTheNumberOfBatches) {
+  BatchQueue queue({2, 1000}, CancelToken());
+  ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
+  ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
+  auto third = std::async(std::launch::async, [&] { return queue.push_batch(bytes(1), 1); });
+  EXPECT_TRUE(stays_blocked(third));
+  ASSERT_TRUE(queue.pop().ok());
+  EXPECT_TRUE(third.get().ok());
+}
+
+TEST(BatchQueue, BlocksTheProducerBeyondTheBytes) {
+  BatchQueue queue({16, 100}, CancelToken());
+  ASSERT_TRUE(queue.push_batch(bytes(60), 1).ok());
+  auto second = std::async(std::launch::async, [&] { return queue.push_batch(bytes(41), 1); });
+  EXPECT_TRUE(stays_blocked(second));
+  EXPECT_EQ(queue.counts().waiting_bytes, 60U);
+  ASSERT_TRUE(queue.pop().ok());
+  EXPECT_TRUE(second.get().ok());
+  EXPECT_EQ(queue.counts().waiting_bytes, 41U);
+}
+
+TEST(BatchQueue, AdmitsOneOversizedBatchWhenNoOtherWaits) {
+  BatchQueue queue({16, 100}, CancelToken());
+  ASSERT_TRUE(queue.push_batch(bytes(5000), 1).ok());
+  auto next = std::async(std::launch::async, [&] { return queue.push_batch(bytes(1), 1); });
+  EXPECT_TRUE(stays_blocked(next));
+  EXPECT_EQ((*queue.pop())->batch.size(), 5000U);
+  EXPECT_TRUE(next.get().ok());
+}
+
+TEST(BatchQueue, TellsTheProducerThatTheConsumerIsGone) {
+  BatchQueue queue({1, 100}, CancelToken());
+  ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
+  auto blocked = std::async(std::launch::async, [&] { return queue.push_batch(bytes(1), 1); });
+  EXPECT_TRUE(stays_blocked(blocked));
+  queue.abandon();
+  EXPECT_EQ(blocked.get().error().code, "CHANNEL_SEND");
+  EXPECT_EQ(queue.push_batch(bytes(1), 1).error().code, "CHANNEL_SEND");
+  EXPECT_EQ(queue.push_marker(marker(1)).error().code, "CHANNEL_SEND");
+  EXPECT_EQ(queue.counts().waiting_bytes, 0U);
+}
+
+TEST(BatchQueue, DoesNotLetAFailureOfTheProducerLookLikeTheEnd) {
+  BatchQueue queue({4, 100}, CancelToken());
+  ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
+  queue.fail();
+  EXPECT_EQ(queue.pop().error().code, "UPSTREAM_FAILED");
+  BatchQueue empty({4, 100}, CancelToken());
+  auto waiting = std::async(std::launch::async, [&] { return empty.pop().status(); });
+  EXPECT_TRUE(stays_blocked(waiting));
+  empty.fail();
+  EXPECT_EQ(waiting.get().error().code, "UPSTREAM_FAILED");
+}
+
+TEST(BatchQueue, GivesWhatACheckpointCoversBeforeTheProducersFailure) {
+  BatchQueue queue({8, 100}, CancelToken());
+  ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
+  ASSERT_TRUE(queue.push_marker(marker(1)).ok());
+  ASSERT_TRUE(queue.push_batch(bytes(2), 1).ok());
+  queue.fail();
+  EXPECT_EQ(queue.counts().waiting_bytes, 1U);
+  EXPECT_EQ((*queue.pop())->batch.size(), 1U);
+  EXPECT_TRUE((*queue.pop())->marker.has_value());
+  EXPECT_EQ(queue.pop().error().code, "UPSTREAM_FAILED");
+}
+
+TEST(BatchQueue, StaysAnEndWhenTheConsumerLeavesAfterIt) {
+  BatchQueue queue({4, 100}, CancelToken());
+  queue.close();
+  queue.abandon();
+  queue.fail();
+  EXPECT_EQ(queue.push_batch(bytes(1), 1).error().code, "CHANNEL_SEND");
+}
+
+TEST(BatchQueue, WakesBothSidesOnCancellation) {
+  CancelToken cancel;
+  BatchQueue full({1, 100}, cancel);
+  BatchQueue empty({1, 100}, cancel);
+  ASSERT_TRUE(full.push_batch(bytes(1), 1).ok());
+  auto push = std::async(std::launch::async, [&] { return full.push_batch(bytes(1), 1); });
+  auto pop = std::async(std::launch::async, [&] { return empty.pop().status(); });
+  EXPECT_TRUE(stays_blocked(push));
+  EXPECT_TRUE(stays_blocked(pop));
+  cancel.cancel();
+  EXPECT_EQ(push.get().error().code, "CANCELLED");
+  EXPECT_EQ(pop.get().error().code, "CANCELLED");
+}
+
+TEST(BatchQueue, CountsTheBatchesThatAMarkerCovers) {
+  BatchQueue queue({4, 100}, CancelToken());
+  ASSERT_TRUE(queue.push_marker(marker(0)).ok());
+  ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
+  ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
+  ASSERT_TRUE(queue.push_marker(marker(2)).ok());
+  EXPECT_EQ((*queue.pop())->marker->batches_covered, 0U);
+  EXPECT_FALSE(queue.pop_marker_if_next().has_value());
+  EXPECT_FALSE((*queue.pop())->marker.has_value());
+  EXPECT_FALSE((*queue.pop())->marker.has_value());
+  EXPECT_EQ(queue.pop_marker_if_next()->batches_covered, 2U);
+  EXPECT_FALSE(queue.pop_marker_if_next().has_value());
+}
+
+TEST(BatchQueue, KeepsOnlyTheNewestOfMarkersWithoutABatchBetween) {
+  BatchQueue queue({1, 100}, CancelToken());
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(queue.push_marker(marker(i)).ok());
+  EXPECT_EQ((*queue.pop())->marker->body["id"], 999);
+  queue.close();
+  EXPECT_FALSE((*queue.pop()).has_value());
+}
+
+TEST(BatchQueue, CountsRowsUntilABatchHidesThem) {
+  BatchQueue queue({16, 1000}, CancelToken());
+  ASSERT_TRUE(queue.push_batch(bytes(10), 7).ok());
+  ASSERT_TRUE(queue.pop().ok());
+  QueueCounts counts = queue.counts();
+  EXPECT_EQ(counts.pushed_rows, 7U);
+  EXPECT_EQ(counts.popped_rows, 7U);
+  EXPECT_EQ(counts.popped_bytes, 10U);
+  EXPECT_TRUE(counts.rows_known);
+  ASSERT_TRUE(queue.push_batch(bytes(10), std::nullopt).ok());
+  EXPECT_FALSE(queue.counts().rows_known);
+}
+
+TEST(BatchQueue, LosesNothingBetweenTwoBusyThreads) {
+  BatchQueue queue({3, 64}, CancelToken());
+  constexpr int kBatches = 2000;
+  std::thread producer([&] {
+    for (int i = 0; i < kBatches; ++i) {
+      ASSERT_TRUE(queue.push_batch(bytes(static_cast<size_t>(i % 50 + 1)), 1).ok());
+      if (i % 7 != 0) continue;
+      ASSERT_TRUE(queue.push_marker(marker(i)).ok());
+    }
+    queue.close();
+  });
+  uint64_t taken = 0;
+  while (true) {
+    auto item = queue.pop();
+    ASSERT_TRUE(item.ok());
+    if (!item->has_value()) break;
+    if ((*item)->marker) {
+      EXPECT_EQ((*item)->marker->batches_covered, taken);
+      continue;
+    }
+    EXPECT_EQ((*item)->batch.size(), taken % 50 + 1);
+    ++taken;
+    EXPECT_LE(queue.counts().waiting_bytes, 64U);
+  }
+  producer.join();
+  EXPECT_EQ(taken, static_cast<uint64_t>(kBatches));
+}
+
+}  // namespace
+}  // namespace rapidbyte::engine

@@ -1,0 +1,119 @@
+#include "rapidbyte/engine/checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include "rapidbyte/state/memory_state_backend.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+using nlohmann::json;
+
+CheckpointMarker marker(int next, uint64_t covered, bool end = false) { return {{{"next", next}}, covered, end}; }
+
+class CommitTrackerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(state_->begin_load(key_, "load-1", true).ok());
+    CommitTarget target;
+    target.state = state_.get();
+    target.key = key_;
+    target.load_id = "load-1";
+    target.rows_before = 1000;
+    target.load_start_cursor = json{{"int64", 5}};
+    target.on_commit = [this](uint64_t rows) { commits_.push_back(rows); };
+    tracker_.begin(std::move(target));
+  }
+  json saved() {
+    auto known = state_->load_stream(key_);
+    return known->checkpoint_json ? json::parse(*known->checkpoint_json) : json();
+  }
+
+  std::unique_ptr<state::StateBackend> state_ = state::make_memory_state();
+  state::StreamKey key_{"p", "s", ""};
+  CommitTracker tracker_;
+  std::vector<uint64_t> commits_;
+};
+
+TEST_F(CommitTrackerTest, ShowsTheNewestCoveredMarkerWithLoadAndBatches) {
+  EXPECT_FALSE(tracker_.pending().has_value());
+  tracker_.taken(marker(10, 1));
+  tracker_.taken(marker(20, 2));
+  EXPECT_EQ(json::parse(*tracker_.pending()),
+            json::parse(R"({"next":20,"load_id":"load-1","batches_covered":2,"load_start_cursor":{"int64":5}})"));
+}
+
+TEST_F(CommitTrackerTest, SavesOnlyWhatTheReportedCommitCovers) {
+  tracker_.taken(marker(10, 1));
+  const std::string receipt = *tracker_.pending();
+  tracker_.taken(marker(20, 2));
+  json report = json::parse(receipt);
+  report["records_processed"] = 10;
+  ASSERT_TRUE(tracker_.committed(report).ok());
+  EXPECT_EQ(saved()["next"], 10);
+  EXPECT_EQ(commits_, (std::vector<uint64_t>{1010}));
+  EXPECT_EQ(state_->load_stream(key_)->rows_committed, 1010U);
+  EXPECT_EQ(json::parse(*tracker_.pending())["next"], 20);
+}
+
+TEST_F(CommitTrackerTest, TakesAllThatWasTakenForAReportWithoutBatches) {
+  tracker_.taken(marker(10, 1));
+  tracker_.taken(marker(20, 2));
+  ASSERT_TRUE(tracker_.committed(json{{"id", "x"}}).ok());
+  EXPECT_EQ(saved()["next"], 20);
+  EXPECT_FALSE(tracker_.pending().has_value());
+  EXPECT_EQ(tracker_.commits(), 1U);
+}
+
+TEST_F(CommitTrackerTest, SavesNothingWithoutAMarker) {
+  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 7}}).ok());
+  EXPECT_TRUE(saved().is_null());
+  EXPECT_EQ(tracker_.rows_committed(), 7U);
+  EXPECT_EQ(tracker_.commits(), 0U);
+}
+
+TEST_F(CommitTrackerTest, MarksTheEndAndReplacesAMarkerOverTheSameBatches) {
+  tracker_.taken(marker(20, 2));
+  tracker_.taken(marker(20, 2, true));
+  EXPECT_EQ(json::parse(*tracker_.pending())["end"], true);
+  ASSERT_TRUE(tracker_.finished().ok());
+  EXPECT_EQ(saved()["end"], true);
+  ASSERT_TRUE(tracker_.finished().ok());
+  EXPECT_EQ(tracker_.commits(), 1U);
+}
+
+TEST_F(CommitTrackerTest, DropsAnEndThatCameWithTheSourcesContent) {
+  CheckpointMarker stale = marker(10, 1);
+  stale.body["end"] = true;
+  stale.body["load_id"] = "load-0";
+  tracker_.taken(stale);
+  const json pending = json::parse(*tracker_.pending());
+  EXPECT_FALSE(pending.contains("end"));
+  EXPECT_EQ(pending["load_id"], "load-1");
+}
+
+TEST_F(CommitTrackerTest, KeepsTheMarkerWhenTheStateFails) {
+  ASSERT_TRUE(state_->complete_load(key_, "load-1").ok());  // saving is refused from here on
+  tracker_.taken(marker(10, 1));
+  EXPECT_FALSE(tracker_.committed(json::object()).ok());
+  EXPECT_TRUE(tracker_.pending().has_value());
+  EXPECT_TRUE(commits_.empty());
+}
+
+TEST(ParseCheckpoint, TakesObjectsOnly) {
+  EXPECT_EQ((*parse_checkpoint(R"({"id": "a", "own": [1]})", "s")),
+            json::parse(R"({"id":"a","own":[1],"stream":"s"})"));
+  for (const char* bad : {"", "null", "[1]", "7", "{\"a\":", "\"text\""}) {
+    EXPECT_EQ(parse_checkpoint(bad, "s").error().code, "PARSE_CHECKPOINT") << bad;
+  }
+}
+
+TEST(CursorValueOf, KnowsTheSpellingsOfNone) {
+  EXPECT_TRUE(cursor_value_of(json::object()).is_null());
+  EXPECT_TRUE(cursor_value_of(json{{"cursor_value", nullptr}}).is_null());
+  EXPECT_TRUE(cursor_value_of(json{{"cursor_value", "null"}}).is_null());
+  EXPECT_EQ(cursor_value_of(json{{"cursor_value", {{"int64", 3}}}}), (json{{"int64", 3}}));
+}
+
+}  // namespace
+}  // namespace rapidbyte::engine

@@ -1,0 +1,514 @@
+#include "rapidbyte/engine/orchestrator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "rapidbyte/engine/engine_fakes_test.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+using namespace testing;
+using namespace std::chrono_literals;
+using runtime::InstanceOptions;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::string why(const RunReport& report) { return to_json(report).dump(2); }
+
+TEST(RunPipeline, MovesEveryRowAndReportsIt) {
+  EngineHarness h;
+  const RunReport report = h.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+  ASSERT_EQ(report.streams.size(), 1U);
+  EXPECT_EQ(report.streams[0].rows_read, 100U);
+  EXPECT_EQ(report.streams[0].rows_written, 100U);
+  EXPECT_EQ(report.streams[0].batches, 10U);
+  EXPECT_GE(report.streams[0].checkpoints, 5U);
+  EXPECT_EQ(report.streams[0].outcome, Outcome::kSucceeded);
+  EXPECT_FALSE(report.streams[0].resumed);
+  EXPECT_EQ(report.peak_guest_memory_bytes, 65536U);
+  EXPECT_GT(report.peak_resident_bytes, 0U);
+  EXPECT_TRUE(report.dlq_path.empty());
+  EXPECT_THAT(h.database.seen_calls(), ElementsAre("begin numbers", "finish numbers true"));
+}
+
+TEST(RunPipeline, ClosesEveryInstanceOnceAndTellsTheObserverInOrder) {
+  EngineHarness h;
+  ASSERT_TRUE(h.run().succeeded());
+  // Discovery, then the stream.
+  EXPECT_EQ(h.source->instances, 2);
+  EXPECT_EQ(h.source->closed, 2);
+  EXPECT_EQ(h.destination->instances, 1);
+  EXPECT_EQ(h.destination->closed, 1);
+  const auto events = h.observer.events();
+  EXPECT_EQ(events.front(), "run 1");
+  EXPECT_EQ(events[1], "start numbers");
+  EXPECT_EQ(events.back(), "done succeeded");
+  EXPECT_THAT(events, Contains("commit numbers 100"));
+  EXPECT_EQ(h.observer.last_progress()["numbers"].rows_written, 100U);
+  EXPECT_EQ(h.observer.last_progress()["numbers"].rows_committed, 100U);
+}
+
+TEST(RunPipeline, NotesTheLoadAndTheRunInTheState) {
+  EngineHarness h;
+  const RunReport report = h.run();
+  const state::StreamState stream = h.stream_state();
+  EXPECT_FALSE(stream.load_in_progress);
+  EXPECT_EQ(stream.load_id, report.streams[0].load_id);
+  EXPECT_EQ(stream.rows_committed, 100U);
+  const json checkpoint = json::parse(stream.checkpoint_json.value());
+  EXPECT_EQ(checkpoint["end"], true);
+  EXPECT_EQ(checkpoint["load_id"], stream.load_id);
+  EXPECT_EQ(checkpoint["next"], 100);
+  const auto runs = h.state->recent_runs("p", 10);
+  ASSERT_EQ(runs->size(), 1U);
+  EXPECT_EQ((*runs)[0].outcome, "succeeded");
+  EXPECT_EQ((*runs)[0].rows_written, 100U);
+}
+
+TEST(RunPipeline, NeverMovesTheCursorBeforeTheCommitThatCoversIt) {
+  // At each commit the state may cover only what was committed before.
+  EngineHarness* harness = nullptr;
+  std::vector<std::pair<size_t, int64_t>> seen;  // rows in the database, cursor in the state
+  const auto look = [&](const InstanceOptions&, int64_t) {
+    const auto rows = harness->database.rows("numbers").size();
+    const auto stream = harness->stream_state();
+    const int64_t next = stream.checkpoint_json ? json::parse(*stream.checkpoint_json)["next"].get<int64_t>() : 0;
+    seen.emplace_back(rows, next);
+    return Status();
+  };
+  DatabaseOptions destination;
+  destination.before_commit = look;
+  destination.after_commit = look;
+  EngineHarness h({}, destination);
+  harness = &h;
+  ASSERT_TRUE(h.run().succeeded());
+  ASSERT_GE(seen.size(), 10U);
+  for (const auto& [rows, next] : seen) EXPECT_LE(next, static_cast<int64_t>(rows));
+}
+
+TEST(RunPipeline, MakesTheEndDurableForADestinationThatReportsNothing) {
+  EngineHarness h;
+  h.destination->protocol_ = "2.0.0";
+  h.destination->script.write = [](const InstanceOptions& instance, const json& ctx) -> Result<runtime::WriteSummary> {
+    EXPECT_FALSE(ctx.contains("run_id"));
+    runtime::WriteSummary summary;
+    while (true) {
+      RB_ASSIGN_OR_RETURN(const auto batch, instance.services->next_batch());
+      if (!batch) return summary;
+      summary.records_written += ids_of(batch->bytes()).size();
+    }
+  };
+  const RunReport report = h.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  EXPECT_EQ(json::parse(h.stream_state().checkpoint_json.value())["next"], 100);
+  EXPECT_FALSE(h.stream_state().load_in_progress);
+}
+
+TEST(RunPipeline, ReadsAnIncrementalStreamFromItsCursorOn) {
+  CountingOptions source;
+  source.rows = 40;
+  EngineHarness h(source);
+  h.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kIncremental;
+  h.pipeline.source.streams[0].cursor_field = "id";
+  ASSERT_TRUE(h.run().succeeded());
+  source.rows = 70;
+  h.source->script = counting_source(source);
+  RunReport report = h.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  EXPECT_EQ(report.streams[0].rows_written, 30U);
+  EXPECT_EQ(h.database.rows("numbers"), count_to(70));
+  // Nothing new, and a source that sends no checkpoint then: the cursor stays.
+  source.checkpoint_every = 0;
+  h.source->script = counting_source(source);
+  for (int i = 0; i < 2; ++i) {
+    report = h.run();
+    ASSERT_TRUE(report.succeeded()) << why(report);
+    EXPECT_EQ(report.streams[0].rows_written, 0U);
+  }
+  EXPECT_EQ(h.database.rows("numbers"), count_to(70));
+}
+
+TEST(RunPipeline, ReplacesATableAtTheEndOnly) {
+  CountingOptions source;
+  EngineHarness h(source);
+  h.pipeline.destination.write_mode = pipeline::WriteMode::kReplace;
+  std::vector<int64_t> before = {7, 7};
+  h.database.tables["numbers"].rows = before;
+  source.before_batch = [&](const InstanceOptions&, int64_t) {
+    EXPECT_EQ(h.database.rows("numbers"), before);
+    return Status();
+  };
+  h.source->script = counting_source(source);
+  ASSERT_TRUE(h.run().succeeded());
+  EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+  before = count_to(100);
+  ASSERT_TRUE(h.run().succeeded());
+  EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+}
+
+TEST(RunPipeline, LeavesTheOldTableWhenAReplaceFails) {
+  CountingOptions source;
+  source.before_batch = [](const InstanceOptions&, int64_t batch) {
+    return batch == 7 ? make_error(ErrorCategory::kData, "BAD_ROW", "row 71 is bad") : Status();
+  };
+  EngineHarness h(source);
+  h.pipeline.destination.write_mode = pipeline::WriteMode::kReplace;
+  h.database.tables["numbers"].rows = {7};
+  const RunReport report = h.run();
+  EXPECT_EQ(report.outcome, Outcome::kFailed);
+  EXPECT_EQ(report.rows_written(), 0U);
+  EXPECT_EQ(h.database.rows("numbers"), (std::vector<int64_t>{7}));
+  EXPECT_THAT(h.database.seen_calls(), ElementsAre("begin numbers", "finish numbers false"));
+}
+
+TEST(RunPipeline, ReportsTheErrorOfTheStageThatFailedFirst) {
+  struct Case {
+    const char* name;
+    bool source_fails;
+    Stage stage;
+  };
+  for (const Case& c : {Case{"source", true, Stage::kSource}, Case{"destination", false, Stage::kDestination}}) {
+    SCOPED_TRACE(c.name);
+    CountingOptions source;
+    DatabaseOptions destination;
+    const auto fail = [&](const InstanceOptions&, int64_t batch) {
+      return batch == 3 ? make_error(ErrorCategory::kData, "FIRST", "the first error") : Status();
+    };
+    (c.source_fails ? source.before_batch : destination.before_write) = fail;
+    EngineHarness h(source, destination);
+    h.pipeline.resources.max_inflight_batches = 1;
+    const RunReport report = h.run();
+    ASSERT_EQ(report.outcome, Outcome::kFailed);
+    EXPECT_EQ(report.failure->stage, c.stage);
+    EXPECT_EQ(report.failure->error.code, "FIRST");
+    EXPECT_EQ(h.source->closed, 2);
+    EXPECT_EQ(h.destination->closed, 1);
+    // An append is not discarded: the next run goes on.
+    EXPECT_THAT(h.database.seen_calls(), ElementsAre("begin numbers"));
+  }
+}
+
+TEST(RunPipeline, SaysWhichStageAndCodeForFailuresBeforeTheStages) {
+  struct Case {
+    const char* name;
+    std::function<void(EngineHarness&)> spoil;
+    Stage stage;
+    const char* code;
+  };
+  const auto refuse = [](auto&&...) { return make_error(ErrorCategory::kAuth, "REFUSED", "no"); };
+  const std::vector<Case> cases = {
+      {"no connector", [](EngineHarness& h) { h.pipeline.source.use = "nope"; }, Stage::kConnector,
+       "CONNECTOR_NOT_FOUND"},
+      {"source does not open", [&](EngineHarness& h) { h.source->script.open = refuse; }, Stage::kSource, "REFUSED"},
+      {"discovery fails",
+       [&](EngineHarness& h) { h.source->script.discover = [&](auto&) { return Result<std::string>(refuse()); }; },
+       Stage::kSource, "REFUSED"},
+      {"no catalog",
+       [](EngineHarness& h) {
+         h.source->script.discover = [](auto&) { return Result<std::string>(std::string("[1]")); };
+       },
+       Stage::kSource, "CATALOG_INVALID"},
+      {"destination does not open", [&](EngineHarness& h) { h.destination->script.open = refuse; }, Stage::kDestination,
+       "REFUSED"},
+      {"begin-stream fails", [&](EngineHarness& h) { h.destination->script.begin_stream = refuse; },
+       Stage::kDestination, "REFUSED"},
+      {"finish-stream fails", [&](EngineHarness& h) { h.destination->script.finish_stream = refuse; },
+       Stage::kDestination, "REFUSED"},
+      {"unknown stream", [](EngineHarness& h) { h.pipeline.source.streams[0].name = "numbrs"; }, Stage::kConfig,
+       "UNKNOWN_STREAM"},
+      {"unknown stream asked for", [](EngineHarness& h) { h.options.streams = {"x"}; }, Stage::kConfig,
+       "UNKNOWN_STREAM"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    EngineHarness h;
+    c.spoil(h);
+    const RunReport report = h.run();
+    ASSERT_EQ(report.outcome, Outcome::kFailed);
+    EXPECT_EQ(report.failure->stage, c.stage) << why(report);
+    EXPECT_EQ(report.failure->error.code, c.code);
+    EXPECT_EQ(h.source->closed, h.source->instances);
+    EXPECT_EQ(h.destination->closed, h.destination->instances);
+  }
+}
+
+TEST(RunPipeline, FailsWhenTheRowsDoNotAddUp) {
+  struct Case {
+    const char* name;
+    Stage stage;
+    std::function<void(EngineHarness&)> lie;
+    const char* text;
+  };
+  const std::vector<Case> cases = {
+      {"source claims more", Stage::kSource,
+       [](EngineHarness& h) {
+         const auto honest = h.source->script.read;
+         h.source->script.read = [honest](const InstanceOptions& o, const json& c) {
+           auto summary = honest(o, c);
+           summary->records_read += 5;
+           return summary;
+         };
+       },
+       "105"},
+      {"destination claims fewer", Stage::kDestination,
+       [](EngineHarness& h) {
+         const auto honest = h.destination->script.write;
+         h.destination->script.write = [honest](const InstanceOptions& o, const json& c) {
+           auto summary = honest(o, c);
+           summary->records_written -= 1;
+           return summary;
+         };
+       },
+       "wrote 99"},
+      {"destination leaves early", Stage::kDestination,
+       [](EngineHarness& h) {
+         h.destination->script.write = [](const InstanceOptions& o, const json&) -> Result<runtime::WriteSummary> {
+           RB_ASSIGN_OR_RETURN(const auto batch, o.services->next_batch());
+           runtime::WriteSummary summary;
+           summary.records_written = ids_of(batch->bytes()).size();
+           return summary;
+         };
+       },
+       "before it had taken all"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    EngineHarness h;
+    c.lie(h);
+    const RunReport report = h.run();
+    ASSERT_EQ(report.outcome, Outcome::kFailed);
+    EXPECT_EQ(report.failure->stage, c.stage);
+    EXPECT_THAT(report.failure->error.message, HasSubstr(c.text));
+    EXPECT_TRUE(h.stream_state().load_in_progress);
+    EXPECT_THAT(h.database.seen_calls(), ElementsAre("begin numbers"));
+  }
+}
+
+TEST(RunPipeline, DoesNotTakeAMiscountedLoadForASuccessLater) {
+  EngineHarness h;
+  const auto honest = h.destination->script.write;
+  h.destination->script.write = [honest](const InstanceOptions& o, const json& c) {
+    auto summary = honest(o, c);
+    summary->records_written -= 1;
+    return summary;
+  };
+  ASSERT_EQ(h.run().failure->error.code, "ROW_COUNT_MISMATCH");
+  h.destination->script.write = honest;
+  const RunReport second = h.run();
+  ASSERT_EQ(second.outcome, Outcome::kFailed);
+  EXPECT_EQ(second.failure->error.code, "LOAD_MISCOUNTED");
+  EXPECT_THAT(second.failure->error.message, HasSubstr("state reset p --stream numbers"));
+  ASSERT_TRUE(h.state->reset("p", "numbers").ok());
+  EXPECT_TRUE(h.run().succeeded());
+}
+
+TEST(RunPipeline, RunsStreamsSideBySide) {
+  CountingOptions source;
+  source.streams = {"a", "b", "c"};
+  Gate both;
+  std::atomic<int> running{0};
+  std::atomic<int> most{0};
+  source.before_batch = [&](const InstanceOptions&, int64_t batch) {
+    if (batch != 0) return Status();
+    most = std::max(most.load(), ++running);
+    if (running >= 2) both.open();
+    return both.wait(CancelToken());
+  };
+  EngineHarness h(source);
+  h.pipeline.resources.parallelism = 2;
+  const RunReport report = h.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  for (const char* name : {"a", "b", "c"}) EXPECT_EQ(h.database.rows(name), count_to(100));
+  EXPECT_EQ(report.streams[2].stream, "c");
+  EXPECT_EQ(report.rows_written(), 300U);
+}
+
+TEST(RunPipeline, RunsOneStreamAtATimeForASingleWriter) {
+  CountingOptions source;
+  source.streams = {"a", "b"};
+  std::atomic<int> open{0};
+  EngineHarness h(source);
+  h.destination->own_role().features = {"single-writer"};
+  h.destination->script.instantiate = [&](const InstanceOptions&) {
+    EXPECT_EQ(h.destination->alive, 0);
+    return Status();
+  };
+  h.pipeline.resources.parallelism = 4;
+  EXPECT_TRUE(h.run().succeeded());
+}
+
+TEST(RunPipeline, LetsRunningStreamsFinishWhenOneFailsAndStartsNoOther) {
+  CountingOptions source;
+  source.streams = {"bad", "good", "late"};
+  Gate failed;
+  source.before_batch = [&](const InstanceOptions& instance, int64_t batch) {
+    if (instance.stream == "bad" && batch == 2) return make_error(ErrorCategory::kData, "BAD_ROW", "bad");
+    if (instance.stream == "good" && batch == 2) return failed.wait(instance.cancel);
+    return Status();
+  };
+  EngineHarness h(source);
+  h.pipeline.resources.parallelism = 2;
+  std::thread opener([&] {
+    failed.wait_for_guest();
+    while (true) {
+      const auto events = h.observer.events();
+      if (std::find(events.begin(), events.end(), "end bad failed") != events.end()) break;
+      std::this_thread::sleep_for(1ms);
+    }
+    failed.open();
+  });
+  const RunReport report = h.run();
+  opener.join();
+  EXPECT_EQ(report.outcome, Outcome::kFailed);
+  EXPECT_EQ(report.failure->error.code, "BAD_ROW");
+  EXPECT_EQ(report.streams[0].outcome, Outcome::kFailed);
+  EXPECT_EQ(report.streams[1].outcome, Outcome::kSucceeded);
+  EXPECT_EQ(report.streams[2].outcome, Outcome::kNotStarted);
+  EXPECT_EQ(h.database.rows("good"), count_to(100));
+}
+
+TEST(RunPipeline, RefusesToRunAPipelineTwiceAtATime) {
+  EngineHarness h;
+  auto lease = h.state->acquire_lease("p", "other");
+  const RunReport report = h.run();
+  ASSERT_EQ(report.outcome, Outcome::kFailed);
+  EXPECT_EQ(report.failure->stage, Stage::kState);
+  EXPECT_EQ(report.failure->error.code, "PIPELINE_LOCKED");
+  EXPECT_EQ(h.source->instances, 0);
+  lease->reset();
+  EXPECT_TRUE(h.run().succeeded());
+  EXPECT_TRUE(h.run().succeeded()) << "the lease must end with the run";
+}
+
+TEST(RunPipeline, GivesStreamOptionsToSourcesThatWantThem) {
+  EngineHarness h;
+  h.source->own_role().features = {"stream-options", "resume"};
+  h.pipeline.source.config = {{"folder", "data"}};
+  h.pipeline.source.streams[0].options = {{"path", "x.csv"}};
+  json open_config, read_ctx;
+  h.source->script.open = [&](const InstanceOptions& o) {
+    open_config = o.config;
+    return Status();
+  };
+  const auto read = h.source->script.read;
+  h.source->script.read = [&, read](const InstanceOptions& o, const json& ctx) {
+    read_ctx = ctx;
+    return read(o, ctx);
+  };
+  ASSERT_TRUE(h.run().succeeded());
+  EXPECT_EQ(
+      open_config,
+      json::parse(R"({"folder":"data","streams":[{"name":"numbers","sync_mode":"full_refresh","path":"x.csv"}]})"));
+  EXPECT_EQ(read_ctx["stream_options"]["path"], "x.csv");
+  EXPECT_EQ(read_ctx["schema"]["columns"][0]["name"], "id");
+  EXPECT_EQ(read_ctx["pipeline"], "p");
+  EXPECT_FALSE(read_ctx["load_id"].get<std::string>().empty());
+  EXPECT_TRUE(read_ctx["resume"].is_null());
+}
+
+TEST(RunPipeline, ReadsWhatTheCatalogHasWhenNoStreamIsNamed) {
+  CountingOptions source;
+  source.streams = {"a", "b"};
+  EngineHarness h(source);
+  h.pipeline.source.streams.clear();
+  ASSERT_TRUE(h.run().succeeded());
+  EXPECT_EQ(h.database.rows("a"), count_to(100));
+  EXPECT_EQ(h.database.rows("b"), count_to(100));
+  h.options.streams = {"b"};
+  EXPECT_EQ(h.run().streams.size(), 1U);
+}
+
+Script doubling_filter(bool keep_odd) {
+  Script script;
+  script.transform = [keep_odd](const InstanceOptions& o, const json&) -> Result<runtime::TransformSummary> {
+    runtime::TransformSummary summary;
+    while (true) {
+      RB_ASSIGN_OR_RETURN(const auto batch, o.services->next_batch());
+      if (!batch) return summary;
+      for (const int64_t id : ids_of(batch->bytes())) {
+        ++summary.records_in;
+        if (!keep_odd && id % 2 != 0) continue;
+        ++summary.records_out;
+        RB_RETURN_NOT_OK(o.services->emit_batch(id_batch(id, 1)));
+      }
+      ++summary.batches_processed;
+    }
+  };
+  return script;
+}
+
+TEST(RunPipeline, SendsBatchesAndMarkersThroughTransforms) {
+  EngineHarness h;
+  h.runtime.add("filter", runtime::ConnectorRole::kTransform, doubling_filter(false));
+  h.runtime.add("pass", runtime::ConnectorRole::kTransform, doubling_filter(true));
+  h.pipeline.transforms.resize(2);
+  h.pipeline.transforms[0].use = "filter";
+  h.pipeline.transforms[1].use = "pass";
+  const RunReport report = h.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  EXPECT_EQ(h.database.rows("numbers").size(), 50U);
+  EXPECT_EQ(report.streams[0].rows_read, 100U);
+  EXPECT_EQ(report.streams[0].rows_written, 50U);
+  EXPECT_EQ(report.streams[0].rows_transformed_away, 50);
+  EXPECT_GE(report.streams[0].checkpoints, 5U);
+  EXPECT_EQ(json::parse(h.stream_state().checkpoint_json.value())["next"], 100);
+}
+
+TEST(RunPipeline, HoldsMarkersBackForATransformThatKeepsRows) {
+  EngineHarness h;
+  Script buffering;
+  buffering.transform = [](const InstanceOptions& o, const json&) -> Result<runtime::TransformSummary> {
+    runtime::TransformSummary summary;
+    while (true) {
+      RB_ASSIGN_OR_RETURN(const auto batch, o.services->next_batch());
+      if (!batch) break;
+      summary.records_in += ids_of(batch->bytes()).size();
+    }
+    summary.records_out = summary.records_in;
+    RB_RETURN_NOT_OK(o.services->emit_batch(id_batch(0, static_cast<int64_t>(summary.records_in))));
+    return summary;
+  };
+  h.runtime.add("sort", runtime::ConnectorRole::kTransform, buffering)->own_role().features = {"stateful"};
+  h.pipeline.transforms.resize(1);
+  h.pipeline.transforms[0].use = "sort";
+  const RunReport report = h.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  // Only the marker behind the rows: a crash before it must read everything again.
+  EXPECT_EQ(report.streams[0].checkpoints, 1U);
+  EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+}
+
+TEST(RunPipeline, ReportsATransformsError) {
+  EngineHarness h;
+  Script broken;
+  broken.transform = [](const InstanceOptions& o, const json&) -> Result<runtime::TransformSummary> {
+    RB_ASSIGN_OR_RETURN(const auto batch, o.services->next_batch());
+    return make_error(ErrorCategory::kData, "BAD_SQL", "no such column");
+  };
+  h.runtime.add("sql", runtime::ConnectorRole::kTransform, broken);
+  h.pipeline.transforms.resize(1);
+  h.pipeline.transforms[0].use = "sql";
+  h.pipeline.resources.max_inflight_batches = 1;
+  const RunReport report = h.run();
+  EXPECT_EQ(report.failure->stage, Stage::kTransform);
+  EXPECT_EQ(report.failure->error.code, "BAD_SQL");
+}
+
+TEST(RunPipeline, KeepsAGuestsExceptionInItsThread) {
+  EngineHarness h;
+  h.source->script.read = [](const InstanceOptions&, const json&) -> Result<runtime::ReadSummary> {
+    throw std::bad_alloc();
+  };
+  const RunReport report = h.run();
+  EXPECT_EQ(report.failure->error.code, "STAGE_FAILED");
+}
+
+}  // namespace
+}  // namespace rapidbyte::engine

@@ -1,0 +1,76 @@
+#include "rapidbyte/engine/row_accounting.h"
+
+#include <gtest/gtest.h>
+
+namespace rapidbyte::engine {
+namespace {
+
+QueueCounts counted(uint64_t rows, bool known = true) {
+  QueueCounts counts;
+  counts.pushed_rows = rows;
+  counts.rows_known = known;
+  return counts;
+}
+
+runtime::ReadSummary read(uint64_t rows, uint64_t skipped) {
+  runtime::ReadSummary summary;
+  summary.records_read = rows;
+  summary.records_skipped = skipped;
+  return summary;
+}
+
+TEST(RowAccounting, OfTheSource) {
+  struct Case {
+    uint64_t read, skipped, in_batches;
+    bool known, speaks_2_1;
+    std::optional<uint64_t> emitted;
+  };
+  for (const Case& c :
+       {Case{10, 0, 10, true, true, 10}, Case{10, 3, 7, true, true, 7}, Case{10, 3, 10, true, true, std::nullopt},
+        Case{10, 3, 10, true, false, 10}, Case{10, 3, 7, true, false, 7}, Case{10, 0, 9, true, false, std::nullopt},
+        Case{10, 11, 0, true, true, std::nullopt}, Case{10, 0, 0, false, true, 10},
+        Case{0, 0, 1, true, true, std::nullopt}, Case{0, 0, 0, true, true, 0}}) {
+    const auto result = check_source_rows("s", read(c.read, c.skipped), counted(c.in_batches, c.known), c.speaks_2_1);
+    ASSERT_EQ(result.ok(), c.emitted.has_value()) << c.read << " " << c.skipped << " " << c.in_batches;
+    if (result.ok()) {
+      EXPECT_EQ(*result, *c.emitted);
+    } else {
+      EXPECT_EQ(result.error().code, "ROW_COUNT_MISMATCH");
+    }
+  }
+}
+
+TEST(RowAccounting, OfATransform) {
+  runtime::TransformSummary summary;
+  summary.records_in = 10;
+  summary.records_out = 4;
+  EXPECT_EQ(*check_transform_rows("s", "t", summary, 10, counted(4)), 4U);
+  EXPECT_EQ(*check_transform_rows("s", "t", summary, 10, counted(0, false)), 4U);
+  EXPECT_FALSE(check_transform_rows("s", "t", summary, 11, counted(4)).ok());
+  EXPECT_FALSE(check_transform_rows("s", "t", summary, 10, counted(5)).ok());
+}
+
+TEST(RowAccounting, OfTheDestination) {
+  struct Case {
+    uint64_t written, failed, received;
+    bool fine;
+  };
+  for (const Case& c : {Case{10, 0, 10, true}, Case{7, 3, 10, true}, Case{7, 2, 10, false}, Case{11, 0, 10, false},
+                        Case{0, 11, 10, false}, Case{UINT64_MAX, 11, 10, false}, Case{0, 0, 0, true}}) {
+    runtime::WriteSummary summary;
+    summary.records_written = c.written;
+    summary.records_failed = c.failed;
+    EXPECT_EQ(check_destination_rows("s", summary, c.received).ok(), c.fine) << c.written << " " << c.failed;
+  }
+}
+
+TEST(RowAccounting, NamesTheNumbersAndTheStream) {
+  runtime::WriteSummary summary;
+  summary.records_written = 41;
+  summary.records_failed = 2;
+  const std::string message = check_destination_rows("orders", summary, 45).error().message;
+  for (const char* part : {"orders", "41", "2", "45"}) EXPECT_NE(message.find(part), std::string::npos) << message;
+}
+
+}  // namespace
+}  // namespace rapidbyte::engine

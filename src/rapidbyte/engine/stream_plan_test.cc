@@ -1,0 +1,139 @@
+#include "rapidbyte/engine/stream_plan.h"
+
+#include <gtest/gtest.h>
+
+#include "rapidbyte/engine/engine_fakes_test.h"
+#include "rapidbyte/engine/scratch_state.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+using namespace testing;
+using pipeline::StreamConfig;
+using pipeline::SyncMode;
+using pipeline::WriteMode;
+
+class PlanStreamsTest : public ::testing::Test {
+ protected:
+  PlanStreamsTest() {
+    stream_.name = "orders";
+    run_.source = h_.source;
+    run_.destination = h_.destination;
+  }
+  Result<std::vector<StreamPlan>> plan() { return plan_streams(run_, {stream_}, catalog_); }
+  std::string code() {
+    auto plans = plan();
+    return plans.ok() ? "" : plans.error().code;
+  }
+  std::string message() {
+    auto plans = plan();
+    return plans.ok() ? "" : plans.error().message;
+  }
+
+  EngineHarness h_;
+  RunContext run_{h_.pipeline, h_.runtime, *h_.state, *h_.state, h_.options, h_.observer, h_.clock};
+  StreamConfig stream_;
+  json catalog_ = json::parse(R"({"streams": [
+    {"name": "orders", "schema": [{"name": "id", "data_type": "Int64"}, {"name": "changed_at", "data_type": "Utf8"}],
+     "supported_sync_modes": ["full_refresh", "incremental"]},
+    {"name": "customers", "schema": {"columns": [{"name": "id", "data_type": "Int64"}]}}]})");
+};
+
+TEST_F(PlanStreamsTest, TakesTheColumnsOfBothShapesOfASchema) {
+  auto plans = plan_streams(run_, {}, catalog_);
+  ASSERT_TRUE(plans.ok());
+  ASSERT_EQ(plans->size(), 2U);
+  EXPECT_EQ((*plans)[0].columns.size(), 2U);
+  EXPECT_EQ((*plans)[1].columns.size(), 1U);
+  EXPECT_EQ((*plans)[1].config.sync_mode, SyncMode::kFullRefresh);
+}
+
+TEST_F(PlanStreamsTest, GuessesWhatAnUnknownStreamWasMeantToBe) {
+  stream_.name = "oders";
+  EXPECT_EQ(code(), "UNKNOWN_STREAM");
+  EXPECT_NE(message().find("did you mean"), std::string::npos) << message();
+  EXPECT_NE(message().find("orders"), std::string::npos);
+  stream_.name = "zzz";
+  EXPECT_NE(message().find("customers"), std::string::npos) << message();
+}
+
+TEST_F(PlanStreamsTest, SaysThatThereIsNothingToRead) {
+  auto plans = plan_streams(run_, {}, json::parse(R"({"streams": []})"));
+  EXPECT_EQ(plans.error().code, "NO_STREAMS");
+}
+
+TEST_F(PlanStreamsTest, ChecksTheSyncModeAgainstTheStreamAndElseTheManifest) {
+  stream_.sync_mode = SyncMode::kCdc;
+  EXPECT_EQ(code(), "UNSUPPORTED_SYNC_MODE");
+  catalog_["streams"][0].erase("supported_sync_modes");
+  EXPECT_EQ(code(), "");
+  h_.source->own_role().modes = {"full_refresh"};
+  EXPECT_EQ(code(), "UNSUPPORTED_SYNC_MODE");
+  EXPECT_NE(message().find("full_refresh"), std::string::npos);
+}
+
+TEST_F(PlanStreamsTest, NeedsACursorThatIsAColumn) {
+  stream_.sync_mode = SyncMode::kIncremental;
+  EXPECT_EQ(code(), "CURSOR_FIELD_MISSING");
+  stream_.cursor_field = "change_at";
+  EXPECT_EQ(code(), "CURSOR_FIELD_MISSING");
+  EXPECT_NE(message().find("changed_at"), std::string::npos) << message();
+  stream_.cursor_field = "changed_at";
+  EXPECT_EQ(code(), "");
+  stream_.cursor_field.reset();
+  catalog_["streams"][0]["source_defined_cursor"] = "id";
+  EXPECT_EQ((*plan())[0].config.cursor_field, "id");
+}
+
+TEST_F(PlanStreamsTest, NeedsAKeyForUpsert) {
+  h_.pipeline.destination.write_mode = WriteMode::kUpsert;
+  EXPECT_EQ(code(), "PRIMARY_KEY_MISSING");
+  catalog_["streams"][0]["source_defined_primary_key"] = {"id"};
+  EXPECT_EQ((*plan())[0].config.primary_key, (std::vector<std::string>{"id"}));
+  h_.pipeline.destination.primary_key = {"changed_at"};
+  EXPECT_EQ((*plan())[0].config.primary_key, (std::vector<std::string>{"changed_at"}));
+  stream_.primary_key = {"id", "nope"};
+  EXPECT_EQ(code(), "PRIMARY_KEY_MISSING");
+}
+
+TEST_F(PlanStreamsTest, ChecksTheWriteMode) {
+  h_.destination->own_role().modes = {"append"};
+  stream_.write_mode = WriteMode::kReplace;
+  EXPECT_EQ(code(), "UNSUPPORTED_WRITE_MODE");
+  h_.destination->own_role().modes = {"append", "replace"};
+  EXPECT_EQ(code(), "");
+  stream_.sync_mode = SyncMode::kIncremental;
+  stream_.cursor_field = "id";
+  EXPECT_EQ(code(), "UNSUPPORTED_WRITE_MODE") << "an incremental replace would leave only the newest rows";
+}
+
+TEST(SelectStreams, KeepsThePipelinesOrder) {
+  std::vector<StreamConfig> streams(3);
+  streams[0].name = "a";
+  streams[1].name = "b";
+  streams[2].name = "c";
+  auto some = select_streams(streams, {"c", "a"});
+  ASSERT_EQ(some->size(), 2U);
+  EXPECT_EQ((*some)[0].name, "a");
+  EXPECT_EQ(select_streams(streams, {})->size(), 3U);
+  EXPECT_EQ(select_streams(streams, {"d"}).error().code, "UNKNOWN_STREAM");
+}
+
+TEST(ScratchState, ReadsThroughAndKeepsWritesToItself) {
+  auto real = state::make_memory_state();
+  ASSERT_TRUE(real->put("p", "k", "real").ok());
+  ScratchState scratch(*real);
+  EXPECT_EQ(**scratch.get("p", "k"), "real");
+  ASSERT_TRUE(scratch.put("p", "k", "mine").ok());
+  EXPECT_EQ(**scratch.get("p", "k"), "mine");
+  EXPECT_FALSE(*scratch.compare_and_set("p", "k", "real", "x"));
+  EXPECT_TRUE(*scratch.compare_and_set("p", "k", "mine", "other"));
+  EXPECT_TRUE(*scratch.compare_and_set("p", "new", std::nullopt, "n"));
+  EXPECT_FALSE(*scratch.compare_and_set("p", "new", std::nullopt, "n"));
+  EXPECT_EQ(**real->get("p", "k"), "real");
+  EXPECT_FALSE(real->get("p", "new")->has_value());
+  EXPECT_EQ(scratch.begin_load({"p", "s", ""}, "l", true).error().code, "STATE_BACKEND");
+}
+
+}  // namespace
+}  // namespace rapidbyte::engine
