@@ -63,6 +63,18 @@ Examples:
   rapidbyte state reset orders.yaml --stream orders
   rapidbyte state reset orders.yaml --yes      for scripts: does not ask)";
 
+constexpr const char* kConnectorsFooter = R"(
+Examples:
+  rapidbyte connectors
+  RAPIDBYTE_CONNECTOR_DIR=build/connectors rapidbyte connectors --json
+
+Folders, in the order of the search: RAPIDBYTE_CONNECTOR_DIR, ~/.rapidbyte/plugins, those installed with the program.)";
+
+constexpr const char* kVersionFooter = R"(
+Examples:
+  rapidbyte version
+  rapidbyte version --json)";
+
 void add_verbosity(CLI::App& app, Verbosity& verbosity) {
   auto* quiet = app.add_flag("-q,--quiet", verbosity.quiet, "Say nothing but errors");
   app.add_flag("-v,--verbose", verbosity.verbose, "Say more (-vv: much more)")->excludes(quiet);
@@ -208,6 +220,7 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   add_pipeline(*reset_app, reset.pipeline);
   add_stream(*reset_app, reset.stream, "Only this stream (by default all)");
   reset_app->add_flag("-y,--yes", reset.yes, "Do not ask");
+  show_app->footer(kStateFooter);
   reset_app->footer(kStateFooter);
 
   VersionArguments version;
@@ -215,6 +228,8 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
       root.add_subcommand("version", "Print the versions of the program, the protocol and the engine");
   version_app->add_flag("--json", version.json, "Print them as one JSON document on stdout");
 
+  connectors_app->footer(kConnectorsFooter);
+  version_app->footer(kVersionFooter);
   // Set last: subcommands would inherit it.
   root.footer(kRootFooter);
   if (argc <= 1) return EarlyExit{ExitCode::kUsage, root.help()};

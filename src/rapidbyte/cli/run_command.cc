@@ -96,13 +96,17 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   runtime_options.allow_unmanifested = arguments.allow_unmanifested;
   auto runtime = context.make_runtime(runtime_options);
   if (!runtime.ok()) return refuse_run(arguments, context, refuse(engine::Stage::kInternal, runtime.error()));
+  std::vector<pipeline::Problem> problems;
   for (const ConnectorSlot& slot : connector_slots(config)) {
     // A dry run does not touch the destination, so it may be missing yet.
     if (arguments.dry_run && slot.role == runtime::ConnectorRole::kDestination) continue;
     std::shared_ptr<const runtime::Connector> connector;
-    if (auto refusal = load_checked(parsed, slot, **runtime, connector))
-      return refuse_run(arguments, context, *refusal);
+    auto refusal = load_checked(parsed, slot, **runtime, connector);
+    if (refusal && refusal->problems.empty()) return refuse_run(arguments, context, *refusal);
+    // Mistakes of all configs are shown together.
+    if (refusal) problems.insert(problems.end(), refusal->problems.begin(), refusal->problems.end());
   }
+  if (!problems.empty()) return refuse_run(arguments, context, refuse(std::move(problems)));
   auto state = open_state_for(arguments, context, config);
   if (!state.ok()) return refuse_run(arguments, context, refuse(engine::Stage::kState, state.error()));
 

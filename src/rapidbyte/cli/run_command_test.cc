@@ -75,6 +75,14 @@ TEST_F(RunCommand, EachFailureHasItsExitCodeInTheDocumentToo) {
   }
 }
 
+TEST_F(RunCommand, ConfigMistakesOfAllConnectorsAreShownTogether) {
+  connectors_["test/dest"].manifest.config_schema = {{"type", "object"}, {"required", {"path"}}};
+  write_pipeline("{name: orders, sync_mode: full_refresh}", "{folders: data}");
+  EXPECT_EQ(run(), ExitCode::kInvalidPipeline);
+  EXPECT_THAT(talk_.raw(), HasSubstr("source.config"));
+  EXPECT_THAT(talk_.raw(), HasSubstr("destination.config"));
+}
+
 TEST_F(RunCommand, ConfigMistakesAreShownAtTheirPlaceAndNothingStarts) {
   write_pipeline("{name: orders, sync_mode: full_refresh}", "{folders: data}");
   EXPECT_EQ(run(), ExitCode::kInvalidPipeline);

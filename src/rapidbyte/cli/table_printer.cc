@@ -37,8 +37,9 @@ size_t total_width(const std::vector<size_t>& widths) {
          kMarginWidth;
 }
 
-// Cuts the widest columns first, down to kLeastColumnWidth; what still does not fit goes, from the right.
-Layout lay_out(const std::vector<size_t>& natural, size_t limit) {
+// Cuts the second line of the head (`values` is the width without it) before any value, then the widest columns, down
+// to kLeastColumnWidth; what still does not fit goes, from the right.
+Layout lay_out(const std::vector<size_t>& natural, const std::vector<size_t>& values, size_t limit) {
   Layout layout;
   layout.widths = natural;
   layout.shown_columns.resize(natural.size());
@@ -52,6 +53,10 @@ Layout lay_out(const std::vector<size_t>& natural, size_t limit) {
   while (layout.widths.size() > 1 && least_total() > limit) {
     layout.widths.pop_back();
     layout.shown_columns.pop_back();
+  }
+  for (size_t i = 0; i < layout.widths.size(); ++i) {
+    const size_t total = total_width(layout.widths);
+    if (total > limit) layout.widths[i] -= std::min(layout.widths[i] - values[i], total - limit);
   }
   while (total_width(layout.widths) > limit) {
     const auto widest = std::max_element(layout.widths.begin(), layout.widths.end());
@@ -74,10 +79,10 @@ void TablePrinter::add_text_row(std::vector<std::string> texts) {
 std::string TablePrinter::render(const TableStyle& style) const {
   std::vector<std::vector<std::string>> texts;
   texts.reserve(rows_.size());
-  std::vector<size_t> natural;
+  std::vector<size_t> values;
   bool has_detail = false;
   for (const TableColumn& column : columns_) {
-    natural.push_back(std::max({display_width(make_printable(column.name)), display_width(column.detail), size_t{1}}));
+    values.push_back(std::max(display_width(make_printable(column.name)), size_t{1}));
     has_detail = has_detail || !column.detail.empty();
   }
   for (const auto& row : rows_) {
@@ -85,11 +90,13 @@ std::string TablePrinter::render(const TableStyle& style) const {
     line.reserve(row.size());
     for (size_t i = 0; i < row.size(); ++i) {
       line.push_back(shown(row[i], plain_text_));
-      natural[i] = std::max(natural[i], display_width(line.back()));
+      values[i] = std::max(values[i], display_width(line.back()));
     }
     texts.push_back(std::move(line));
   }
-  const Layout layout = lay_out(natural, style.width);
+  std::vector<size_t> natural = values;
+  for (size_t i = 0; i < columns_.size(); ++i) natural[i] = std::max(natural[i], display_width(columns_[i].detail));
+  const Layout layout = lay_out(natural, values, style.width);
 
   const std::string bar = style.unicode ? " \xE2\x94\x82 " : " | ";
   const std::string_view rule = style.unicode ? "\xE2\x94\x80" : "-";

@@ -62,6 +62,16 @@ TEST(TablePrinter, CutsTheWidestColumnToFit) {
   EXPECT_THAT(out, HasSubstr(" 1  │"));
 }
 
+TEST(TablePrinter, CutsATypeBeforeAnyValue) {
+  TablePrinter table({{"price", "Decimal128(38, 2)", Align::kRight}, {"ordered", "Date32"}});
+  table.add_row({{"10.50"}, {"2024-01-01"}});
+  EXPECT_EQ(table.render({.width = 22, .unicode = true, .color = false}),
+            "   price │ ordered\n"
+            " Decima… │ Date32\n"
+            "─────────┼────────────\n"
+            "   10.50 │ 2024-01-01\n");
+}
+
 TEST(TablePrinter, NamesTheColumnsThatDoNotFit) {
   std::vector<TableColumn> columns;
   std::vector<TableCell> row;
