@@ -44,6 +44,8 @@ PathKind kind_of(const std::string& path, uint64_t& size) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) return PathKind::kNone;
   if (S_ISDIR(info.st_mode)) return PathKind::kFolder;
+  // Opening a pipe or a device could block for ever, outside the reach of every deadline.
+  if (!S_ISREG(info.st_mode)) return PathKind::kNone;
   size = static_cast<uint64_t>(info.st_size);
   return PathKind::kFile;
 }

@@ -33,14 +33,18 @@ std::optional<RunFailure> fail(Stage stage, Status status) { return RunFailure{s
 
 bool is_incremental(const StreamPlan& plan) { return plan.config.sync_mode != SyncMode::kFullRefresh; }
 
-/// A load from its beginning, noted in the state.
+// Ends the id of a load into a staging table. Its rows are nowhere else, so a run in another write mode must not go on
+// behind them.
+constexpr std::string_view kReplaceSuffix = "-replace";
+
+/// A load from its beginning, noted in the state. `forget`: what the state knows of the load before means nothing now.
 std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::string load_id, json start_cursor,
-                                LoadPosition& position) {
+                                LoadPosition& position, bool forget = false) {
   position.load_id = std::move(load_id);
   position.cursor = start_cursor;
   position.load_start_cursor = std::move(start_cursor);
   if (!run.keeps_state()) return std::nullopt;
-  Status begun = run.state.begin_load(key_of(run, plan), position.load_id, /*drop_checkpoint=*/!is_incremental(plan));
+  Status begun = run.state.begin_load(key_of(run, plan), position.load_id, /*drop_checkpoint=*/forget || !is_incremental(plan));
   if (!begun.ok()) return fail(Stage::kState, std::move(begun));
   return std::nullopt;
 }
@@ -94,6 +98,11 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
 /// A load of an earlier run or attempt is under way; mode append or upsert.
 std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const state::StreamState& known,
                                 const LastCommitted& last_committed, LoadPosition& position) {
+  if (known.load_id.ends_with(kReplaceSuffix)) {
+    log_warn("stream '{}': the load that was under way had write_mode replace; it is given up and a new one begins",
+             plan.config.name);
+    return begin(run, plan, new_run_id(), nullptr, position, /*forget=*/true);
+  }
   if (auto failure = check_not_miscounted(run, plan, known.load_id)) return failure;
   const json saved = parse_object(known.checkpoint_json);
   const bool saved_is_of_load = text_member(saved, "load_id") == known.load_id;
@@ -125,8 +134,14 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
         "replaced or "
         "restored. The load begins again",
         plan.config.name, known.load_id, known.rows_committed);
-    return begin(run, plan, new_run_id(), saved.contains("load_start_cursor") ? saved["load_start_cursor"] : json(),
-                 position);
+    const json start = saved.contains("load_start_cursor") ? saved["load_start_cursor"] : json();
+    if (is_incremental(plan)) {
+      // The cursor goes back first: should the new load break off before its first commit, the next run begins here too.
+      const json back = {{"load_id", known.load_id}, {"cursor_value", start}, {"load_start_cursor", start}};
+      Status saved_now = run.state.save_checkpoint(key_of(run, plan), known.load_id, back.dump(), 0);
+      if (!saved_now.ok()) return fail(Stage::kState, std::move(saved_now));
+    }
+    return begin(run, plan, new_run_id(), start, position);
   }
   return go_on_behind(run, plan, known, saved, position);
 }
@@ -146,11 +161,10 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
       position.cursor = in_load ? saved.value("load_start_cursor", json()) : cursor_value_of(saved);
     return std::nullopt;
   }
-  const std::string next_id = load_id.empty() ? new_run_id() : load_id;
-  if (plan.write_mode == WriteMode::kReplace) {
-    // Always from the start: the staging table of an attempt before is dropped by begin-stream.
-    return begin(run, plan, next_id, nullptr, position);
-  }
+  const bool replace = plan.write_mode == WriteMode::kReplace;
+  const std::string next_id = !load_id.empty() ? load_id : new_run_id() + std::string(replace ? kReplaceSuffix : "");
+  // Always from the start: the staging table of an attempt before is dropped by begin-stream.
+  if (replace) return begin(run, plan, next_id, nullptr, position);
   if (known->load_in_progress && run.options.limit) {
     return fail(
         Stage::kState,

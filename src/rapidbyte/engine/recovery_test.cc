@@ -224,6 +224,38 @@ TEST(Crash, ANewLoadDoesNotTakeTheOldLoadsEndForItsOwn) {
   EXPECT_EQ(h.database.rows("numbers"), count_to(120));
 }
 
+TEST(Crash, ALoadIntoAStagingTableIsNotGoneOnWithAsAnAppend) {
+  CountingOptions source;
+  source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
+  EngineHarness h(source);
+  h.pipeline.destination.write_mode = pipeline::WriteMode::kReplace;
+  ASSERT_EQ(h.run().failure->error.code, "KILLED");
+  h.pipeline.destination.write_mode = pipeline::WriteMode::kAppend;
+  const RunReport second = h.run();
+  ASSERT_TRUE(second.succeeded()) << why(second);
+  EXPECT_EQ(h.database.rows("numbers"), count_to(100)) << "the staged rows are read again";
+}
+
+TEST(Crash, ALoadThatBeginsAgainForWantOfAReceiptKeepsItsStartThroughFurtherFailures) {
+  CountingOptions source;
+  source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
+  EngineHarness h(source);
+  h.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kIncremental;
+  h.pipeline.source.streams[0].cursor_field = "id";
+  h.destination->own_role().features.push_back("receipts");
+  ASSERT_EQ(h.run().failure->error.code, "KILLED");
+  ASSERT_FALSE(h.database.rows("numbers").empty());
+  // Somebody empties the destination; the load begins again, and breaks off before its first commit.
+  h.database.tables.clear();
+  CountingOptions at_once;
+  at_once.before_batch = once(0, make_error(ErrorCategory::kInternal, "KILLED", "killed again"));
+  h.source->script = counting_source(at_once);
+  ASSERT_EQ(h.run().failure->error.code, "KILLED");
+  const RunReport third = h.run();
+  ASSERT_TRUE(third.succeeded()) << why(third);
+  EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+}
+
 TEST(Crash, RefusesToDoubleRowsOfASourceThatCannotGoOn) {
   CountingOptions source;
   source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));

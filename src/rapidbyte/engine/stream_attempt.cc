@@ -164,15 +164,17 @@ StreamAttempt::Failure StreamAttempt::write_stream() {
 
 StreamAttempt::Failure StreamAttempt::check_result() {
   const uint64_t received = run_.options.limit ? destination_services_->rows_limited() : rows_out_.back();
-  Status counted = check_destination_rows(plan_.config.name, write_summary_, received);
+  const Status counted = check_destination_rows(plan_.config.name, write_summary_, received);
+  note_miscount(counted);
   if (counted.ok()) return std::nullopt;
-  RunFailure failure{Stage::kDestination, counted.error()};
-  if (run_.keeps_state() && plan_.write_mode != WriteMode::kReplace) {
-    // Its receipt says that the load is complete; the next run must not take that for a success.
-    const Status marked = mark_load_miscounted(run_, plan_.config.name, position_.load_id, counted.error().message);
-    if (!marked.ok()) log_error("stream '{}': cannot note the miscount: {}", plan_.config.name, marked.to_string());
-  }
-  return failure;
+  return RunFailure{Stage::kDestination, counted.error()};
+}
+
+void StreamAttempt::note_miscount(const Status& counted) {
+  if (counted.ok() || !run_.keeps_state() || plan_.write_mode == WriteMode::kReplace) return;
+  // Rows behind which a checkpoint was committed may be among the missing ones; the next run must not go on there.
+  const Status marked = mark_load_miscounted(run_, plan_.config.name, position_.load_id, counted.error().message);
+  if (!marked.ok()) log_error("stream '{}': cannot note the miscount: {}", plan_.config.name, marked.to_string());
 }
 
 StreamAttempt::Failure StreamAttempt::finish_stream() {
@@ -308,8 +310,10 @@ Status StreamAttempt::read(std::unique_ptr<runtime::ComponentInstance>& instance
   RB_RETURN_NOT_OK(instance->open());
   RB_ASSIGN_OR_RETURN(read_summary_, instance->run_read(context_json(*run_.source, false)));
   if (satisfied_.load(std::memory_order_acquire)) return {};
-  RB_ASSIGN_OR_RETURN(rows_out_.front(), check_source_rows(plan_.config.name, read_summary_, queues_.front()->counts(),
-                                                           run_.source->speaks_2_1()));
+  auto counted =
+      check_source_rows(plan_.config.name, read_summary_, queues_.front()->counts(), run_.source->speaks_2_1());
+  note_miscount(counted.status());
+  RB_ASSIGN_OR_RETURN(rows_out_.front(), std::move(counted));
   return services->push_end();
 }
 
@@ -347,8 +351,10 @@ Status StreamAttempt::transform(size_t index, std::unique_ptr<runtime::Component
             "stream '{}': the transform {} ended with success before it had taken all batches; rows would be lost",
             plan_.config.name, connector->name()));
   }
-  RB_ASSIGN_OR_RETURN(rows_out_[index + 1], check_transform_rows(plan_.config.name, connector->name(), summary,
-                                                                 rows_out_[index], queues_[index + 1]->counts()));
+  auto counted = check_transform_rows(plan_.config.name, connector->name(), summary, rows_out_[index],
+                                      queues_[index + 1]->counts());
+  note_miscount(counted.status());
+  RB_ASSIGN_OR_RETURN(rows_out_[index + 1], std::move(counted));
   return services->push_end();
 }
 

@@ -51,6 +51,8 @@ class StreamAttempt {
   Failure finish_stream();
   Failure run_stages();
   Failure check_result();
+  /// Remembers rows that do not add up, so that no later run goes on with this load.
+  void note_miscount(const Status& counted);
   void close(runtime::ComponentInstance& instance, const runtime::Connector& connector);
 
   // Bodies of the stages' threads.
