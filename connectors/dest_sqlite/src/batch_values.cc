@@ -15,14 +15,10 @@ constexpr size_t kReadableLength = 200;
 
 int64_t units_per_second(sdk::TimeUnit unit) {
   switch (unit) {
-    case sdk::TimeUnit::kSecond:
-      return 1;
-    case sdk::TimeUnit::kMillisecond:
-      return 1'000;
-    case sdk::TimeUnit::kMicrosecond:
-      return 1'000'000;
-    case sdk::TimeUnit::kNanosecond:
-      break;
+    case sdk::TimeUnit::kSecond: return 1;
+    case sdk::TimeUnit::kMillisecond: return 1'000;
+    case sdk::TimeUnit::kMicrosecond: return 1'000'000;
+    case sdk::TimeUnit::kNanosecond: break;
   }
   return 1'000'000'000;
 }
@@ -99,7 +95,8 @@ std::string readable_value(const sdk::ColumnView& view, size_t row) {
   std::string text = sdk::to_text(view.json(row));
   if (text.size() > kReadableLength) {
     text.resize(kReadableLength);
-    while (!text.empty() && (static_cast<uint8_t>(text.back()) & 0xC0U) == 0x80U) text.pop_back();  // no half characters
+    while (!text.empty() && (static_cast<uint8_t>(text.back()) & 0xC0U) == 0x80U)
+      text.pop_back();  // no half characters
     text += "...";
   }
   return text;
@@ -127,7 +124,8 @@ void BatchValues::load(const sdk::BatchReader& batch, const TargetPlan& plan) {
 }
 
 void BatchValues::refuse(const sdk::ColumnView& view, const ColumnPlan& plan, size_t row, std::string reason) {
-  refused_.push_back({.row = row, .column = plan.name, .value = readable_value(view, row), .reason = std::move(reason)});
+  refused_.push_back(
+      {.row = row, .column = plan.name, .value = readable_value(view, row), .reason = std::move(reason)});
 }
 
 void BatchValues::load_column(const sdk::ColumnView& view, const ColumnPlan& plan, Column& column) {
@@ -143,36 +141,21 @@ void BatchValues::load_column(const sdk::ColumnView& view, const ColumnPlan& pla
   }
   if (plan.coerce) return coerce_column(view, plan, column);
   switch (view.type().id) {
-    case TypeId::kBoolean:
-      column.form = Form::kBoolean;
-      break;
-    case TypeId::kInt8:
-      column.form = Form::kInt8;
-      break;
-    case TypeId::kInt16:
-      column.form = Form::kInt16;
-      break;
-    case TypeId::kInt32:
-      column.form = Form::kInt32;
-      break;
-    case TypeId::kInt64:
-      column.form = Form::kInt64;
-      break;
-    case TypeId::kUInt8:
-      column.form = Form::kUInt8;
-      break;
-    case TypeId::kUInt16:
-      column.form = Form::kUInt16;
-      break;
-    case TypeId::kUInt32:
-      column.form = Form::kUInt32;
-      break;
+    case TypeId::kBoolean: column.form = Form::kBoolean; break;
+    case TypeId::kInt8: column.form = Form::kInt8; break;
+    case TypeId::kInt16: column.form = Form::kInt16; break;
+    case TypeId::kInt32: column.form = Form::kInt32; break;
+    case TypeId::kInt64: column.form = Form::kInt64; break;
+    case TypeId::kUInt8: column.form = Form::kUInt8; break;
+    case TypeId::kUInt16: column.form = Form::kUInt16; break;
+    case TypeId::kUInt32: column.form = Form::kUInt32; break;
     case TypeId::kUInt64:
       column.form = Form::kInt64;  // once the large ones are out
       for (size_t row = 0; row < view.length(); ++row) {
         if (!view.is_null(row) && view.value<int64_t>(row) < 0) {
           refuse(view, plan, row,
-                 "the number is beyond SQLite's largest integer, 9223372036854775807; make the column a decimal or text in "
+                 "the number is beyond SQLite's largest integer, 9223372036854775807; make the column a decimal or "
+                 "text in "
                  "the source");
         }
       }
@@ -209,8 +192,7 @@ void BatchValues::load_column(const sdk::ColumnView& view, const ColumnPlan& pla
       column.form = Form::kFixedBlob;
       column.width = view.type().byte_width;
       break;
-    default:
-      format_column(view, plan, column);
+    default: format_column(view, plan, column);
   }
 }
 
@@ -220,7 +202,9 @@ void BatchValues::format_column(const sdk::ColumnView& view, const ColumnPlan& p
   if (is_time(view.type().id)) {
     for (size_t row = 0; row < view.length(); ++row) {
       if (!view.is_null(row) && !time_in_day(view, row)) {
-        refused_.push_back({.row = row, .column = plan.name, .value = std::to_string(view.integer(row)),
+        refused_.push_back({.row = row,
+                            .column = plan.name,
+                            .value = std::to_string(view.integer(row)),
                             .reason = "the time is not within a day"});
       }
     }
@@ -248,7 +232,8 @@ void BatchValues::coerce_column(const sdk::ColumnView& view, const ColumnPlan& p
     Cell& cell = column.cells[row];
     if (!value) {
       if (!plan.null_if_changed) {
-        refuse(view, plan, row, "its type changed and this value does not convert exactly to the column's declared type");
+        refuse(view, plan, row,
+               "its type changed and this value does not convert exactly to the column's declared type");
       }
     } else if (const auto* integer = std::get_if<int64_t>(&*value)) {
       cell.kind = Cell::Kind::kInteger;
@@ -280,44 +265,26 @@ void BatchValues::bind(sqlite3_stmt* statement, int first, size_t row) const {
       continue;
     }
     switch (column.form) {
-      case Form::kBoolean:
-        sqlite3_bind_int64(statement, index, column.view->boolean(row) ? 1 : 0);
-        break;
-      case Form::kInt8:
-        sqlite3_bind_int64(statement, index, value(column, int8_t{}));
-        break;
-      case Form::kInt16:
-        sqlite3_bind_int64(statement, index, value(column, int16_t{}));
-        break;
-      case Form::kInt32:
-        sqlite3_bind_int64(statement, index, value(column, int32_t{}));
-        break;
-      case Form::kInt64:
-        sqlite3_bind_int64(statement, index, value(column, int64_t{}));
-        break;
-      case Form::kUInt8:
-        sqlite3_bind_int64(statement, index, value(column, uint8_t{}));
-        break;
-      case Form::kUInt16:
-        sqlite3_bind_int64(statement, index, value(column, uint16_t{}));
-        break;
-      case Form::kUInt32:
-        sqlite3_bind_int64(statement, index, value(column, uint32_t{}));
-        break;
-      case Form::kFloat:
-        sqlite3_bind_double(statement, index, static_cast<double>(value(column, float{})));
-        break;
-      case Form::kDouble:
-        sqlite3_bind_double(statement, index, value(column, double{}));
-        break;
+      case Form::kBoolean: sqlite3_bind_int64(statement, index, column.view->boolean(row) ? 1 : 0); break;
+      case Form::kInt8: sqlite3_bind_int64(statement, index, value(column, int8_t{})); break;
+      case Form::kInt16: sqlite3_bind_int64(statement, index, value(column, int16_t{})); break;
+      case Form::kInt32: sqlite3_bind_int64(statement, index, value(column, int32_t{})); break;
+      case Form::kInt64: sqlite3_bind_int64(statement, index, value(column, int64_t{})); break;
+      case Form::kUInt8: sqlite3_bind_int64(statement, index, value(column, uint8_t{})); break;
+      case Form::kUInt16: sqlite3_bind_int64(statement, index, value(column, uint16_t{})); break;
+      case Form::kUInt32: sqlite3_bind_int64(statement, index, value(column, uint32_t{})); break;
+      case Form::kFloat: sqlite3_bind_double(statement, index, static_cast<double>(value(column, float{}))); break;
+      case Form::kDouble: sqlite3_bind_double(statement, index, value(column, double{})); break;
       case Form::kText: {
         const auto* offsets = static_cast<const int32_t*>(column.offsets) + row;
-        sqlite3_bind_text(statement, index, address(column.values) + offsets[0], offsets[1] - offsets[0], SQLITE_STATIC);
+        sqlite3_bind_text(statement, index, address(column.values) + offsets[0], offsets[1] - offsets[0],
+                          SQLITE_STATIC);
         break;
       }
       case Form::kBlob: {
         const auto* offsets = static_cast<const int32_t*>(column.offsets) + row;
-        sqlite3_bind_blob(statement, index, address(column.values) + offsets[0], offsets[1] - offsets[0], SQLITE_STATIC);
+        sqlite3_bind_blob(statement, index, address(column.values) + offsets[0], offsets[1] - offsets[0],
+                          SQLITE_STATIC);
         break;
       }
       case Form::kLargeText: {
@@ -333,8 +300,8 @@ void BatchValues::bind(sqlite3_stmt* statement, int first, size_t row) const {
         break;
       }
       case Form::kFixedBlob:
-        sqlite3_bind_blob(statement, index, address(column.values) + row * static_cast<size_t>(column.width), column.width,
-                          SQLITE_STATIC);
+        sqlite3_bind_blob(statement, index, address(column.values) + row * static_cast<size_t>(column.width),
+                          column.width, SQLITE_STATIC);
         break;
       case Form::kCells: {
         const Cell& cell = column.cells[row];

@@ -35,8 +35,22 @@ class BatchValues {
 
  private:
   enum class Form : uint8_t {
-    kBoolean, kInt8, kInt16, kInt32, kInt64, kUInt8, kUInt16, kUInt32, kFloat, kDouble,
-    kText, kLargeText, kBlob, kLargeBlob, kFixedBlob, kCells,
+    kBoolean,
+    kInt8,
+    kInt16,
+    kInt32,
+    kInt64,
+    kUInt8,
+    kUInt16,
+    kUInt32,
+    kFloat,
+    kDouble,
+    kText,
+    kLargeText,
+    kBlob,
+    kLargeBlob,
+    kFixedBlob,
+    kCells,
   };
   /// A converted value of a column whose type changed.
   struct Cell {

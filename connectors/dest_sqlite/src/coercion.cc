@@ -65,13 +65,11 @@ std::optional<double> text_to_real(std::string_view text) {
 
 std::optional<Scalar> coerce_integer(int64_t value, Affinity affinity) {
   switch (affinity) {
-    case Affinity::kText:
-      return Scalar(std::to_string(value));
+    case Affinity::kText: return Scalar(std::to_string(value));
     case Affinity::kReal:
       if (value > kExactDouble || value < -kExactDouble) return std::nullopt;
       return Scalar(static_cast<double>(value));
-    default:
-      return Scalar(value);
+    default: return Scalar(value);
   }
 }
 
@@ -80,7 +78,8 @@ std::optional<Scalar> coerce_real(double value, Affinity affinity) {
   if (std::isnan(value)) return std::nullopt;  // SQLite would store NULL.
   if (affinity == Affinity::kInteger) {
     // 2^63 itself is a double but not an int64.
-    if (value != std::trunc(value) || value < -9223372036854775808.0 || value >= 9223372036854775808.0) return std::nullopt;
+    if (value != std::trunc(value) || value < -9223372036854775808.0 || value >= 9223372036854775808.0)
+      return std::nullopt;
     return Scalar(static_cast<int64_t>(value));
   }
   return Scalar(value);
@@ -118,15 +117,12 @@ std::optional<Scalar> coerce(const sdk::ColumnView& column, size_t row, std::str
       return coerce_real(column.type().id == TypeId::kFloat32 ? static_cast<double>(column.value<float>(row))
                                                               : column.value<double>(row),
                          affinity);
-    case ValueKind::kText:
-      return coerce_text(column.bytes(row), affinity);
-    case ValueKind::kDecimal:
-      return coerce_text(text, affinity);
+    case ValueKind::kText: return coerce_text(column.bytes(row), affinity);
+    case ValueKind::kDecimal: return coerce_text(text, affinity);
     case ValueKind::kTemporal:
       if (affinity == Affinity::kText || affinity == Affinity::kNumeric) return Scalar(std::string(text));
       return std::nullopt;
-    case ValueKind::kBlob:
-      return std::nullopt;
+    case ValueKind::kBlob: return std::nullopt;
   }
   return std::nullopt;
 }

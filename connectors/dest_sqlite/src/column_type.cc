@@ -21,42 +21,32 @@ Affinity affinity_of(std::string_view declared_type) {
 ValueKind kind_of(const sdk::DataType& type) {
   switch (type.id) {
     case TypeId::kFloat32:
-    case TypeId::kFloat64:
-      return ValueKind::kReal;
+    case TypeId::kFloat64: return ValueKind::kReal;
     case TypeId::kDecimal128:
-    case TypeId::kDecimal256:
-      return ValueKind::kDecimal;
+    case TypeId::kDecimal256: return ValueKind::kDecimal;
     case TypeId::kUtf8:
-    case TypeId::kLargeUtf8:
-      return ValueKind::kText;
+    case TypeId::kLargeUtf8: return ValueKind::kText;
     case TypeId::kBinary:
     case TypeId::kLargeBinary:
-    case TypeId::kFixedSizeBinary:
-      return ValueKind::kBlob;
+    case TypeId::kFixedSizeBinary: return ValueKind::kBlob;
     case TypeId::kDate32:
     case TypeId::kTime32:
     case TypeId::kTime64:
     case TypeId::kTimestamp:
-    case TypeId::kIntervalMonthDayNano:
-      return ValueKind::kTemporal;
-    default:
-      return ValueKind::kInteger;
+    case TypeId::kIntervalMonthDayNano: return ValueKind::kTemporal;
+    default: return ValueKind::kInteger;
   }
 }
 
 std::string_view declared_type(const sdk::DataType& type) {
   if (type.id == TypeId::kBoolean) return "BOOLEAN";
   switch (kind_of(type)) {
-    case ValueKind::kInteger:
-      return "INTEGER";
-    case ValueKind::kReal:
-      return "REAL";
-    case ValueKind::kBlob:
-      return "BLOB";
+    case ValueKind::kInteger: return "INTEGER";
+    case ValueKind::kReal: return "REAL";
+    case ValueKind::kBlob: return "BLOB";
     case ValueKind::kText:
     case ValueKind::kDecimal:
-    case ValueKind::kTemporal:
-      break;
+    case ValueKind::kTemporal: break;
   }
   return "TEXT";
 }
@@ -64,18 +54,14 @@ std::string_view declared_type(const sdk::DataType& type) {
 bool stores_unchanged(Affinity affinity, ValueKind kind) {
   if (affinity == Affinity::kBlob) return true;
   switch (kind) {
-    case ValueKind::kInteger:
-      return affinity == Affinity::kInteger || affinity == Affinity::kNumeric;
-    case ValueKind::kReal:
-      return affinity == Affinity::kReal || affinity == Affinity::kNumeric;
+    case ValueKind::kInteger: return affinity == Affinity::kInteger || affinity == Affinity::kNumeric;
+    case ValueKind::kReal: return affinity == Affinity::kReal || affinity == Affinity::kNumeric;
     case ValueKind::kText:
-    case ValueKind::kDecimal:
-      return affinity == Affinity::kText;
+    case ValueKind::kDecimal: return affinity == Affinity::kText;
     case ValueKind::kTemporal:
       // Never looks like a number, so NUMERIC (which DATE and TIMESTAMP columns have) leaves it alone.
       return affinity == Affinity::kText || affinity == Affinity::kNumeric;
-    case ValueKind::kBlob:
-      return false;
+    case ValueKind::kBlob: return false;
   }
   return false;
 }

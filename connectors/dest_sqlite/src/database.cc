@@ -13,8 +13,9 @@ using sdk::ErrorCategory;
 
 // 16 MiB of pages: appends need few, and upserts find the upper levels of their index there. It bounds memory, too.
 constexpr const char* kCacheSize = "PRAGMA cache_size=-16384;";
-// Fewer, larger writes out of the sandbox than with SQLite's 4 KiB; only for databases that we make.
-constexpr const char* kPageSize = "PRAGMA page_size=16384;";
+// Of a database that we make: loads are a tenth quicker than with SQLite's 4 KiB; with 16 KiB, upserts into large
+// indexes are a third slower (measured), as fewer of their pages fit into the cache.
+constexpr const char* kPageSize = "PRAGMA page_size=8192;";
 
 struct FileFacts {
   bool exists = false;
@@ -47,16 +48,20 @@ Result<FileFacts> look_at(const std::string& path) {
       }
       return FileFacts{};
     }
-    return sdk::config_error("DATABASE_PATH", "cannot look at " + path + " (error " + std::to_string(errno) +
-                                                  "). Check `path` in the destination's config and the folder's rights.");
+    return sdk::config_error("DATABASE_PATH",
+                             "cannot look at " + path + " (error " + std::to_string(errno) +
+                                 "). Check `path` in the destination's config and the folder's rights.");
   }
   if (S_ISLNK(info.st_mode)) {
-    return sdk::config_error("DATABASE_PATH", path + " is a symbolic link. Give the database's own path: SQLite's journal "
-                                                     "must lie beside the file itself, or other programs miss it.");
+    return sdk::config_error("DATABASE_PATH", path +
+                                                  " is a symbolic link. Give the database's own path: SQLite's journal "
+                                                  "must lie beside the file itself, or other programs miss it.");
   }
   if (!S_ISREG(info.st_mode)) {
-    return sdk::config_error("DATABASE_PATH", path + " is a folder or a device, not a file. Give the path of a database "
-                                                     "file, for example " + path + "/data.db.");
+    return sdk::config_error("DATABASE_PATH", path +
+                                                  " is a folder or a device, not a file. Give the path of a database "
+                                                  "file, for example " +
+                                                  path + "/data.db.");
   }
   return FileFacts{.exists = true, .empty = info.st_size == 0, .wal = header_says_wal(path)};
 }
@@ -116,7 +121,8 @@ Status Database::open_file() {
     handle_ = nullptr;
     return status;
   }
-  if (sqlite3_db_readonly(handle_, "main") == 1) return error_of(SQLITE_READONLY, "the file is not writable", "opening it");
+  if (sqlite3_db_readonly(handle_, "main") == 1)
+    return error_of(SQLITE_READONLY, "the file is not writable", "opening it");
   std::string setup;
   if (facts.empty) setup += kPageSize;
   // Without shared memory SQLite reads a database in WAL mode only so. Its journal mode stays as it is.
@@ -201,12 +207,13 @@ Status Database::error_of(int code, std::string_view message, std::string_view d
                            ", while " + std::string(doing) + "). ";
   switch (code & 0xff) {
     case SQLITE_NOTADB:
-      return sdk::config_error("NOT_A_DATABASE", what + "The file is not an SQLite database, or it is encrypted. Give "
-                                                        "another `path`, or move the file away.");
+      return sdk::config_error("NOT_A_DATABASE", what +
+                                                     "The file is not an SQLite database, or it is encrypted. Give "
+                                                     "another `path`, or move the file away.");
     case SQLITE_READONLY:
     case SQLITE_PERM:
-      return sdk::permission_error("DATABASE_READ_ONLY",
-                                   what + "Make the file and its folder (for SQLite's journal) writable for this user.");
+      return sdk::permission_error(
+          "DATABASE_READ_ONLY", what + "Make the file and its folder (for SQLite's journal) writable for this user.");
     case SQLITE_CANTOPEN:
       return sdk::permission_error("DATABASE_CANNOT_OPEN",
                                    what + "Check that the file and its folder can be read and written by this user.");
@@ -217,20 +224,20 @@ Status Database::error_of(int code, std::string_view message, std::string_view d
       return status;
     }
     case SQLITE_IOERR:
-      return sdk::transient_db_error("DATABASE_IO", what + "The operating system refused a read or write; check the disk.");
+      return sdk::transient_db_error("DATABASE_IO",
+                                     what + "The operating system refused a read or write; check the disk.");
     case SQLITE_CORRUPT:
-      return sdk::data_error("DATABASE_CORRUPT", what + "Run `PRAGMA integrity_check` on it and restore it from a backup.");
+      return sdk::data_error("DATABASE_CORRUPT",
+                             what + "Run `PRAGMA integrity_check` on it and restore it from a backup.");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return sdk::transient_db_error("DATABASE_LOCKED", what + "Another program uses the database; end it and run again.");
-    case SQLITE_NOMEM:
-      return sdk::internal_error("MEMORY_LIMIT", what + "Raise resources.max_memory of the pipeline.");
+      return sdk::transient_db_error("DATABASE_LOCKED",
+                                     what + "Another program uses the database; end it and run again.");
+    case SQLITE_NOMEM: return sdk::internal_error("MEMORY_LIMIT", what + "Raise resources.max_memory of the pipeline.");
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
-    case SQLITE_TOOBIG:
-      return sdk::data_error("ROW_REFUSED", what);
-    default:
-      return sdk::internal_error("SQLITE_ERROR", what);
+    case SQLITE_TOOBIG: return sdk::data_error("ROW_REFUSED", what);
+    default: return sdk::internal_error("SQLITE_ERROR", what);
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Database and Statement: SQLite's C API with owners and with errors that say what to do. A Database is one file, opened
-// on first need; a Statement belongs to the Database that made it and must not outlive it. One thread.
+// Database and Statement: SQLite's C API with owners and with errors that say what to do. A Database is one file,
+// opened on first need; a Statement belongs to the Database that made it and must not outlive it. One thread.
 
 #include <sqlite3.h>
 

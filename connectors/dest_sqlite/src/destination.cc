@@ -15,9 +15,10 @@ std::vector<std::string> upsert_key(const sdk::StreamContext& ctx) {
 
 Status check_upsert_request(const sdk::StreamContext& ctx) {
   if (mode_of(ctx) != sdk::WriteMode::kUpsert || !ctx.primary_key.empty()) return {};
-  return sdk::config_error("PRIMARY_KEY_MISSING", "stream \"" + ctx.stream_name +
-                                                      "\": write_mode upsert needs primary_key, the columns that tell rows "
-                                                      "apart. Set it in the pipeline's destination.");
+  return sdk::config_error("PRIMARY_KEY_MISSING",
+                           "stream \"" + ctx.stream_name +
+                               "\": write_mode upsert needs primary_key, the columns that tell rows "
+                               "apart. Set it in the pipeline's destination.");
 }
 
 // A receipt's checkpoint also names the table that got the rows. A load may go on with another write_mode or
@@ -48,7 +49,8 @@ Status SqliteDestination::open(const sdk::Json& config) {
   table_prefix_ = reader.optional_string("table_prefix");
   RB_SDK_RETURN_NOT_OK(reader.finish());
   if (path.empty() || path.find('\0') != std::string::npos) {
-    return sdk::config_error("INVALID_CONFIG", "config: `path` is empty or holds a NUL character; give the database's file");
+    return sdk::config_error("INVALID_CONFIG",
+                             "config: `path` is empty or holds a NUL character; give the database's file");
   }
   database_ = std::make_unique<Database>(path);
   return {};
@@ -148,7 +150,8 @@ Status SqliteDestination::finish_replace(const sdk::StreamContext& ctx, const st
     RB_SDK_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, receipts.read(ctx));
     if (!receipt || receipt->load_id != ctx.load_id) {
       return sdk::internal_error("LOAD_UNKNOWN", "stream \"" + ctx.stream_name + "\": database " + database_->path() +
-                                                     " has no load " + ctx.load_id + " to publish (begin-stream comes "
+                                                     " has no load " + ctx.load_id +
+                                                     " to publish (begin-stream comes "
                                                      "first). The old table was left as it was; run again.");
     }
     if (receipt->published) return {};  // Called again after a crash: the swap is done.

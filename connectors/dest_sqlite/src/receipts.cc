@@ -11,8 +11,9 @@ std::string partition_text(const sdk::StreamContext& ctx) {
 
 Result<std::optional<Receipt>> Receipts::read(const sdk::StreamContext& ctx) {
   {
-    RB_SDK_ASSIGN_OR_RETURN(Statement exists, database_.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name "
-                                                                "= '_rapidbyte_receipts'"));
+    RB_SDK_ASSIGN_OR_RETURN(Statement exists,
+                            database_.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name "
+                                              "= '_rapidbyte_receipts'"));
     RB_SDK_ASSIGN_OR_RETURN(const bool found, exists.step());
     if (!found) return std::optional<Receipt>();
   }
@@ -32,15 +33,16 @@ Result<std::optional<Receipt>> Receipts::read(const sdk::StreamContext& ctx) {
 }
 
 Status Receipts::write(const sdk::StreamContext& ctx, const Receipt& receipt) {
-  RB_SDK_RETURN_NOT_OK(
-      database_.exec("CREATE TABLE IF NOT EXISTS _rapidbyte_receipts (\n  pipeline TEXT NOT NULL,\n  stream TEXT NOT NULL,\n"
-                     "  partition TEXT NOT NULL,\n  load_id TEXT NOT NULL,\n  checkpoint_json TEXT,\n  rows INTEGER NOT NULL,\n"
-                     "  published INTEGER NOT NULL,\n  committed_at TEXT NOT NULL,\n"
-                     "  PRIMARY KEY (pipeline, stream, partition)\n) WITHOUT ROWID"));
+  RB_SDK_RETURN_NOT_OK(database_.exec(
+      "CREATE TABLE IF NOT EXISTS _rapidbyte_receipts (\n  pipeline TEXT NOT NULL,\n  stream TEXT NOT NULL,\n"
+      "  partition TEXT NOT NULL,\n  load_id TEXT NOT NULL,\n  checkpoint_json TEXT,\n  rows INTEGER NOT NULL,\n"
+      "  published INTEGER NOT NULL,\n  committed_at TEXT NOT NULL,\n"
+      "  PRIMARY KEY (pipeline, stream, partition)\n) WITHOUT ROWID"));
   RB_SDK_ASSIGN_OR_RETURN(
       Statement statement,
-      database_.prepare("INSERT OR REPLACE INTO _rapidbyte_receipts (pipeline, stream, partition, load_id, checkpoint_json, "
-                        "rows, published, committed_at) VALUES (?, ?, ?, ?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%fZ'))"));
+      database_.prepare(
+          "INSERT OR REPLACE INTO _rapidbyte_receipts (pipeline, stream, partition, load_id, checkpoint_json, "
+          "rows, published, committed_at) VALUES (?, ?, ?, ?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%fZ'))"));
   const std::string partition = partition_text(ctx);
   statement.bind(1, ctx.pipeline);
   statement.bind(2, ctx.stream_name);

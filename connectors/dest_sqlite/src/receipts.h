@@ -1,7 +1,7 @@
 #pragma once
-// Receipts: one row per pipeline, stream and partition in the table _rapidbyte_receipts, written in the same transaction
-// as the rows that it covers. It says up to which source checkpoint the table is complete, so that a killed run neither
-// loses nor doubles a row.
+// Receipts: one row per pipeline, stream and partition in the table _rapidbyte_receipts, written in the same
+// transaction as the rows that it covers. It says up to which source checkpoint the table is complete, so that a killed
+// run neither loses nor doubles a row.
 
 #include <cstdint>
 #include <optional>
@@ -17,8 +17,8 @@ inline constexpr const char* kReceiptsTable = "_rapidbyte_receipts";
 struct Receipt {
   std::string load_id;
   std::optional<std::string> checkpoint_json;  // none: the load has begun and committed nothing
-  int64_t rows = 0;                            // written by this load so far
-  bool published = false;                      // replace: the swap is done
+  int64_t rows = 0;  // written by this load so far
+  bool published = false;  // replace: the swap is done
 };
 
 class Receipts {

@@ -65,7 +65,8 @@ Status drop_staging(Database& database, std::string_view target) {
   return database.exec("DROP TABLE IF EXISTS main." + quote_name(staging_name(target)));
 }
 
-Status make_staging(Database& database, std::string_view target, const sdk::StreamContext& ctx, const sdk::Schema& schema) {
+Status make_staging(Database& database, std::string_view target, const sdk::StreamContext& ctx,
+                    const sdk::Schema& schema) {
   const std::string name = staging_name(target);
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(database, name));
   if (existing) return {};
@@ -98,11 +99,12 @@ Status swap_in_staging(Database& database, std::string_view target, const std::s
     if (status.ok()) continue;
     const int code = sqlite3_errcode(database.handle()) & 0xff;
     const std::string what = "stream \"" + stream + "\": " + dependent.type + " " + quote_name(dependent.name) +
-                             " of table " + quote_name(name) + " cannot be made again on the new rows: " +
-                             sqlite3_errmsg(database.handle());
+                             " of table " + quote_name(name) +
+                             " cannot be made again on the new rows: " + sqlite3_errmsg(database.handle());
     if (code == SQLITE_CONSTRAINT) {
-      return sdk::data_error("INDEX_LOST", what + ". The old table was left as it was. Correct the source, or drop the " +
-                                               dependent.type + ".");
+      return sdk::data_error(
+          "INDEX_LOST",
+          what + ". The old table was left as it was. Correct the source, or drop the " + dependent.type + ".");
     }
     if (code != SQLITE_ERROR) return status;
     sdk::host::log_warn(what + "; it is gone. It was: " + dependent.sql);

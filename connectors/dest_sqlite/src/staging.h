@@ -18,13 +18,14 @@ Status drop_staging(Database& database, std::string_view target);
 
 /// Makes the staging table when it is absent. A target whose definition holds more than columns and a key (constraints,
 /// defaults, generated columns ...) lends it its definition, so that nothing of that is lost; otherwise it is made from
-/// `schema` with the target's key, where the schema still has those columns. NEW_COLUMN or REMOVED_COLUMN (schema) when the
-/// target exists and schema_evolution says fail.
-Status make_staging(Database& database, std::string_view target, const sdk::StreamContext& ctx, const sdk::Schema& schema);
+/// `schema` with the target's key, where the schema still has those columns. NEW_COLUMN or REMOVED_COLUMN (schema) when
+/// the target exists and schema_evolution says fail.
+Status make_staging(Database& database, std::string_view target, const sdk::StreamContext& ctx,
+                    const sdk::Schema& schema);
 
 /// Puts the staging table in the target's place, inside the open transaction: drops the old table, renames, and makes
-/// its indexes and triggers again. INDEX_LOST (data) when a unique index does not fit the new rows; an index over a column
-/// that is gone is named in the log.
+/// its indexes and triggers again. INDEX_LOST (data) when a unique index does not fit the new rows; an index over a
+/// column that is gone is named in the log.
 Status swap_in_staging(Database& database, std::string_view target, const std::string& stream);
 
 }  // namespace rapidbyte::dest_sqlite

@@ -111,14 +111,16 @@ bool TableInfo::is_plain() const {
 
 Status check_table_name(std::string_view stream, std::string_view table) {
   const auto refuse = [&](std::string_view why) {
-    return sdk::config_error("NAME_REFUSED", "stream \"" + std::string(stream) + "\" cannot become a table named " +
-                                                 quote_name(table) + ": " + std::string(why) +
-                                                 ". Rename the stream, or set `table_prefix` in the destination's config.");
+    return sdk::config_error("NAME_REFUSED",
+                             "stream \"" + std::string(stream) + "\" cannot become a table named " + quote_name(table) +
+                                 ": " + std::string(why) +
+                                 ". Rename the stream, or set `table_prefix` in the destination's config.");
   };
   if (table.empty()) return refuse("the name is empty");
   if (table.find('\0') != std::string_view::npos) return refuse("it holds a NUL character");
   if (starts_with_name(table, "sqlite_")) return refuse("SQLite keeps names that begin with sqlite_ for itself");
-  if (starts_with_name(table, "_rapidbyte_")) return refuse("names that begin with _rapidbyte_ are this connector's own");
+  if (starts_with_name(table, "_rapidbyte_"))
+    return refuse("names that begin with _rapidbyte_ are this connector's own");
   return {};
 }
 
@@ -136,10 +138,13 @@ Result<std::optional<TableInfo>> read_table(Database& database, std::string_view
     table.sql = statement.text(2);
     const bool is_virtual = type == "table" && table.sql.substr(0, 14) == "CREATE VIRTUAL";
     if (type != "table" || is_virtual) {
-      return sdk::schema_error("TARGET_NOT_A_TABLE",
-                               "database " + database.path() + ": " + quote_name(table.name) + " is " +
-                                   (is_virtual ? "a virtual table" : type == "index" ? "an index" : "a view") +
-                                   ", so rows cannot be loaded into it. Rename it or the stream, or set `table_prefix`.");
+      return sdk::schema_error(
+          "TARGET_NOT_A_TABLE",
+          "database " + database.path() + ": " + quote_name(table.name) + " is " +
+              (is_virtual        ? "a virtual table"
+               : type == "index" ? "an index"
+                                 : "a view") +
+              ", so rows cannot be loaded into it. Rename it or the stream, or set `table_prefix`.");
     }
   }
   {
@@ -180,9 +185,10 @@ Result<std::optional<TableInfo>> read_table(Database& database, std::string_view
 }
 
 Result<std::vector<Dependent>> read_dependents(Database& database, std::string_view table) {
-  RB_SDK_ASSIGN_OR_RETURN(Statement statement,
-                          database.prepare("SELECT type, name, sql FROM sqlite_schema WHERE lower(tbl_name) = ? AND type IN "
-                                           "('index', 'trigger') AND sql IS NOT NULL ORDER BY rowid"));
+  RB_SDK_ASSIGN_OR_RETURN(
+      Statement statement,
+      database.prepare("SELECT type, name, sql FROM sqlite_schema WHERE lower(tbl_name) = ? AND type IN "
+                       "('index', 'trigger') AND sql IS NOT NULL ORDER BY rowid"));
   const std::string key = lower_name(table);
   statement.bind(1, key);
   std::vector<Dependent> dependents;
@@ -196,25 +202,28 @@ Result<std::vector<Dependent>> read_dependents(Database& database, std::string_v
 Status check_columns(std::string_view stream, const sdk::Schema& schema) {
   const std::string where = "stream \"" + std::string(stream) + "\": ";
   if (schema.fields.empty()) {
-    return sdk::schema_error("NO_COLUMNS", where + "it has no columns, and a table needs at least one. Check the source.");
+    return sdk::schema_error("NO_COLUMNS",
+                             where + "it has no columns, and a table needs at least one. Check the source.");
   }
   if (schema.size() > kMaxColumns) {
     return sdk::schema_error("TOO_MANY_COLUMNS", where + "it has " + std::to_string(schema.size()) +
                                                      " columns, and an SQLite table takes at most " +
-                                                     std::to_string(kMaxColumns) + ". Select fewer columns in the source.");
+                                                     std::to_string(kMaxColumns) +
+                                                     ". Select fewer columns in the source.");
   }
   std::map<std::string, std::string> seen;
   for (const sdk::Field& field : schema.fields) {
     if (field.name.empty() || field.name.find('\0') != std::string::npos) {
-      return sdk::schema_error("NAME_REFUSED", where + "a column name is empty or holds a NUL character, which SQLite "
-                                                       "cannot take. Rename the column in the source.");
+      return sdk::schema_error("NAME_REFUSED", where +
+                                                   "a column name is empty or holds a NUL character, which SQLite "
+                                                   "cannot take. Rename the column in the source.");
     }
     const auto [other, added] = seen.emplace(lower_name(field.name), field.name);
     if (!added) {
-      return sdk::schema_error("DUPLICATE_COLUMN", where + "columns " + quote_name(other->second) + " and " +
-                                                       quote_name(field.name) +
-                                                       " are the same to SQLite, which ignores case. Rename one of them "
-                                                       "in the source.");
+      return sdk::schema_error("DUPLICATE_COLUMN",
+                               where + "columns " + quote_name(other->second) + " and " + quote_name(field.name) +
+                                   " are the same to SQLite, which ignores case. Rename one of them "
+                                   "in the source.");
     }
   }
   return {};
@@ -226,8 +235,8 @@ std::string create_table_sql(const NewTable& table) {
     const bool in_key = std::any_of(table.key.begin(), table.key.end(),
                                     [&field](const std::string& name) { return same_name(name, field.name); });
     // SQLite, by an old mistake that it keeps, lets key columns be NULL unless they say otherwise.
-    columns.push_back({field.name, std::string(declared_type(field.type)),
-                       in_key || (table.declare_not_null && !field.nullable)});
+    columns.push_back(
+        {field.name, std::string(declared_type(field.type)), in_key || (table.declare_not_null && !field.nullable)});
   }
   return create_sql(table.name, columns, table.key);
 }

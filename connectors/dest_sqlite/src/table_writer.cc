@@ -27,14 +27,31 @@ std::string insert_sql(const TargetPlan& plan, size_t rows) {
   if (plan.key.empty()) return sql;
   std::string conflict;
   std::string updates;
+  std::string old_values;
+  std::string new_values;
   for (const std::string& name : plan.key) conflict += (conflict.empty() ? "" : ", ") + quote_name(name);
   for (const ColumnPlan& column : plan.columns) {
     const bool in_key = std::any_of(plan.key.begin(), plan.key.end(),
                                     [&column](const std::string& name) { return same_name(name, column.name); });
-    if (in_key) continue;
-    updates += (updates.empty() ? "" : ", ") + quote_name(column.name) + " = excluded." + quote_name(column.name);
+    // With triggers every row must count as one change, or a row that a trigger drops would not be noticed.
+    if (in_key && !plan.row_by_row) continue;
+    const std::string name = quote_name(column.name);
+    const std::string separator = updates.empty() ? "" : ", ";
+    updates += separator + name + " = excluded." + name;
+    // BINARY, whatever the column's collation: a row that differs in case has changed.
+    old_values += separator + name + " COLLATE BINARY";
+    new_values += separator + "excluded." + name;
+    if (column.affinity != Affinity::kBlob) continue;
+    // A column without a type tells 1 from 1.0.
+    old_values += ", typeof(" + name + ")";
+    new_values += ", typeof(excluded." + name + ")";
   }
-  return sql + " ON CONFLICT (" + conflict + ") DO " + (updates.empty() ? "NOTHING" : "UPDATE SET " + updates);
+  sql += " ON CONFLICT (" + conflict + ") DO ";
+  if (updates.empty()) return sql + "NOTHING";
+  sql += "UPDATE SET " + updates;
+  if (plan.row_by_row) return sql;
+  // A row that is there already as it came is not written again: loads that overlap cost no more than reading.
+  return sql + " WHERE (" + old_values + ") IS NOT (" + new_values + ")";
 }
 
 bool is_refusal(int code) {
@@ -46,7 +63,11 @@ bool is_refusal(int code) {
 
 TableWriter::TableWriter(Database& database, const sdk::StreamContext& ctx, std::string table,
                          std::vector<std::string> key, OnSchema on_schema)
-    : database_(database), ctx_(ctx), table_(std::move(table)), key_(std::move(key)), on_schema_(std::move(on_schema)) {}
+    : database_(database),
+      ctx_(ctx),
+      table_(std::move(table)),
+      key_(std::move(key)),
+      on_schema_(std::move(on_schema)) {}
 
 Result<Statement> TableWriter::prepare_insert(size_t rows) {
   return database_.prepare_persistent(insert_sql(plan_, rows));
@@ -121,11 +142,12 @@ Result<bool> TableWriter::insert(Statement& statement, size_t begin, size_t rows
   if (rc == SQLITE_DONE) {
     const auto changed = static_cast<size_t>(sqlite3_changes64(database_.handle()));
     sqlite3_reset(handle);
-    if (changed != rows && plan_.key.empty()) {
-      return sdk::data_error("ROW_DISCARDED", "stream \"" + ctx_.stream_name + "\", row " +
-                                                  std::to_string(rows_seen_ + begin + 1) + ": a trigger of table " +
-                                                  quote_name(plan_.table) + " dropped the row without an error (RAISE(IGNORE))"
-                                                  ". Rows are never lost silently: drop the trigger, or filter in the source.");
+    if (changed != rows && (plan_.key.empty() || plan_.row_by_row)) {
+      return sdk::data_error("ROW_DISCARDED",
+                             "stream \"" + ctx_.stream_name + "\", row " + std::to_string(rows_seen_ + begin + 1) +
+                                 ": a trigger of table " + quote_name(plan_.table) +
+                                 " dropped the row without an error (RAISE(IGNORE))"
+                                 ". Rows are never lost silently: drop the trigger, or filter in the source.");
     }
     *stored = rows;
     return true;
@@ -136,10 +158,12 @@ Result<bool> TableWriter::insert(Statement& statement, size_t begin, size_t rows
     return status;
   }
   if (!database_.in_transaction()) {
-    Status status = sdk::data_error(
-        "LOAD_ROLLED_BACK", "stream \"" + ctx_.stream_name + "\", near row " + std::to_string(rows_seen_ + begin + 1) +
-                                ": " + sqlite3_errmsg(database_.handle()) + ", and the table's own rules (RAISE(ROLLBACK)) "
-                                "undid the whole transaction. Change the trigger to RAISE(ABORT) to refuse single rows.");
+    Status status =
+        sdk::data_error("LOAD_ROLLED_BACK",
+                        "stream \"" + ctx_.stream_name + "\", near row " + std::to_string(rows_seen_ + begin + 1) +
+                            ": " + sqlite3_errmsg(database_.handle()) +
+                            ", and the table's own rules (RAISE(ROLLBACK)) "
+                            "undid the whole transaction. Change the trigger to RAISE(ABORT) to refuse single rows.");
     sqlite3_reset(handle);
     return status;
   }
@@ -182,10 +206,10 @@ Status TableWriter::reject(const RefusedRow& refused, sdk::WriteCount& count) {
   if (!refused.column.empty()) message += ", column " + quote_name(refused.column) + ", value " + refused.value;
   message += ": " + refused.reason;
   switch (ctx_.policies.on_data_error) {
-    case sdk::OnDataError::kFail:
-      break;
+    case sdk::OnDataError::kFail: break;
     case sdk::OnDataError::kSkip:
-      if (count.failed++ == 0) sdk::host::log_warn(message + " (skipped, as on_data_error says; others of this batch are not logged)");
+      if (count.failed++ == 0)
+        sdk::host::log_warn(message + " (skipped, as on_data_error says; others of this batch are not logged)");
       return {};
     case sdk::OnDataError::kDlq:
       ++count.failed;
@@ -194,9 +218,10 @@ Status TableWriter::reject(const RefusedRow& refused, sdk::WriteCount& count) {
   // A value that is long in SQLite's message would bury the advice.
   const std::string record = record_json(refused.row);
   if (refused.column.empty()) message += " in " + (record.size() > 500 ? record.substr(0, 500) + "..." : record);
-  return sdk::data_error("ROW_REFUSED", message + ". Table " + quote_name(plan_.table) + " of " + database_.path() +
-                                            " does not take it; nothing of this transaction was kept. Correct the source, "
-                                            "or set on_data_error: skip or dlq.");
+  return sdk::data_error("ROW_REFUSED",
+                         message + ". Table " + quote_name(plan_.table) + " of " + database_.path() +
+                             " does not take it; nothing of this transaction was kept. Correct the source, "
+                             "or set on_data_error: skip or dlq.");
 }
 
 }  // namespace rapidbyte::dest_sqlite

@@ -53,7 +53,7 @@ class TableWriter {
   size_t rows_per_insert_ = 1;
   std::optional<Statement> insert_many_;
   std::optional<Statement> insert_one_;
-  uint64_t rows_seen_ = 0;    // before the current batch
+  uint64_t rows_seen_ = 0;  // before the current batch
   std::string last_refusal_;  // SQLite's message
 };
 

@@ -31,8 +31,9 @@ class Fitting {
     for (size_t i = 0; i < request_.schema.size(); ++i) RB_SDK_RETURN_NOT_OK(fit(i));
     RB_SDK_RETURN_NOT_OK(check_missing());
     if (plan_.columns.empty()) {
-      return sdk::schema_error("NO_COLUMNS", where() + "none of its columns is in the table, so nothing would be stored. "
-                                                       "Set schema_evolution.new_column: add.");
+      return sdk::schema_error("NO_COLUMNS", where() +
+                                                 "none of its columns is in the table, so nothing would be stored. "
+                                                 "Set schema_evolution.new_column: add.");
     }
     return std::move(plan_);
   }
@@ -53,26 +54,28 @@ class Fitting {
     }
     ColumnPlan plan{.source = index, .name = column->name, .affinity = column->affinity};
     // For a NULL in its row number SQLite would make up a value.
-    plan.refuse_null = contains_name(request_.key, column->name) ||
-                       (column->key_position != 0 && table_.has_integer_key());
+    plan.refuse_null =
+        contains_name(request_.key, column->name) || (column->key_position != 0 && table_.has_integer_key());
     if (!stores_unchanged(column->affinity, kind_of(field.type))) {
       if (request_.policies.type_change == sdk::TypeChange::kFail) {
         return sdk::schema_error(
-            "TYPE_CHANGED", where() + "column " + quote_name(column->name) + " is declared " +
-                                (column->declared.empty() ? "without a type" : column->declared) + ", but the source has " +
-                                field.type.name() +
-                                ", whose values SQLite would alter there. Set schema_evolution.type_change: coerce (keeps "
-                                "what converts exactly) or null, override the type in the source, or load into a new table.");
+            "TYPE_CHANGED",
+            where() + "column " + quote_name(column->name) + " is declared " +
+                (column->declared.empty() ? "without a type" : column->declared) + ", but the source has " +
+                field.type.name() +
+                ", whose values SQLite would alter there. Set schema_evolution.type_change: coerce (keeps "
+                "what converts exactly) or null, override the type in the source, or load into a new table.");
       }
       plan.coerce = true;
       plan.null_if_changed = request_.policies.type_change == sdk::TypeChange::kNull;
     }
     if (column->not_null && field.nullable && !plan.refuse_null &&
         request_.policies.nullability_change == sdk::NullabilityChange::kFail) {
-      return sdk::schema_error("NULLABILITY_CHANGED",
-                               where() + "column " + quote_name(column->name) +
-                                   " is NOT NULL, but the source may send nulls. Set schema_evolution.nullability_change: "
-                                   "allow (rows with a null are then refused one by one), or drop the constraint.");
+      return sdk::schema_error(
+          "NULLABILITY_CHANGED",
+          where() + "column " + quote_name(column->name) +
+              " is NOT NULL, but the source may send nulls. Set schema_evolution.nullability_change: "
+              "allow (rows with a null are then refused one by one), or drop the constraint.");
     }
     plan_.columns.push_back(std::move(plan));
     return {};
@@ -86,15 +89,15 @@ class Fitting {
                             " is not in the table and is left out (schema_evolution.new_column: ignore)");
         return {};
       case sdk::NewColumn::kFail:
-        return sdk::schema_error("NEW_COLUMN", where() + "the source has a new column " + quote_name(field.name) + " (" +
-                                                   field.type.name() +
-                                                   "). Set schema_evolution.new_column: add or ignore, or add it yourself.");
-      case sdk::NewColumn::kAdd:
-        break;
+        return sdk::schema_error(
+            "NEW_COLUMN", where() + "the source has a new column " + quote_name(field.name) + " (" + field.type.name() +
+                              "). Set schema_evolution.new_column: add or ignore, or add it yourself.");
+      case sdk::NewColumn::kAdd: break;
     }
     if (table_.columns.size() + added_ >= kMaxColumns) {
       return sdk::schema_error("TOO_MANY_COLUMNS", where() + "there is no room for column " + quote_name(field.name) +
-                                                       ": an SQLite table takes at most " + std::to_string(kMaxColumns) +
+                                                       ": an SQLite table takes at most " +
+                                                       std::to_string(kMaxColumns) +
                                                        ". Set schema_evolution.new_column: ignore.");
     }
     const std::string type(declared_type(field.type));
@@ -113,14 +116,16 @@ class Fitting {
                                        [&](const sdk::Field& field) { return same_name(field.name, column.name); });
       if (present || column.generated) continue;
       if (request_.policies.removed_column == sdk::RemovedColumn::kFail) {
-        return sdk::schema_error("REMOVED_COLUMN", where() + "the source no longer has column " + quote_name(column.name) +
+        return sdk::schema_error("REMOVED_COLUMN", where() + "the source no longer has column " +
+                                                       quote_name(column.name) +
                                                        ". Set schema_evolution.removed_column: ignore, or drop it.");
       }
       const bool numbered = integer_key && column.key_position != 0;
       if (column.not_null && !column.has_default && !numbered) {
-        return sdk::schema_error("COLUMN_REQUIRED", where() + "column " + quote_name(column.name) +
-                                                        " is NOT NULL without a default, and the source does not have it. "
-                                                        "Give it a default, or add it to the source.");
+        return sdk::schema_error("COLUMN_REQUIRED",
+                                 where() + "column " + quote_name(column.name) +
+                                     " is NOT NULL without a default, and the source does not have it. "
+                                     "Give it a default, or add it to the source.");
       }
     }
     return {};
@@ -136,11 +141,13 @@ class Fitting {
 Status check_key_columns(const TargetRequest& request) {
   for (const std::string& name : request.key) {
     const auto& fields = request.schema.fields;
-    if (std::any_of(fields.begin(), fields.end(), [&](const sdk::Field& field) { return same_name(field.name, name); })) {
+    if (std::any_of(fields.begin(), fields.end(),
+                    [&](const sdk::Field& field) { return same_name(field.name, name); })) {
       continue;
     }
-    return sdk::schema_error("PRIMARY_KEY_MISSING", "stream \"" + request.stream + "\" has no column " + quote_name(name) +
-                                                        ", which primary_key names. Correct primary_key in the pipeline.");
+    return sdk::schema_error("PRIMARY_KEY_MISSING",
+                             "stream \"" + request.stream + "\" has no column " + quote_name(name) +
+                                 ", which primary_key names. Correct primary_key in the pipeline.");
   }
   return {};
 }
@@ -152,15 +159,15 @@ Status check_upsert_key(Database& database, std::string_view table, const std::v
   for (size_t i = 0; i < key.size(); ++i) parameters += i == 0 ? "?" : ", ?";
   // SQLite itself says whether some PRIMARY KEY or unique index matches.
   const std::string columns = list_of(key);
-  const auto statement = database.prepare("INSERT INTO " + quote_name(table) + " (" + columns + ") VALUES (" + parameters +
-                                          ") ON CONFLICT (" + columns + ") DO NOTHING");
+  const auto statement = database.prepare("INSERT INTO " + quote_name(table) + " (" + columns + ") VALUES (" +
+                                          parameters + ") ON CONFLICT (" + columns + ") DO NOTHING");
   if (statement.ok()) return {};
   return sdk::schema_error("UPSERT_KEY_NOT_UNIQUE",
-                           "table " + quote_name(table) + " of " + database.path() + " has no unique key over exactly " +
-                               columns + ", which upsert needs to find the row to update (" +
-                               sqlite3_errmsg(database.handle()) + "). Run: CREATE UNIQUE INDEX " +
-                               quote_name(std::string(table) + "_key") + " ON " + quote_name(table) + " (" + columns +
-                               "), or correct primary_key in the pipeline.");
+                           "table " + quote_name(table) + " of " + database.path() +
+                               " has no unique key over exactly " + columns +
+                               ", which upsert needs to find the row to update (" + sqlite3_errmsg(database.handle()) +
+                               "). Run: CREATE UNIQUE INDEX " + quote_name(std::string(table) + "_key") + " ON " +
+                               quote_name(table) + " (" + columns + "), or correct primary_key in the pipeline.");
 }
 
 Result<TargetPlan> prepare_target(Database& database, const TargetRequest& request) {

@@ -37,9 +37,9 @@ struct TargetRequest {
   sdk::Policies policies;
 };
 
-/// Makes or fits the table. Errors (schema): NEW_COLUMN, REMOVED_COLUMN, TYPE_CHANGED, NULLABILITY_CHANGED, COLUMN_REQUIRED,
-/// GENERATED_COLUMN, PRIMARY_KEY_MISSING, UPSERT_KEY_NOT_UNIQUE and those of check_columns(). Each names the stream, the
-/// column and the setting that would allow it.
+/// Makes or fits the table. Errors (schema): NEW_COLUMN, REMOVED_COLUMN, TYPE_CHANGED, NULLABILITY_CHANGED,
+/// COLUMN_REQUIRED, GENERATED_COLUMN, PRIMARY_KEY_MISSING, UPSERT_KEY_NOT_UNIQUE and those of check_columns(). Each
+/// names the stream, the column and the setting that would allow it.
 Result<TargetPlan> prepare_target(Database& database, const TargetRequest& request);
 
 /// UPSERT_KEY_NOT_UNIQUE (schema) unless exactly these columns of the table are unique together.

@@ -1,6 +1,6 @@
 #pragma once
-// Exact texts of values that SQLite has no type for: dates, times, timestamps, decimals, intervals. Each function writes
-// at `out`, which must have kMaxValueText bytes, and returns the end of what it wrote. No locale, no allocation.
+// Exact texts of values that SQLite has no type for: dates, times, timestamps, decimals, intervals. Each function
+// writes at `out`, which must have kMaxValueText bytes, and returns the end of what it wrote. No locale, no allocation.
 
 #include <cstdint>
 

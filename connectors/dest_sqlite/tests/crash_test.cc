@@ -1,5 +1,6 @@
-// Runs that are killed: a child process loads, dies by SIGKILL at a random moment, and a second run resumes as the engine
-// would. The table must equal the source, every time. Also databases in WAL mode and what a killed run leaves behind.
+// Runs that are killed: a child process loads, dies by SIGKILL at a random moment, and a second run resumes as the
+// engine would. The table must equal the source, every time. Also databases in WAL mode and what a killed run leaves
+// behind.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,15 +16,14 @@ constexpr int64_t kBatches = 40;
 constexpr int64_t kRows = 250;
 constexpr int64_t kBatchesPerMarker = 5;
 
-Schema schema() {
-  return {{{"id", DataType::of(TypeId::kInt64)}, {"text", DataType::of(TypeId::kUtf8)}}};
-}
+Schema schema() { return {{{"id", DataType::of(TypeId::kInt64)}, {"text", DataType::of(TypeId::kUtf8)}}}; }
 
 std::vector<uint8_t> batch_at(int64_t number) {
   std::vector<Json> rows;
   for (int64_t i = 0; i < kRows; ++i) {
     const int64_t id = number * kRows + i;
-    rows.push_back(Json::array({id, "row " + std::to_string(id * 7919) + std::string(static_cast<size_t>(id % 50), 'x')}));
+    rows.push_back(
+        Json::array({id, "row " + std::to_string(id * 7919) + std::string(static_cast<size_t>(id % 50), 'x')}));
   }
   return make_batch(schema(), rows);
 }
@@ -113,11 +113,13 @@ TEST_F(CrashTest, UpsertNeitherLosesNorDoublesRows) {
 }
 
 TEST_F(CrashTest, ReplaceShowsTheOldOrTheNewTable) {
-  kill_and_resume("replace", true, "CREATE TABLE \"s\" (\"id\" INTEGER, \"text\" TEXT); INSERT INTO s VALUES (-1, 'old')");
+  kill_and_resume("replace", true,
+                  "CREATE TABLE \"s\" (\"id\" INTEGER, \"text\" TEXT); INSERT INTO s VALUES (-1, 'old')");
 }
 
 TEST_F(CrashTest, AppendToADatabaseInWalMode) {
-  kill_and_resume("append", false, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; CREATE TABLE unrelated (x)");
+  kill_and_resume("append", false,
+                  "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; CREATE TABLE unrelated (x)");
 }
 
 TEST_F(CrashTest, TheJournalModeOfADatabaseStays) {

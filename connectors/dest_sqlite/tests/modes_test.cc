@@ -33,6 +33,37 @@ TEST_F(ModesTest, UpsertByTextAndByTwoColumnsAndWithNothingButTheKey) {
   EXPECT_EQ(table("both").size(), 10U);
 }
 
+TEST_F(ModesTest, UpsertTakesEveryDifferenceForOne) {
+  const Schema schema{{{"id", DataType::of(TypeId::kInt64)},
+                       {"name", DataType::of(TypeId::kUtf8)},
+                       {"any", DataType::of(TypeId::kFloat64)}}};
+  sql("CREATE TABLE s (id INTEGER PRIMARY KEY, name TEXT COLLATE NOCASE, any);"
+      "INSERT INTO s VALUES (1, 'a', 1.0), (2, 'b', 1.0), (3, 'c', 1), (4, NULL, 1.0), (5, 'e', NULL), (6, NULL, "
+      "NULL)");
+  const std::vector<Json> rows = {Json::array({1, "a", 1.0}),     Json::array({2, "B", 1.0}),
+                                  Json::array({3, "c", 1.0}),     Json::array({4, "d", 1.0}),
+                                  Json::array({5, "e", nullptr}), Json::array({6, nullptr, nullptr})};
+  const Outcome outcome = load(context("s", schema, upsert({"id"})), schema, rows);
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status.to_string();
+  EXPECT_EQ(outcome.summary.records_written, 6U);
+  EXPECT_EQ(table("s"), (Lines{"1|'a'|1.0", "2|'B'|1.0", "3|'c'|1.0", "4|'d'|1.0", "5|'e'|NULL", "6|NULL|NULL"}));
+}
+
+TEST_F(ModesTest, UpsertTakesTheWidestTable) {
+  Schema schema;
+  Json values = Json::array();
+  for (int i = 0; i < 2000; ++i) {
+    schema.fields.push_back({"c" + std::to_string(i), DataType::of(TypeId::kInt64)});
+    values.push_back(i);
+  }
+  const Json ctx = context("s", schema, upsert({"c0"}));
+  ASSERT_TRUE(load(ctx, schema, {values}).status.ok());
+  values[1999] = -1;
+  const Outcome second = load(ctx, schema, {values});
+  ASSERT_TRUE(second.status.ok()) << second.status.to_string();
+  EXPECT_EQ(query("SELECT c0, c1998, c1999 FROM s"), Lines{"0|1998|-1"});
+}
+
 TEST_F(ModesTest, UpsertLeavesColumnsThatTheSourceDoesNotHave) {
   const Schema schema = two_columns();
   sql("CREATE TABLE s (id INTEGER PRIMARY KEY, name TEXT, note TEXT); INSERT INTO s VALUES (1, 'a', 'keep')");
@@ -55,7 +86,8 @@ TEST_F(ModesTest, UpsertIntoATableWithoutThatUniqueKeySaysHowToMakeOne) {
 
 TEST_F(ModesTest, UpsertKeysMustExistAndNotBeNull) {
   const Schema schema = two_columns();
-  EXPECT_EQ(load(context("s", schema, upsert({"nope"})), schema, {row(1, "b")}).status.error().code, "PRIMARY_KEY_MISSING");
+  EXPECT_EQ(load(context("s", schema, upsert({"nope"})), schema, {row(1, "b")}).status.error().code,
+            "PRIMARY_KEY_MISSING");
   EXPECT_EQ(load(context("s", schema, upsert({})), schema, {}).status.error().code, "PRIMARY_KEY_MISSING");
   const Outcome null = load(context("s", schema, upsert({"id"})), schema, {row(1, "b"), Json::array({nullptr, "c"})});
   ASSERT_FALSE(null.status.ok());
@@ -92,8 +124,8 @@ TEST_F(ModesTest, ReplaceShowsTheOldRowsUntilTheSwap) {
 TEST_F(ModesTest, AFailedReplaceLeavesTheOldTableAndNoStaging) {
   const Schema schema{{{"x", DataType::of(TypeId::kFloat64)}}};
   ASSERT_TRUE(load(context("s", schema), schema, {Json::array({1})}).status.ok());
-  const Outcome failed = load(context("s", schema, "replace"), {make_batch(schema, {Json::array({2})}),
-                                                                make_batch(schema, {Json::array({"NaN"})})});
+  const Outcome failed = load(context("s", schema, "replace"),
+                              {make_batch(schema, {Json::array({2})}), make_batch(schema, {Json::array({"NaN"})})});
   ASSERT_FALSE(failed.status.ok());
   EXPECT_EQ(table("s"), Lines{"1.0"});
   EXPECT_EQ(query("SELECT name FROM sqlite_schema WHERE name LIKE '%staging%'"), Lines{});
@@ -101,7 +133,8 @@ TEST_F(ModesTest, AFailedReplaceLeavesTheOldTableAndNoStaging) {
 
 TEST_F(ModesTest, ReplaceStartsAnewOverTheStagingOfAKilledRun) {
   const Schema schema = two_columns();
-  sql("CREATE TABLE _rapidbyte_staging_s (id INTEGER, name TEXT); INSERT INTO _rapidbyte_staging_s VALUES (9, 'stale')");
+  sql("CREATE TABLE _rapidbyte_staging_s (id INTEGER, name TEXT); INSERT INTO _rapidbyte_staging_s VALUES (9, "
+      "'stale')");
   ASSERT_TRUE(load(context("s", schema, "replace"), schema, {row(1, "a")}).status.ok());
   EXPECT_EQ(table("s"), Lines{"1|'a'"});
 }
@@ -113,10 +146,13 @@ TEST_F(ModesTest, ReplaceKeepsIndexesTriggersViewsAndTheKey) {
       "CREATE TRIGGER note AFTER INSERT ON s BEGIN INSERT INTO seen VALUES (new.id); END;"
       "CREATE VIEW v AS SELECT name FROM s WHERE id > 1; CREATE TABLE other (s_id INTEGER REFERENCES s (id));"
       "CREATE TRIGGER elsewhere AFTER INSERT ON other BEGIN UPDATE s SET name = name WHERE id = new.s_id; END");
-  const Lines before = query("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY name");
+  const Lines before =
+      query("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY name");
   const Outcome outcome = load(context("s", schema, "replace"), schema, {row(2, "new"), row(3, "newer")});
   ASSERT_TRUE(outcome.status.ok()) << outcome.status.to_string();
-  EXPECT_EQ(query("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY name"), before);
+  EXPECT_EQ(
+      query("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY name"),
+      before);
   EXPECT_EQ(query("SELECT * FROM v"), (Lines{"'new'", "'newer'"}));
   EXPECT_EQ(table("seen"), Lines{}) << "loading the staging table must not fire the target's triggers";
   EXPECT_EQ(integrity(), "ok");

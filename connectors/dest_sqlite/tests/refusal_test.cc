@@ -20,7 +20,8 @@ class RefusalTest : public SqliteTest {
   }
   std::string begin_code(const Json& config = Json::object()) {
     auto destination = open(config);
-    const Status status = destination->begin_stream(sdk::to_text(context("s", {{{"id", DataType::of(TypeId::kInt64)}}})));
+    const Status status =
+        destination->begin_stream(sdk::to_text(context("s", {{{"id", DataType::of(TypeId::kInt64)}}})));
     last_message_ = status.ok() ? "" : status.error().message;
     return status.ok() ? "ok" : status.error().code;
   }
@@ -33,7 +34,8 @@ Json row(int64_t id, const std::string& name) { return Json::array({id, name}); 
 // 100 rows of which every tenth breaks a constraint, so that statements of many rows are refused in all places.
 std::vector<Json> mixed_rows() {
   std::vector<Json> rows;
-  for (int64_t i = 0; i < 100; ++i) rows.push_back(i % 10 == 3 ? Json::array({i, nullptr}) : row(i, "n" + std::to_string(i)));
+  for (int64_t i = 0; i < 100; ++i)
+    rows.push_back(i % 10 == 3 ? Json::array({i, nullptr}) : row(i, "n" + std::to_string(i)));
   return rows;
 }
 
@@ -44,7 +46,8 @@ TEST_F(RefusalTest, FailNamesStreamRowColumnAndValueAndKeepsNothing) {
   EXPECT_EQ(outcome.status.error().code, "ROW_REFUSED");
   EXPECT_EQ(outcome.status.error().category, sdk::ErrorCategory::kData);
   const std::string& message = outcome.status.error().message;
-  EXPECT_NE(message.find("stream \"s\", row 3, column \"id\", value 1: UNIQUE constraint failed: s.id"), std::string::npos)
+  EXPECT_NE(message.find("stream \"s\", row 3, column \"id\", value 1: UNIQUE constraint failed: s.id"),
+            std::string::npos)
       << message;
   EXPECT_NE(message.find("on_data_error"), std::string::npos);
   EXPECT_EQ(table("s"), Lines{});
@@ -119,11 +122,22 @@ TEST_F(RefusalTest, TriggersNameTheRowAndNeverSwallowOne) {
   for (int64_t i = 0; i < 20; ++i) rows.push_back(row(i, "x"));
   const Outcome aborted = load(context("s", two_columns()), two_columns(), rows);
   ASSERT_FALSE(aborted.status.ok());
-  EXPECT_NE(aborted.status.error().message.find("row 8: no sevens"), std::string::npos) << aborted.status.error().message;
+  EXPECT_NE(aborted.status.error().message.find("row 8: no sevens"), std::string::npos)
+      << aborted.status.error().message;
   sql("DROP TRIGGER a; CREATE TRIGGER a BEFORE INSERT ON s WHEN new.id = 7 BEGIN SELECT raise(IGNORE); END");
   const Outcome ignored = load(context("s", two_columns()), two_columns(), rows);
   ASSERT_FALSE(ignored.status.ok());
   EXPECT_EQ(ignored.status.error().code, "ROW_DISCARDED");
+  sql("CREATE UNIQUE INDEX u ON s (id); CREATE UNIQUE INDEX both ON s (id, name); CREATE TRIGGER b BEFORE UPDATE ON s "
+      "WHEN new.id = 5 BEGIN SELECT raise(IGNORE); END; INSERT INTO s VALUES (5, 'x')");
+  for (const Json& key : {Json({"id"}), Json({"id", "name"})}) {
+    const Outcome upserted =
+        load(context("s", two_columns(), {{"upsert", {{"primary_key", key}}}}), two_columns(), rows);
+    ASSERT_FALSE(upserted.status.ok());
+    EXPECT_EQ(upserted.status.error().code, "ROW_DISCARDED");
+    EXPECT_NE(upserted.status.error().message.find("row 6"), std::string::npos) << upserted.status.error().message;
+  }
+  sql("DELETE FROM s; DROP INDEX u; DROP INDEX both; DROP TRIGGER b");
   sql("DROP TRIGGER a; CREATE TRIGGER a BEFORE INSERT ON s WHEN new.id = 7 BEGIN SELECT raise(ROLLBACK, 'all'); END");
   const Outcome rolled_back = load(on_error(context("s", two_columns()), "skip"), two_columns(), rows);
   ASSERT_FALSE(rolled_back.status.ok());
@@ -193,7 +207,8 @@ TEST_F(RefusalTest, AFullDiskKeepsWhatWasCommittedAndTheNextRunGoesOn) {
     const rlimit limit{512 << 10, 512 << 10};
     setrlimit(RLIMIT_FSIZE, &limit);
     const Outcome outcome = load(context("s", two_columns()), two_columns(), rows);
-    const bool right = !outcome.status.ok() && outcome.status.error().code == "DISK_FULL" && !outcome.status.error().retryable;
+    const bool right =
+        !outcome.status.ok() && outcome.status.error().code == "DISK_FULL" && !outcome.status.error().retryable;
     const bool rolled_back = !std::filesystem::exists(path() + "-journal");
     _exit(right ? (rolled_back ? 0 : 2) : 1);
   }

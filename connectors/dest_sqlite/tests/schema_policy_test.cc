@@ -10,7 +10,9 @@ class SchemaPolicyTest : public SqliteTest {
     ctx["policies"]["schema_evolution"][axis] = value;
     return ctx;
   }
-  static std::string code_of(const Outcome& outcome) { return outcome.status.ok() ? "ok" : outcome.status.error().code; }
+  static std::string code_of(const Outcome& outcome) {
+    return outcome.status.ok() ? "ok" : outcome.status.error().code;
+  }
 };
 
 const DataType kInt = DataType::of(TypeId::kInt64);
@@ -32,9 +34,9 @@ TEST_F(SchemaPolicyTest, NewColumn) {
 TEST_F(SchemaPolicyTest, AColumnThatComesInTheMiddleOfAStreamIsAdded) {
   const Schema first{{{"id", kInt}}};
   const Schema second{{{"name", kText}, {"id", kInt}}};
-  const Outcome outcome = load(context("s", first), {make_batch(first, {Json::array({1})}),
-                                                     make_batch(second, {Json::array({"b", 2})}),
-                                                     make_batch(first, {Json::array({3})})});
+  const Outcome outcome =
+      load(context("s", first), {make_batch(first, {Json::array({1})}), make_batch(second, {Json::array({"b", 2})}),
+                                 make_batch(first, {Json::array({3})})});
   ASSERT_EQ(code_of(outcome), "ok") << outcome.status.to_string();
   EXPECT_EQ(table("s"), (Lines{"1|NULL", "2|'b'", "3|NULL"}));
 }
@@ -59,7 +61,8 @@ TEST_F(SchemaPolicyTest, ReplaceHeedsFailForColumnsThatComeAndGo) {
   const Json ctx = context("s", schema, "replace");
   sql("CREATE TABLE \"s\" (\"id\" INTEGER, \"gone\" TEXT)");
   EXPECT_EQ(code_of(load(with_policy(ctx, "new_column", "fail"), schema, {Json::array({1, "x"})})), "NEW_COLUMN");
-  EXPECT_EQ(code_of(load(with_policy(ctx, "removed_column", "fail"), schema, {Json::array({1, "x"})})), "REMOVED_COLUMN");
+  EXPECT_EQ(code_of(load(with_policy(ctx, "removed_column", "fail"), schema, {Json::array({1, "x"})})),
+            "REMOVED_COLUMN");
   EXPECT_EQ(code_of(load(with_policy(ctx, "new_column", "ignore"), schema, {Json::array({1, "x"})})), "ok");
   EXPECT_EQ(table("s"), Lines{"1"});
 }
@@ -68,17 +71,21 @@ TEST_F(SchemaPolicyTest, NullabilityChange) {
   const Schema nullable{{{"id", kInt, true}}};
   sql("CREATE TABLE s (id INTEGER NOT NULL)");
   const Json ctx = context("s", nullable);
-  EXPECT_EQ(code_of(load(with_policy(ctx, "nullability_change", "fail"), nullable, {Json::array({1})})), "NULLABILITY_CHANGED");
+  EXPECT_EQ(code_of(load(with_policy(ctx, "nullability_change", "fail"), nullable, {Json::array({1})})),
+            "NULLABILITY_CHANGED");
   EXPECT_EQ(code_of(load(with_policy(ctx, "nullability_change", "allow"), nullable, {Json::array({1})})), "ok");
   const Outcome null = load(ctx, nullable, {Json::array({2}), Json::array({nullptr})});
   EXPECT_EQ(code_of(null), "ROW_REFUSED");
-  EXPECT_NE(null.status.error().message.find("column \"id\", value NULL"), std::string::npos) << null.status.error().message;
+  EXPECT_NE(null.status.error().message.find("column \"id\", value NULL"), std::string::npos)
+      << null.status.error().message;
   EXPECT_EQ(table("s"), Lines{"1"});
   // With fail the tables that we make say NOT NULL, so that a later change is seen.
   const Schema never{{{"id", kInt, false}}};
-  ASSERT_EQ(code_of(load(with_policy(context("t", never), "nullability_change", "fail"), never, {Json::array({1})})), "ok");
-  EXPECT_EQ(code_of(load(with_policy(context("t", nullable), "nullability_change", "fail"), nullable, {Json::array({1})})),
-            "NULLABILITY_CHANGED");
+  ASSERT_EQ(code_of(load(with_policy(context("t", never), "nullability_change", "fail"), never, {Json::array({1})})),
+            "ok");
+  EXPECT_EQ(
+      code_of(load(with_policy(context("t", nullable), "nullability_change", "fail"), nullable, {Json::array({1})})),
+      "NULLABILITY_CHANGED");
 }
 
 TEST_F(SchemaPolicyTest, TypesThatAColumnKeepsUnchangedAreNoChange) {

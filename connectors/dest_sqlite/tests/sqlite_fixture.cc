@@ -17,25 +17,18 @@ double number(const Json& value) {
 void append_value(sdk::ColumnBuilder& column, const Json& value) {
   if (value.is_null()) return column.append_null();
   switch (column.type().id) {
-    case TypeId::kBoolean:
-      return column.append_bool(value.get<bool>());
+    case TypeId::kBoolean: return column.append_bool(value.get<bool>());
     case TypeId::kInt8:
-    case TypeId::kUInt8:
-      return column.append(static_cast<int8_t>(value.get<int64_t>()));
+    case TypeId::kUInt8: return column.append(static_cast<int8_t>(value.get<int64_t>()));
     case TypeId::kInt16:
-    case TypeId::kUInt16:
-      return column.append(static_cast<int16_t>(value.get<int64_t>()));
+    case TypeId::kUInt16: return column.append(static_cast<int16_t>(value.get<int64_t>()));
     case TypeId::kInt32:
     case TypeId::kUInt32:
     case TypeId::kDate32:
-    case TypeId::kTime32:
-      return column.append(static_cast<int32_t>(value.get<int64_t>()));
-    case TypeId::kUInt64:
-      return column.append(value.get<uint64_t>());
-    case TypeId::kFloat32:
-      return column.append(static_cast<float>(number(value)));
-    case TypeId::kFloat64:
-      return column.append(number(value));
+    case TypeId::kTime32: return column.append(static_cast<int32_t>(value.get<int64_t>()));
+    case TypeId::kUInt64: return column.append(value.get<uint64_t>());
+    case TypeId::kFloat32: return column.append(static_cast<float>(number(value)));
+    case TypeId::kFloat64: return column.append(number(value));
     case TypeId::kDecimal128: {
       const auto low = value.get<int64_t>();
       return column.append(sdk::Decimal128Words{{static_cast<uint64_t>(low), static_cast<uint64_t>(low >> 63)}});
@@ -48,14 +41,12 @@ void append_value(sdk::ColumnBuilder& column, const Json& value) {
     case TypeId::kUtf8:
     case TypeId::kLargeUtf8:
     case TypeId::kBinary:
-    case TypeId::kLargeBinary:
-      return column.append_bytes(value.get<std::string>());
-    case TypeId::kFixedSizeBinary:
-      return column.append_fixed(value.get<std::string>().data());
+    case TypeId::kLargeBinary: return column.append_bytes(value.get<std::string>());
+    case TypeId::kFixedSizeBinary: return column.append_fixed(value.get<std::string>().data());
     case TypeId::kIntervalMonthDayNano:
-      return column.append(sdk::MonthDayNano{value[0].get<int32_t>(), value[1].get<int32_t>(), value[2].get<int64_t>()});
-    default:
-      return column.append(value.get<int64_t>());
+      return column.append(
+          sdk::MonthDayNano{value[0].get<int32_t>(), value[1].get<int32_t>(), value[2].get<int64_t>()});
+    default: return column.append(value.get<int64_t>());
   }
 }
 
@@ -144,7 +135,8 @@ Lines SqliteTest::query(const std::string& text) {
   EXPECT_EQ(sqlite3_open(path().c_str(), &db), SQLITE_OK);
   sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE", nullptr, nullptr, nullptr);  // for databases in WAL mode
   sqlite3_stmt* statement = nullptr;
-  EXPECT_EQ(sqlite3_prepare_v2(db, text.c_str(), -1, &statement, nullptr), SQLITE_OK) << text << ": " << sqlite3_errmsg(db);
+  EXPECT_EQ(sqlite3_prepare_v2(db, text.c_str(), -1, &statement, nullptr), SQLITE_OK)
+      << text << ": " << sqlite3_errmsg(db);
   Lines lines;
   while (statement != nullptr && sqlite3_step(statement) == SQLITE_ROW) {
     std::string line;
@@ -152,9 +144,7 @@ Lines SqliteTest::query(const std::string& text) {
       if (i != 0) line += '|';
       sqlite3_value* value = sqlite3_column_value(statement, i);
       switch (sqlite3_value_type(value)) {
-        case SQLITE_NULL:
-          line += "NULL";
-          break;
+        case SQLITE_NULL: line += "NULL"; break;
         case SQLITE_TEXT: {
           const std::string content(reinterpret_cast<const char*>(sqlite3_value_text(value)),
                                     static_cast<size_t>(sqlite3_value_bytes(value)));
@@ -172,8 +162,7 @@ Lines SqliteTest::query(const std::string& text) {
           line += "'";
           break;
         }
-        default:
-          line += reinterpret_cast<const char*>(sqlite3_value_text(value));
+        default: line += reinterpret_cast<const char*>(sqlite3_value_text(value));
       }
     }
     lines.push_back(line);

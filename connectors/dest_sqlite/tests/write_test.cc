@@ -104,7 +104,8 @@ TEST_F(WriteTest, AppendAddsToWhatIsThere) {
 TEST_F(WriteTest, NamesOfStreamsAndColumnsAreQuoted) {
   for (const std::string name : {"select", "with space", "quo\"te", "semi;colon--", "\u00fcml\u00e4ut", "[x]", "1st"}) {
     const Schema schema{{{name, DataType::of(TypeId::kInt64)}, {"order", DataType::of(TypeId::kInt64)}}};
-    const Outcome outcome = load(context(name, schema, {{"upsert", {{"primary_key", {name}}}}}), schema, {Json::array({1, 2})});
+    const Outcome outcome =
+        load(context(name, schema, {{"upsert", {{"primary_key", {name}}}}}), schema, {Json::array({1, 2})});
     ASSERT_TRUE(outcome.status.ok()) << name << ": " << outcome.status.to_string();
     const Outcome replaced = load(context(name, schema, "replace"), schema, {Json::array({3, 4})});
     ASSERT_TRUE(replaced.status.ok()) << name << ": " << replaced.status.to_string();
@@ -115,8 +116,8 @@ TEST_F(WriteTest, NamesOfStreamsAndColumnsAreQuoted) {
 
 TEST_F(WriteTest, NamesThatCannotBeTablesAreRefusedWithAdvice) {
   const Schema schema = two_columns();
-  for (const std::string& name :
-       {std::string("sqlite_stat1"), std::string("SQLite_x"), std::string("_rapidbyte_receipts"), std::string("a\0b", 3)}) {
+  for (const std::string& name : {std::string("sqlite_stat1"), std::string("SQLite_x"),
+                                  std::string("_rapidbyte_receipts"), std::string("a\0b", 3)}) {
     const Outcome outcome = load(context(name, schema), schema, {});
     ASSERT_FALSE(outcome.status.ok()) << name;
     EXPECT_EQ(outcome.status.error().code, "NAME_REFUSED") << name;
@@ -164,8 +165,9 @@ TEST_F(WriteTest, AStreamWithoutBatchesLeavesAnEmptyTableInEveryMode) {
 
 TEST_F(WriteTest, ReceiptsAreWrittenWithEachCommitAndAnswerLastCommitted) {
   const Schema schema = two_columns();
-  const Outcome outcome = load(context("s", schema), {make_batch(schema, {Json::array({1, "a"})}),
-                                                      make_batch(schema, {Json::array({2, "b"}), Json::array({3, "c"})})});
+  const Outcome outcome =
+      load(context("s", schema), {make_batch(schema, {Json::array({1, "a"})}),
+                                  make_batch(schema, {Json::array({2, "b"}), Json::array({3, "c"})})});
   ASSERT_TRUE(outcome.status.ok()) << outcome.status.to_string();
   const auto receipt = sdk::parse_json(outcome.last_committed);
   ASSERT_TRUE(receipt.ok());
