@@ -44,7 +44,8 @@ std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::st
   position.cursor = start_cursor;
   position.load_start_cursor = std::move(start_cursor);
   if (!run.keeps_state()) return std::nullopt;
-  Status begun = run.state.begin_load(key_of(run, plan), position.load_id, /*drop_checkpoint=*/forget || !is_incremental(plan));
+  Status begun =
+      run.state.begin_load(key_of(run, plan), position.load_id, /*drop_checkpoint=*/forget || !is_incremental(plan));
   if (!begun.ok()) return fail(Stage::kState, std::move(begun));
   return std::nullopt;
 }
@@ -136,7 +137,8 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
         plan.config.name, known.load_id, known.rows_committed);
     const json start = saved.contains("load_start_cursor") ? saved["load_start_cursor"] : json();
     if (is_incremental(plan)) {
-      // The cursor goes back first: should the new load break off before its first commit, the next run begins here too.
+      // The cursor goes back first: should the new load break off before its first commit, the next run begins here
+      // too.
       const json back = {{"load_id", known.load_id}, {"cursor_value", start}, {"load_start_cursor", start}};
       Status saved_now = run.state.save_checkpoint(key_of(run, plan), known.load_id, back.dump(), 0);
       if (!saved_now.ok()) return fail(Stage::kState, std::move(saved_now));

@@ -544,6 +544,7 @@ TEST(DryRun, ShowsTheFirstRowsAndTouchesNothing) {
   EXPECT_EQ(previews["a"].columns[0].type, "Int64");
   EXPECT_EQ(previews["a"].rows.size(), kDefaultPreviewRows);
   EXPECT_EQ(previews["a"].rows[9][0], "9");
+  EXPECT_EQ(report.streams[0].rows_read, kDefaultPreviewRows);
   EXPECT_EQ(report.rows_written(), 0U);
 }
 

@@ -226,9 +226,8 @@ StreamAttempt::Failure StreamAttempt::run_stages() {
   result_.bytes_written = write_summary_.bytes_written;
   result_.rows_rejected = read_summary_.records_skipped + write_summary_.records_failed;
   if (satisfied_.load()) {
-    // The source was stopped and gave no summary.
-    result_.rows_read =
-        run_.options.dry_run ? queues_.front()->counts().pushed_rows : destination_services_->rows_limited();
+    // The source was stopped and gave no summary: the rows that were wanted count.
+    result_.rows_read = run_.options.dry_run ? preview_rows_ : destination_services_->rows_limited();
   } else {
     result_.rows_transformed_away = static_cast<int64_t>(rows_out_.front()) - static_cast<int64_t>(rows_out_.back());
   }
@@ -384,6 +383,7 @@ void StreamAttempt::preview_stage() {
     const RunFailure failure = failure_of(run_, Stage::kSource, status);
     failures_.set(failure.stage, failure.error);
   }
+  preview_rows_ = preview.rows.size();
   if (status.ok()) satisfied_.store(true, std::memory_order_release);
   queues_.back()->abandon();
   if (status.ok()) run_.observer.preview(plan_.config.name, preview);

@@ -96,6 +96,7 @@ class StreamAttempt {
   std::vector<uint64_t> rows_out_;
   runtime::ReadSummary read_summary_;
   runtime::WriteSummary write_summary_;
+  uint64_t preview_rows_ = 0;
   std::optional<std::chrono::steady_clock::time_point> ending_since_;
 };
 
