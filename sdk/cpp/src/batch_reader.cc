@@ -27,7 +27,7 @@ struct Message {
   std::span<const uint8_t> header;  // with prefix; empty: end of the stream
   std::span<const uint8_t> body;
   std::span<const uint8_t> rest;
-  ArrowIpcMessageType type = NANOARROW_IPC_MESSAGE_TYPE_UNINITIALIZED;
+  int32_t type = NANOARROW_IPC_MESSAGE_TYPE_UNINITIALIZED;  // as found: not always one of the enumerators
 };
 
 uint32_t read_u32(std::span<const uint8_t> bytes, size_t at) {
@@ -53,7 +53,7 @@ Result<Message> read_message(ArrowIpcDecoder* decoder, std::span<const uint8_t> 
   ArrowError error{};
   const ArrowBufferView view{{out.header.data()}, static_cast<int64_t>(out.header.size())};
   if (ArrowIpcDecoderVerifyHeader(decoder, view, &error) != NANOARROW_OK) return invalid(error.message);
-  out.type = static_cast<ArrowIpcMessageType>(decoder->message_type);
+  out.type = decoder->message_type;
   const int64_t body = decoder->body_size_bytes;
   const auto after = bytes.subspan(out.header.size());
   if (body < 0 || static_cast<uint64_t>(body) > after.size()) {

@@ -51,7 +51,8 @@ std::string timestamp_text(int64_t ticks, const Unit& unit, bool zoned) {
   const int64_t days = floor_div(seconds, kSecondsPerDay);
   const auto date = date_text(days);
   if (!date) return fmt::format("{} ({}s since 1970)", ticks, unit.name);
-  const int64_t fraction = ticks - seconds * unit.per_second;
+  // Not ticks - seconds * per_second: near the least value that product does not fit.
+  const int64_t fraction = (ticks % unit.per_second + unit.per_second) % unit.per_second;
   const int64_t of_day = seconds - days * kSecondsPerDay;
   return *date + " " + clock_text(of_day * unit.per_second + fraction, unit) + (zoned ? "Z" : "");
 }
