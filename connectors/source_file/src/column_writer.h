@@ -73,8 +73,8 @@ class ColumnWriter {
   const FieldRules* rules_;
   bool variable_ = false;
   size_t null_count_ = 0;
-  sdk::ByteBuffer valid_;    // a byte per row, packed to bits by buffers()
-  sdk::ByteBuffer values_;   // booleans: a byte per row, too
+  sdk::ByteBuffer valid_;  // a byte per row, packed to bits by buffers()
+  sdk::ByteBuffer values_;  // booleans: a byte per row, too
   sdk::ByteBuffer offsets_;  // rows + 1 of int32 for text
   sdk::ByteBuffer packed_valid_;
   sdk::ByteBuffer packed_values_;

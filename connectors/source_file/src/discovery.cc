@@ -83,6 +83,7 @@ Status sample_csv(const FileEntry& file, const StreamFiles& files, const StreamO
   RB_SDK_ASSIGN_OR_RETURN(OpenFile open, open_stream_file(file, files, stream.read, ReaderLimits{}));
   if (open.names.empty()) return {};
   std::vector<uint32_t> columns;
+  columns.reserve(open.names.size());
   for (const std::string& name : open.names) columns.push_back(sample.column(name));
   return read_sample(*open.reader, stream.read.sample_rows,
                      [&](const RecordBlock& block) { sample.observe(*open.reader, block, columns); });
@@ -98,6 +99,7 @@ Status sample_ndjson(const FileEntry& file, const StreamFiles& files, const Stre
     keys = open.reader->keys();
   }
   std::vector<uint32_t> columns;
+  columns.reserve(keys.size());
   for (const std::string& key : keys) columns.push_back(sample.column(key));
   RB_SDK_ASSIGN_OR_RETURN(const OpenFile open, open_stream_file(file, files, stream.read, ReaderLimits{}));
   open.reader->set_keys(keys);

@@ -101,7 +101,10 @@ std::string some_files(const std::string& folder) {
   const auto names = entries_of(folder);
   if (!names.ok()) return {};
   std::string out;
-  for (size_t i = 0; i < names->size() && i < 10; ++i) out += (i == 0 ? "" : ", ") + (*names)[i];
+  for (size_t i = 0; i < names->size() && i < 10; ++i) {
+    out += i == 0 ? "" : ", ";
+    out += (*names)[i];
+  }
   if (names->size() > 10) out += ", ...";
   return out.empty() ? "; the folder is empty" : "; the folder holds: " + out;
 }
@@ -206,7 +209,8 @@ Result<std::vector<FileEntry>> find_stream_file(const std::string& folder, const
       for (const std::string_view compression : {"", ".gz", ".zst"}) {
         const std::string name = stream + "." + extension + std::string(compression);
         FileEntry entry{name, join(folder, name), 0};
-        tried += (tried.empty() ? "" : ", ") + name;
+        tried += tried.empty() ? "" : ", ";
+        tried += name;
         if (kind_of(entry.path, entry.size) == PathKind::kFile) found.push_back(std::move(entry));
       }
     }
@@ -219,7 +223,10 @@ Result<std::vector<FileEntry>> find_stream_file(const std::string& folder, const
                                                    some_files(folder) + ". Set the stream's path to a file or glob");
   }
   std::string names;
-  for (const FileEntry& entry : found) names += (names.empty() ? "" : ", ") + entry.name;
+  for (const FileEntry& entry : found) {
+    names += names.empty() ? "" : ", ";
+    names += entry.name;
+  }
   return sdk::config_error("AMBIGUOUS_FILE", "stream '" + stream + "' could mean " + names + "; set the stream's path");
 }
 

@@ -96,7 +96,7 @@ bool NdjsonScanner::scan_string(Line& line, uint32_t& begin, uint32_t& end, bool
         }
         pos += 6;
       }
-    } else if (std::memchr("\"\\/bfnrt", kind, 8) == nullptr) {
+    } else if (std::string_view("\"\\/bfnrt").find(kind) == std::string_view::npos) {
       return line.fail("an unknown escape stands in a string");
     }
   }

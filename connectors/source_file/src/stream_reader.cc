@@ -26,8 +26,8 @@ ReaderLimits reader_limits(const sdk::Limits& limits) {
   // Several blocks make a batch, so that batches come near their target without going over it. 32 bytes per field are
   // more than any fixed-width value with its share of offsets and bits.
   const uint64_t batch = std::max<uint64_t>(limits.max_batch_bytes, 4096);
-  out.max_block_bytes = static_cast<uint32_t>(std::clamp<uint64_t>(batch / 16, 1024, 64 * 1024));
-  out.max_block_fields = static_cast<uint32_t>(std::clamp<uint64_t>(batch / 64, 64, 16 * 1024));
+  out.max_block_bytes = static_cast<uint32_t>(std::clamp<uint64_t>(batch / 16, 1024, uint64_t{64} * 1024));
+  out.max_block_fields = static_cast<uint32_t>(std::clamp<uint64_t>(batch / 64, 64, uint64_t{16} * 1024));
   return out;
 }
 
@@ -169,6 +169,7 @@ Status StreamReader::read_file(const FileEntry& file) {
   reader_ = std::move(open.reader);
   if (files_.format == Format::kNdjson) {
     std::vector<std::string> keys;
+    keys.reserve(specs_.size());
     for (const ColumnSpec& spec : specs_) keys.push_back(spec.name);
     RB_SDK_RETURN_NOT_OK(map_columns(keys));
     reader_->set_keys(std::move(keys));

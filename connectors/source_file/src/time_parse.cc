@@ -63,7 +63,7 @@ bool parse_clock(const char*& p, const char* end, int64_t& micros) {
       if (!parse_fraction(p, end, fraction)) return false;
     }
   }
-  micros = (int64_t{hour} * 3600 + minute * 60 + second) * kMicrosPerSecond + fraction;
+  micros = (int64_t{hour} * 3600 + int64_t{minute} * 60 + second) * kMicrosPerSecond + fraction;
   return true;
 }
 
@@ -84,7 +84,7 @@ bool parse_zone(const char* p, const char* end, int64_t& offset_micros) {
     return false;
   }
   if (hours > 23 || minutes > 59) return false;
-  offset_micros = (int64_t{hours} * 3600 + minutes * 60) * kMicrosPerSecond;
+  offset_micros = (int64_t{hours} * 3600 + int64_t{minutes} * 60) * kMicrosPerSecond;
   if (*p == '-') offset_micros = -offset_micros;
   return true;
 }
@@ -235,7 +235,7 @@ bool parse_by_pattern(std::string_view text, std::string_view pattern, PatternVa
   }
   if (hour > 23 || minute > 59 || second > 59 || !valid_date(static_cast<int32_t>(year), month, day)) return false;
   out.micros = days_from_civil(static_cast<int32_t>(year), month, day) * kMicrosPerDay +
-               (int64_t{hour} * 3600 + minute * 60 + second) * kMicrosPerSecond + fraction - offset;
+               (int64_t{hour} * 3600 + int64_t{minute} * 60 + second) * kMicrosPerSecond + fraction - offset;
   return true;
 }
 

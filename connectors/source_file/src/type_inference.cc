@@ -84,8 +84,8 @@ void TypeInference::observe_number(std::string_view text) {
 sdk::DataType TypeInference::decide_number() const {
   using sdk::DataType;
   using sdk::TypeId;
-  const DataType text = DataType::of(TypeId::kUtf8);
-  const DataType real = DataType::of(TypeId::kFloat64);
+  DataType text = DataType::of(TypeId::kUtf8);
+  DataType real = DataType::of(TypeId::kFloat64);
   if (!any_digit_) return text;  // only words such as NaN
   if (any_exponent_or_word_) return maybe_double_ ? real : text;
   const uint32_t digits = max_integer_digits_ + max_fraction_digits_;

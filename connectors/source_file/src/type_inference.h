@@ -16,7 +16,7 @@ enum class ValueKind : uint8_t { kPlain, kJsonString, kJsonOther };
 
 struct InferenceOptions {
   char decimal_point = '.';
-  std::string date_pattern;       // empty: ISO
+  std::string date_pattern;  // empty: ISO
   std::string timestamp_pattern;  // empty: ISO
 };
 

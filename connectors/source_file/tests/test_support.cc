@@ -180,6 +180,7 @@ RunResult run(const std::string& folder, const RunOptions& options) {
     out.batch_bytes.push_back(item.batch.size());
     for (size_t row = 0; row < reader.rows(); ++row) {
       std::vector<std::string> values;
+      values.reserve(reader.column_count());
       for (size_t column = 0; column < reader.column_count(); ++column) {
         values.push_back(sdk::to_text(reader.column(column).json(row)));
       }
