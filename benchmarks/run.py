@@ -178,10 +178,13 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
         with open(one, "w", encoding="ascii") as out:
             out.write("id,name\n1,one\n")
         for destination in ("dest-discard", "dest-sqlite"):
-            times = [self.load(one, 1, destination).seconds * 1000 for _ in range(21)][1:]
-            value = statistics.median(times)
+            file, _ = self.pipeline(one, destination)
+            # The first run makes the state and the database; what a user waits for every day are the others.
+            times = [measure([self.rapidbyte, "run", file, "-q"], environment=self.environment).seconds * 1000 for _ in range(21)]
+            value = statistics.median(times[1:])
             self.figure(f"warm-start.{destination}", value, "ms", "<= 50 ms", value <= 50,
-                        note=f"median of 20, {min(times):.0f} to {max(times):.0f} ms")
+                        note=f"median of 20, {min(times[1:]):.0f} to {max(times[1:]):.0f} ms; the first run, which makes the state: {times[0]:.0f} ms")
+            shutil.rmtree(os.path.dirname(file))
 
     def help(self):
         """How long --help takes."""
