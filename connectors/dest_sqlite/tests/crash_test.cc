@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <random>
 
 #include "tests/sqlite_fixture.h"
@@ -66,14 +67,17 @@ class CrashTest : public SqliteTest {
     std::vector<std::vector<uint8_t>> batches;
     for (int64_t i = 0; i < kBatches; ++i) batches.push_back(batch_at(i));
     Lines expected;
+    std::chrono::microseconds whole{};  // how long a load takes on this machine
     {
       sql(prepare);
+      const auto begin = std::chrono::steady_clock::now();
       ASSERT_TRUE(run(context("s", schema(), mode), 0, batches).ok());
+      whole = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
       expected = table("s");
       ASSERT_EQ(expected.size(), static_cast<size_t>(kBatches * kRows));
     }
     std::mt19937 random(20241);
-    std::uniform_int_distribution<useconds_t> delay(0, 40'000);
+    std::uniform_int_distribution<useconds_t> delay(0, static_cast<useconds_t>(whole.count()));
     int killed = 0;
     for (int round = 0; round < 15; ++round) {
       for (const char* suffix : {"", "-journal", "-wal", "-shm"}) std::filesystem::remove(path() + suffix);

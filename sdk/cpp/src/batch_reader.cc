@@ -53,7 +53,9 @@ Result<Message> read_message(ArrowIpcDecoder* decoder, std::span<const uint8_t> 
   ArrowError error{};
   const ArrowBufferView view{{out.header.data()}, static_cast<int64_t>(out.header.size())};
   if (ArrowIpcDecoderVerifyHeader(decoder, view, &error) != NANOARROW_OK) return invalid(error.message);
-  out.type = decoder->message_type;
+  // The verifier lets unknown types pass, and loading an enum that holds one is undefined: take the bits.
+  static_assert(sizeof decoder->message_type == sizeof out.type);
+  std::memcpy(&out.type, &decoder->message_type, sizeof out.type);
   const int64_t body = decoder->body_size_bytes;
   const auto after = bytes.subspan(out.header.size());
   if (body < 0 || static_cast<uint64_t>(body) > after.size()) {

@@ -349,7 +349,10 @@ TEST(RunPipeline, LetsRunningStreamsFinishWhenOneFailsAndStartsNoOther) {
   source.streams = {"bad", "good", "late"};
   Gate failed;
   source.before_batch = [&](const InstanceOptions& instance, int64_t batch) {
-    if (instance.stream == "bad" && batch == 2) return make_error(ErrorCategory::kData, "BAD_ROW", "bad");
+    if (instance.stream == "bad" && batch == 2) {
+      failed.wait_for_guest();  // or "good" might not have been started yet, and then would not be
+      return make_error(ErrorCategory::kData, "BAD_ROW", "bad");
+    }
     if (instance.stream == "good" && batch == 2) return failed.wait(instance.cancel);
     return Status();
   };
