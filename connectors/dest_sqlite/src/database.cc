@@ -109,7 +109,10 @@ std::optional<std::string> Statement::maybe_text(int column) const {
 
 Database::Database(std::string path) : path_(std::move(path)) {}
 
-Database::~Database() { sqlite3_close_v2(handle_); }
+Database::~Database() {
+  sqlite3_close_v2(handle_);
+  handle_ = nullptr;
+}
 
 Status Database::open_file() {
   RB_SDK_ASSIGN_OR_RETURN(const FileFacts facts, look_at(path_));
@@ -126,7 +129,9 @@ Status Database::open_file() {
   std::string setup;
   if (facts.empty) setup += kPageSize;
   // Without shared memory SQLite reads a database in WAL mode only so. Its journal mode stays as it is.
-  if (facts.wal) setup += "PRAGMA locking_mode=EXCLUSIVE;";
+  // Otherwise a commit cuts the journal to nothing instead of deleting it: WASI cannot sync a folder, and a deleted
+  // journal that comes back after a power cut would undo the commit.
+  setup += facts.wal ? "PRAGMA locking_mode=EXCLUSIVE;" : "PRAGMA journal_mode=TRUNCATE;";
   setup += kCacheSize;
   // A commit that was reported must survive a power cut: the source moves on after it.
   setup += "PRAGMA synchronous=FULL;";
@@ -165,6 +170,10 @@ Status Database::close() {
     return status;
   }
   handle_ = nullptr;
+  // What the journal mode TRUNCATE leaves. One with content is needed by whoever opens the database next.
+  const std::string journal = path_ + "-journal";
+  struct stat info;
+  if (lstat(journal.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size == 0) unlink(journal.c_str());
   return {};
 }
 

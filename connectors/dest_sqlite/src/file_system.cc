@@ -104,8 +104,15 @@ int file_read(sqlite3_file* base, void* out, int amount, sqlite3_int64 offset) {
       if (errno == EINTR) continue;
       return SQLITE_IOERR_READ;
     }
-    if (n == 0) break;
-    done += static_cast<int>(n);
+    if (n > 0) {
+      done += static_cast<int>(n);
+    } else if (file->buffered != 0) {
+      // The end of the file so far; but what is not written yet may lie behind, with a gap that reads as zeros.
+      const int rc = flush(file);
+      if (rc != SQLITE_OK) return rc;
+    } else {
+      break;
+    }
   }
   if (done == amount) return SQLITE_OK;
   std::memset(to + done, 0, static_cast<size_t>(amount - done));  // SQLite asks for this on a short read.

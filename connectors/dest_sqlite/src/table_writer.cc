@@ -29,6 +29,7 @@ std::string insert_sql(const TargetPlan& plan, size_t rows) {
   std::string updates;
   std::string old_values;
   std::string new_values;
+  size_t compared = 0;
   for (const std::string& name : plan.key) conflict += (conflict.empty() ? "" : ", ") + quote_name(name);
   for (const ColumnPlan& column : plan.columns) {
     const bool in_key = std::any_of(plan.key.begin(), plan.key.end(),
@@ -41,15 +42,17 @@ std::string insert_sql(const TargetPlan& plan, size_t rows) {
     // BINARY, whatever the column's collation: a row that differs in case has changed.
     old_values += separator + name + " COLLATE BINARY";
     new_values += separator + "excluded." + name;
+    ++compared;
     if (column.affinity != Affinity::kBlob) continue;
     // A column without a type tells 1 from 1.0.
     old_values += ", typeof(" + name + ")";
     new_values += ", typeof(excluded." + name + ")";
+    ++compared;
   }
   sql += " ON CONFLICT (" + conflict + ") DO ";
   if (updates.empty()) return sql + "NOTHING";
   sql += "UPDATE SET " + updates;
-  if (plan.row_by_row) return sql;
+  if (plan.row_by_row || compared > kMaxColumns) return sql;
   // A row that is there already as it came is not written again: loads that overlap cost no more than reading.
   return sql + " WHERE (" + old_values + ") IS NOT (" + new_values + ")";
 }
