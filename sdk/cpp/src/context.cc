@@ -1,5 +1,6 @@
 #include "rapidbyte/sdk/context.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -113,6 +114,18 @@ Status read_cursor(const Json& root, StreamContext& out) {
   return {};
 }
 
+Status read_destination_features(const Json& root, StreamContext& out) {
+  const Json* features = find_member(root, "destination_features");
+  if (features == nullptr) return {};
+  if (!features->is_array()) return bad("destination_features", "must be a list of names");
+  for (const Json& feature : *features) {
+    const auto name = as_string(feature);
+    if (!name) return bad("destination_features", "must be a list of names");
+    out.destination_features.emplace_back(*name);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<CursorValue> CursorValue::from_json(const Json& json) {
@@ -181,7 +194,12 @@ Result<StreamContext> StreamContext::parse(std::string_view text) {
     if (!options->is_object()) return bad("stream_options", "must be an object");
     ctx.stream_options = *options;
   }
+  RB_SDK_RETURN_NOT_OK(read_destination_features(root, ctx));
   return ctx;
+}
+
+bool StreamContext::destination_has(std::string_view feature) const {
+  return std::find(destination_features.begin(), destination_features.end(), feature) != destination_features.end();
 }
 
 }  // namespace rapidbyte::sdk

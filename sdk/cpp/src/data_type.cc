@@ -191,10 +191,19 @@ Result<Field> Field::from_json(const Json& json) {
   if (!type_name) return schema_error("INVALID_COLUMN", "column `" + *name + "` has no `data_type`");
   auto type = DataType::parse(*type_name);
   if (!type.ok()) return std::move(type).status().with_context("column `" + *name + "`");
-  return Field{*name, std::move(*type), bool_member(json, "nullable").value_or(true)};
+  return Field{.name = *name,
+               .type = std::move(*type),
+               .nullable = bool_member(json, "nullable").value_or(true),
+               .native_type = string_member(json, "native_type").value_or(""),
+               .special_values = bool_member(json, "special_values").value_or(false)};
 }
 
-Json Field::to_json() const { return Json{{"name", name}, {"data_type", type.name()}, {"nullable", nullable}}; }
+Json Field::to_json() const {
+  Json column = {{"name", name}, {"data_type", type.name()}, {"nullable", nullable}};
+  if (!native_type.empty()) column["native_type"] = native_type;
+  if (special_values) column["special_values"] = true;
+  return column;
+}
 
 std::optional<size_t> Schema::index_of(std::string_view name) const {
   for (size_t i = 0; i < fields.size(); ++i) {

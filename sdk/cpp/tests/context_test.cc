@@ -23,7 +23,7 @@ constexpr std::string_view kFull = R"json({
                "type_change": "coerce", "nullability_change": "fail"}},
   "write_mode": {"upsert": {"primary_key": ["id", "at"]}},
   "pipeline": "p", "run_id": "r", "load_id": "l", "partition": {"from": 1}, "resume": {"offset": 9},
-  "stream_options": {"path": "x.csv"}, "future": true})json";
+  "stream_options": {"path": "x.csv"}, "destination_features": ["receipts", "special-values"], "future": true})json";
 
 TEST(StreamContextTest, ReadsEveryPart) {
   const auto ctx = StreamContext::parse(kFull);
@@ -50,6 +50,9 @@ TEST(StreamContextTest, ReadsEveryPart) {
   EXPECT_EQ(int_member(ctx->partition, "from"), 1);
   EXPECT_EQ(int_member(ctx->resume, "offset"), 9);
   EXPECT_EQ(string_member(ctx->stream_options, "path"), "x.csv");
+  EXPECT_THAT(ctx->destination_features, ElementsAre("receipts", "special-values"));
+  EXPECT_TRUE(ctx->destination_has(kSpecialValues));
+  EXPECT_FALSE(ctx->destination_has("special"));
   EXPECT_EQ(bool_member(ctx->raw, "future"), true);
 }
 
@@ -63,6 +66,7 @@ TEST(StreamContextTest, WhatIsLeftOutHasTheProtocolsDefaults) {
   EXPECT_EQ(ctx->policies.new_column, NewColumn::kAdd);
   EXPECT_TRUE(ctx->resume.is_null());
   EXPECT_TRUE(ctx->stream_options.is_object());
+  EXPECT_FALSE(ctx->destination_has(kSpecialValues));
 }
 
 TEST(StreamContextTest, ErrorsNameTheKey) {
@@ -79,6 +83,8 @@ TEST(StreamContextTest, ErrorsNameTheKey) {
       {R"({"stream_name": "s", "cursor_info": {"cursor_field": "c", "last_value": {"int64": "x"}}})", "cursor value"},
       {R"({"stream_name": "s", "schema": {"columns": [{"name": "c", "data_type": "Int65"}]}})", "column `c`: `Int65`"},
       {R"({"stream_name": "s", "stream_options": []})", "stream_options"},
+      {R"({"stream_name": "s", "destination_features": "special-values"})", "destination_features"},
+      {R"({"stream_name": "s", "destination_features": [1]})", "destination_features"},
   };
   for (const auto& [text, expected] : cases) {
     const auto ctx = StreamContext::parse(text);
@@ -100,6 +106,32 @@ TEST(CursorValueTest, RoundTripsThroughJson) {
     ASSERT_TRUE(back.ok()) << to_text(value.to_json());
     EXPECT_EQ(*back, value);
   }
+}
+
+TEST(FieldTest, NativeTypeAndSpecialValuesTravelOnlyWhenTheySaySomething) {
+  const Field plain{"id", DataType::of(TypeId::kInt64), false};
+  EXPECT_EQ(plain.to_json(), Json::parse(R"({"name": "id", "data_type": "Int64", "nullable": false})"));
+  Field price{"price", DataType::decimal128(12, 2)};
+  price.native_type = "postgresql:numeric(12,2)";
+  price.special_values = true;
+  const auto back = Field::from_json(price.to_json());
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(back->native_type, "postgresql:numeric(12,2)");
+  EXPECT_TRUE(back->special_values);
+  const auto bare = Field::from_json(plain.to_json());
+  ASSERT_TRUE(bare.ok());
+  EXPECT_EQ(bare->native_type, "");
+  EXPECT_FALSE(bare->special_values);
+}
+
+TEST(FieldTest, ABatchsOwnSchemaEqualsTheContextsThatSaysMore) {
+  const Field in_batch{"at", DataType::timestamp(TimeUnit::kMicrosecond)};
+  Field in_context = in_batch;
+  in_context.native_type = "postgresql:timestamp(3) without time zone";
+  in_context.special_values = true;
+  EXPECT_EQ(in_batch, in_context);
+  in_context.nullable = false;
+  EXPECT_FALSE(in_batch == in_context);
 }
 
 TEST(DataTypeTest, NamesRoundTrip) {

@@ -464,6 +464,55 @@ TEST(RunPipeline, SendsBatchesAndMarkersThroughTransforms) {
   EXPECT_EQ(json::parse(h.stream_state().checkpoint_json.value())["next"], 100);
 }
 
+TEST(RunPipeline, PassesOnWhatTheSourceSaysAboutAColumnAndWhatTheDestinationCanDo) {
+  EngineHarness h;
+  h.source->script.discover = [](const InstanceOptions&) -> Result<std::string> {
+    return std::string(R"({"streams": [{"name": "numbers", "schema": [{"name": "id", "data_type": "Int64",
+        "nullable": false, "native_type": "postgresql:int8", "special_values": true, "of_its_own": {"oid": 20}}]}]})");
+  };
+  h.destination->own_role().features = {"receipts", "special-values", "partitioned"};
+  json read_ctx, write_ctx, first_ctx, second_ctx;
+  const auto read = h.source->script.read;
+  h.source->script.read = [&, read](const InstanceOptions& o, const json& ctx) {
+    read_ctx = ctx;
+    return read(o, ctx);
+  };
+  const auto write = h.destination->script.write;
+  h.destination->script.write = [&, write](const InstanceOptions& o, const json& ctx) {
+    write_ctx = ctx;
+    return write(o, ctx);
+  };
+  const auto watched = [](json& seen) {
+    Script script = doubling_filter(true);
+    script.transform = [&seen, run = script.transform](const InstanceOptions& o, const json& ctx) {
+      seen = ctx;
+      return run(o, ctx);
+    };
+    return script;
+  };
+  h.runtime.add("first", runtime::ConnectorRole::kTransform, watched(first_ctx))->own_role().features = {
+      "special-values"};
+  h.runtime.add("second", runtime::ConnectorRole::kTransform, watched(second_ctx))->own_role().features = {
+      "special-values", "receipts"};
+  h.pipeline.transforms.resize(2);
+  h.pipeline.transforms[0].use = "first";
+  h.pipeline.transforms[1].use = "second";
+  ASSERT_TRUE(h.run().succeeded());
+  const json column = json::parse(R"({"name": "id", "data_type": "Int64", "nullable": false,
+      "native_type": "postgresql:int8", "special_values": true, "of_its_own": {"oid": 20}})");
+  EXPECT_EQ(read_ctx["schema"]["columns"][0], column);
+  EXPECT_EQ(write_ctx["schema"]["columns"][0], column);
+  // Only what everything behind the one that sends understands.
+  EXPECT_EQ(read_ctx["destination_features"], json::parse(R"(["special-values"])"));
+  EXPECT_EQ(first_ctx["destination_features"], json::parse(R"(["receipts", "special-values"])"));
+  EXPECT_EQ(second_ctx["destination_features"], json::parse(R"(["receipts", "special-values", "partitioned"])"));
+  EXPECT_FALSE(write_ctx.contains("destination_features"));
+
+  h.options.dry_run = true;
+  ASSERT_TRUE(h.run().succeeded());
+  EXPECT_EQ(read_ctx["destination_features"], json::parse(R"(["special-values"])"));
+}
+
 TEST(RunPipeline, HoldsMarkersBackForATransformThatKeepsRows) {
   EngineHarness h;
   Script buffering;

@@ -27,15 +27,29 @@ runtime::InstanceOptions instance_options(const RunContext& run, const pipeline:
   return options;
 }
 
-bool has_feature(const runtime::Connector& connector, std::string_view feature) {
+const std::vector<std::string>& features_of(const runtime::Connector& connector) {
+  static const std::vector<std::string> kNone;
   const runtime::Manifest* manifest = connector.manifest();
-  if (manifest == nullptr) return false;
+  if (manifest == nullptr) return kNone;
   const std::optional<runtime::Role>* role = &manifest->source;
   if (connector.role() == runtime::ConnectorRole::kDestination) role = &manifest->destination;
   if (connector.role() == runtime::ConnectorRole::kTransform) role = &manifest->transform;
-  if (!role->has_value()) return false;
-  const auto& features = (*role)->features;
+  return role->has_value() ? (*role)->features : kNone;
+}
+
+bool has_feature(const runtime::Connector& connector, std::string_view feature) {
+  const auto& features = features_of(connector);
   return std::find(features.begin(), features.end(), feature) != features.end();
+}
+
+std::vector<std::string> features_downstream(const RunContext& run, size_t first_transform) {
+  // A dry run has the preview for a destination, and that shows special values.
+  std::vector<std::string> features =
+      run.destination != nullptr ? features_of(*run.destination) : std::vector<std::string>{"special-values"};
+  for (size_t i = first_transform; i < run.transforms.size(); ++i) {
+    std::erase_if(features, [&](const std::string& feature) { return !has_feature(*run.transforms[i], feature); });
+  }
+  return features;
 }
 
 RunFailure failure_of(const RunContext& run, Stage stage, const Status& status) {

@@ -28,7 +28,7 @@ struct StreamPlan {
   /// With cursor field, write mode and primary key filled in.
   pipeline::StreamConfig config;
   pipeline::WriteMode write_mode = pipeline::WriteMode::kAppend;
-  /// As discovered: [{name, data_type, nullable}].
+  /// As discovered: [{name, data_type, nullable}], with every other key that the source gave (native_type ...).
   nlohmann::json columns = nlohmann::json::array();
 };
 
@@ -72,8 +72,13 @@ struct RunContext {
                                                         std::string stream, CancelToken cancel,
                                                         std::shared_ptr<runtime::HostServices> services);
 
-/// Whether the manifest gives `connector`'s own role this feature.
+/// Features that the manifest gives `connector`'s own role; none without a manifest.
+[[nodiscard]] const std::vector<std::string>& features_of(const runtime::Connector& connector);
 [[nodiscard]] bool has_feature(const runtime::Connector& connector, std::string_view feature);
+
+/// The destination's features that every transform from `first_transform` on has too: what may be sent into that
+/// transform, or, behind the last one, to the destination.
+[[nodiscard]] std::vector<std::string> features_downstream(const RunContext& run, size_t first_transform);
 
 /// `status` as a failure of `stage`, or of kInterrupted when the run has been cancelled before. Call it when the error
 /// comes.

@@ -63,7 +63,8 @@ StageContext StreamAttempt::stage_context() {
   return {plan_.config.name, &run_.observer, &failures_, run_.dlq.get(), &rejected_, &rows_reported_, &satisfied_};
 }
 
-std::string StreamAttempt::context_json(const runtime::Connector& connector, bool for_destination) const {
+std::string StreamAttempt::context_json(const runtime::Connector& connector, size_t first_transform) const {
+  const bool for_destination = connector.role() == runtime::ConnectorRole::kDestination;
   pipeline::StreamContextInput input{plan_.config, run_.pipeline.destination, run_.pipeline.resources};
   input.columns = plan_.columns;
   if (plan_.config.sync_mode != pipeline::SyncMode::kFullRefresh && plan_.config.cursor_field) {
@@ -76,6 +77,7 @@ std::string StreamAttempt::context_json(const runtime::Connector& connector, boo
   input.run_id = run_.run_id;
   input.load_id = position_.load_id;
   input.resume = position_.resume;
+  if (!for_destination) input.destination_features = features_downstream(run_, first_transform);
   return pipeline::make_stream_context(input).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -130,7 +132,7 @@ StreamAttempt::Failure StreamAttempt::write_stream() {
   const auto last_committed = [&](const std::string& load_id) -> Result<std::optional<std::string>> {
     if (!run_.destination->speaks_2_1()) return std::optional<std::string>();
     position_.load_id = load_id;
-    return destination_->last_committed(context_json(*run_.destination, true));
+    return destination_->last_committed(context_json(*run_.destination));
   };
   LoadPosition position;
   if (Failure failure = find_load_position(run_, plan_, given_load_id_, last_committed, position)) return failure;
@@ -146,7 +148,7 @@ StreamAttempt::Failure StreamAttempt::write_stream() {
   target.on_commit = [this](uint64_t rows) { run_.observer.checkpoint_committed(plan_.config.name, rows); };
   tracker_.begin(std::move(target));
 
-  const std::string context = context_json(*run_.destination, true);
+  const std::string context = context_json(*run_.destination);
   Status begun = destination_->begin_stream(context);
   if (!begun.ok()) return failure_of(run_, Stage::kDestination, begun);
   Failure failure = position_.finish_only ? std::nullopt : run_stages();
@@ -185,7 +187,7 @@ StreamAttempt::Failure StreamAttempt::finish_stream() {
     Status synced = run_.dlq->sync();
     if (!synced.ok()) return RunFailure{Stage::kState, synced.error()};
   }
-  Status finished = destination_->finish_stream(context_json(*run_.destination, true), true);
+  Status finished = destination_->finish_stream(context_json(*run_.destination), true);
   if (!finished.ok()) return failure_of(run_, Stage::kDestination, finished);
   if (!run_.keeps_state()) return std::nullopt;
   state::StreamKey key{run_.pipeline.name, plan_.config.name, ""};
@@ -307,7 +309,7 @@ Status StreamAttempt::read(std::unique_ptr<runtime::ComponentInstance>& instance
       run_.runtime.instantiate(run_.source, instance_options(run_, run_.pipeline.source, "source", run_.source_config,
                                                              plan_.config.name, upstream_cancel_, services)));
   RB_RETURN_NOT_OK(instance->open());
-  RB_ASSIGN_OR_RETURN(read_summary_, instance->run_read(context_json(*run_.source, false)));
+  RB_ASSIGN_OR_RETURN(read_summary_, instance->run_read(context_json(*run_.source)));
   if (satisfied_.load(std::memory_order_acquire)) return {};
   auto counted =
       check_source_rows(plan_.config.name, read_summary_, queues_.front()->counts(), run_.source->speaks_2_1());
@@ -341,7 +343,7 @@ Status StreamAttempt::transform(size_t index, std::unique_ptr<runtime::Component
                                                                      plan_.config.name, upstream_cancel_, services)));
   RB_RETURN_NOT_OK(instance->open());
   RB_ASSIGN_OR_RETURN(const runtime::TransformSummary summary,
-                      instance->run_transform(context_json(*connector, false)));
+                      instance->run_transform(context_json(*connector, index + 1)));
   if (satisfied_.load(std::memory_order_acquire)) return {};
   if (!services->saw_end()) {
     return internal_error(
@@ -367,7 +369,7 @@ void StreamAttempt::destination_stage() {
 }
 
 Status StreamAttempt::write() {
-  RB_ASSIGN_OR_RETURN(write_summary_, destination_->run_write(context_json(*run_.destination, true)));
+  RB_ASSIGN_OR_RETURN(write_summary_, destination_->run_write(context_json(*run_.destination)));
   if (destination_services_->saw_end()) return {};
   return internal_error(
       "DESTINATION_ENDED_EARLY",

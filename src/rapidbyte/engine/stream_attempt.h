@@ -67,7 +67,8 @@ class StreamAttempt {
   void report_upstream(Stage stage, const Status& status);
 
   [[nodiscard]] StageContext stage_context();
-  [[nodiscard]] std::string context_json(const runtime::Connector& connector, bool for_destination) const;
+  /// `first_transform`: the one that what `connector` sends comes to first.
+  [[nodiscard]] std::string context_json(const runtime::Connector& connector, size_t first_transform = 0) const;
   void tick();
   [[nodiscard]] StreamProgress progress() const;
 

@@ -57,6 +57,7 @@ nlohmann::json make_stream_context(const StreamContextInput& input) {
     context["partition"] = input.partition;
     context["resume"] = input.resume;
     context["stream_options"] = input.stream.options;
+    if (!input.for_destination) context["destination_features"] = input.destination_features;
   }
   return context;
 }

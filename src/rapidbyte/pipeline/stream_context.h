@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "rapidbyte/pipeline/types.h"
 
@@ -29,7 +30,7 @@ struct StreamContextInput {
   const StreamConfig& stream;
   const DestinationConfig& destination;
   const Resources& resources;
-  /// Columns as the source discovered them: an array of {name, data_type, nullable}.
+  /// Columns as the source discovered them: an array of {name, data_type, nullable} with whatever else the source said.
   nlohmann::json columns = nlohmann::json::array();
   std::optional<CursorInfo> cursor = std::nullopt;
   /// Destinations get the write mode; for sources and transforms it is null.
@@ -41,6 +42,8 @@ struct StreamContextInput {
   std::string load_id = {};
   nlohmann::json partition = nullptr;  // null: the stream is not split
   nlohmann::json resume = nullptr;     // null, or the source checkpoint after which to go on
+  /// For sources and transforms: what may be sent because the destination, and all between, understand it.
+  std::vector<std::string> destination_features = {};
 };
 
 [[nodiscard]] nlohmann::json make_stream_context(const StreamContextInput& input);

@@ -18,6 +18,7 @@ TEST(StreamContext, SourceOf200GetsExactlyThePublishedFieldsWithTheirDefaults) {
   input.pipeline = "p";
   input.run_id = "r";
   input.load_id = "l";
+  input.destination_features = {"special-values"};
   EXPECT_EQ(make_stream_context(input), json::parse(R"({
     "stream_name": "orders",
     "schema": {"columns": [{"name": "id", "data_type": "Int64", "nullable": false}]},
@@ -57,6 +58,7 @@ TEST(StreamContext, DestinationOf210GetsEverything) {
   input.load_id = "load-1";
   input.partition = {{"from", 1}};
   input.resume = {{"id", "c1"}};
+  input.destination_features = {"special-values"};  // it knows its own
   EXPECT_EQ(make_stream_context(input), json::parse(R"({
     "stream_name": "orders",
     "schema": {"columns": []},
@@ -70,6 +72,19 @@ TEST(StreamContext, DestinationOf210GetsEverything) {
     "pipeline": "sales", "run_id": "run-1", "load_id": "load-1", "partition": {"from": 1}, "resume": {"id": "c1"},
     "stream_options": {"path": "orders.csv", "columns": {"zip": "Utf8"}}
   })"));
+}
+
+TEST(StreamContext, SourceOf210LearnsTheDestinationsFeaturesAndGetsItsColumnsBackWhole) {
+  const StreamConfig stream;
+  const DestinationConfig destination;
+  const Resources resources;
+  StreamContextInput input{.stream = stream, .destination = destination, .resources = resources};
+  input.for_2_1 = true;
+  input.destination_features = {"receipts", "special-values"};
+  input.columns = json::parse(R"([{"name": "doc", "data_type": "Utf8", "native_type": "postgresql:jsonb", "x": [1]}])");
+  const json context = make_stream_context(input);
+  EXPECT_EQ(context.at("destination_features"), json::parse(R"(["receipts", "special-values"])"));
+  EXPECT_EQ(context.at("schema").at("columns"), input.columns);
 }
 
 TEST(StreamContext, TheStreamsOwnSettingsWinOverTheDestinations) {

@@ -71,6 +71,9 @@ struct Policies {
   NullabilityChange nullability_change = NullabilityChange::kAllow;
 };
 
+/// Destination feature: it understands the values of Field::special_values.
+inline constexpr std::string_view kSpecialValues = "special-values";
+
 struct StreamContext {
   std::string stream_name;
   /// The discovered columns; empty when the host gave none.
@@ -93,9 +96,14 @@ struct StreamContext {
   Json resume;
   /// The stream's own keys in the pipeline file; an object, maybe empty.
   Json stream_options = Json::object();
+  /// Sources and transforms: what the destination's manifest says that it can do, as far as every transform between
+  /// them can do it too.
+  std::vector<std::string> destination_features;
 
   /// The whole context as it came.
   Json raw;
+
+  [[nodiscard]] bool destination_has(std::string_view feature) const;
 
   /// INVALID_CONTEXT (config) names the key.
   static Result<StreamContext> parse(std::string_view text);

@@ -79,13 +79,24 @@ struct DataType {
   [[nodiscard]] bool is_text() const { return id == TypeId::kUtf8 || id == TypeId::kLargeUtf8; }
 };
 
-/// One column: in contexts and catalogs {"name", "data_type", "nullable"}.
+/// One column: in contexts and catalogs {"name", "data_type", "nullable"}, and the two below when they say something.
 struct Field {
   std::string name;
   DataType type;
   bool nullable = true;
+  /// The column's type in the source's own words, behind the system that they belong to: "postgresql:jsonb",
+  /// "postgresql:numeric(12,2)". A destination of the same system may create the column with it; others ignore it.
+  std::string native_type = {};
+  /// The column may hold values that Arrow has no number for, as the extremes of its range: Date32 and Timestamp,
+  /// most negative: -infinity, most positive: infinity; decimals, most negative two's complement value: NaN. A source
+  /// sends them only when StreamContext::destination_has(kSpecialValues).
+  bool special_values = false;
 
-  bool operator==(const Field&) const = default;
+  /// Whether both describe the same values in a batch. `native_type` and `special_values` are not compared: they stand
+  /// in catalogs and contexts only, and a batch's own schema has no place for them.
+  bool operator==(const Field& other) const {
+    return name == other.name && type == other.type && nullable == other.nullable;
+  }
   static Result<Field> from_json(const Json& json);
   [[nodiscard]] Json to_json() const;
 };
