@@ -1,0 +1,121 @@
+#pragma once
+// Connection: a session with a PostgreSQL server (protocol 3.0, server 9.6 or newer). Connecting does TLS by the
+// host and the login; then statements run one at a time, each waiting in the host until the server answers. Errors of
+// the server come as SDK errors made by to_status(); an error leaves the connection usable unless is_broken(). Notices
+// go to the host's log. Movable; one thread; closing (or the destructor) tells the server goodbye.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "postgres/connection_options.h"
+#include "postgres/copy_in.h"
+#include "postgres/copy_out.h"
+#include "postgres/message_stream.h"
+#include "postgres/oids.h"
+#include "postgres/server_error.h"
+#include "rapidbyte/sdk/error.h"
+
+namespace rapidbyte::postgres {
+
+struct ResultColumn {
+  std::string name;
+  Oid type = 0;
+  int32_t type_modifier = -1;
+};
+/// Values in text format; nullopt is NULL.
+using Row = std::vector<std::optional<std::string>>;
+/// Rows of a query, all in memory: for catalogs and small answers.
+struct QueryResult {
+  std::vector<ResultColumn> columns;
+  std::vector<Row> rows;
+  CommandResult command;
+};
+
+/// A value for $1, $2, ...
+struct Parameter {
+  Parameter() = default;  // NULL
+  Parameter(std::string_view text) : value(text) {}  // NOLINT: implicit by design
+  Parameter(const char* text) : value(text) {}       // NOLINT
+  Parameter(const std::string& text) : value(text) {}  // NOLINT
+  static Parameter binary(std::string_view bytes) {
+    Parameter out(bytes);
+    out.is_binary = true;
+    return out;
+  }
+
+  std::optional<std::string_view> value;  // borrowed
+  bool is_binary = false;
+};
+
+enum class TransactionStatus : uint8_t { kIdle, kInTransaction, kFailed };
+
+class Connection {
+ public:
+  /// Connects and logs in. Errors of the network and of the login name the server and say what to do:
+  /// NETWORK_DENIED, DNS_RESOLUTION_FAILED, TCP_CONNECT_FAILED, CONNECT_TIMEOUT, TLS_FAILED, TLS_REFUSED,
+  /// AUTH_METHOD_REFUSED, SCRAM_FAILED, and those of to_status().
+  static sdk::Result<Connection> connect(const ConnectionOptions& options);
+  Connection(Connection&&) noexcept;
+  Connection& operator=(Connection&&) noexcept;
+  ~Connection();
+
+  /// Runs one or more statements without parameters (simple protocol; several are one transaction unless they say
+  /// otherwise). The rows are those of the last statement that returned any. Not for COPY.
+  sdk::Result<QueryResult> query(std::string_view sql);
+  /// As query(), for commands whose rows nobody wants.
+  sdk::Result<CommandResult> exec(std::string_view sql);
+  /// One statement with parameters (extended protocol). `types`: OIDs of the parameters, empty or 0 to let the server
+  /// infer them.
+  sdk::Result<QueryResult> execute(std::string_view sql, std::span<const Parameter> parameters,
+                                   std::span<const Oid> types = {});
+
+  /// Prepares a statement under `name` for this session.
+  sdk::Status prepare(std::string_view name, std::string_view sql, std::span<const Oid> types = {});
+  sdk::Result<QueryResult> execute_prepared(std::string_view name, std::span<const Parameter> parameters);
+  /// Queues one execution; it runs, with all that are queued, when sync() is called or enough is queued to be sent.
+  /// All between two syncs are one transaction, unless one is open already.
+  sdk::Status queue_prepared(std::string_view name, std::span<const Parameter> parameters);
+  /// Waits for everything queued; the sum of affected rows, or the first error.
+  sdk::Result<uint64_t> sync();
+
+  /// Starts COPY ... TO STDOUT. NOT_A_COPY (internal) when the statement is something else.
+  sdk::Result<CopyOut> copy_out(std::string_view sql);
+  /// Starts COPY ... FROM STDIN.
+  sdk::Result<CopyIn> copy_in(std::string_view sql);
+
+  /// Asks the server, by a second connection, to end what this one is running. Ok when it was asked; the running
+  /// statement fails with QUERY_CANCELED if it was still running.
+  sdk::Status cancel();
+  /// Says goodbye and closes; nothing is waited for.
+  void close();
+
+  [[nodiscard]] TransactionStatus transaction_status() const;
+  /// 150004 for 15.4.
+  [[nodiscard]] uint32_t server_version() const;
+  /// A ParameterStatus value such as "TimeZone"; empty when the server reported none.
+  [[nodiscard]] std::string_view parameter(std::string_view name) const;
+  [[nodiscard]] uint32_t backend_pid() const;
+  [[nodiscard]] bool is_encrypted() const;
+  /// No further statement can succeed: the network failed, the server ended the session, or a copy was left unfinished.
+  [[nodiscard]] bool is_broken() const;
+
+ private:
+  friend class CopyIn;
+  friend class CopyOut;
+  struct Session;
+  explicit Connection(std::unique_ptr<Session> session);
+
+  std::unique_ptr<Session> session_;  // CopyIn and CopyOut hold pointers into it, so a Connection can move
+};
+
+/// "name" as an SQL identifier, always quoted, with quotes inside doubled.
+std::string quote_identifier(std::string_view name);
+/// 'text' as an SQL literal that means the same whatever standard_conforming_strings says.
+std::string quote_literal(std::string_view text);
+
+}  // namespace rapidbyte::postgres

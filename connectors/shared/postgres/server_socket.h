@@ -1,0 +1,58 @@
+#pragma once
+// ServerSocket: a host socket for bulk data. Unlike the SDK's TcpStream it hands out the host's own block of a read
+// instead of copying it into a buffer, moves up to 512 KiB per call, and while it waits for room to write it looks
+// whether something came in: a server that stopped taking data may be waiting for us to take its error or notices.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "rapidbyte/sdk/error.h"
+#include "rapidbyte/sdk/host.h"
+
+namespace rapidbyte::postgres {
+
+class ServerSocket {
+ public:
+  /// Bytes that one read asks for. Below the host's limit of 1 MiB, and so small that the block is still in the cache
+  /// when it is decoded.
+  static constexpr size_t kReadBytes = 512 << 10;
+
+  /// NETWORK_DENIED, DNS_RESOLUTION_FAILED, TCP_CONNECT_FAILED.
+  static sdk::Result<ServerSocket> connect(std::string_view host, uint16_t port);
+  ServerSocket(ServerSocket&& other) noexcept;
+  ServerSocket& operator=(ServerSocket&& other) noexcept;
+  ~ServerSocket() { close(); }
+
+  /// Longest wait for one read or for room to write, ms; SOCKET_TIMEOUT (transient-network) beyond. 0: no limit.
+  void set_timeout_ms(uint32_t timeout_ms) { timeout_ms_ = timeout_ms; }
+
+  /// What is there, waiting for at least one byte; empty at the end of the connection.
+  sdk::Result<sdk::Bytes> read();
+  /// What is there already, without waiting; nullopt when nothing is. Empty at the end of the connection.
+  sdk::Result<std::optional<sdk::Bytes>> read_available();
+  /// Sends all of `data`. While there is no room, `on_incoming` gets what the server sent meanwhile; an error of it
+  /// ends the write. May be null: then nothing is read.
+  using Incoming = std::function<sdk::Status(sdk::Bytes)>;
+  sdk::Status write(std::span<const uint8_t> data, const Incoming& on_incoming);
+  sdk::Status start_tls(std::string_view server_name, sdk::host::TlsVerify verify,
+                        std::optional<std::string_view> ca_pem);
+  void close();
+  [[nodiscard]] bool is_open() const { return open_; }
+
+ private:
+  ServerSocket(sdk::host::SocketHandle handle, std::string peer)
+      : handle_(handle), peer_(std::move(peer)), open_(true) {}
+  [[nodiscard]] sdk::Status closed() const;
+  [[nodiscard]] sdk::Status timed_out(std::string_view what) const;
+
+  sdk::host::SocketHandle handle_ = 0;
+  std::string peer_;  // for messages
+  bool open_ = false;
+  uint32_t timeout_ms_ = 0;
+};
+
+}  // namespace rapidbyte::postgres
