@@ -23,7 +23,8 @@ class HostileGuest : public GuestTest, public ::testing::WithParamInterface<Host
 INSTANTIATE_TEST_SUITE_P(Each, HostileGuest,
                          ::testing::Values(Hostile{"trap", "GUEST_TRAP"}, Hostile{"loop", "GUEST_TIMEOUT"}, Hostile{"loop_log", "GUEST_TIMEOUT"},
                                            Hostile{"exit", "GUEST_EXIT"}, Hostile{"recurse", "STACK_OVERFLOW|GUEST_TRAP"},
-                                           Hostile{"grow", "MEMORY_LIMIT"}),
+                                           Hostile{"grow", "MEMORY_LIMIT"}, Hostile{"refused_then_trap", "GUEST_TRAP"},
+                                           Hostile{"sleep", "GUEST_TIMEOUT"}, Hostile{"sleep_in_slices", "GUEST_TIMEOUT"}),
                          [](const auto& info) { return std::string(info.param.action); });
 
 TEST_P(HostileGuest, ends_as_a_typed_error_within_the_deadline_and_the_next_one_works) {
@@ -102,6 +103,32 @@ TEST_F(GuestTest, cancellation_stops_a_guest_that_does_not_listen) {
   EXPECT_LT(Clock::now() - begin, std::chrono::milliseconds(2000));
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code, "CANCELLED");
+}
+
+TEST_F(GuestTest, cancellation_wakes_a_guest_that_sleeps_for_an_hour) {
+  auto guest = start("source-200", ConnectorRole::kSource, {{"action", "sleep"}});
+  ASSERT_TRUE(guest);
+  ASSERT_TRUE(guest->open().ok());
+  std::thread canceller([cancel = options_.cancel] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    cancel.cancel();
+  });
+  const auto begin = Clock::now();
+  const auto result = guest->run_read("{}");
+  canceller.join();
+  EXPECT_LT(Clock::now() - begin, std::chrono::milliseconds(2000));
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, "CANCELLED") << result.status().to_string();
+}
+
+TEST_F(GuestTest, a_guest_that_sleeps_wakes_when_its_time_has_come) {
+  // Longer than the slice in which the host asks whether it may go on.
+  const auto begin = Clock::now();
+  const auto result = perform({{"action", "sleep"}, {"ms", 120}});
+  ASSERT_TRUE(result.ok()) << result.status().to_string();
+  EXPECT_EQ(*result, "slept");
+  EXPECT_GE(Clock::now() - begin, std::chrono::milliseconds(120));
+  EXPECT_LT(Clock::now() - begin, std::chrono::seconds(10));
 }
 
 TEST_F(GuestTest, after_cancellation_host_calls_say_so) {

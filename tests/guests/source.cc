@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,11 @@ __attribute__((noinline)) int recurse(int depth) {
   frame[depth % 512] = static_cast<char>(depth);
   if (depth < 0) return 0;
   return recurse(depth + 1) + frame[0];
+}
+
+std::string wait_for(uint32_t ms) {
+  const timespec duration = {static_cast<time_t>(ms / 1000), static_cast<long>(ms % 1000) * 1'000'000};
+  return ::nanosleep(&duration, nullptr) == 0 ? "slept" : "woken";
 }
 
 std::string emit(size_t size) {
@@ -122,6 +128,10 @@ std::string perform(const std::string& action) {
       rapidbyte_connector_host_log(2, &text);
     }
   }
+  if (action == "sleep") return wait_for(static_cast<uint32_t>(number_of(g_config, "ms", 3'600'000)));
+  if (action == "sleep_in_slices") {
+    for (;;) wait_for(20);
+  }
   if (action == "exit") std::exit(3);
   if (action == "recurse") return std::to_string(recurse(0));
   if (action == "grow") {
@@ -139,6 +149,11 @@ std::string perform(const std::string& action) {
     const bool got = block != nullptr;
     std::free(block);
     return got ? "got it" : "refused";
+  }
+  if (action == "refused_then_trap") {
+    void* volatile block = std::malloc(size_t{1} << 30U);  // beyond the limit: refused, and taken well
+    std::free(block);
+    return std::string(1, *reinterpret_cast<volatile char*>(UINTPTR_MAX - 15));  // outside of every memory
   }
   if (action == "empty_batch") return emit(0);
   if (action == "emit") return emit(static_cast<size_t>(number_of(g_config, "size", 1)));

@@ -4,7 +4,8 @@
 //!   end at Wasmtime's budget per host call; a typed function costs one copy;
 //! * a limiter that caps the *sum* of a store's linear memories and says when it refused;
 //! * the engine's compatibility hash, for the key of the AOT cache;
-//! * file calls of WASI on the caller's own thread.
+//! * file calls of WASI on the caller's own thread;
+//! * WASI's waiting (`wasi:io/poll`) in slices, between which the host is asked whether the guest may wait on.
 //!
 //! `include/rapidbyte/wasmtime_shim.h` is the hand-written header; change both together. The crate is built with
 //! `panic = "abort"`: a panic never unwinds into C++.
@@ -16,9 +17,13 @@ use std::ffi::c_void;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use wasmtime::component::{ComponentType, Lift, LinkerInstance, Lower, WasmList};
+use wasmtime::component::{ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, WasmList};
 use wasmtime::{AsContext, ResourceLimiter, StoreContextMut, Trap};
-use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi::clocks::WasiClocksView;
+use wasmtime_wasi::p2::DynPollable;
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock::Host as MonotonicClock;
+use wasmtime_wasi::p2::bindings::sync::io::poll::{Host as PollHost, HostPollable};
+use wasmtime_wasi::{WasiCtxBuilder, WasiView};
 
 // The C API types below wrap exactly one private field (`repr(transparent)` or `repr(C)`), so a reference to the wrapper
 // is a reference to the field. These assertions, the exact version in Cargo.toml and the test that instantiates
@@ -32,6 +37,8 @@ const _: () = {
         align_of::<wasmtime_component_linker_instance_t<'static>>()
             == align_of::<LinkerInstance<'static, WasmtimeStoreData>>()
     );
+    assert!(size_of::<wasmtime_component_linker_t>() == size_of::<Linker<WasmtimeStoreData>>());
+    assert!(align_of::<wasmtime_component_linker_t>() == align_of::<Linker<WasmtimeStoreData>>());
     assert!(size_of::<wasi_config_t>() == size_of::<WasiCtxBuilder>());
     assert!(align_of::<wasi_config_t>() == align_of::<WasiCtxBuilder>());
     assert!(size_of::<wasmtime_store_t>() == size_of::<WasmtimeStore>());
@@ -316,6 +323,64 @@ pub extern "C" fn rb_linker_define_byte_functions(
                 },))
             })
         });
+    defined.err().map(|error| Box::new(wasmtime_error_t::from(error)))
+}
+
+/// How long a guest waits inside WASI before the host is asked again. As long as the epoch's tick, which asks the same
+/// question of guests that compute.
+const WAIT_SLICE_NS: u64 = 50_000_000;
+
+/// Whether the guest of a store may wait on; `data` is the store's own data pointer.
+pub type rb_may_wait_t = extern "C" fn(*mut c_void) -> bool;
+
+/// `wasi:io/poll.poll`, but a wait ends when `may_wait` says no. Each slice is a poll of its own with one more pollable,
+/// a timer: WASI lets the same pollable be asked any number of times.
+fn poll_in_slices(
+    store: &mut Cx<'_>,
+    pollables: &[Resource<DynPollable>],
+    may_wait: rb_may_wait_t,
+) -> wasmtime::Result<Vec<u32>> {
+    let timer_index = u32::try_from(pollables.len())?;
+    loop {
+        if !may_wait(store_data(store)) {
+            return Err(wasmtime::format_err!("stopped by the host"));
+        }
+        let timer = store.data_mut().clocks().subscribe_duration(WAIT_SLICE_NS)?;
+        let asked = pollables.iter().chain([&timer]).map(|pollable| Resource::new_borrow(pollable.rep())).collect();
+        let table = store.data_mut().ctx().table;
+        let ready = PollHost::poll(table, asked);
+        HostPollable::drop(table, timer)?;
+        let mut ready = ready?;
+        ready.retain(|index| *index != timer_index);
+        if !ready.is_empty() {
+            return Ok(ready);
+        }
+    }
+}
+
+/// Replaces the two functions of `wasi:io/poll` that wait, `poll` and `pollable.block`: what sleep() and poll() of a guest's
+/// C library become. Wasmtime's own wait inside its asynchronous runtime and see neither deadline nor cancellation. Call it
+/// after `wasmtime_component_linker_add_wasip2`.
+#[unsafe(no_mangle)]
+pub extern "C" fn rb_linker_guard_waits(
+    linker: &mut wasmtime_component_linker_t,
+    may_wait: rb_may_wait_t,
+) -> Option<Box<wasmtime_error_t>> {
+    // SAFETY: `repr(transparent)` over this field, asserted above.
+    let linker: &mut Linker<WasmtimeStoreData> = unsafe { &mut *std::ptr::from_mut(linker).cast() };
+    linker.allow_shadowing(true);
+    let defined = linker.instance("wasi:io/poll@0.2.12").and_then(|mut poll| {
+        poll.func_wrap("poll", move |mut store: Cx<'_>, (list,): (Vec<Resource<DynPollable>>,)| {
+            if list.is_empty() {
+                return Err(wasmtime::format_err!("empty poll list"));
+            }
+            Ok((poll_in_slices(&mut store, &list, may_wait)?,))
+        })?;
+        poll.func_wrap("[method]pollable.block", move |mut store: Cx<'_>, (one,): (Resource<DynPollable>,)| {
+            poll_in_slices(&mut store, &[one], may_wait).map(|_ready| ())
+        })
+    });
+    linker.allow_shadowing(false);
     defined.err().map(|error| Box::new(wasmtime_error_t::from(error)))
 }
 

@@ -145,6 +145,9 @@ wasmtime_error_t* on_epoch(wasmtime_context_t* /*context*/, void* data, uint64_t
   return wasmtime_error_new("stopped by the host");
 }
 
+/// The same question for a guest that sleeps, which no epoch reaches.
+bool may_wait(void* data) noexcept { return static_cast<ComponentHostState*>(data)->judge() == GuestVerdict::kContinue; }
+
 }  // namespace
 
 /// Ticks the engine's epoch while guests live; sleeps without a timer otherwise.
@@ -323,6 +326,7 @@ Result<std::unique_ptr<WasmRuntime>> WasmRuntime::create(AotCache cache) {
     return internal_error("HOST_LINKER", "cannot set up the host interface: " + full_message(error.get()));
   };
   if (auto* error = wasmtime_component_linker_add_wasip2(linker.get())) return linker_failed(error);
+  if (auto* error = rb_linker_guard_waits(linker.get(), &may_wait)) return linker_failed(error);
   {
     const LinkerInstancePtr root(wasmtime_component_linker_root(linker.get()));
     // Defined once as 2.1.0: by semantic versioning it also serves a component that imports 2.0.0.

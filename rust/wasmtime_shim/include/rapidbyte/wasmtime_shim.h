@@ -2,7 +2,7 @@
 /* What src/lib.rs adds to Wasmtime's official C API. Hand-written: change both together.
  *
  * Why this is safe
- * - The Rust side reaches a private field of four C API types by casting a reference to the one-field wrapper to a
+ * - The Rust side reaches a private field of five C API types by casting a reference to the one-field wrapper to a
  *   reference to its field. The wrappers are repr(C) or repr(transparent), sizes and alignments are asserted when the
  *   crate is compiled, and the crate pins the exact Wasmtime version.
  * - Bytes given to a callback are borrowed from guest memory and valid until the callback returns. The guest cannot
@@ -74,6 +74,14 @@ uint64_t rb_engine_compatibility_hash(const wasm_engine_t *engine);
 
 /* WASI's file calls run on the calling thread instead of a thread pool. */
 void rb_wasi_config_file_calls_inline(wasi_config_t *config);
+
+/* Whether the guest of a store may wait on. `data` is the store's wasmtime_context_get_data(). Asked on the guest's thread
+ * before a wait begins and about every 50 ms while it lasts. */
+typedef bool (*rb_may_wait_t)(void *data);
+
+/* Makes the waits of wasi:io/poll (a guest's sleep() and poll()) end, as an error of the guest's call, when may_wait answers
+ * false. Call once, after wasmtime_component_linker_add_wasip2(). NULL on success. */
+wasmtime_error_t *rb_linker_guard_waits(wasmtime_component_linker_t *linker, rb_may_wait_t may_wait);
 
 /* Why a call ended: 0 another error, 1 trap, 2 stack overflow, 3 exit(), 4 the guest gave up by itself (`unreachable`:
  * abort(), also what a C++ guest does when it gets no memory). *error stays owned by the caller and may be replaced by an
