@@ -167,7 +167,12 @@ class WithoutLoading(harness.EndToEnd):
     def test_check_finds_everything_fine_and_moves_nothing(self):
         self.write_csv("t.csv", ["id"], [(1,)])
         self.expect(harness.OK, "check", self.pipeline())
-        self.assertFalse(self.table_exists("t"))
+        self.assertEqual([file.name for file in self.folder.glob("out.db*")], [], "check left files behind")
+
+    def test_nothing_stays_beside_a_database_whose_load_has_ended(self):
+        self.write_csv("t.csv", ["id"], [(1,)])
+        self.run_ok(self.pipeline())
+        self.assertEqual([file.name for file in self.folder.glob("out.db*")], ["out.db"])
 
     def test_discover_lists_streams_with_their_types(self):
         self.write_csv("t.csv", ["id", "name"], [(1, "x")])

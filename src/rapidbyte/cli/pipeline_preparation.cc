@@ -100,6 +100,7 @@ runtime::InstanceOptions instance_options(const pipeline::PipelineConfig& config
   options.base_folder = config.file.parent_path();
   options.max_memory = config.resources.max_memory;
   options.guest_timeout = std::chrono::seconds(config.resources.guest_timeout_seconds);
+  options.only_looks = true;
   options.cancel = cancel;
   return options;
 }

@@ -159,6 +159,8 @@ class WasmComponentRuntime final : public ComponentRuntime {
     RB_ASSIGN_OR_RETURN(const WasiContext wasi, build_wasi_context(connector->manifest(), options));
     std::vector<SqliteFileLock> locks;
     for (const auto& file : wasi.sqlite_locks) {
+      std::error_code error;
+      if (options.only_looks && !std::filesystem::exists(file, error)) continue;
       RB_ASSIGN_OR_RETURN(SqliteFileLock lock, SqliteFileLock::acquire(file, kSqliteLockTimeout, options.cancel));
       locks.push_back(std::move(lock));
     }

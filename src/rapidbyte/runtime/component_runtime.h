@@ -98,6 +98,8 @@ struct InstanceOptions {
   std::vector<std::string> read_write_preopens;
   /// Folder against which relative paths of the config are taken.
   std::filesystem::path base_folder;
+  /// The caller only validates or discovers: no file is created for the guest (a database that is absent stays absent).
+  bool only_looks = false;
   uint64_t max_memory = uint64_t{256} << 20U;
   /// Stop the guest when it makes no progress for so long.
   std::chrono::milliseconds guest_timeout{300'000};

@@ -33,15 +33,52 @@ std::string holder_of(int fd) {
   return fmt::format("the process {}", range.l_pid);
 }
 
+Status open_error(const std::filesystem::path& file, int error) {
+  return make_error(error == EACCES || error == EPERM || error == EROFS ? ErrorCategory::kPermission : ErrorCategory::kConfig, "DATABASE_OPEN",
+                    fmt::format("cannot open {} for writing: {}; check the path and its permissions", file.string(), std::strerror(error)));
+}
+
+// Bytes 18 and 19 of the file's header are 2 in WAL mode (SQLite's file format, section 1.3.3).
+bool is_in_wal_mode(int fd) {
+  unsigned char header[20] = {};
+  return pread(fd, header, sizeof(header), 0) == static_cast<ssize_t>(sizeof(header)) && header[18] == 2 && header[19] == 2;
+}
+
+// Some file systems cannot sync a folder; SQLite itself goes on there, too.
+void sync_folder_of(const std::filesystem::path& file) {
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  fsync(fd);
+  close(fd);
+}
+
 }  // namespace
+
+Status SqliteFileLock::make_journal() {
+  struct stat database{};
+  if (fstat(fd_, &database) != 0) return open_error(file_, errno);
+  journal_ = file_;
+  journal_ += is_in_wal_mode(fd_) ? "-wal" : "-journal";
+  const int fd = open(journal_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+  if (fd >= 0) {
+    // It holds the database's rows, so it gets the database's owner and permissions (as SQLite does). What the process may
+    // not change stays private.
+    if (fchown(fd, database.st_uid, database.st_gid) == 0 || database.st_uid == geteuid()) fchmod(fd, database.st_mode & 0666);
+    close(fd);
+  } else if (errno != EEXIST) {
+    return open_error(journal_, errno);
+  }
+  sync_folder_of(file_);
+  return {};
+}
 
 Result<SqliteFileLock> SqliteFileLock::acquire(const std::filesystem::path& file, std::chrono::milliseconds timeout, const CancelToken& cancel) {
   const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
   if (fd < 0) {
-    return make_error(errno == EACCES || errno == EPERM || errno == EROFS ? ErrorCategory::kPermission : ErrorCategory::kConfig, "DATABASE_OPEN",
-                      fmt::format("cannot open {} for writing: {}; check the path and its permissions", file.string(), std::strerror(errno)));
+    return open_error(file, errno);
   }
-  SqliteFileLock lock(fd);
+  SqliteFileLock lock(fd, file);
   struct stat info{};
   if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
     return config_error("DATABASE_OPEN", fmt::format("{} is not a regular file", file.string()));
@@ -49,33 +86,46 @@ Result<SqliteFileLock> SqliteFileLock::acquire(const std::filesystem::path& file
   const auto end = std::chrono::steady_clock::now() + timeout;
   for (;;) {
     struct flock range = lock_range(F_WRLCK);
-    if (fcntl(fd, F_OFD_SETLK, &range) == 0) return lock;
+    if (fcntl(fd, F_OFD_SETLK, &range) == 0) break;
     if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
       return make_error(ErrorCategory::kConfig, "DATABASE_OPEN",
                         fmt::format("{} is on a file system without locks ({}); put the database on a local disk", file.string(), std::strerror(errno)));
     }
     if (cancel.cancelled()) return internal_error("CANCELLED", "the run is being ended");
-    if (std::chrono::steady_clock::now() >= end) break;
+    if (std::chrono::steady_clock::now() >= end) {
+      return make_retryable_error(ErrorCategory::kTransientDb, "DATABASE_LOCKED",
+                                  fmt::format("{} is in use by {}; end that program's transaction or close it, then run again (waited {} s)",
+                                              file.string(), holder_of(fd), std::chrono::duration_cast<std::chrono::seconds>(timeout).count()),
+                                  BackoffClass::kSlow);
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
-  return make_retryable_error(ErrorCategory::kTransientDb, "DATABASE_LOCKED",
-                              fmt::format("{} is in use by {}; end that program's transaction or close it, then run again (waited {} s)", file.string(),
-                                          holder_of(fd), std::chrono::duration_cast<std::chrono::seconds>(timeout).count()),
-                              BackoffClass::kSlow);
+  RB_RETURN_NOT_OK(lock.make_journal());
+  return lock;
 }
 
-SqliteFileLock::SqliteFileLock(SqliteFileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+void SqliteFileLock::release() {
+  if (fd_ < 0) return;
+  struct stat info{};
+  // Still under the lock, so nobody else can be using it. One with content belongs to whoever opens the database next.
+  if (!journal_.empty() && lstat(journal_.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size == 0) unlink(journal_.c_str());
+  close(fd_);
+  fd_ = -1;
+}
+
+SqliteFileLock::SqliteFileLock(SqliteFileLock&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), file_(std::move(other.file_)), journal_(std::move(other.journal_)) {}
 
 SqliteFileLock& SqliteFileLock::operator=(SqliteFileLock&& other) noexcept {
   if (this != &other) {
-    if (fd_ >= 0) close(fd_);
+    release();
     fd_ = std::exchange(other.fd_, -1);
+    file_ = std::move(other.file_);
+    journal_ = std::move(other.journal_);
   }
   return *this;
 }
 
-SqliteFileLock::~SqliteFileLock() {
-  if (fd_ >= 0) close(fd_);
-}
+SqliteFileLock::~SqliteFileLock() { release(); }
 
 }  // namespace rapidbyte::runtime

@@ -3,10 +3,12 @@
 // Other programs see an ordinary locked database ("database is locked") and wait or refuse; SQLite's locking protocol is
 // at https://sqlite.org/lockingv3.html, its byte ranges in sqlite3's os.h. Open-file-description locks are used: they
 // conflict with other programs' POSIX locks, and closing another descriptor of the same file in this process does not
-// drop them.
+// drop them. The host also does for the guest what WASI cannot: it makes SQLite's journal beside the database with the
+// database's owner and permissions, and syncs the folder, so that neither file vanishes in a power cut.
 
 #include <chrono>
 #include <filesystem>
+#include <utility>
 
 #include "rapidbyte/base/cancel_token.h"
 #include "rapidbyte/base/status.h"
@@ -18,19 +20,26 @@ inline constexpr std::chrono::milliseconds kSqliteLockTimeout{5000};
 
 class SqliteFileLock {
  public:
-  /// Locks `file`, creating it (empty, which is a valid database) when absent. DATABASE_LOCKED (transient-db, retryable) names
-  /// the process that holds it; DATABASE_OPEN (permission, config) when it cannot be opened for writing.
+  /// Locks `file`, creating it (empty, which is a valid database) when absent, and makes its `-journal` (in WAL mode its `-wal`)
+  /// unless there is one. DATABASE_LOCKED (transient-db, retryable) names the process that holds the lock; DATABASE_OPEN
+  /// (permission, config) when the file or the journal beside it cannot be opened for writing.
   static Result<SqliteFileLock> acquire(const std::filesystem::path& file, std::chrono::milliseconds timeout, const CancelToken& cancel);
 
   SqliteFileLock(SqliteFileLock&& other) noexcept;
   SqliteFileLock& operator=(SqliteFileLock&& other) noexcept;
   SqliteFileLock(const SqliteFileLock&) = delete;
   SqliteFileLock& operator=(const SqliteFileLock&) = delete;
+  /// Removes the journal if it is empty (it then holds nothing to roll back), and unlocks.
   ~SqliteFileLock();
 
  private:
-  explicit SqliteFileLock(int fd) : fd_(fd) {}
+  SqliteFileLock(int fd, std::filesystem::path file) : fd_(fd), file_(std::move(file)) {}
+  Status make_journal();
+  void release();
+
   int fd_ = -1;
+  std::filesystem::path file_;
+  std::filesystem::path journal_;
 };
 
 }  // namespace rapidbyte::runtime

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,6 +104,46 @@ TEST_F(SqliteFileLockTest, a_new_file_is_made_and_what_is_no_file_is_refused) {
   EXPECT_TRUE(SqliteFileLock::acquire(folder_ / "new.db", kShort, CancelToken()).ok());
   EXPECT_EQ(SqliteFileLock::acquire(folder_, kShort, CancelToken()).error().code, "DATABASE_OPEN");
   EXPECT_EQ(SqliteFileLock::acquire(folder_ / "none" / "x.db", kShort, CancelToken()).error().code, "DATABASE_OPEN");
+}
+
+TEST_F(SqliteFileLockTest, the_journal_is_made_with_the_databases_permissions_and_removed_when_empty) {
+  const fs::path journal = file_.string() + "-journal";
+  ASSERT_EQ(chmod(file_.c_str(), 0640), 0);
+  {
+    auto lock = SqliteFileLock::acquire(file_, kShort, CancelToken());
+    ASSERT_TRUE(lock.ok()) << lock.status().to_string();
+    struct stat info{};
+    ASSERT_EQ(lstat(journal.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0640U);
+    EXPECT_EQ(info.st_size, 0);
+    // Moving the lock moves the duty to clean up.
+    SqliteFileLock moved = std::move(*lock);
+    EXPECT_TRUE(fs::exists(journal));
+  }
+  EXPECT_FALSE(fs::exists(journal));
+}
+
+TEST_F(SqliteFileLockTest, a_journal_with_content_is_left_to_whoever_opens_the_database_next) {
+  const fs::path journal = file_.string() + "-journal";
+  std::ofstream(journal) << "rows to roll back";
+  ASSERT_TRUE(SqliteFileLock::acquire(file_, kShort, CancelToken()).ok());
+  EXPECT_EQ(fs::file_size(journal), 17U);
+}
+
+TEST_F(SqliteFileLockTest, a_database_in_wal_mode_gets_its_wal_instead) {
+  ASSERT_EQ(run_sqlite(file_, "PRAGMA journal_mode=WAL; INSERT INTO t VALUES (2)"), SQLITE_OK);
+  auto lock = SqliteFileLock::acquire(file_, kShort, CancelToken());
+  ASSERT_TRUE(lock.ok()) << lock.status().to_string();
+  EXPECT_TRUE(fs::exists(file_.string() + "-wal"));
+  EXPECT_FALSE(fs::exists(file_.string() + "-journal"));
+}
+
+TEST_F(SqliteFileLockTest, a_symbolic_link_in_the_journals_place_is_not_followed) {
+  const fs::path journal = file_.string() + "-journal";
+  fs::create_symlink(folder_ / "elsewhere", journal);
+  ASSERT_TRUE(SqliteFileLock::acquire(file_, kShort, CancelToken()).ok());
+  EXPECT_FALSE(fs::exists(folder_ / "elsewhere"));
+  EXPECT_TRUE(fs::is_symlink(journal));
 }
 
 }  // namespace
