@@ -10,42 +10,13 @@ usage: run.py --build build/release [--megabytes 320] [--repetitions 3] [FILTER]
 import argparse
 import json
 import os
-import platform
-import re
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
 import bench_data
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-LIMIT_MIB = 128
-
-
-class Measured:
-    """One finished child: wall seconds, CPU seconds, peak resident bytes, stdout."""
-
-    def __init__(self, seconds, cpu, peak, out):
-        self.seconds, self.cpu, self.peak, self.out = seconds, cpu, peak, out
-
-
-def measure(command, stdin=None, environment=None):
-    """Runs `command` to its end. posix_spawn and wait4 cost well under a millisecond and tell the peak memory."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(stdin or os.devnull, "rb") as source:
-        actions = [(os.POSIX_SPAWN_DUP2, source.fileno(), 0), (os.POSIX_SPAWN_DUP2, out.fileno(), 1),
-                   (os.POSIX_SPAWN_DUP2, err.fileno(), 2)]
-        began = time.perf_counter()
-        pid = os.posix_spawnp(command[0], command, environment or os.environ, file_actions=actions)
-        _, status, usage = os.wait4(pid, 0)
-        seconds = time.perf_counter() - began
-        out.seek(0)
-        err.seek(0)
-        if status != 0:
-            sys.exit(f"bench: {' '.join(command)} failed ({os.waitstatus_to_exitcode(status)}):\n{err.read().decode()}")
-        return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, out.read().decode())
+from bench_support import HERE, LIMIT_MIB, Figures, machine, measure, print_table, write_results
 
 
 class Bench:
@@ -54,22 +25,12 @@ class Bench:
         self.build = os.path.abspath(options.build)
         self.options = options
         self.rapidbyte = os.path.join(self.build, "rapidbyte")
-        self.figures = []
+        self.figures = Figures()
         self.data_folder = os.path.join(self.build, os.pardir, "bench-data")
         # Databases are written beside the data: /tmp may be memory, which would flatter everybody.
         os.makedirs(self.data_folder, exist_ok=True)
         self.scratch = tempfile.mkdtemp(prefix="run-", dir=self.data_folder)
         self.environment = dict(os.environ, RAPIDBYTE_CONNECTOR_DIR=os.path.join(self.build, "connectors"), NO_COLOR="1")
-
-    def figure(self, name, value, unit, target, met, floor=None, ratio=None, note=""):
-        if ratio is None and floor:
-            ratio = value / floor
-        line = {"name": name, "value": round(value, 3), "unit": unit, "floor": None if floor is None else round(floor, 3),
-                "ratio": None if ratio is None else round(ratio, 3), "target": target, "met": bool(met)}
-        if note:
-            line["note"] = note
-        self.figures.append(line)
-        print(f"  {name}: {value:.3g} {unit}, target {target}: {'met' if met else 'MISSED'}", file=sys.stderr)
 
     def data(self, megabytes):
         path, rows = bench_data.write(self.data_folder, megabytes)
@@ -120,7 +81,7 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
         program = os.path.join(self.build, "benchmarks", "boundary_bench")
         result = json.loads(measure([program, os.path.join(self.build, "benchmarks", "guests")]).out)
         for name, key in (("boundary.emit-batch", "emit_gb_per_s"), ("boundary.next-batch", "next_gb_per_s")):
-            self.figure(name, result[key], "GB/s", ">= 5 GB/s", result[key] >= 5, floor=result["memcpy_gb_per_s"])
+            self.figures.add(name, result[key], "GB/s", ">= 5 GB/s", result[key] >= 5, floor=result["memcpy_gb_per_s"])
 
     def file_to_discard(self):
         """Parsing and typing a CSV, against pyarrow on one thread."""
@@ -141,8 +102,8 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
                 cpu.append(done.cpu / done.seconds)
         value, floor = statistics.median(ours), statistics.median(theirs)
         note = f"{rows} rows, {megabytes:.0f} MB, {statistics.median(cpu):.2f} cores busy"
-        self.figure("csv-to-discard.throughput", value, "MB/s", ">= 150 MB/s", value >= 150, floor=floor, note=note)
-        self.figure("csv-to-discard.against-pyarrow", value / floor, "of pyarrow's", ">= 0.5", value / floor >= 0.5, floor=1.0,
+        self.figures.add("csv-to-discard.throughput", value, "MB/s", ">= 150 MB/s", value >= 150, floor=floor, note=note)
+        self.figures.add("csv-to-discard.against-pyarrow", value / floor, "of pyarrow's", ">= 0.5", value / floor >= 0.5, floor=1.0,
                     note=f"pyarrow.csv.read_csv, one thread: {floor:.0f} MB/s")
 
     def csv_to_sqlite(self):
@@ -157,7 +118,7 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
                 ours.append(done.seconds)
                 theirs.append(peer.seconds)
         value, floor = statistics.median(ours), statistics.median(theirs)
-        self.figure("csv-to-sqlite.seconds", value, "s", "<= sqlite3 .import", value <= floor, floor=floor,
+        self.figures.add("csv-to-sqlite.seconds", value, "s", "<= sqlite3 .import", value <= floor, floor=floor,
                     note=f"{rows} rows, {megabytes:.0f} MB, {megabytes / value:.0f} MB/s against {megabytes / floor:.0f} MB/s")
 
     def sqlite_import(self, path, rows):
@@ -182,7 +143,7 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
             # The first run makes the state and the database; what a user waits for every day are the others.
             times = [measure([self.rapidbyte, "run", file, "-q"], environment=self.environment).seconds * 1000 for _ in range(21)]
             value = statistics.median(times[1:])
-            self.figure(f"warm-start.{destination}", value, "ms", "<= 50 ms", value <= 50,
+            self.figures.add(f"warm-start.{destination}", value, "ms", "<= 50 ms", value <= 50,
                         note=f"median of 20, {min(times[1:]):.0f} to {max(times[1:]):.0f} ms; the first run, which makes the state: {times[0]:.0f} ms")
             shutil.rmtree(os.path.dirname(file))
 
@@ -191,7 +152,7 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
         times = [measure([self.rapidbyte, "--help"], environment=self.environment).seconds * 1000 for _ in range(21)][1:]
         floor = statistics.median(measure(["true"]).seconds * 1000 for _ in range(20))
         value = statistics.median(times)
-        self.figure("help", value, "ms", "<= 10 ms", value <= 10, floor=floor, note="floor: the program `true`")
+        self.figures.add("help", value, "ms", "<= 10 ms", value <= 10, floor=floor, note="floor: the program `true`")
 
     def memory(self):
         """Peak resident memory, and that it does not grow with the data."""
@@ -202,9 +163,9 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
                 path, rows = self.data(self.options.megabytes * factor)
                 peaks[factor] = self.load(path, rows, destination).peak / mib
             for factor, peak in peaks.items():
-                self.figure(f"memory.{destination}.{factor}x", peak, "MiB", f"<= {LIMIT_MIB} MiB", peak <= LIMIT_MIB)
+                self.figures.add(f"memory.{destination}.{factor}x", peak, "MiB", f"<= {LIMIT_MIB} MiB", peak <= LIMIT_MIB)
             growth = peaks[4] / peaks[1]
-            self.figure(f"memory.{destination}.growth", growth, "of the small run", "0.9 to 1.1", 0.9 <= growth <= 1.1, floor=1.0)
+            self.figures.add(f"memory.{destination}.growth", growth, "of the small run", "0.9 to 1.1", 0.9 <= growth <= 1.1, floor=1.0)
 
     def run(self):
         groups = {"boundary": self.boundary, "csv-to-discard": self.file_to_discard, "csv-to-sqlite": self.csv_to_sqlite,
@@ -220,36 +181,6 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
             shutil.rmtree(self.scratch, ignore_errors=True)
 
 
-def machine(options):
-    """What the figures were measured on; no names and no paths."""
-    model, memory = platform.processor() or platform.machine(), 0
-    with open("/proc/cpuinfo", encoding="utf-8") as lines:
-        found = re.search(r"^model name\s*: (.*)$", lines.read(), re.MULTILINE)
-        model = found.group(1) if found else model
-    with open("/proc/meminfo", encoding="utf-8") as lines:
-        memory = int(re.search(r"MemTotal:\s+(\d+)", lines.read()).group(1)) // 1024
-    commit = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    return {"name": "machine", "cpu": model, "cores": os.cpu_count(), "memory_mib": memory, "kernel": platform.release(),
-            "load_before": round(os.getloadavg()[0], 2), "date": time.strftime("%Y-%m-%d", time.gmtime()),
-            "commit": commit.stdout.strip(), "megabytes": options.megabytes, "repetitions": options.repetitions}
-
-
-def print_table(note, figures):
-    print(f"\n{note['cpu']}, {note['cores']} cores, {note['memory_mib']} MiB, Linux {note['kernel']}, {note['date']}, "
-          f"commit {note['commit']}, load before {note['load_before']}\n")
-    rows = [("figure", "value", "floor", "ratio", "target", "")]
-    for line in figures:
-        show = lambda value, unit="": "" if value is None else f"{value:.4g} {unit}".strip()
-        rows.append((line["name"], show(line["value"], line["unit"]), show(line["floor"]), show(line["ratio"]), line["target"],
-                     "met" if line["met"] else "MISSED"))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-    for line in figures:
-        if "note" in line:
-            print(f"  {line['name']}: {line['note']}")
-
-
 def main():
     parser = argparse.ArgumentParser(description="Measures what the project promises.")
     parser.add_argument("--build", default="build/release")
@@ -258,17 +189,14 @@ def main():
     parser.add_argument("--output", default=os.path.join(HERE, "results", "latest.jsonl"))
     parser.add_argument("filter", nargs="?", default="", help="part of a benchmark's name")
     options = parser.parse_args()
-    note = machine(options)
+    note = machine(megabytes=options.megabytes, repetitions=options.repetitions)
     bench = Bench(options)
     bench.run()
-    print_table(note, bench.figures)
+    print_table(note, bench.figures.lines)
     # A partial run shows its table but does not replace the whole picture.
     if not options.filter:
-        os.makedirs(os.path.dirname(options.output), exist_ok=True)
-        with open(options.output, "w", encoding="utf-8") as out:
-            for line in [note] + bench.figures:
-                out.write(json.dumps(line) + "\n")
-    sys.exit(0 if all(line["met"] for line in bench.figures) else 1)
+        write_results(options.output, note, bench.figures.lines)
+    sys.exit(0 if bench.figures.all_met() else 1)
 
 
 main()
