@@ -82,8 +82,7 @@ void write_column(const sdk::ColumnView& view, sdk::ByteBuffer& arena, std::vect
     default:  // Decimal256: rare, so the SDK's slower text will do. At most 78 digits, a sign, a point and the scale.
       return write_texts(view, arena, ends, [&](char* out, size_t row) {
         const std::string text = view.decimal_text(row);
-        std::memcpy(out, text.data(), std::min(text.size(), size_t{kMaxValueText}));
-        return out + std::min(text.size(), size_t{kMaxValueText});
+        return std::copy_n(text.data(), std::min(text.size(), size_t{kMaxValueText}), out);
       });
   }
 }

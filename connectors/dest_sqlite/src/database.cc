@@ -9,8 +9,6 @@
 namespace rapidbyte::dest_sqlite {
 namespace {
 
-using sdk::ErrorCategory;
-
 // 16 MiB of pages: appends need few, and upserts find the upper levels of their index there. It bounds memory, too.
 constexpr const char* kCacheSize = "PRAGMA cache_size=-16384;";
 // Of a database that we make: loads are a tenth quicker than with SQLite's 4 KiB; with 16 KiB, upserts into large

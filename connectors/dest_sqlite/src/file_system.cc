@@ -274,8 +274,9 @@ int vfs_access(sqlite3_vfs*, const char* name, int what, int* result) {
 
 int vfs_full_pathname(sqlite3_vfs*, const char* name, int size, char* out) {
   // The host gives absolute paths without links; looking at their parts would leave the sandbox's folder.
-  if (std::strlen(name) >= static_cast<size_t>(size)) return SQLITE_CANTOPEN;
-  std::strcpy(out, name);
+  const size_t length = std::strlen(name);
+  if (length >= static_cast<size_t>(size)) return SQLITE_CANTOPEN;
+  std::memcpy(out, name, length + 1);
   return SQLITE_OK;
 }
 

@@ -127,6 +127,7 @@ char* write_decimal128(char* out, uint64_t low, int64_t high, int32_t scale) {
     begin -= 2;
     std::memcpy(begin, &kTwoDigits[size_t{2} * rest], 2);
   } else if (rest != 0 || begin == end) {
+    // NOLINTNEXTLINE(clang-analyzer-security.ArrayBound): 39 digits at most, of 40
     *--begin = static_cast<char>('0' + rest);
   }
   if (negative) *out++ = '-';

@@ -110,7 +110,7 @@ TEST_F(FileSystemTest, AnyOrderOfReadsAndWritesGivesWhatAPlainFileWould) {
 
 TEST_F(FileSystemTest, SmallWritesAreJoinedAndOnDiskAfterASync) {
   sqlite3_file* file = open(path("x"), kDatabase);
-  for (int i = 0; i < 10; ++i) ASSERT_EQ(file->pMethods->xWrite(file, "0123456789", 10, i * 10), SQLITE_OK);
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(file->pMethods->xWrite(file, "0123456789", 10, int64_t{i} * 10), SQLITE_OK);
   EXPECT_EQ(on_disk(path("x")).size(), 0U);
   ASSERT_EQ(file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY), SQLITE_OK);
   EXPECT_EQ(on_disk(path("x")).size(), 100U);
