@@ -5,6 +5,7 @@
 // go to the host's log. Movable; one thread; closing (or the destructor) tells the server goodbye.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -105,10 +106,14 @@ class Connection {
   [[nodiscard]] bool is_broken() const;
 
  private:
-  friend class CopyIn;
-  friend class CopyOut;
-  struct Session;
+  struct CopyFormat {
+    bool is_binary = false;
+    uint16_t columns = 0;
+  };
   explicit Connection(std::unique_ptr<Session> session);
+  sdk::Status begin_statement();
+  sdk::Result<QueryResult> run(const std::function<sdk::Status(sdk::ByteBuffer& out)>& append);
+  sdk::Result<CopyFormat> begin_copy(std::string_view sql, char type);
 
   std::unique_ptr<Session> session_;  // CopyIn and CopyOut hold pointers into it, so a Connection can move
 };

@@ -52,13 +52,13 @@ class CopyIn {
 
  private:
   friend class Connection;
-  CopyIn(Connection& connection, MessageStream& stream, bool binary, uint16_t column_count);
+  CopyIn(Session& session, bool binary, uint16_t column_count);
   void begin_message();
-  void end_message(size_t payload_after);
+  void end_message(size_t more);
   sdk::Status check_early_error();
-  sdk::Status conclude_refused();
+  sdk::Status end(sdk::Status status);
 
-  Connection* connection_;  // null when moved from or over
+  Session* session_;  // null when moved from or over
   MessageStream* stream_;
   bool binary_;
   uint16_t column_count_;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "postgres/message_stream.h"
 #include "rapidbyte/sdk/error.h"
@@ -14,7 +15,7 @@ namespace rapidbyte::postgres {
 
 /// Counts of a command that ran to its end.
 struct CommandResult {
-  std::string tag;             // "INSERT 0 5"
+  std::string tag;  // "INSERT 0 5"
   uint64_t affected_rows = 0;  // the tag's last number
 };
 
@@ -24,6 +25,7 @@ struct CopyChunk {
   uint32_t rest = 0;  // bytes of the same message that the next chunks bring; 0: this ends the message
 };
 
+struct Session;
 class Connection;
 
 class CopyOut {
@@ -59,10 +61,11 @@ class CopyOut {
 
  private:
   friend class Connection;
-  CopyOut(Connection& connection, MessageStream& stream, bool binary, uint16_t column_count);
+  CopyOut(Session& session, bool binary, uint16_t column_count);
   bool next_slow(CopyChunk& chunk);
+  bool end(sdk::Status status);
 
-  Connection* connection_;  // null when moved from or finished
+  Session* session_;  // null when moved from or over
   MessageStream* stream_;
   uint32_t rest_ = 0;
   bool binary_;

@@ -5,11 +5,10 @@
 // time, are handled here and never reach a caller.
 
 #include <cstdint>
-#include <deque>
 #include <map>
-#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "postgres/message.h"
 #include "postgres/server_socket.h"
@@ -29,24 +28,24 @@ class MessageStream {
   MessageStream& operator=(const MessageStream&) = delete;
 
   /// The next message; sends what is queued before. SERVER_CLOSED (transient-network) at the end of the connection,
-  /// PROTOCOL (internal) for a length that cannot be. After an error the stream is broken and closed.
+  /// PROTOCOL (internal) for a length that cannot be. After an error the stream is broken.
   sdk::Result<Message> next();
-  /// As next(), with the body of CopyData messages left in the stream: body is what of it is here, `rest` what is
-  /// still to come of this message; take that by more_copy_data(). Used by CopyOut.
-  sdk::Result<Message> next_or_copy_data(uint32_t& rest);
-  /// The next piece of a CopyData message, 1 to `rest` bytes, from the block that is here or from the next one.
-  sdk::Result<std::span<const uint8_t>> more_copy_data(uint32_t rest);
+  /// As next(), but of CopyData ('d') only what is here of its body is given and taken; `rest` is what more_copy_data()
+  /// still has to bring of it.
+  sdk::Result<Message> next_in_copy(uint32_t& rest);
+  /// The next 1 to `rest` bytes of a CopyData message.
+  sdk::Result<std::span<const uint8_t>> more_copy_data(uint32_t& rest);
 
   /// Messages to send. Writers append to it; nothing goes out before flush() or next().
   sdk::ByteBuffer& out() { return out_; }
+  /// Sends out(). Succeeds also when the connection is gone but the server has said why before: next() has it.
   sdk::Status flush();
-  /// Sends `data` without copying it, behind what is queued.
+  /// Sends `data` without copying it, behind out().
   sdk::Status send(std::span<const uint8_t> data);
-  /// Takes in what the server sent, without waiting: then has_error() knows whether it has refused something.
+  /// Takes in what the server sent, without waiting, so that has_error() knows it. Errors as flush().
   sdk::Status poll();
-  /// Whether an ErrorResponse is among the messages that came in and were not taken yet. Only looked at by poll() and
-  /// while a write waits for room.
-  [[nodiscard]] bool has_error() const { return error_seen_; }
+  /// Whether poll() or a write that waited for room found an ErrorResponse, which next() has not given yet.
+  [[nodiscard]] bool has_error() const { return has_error_; }
 
   /// Bytes of the current block that were not taken yet, for CopyOut's loop, which takes whole messages in place.
   [[nodiscard]] const uint8_t* here() const { return here_; }
@@ -56,7 +55,7 @@ class MessageStream {
   ServerSocket& socket() { return socket_; }
   /// ParameterStatus values, newest.
   [[nodiscard]] const std::map<std::string, std::string, std::less<>>& parameters() const { return parameters_; }
-  /// No further use: the socket is closed.
+  /// No further use: closes the socket.
   void break_off();
   [[nodiscard]] bool is_broken() const { return !socket_.is_open(); }
 
@@ -66,28 +65,26 @@ class MessageStream {
     uint32_t body_bytes = 0;
   };
   sdk::Status read_block();
-  void use_block(sdk::Bytes block);
-  sdk::Result<std::span<const uint8_t>> take(size_t count);
   sdk::Result<Header> read_header();
+  sdk::Result<std::span<const uint8_t>> read_body(uint32_t count);
+  sdk::Status send_all(std::span<const uint8_t> data);
   sdk::Status take_in(sdk::Bytes block);
-  void scan_for_error(std::span<const uint8_t> bytes);
+  void look_for_last_words();
   /// True when the message was one that may come at any time.
   sdk::Result<bool> handle_asynchronous(const Message& message);
+  void log_notice(std::span<const uint8_t> body);
+  sdk::Status broken(sdk::Status status);
 
   ServerSocket socket_;
-  sdk::Bytes block_;  // what here_ and end_ point into
+  sdk::Bytes block_;  // what here_ and end_ point into, unless it is held_
+  sdk::ByteBuffer held_;  // what came in while we were writing
   const uint8_t* here_ = nullptr;
   const uint8_t* end_ = nullptr;
-  std::deque<sdk::Bytes> waiting_;  // blocks that came in while writing
-  size_t waiting_bytes_ = 0;
   sdk::ByteBuffer assembled_;  // a message that crossed blocks
   sdk::ByteBuffer out_;
   std::map<std::string, std::string, std::less<>> parameters_;
-  // Where poll() is in the bytes that came in: rest of the message's body, or header bytes still missing.
-  uint8_t scan_header_[kMessageHeaderBytes] = {};
-  uint32_t scan_header_have_ = 0;
-  uint64_t scan_skip_ = 0;
-  bool error_seen_ = false;
+  bool has_error_ = false;
+  uint32_t notices_ = 0;
 };
 
 }  // namespace rapidbyte::postgres

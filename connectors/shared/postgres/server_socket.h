@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "rapidbyte/sdk/error.h"
 #include "rapidbyte/sdk/host.h"
@@ -29,30 +30,35 @@ class ServerSocket {
 
   /// Longest wait for one read or for room to write, ms; SOCKET_TIMEOUT (transient-network) beyond. 0: no limit.
   void set_timeout_ms(uint32_t timeout_ms) { timeout_ms_ = timeout_ms; }
+  /// All waits together end `from_now_ms` from now; 0 takes the limit away.
+  void set_deadline_ms(uint32_t from_now_ms);
 
   /// What is there, waiting for at least one byte; empty at the end of the connection.
-  sdk::Result<sdk::Bytes> read();
-  /// What is there already, without waiting; nullopt when nothing is. Empty at the end of the connection.
-  sdk::Result<std::optional<sdk::Bytes>> read_available();
+  sdk::Result<sdk::Bytes> read(size_t max_bytes = kReadBytes);
+  /// What is there already, waiting at most `wait_ms`; nullopt when nothing is. Empty at the end of the connection.
+  sdk::Result<std::optional<sdk::Bytes>> read_available(uint32_t wait_ms = 0);
   /// Sends all of `data`. While there is no room, `on_incoming` gets what the server sent meanwhile; an error of it
-  /// ends the write. May be null: then nothing is read.
+  /// ends the write, and so does the end of the connection (SERVER_CLOSED). May be null: then nothing is read.
   using Incoming = std::function<sdk::Status(sdk::Bytes)>;
   sdk::Status write(std::span<const uint8_t> data, const Incoming& on_incoming);
   sdk::Status start_tls(std::string_view server_name, sdk::host::TlsVerify verify,
                         std::optional<std::string_view> ca_pem);
   void close();
   [[nodiscard]] bool is_open() const { return open_; }
+  /// SERVER_CLOSED (transient-network).
+  [[nodiscard]] sdk::Status server_closed() const;
 
  private:
   ServerSocket(sdk::host::SocketHandle handle, std::string peer)
       : handle_(handle), peer_(std::move(peer)), open_(true) {}
-  [[nodiscard]] sdk::Status closed() const;
-  [[nodiscard]] sdk::Status timed_out(std::string_view what) const;
+  [[nodiscard]] uint64_t limit_of_wait() const;
+  sdk::Result<bool> wait(sdk::host::SocketInterest interest, uint64_t limit_ms, uint64_t longest_ms);
 
   sdk::host::SocketHandle handle_ = 0;
   std::string peer_;  // for messages
   bool open_ = false;
   uint32_t timeout_ms_ = 0;
+  uint64_t deadline_ms_ = UINT64_MAX;  // of the steady clock
 };
 
 }  // namespace rapidbyte::postgres

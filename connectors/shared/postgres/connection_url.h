@@ -1,0 +1,26 @@
+#pragma once
+// The parts of a connection URL as libpq writes them: postgres://user:password@host:port/database?parameter=value.
+// Pure text code; what the parts mean is connection_options.h's business.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rapidbyte::postgres {
+
+/// Percent-decoded; nullopt: not in the URL.
+struct ConnectionUrl {
+  std::optional<std::string> user;
+  std::optional<std::string> password;
+  std::optional<std::string> host;
+  std::optional<std::string> port;
+  std::optional<std::string> database;
+  std::vector<std::pair<std::string, std::string>> parameters;
+};
+
+/// Takes `text` apart. On failure `problem` says what is wrong, without repeating any of the text: it holds a password.
+std::optional<ConnectionUrl> parse_connection_url(std::string_view text, std::string& problem);
+
+}  // namespace rapidbyte::postgres

@@ -1,0 +1,6 @@
+#pragma once
+// What is compiled of Mbed TLS: hashes and base64. TLS is the host's.
+
+#define MBEDTLS_SHA256_C
+#define MBEDTLS_MD5_C
+#define MBEDTLS_BASE64_C

@@ -1,0 +1,257 @@
+#include "postgres/server_error.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "postgres/message.h"
+#include "rapidbyte/sdk/json.h"
+
+namespace rapidbyte::postgres {
+
+namespace {
+
+using sdk::BackoffClass;
+using sdk::ErrorCategory;
+using sdk::Json;
+
+constexpr size_t kMaxFieldBytes = 8 << 10;
+
+/// What a SQLSTATE means to the host and the user. An entry of two characters stands for the rest of its class.
+struct Meaning {
+  std::string_view sqlstate;
+  ErrorCategory category;
+  std::string_view code;
+  bool retryable;
+  BackoffClass backoff;
+  std::string_view advice;
+};
+
+constexpr bool kRetry = true;
+constexpr bool kNoRetry = false;
+
+constexpr Meaning kMeanings[] = {
+    // The login.
+    {"28P01", ErrorCategory::kAuth, "PASSWORD_REFUSED", kNoRetry, BackoffClass::kNormal,
+     "Check `user` and `password` (a wrong user name looks the same)."},
+    {"28000", ErrorCategory::kAuth, "LOGIN_REFUSED", kNoRetry, BackoffClass::kNormal,
+     "The user does not exist, may not log in, or pg_hba.conf of the server does not let it in from here; look also at "
+     "`sslmode`."},
+    {"3D000", ErrorCategory::kConfig, "DATABASE_MISSING", kNoRetry, BackoffClass::kNormal,
+     "Check `database`; names are case-sensitive."},
+    {"53300", ErrorCategory::kTransientDb, "TOO_MANY_CONNECTIONS", kRetry, BackoffClass::kSlow,
+     "All the server's connections are taken: close some, lower resources.parallelism, or raise max_connections."},
+    {"57P03", ErrorCategory::kTransientDb, "SERVER_NOT_READY", kRetry, BackoffClass::kSlow,
+     "The server is starting, recovering or stopping; try again when it is up."},
+    {"57P01", ErrorCategory::kTransientDb, "SESSION_ENDED", kRetry, BackoffClass::kNormal,
+     "An administrator ended the session or stopped the server."},
+    {"57P02", ErrorCategory::kTransientDb, "SERVER_CRASHED", kRetry, BackoffClass::kSlow,
+     "A process of the server crashed and it is recovering; see the server's log."},
+    {"57P05", ErrorCategory::kTransientDb, "SESSION_ENDED", kRetry, BackoffClass::kNormal,
+     "The session was idle for longer than the server's idle_session_timeout."},
+    {"25P03", ErrorCategory::kTransientDb, "SESSION_ENDED", kRetry, BackoffClass::kNormal,
+     "The transaction was idle for longer than the server's idle_in_transaction_session_timeout: raise it for this "
+     "user."},
+    {"08", ErrorCategory::kTransientDb, "CONNECTION_LOST", kRetry, BackoffClass::kNormal,
+     "The server lost the connection."},
+
+    // What is there, and what is allowed.
+    {"42P01", ErrorCategory::kSchema, "TABLE_MISSING", kNoRetry, BackoffClass::kNormal,
+     "Check the table's name and `schema`; names are case-sensitive here."},
+    {"3F000", ErrorCategory::kSchema, "SCHEMA_MISSING", kNoRetry, BackoffClass::kNormal, "Check `schema`."},
+    {"42703", ErrorCategory::kSchema, "COLUMN_MISSING", kNoRetry, BackoffClass::kNormal,
+     "Check the column's name; names are case-sensitive here."},
+    {"42704", ErrorCategory::kSchema, "OBJECT_MISSING", kNoRetry, BackoffClass::kNormal, ""},
+    {"42883", ErrorCategory::kSchema, "FUNCTION_MISSING", kNoRetry, BackoffClass::kNormal,
+     "A function or operator that the types need is missing in this database."},
+    {"42501", ErrorCategory::kPermission, "PERMISSION_DENIED", kNoRetry, BackoffClass::kNormal,
+     "Give the user this right (GRANT), or log in as one who has it."},
+    {"42601", ErrorCategory::kConfig, "SQL_REFUSED", kNoRetry, BackoffClass::kNormal,
+     "If the statement has a part from the pipeline (such as `where`), correct that."},
+    {"42", ErrorCategory::kSchema, "SQL_REFUSED", kNoRetry, BackoffClass::kNormal, ""},
+    {"0A", ErrorCategory::kSchema, "NOT_SUPPORTED", kNoRetry, BackoffClass::kNormal, ""},
+    {"2B", ErrorCategory::kSchema, "DEPENDENT_OBJECTS", kNoRetry, BackoffClass::kNormal,
+     "Other objects depend on this one: drop or change them first."},
+    {"54", ErrorCategory::kSchema, "SERVER_LIMIT", kNoRetry, BackoffClass::kNormal,
+     "This goes beyond a limit of PostgreSQL itself."},
+    {"25006", ErrorCategory::kConfig, "READ_ONLY", kNoRetry, BackoffClass::kNormal,
+     "The server is a standby, or default_transaction_read_only is on: connect to the primary."},
+
+    // The values.
+    {"23", ErrorCategory::kData, "CONSTRAINT_VIOLATED", kNoRetry, BackoffClass::kNormal, ""},
+    {"22", ErrorCategory::kData, "VALUE_REFUSED", kNoRetry, BackoffClass::kNormal, ""},
+    {"44", ErrorCategory::kData, "CONSTRAINT_VIOLATED", kNoRetry, BackoffClass::kNormal, ""},
+    {"P0001", ErrorCategory::kData, "RAISED", kNoRetry, BackoffClass::kNormal,
+     "A function or trigger of the database refuses this."},
+
+    // The moment.
+    {"40001", ErrorCategory::kTransientDb, "SERIALIZATION_FAILURE", kRetry, BackoffClass::kFast, ""},
+    {"40P01", ErrorCategory::kTransientDb, "DEADLOCK", kRetry, BackoffClass::kNormal,
+     "Another session locked the same things in another order."},
+    {"40", ErrorCategory::kTransientDb, "TRANSACTION_ROLLED_BACK", kRetry, BackoffClass::kNormal, ""},
+    {"55P03", ErrorCategory::kTransientDb, "LOCKED", kRetry, BackoffClass::kSlow,
+     "Another session holds a lock; see pg_locks and lock_timeout."},
+    {"55006", ErrorCategory::kTransientDb, "OBJECT_IN_USE", kRetry, BackoffClass::kSlow, ""},
+    {"57014", ErrorCategory::kTransientDb, "QUERY_CANCELED", kNoRetry, BackoffClass::kNormal,
+     "Somebody cancelled the statement, or it took longer than statement_timeout: raise that for this user."},
+    {"53100", ErrorCategory::kTransientDb, "DISK_FULL", kNoRetry, BackoffClass::kSlow,
+     "The server's disk is full: free space, then run again."},
+    {"53200", ErrorCategory::kTransientDb, "SERVER_OUT_OF_MEMORY", kRetry, BackoffClass::kSlow, ""},
+    {"53", ErrorCategory::kTransientDb, "SERVER_OUT_OF_RESOURCES", kRetry, BackoffClass::kSlow, ""},
+    {"58", ErrorCategory::kTransientDb, "SERVER_IO_ERROR", kNoRetry, BackoffClass::kNormal,
+     "The server's disk or files failed; see the server's log."},
+    {"25P02", ErrorCategory::kInternal, "TRANSACTION_FAILED", kNoRetry, BackoffClass::kNormal, ""},
+};
+
+constexpr Meaning kOther = {"", ErrorCategory::kInternal, "SERVER_ERROR", kNoRetry, BackoffClass::kNormal, ""};
+
+const Meaning& meaning_of(std::string_view sqlstate) {
+  const auto find = [&](std::string_view key) -> const Meaning* {
+    const auto* found = std::ranges::find(kMeanings, key, &Meaning::sqlstate);
+    return found == std::end(kMeanings) ? nullptr : found;
+  };
+  if (const Meaning* exact = find(sqlstate)) return *exact;
+  if (const Meaning* of_class = find(sqlstate.substr(0, 2))) return *of_class;
+  return kOther;
+}
+
+/// At most kMaxFieldBytes of `text`, with everything replaced that is not UTF-8: a login error comes before the
+/// encoding was agreed.
+std::string field_text(std::string_view text) {
+  bool cut = text.size() > kMaxFieldBytes;
+  std::string out(text.substr(0, kMaxFieldBytes));
+  // nlohmann replaces invalid bytes on output; reading that back gives the repaired text.
+  if (!std::ranges::all_of(out, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
+    const auto repaired = sdk::parse_json(sdk::to_text(Json(out)));
+    out = repaired.ok() ? std::string(sdk::as_string(*repaired).value_or("")) : "(not UTF-8)";
+  }
+  if (cut) out += "...";
+  return out;
+}
+
+void put_if_set(Json& object, const char* key, const std::string& value) {
+  if (!value.empty()) object[key] = value;
+}
+
+std::string details_json(const ServerError& error) {
+  Json out = Json::object();
+  put_if_set(out, "severity", error.severity);
+  put_if_set(out, "sqlstate", error.sqlstate);
+  put_if_set(out, "message", error.message);
+  put_if_set(out, "detail", error.detail);
+  put_if_set(out, "hint", error.hint);
+  if (error.position != 0) out["position"] = error.position;
+  put_if_set(out, "where", error.where);
+  put_if_set(out, "schema", error.schema);
+  put_if_set(out, "table", error.table);
+  put_if_set(out, "column", error.column);
+  put_if_set(out, "data_type", error.data_type);
+  put_if_set(out, "constraint", error.constraint);
+  return sdk::to_text(Json{{"postgres", std::move(out)}});
+}
+
+/// Without the full stop that some of the server's texts end with, so that sentences can be joined.
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.back() == '.' || text.back() == ' ' || text.back() == '\n')) text.remove_suffix(1);
+  return text;
+}
+
+void append_sentence(std::string& message, std::string_view sentence) {
+  sentence = trimmed(sentence);
+  if (sentence.empty()) return;
+  message += ". ";
+  message += sentence;
+}
+
+}  // namespace
+
+std::optional<uint64_t> ServerError::copy_line() const {
+  constexpr std::string_view kLine = ", line ";
+  const size_t at = where.starts_with("COPY ") ? where.find(kLine) : std::string::npos;
+  if (at == std::string::npos) return std::nullopt;
+  uint64_t line = 0;
+  const char* digits = where.data() + at + kLine.size();
+  if (std::from_chars(digits, where.data() + where.size(), line).ec != std::errc()) return std::nullopt;
+  return line;
+}
+
+sdk::Result<ServerError> parse_server_error(std::span<const uint8_t> body) {
+  BodyReader reader(body);
+  ServerError out;
+  std::string local_severity;
+  for (;;) {
+    const auto field = static_cast<char>(reader.number<uint8_t>());
+    if (field == '\0') break;
+    const std::string_view value = reader.zero_terminated();
+    switch (field) {
+      case 'S': local_severity = field_text(value); break;
+      case 'V': out.severity = field_text(value); break;
+      case 'C': out.sqlstate = field_text(value.substr(0, 5)); break;
+      case 'M': out.message = field_text(value); break;
+      case 'D': out.detail = field_text(value); break;
+      case 'H': out.hint = field_text(value); break;
+      case 'P': (void)std::from_chars(value.data(), value.data() + value.size(), out.position); break;
+      case 'W': out.where = field_text(value); break;
+      case 's': out.schema = field_text(value); break;
+      case 't': out.table = field_text(value); break;
+      case 'c': out.column = field_text(value); break;
+      case 'd': out.data_type = field_text(value); break;
+      case 'n': out.constraint = field_text(value); break;
+      default: break;  // fields of newer servers, and the place in the server's source code
+    }
+  }
+  if (reader.failed()) return protocol_error("an error message that is cut");
+  if (out.severity.empty()) out.severity = std::move(local_severity);
+  if (out.sqlstate.empty() && out.message.empty()) return protocol_error("an error message without code and text");
+  return out;
+}
+
+sdk::Status to_status(const ServerError& error, std::string_view what) {
+  const Meaning& meaning = meaning_of(error.sqlstate);
+  std::string message(what);
+  if (!message.empty()) message += ": ";
+  message += trimmed(error.message);
+  append_sentence(message, error.detail);
+  append_sentence(message, error.where);
+  append_sentence(message, error.hint);
+  append_sentence(message, meaning.advice);
+  message += " (SQLSTATE " + error.sqlstate + ")";
+
+  sdk::Error out;
+  out.category = meaning.category;
+  out.code = meaning.code;
+  out.message = std::move(message);
+  out.retryable = meaning.retryable;
+  out.safe_to_retry = meaning.retryable;
+  out.backoff_class = meaning.backoff;
+  out.details_json = details_json(error);
+  return out;
+}
+
+std::optional<ServerError> server_error_of(const sdk::Error& error) {
+  if (!error.details_json) return std::nullopt;
+  const auto parsed = sdk::parse_json(*error.details_json);
+  const Json* fields = parsed.ok() ? sdk::find_member(*parsed, "postgres") : nullptr;
+  if (fields == nullptr) return std::nullopt;
+  const auto text = [&](std::string_view key) { return sdk::string_member(*fields, key).value_or(""); };
+  ServerError out;
+  out.severity = text("severity");
+  out.sqlstate = text("sqlstate");
+  out.message = text("message");
+  out.detail = text("detail");
+  out.hint = text("hint");
+  out.position = static_cast<uint32_t>(sdk::uint_member(*fields, "position").value_or(0));
+  out.where = text("where");
+  out.schema = text("schema");
+  out.table = text("table");
+  out.column = text("column");
+  out.data_type = text("data_type");
+  out.constraint = text("constraint");
+  return out;
+}
+
+std::string sqlstate_of(const sdk::Error& error) {
+  const auto fields = server_error_of(error);
+  return fields ? fields->sqlstate : std::string();
+}
+
+}  // namespace rapidbyte::postgres

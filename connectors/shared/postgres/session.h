@@ -1,0 +1,52 @@
+#pragma once
+// Session: what Connection, CopyIn and CopyOut share: the stream of messages and the state of the session behind it,
+// at an address that does not change. Private to this library.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "postgres/connection.h"
+#include "postgres/message_stream.h"
+#include "rapidbyte/sdk/error.h"
+
+namespace rapidbyte::postgres {
+
+struct Session {
+  Session(ServerSocket socket, ConnectionOptions connection_options)
+      : stream(std::move(socket)), options(std::move(connection_options)) {}
+
+  /// Takes one message; false when it has no place in the answer.
+  using Handler = std::function<sdk::Result<bool>(const Message& message)>;
+  /// Reads an answer up to ReadyForQuery and gives each message to `on_message`. An ErrorResponse is the result, after
+  /// the rest was read. `what` begins its message and may be empty.
+  sdk::Status read_answer(std::string_view what, const Handler& on_message);
+  /// The rest of a command's answer: its tag, or the server's error.
+  sdk::Result<CommandResult> finish_command(std::string_view what);
+  /// `body` of an ErrorResponse as an error, after the rest of the answer was read.
+  sdk::Status fail_with(std::span<const uint8_t> body, std::string_view what);
+  /// PROTOCOL, and the connection is closed.
+  sdk::Status unexpected(const Message& message, std::string_view what);
+
+  MessageStream stream;
+  ConnectionOptions options;  // without the password
+  TransactionStatus transaction = TransactionStatus::kIdle;
+  uint32_t backend_pid = 0;
+  std::string cancel_key;
+  bool encrypted = false;
+  uint64_t queued = 0;  // executions since the last sync
+
+ private:
+  sdk::Status take_error(std::span<const uint8_t> body, std::string_view what);
+};
+
+/// Connects, does TLS as options.ssl_mode says, and logs in.
+sdk::Result<std::unique_ptr<Session>> open_session(const ConnectionOptions& options);
+/// A connection to the server of `options` that has done TLS if `encrypted`, for a cancel request.
+sdk::Result<ServerSocket> open_cancel_socket(const ConnectionOptions& options, bool encrypted);
+/// CommandComplete's tag.
+sdk::Result<CommandResult> parse_command_complete(std::span<const uint8_t> body);
+
+}  // namespace rapidbyte::postgres
