@@ -22,10 +22,21 @@ bool BatchQueue::has_room(uint64_t bytes) const {
          bytes <= limits_.max_bytes - counts_.waiting_bytes;
 }
 
+// The clock is read only when there is something to wait for.
+template <typename Ready>
+void BatchQueue::wait(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
+                      std::chrono::nanoseconds& waited, Ready ready) {
+  if (ready()) return;
+  const auto begun = std::chrono::steady_clock::now();
+  changed.wait(lock, ready);
+  waited += std::chrono::steady_clock::now() - begun;
+}
+
 Status BatchQueue::push_batch(PooledBuffer batch, std::optional<uint64_t> rows) {
   const uint64_t bytes = batch.size();
   std::unique_lock lock(mutex_);
-  room_.wait(lock, [&] { return cancel_.cancelled() || state_ != State::kOpen || has_room(bytes); });
+  wait(lock, room_, counts_.push_wait,
+       [&] { return cancel_.cancelled() || state_ != State::kOpen || has_room(bytes); });
   if (cancel_.cancelled()) return cancelled_error();
   if (state_ != State::kOpen) {
     return internal_error("CHANNEL_SEND", "the next stage no longer takes batches; its own error says why");
@@ -88,7 +99,8 @@ void BatchQueue::abandon() { end(State::kAbandoned); }
 
 Result<std::optional<QueueItem>> BatchQueue::pop() {
   std::unique_lock lock(mutex_);
-  arrival_.wait(lock, [&] { return cancel_.cancelled() || state_ != State::kOpen || !entries_.empty(); });
+  wait(lock, arrival_, counts_.pop_wait,
+       [&] { return cancel_.cancelled() || state_ != State::kOpen || !entries_.empty(); });
   if (cancel_.cancelled()) return cancelled_error();
   if (entries_.empty() && state_ == State::kFailed) {
     return internal_error("UPSTREAM_FAILED",

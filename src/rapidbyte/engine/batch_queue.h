@@ -3,6 +3,7 @@
 // so that a slow stage parks the one before it. Checkpoint markers travel in order behind the batches that they cover
 // and take no room. All methods are thread safe; every wait ends when the cancel token fires.
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -34,6 +35,8 @@ struct QueueCounts {
   uint64_t waiting_batches = 0, waiting_bytes = 0;
   /// False once a batch came whose rows the host cannot count (compressed, or not Arrow IPC).
   bool rows_known = true;
+  /// Time that the producer waited for room, and the consumer for something to take.
+  std::chrono::nanoseconds push_wait{0}, pop_wait{0};
 };
 
 class BatchQueue {
@@ -70,6 +73,9 @@ class BatchQueue {
     uint64_t rows = 0;
   };
   [[nodiscard]] bool has_room(uint64_t bytes) const;
+  template <typename Ready>
+  static void wait(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
+                   std::chrono::nanoseconds& waited, Ready ready);
   void end(State state);
   void drop_last();
 

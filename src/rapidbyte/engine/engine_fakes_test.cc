@@ -120,7 +120,10 @@ class FakeInstance final : public runtime::ComponentInstance {
     return script().transform ? script().transform(options_, json::parse(ctx))
                               : Result<runtime::TransformSummary>(runtime::TransformSummary{});
   }
-  Result<std::string> plan_partitions(std::string_view, uint32_t) override { return std::string("[]"); }
+  Result<std::string> plan_partitions(std::string_view ctx, uint32_t want) override {
+    if (!script().plan_partitions || !connector_->speaks_2_1()) return std::string("[]");
+    return script().plan_partitions(options_, json::parse(ctx), want);
+  }
   Status begin_stream(std::string_view ctx) override {
     return script().begin_stream && connector_->speaks_2_1() ? script().begin_stream(options_, json::parse(ctx))
                                                              : Status();
@@ -180,9 +183,22 @@ Script counting_source(CountingOptions options) {
     }
     return Result<std::string>(json{{"streams", streams}}.dump());
   };
+  script.plan_partitions = [options](const InstanceOptions&, const json&, uint32_t) {
+    json parts = json::array();
+    for (int64_t i = 0; i < options.partitions; ++i) {
+      parts.push_back(
+          {{"from", options.rows * i / options.partitions}, {"to", options.rows * (i + 1) / options.partitions}});
+    }
+    return Result<std::string>(parts.dump());
+  };
   script.read = [options](const InstanceOptions& instance, const json& ctx) -> Result<runtime::ReadSummary> {
     runtime::ReadSummary summary;
     int64_t next = 0;
+    int64_t end = options.rows;
+    if (ctx.contains("partition") && ctx["partition"].is_object()) {
+      next = ctx["partition"]["from"].get<int64_t>();
+      end = ctx["partition"]["to"].get<int64_t>();
+    }
     const bool incremental = ctx["sync_mode"] == "incremental";
     if (incremental && ctx["cursor_info"]["last_value"].is_object())
       next = ctx["cursor_info"]["last_value"]["int64"].get<int64_t>() + 1;
@@ -198,9 +214,9 @@ Script counting_source(CountingOptions options) {
       ++summary.checkpoint_count;
       return instance.services->checkpoint(CheckpointKind::kSource, body.dump());
     };
-    for (int64_t batch = 0; next < options.rows; ++batch) {
+    for (int64_t batch = 0; next < end; ++batch) {
       if (options.before_batch) RB_RETURN_NOT_OK(options.before_batch(instance, batch));
-      const int64_t count = std::min(options.rows_per_batch, options.rows - next);
+      const int64_t count = std::min(options.rows_per_batch, end - next);
       PooledBuffer bytes = id_batch(next, count);
       summary.bytes_read += bytes.size();
       RB_RETURN_NOT_OK(instance.services->emit_batch(std::move(bytes)));
@@ -289,7 +305,7 @@ class Transaction {
         if (is_upsert(ctx_)) std::erase(rows, id);
         rows.push_back(id);
       }
-      if (!checkpoint.empty()) table.receipt = checkpoint.dump();
+      if (!checkpoint.empty()) table.receipts[ctx_.value("partition", json()).dump()] = checkpoint.dump();
     }
     open_.clear();
     uncommitted_ = false;
@@ -338,7 +354,10 @@ Script database_destination(FakeDatabase& database, DatabaseOptions options) {
   };
   script.last_committed = [&database](const json& ctx) {
     std::lock_guard lock(database.mutex);
-    return Result<std::optional<std::string>>(database.tables[ctx["stream_name"]].receipt);
+    const auto& receipts = database.tables[ctx["stream_name"]].receipts;
+    const auto at = receipts.find(ctx["partition"].dump());
+    if (at == receipts.end()) return Result<std::optional<std::string>>(std::optional<std::string>());
+    return Result<std::optional<std::string>>(at->second);
   };
   return script;
 }

@@ -49,6 +49,7 @@ class Gate {
 struct Script {
   std::function<Status(const runtime::InstanceOptions&)> instantiate, open, close;
   std::function<Result<std::string>(const runtime::InstanceOptions&)> discover;
+  std::function<Result<std::string>(const runtime::InstanceOptions&, const json&, uint32_t want)> plan_partitions;
   std::function<Result<runtime::ReadSummary>(const runtime::InstanceOptions&, const json&)> read;
   std::function<Result<runtime::WriteSummary>(const runtime::InstanceOptions&, const json&)> write;
   std::function<Result<runtime::TransformSummary>(const runtime::InstanceOptions&, const json&)> transform;
@@ -100,11 +101,14 @@ struct CountingOptions {
   int64_t rows_per_batch = 10;
   /// Batches between checkpoints; 0: none.
   int64_t checkpoint_every = 2;
+  /// What plan-partitions answers: so many parts of about the same size.
+  int64_t partitions = 0;
   std::vector<std::string> streams = {"numbers"};
   /// Called before batch `n` (from 0) of a read is emitted; an error ends the read.
   std::function<Status(const runtime::InstanceOptions&, int64_t batch)> before_batch;
 };
-/// Counts; goes on behind ctx.resume.next; with sync_mode incremental begins behind cursor_info.last_value.
+/// Counts; reads ctx.partition.from up to .to, and goes on behind ctx.resume.next; with sync_mode incremental begins
+/// behind cursor_info.last_value.
 Script counting_source(CountingOptions options);
 
 /// Committed rows and receipts by stream.
@@ -112,7 +116,8 @@ struct FakeDatabase {
   struct Table {
     std::vector<int64_t> rows;
     std::vector<int64_t> staging;
-    std::optional<std::string> receipt;
+    /// By ctx.partition as JSON; "null" when the stream is not split.
+    std::map<std::string, std::string> receipts;
   };
   std::mutex mutex;
   std::map<std::string, Table> tables;

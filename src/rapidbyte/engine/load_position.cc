@@ -36,6 +36,9 @@ bool is_incremental(const StreamPlan& plan) { return plan.config.sync_mode != Sy
 // Ends the id of a load into a staging table. Its rows are nowhere else, so a run in another write mode must not go on
 // behind them.
 constexpr std::string_view kReplaceSuffix = "-replace";
+// Ends the id of a load in partitions into the table itself (upsert). What its partitions have committed says nothing
+// to a later run, whose partitions are others.
+constexpr std::string_view kPartitionedSuffix = "-partitioned";
 
 /// A load from its beginning, noted in the state. `forget`: what the state knows of the load before means nothing now.
 std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::string load_id, json start_cursor,
@@ -99,9 +102,9 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
 /// A load of an earlier run or attempt is under way; mode append or upsert.
 std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const state::StreamState& known,
                                 const LastCommitted& last_committed, LoadPosition& position) {
-  if (known.load_id.ends_with(kReplaceSuffix)) {
-    log_warn("stream '{}': the load that was under way had write_mode replace; it is given up and a new one begins",
-             plan.config.name);
+  if (!goes_on_with(plan, known)) {
+    log_warn("stream '{}': the load that was under way {}; it is given up and a new one begins", plan.config.name,
+             known.load_id.ends_with(kReplaceSuffix) ? "had write_mode replace" : "was read in partitions");
     return begin(run, plan, new_run_id(), nullptr, position, /*forget=*/true);
   }
   if (auto failure = check_not_miscounted(run, plan, known.load_id)) return failure;
@@ -180,6 +183,29 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   if (known->load_in_progress) return go_on(run, plan, *known, last_committed, position);
   const json saved = parse_object(known->checkpoint_json);
   return begin(run, plan, next_id, is_incremental(plan) ? cursor_value_of(saved) : json(), position);
+}
+
+std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPlan& plan, const std::string& load_id,
+                                                 LoadPosition& position) {
+  position = LoadPosition{};
+  // A staging table is dropped by begin-stream; rows in the table itself must not meet the receipts of an attempt
+  // before.
+  const bool replace = plan.write_mode == WriteMode::kReplace;
+  std::string id = replace ? load_id : std::string();
+  if (id.empty()) id = new_run_id() + std::string(replace ? kReplaceSuffix : kPartitionedSuffix);
+  return begin(run, plan, std::move(id), nullptr, position, /*forget=*/true);
+}
+
+Status save_partitioned_end(RunContext& run, const StreamPlan& plan, const std::string& load_id, size_t partitions,
+                            uint64_t rows_committed) {
+  const json end = {{"load_id", load_id}, {"stream", plan.config.name}, {"partitions", partitions}, {"end", true}};
+  return run.state.save_checkpoint(key_of(run, plan), load_id, end.dump(-1, ' ', false, json::error_handler_t::replace),
+                                   rows_committed);
+}
+
+bool goes_on_with(const StreamPlan& plan, const state::StreamState& known) {
+  return known.load_in_progress && plan.write_mode != WriteMode::kReplace && !known.load_id.ends_with(kReplaceSuffix) &&
+         !known.load_id.ends_with(kPartitionedSuffix);
 }
 
 Status mark_load_miscounted(RunContext& run, const std::string& stream, const std::string& load_id,

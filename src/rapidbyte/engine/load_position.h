@@ -4,6 +4,7 @@
 // receipt, written in the same transaction as the rows, is the truth about what it holds. Runs on the stream's thread,
 // before its stages start.
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -40,6 +41,17 @@ using LastCommitted = std::function<Result<std::optional<std::string>>(const std
 /// them); what last-committed says.
 std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& plan, const std::string& load_id,
                                              const LastCommitted& last_committed, LoadPosition& position);
+
+/// The same for a load that is read in partitions (mode replace or upsert). It always begins from the start: after a
+/// crash the partitions and their snapshot are gone, and reading again does not double rows.
+std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPlan& plan, const std::string& load_id,
+                                                 LoadPosition& position);
+/// Notes in the state that every partition of the load is committed. STATE_BACKEND.
+Status save_partitioned_end(RunContext& run, const StreamPlan& plan, const std::string& load_id, size_t partitions,
+                            uint64_t rows_committed);
+
+/// Whether a run goes on with this load of an earlier one; otherwise it begins again.
+[[nodiscard]] bool goes_on_with(const StreamPlan& plan, const state::StreamState& known);
 
 /// Remembers that the load's rows did not add up, so that no later run takes its receipt for a success. Cleared by a
 /// new load

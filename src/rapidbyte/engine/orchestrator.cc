@@ -66,7 +66,8 @@ class PipelineRun {
   Failure discover();
   void run_streams();
   void run_next_streams();
-  [[nodiscard]] size_t parallelism() const;
+  /// Sources, each with its destination, that read at a time.
+  [[nodiscard]] uint32_t parallelism() const;
   void finish(Failure failure);
   void complete_finished_loads();
 
@@ -175,12 +176,11 @@ PipelineRun::Failure PipelineRun::discover() {
   }
 }
 
-size_t PipelineRun::parallelism() const {
+uint32_t PipelineRun::parallelism() const {
   // Two transactions on one database file would wait for each other.
   if (run_.destination != nullptr && has_feature(*run_.destination, "single-writer")) return 1;
-  size_t wanted = run_.pipeline.resources.parallelism;
-  if (wanted == 0) wanted = std::max(1U, std::thread::hardware_concurrency());
-  return std::min(wanted, plans_.size());
+  const uint32_t wanted = run_.pipeline.resources.parallelism;
+  return wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
 }
 
 void PipelineRun::run_next_streams() {
@@ -214,10 +214,12 @@ void PipelineRun::run_streams() {
     report.stream = plan.config.name;
     report_.streams.push_back(std::move(report));
   }
+  run_.partitions_per_stream = std::max(1U, parallelism() / static_cast<uint32_t>(std::max<size_t>(plans_.size(), 1)));
   run_.observer.run_started(run_.run_id, run_.pipeline.name, names);
   std::vector<std::thread> workers;
   try {
-    for (size_t i = 1; i < parallelism(); ++i) workers.emplace_back([this] { run_next_streams(); });
+    for (size_t i = 1; i < std::min<size_t>(parallelism(), plans_.size()); ++i)
+      workers.emplace_back([this] { run_next_streams(); });
   } catch (const std::system_error& error) {
     log_warn("cannot start another thread ({}); the run goes on with {} streams at a time", error.what(),
              workers.size() + 1);

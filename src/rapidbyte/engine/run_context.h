@@ -49,6 +49,8 @@ struct RunContext {
   std::shared_ptr<const runtime::Connector> destination{};
   /// The source's config, with the streams for those that want them (feature "stream-options").
   nlohmann::json source_config{};
+  /// How many lanes one stream may have: what resources.parallelism leaves to each of the run's streams.
+  uint32_t partitions_per_stream = 1;
   std::shared_ptr<BufferPool> pool{};  // shared with every instance
   std::unique_ptr<DlqWriter> dlq{};    // null in a dry run
   std::atomic<uint64_t> peak_guest_memory{0};

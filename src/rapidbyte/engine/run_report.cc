@@ -44,7 +44,21 @@ json to_json(const RunFailure& failure) {
   return out;
 }
 
+json to_json(const StageUsage& usage) {
+  const auto seconds = [](std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); };
+  return {{"stage", usage.stage},
+          {"connector", usage.connector},
+          {"seconds", seconds(usage.total)},
+          {"busy_seconds", seconds(usage.busy())},
+          {"waiting_input_seconds", seconds(usage.waiting_input)},
+          {"waiting_output_seconds", seconds(usage.waiting_output)},
+          {"waiting_network_seconds", seconds(usage.waiting_network)},
+          {"cpu_seconds", seconds(usage.cpu)}};
+}
+
 json to_json(const StreamReport& report) {
+  json stages = json::array();
+  for (const StageUsage& usage : report.stages) stages.push_back(to_json(usage));
   return {{"stream", report.stream},
           {"outcome", to_string(report.outcome)},
           {"rows_read", report.rows_read},
@@ -56,7 +70,9 @@ json to_json(const StreamReport& report) {
           {"batches", report.batches},
           {"checkpoints", report.checkpoints},
           {"retries", report.retries},
+          {"partitions", report.partitions},
           {"seconds", report.seconds},
+          {"stages", std::move(stages)},
           {"resumed", report.resumed},
           {"load_id", report.load_id},
           {"failure", report.failure ? to_json(*report.failure) : json(nullptr)}};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "rapidbyte/engine/errors.h"
+#include "rapidbyte/engine/stage_usage.h"
 
 namespace rapidbyte::engine {
 
@@ -42,7 +43,11 @@ struct StreamReport {
   /// Times that a cursor became durable.
   uint64_t checkpoints = 0;
   uint32_t retries = 0;
+  /// Into how many parts the stream was split (in the last attempt); 1: it was read in one piece.
+  uint32_t partitions = 1;
   double seconds = 0;
+  /// Where the time went: source, transforms, destination, of all attempts.
+  std::vector<StageUsage> stages;
   /// This run went on with a load that an earlier run had begun.
   bool resumed = false;
   std::string load_id;
@@ -76,6 +81,8 @@ struct RunReport {
 };
 
 nlohmann::json to_json(const RunFailure& failure);
+/// Seconds.
+nlohmann::json to_json(const StageUsage& usage);
 nlohmann::json to_json(const StreamReport& report);
 /// One object with stable snake_case keys, as `rapidbyte run --json` prints it.
 nlohmann::json to_json(const RunReport& report);

@@ -8,6 +8,16 @@
 #include <thread>
 
 namespace rapidbyte::engine {
+namespace {
+
+Status start_failed(const std::system_error& error) {
+  return internal_error("THREAD_START_FAILED",
+                        fmt::format("cannot start a thread: {}. Lower resources.parallelism or raise the limit of "
+                                    "processes",
+                                    error.what()));
+}
+
+}  // namespace
 
 Status run_on_threads(std::vector<std::function<void()>> bodies, std::chrono::milliseconds interval,
                       const std::function<void()>& tick, const std::function<void()>& stop) {
@@ -26,10 +36,7 @@ Status run_on_threads(std::vector<std::function<void()>> bodies, std::chrono::mi
         ended.notify_all();
       });
     } catch (const std::system_error& error) {
-      status = internal_error(
-          "THREAD_START_FAILED",
-          fmt::format("cannot start a thread: {}. Lower resources.parallelism or raise the limit of processes",
-                      error.what()));
+      status = start_failed(error);
       break;
     }
   }
@@ -47,6 +54,25 @@ Status run_on_threads(std::vector<std::function<void()>> bodies, std::chrono::mi
       lock.lock();
     }
   }
+  for (std::thread& thread : threads) thread.join();
+  return status;
+}
+
+Status run_beside(std::vector<std::function<void()>> beside, const std::function<void()>& here,
+                  const std::function<void()>& stop) {
+  std::vector<std::thread> threads;
+  threads.reserve(beside.size());
+  Status status;
+  for (auto& body : beside) {
+    try {
+      threads.emplace_back(std::move(body));
+    } catch (const std::system_error& error) {
+      status = start_failed(error);
+      stop();
+      break;
+    }
+  }
+  if (status.ok()) here();
   for (std::thread& thread : threads) thread.join();
   return status;
 }

@@ -1,7 +1,6 @@
 #pragma once
-// Runs the stages of one attempt, each on its own thread, and joins every one of them before it returns. The caller's
-// thread waits meanwhile and is called back regularly (progress, deadlines). Nothing else in the engine starts a thread
-// except the orchestrator's stream workers.
+// Runs the lanes of an attempt and the stages of a lane, each on its own thread, and joins every one of them before it
+// returns. Nothing else in the engine starts a thread except the orchestrator's stream workers.
 
 #include <chrono>
 #include <functional>
@@ -11,9 +10,16 @@
 
 namespace rapidbyte::engine {
 
-/// Runs `bodies`, which must not throw. `tick` is called on this thread every `interval` while one still runs. When a
-/// thread cannot be started, `stop` is called, those that run are joined, and THREAD_START_FAILED is returned.
+/// Runs `bodies`, which must not throw, while the caller's thread waits. `tick` is called on this thread every
+/// `interval` while one still runs. When a thread cannot be started, `stop` is called, those that run are joined, and
+/// THREAD_START_FAILED is returned.
 Status run_on_threads(std::vector<std::function<void()>> bodies, std::chrono::milliseconds interval,
                       const std::function<void()>& tick, const std::function<void()>& stop);
+
+/// Runs `beside`, each on its own thread, and `here` on the caller's, and joins. None may throw; they end by themselves
+/// when one of them fails. When a thread cannot be started, `stop` is called, `here` does not run, and
+/// THREAD_START_FAILED is returned.
+Status run_beside(std::vector<std::function<void()>> beside, const std::function<void()>& here,
+                  const std::function<void()>& stop);
 
 }  // namespace rapidbyte::engine

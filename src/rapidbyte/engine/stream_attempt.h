@@ -1,21 +1,20 @@
 #pragma once
-// StreamAttempt: one try at one stream, from fresh instances to joined threads: source, transforms and destination,
-// each on its own thread, with queues between them. Used once, on its stream's thread, which owns it. Whatever happens,
-// when run() returns no thread of it is left, and every instance that did not trap has been closed.
+// StreamAttempt: one try at one stream, from fresh instances to joined threads: it finds where the load begins, tells
+// the destination of its begin and end, and runs the lanes between, one or one for each partition. Used once, on its
+// stream's thread, which owns it. Whatever happens, when run() returns no thread of it is left, and every instance that
+// did not trap has been closed.
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "rapidbyte/engine/batch_queue.h"
-#include "rapidbyte/engine/load_position.h"
-#include "rapidbyte/engine/run_context.h"
-#include "rapidbyte/engine/stage_services.h"
+#include "rapidbyte/engine/attempt_context.h"
+#include "rapidbyte/engine/lane.h"
+#include "rapidbyte/engine/partition_plan.h"
 
 namespace rapidbyte::engine {
 
@@ -29,11 +28,13 @@ struct AttemptResult {
   std::string load_id;
   /// The destination took part as far as begin-stream (so the load is noted in the state).
   bool load_begun = false;
+  uint32_t partitions = 1;
   uint64_t rows_read = 0;
   uint64_t rows_written = 0;  // of a failed attempt: committed
   uint64_t rows_rejected = 0;
   int64_t rows_transformed_away = 0;
   uint64_t bytes_read = 0, bytes_written = 0, batches = 0, checkpoints = 0;
+  std::vector<StageUsage> stages;
 };
 
 class StreamAttempt {
@@ -46,29 +47,28 @@ class StreamAttempt {
  private:
   using Failure = std::optional<RunFailure>;
 
-  Failure open_destination();
+  Failure preview_stream();
   Failure write_stream();
+  /// Asks for partitions if they may be used, and makes the lanes.
+  Failure make_lanes();
+  Failure open_destination();
+  Failure find_position();
+  void begin_commits();
+  Failure begin_stream();
+  Failure run_lanes();
+  void run_next_lanes();
+  Failure check_lanes();
   Failure finish_stream();
-  Failure run_stages();
-  Failure check_result();
-  /// Remembers rows that do not add up, so that no later run goes on with this load.
-  void note_miscount(const Status& counted);
-  void close(runtime::ComponentInstance& instance, const runtime::Connector& connector);
+  void discard_staging();
+  void close_destination();
+  void sum_up(Failure failure);
 
-  // Bodies of the stages' threads.
-  void source_stage();
-  void transform_stage(size_t index);
-  void destination_stage();
-  void preview_stage();
-  Status read(std::unique_ptr<runtime::ComponentInstance>& instance);
-  Status transform(size_t index, std::unique_ptr<runtime::ComponentInstance>& instance);
-  Status write();
-  Status collect_preview(Preview& preview);
-  void report_upstream(Stage stage, const Status& status);
-
-  [[nodiscard]] StageContext stage_context();
-  /// `first_transform`: the one that what `connector` sends comes to first.
-  [[nodiscard]] std::string context_json(const runtime::Connector& connector, size_t first_transform = 0) const;
+  [[nodiscard]] bool is_split() const { return !partition_plan_.partitions().empty(); }
+  /// The instance for begin-stream, finish-stream and last-committed.
+  [[nodiscard]] runtime::ComponentInstance& destination();
+  [[nodiscard]] StageUsage& destination_usage();
+  [[nodiscard]] std::string destination_context() const { return context_json(attempt_, *run_.destination); }
+  [[nodiscard]] uint64_t rows_committed() const;
   void tick();
   [[nodiscard]] StreamProgress progress() const;
 
@@ -77,27 +77,16 @@ class StreamAttempt {
   const std::string given_load_id_;
   const uint64_t first_row_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
-  CancelToken cancel_;
-  /// Of source and transforms: they are stopped alone when the destination has what it wanted.
-  CancelToken upstream_cancel_;
-  FailureSlot failures_;
-  std::atomic<uint64_t> rejected_{0};
-  std::atomic<uint64_t> rows_reported_{0};
-  std::atomic<bool> satisfied_{false};
-  CommitTracker tracker_;
-  /// queues_[0] behind the source, then one behind each transform. unique_ptr: a queue cannot move.
-  std::vector<std::unique_ptr<BatchQueue>> queues_;
-  std::shared_ptr<DestinationServices> destination_services_;  // shared with the instance
-  std::unique_ptr<runtime::ComponentInstance> destination_;
-  LoadPosition position_;
+  AttemptContext attempt_;
+  PartitionPlan partition_plan_;
+  /// How many lanes run at a time.
+  uint32_t lanes_at_a_time_ = 1;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::atomic<size_t> next_lane_{0};
+  /// Of a split stream; otherwise the only lane's destination does all.
+  std::unique_ptr<runtime::ComponentInstance> coordinator_;
+  StageUsage coordinator_usage_;
   AttemptResult result_;
-
-  // Written by one stage before it closes its queue, read by the next one after it saw the end, and by run() after the
-  // join.
-  std::vector<uint64_t> rows_out_;
-  runtime::ReadSummary read_summary_;
-  runtime::WriteSummary write_summary_;
-  uint64_t preview_rows_ = 0;
   std::optional<std::chrono::steady_clock::time_point> ending_since_;
 };
 

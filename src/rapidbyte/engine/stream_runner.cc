@@ -25,9 +25,9 @@ bool may_retry(const RunContext& run, const StreamPlan& plan, const AttemptResul
 // Whether an earlier run left a load that this one goes on with; for display, so an unreadable state is not an error
 // here.
 bool goes_on(const RunContext& run, const StreamPlan& plan) {
-  if (!run.keeps_state() || plan.write_mode == WriteMode::kReplace) return false;
+  if (!run.keeps_state() || partitions_wanted(run, plan) > 1) return false;
   const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
-  return known.ok() && known->load_in_progress;
+  return known.ok() && goes_on_with(plan, *known);
 }
 
 void add(StreamReport& report, const AttemptResult& attempt) {
@@ -39,6 +39,8 @@ void add(StreamReport& report, const AttemptResult& attempt) {
   report.bytes_written += attempt.bytes_written;
   report.batches += attempt.batches;
   report.checkpoints += attempt.checkpoints;
+  report.partitions = attempt.partitions;
+  add_usage(report.stages, attempt.stages);
   report.load_id = attempt.load_id;
 }
 

@@ -134,6 +134,8 @@ class ComponentInstance {
   virtual Status close() = 0;
   /// Highest sum of the guest's linear memories so far, bytes.
   [[nodiscard]] virtual uint64_t peak_memory_bytes() const = 0;
+  /// Time that the guest's calls so far have waited for sockets.
+  [[nodiscard]] virtual std::chrono::nanoseconds network_wait() const { return std::chrono::nanoseconds{0}; }
 };
 
 struct RuntimeOptions {

@@ -1,0 +1,85 @@
+#include "rapidbyte/engine/attempt_context.h"
+
+#include <utility>
+
+#include "rapidbyte/base/log.h"
+#include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/pipeline/stream_context.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+std::string guess_cursor_type(const nlohmann::json& value, const StreamPlan& plan) {
+  if (value.is_object() && value.size() == 1) return value.begin().key();
+  for (const auto& column : plan.columns) {
+    if (plan.config.cursor_field && text_member(column, "name") == *plan.config.cursor_field) {
+      return std::string(pipeline::cursor_type_of(text_member(column, "data_type")));
+    }
+  }
+  return "json";
+}
+
+}  // namespace
+
+std::string context_json(const AttemptContext& attempt, const runtime::Connector& connector, size_t first_transform,
+                         const nlohmann::json& partition) {
+  const RunContext& run = attempt.run;
+  const StreamPlan& plan = attempt.plan;
+  const LoadPosition& position = attempt.position;
+  pipeline::StreamContextInput input{plan.config, run.pipeline.destination, run.pipeline.resources};
+  input.columns = plan.columns;
+  if (plan.config.sync_mode != pipeline::SyncMode::kFullRefresh && plan.config.cursor_field) {
+    input.cursor =
+        pipeline::CursorInfo{*plan.config.cursor_field, guess_cursor_type(position.cursor, plan), position.cursor};
+  }
+  input.for_destination = connector.role() == runtime::ConnectorRole::kDestination;
+  input.for_2_1 = connector.speaks_2_1();
+  input.pipeline = run.pipeline.name;
+  input.run_id = run.run_id;
+  input.load_id = position.load_id;
+  input.resume = position.resume;
+  input.partition = partition;
+  if (!input.for_destination) input.destination_features = features_downstream(run, first_transform);
+  return pipeline::make_stream_context(input).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Result<std::unique_ptr<runtime::ComponentInstance>> open_instance(
+    AttemptContext& attempt, const std::shared_ptr<const runtime::Connector>& connector,
+    const pipeline::ConnectorUse& use, std::string id, const CancelToken& cancel,
+    std::shared_ptr<runtime::HostServices> services) {
+  const RunContext& run = attempt.run;
+  const bool is_source = connector->role() == runtime::ConnectorRole::kSource;
+  RB_ASSIGN_OR_RETURN(
+      auto instance,
+      run.runtime.instantiate(connector,
+                              instance_options(run, use, std::move(id), is_source ? run.source_config : use.config,
+                                               attempt.plan.config.name, cancel, std::move(services))));
+  Status opened = instance->open();
+  if (opened.ok()) return instance;
+  close_instance(attempt, *instance, *connector);
+  return opened;
+}
+
+void close_instance(AttemptContext& attempt, runtime::ComponentInstance& instance,
+                    const runtime::Connector& connector) {
+  attempt.run.note_memory(instance.peak_memory_bytes());
+  const Status closed = instance.close();
+  if (closed.ok()) return;
+  log_warn("closing {} for stream '{}': {}", connector.name(), attempt.plan.config.name, closed.to_string());
+}
+
+void report_failure(AttemptContext& attempt, Stage stage, const Status& status) {
+  const RunFailure failure = failure_of(attempt.run, stage, status);
+  attempt.failures.set(failure.stage, failure.error);
+}
+
+void note_miscount(AttemptContext& attempt, const Status& counted) {
+  // The next replace begins from the start whatever happened.
+  if (counted.ok() || !attempt.run.keeps_state() || attempt.plan.write_mode == pipeline::WriteMode::kReplace) return;
+  // Rows behind which a checkpoint was committed may be among the missing ones; the next run must not go on there.
+  const std::string& stream = attempt.plan.config.name;
+  const Status marked = mark_load_miscounted(attempt.run, stream, attempt.position.load_id, counted.error().message);
+  if (!marked.ok()) log_error("stream '{}': cannot note the miscount: {}", stream, marked.to_string());
+}
+
+}  // namespace rapidbyte::engine

@@ -1,0 +1,268 @@
+#include "rapidbyte/engine/lane.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <functional>
+
+#include "rapidbyte/engine/row_accounting.h"
+#include "rapidbyte/engine/stage_threads.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+using nlohmann::json;
+
+// Whatever a stage throws (no memory, a defect of ours) stays in its thread and ends the attempt as an error.
+template <typename Body>
+Status guarded(Body body) noexcept {
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    return internal_error("STAGE_FAILED", fmt::format("an unexpected error in the engine: {}", error.what()));
+  }
+}
+
+std::string transform_id(size_t index) { return fmt::format("transform-{}", index); }
+
+StageUsage usage_of(std::string stage, std::string connector) {
+  StageUsage usage;
+  usage.stage = std::move(stage);
+  usage.connector = std::move(connector);
+  return usage;
+}
+
+}  // namespace
+
+Lane::Lane(AttemptContext& attempt, QueueLimits limits, std::optional<LanePartition> partition)
+    : attempt_(attempt), run_(attempt.run), stream_(attempt.plan.config.name), partition_(std::move(partition)) {
+  usage_.push_back(usage_of("source", run_.source->name()));
+  for (size_t i = 0; i < run_.transforms.size(); ++i)
+    usage_.push_back(usage_of(transform_id(i), run_.transforms[i]->name()));
+  usage_.push_back(usage_of("destination", run_.destination != nullptr ? run_.destination->name() : "preview"));
+  for (size_t i = 0; i <= run_.transforms.size(); ++i)
+    queues_.push_back(std::make_unique<BatchQueue>(limits, attempt.cancel));
+  rows_out_.resize(queues_.size());
+}
+
+StageContext Lane::stage_context() {
+  return {stream_,         &run_.observer,     &attempt_.failures, run_.dlq.get(), &attempt_.rejected,
+          &rows_reported_, &attempt_.satisfied};
+}
+
+json Lane::source_partition() const { return partition_ ? partition_->source : json(); }
+
+json Lane::destination_partition() const {
+  if (!partition_) return nullptr;
+  return {{"index", partition_->index}, {"count", partition_->count}};
+}
+
+Status Lane::open_destination() {
+  DestinationServices::Options options;
+  options.speaks_2_1 = run_.destination->speaks_2_1();
+  options.limit = run_.options.limit;
+  options.pool = run_.pool;
+  destination_services_ = std::make_shared<DestinationServices>(stage_context(), run_.destination->name(),
+                                                                *queues_.back(), tracker_, std::move(options));
+  RB_ASSIGN_OR_RETURN(destination_, open_instance(attempt_, run_.destination, run_.pipeline.destination, "destination",
+                                                  attempt_.cancel, destination_services_));
+  return {};
+}
+
+void Lane::close_destination() {
+  if (destination_ == nullptr) return;
+  end_instance(*destination_, *run_.destination, usage_.back());
+  destination_.reset();
+}
+
+void Lane::end_instance(runtime::ComponentInstance& instance, const runtime::Connector& connector, StageUsage& usage) {
+  close_instance(attempt_, instance, connector);
+  usage.waiting_network += instance.network_wait();
+}
+
+void Lane::run() {
+  std::vector<std::function<void()>> upstream;
+  upstream.emplace_back([this] { source_stage(); });
+  for (size_t i = 0; i < run_.transforms.size(); ++i) upstream.emplace_back([this, i] { transform_stage(i); });
+  const Status started = run_beside(
+      std::move(upstream), [this] { run_.options.dry_run ? preview_stage() : destination_stage(); },
+      [this] { attempt_.cancel.cancel(); });
+  if (!started.ok()) attempt_.failures.set(Stage::kInternal, started.error());
+  complete_ = started.ok();
+}
+
+void Lane::report_upstream(Stage stage, const Status& status) {
+  if (!attempt_.satisfied.load(std::memory_order_acquire)) report_failure(attempt_, stage, status);
+}
+
+void Lane::source_stage() {
+  const StageStopwatch watch(usage_.front());
+  std::unique_ptr<runtime::ComponentInstance> instance;
+  const Status status = guarded([&] { return read(instance); });
+  if (status.ok()) {
+    queues_.front()->close();
+  } else {
+    // The error first: with the queue's end the other stages fail as well.
+    report_upstream(Stage::kSource, status);
+    queues_.front()->fail();
+  }
+  if (instance) end_instance(*instance, *run_.source, usage_.front());
+}
+
+Status Lane::read(std::unique_ptr<runtime::ComponentInstance>& instance) {
+  const LoadPosition& position = attempt_.position;
+  const pipeline::StreamConfig& config = attempt_.plan.config;
+  // An end without a checkpoint of the source must not lose the position that the load began with.
+  json first = position.resume.is_object() ? position.resume : json::object();
+  if (first.empty() && config.sync_mode != pipeline::SyncMode::kFullRefresh) {
+    first = {{"id", position.load_id},
+             {"kind", "source"},
+             {"stream", stream_},
+             {"records_processed", 0},
+             {"bytes_processed", 0},
+             {"cursor_value", position.cursor},
+             {"cursor_field", config.cursor_field.value_or("")}};
+  }
+  auto services =
+      std::make_shared<SourceServices>(stage_context(), run_.source->name(), *queues_.front(), std::move(first));
+  RB_ASSIGN_OR_RETURN(instance, open_instance(attempt_, run_.source, run_.pipeline.source, "source",
+                                              attempt_.upstream_cancel, services));
+  RB_ASSIGN_OR_RETURN(read_summary_, instance->run_read(context_json(attempt_, *run_.source, 0, source_partition())));
+  if (attempt_.satisfied.load(std::memory_order_acquire)) return {};
+  auto counted = check_source_rows(stream_, read_summary_, queues_.front()->counts(), run_.source->speaks_2_1());
+  note_miscount(attempt_, counted.status());
+  RB_ASSIGN_OR_RETURN(rows_out_.front(), std::move(counted));
+  return services->push_end();
+}
+
+void Lane::transform_stage(size_t index) {
+  const StageStopwatch watch(usage_[index + 1]);
+  std::unique_ptr<runtime::ComponentInstance> instance;
+  const Status status = guarded([&] { return transform(index, instance); });
+  if (status.ok()) {
+    queues_[index + 1]->close();
+  } else {
+    report_upstream(Stage::kTransform, status);
+    queues_[index + 1]->fail();
+  }
+  queues_[index]->abandon();
+  if (instance) end_instance(*instance, *run_.transforms[index], usage_[index + 1]);
+}
+
+Status Lane::transform(size_t index, std::unique_ptr<runtime::ComponentInstance>& instance) {
+  const auto& connector = run_.transforms[index];
+  auto services = std::make_shared<TransformServices>(stage_context(), connector->name(), *queues_[index],
+                                                      *queues_[index + 1], has_feature(*connector, "stateful"));
+  RB_ASSIGN_OR_RETURN(instance, open_instance(attempt_, connector, run_.pipeline.transforms[index], transform_id(index),
+                                              attempt_.upstream_cancel, services));
+  RB_ASSIGN_OR_RETURN(const runtime::TransformSummary summary,
+                      instance->run_transform(context_json(attempt_, *connector, index + 1, destination_partition())));
+  if (attempt_.satisfied.load(std::memory_order_acquire)) return {};
+  if (!services->saw_end()) {
+    return internal_error(
+        "TRANSFORM_ENDED_EARLY",
+        fmt::format(
+            "stream '{}': the transform {} ended with success before it had taken all batches; rows would be lost",
+            stream_, connector->name()));
+  }
+  auto counted =
+      check_transform_rows(stream_, connector->name(), summary, rows_out_[index], queues_[index + 1]->counts());
+  note_miscount(attempt_, counted.status());
+  RB_ASSIGN_OR_RETURN(rows_out_[index + 1], std::move(counted));
+  return services->push_end();
+}
+
+void Lane::destination_stage() {
+  const StageStopwatch watch(usage_.back());
+  const bool own = destination_ == nullptr;
+  const Status status = guarded([&] { return write(); });
+  if (!status.ok()) report_failure(attempt_, Stage::kDestination, status);
+  queues_.back()->abandon();
+  if (own) close_destination();
+}
+
+Status Lane::write() {
+  if (destination_ == nullptr) RB_RETURN_NOT_OK(open_destination());
+  RB_ASSIGN_OR_RETURN(write_summary_,
+                      destination_->run_write(context_json(attempt_, *run_.destination, 0, destination_partition())));
+  if (destination_services_->saw_end()) return {};
+  return internal_error(
+      "DESTINATION_ENDED_EARLY",
+      fmt::format(
+          "stream '{}': the destination {} ended with success before it had taken all batches; rows would be lost",
+          stream_, run_.destination->name()));
+}
+
+Status Lane::check_rows() const {
+  const uint64_t received = run_.options.limit ? destination_services_->rows_limited() : rows_out_.back();
+  return check_destination_rows(stream_, write_summary_, received);
+}
+
+LaneResult Lane::result() const {
+  LaneResult result;
+  result.rows_read = read_summary_.records_read;
+  result.bytes_read = read_summary_.bytes_read;
+  result.rows_written = write_summary_.records_written;
+  result.bytes_written = write_summary_.bytes_written;
+  result.rows_rejected = read_summary_.records_skipped + write_summary_.records_failed;
+  if (attempt_.satisfied.load(std::memory_order_acquire)) {
+    // The source was stopped and gave no summary: the rows that were wanted count.
+    result.rows_read = run_.options.dry_run ? preview_rows_ : destination_services_->rows_limited();
+  } else {
+    result.rows_transformed_away = static_cast<int64_t>(rows_out_.front()) - static_cast<int64_t>(rows_out_.back());
+  }
+  return result;
+}
+
+void Lane::add_progress(StreamProgress& progress) const {
+  const QueueCounts first = queues_.front()->counts();
+  const QueueCounts last = queues_.back()->counts();
+  progress.rows_read += first.rows_known ? first.pushed_rows : rows_reported_.load(std::memory_order_relaxed);
+  progress.bytes_read += first.pushed_bytes;
+  progress.batches_read += first.pushed_batches;
+  progress.rows_written += last.rows_known ? last.popped_rows : tracker_.rows_committed();
+  progress.bytes_written += last.popped_bytes;
+  progress.batches_written += last.popped_batches;
+  progress.rows_committed += tracker_.rows_committed();
+  for (const auto& queue : queues_) {
+    const QueueCounts counts = queue->counts();
+    progress.queue_batches += counts.waiting_batches;
+    progress.queue_bytes += counts.waiting_bytes;
+  }
+}
+
+std::vector<StageUsage> Lane::usage() const {
+  std::vector<StageUsage> usage = usage_;
+  for (size_t i = 0; i < queues_.size(); ++i) {
+    const QueueCounts counts = queues_[i]->counts();
+    usage[i].waiting_output += counts.push_wait;
+    usage[i + 1].waiting_input += counts.pop_wait;
+  }
+  return usage;
+}
+
+void Lane::preview_stage() {
+  const StageStopwatch watch(usage_.back());
+  Preview preview;
+  const Status status = guarded([&] { return collect_preview(preview); });
+  if (!status.ok()) report_failure(attempt_, Stage::kSource, status);
+  preview_rows_ = preview.rows.size();
+  if (status.ok()) attempt_.satisfied.store(true, std::memory_order_release);
+  queues_.back()->abandon();
+  if (status.ok()) run_.observer.preview(stream_, preview);
+}
+
+Status Lane::collect_preview(Preview& preview) {
+  const BatchInspector inspector(run_.pool);
+  const uint64_t most = run_.options.limit.value_or(kDefaultPreviewRows);
+  while (true) {
+    RB_ASSIGN_OR_RETURN(std::optional<QueueItem> item, queues_.back()->pop());
+    if (!item) return {};
+    if (item->marker) continue;
+    RB_RETURN_NOT_OK(inspector.add_to_preview(item->batch.bytes(), most, preview));
+    if (preview.rows.size() >= most) return {};
+  }
+}
+
+}  // namespace rapidbyte::engine

@@ -1,0 +1,55 @@
+#include "rapidbyte/engine/partition_plan.h"
+
+#include <fmt/format.h>
+
+#include "rapidbyte/engine/stage_services.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+using nlohmann::json;
+
+Status invalid(const RunContext& run, const StreamPlan& plan, std::string_view what) {
+  return make_error(ErrorCategory::kSchema, "PARTITIONS_INVALID",
+                    fmt::format("stream '{}': {}: plan-partitions {}. Set resources.parallelism to 1 to read the "
+                                "stream in one piece, and report this to the connector's author",
+                                plan.config.name, run.source->name(), what));
+}
+
+}  // namespace
+
+uint32_t partitions_wanted(const RunContext& run, const StreamPlan& plan) {
+  if (run.partitions_per_stream <= 1 || !run.keeps_state()) return 1;
+  if (plan.config.sync_mode != pipeline::SyncMode::kFullRefresh) return 1;
+  if (plan.write_mode == pipeline::WriteMode::kAppend) return 1;
+  if (!run.source->speaks_2_1() || !run.destination->speaks_2_1()) return 1;
+  return has_feature(*run.destination, "partitioned") ? run.partitions_per_stream : 1;
+}
+
+Status PartitionPlan::ask(uint32_t want) {
+  const RunContext& run = attempt_.run;
+  RB_ASSIGN_OR_RETURN(planner_, open_instance(attempt_, run.source, run.pipeline.source, "source", attempt_.cancel,
+                                              std::make_shared<IdleServices>(run.source->name())));
+  RB_ASSIGN_OR_RETURN(const std::string answer, planner_->plan_partitions(context_json(attempt_, *run.source), want));
+  json list = json::parse(answer, nullptr, false);
+  if (!list.is_array()) return invalid(run, attempt_.plan, "did not answer with a list");
+  if (list.size() > kMaxPartitions) {
+    return invalid(run, attempt_.plan,
+                   fmt::format("answered with {} partitions; {} are possible", list.size(), kMaxPartitions));
+  }
+  for (json& partition : list) {
+    // Null is what a stream that is not split has: a source that got it would read everything.
+    if (partition.is_null()) return invalid(run, attempt_.plan, "answered with a null among the partitions");
+    partitions_.push_back(std::move(partition));
+  }
+  if (partitions_.empty()) release();
+  return {};
+}
+
+void PartitionPlan::release() {
+  if (planner_ == nullptr) return;
+  close_instance(attempt_, *planner_, *attempt_.run.source);
+  planner_.reset();
+}
+
+}  // namespace rapidbyte::engine
