@@ -63,6 +63,8 @@ class CrashTest : public SqliteTest {
     return sdk::int_member(*receipt, "next").value_or(0);
   }
 
+  static constexpr int kKills = 11;
+
   void kill_and_resume(const Json& mode, bool from_start, const std::string& prepare) {
     std::vector<std::vector<uint8_t>> batches;
     for (int64_t i = 0; i < kBatches; ++i) batches.push_back(batch_at(i));
@@ -79,7 +81,8 @@ class CrashTest : public SqliteTest {
     std::mt19937 random(20241);
     std::uniform_int_distribution<useconds_t> delay(0, static_cast<useconds_t>(whole.count()));
     int killed = 0;
-    for (int round = 0; round < 15; ++round) {
+    // On a machine whose load changes the delays may be too long for a while, so it goes on until enough runs were hit.
+    for (int round = 0; round < 15 || (killed < kKills && round < 150); ++round) {
       for (const char* suffix : {"", "-journal", "-wal", "-shm"}) std::filesystem::remove(path() + suffix);
       sql(prepare);
       Json ctx = context("s", schema(), mode);
@@ -106,7 +109,7 @@ class CrashTest : public SqliteTest {
       ASSERT_EQ(table("s"), expected) << "round " << round;
       ASSERT_EQ(integrity(), "ok");
     }
-    EXPECT_GT(killed, 10) << "the delays do not fit this machine: nothing was tested";
+    EXPECT_GE(killed, kKills) << "the delays do not fit this machine: too little was tested";
   }
 };
 

@@ -190,11 +190,9 @@ class OrdinaryUser {
  public:
   OrdinaryUser() : was_root_(geteuid() == 0) {
     constexpr uid_t kNobody = 65534;
-    if (was_root_) EXPECT_EQ(seteuid(kNobody), 0);
+    EXPECT_TRUE(!was_root_ || seteuid(kNobody) == 0);
   }
-  ~OrdinaryUser() {
-    if (was_root_) EXPECT_EQ(seteuid(0), 0);
-  }
+  ~OrdinaryUser() { EXPECT_TRUE(!was_root_ || seteuid(0) == 0); }
   OrdinaryUser(const OrdinaryUser&) = delete;
   OrdinaryUser& operator=(const OrdinaryUser&) = delete;
 
