@@ -1,10 +1,14 @@
 #include "postgres/crypto.h"
 
 #include <mbedtls/base64.h>
-#include <mbedtls/constant_time.h>
 #include <mbedtls/md5.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/sha256.h>
+
+// The only one of these headers that does not say so itself.
+extern "C" {
+#include <mbedtls/constant_time.h>
+}
 
 #include <cstring>
 
