@@ -84,6 +84,17 @@ uint32_t u32(const Val& value) { return value.is_u32() ? value.get_u32() : 0; }
 uint64_t u64(const Val& value) { return value.is_u64() ? value.get_u64() : 0; }
 uint16_t u16(const Val& value) { return value.is_u16() ? value.get_u16() : uint16_t{0}; }
 
+/// Parameters 1 to 3 of socket-start-tls. What is no known degree of checking is taken as the strictest.
+TlsOptions tls_options(Args args) {
+  TlsOptions options;
+  options.server_name = text(args[1]);
+  const auto verify = as_enum(args[2]);
+  if (verify == "none") options.verify = TlsVerify::kNone;
+  if (verify == "ca") options.verify = TlsVerify::kCa;
+  if (const auto pem = as_optional_string(args[3]); pem && *pem) options.ca_pem = std::string(**pem);
+  return options;
+}
+
 struct HostFunction {
   std::string_view name;
   size_t parameters;
@@ -112,7 +123,7 @@ constexpr auto kFunctions = std::to_array<HostFunction>({
        const bool writable = as_enum(a[1]) == "writable";
        encode_bool(s.socket_wait(u64(a[0]), writable ? SocketInterest::kWritable : SocketInterest::kReadable, u32(a[2])), *r);
      }},
-    {"socket-start-tls", 4, true, [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.socket_start_tls(u64(a[0]), text(a[1])), *r); }},
+    {"socket-start-tls", 4, true, [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.socket_start_tls(u64(a[0]), tls_options(a)), *r); }},
     {"is-cancelled", 0, true, [](ComponentHostState& s, Args /*a*/, Val* r) { *r = Val(s.is_cancelled()); }},
     {"pending-checkpoint", 0, true, [](ComponentHostState& s, Args /*a*/, Val* r) { encode_optional_string(s.pending_checkpoint(), *r); }},
 });

@@ -1,26 +1,22 @@
 #pragma once
-// Host sockets: the only network that a guest has (protocol.md section 2, connect-tcp and socket-*). A SocketTable
-// belongs to one instance and is used on that instance's thread; its entries own their file descriptors. Every wait has
-// a deadline and ends early when the instance's CancelToken fires. The ACL is asked about the name, then about every
-// resolved address, and the connection goes to the checked address.
-
-#include <netinet/in.h>
-#include <sys/socket.h>
+// Host sockets: the only network that a guest has (protocol.md section 2, connect-tcp and socket-*). A SocketEntry owns
+// one connection, in plain or with TLS; connect_socket() makes one: it asks the ACL about the name, then about every
+// resolved address, and connects to the checked address. SocketTable (socket_table.h) holds those of one instance.
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "rapidbyte/base/cancel_token.h"
 #include "rapidbyte/base/deadline.h"
 #include "rapidbyte/base/status.h"
+#include "rapidbyte/runtime/dns_lookup.h"
 #include "rapidbyte/runtime/network_acl.h"
+#include "rapidbyte/runtime/socket_wait.h"
+#include "rapidbyte/runtime/tls_session.h"
 
 namespace rapidbyte::runtime {
 
@@ -29,7 +25,7 @@ namespace rapidbyte::runtime {
 inline constexpr int kSocketReadyPollMs = 1;
 /// Would-blocks in a row after which the host polls (protocol.md). Below it a guest that has other work is not delayed.
 inline constexpr uint32_t kSocketPollActivationThreshold = 1024;
-/// Name resolution and connecting together (protocol.md: 10 s).
+/// Name resolution and connecting together (protocol.md: 10 s); a TLS handshake has as long again.
 inline constexpr std::chrono::milliseconds kConnectTimeout{10'000};
 /// Largest socket-read of a 2.0.0 component, bytes (protocol.md).
 inline constexpr uint64_t kMaxSocketReadBytes = 65536;
@@ -39,69 +35,8 @@ inline constexpr uint64_t kMaxSocketReadBytes = 65536;
 /// `len` of a socket-read brought into 1..`cap`.
 [[nodiscard]] uint64_t clamp_socket_read_len(uint64_t len, uint64_t cap = kMaxSocketReadBytes);
 
-enum class SocketInterest : uint8_t { kReadable, kWritable };
-
-/// The protocol's socket-read-result; with kData, `size` bytes (at least 1) are in the caller's buffer.
-struct SocketReadResult {
-  enum class Kind : uint8_t { kData, kEof, kWouldBlock };
-  Kind kind = Kind::kWouldBlock;
-  size_t size = 0;
-};
-/// The protocol's socket-write-result; with kWritten, `size` bytes were taken (maybe fewer than given).
-struct SocketWriteResult {
-  enum class Kind : uint8_t { kWritten, kWouldBlock };
-  Kind kind = Kind::kWouldBlock;
-  size_t size = 0;
-};
-
-/// A file descriptor that becomes readable when the token fires, for use in poll().
-class CancelEvent {
- public:
-  explicit CancelEvent(const CancelToken& cancel);
-  ~CancelEvent();
-  CancelEvent(const CancelEvent&) = delete;
-  CancelEvent& operator=(const CancelEvent&) = delete;
-  /// -1 when the system gave none; waits then look at the token every 100 ms.
-  [[nodiscard]] int fd() const { return fd_; }
-  [[nodiscard]] const CancelToken& token() const { return token_; }
-
- private:
-  int fd_ = -1;
-  CancelToken token_;
-  CancelToken::Registration registration_;
-};
-
-/// Waits in poll() until `fd` is ready. A closed or broken connection counts as ready, since the next read or write
-/// tells. False after `timeout`; CANCELLED; INVALID_SOCKET when `fd` is not open.
-[[nodiscard]] Result<bool> wait_socket_ready(int fd, SocketInterest interest, std::chrono::milliseconds timeout,
-                                             const CancelToken& cancel);
-[[nodiscard]] Result<bool> wait_socket_ready(int fd, SocketInterest interest, std::chrono::milliseconds timeout,
-                                             const CancelEvent& cancel);
-
-/// One IPv4 or IPv6 address with port.
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-/// Turns a name into addresses. May block as long as it likes: it runs on a thread of its own.
-class HostResolver {
- public:
-  virtual ~HostResolver() = default;
-  virtual Result<std::vector<SocketAddress>> resolve(const std::string& host, uint16_t port) = 0;
-};
-/// getaddrinfo. Shared, because a resolution that was given up still runs.
-[[nodiscard]] std::shared_ptr<HostResolver> system_resolver();
-
-/// Addresses of `host`, at least one. IP literals never reach the resolver. DNS_RESOLUTION_FAILED (also when `deadline`
-/// passes), CANCELLED. Neither waits for a resolver that hangs.
-[[nodiscard]] Result<std::vector<SocketAddress>> resolve_socket_addrs(std::string_view host, uint16_t port,
-                                                                      const std::shared_ptr<HostResolver>& resolver,
-                                                                      const Deadline& deadline,
-                                                                      const CancelToken& cancel);
-
-/// An open, non-blocking socket and its would-block streaks. Movable; closes on destruction.
+/// An open, non-blocking socket, its would-block streaks and, once it was started, its TLS. Movable; closes on
+/// destruction.
 class SocketEntry {
  public:
   /// Takes ownership of `fd`, which must be non-blocking.
@@ -115,18 +50,30 @@ class SocketEntry {
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] uint32_t read_streak() const { return read_streak_; }
   [[nodiscard]] uint32_t write_streak() const { return write_streak_; }
+  /// Null while the connection is plain.
+  [[nodiscard]] const TlsSession* tls() const { return tls_.get(); }
 
   /// Reads what is there, at most `into.size()` (at least 1). SOCKET_READ_FAILED, CANCELLED.
   [[nodiscard]] Result<SocketReadResult> read(std::span<std::byte> into, const CancelEvent& cancel);
   /// Writes what fits. SOCKET_WRITE_FAILED, CANCELLED.
   [[nodiscard]] Result<SocketWriteResult> write(std::span<const std::byte> data, const CancelEvent& cancel);
+  /// As wait_socket_ready; with TLS it looks behind the encryption.
+  [[nodiscard]] Result<bool> wait(SocketInterest interest, std::chrono::milliseconds timeout,
+                                  const CancelEvent& cancel);
+  /// Speaks TLS from here on; errors of TlsSession::connect, and TLS_FAILED (internal) when it does already.
+  [[nodiscard]] Status start_tls(const TlsOptions& options, const Deadline& deadline, const CancelEvent& cancel);
+  /// Ends TLS in order; does nothing to a plain connection. The destructor closes without that.
+  void say_goodbye(const CancelEvent& cancel);
 
  private:
+  /// One try, without waiting.
+  [[nodiscard]] Result<SocketReadResult> try_read(std::span<std::byte> into);
+  [[nodiscard]] Result<SocketWriteResult> try_write(std::span<const std::byte> data);
   /// Counts a would-block; true when the host polled and the socket became ready.
-  [[nodiscard]] Result<bool> poll_after_streak(uint32_t& streak, SocketInterest interest,
-                                               const CancelEvent& cancel) const;
+  [[nodiscard]] Result<bool> poll_after_streak(uint32_t& streak, SocketInterest interest, const CancelEvent& cancel);
 
   int fd_ = -1;
+  std::unique_ptr<TlsSession> tls_;
   uint32_t read_streak_ = 0;
   uint32_t write_streak_ = 0;
 };
@@ -135,33 +82,5 @@ class SocketEntry {
 [[nodiscard]] Result<SocketEntry> connect_socket(const NetworkAcl& acl, std::string_view host, uint16_t port,
                                                  const Deadline& deadline, const CancelToken& cancel,
                                                  const std::shared_ptr<HostResolver>& resolver);
-
-/// The sockets of one instance. Handles are never reused. Not thread safe.
-class SocketTable {
- public:
-  SocketTable(NetworkAcl acl, uint32_t max_open, const CancelToken& cancel,
-              std::shared_ptr<HostResolver> resolver = system_resolver());
-
-  /// connect-tcp. SOCKET_LIMIT (permission) when `max_open` sockets are open already; else as connect_socket.
-  [[nodiscard]] Result<uint64_t> connect(std::string_view host, uint16_t port);
-  [[nodiscard]] Result<SocketReadResult> read(uint64_t handle, std::span<std::byte> into);
-  [[nodiscard]] Result<SocketWriteResult> write(uint64_t handle, std::span<const std::byte> data);
-  /// socket-wait. False after `timeout`.
-  [[nodiscard]] Result<bool> wait(uint64_t handle, SocketInterest interest, std::chrono::milliseconds timeout);
-  /// Unknown handles are ignored.
-  void close(uint64_t handle);
-  /// The entry of `handle`, or INVALID_SOCKET. Valid until the next connect or close.
-  [[nodiscard]] Result<SocketEntry*> find(uint64_t handle);
-  [[nodiscard]] size_t open_count() const { return entries_.size(); }
-  [[nodiscard]] const NetworkAcl& acl() const { return acl_; }
-
- private:
-  NetworkAcl acl_;
-  uint32_t max_open_;
-  CancelEvent cancel_;
-  std::shared_ptr<HostResolver> resolver_;
-  std::map<uint64_t, SocketEntry> entries_;
-  uint64_t next_handle_ = 1;
-};
 
 }  // namespace rapidbyte::runtime

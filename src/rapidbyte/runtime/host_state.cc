@@ -238,10 +238,10 @@ Result<bool> ComponentHostState::socket_wait(uint64_t handle, SocketInterest int
   return ready;
 }
 
-Status ComponentHostState::socket_start_tls(uint64_t handle, std::string_view server_name) {
-  RB_RETURN_NOT_OK(sockets_.find(handle).status());
-  return make_error(ErrorCategory::kConfig, "TLS_FAILED",
-                    fmt::format("this version of rapidbyte has no TLS: connect to {} without it (for example sslmode: disable) or through a tunnel", server_name));
+Status ComponentHostState::socket_start_tls(uint64_t handle, const TlsOptions& options) {
+  Status status = sockets_.start_tls(handle, options);
+  progress();
+  return status;
 }
 
 Result<std::optional<std::string>> ComponentHostState::pending_checkpoint() { return options_.services->pending_checkpoint(); }

@@ -19,7 +19,7 @@
 #include "rapidbyte/runtime/component_runtime.h"
 #include "rapidbyte/runtime/compression.h"
 #include "rapidbyte/runtime/guest_log.h"
-#include "rapidbyte/runtime/host_socket.h"
+#include "rapidbyte/runtime/socket_table.h"
 
 struct wasmtime_component_linker_instance_t;
 
@@ -61,7 +61,7 @@ class ComponentHostState {
   Result<SocketWriteResult> socket_write(uint64_t handle, std::span<const std::byte> data);
   void socket_close(uint64_t handle);
   Result<bool> socket_wait(uint64_t handle, SocketInterest interest, uint32_t timeout_ms);
-  Status socket_start_tls(uint64_t handle, std::string_view server_name);
+  Status socket_start_tls(uint64_t handle, const TlsOptions& options);
   [[nodiscard]] bool is_cancelled() const { return options_.cancel.cancelled(); }
   Result<std::optional<std::string>> pending_checkpoint();
 

@@ -96,9 +96,9 @@ TEST_F(HostStateTest, deeply_nested_json_is_refused_without_recursion) {
   EXPECT_EQ(state.checkpoint(0, std::string(kMaxStateValueBytes + 1, ' ')).error().code, "PARSE_CHECKPOINT");
 }
 
-TEST_F(HostStateTest, tls_is_refused_with_what_to_do) {
+TEST_F(HostStateTest, tls_on_an_unknown_socket_is_refused) {
   auto state = make();
-  EXPECT_EQ(state.socket_start_tls(1, "db").error().code, "INVALID_SOCKET");
+  EXPECT_EQ(state.socket_start_tls(1, {}).error().code, "INVALID_SOCKET");
 }
 
 }  // namespace

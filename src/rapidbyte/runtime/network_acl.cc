@@ -259,6 +259,7 @@ NetworkAcl derive_network_acl(const Manifest* manifest, const nlohmann::json& co
   if (manifest == nullptr) return NetworkAcl::allow_all();
   NetworkAcl acl;
   const NetworkPermissions& network = manifest->permissions.network;
+  acl.set_tls(network.tls);
   for (const auto& domain : network.allowed_domains) acl.add_rule(domain);
   if (network.allow_runtime_config_domains) {
     for (const auto& host : collect_runtime_hosts(config)) acl.add_host(host);

@@ -1,5 +1,6 @@
 #pragma once
-// NetworkAcl: which hosts a connector may reach, by name (protocol.md section 5) and by address (design.md section 5).
+// NetworkAcl: which hosts a connector may reach, by name (protocol.md section 5) and by address (design.md section 5), and
+// whether it must or must not speak TLS with them.
 // Derived once per instance from the manifest and the connector's config; immutable afterwards, so any thread may read
 // it. Nothing here resolves a name: host_socket does, and asks here again about every resolved address.
 
@@ -29,6 +30,9 @@ class NetworkAcl {
   /// Adds one host taken literally: a `*` in it is not a wildcard. For values from a config.
   void add_host(std::string_view host);
 
+  void set_tls(TlsPolicy policy) { tls_ = policy; }
+
+  [[nodiscard]] TlsPolicy tls() const { return tls_; }
   [[nodiscard]] bool allows_all() const { return allow_all_; }
   /// Whether a connection to `host` (a name or an IP literal, in any spelling that normalize_host knows) may be tried.
   [[nodiscard]] bool allows(std::string_view host) const;
@@ -39,6 +43,7 @@ class NetworkAcl {
 
  private:
   bool allow_all_ = false;
+  TlsPolicy tls_ = TlsPolicy::kOptional;
   std::set<std::string, std::less<>> hosts_;
   /// Each with its leading dot: ".example.com".
   std::set<std::string, std::less<>> suffixes_;
