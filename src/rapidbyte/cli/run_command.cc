@@ -142,7 +142,11 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
     for (const engine::StreamReport& stream : report.streams) streams.push_back(stream.stream);
     written = write_text(context.data, previews.render(streams, table_style(context.data)), context.talk);
   }
-  const SummaryStyle style{context.talk.unicode(), context.talk.color(), arguments.verbosity.quiet};
+  const SummaryStyle style{.unicode = context.talk.unicode(),
+                           .color = context.talk.color(),
+                           .quiet = arguments.verbosity.quiet,
+                           .stages = arguments.verbosity.verbose > 0,
+                           .width = table_style(context.talk).width};
   context.talk.write(render_summary(report, arguments.pipeline, style));
   const ExitCode code = exit_code_of(report);
   return code == ExitCode::kOk && !written ? ExitCode::kInternal : code;

@@ -6,6 +6,7 @@
 
 #include "rapidbyte/cli/error_text.h"
 #include "rapidbyte/cli/quantities.h"
+#include "rapidbyte/cli/table_printer.h"
 #include "rapidbyte/cli/text_width.h"
 
 namespace rapidbyte::cli {
@@ -53,9 +54,30 @@ std::string describe_stream(const StreamReport& stream, bool dry_run) {
     text += fmt::format(" ({} rows/s, {}, {}/s)", format_count(per_second(stream.rows_read, stream.seconds)),
                         format_bytes(stream.bytes_read), format_bytes(per_second(stream.bytes_read, stream.seconds)));
   }
+  if (stream.partitions > 1) text += fmt::format(", in {} partitions", stream.partitions);
   if (stream.resumed) text += ", continued an earlier load";
   if (stream.retries > 0) text += fmt::format(", {} {}", stream.retries, stream.retries == 1 ? "retry" : "retries");
   return text;
+}
+
+std::string describe_stages(const StreamReport& stream, const SummaryStyle& style) {
+  const auto duration = [](std::chrono::nanoseconds time) {
+    return format_duration(std::chrono::duration<double>(time).count());
+  };
+  TablePrinter table({{.name = "stage"},
+                      {.name = "connector"},
+                      {.name = "busy", .align = Align::kRight},
+                      {.name = "waits for input", .align = Align::kRight},
+                      {.name = "waits for output", .align = Align::kRight},
+                      {.name = "waits for network", .align = Align::kRight},
+                      {.name = "in all", .align = Align::kRight},
+                      {.name = "processor", .align = Align::kRight}});
+  for (const engine::StageUsage& usage : stream.stages) {
+    table.add_text_row({usage.stage, usage.connector, duration(usage.busy()), duration(usage.waiting_input),
+                        duration(usage.waiting_output), duration(usage.waiting_network), duration(usage.total),
+                        duration(usage.cpu)});
+  }
+  return table.render({.width = style.width, .unicode = style.unicode, .color = style.color});
 }
 
 std::string describe_total(const RunReport& report) {
@@ -108,6 +130,7 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
         continue;
       }
       out += fmt::format("{} {}\n", mark, describe_stream(stream, report.dry_run));
+      if (style.stages && !stream.stages.empty()) out += describe_stages(stream, style);
     }
     if (report.streams.size() > 1 && !report.dry_run) out += describe_total(report) + "\n";
     if (report.dlq_records > 0 && !report.dlq_path.empty()) {

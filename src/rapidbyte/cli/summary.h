@@ -2,6 +2,7 @@
 // The last words of a run on stderr: what each stream did, how fast, where the rejected rows are, why it failed, and
 // what to do next. Pure functions over the report, any thread.
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 
@@ -15,6 +16,10 @@ struct SummaryStyle {
   bool color = false;
   /// Errors only.
   bool quiet = false;
+  /// Also where the time went, stage by stage (-v).
+  bool stages = false;
+  /// Columns of the terminal; 0: no limit.
+  size_t width = 0;
 };
 
 /// Lines, each with its line feed. `file` is the pipeline as the user named it, for the hints.

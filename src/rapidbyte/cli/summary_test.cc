@@ -45,6 +45,34 @@ TEST(Summary, ASuccessfulRunIsOneLinePerStreamAndWhereTheRejectedRowsAre) {
   EXPECT_EQ(exit_code_of(made), ExitCode::kOk);
 }
 
+TEST(Summary, ShowsWhereTheTimeWentWhenAskedTo) {
+  using std::chrono::milliseconds;
+  auto made = report(engine::Outcome::kSucceeded);
+  made.streams[0].partitions = 2;
+  engine::StageUsage source, destination;
+  source.stage = "source";
+  source.connector = "source-postgres";
+  source.total = milliseconds(2000);
+  source.waiting_output = milliseconds(300);
+  source.waiting_network = milliseconds(500);
+  source.cpu = milliseconds(1100);
+  destination.stage = "destination";
+  destination.connector = "dest-postgres";
+  destination.total = milliseconds(1900);
+  destination.waiting_input = milliseconds(100);
+  made.streams[0].stages = {source, destination};
+  EXPECT_THAT(render_summary(made, "p.yaml", kPlain), Not(HasSubstr("source-postgres")));
+  SummaryStyle style = kPlain;
+  style.stages = true;
+  const std::string text = render_summary(made, "p.yaml", style);
+  EXPECT_THAT(text, HasSubstr("25.0 MB/s), in 2 partitions\n"));
+  EXPECT_THAT(text, HasSubstr(" stage       | connector       |  busy | waits for input | waits for output | waits for "
+                              "network | in all | processor\n"));
+  EXPECT_THAT(text, HasSubstr(" source      | source-postgres | 1.2 s |             0 s |           0.30 s |           "
+                              " 0.50 s |  2.0 s |     1.1 s\n"));
+  EXPECT_THAT(text, HasSubstr(" destination | dest-postgres   | 1.8 s |          0.10 s |"));
+}
+
 TEST(Summary, SeveralStreamsHaveATotal) {
   auto made = report(engine::Outcome::kSucceeded);
   made.streams.push_back(stream("customers", engine::Outcome::kSucceeded, 8));

@@ -61,6 +61,24 @@ TEST(BatchQueue, AdmitsOneOversizedBatchWhenNoOtherWaits) {
   EXPECT_TRUE(next.get().ok());
 }
 
+TEST(BatchQueue, MeasuresHowLongEachSideWaited) {
+  BatchQueue queue({1, 100}, CancelToken());
+  ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
+  EXPECT_EQ(queue.counts().push_wait.count(), 0) << "there was room";
+  auto blocked = std::async(std::launch::async, [&] { return queue.push_batch(bytes(1), 1); });
+  EXPECT_TRUE(stays_blocked(blocked));
+  ASSERT_TRUE(queue.pop().ok());
+  ASSERT_TRUE(blocked.get().ok());
+  EXPECT_GE(queue.counts().push_wait, 20ms);
+  ASSERT_TRUE(queue.pop().ok());
+  EXPECT_EQ(queue.counts().pop_wait.count(), 0) << "something was there each time";
+  auto hungry = std::async(std::launch::async, [&] { return queue.pop().status(); });
+  EXPECT_TRUE(stays_blocked(hungry));
+  queue.close();
+  ASSERT_TRUE(hungry.get().ok());
+  EXPECT_GE(queue.counts().pop_wait, 20ms);
+}
+
 TEST(BatchQueue, TellsTheProducerThatTheConsumerIsGone) {
   BatchQueue queue({1, 100}, CancelToken());
   ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());

@@ -26,6 +26,12 @@ Status guarded(Body body) noexcept {
 
 std::string transform_id(size_t index) { return fmt::format("transform-{}", index); }
 
+// A checkpoint that passed rows which the transform still holds would lose them in a crash. Only its author knows, so
+// one that says nothing is taken to hold them: its checkpoints wait for the end.
+bool may_hold_rows(const runtime::Connector& transform) {
+  return !has_feature(transform, "stateless") || has_feature(transform, "stateful");
+}
+
 StageUsage usage_of(std::string stage, std::string connector) {
   StageUsage usage;
   usage.stage = std::move(stage);
@@ -153,7 +159,7 @@ void Lane::transform_stage(size_t index) {
 Status Lane::transform(size_t index, std::unique_ptr<runtime::ComponentInstance>& instance) {
   const auto& connector = run_.transforms[index];
   auto services = std::make_shared<TransformServices>(stage_context(), connector->name(), *queues_[index],
-                                                      *queues_[index + 1], has_feature(*connector, "stateful"));
+                                                      *queues_[index + 1], may_hold_rows(*connector));
   RB_ASSIGN_OR_RETURN(instance, open_instance(attempt_, connector, run_.pipeline.transforms[index], transform_id(index),
                                               attempt_.upstream_cancel, services));
   RB_ASSIGN_OR_RETURN(const runtime::TransformSummary summary,

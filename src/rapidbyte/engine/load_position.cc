@@ -17,7 +17,11 @@ state::StreamKey key_of(const RunContext& run, const StreamPlan& plan) {
   return {run.pipeline.name, plan.config.name, ""};
 }
 
-std::string miscount_key(std::string_view stream) { return fmt::format("rapidbyte:miscounted:{}", stream); }
+// The engine's own notes lie beside the pipeline's pairs, under a name that no pipeline can have (validator.h allows no
+// colon): guests may write every key of their pipeline.
+std::string notes_of(const RunContext& run) { return run.pipeline.name + ":engine"; }
+
+std::string miscount_key(std::string_view stream) { return fmt::format("miscounted:{}", stream); }
 
 std::string reset_hint(const RunContext& run, const StreamPlan& plan) {
   return fmt::format("rapidbyte state reset {} --stream {}", run.pipeline.name, plan.config.name);
@@ -54,7 +58,7 @@ std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::st
 }
 
 std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan& plan, const std::string& load_id) {
-  auto mark = run.state.get(run.pipeline.name, miscount_key(plan.config.name));
+  auto mark = run.state.get(notes_of(run), miscount_key(plan.config.name));
   if (!mark.ok()) return fail(Stage::kState, std::move(mark).status());
   const json known = parse_object(*mark);
   if (text_member(known, "load_id") != load_id) return std::nullopt;
@@ -105,7 +109,9 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
   if (!goes_on_with(plan, known)) {
     log_warn("stream '{}': the load that was under way {}; it is given up and a new one begins", plan.config.name,
              known.load_id.ends_with(kReplaceSuffix) ? "had write_mode replace" : "was read in partitions");
-    return begin(run, plan, new_run_id(), nullptr, position, /*forget=*/true);
+    if (auto failure = begin(run, plan, new_run_id(), nullptr, position, /*forget=*/true)) return failure;
+    if (known.load_id.ends_with(kReplaceSuffix)) position.given_up_replace = known.load_id;
+    return std::nullopt;
   }
   if (auto failure = check_not_miscounted(run, plan, known.load_id)) return failure;
   const json saved = parse_object(known.checkpoint_json);
@@ -211,8 +217,7 @@ bool goes_on_with(const StreamPlan& plan, const state::StreamState& known) {
 Status mark_load_miscounted(RunContext& run, const std::string& stream, const std::string& load_id,
                             const std::string& why) {
   const json mark = {{"load_id", load_id}, {"why", why}};
-  return run.state.put(run.pipeline.name, miscount_key(stream),
-                       mark.dump(-1, ' ', false, json::error_handler_t::replace));
+  return run.state.put(notes_of(run), miscount_key(stream), mark.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 }  // namespace rapidbyte::engine

@@ -30,6 +30,8 @@ struct LoadPosition {
   nlohmann::json load_start_cursor;
   /// Rows that the load has committed so far.
   uint64_t rows_before = 0;
+  /// Id of a load of mode replace that this one takes the place of; its staging table is of no use any more.
+  std::string given_up_replace;
 };
 
 /// Asks the destination for its newest receipt (last-committed), nullopt when it has or keeps none.

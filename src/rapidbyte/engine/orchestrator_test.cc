@@ -309,6 +309,87 @@ TEST(RunPipeline, DoesNotTakeAMiscountedLoadForASuccessLater) {
   EXPECT_TRUE(h.run().succeeded());
 }
 
+TEST(RunPipeline, RemembersAMiscountOfTheSourceOrATransformToo) {
+  for (const bool of_source : {true, false}) {
+    SCOPED_TRACE(of_source ? "source" : "transform");
+    EngineHarness h;
+    bool lie = true;
+    const auto read = h.source->script.read;
+    h.source->script.read = [&, read](const InstanceOptions& o, const json& c) {
+      auto summary = read(o, c);
+      if (summary.ok() && of_source && lie) summary->records_read += 5;
+      return summary;
+    };
+    Script pass;
+    pass.transform = [&](const InstanceOptions& o, const json&) -> Result<runtime::TransformSummary> {
+      runtime::TransformSummary summary;
+      while (true) {
+        RB_ASSIGN_OR_RETURN(auto batch, o.services->next_batch());
+        if (!batch) break;
+        summary.records_in += ids_of(batch->bytes()).size();
+        RB_RETURN_NOT_OK(o.services->emit_batch(std::move(*batch)));
+      }
+      summary.records_out = summary.records_in + (!of_source && lie ? 5 : 0);
+      return summary;
+    };
+    h.runtime.add("pass", runtime::ConnectorRole::kTransform, pass)->own_role().features = {"stateless"};
+    h.pipeline.transforms.resize(1);
+    h.pipeline.transforms[0].use = "pass";
+    const RunReport first = h.run();
+    ASSERT_EQ(first.failure->error.code, "ROW_COUNT_MISMATCH");
+    EXPECT_EQ(first.failure->stage, of_source ? Stage::kSource : Stage::kTransform);
+    ASSERT_TRUE(h.stream_state().committed) << "checkpoints before the lie must not be gone on with";
+    lie = false;
+    const RunReport second = h.run();
+    ASSERT_EQ(second.outcome, Outcome::kFailed);
+    EXPECT_EQ(second.failure->error.code, "LOAD_MISCOUNTED");
+    ASSERT_TRUE(h.state->reset("p", "numbers").ok());
+    h.database.tables.clear();
+    ASSERT_TRUE(h.run().succeeded());
+    EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+  }
+}
+
+TEST(RunPipeline, AGuestCannotEraseTheNoteOfAMiscount) {
+  EngineHarness h;
+  const auto honest = h.destination->script.write;
+  h.destination->script.write = [honest](const InstanceOptions& o, const json& c) {
+    auto summary = honest(o, c);
+    summary->records_written -= 1;
+    return summary;
+  };
+  ASSERT_EQ(h.run().failure->error.code, "ROW_COUNT_MISMATCH");
+  h.destination->script.write = honest;
+  // The host's state calls give a guest every key of its own pipeline (scope 0), and no other pipeline's.
+  for (const char* key : {"miscounted:numbers", "rapidbyte:miscounted:numbers", "engine:miscounted:numbers"})
+    ASSERT_TRUE(h.state->put("p", key, "{}").ok());
+  EXPECT_EQ(h.run().failure->error.code, "LOAD_MISCOUNTED");
+}
+
+TEST(RunPipeline, ReportsWhichStageBoundsTheLoad) {
+  DatabaseOptions slow;
+  slow.before_write = [](const InstanceOptions&, int64_t) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return Status();
+  };
+  EngineHarness h({}, slow);
+  h.pipeline.resources.max_inflight_batches = 1;
+  const RunReport report = h.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  ASSERT_EQ(report.streams[0].stages.size(), 2U);
+  const StageUsage& source = report.streams[0].stages[0];
+  const StageUsage& destination = report.streams[0].stages[1];
+  EXPECT_EQ(source.stage, "source");
+  EXPECT_EQ(source.connector, "fake-source");
+  EXPECT_EQ(destination.stage, "destination");
+  EXPECT_GE(destination.busy(), std::chrono::milliseconds(50)) << "10 batches";
+  EXPECT_GE(source.waiting_output, std::chrono::milliseconds(30));
+  EXPECT_LT(source.busy(), destination.busy());
+  EXPECT_GE(source.total, source.waiting_output);
+  // Nothing is counted twice.
+  EXPECT_LE(destination.total, std::chrono::duration<double>(report.seconds));
+}
+
 TEST(RunPipeline, RunsStreamsSideBySide) {
   CountingOptions source;
   source.streams = {"a", "b", "c"};
@@ -449,8 +530,9 @@ Script doubling_filter(bool keep_odd) {
 
 TEST(RunPipeline, SendsBatchesAndMarkersThroughTransforms) {
   EngineHarness h;
-  h.runtime.add("filter", runtime::ConnectorRole::kTransform, doubling_filter(false));
-  h.runtime.add("pass", runtime::ConnectorRole::kTransform, doubling_filter(true));
+  h.runtime.add("filter", runtime::ConnectorRole::kTransform, doubling_filter(false))->own_role().features = {
+      "stateless"};
+  h.runtime.add("pass", runtime::ConnectorRole::kTransform, doubling_filter(true))->own_role().features = {"stateless"};
   h.pipeline.transforms.resize(2);
   h.pipeline.transforms[0].use = "filter";
   h.pipeline.transforms[1].use = "pass";

@@ -237,6 +237,109 @@ TEST(Crash, ALoadIntoAStagingTableIsNotGoneOnWithAsAnAppend) {
   EXPECT_EQ(h.database.rows("numbers"), count_to(100)) << "the staged rows are read again";
 }
 
+TEST(Crash, TheStagingTableOfAGivenUpReplaceIsRemoved) {
+  CountingOptions source;
+  source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
+  EngineHarness h(source);
+  h.pipeline.destination.write_mode = pipeline::WriteMode::kReplace;
+  const auto finish = h.destination->script.finish_stream;
+  std::vector<json> discarded;
+  h.destination->script.finish_stream = [&, finish](const InstanceOptions& o, const json& ctx, bool succeeded) {
+    if (!succeeded) discarded.push_back(ctx);
+    // The first time the process dies before.
+    return discarded.size() == 1 && !succeeded ? Status() : finish(o, ctx, succeeded);
+  };
+  const RunReport first = h.run();
+  ASSERT_EQ(first.failure->error.code, "KILLED");
+  ASSERT_FALSE(h.database.tables["numbers"].staging.empty());
+  h.pipeline.destination.write_mode = pipeline::WriteMode::kAppend;
+  ASSERT_TRUE(h.run().succeeded());
+  EXPECT_TRUE(h.database.tables["numbers"].staging.empty());
+  ASSERT_EQ(discarded.size(), 2U);
+  EXPECT_EQ(discarded[1]["write_mode"], "replace");
+  EXPECT_EQ(discarded[1]["load_id"], first.streams[0].load_id);
+  EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+}
+
+/// Joins three batches into one, and says nothing of it in its manifest: any 2.0.0 transform may do so.
+Script coalescing_transform() {
+  Script script;
+  script.transform = [](const InstanceOptions& o, const json&) -> Result<runtime::TransformSummary> {
+    runtime::TransformSummary summary;
+    std::vector<int64_t> held;
+    int batches = 0;
+    const auto emit = [&]() -> Status {
+      if (held.empty()) return {};
+      summary.records_out += held.size();
+      // The ids are consecutive.
+      PooledBuffer joined = id_batch(held.front(), static_cast<int64_t>(held.size()));
+      held.clear();
+      return o.services->emit_batch(std::move(joined));
+    };
+    while (true) {
+      RB_ASSIGN_OR_RETURN(const auto batch, o.services->next_batch());
+      if (!batch) break;
+      const auto ids = ids_of(batch->bytes());
+      summary.records_in += ids.size();
+      held.insert(held.end(), ids.begin(), ids.end());
+      if (++batches % 3 == 0) RB_RETURN_NOT_OK(emit());
+    }
+    RB_RETURN_NOT_OK(emit());
+    return summary;
+  };
+  return script;
+}
+
+TEST(Crash, RowsThatATransformHeldBackAreReadAgain) {
+  for (int64_t at = 1; at < 10; ++at) {
+    SCOPED_TRACE(at);
+    CountingOptions source;
+    source.before_batch = once(at, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
+    EngineHarness h(source);
+    const auto transform = h.runtime.add("join", runtime::ConnectorRole::kTransform, coalescing_transform());
+    transform->protocol_ = "2.0.0";
+    h.pipeline.transforms.resize(1);
+    h.pipeline.transforms[0].use = "join";
+    ASSERT_EQ(h.run().failure->error.code, "KILLED");
+    const RunReport second = h.run();
+    ASSERT_TRUE(second.succeeded()) << why(second);
+    EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+  }
+}
+
+TEST(Crash, OnlyAStatelessTransformLetsCheckpointsPassBeforeTheEnd) {
+  struct Case {
+    std::vector<std::string> features;
+    bool early;
+  };
+  for (const Case& c : {Case{{}, false}, Case{{"stateful"}, false}, Case{{"stateless"}, true},
+                        Case{{"stateless", "stateful"}, false}}) {
+    EngineHarness h;
+    Script pass;
+    pass.transform = [](const InstanceOptions& o, const json&) -> Result<runtime::TransformSummary> {
+      runtime::TransformSummary summary;
+      while (true) {
+        RB_ASSIGN_OR_RETURN(auto batch, o.services->next_batch());
+        if (!batch) return summary;
+        const auto ids = ids_of(batch->bytes());
+        summary.records_in += ids.size();
+        summary.records_out += ids.size();
+        RB_RETURN_NOT_OK(o.services->emit_batch(std::move(*batch)));
+      }
+    };
+    h.runtime.add("pass", runtime::ConnectorRole::kTransform, pass)->own_role().features = c.features;
+    h.pipeline.transforms.resize(1);
+    h.pipeline.transforms[0].use = "pass";
+    const RunReport report = h.run();
+    ASSERT_TRUE(report.succeeded()) << why(report);
+    if (c.early) {
+      EXPECT_GT(report.streams[0].checkpoints, 1U);
+    } else {
+      EXPECT_EQ(report.streams[0].checkpoints, 1U) << c.features.size();
+    }
+  }
+}
+
 TEST(Crash, ALoadThatBeginsAgainForWantOfAReceiptKeepsItsStartThroughFurtherFailures) {
   CountingOptions source;
   source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));

@@ -37,6 +37,24 @@ TEST(RunReport, AsJsonHasAllItsKeysAlsoWhenEmpty) {
   EXPECT_EQ(out["streams"][0]["outcome"], "not_started");
 }
 
+TEST(RunReport, AsJsonSaysWhereTheTimeWent) {
+  StageUsage usage;
+  usage.stage = "destination";
+  usage.connector = "dest-sqlite";
+  usage.total = std::chrono::milliseconds(1000);
+  usage.waiting_input = std::chrono::milliseconds(250);
+  usage.waiting_network = std::chrono::milliseconds(500);
+  usage.cpu = std::chrono::milliseconds(125);
+  StreamReport stream;
+  stream.partitions = 3;
+  stream.stages = {usage};
+  const json out = to_json(stream);
+  EXPECT_EQ(out["partitions"], 3);
+  EXPECT_EQ(out["stages"], json::parse(R"([{"stage": "destination", "connector": "dest-sqlite", "seconds": 1.0,
+      "busy_seconds": 0.25, "waiting_input_seconds": 0.25, "waiting_output_seconds": 0.0,
+      "waiting_network_seconds": 0.5, "cpu_seconds": 0.125}])"));
+}
+
 TEST(RunReport, AsJsonCarriesTheWholeFailure) {
   RunFailure failure{Stage::kDestination, {}};
   failure.error.category = ErrorCategory::kTransientDb;

@@ -84,7 +84,7 @@ class SourceServices final : public StageServices {
 
 class TransformServices final : public StageServices {
  public:
-  /// `holds_rows`: the transform keeps rows back (manifest feature "stateful"), so a marker may pass only at the end.
+  /// `holds_rows`: the transform may keep rows back from one batch to the next, so a marker may pass only at the end.
   TransformServices(StageContext context, std::string connector, BatchQueue& in, BatchQueue& out, bool holds_rows);
   Status emit_batch(PooledBuffer batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;

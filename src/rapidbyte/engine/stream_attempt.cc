@@ -166,6 +166,7 @@ uint64_t StreamAttempt::rows_committed() const {
 
 StreamAttempt::Failure StreamAttempt::begin_stream() {
   const StageStopwatch watch(destination_usage());
+  discard_given_up_staging();
   const Status begun = destination().begin_stream(destination_context());
   if (!begun.ok()) return failure_of(run_, Stage::kDestination, begun);
   return std::nullopt;
@@ -246,6 +247,19 @@ void StreamAttempt::discard_staging() {
   if (plan_.write_mode != WriteMode::kReplace || attempt_.cancel.cancelled()) return;
   const Status discarded = destination().finish_stream(destination_context(), false);
   if (!discarded.ok()) log_debug("discarding the staging of stream '{}': {}", plan_.config.name, discarded.to_string());
+}
+
+void StreamAttempt::discard_given_up_staging() {
+  const std::string& load_id = attempt_.position.given_up_replace;
+  if (load_id.empty()) return;
+  // As that load would have discarded it.
+  nlohmann::json context = nlohmann::json::parse(destination_context(), nullptr, false);
+  context["write_mode"] = to_string(WriteMode::kReplace);
+  context["load_id"] = load_id;
+  const Status discarded = destination().finish_stream(context.dump(), false);
+  if (!discarded.ok())
+    log_warn("the staging table that stream '{}' had with write_mode replace could not be removed: {}",
+             plan_.config.name, discarded.to_string());
 }
 
 void StreamAttempt::sum_up(Failure failure) {

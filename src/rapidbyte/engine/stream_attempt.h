@@ -60,6 +60,7 @@ class StreamAttempt {
   Failure check_lanes();
   Failure finish_stream();
   void discard_staging();
+  void discard_given_up_staging();
   void close_destination();
   void sum_up(Failure failure);
 
