@@ -1,6 +1,6 @@
 #pragma once
 // TypeInference: the type of one column from the values of a sample. It picks the narrowest type that holds every
-// sampled value exactly, and text when there is none; the rules stand in the connector's README. One object per column.
+// sampled value exactly, and text when there is none; docs/connectors/source-file.md has the rules. One per column.
 
 #include <cstdint>
 #include <string_view>
