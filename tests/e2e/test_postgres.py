@@ -1,0 +1,355 @@
+"""PostgreSQL to PostgreSQL and files into PostgreSQL: what arrives is what was there, in every mode; whole tables are compared."""
+import json
+import threading
+import time
+
+import harness
+import postgres_harness
+import sample_table
+from postgres_client import identifier, literal
+from postgres_harness import make_table, rows_sql
+
+
+def setUpModule():
+    postgres_harness.set_up_servers()
+
+
+class FullRefresh(postgres_harness.PostgresTest):
+
+    def test_append_makes_the_table_and_adds_to_it_at_each_run(self):
+        make_table(self.source, 3000)
+        pipeline = self.postgres()
+        report = self.run_report(pipeline)
+        self.assertEqual([report["streams"][0][key] for key in ("rows_read", "rows_written", "rows_rejected")], [3000, 3000, 0])
+        self.assert_same()
+        self.assertEqual(self.column_types(self.destination, "t"), self.column_types(self.source, "t"))
+        self.run_ok(pipeline)
+        self.assert_rows("t", self.destination.query("SELECT * FROM t"), self.source.query("SELECT * FROM t") * 2)
+
+    def test_tables_are_durable_and_logged(self):
+        make_table(self.source, 10)
+        for mode in ("append", "replace", "upsert"):
+            self.run_ok(self.postgres(mode=mode, name=mode))
+        self.assertEqual(self.destination.query("SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relpersistence <> 'p'"), [("0",)])
+
+    def test_replace_leaves_only_the_new_rows_and_what_belongs_to_the_table(self):
+        make_table(self.source, 900)
+        pipeline = self.postgres(mode="replace")
+        self.run_ok(pipeline)
+        self.destination.admin("CREATE ROLE reader")
+        self.addCleanup(self.destination.admin, "DROP OWNED BY reader; DROP ROLE reader")
+        self.destination.query("GRANT SELECT ON t TO reader; CREATE INDEX by_note ON t (note); COMMENT ON TABLE t IS 'orders'; "
+                               "CREATE VIEW v AS SELECT id FROM t")
+        self.source.query("DELETE FROM t WHERE id % 3 = 0; UPDATE t SET note = 'new'")
+        self.run_ok(pipeline)
+        self.assert_same()
+        kept = self.destination.query("SELECT has_table_privilege('reader', 't', 'SELECT'), obj_description('t'::regclass), (SELECT count(*) FROM v), "
+                                      "(SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indexrelid = 'by_note'::regclass)")
+        self.assertEqual(kept, [("t", "orders", "600", "1")])
+        self.assertEqual(self.tables(), ["t"], "staging is left")
+
+    def test_replace_with_an_empty_table_leaves_an_empty_table(self):
+        make_table(self.source, 50)
+        self.run_ok(self.postgres(mode="replace"))
+        self.source.query("TRUNCATE t")
+        self.run_ok(self.postgres(mode="replace"))
+        self.assertEqual(self.destination.query("SELECT count(*) FROM t"), [("0",)])
+
+    def test_upsert_updates_known_keys_and_inserts_new_ones(self):
+        make_table(self.source, 2000)
+        pipeline = self.postgres(mode="upsert")
+        self.run_ok(pipeline)
+        self.assert_same()
+        self.source.query("UPDATE t SET amount = -1, note = NULL WHERE id % 2 = 0; DELETE FROM t WHERE id <= 100; "
+                          f"INSERT INTO t {rows_sql(300, first=2001)}")
+        self.run_ok(pipeline)
+        self.assert_same(where="id > 100")
+        self.assertEqual(self.destination.query("SELECT count(*) FROM t WHERE id <= 100"), [("100",)])
+
+    def test_upsert_of_a_key_that_comes_twice_keeps_one_row_of_it(self):
+        self.write_csv("t.csv", ["id", "v"], [(i % 500, f"v{i}") for i in range(1500)])
+        self.run_ok(self.from_files(mode="upsert"))
+        self.assertEqual(self.destination.query("SELECT id, v FROM t ORDER BY id"),
+                         [(str(i), f"v{i + 1000}") for i in range(500)])
+
+    def test_insert_instead_of_copy_loads_the_same(self):
+        make_table(self.source, 3000)
+        for mode in ("append", "replace", "upsert"):
+            with self.subTest(mode):
+                self.destination.query("DROP TABLE IF EXISTS t")
+                self.run_ok(self.postgres(mode=mode, name=mode, destination_config={"load_method": "insert"}))
+                self.assert_same()
+
+    def test_several_tables_load_side_by_side(self):
+        tables = [f"t{i}" for i in range(6)]
+        for i, table in enumerate(tables):
+            make_table(self.source, 200 + i, table)
+        self.run_ok(self.postgres(tables, mode="replace", resources={"parallelism": 3}))
+        for table in tables:
+            self.assert_same(table)
+
+    def test_a_table_without_key_without_rows_and_without_columns(self):
+        make_table(self.source, 400, "no_key", key=False)
+        make_table(self.source, 0, "no_rows")
+        self.source.query("CREATE TABLE no_columns (); INSERT INTO no_columns SELECT FROM generate_series(1, 3)")
+        self.run_ok(self.postgres(["no_key", "no_rows"]))
+        self.assert_same("no_key")
+        self.assert_same("no_rows")
+        done = self.rapidbyte("run", self.postgres(["no_columns"], name="no-columns"))
+        if done.code == harness.OK:
+            self.assertEqual(self.destination.query("SELECT count(*) FROM no_columns"), [("3",)])
+        else:
+            self.assertIn("no_columns", done.err)
+            self.assertIn("column", done.err.lower())
+
+    def test_columns_chosen_and_rows_filtered(self):
+        make_table(self.source, 600)
+        stream = {"name": "t", "select": ["note", "id"], "where": "id % 2 = 0 AND note <> 'it''s'"}
+        self.run_ok(self.postgres([stream]))
+        self.assertEqual(sorted(self.column_names(self.destination, "t")), ["id", "note"])
+        self.assert_rows("t", self.destination.query("SELECT id, note FROM t"),
+                         self.source.query("SELECT id, note FROM t WHERE id % 2 = 0 AND note <> 'it''s'"))
+
+    def test_generated_dropped_and_identity_columns_views_and_partitioned_tables(self):
+        self.source.query("CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, gone int, net int, "
+                          "gross int GENERATED ALWAYS AS (net * 2) STORED); ALTER TABLE t DROP COLUMN gone; INSERT INTO t (net) SELECT generate_series(1, 50); "
+                          "CREATE VIEW seen AS SELECT id, gross FROM t; CREATE MATERIALIZED VIEW kept AS SELECT id FROM t; "
+                          "CREATE TABLE parts (id int, v text) PARTITION BY RANGE (id); "
+                          "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10); "
+                          "CREATE TABLE parts_2 PARTITION OF parts DEFAULT; "
+                          "INSERT INTO parts SELECT i, 'p' || i FROM generate_series(0, 30) i")
+        self.run_ok(self.postgres(["t", "seen", "kept", "parts"]))
+        for table in ("t", "seen", "kept", "parts"):
+            self.assert_same(table)
+
+    def test_names_of_every_kind(self):
+        names = ["Mixed Case", "select", 'quo"te', "semi;colon", "dollar$1", "Ünïcødé 李", "n" * 63, "a.b", "it's", "back\\slash",
+                 "%s {0}"]
+        for i, name in enumerate(names):
+            self.source.query(f"CREATE TABLE {identifier(name)} ({identifier('ID ' + name[:50])} int, {identifier(name)} text); "
+                              f"INSERT INTO {identifier(name)} VALUES ({i}, {literal(name)})")
+        streams = [{"name": name, "table": f"public.{identifier(name)}"} if "." in name else {"name": name} for name in names]
+        self.run_ok(self.postgres(streams, mode="replace"))
+        for name in names:
+            self.assert_same(name)
+
+    def test_schemas_on_both_sides(self):
+        self.source.query('CREATE SCHEMA "Sales"; CREATE TABLE "Sales".t AS SELECT 1 AS id; CREATE TABLE public.t AS SELECT 2 AS id')
+        self.run_ok(self.postgres(source_config={"schema": "Sales"}, destination_config={"schema": "Landing Zone"}))
+        self.assertEqual(self.destination.query('SELECT id FROM "Landing Zone".t'), [("1",)])
+        self.assertFalse(self.has_table(self.destination, "t"))
+
+    def test_sixteen_hundred_columns(self):
+        columns = ", ".join(f"c{i} int" for i in range(1600))
+        values = ", ".join("i" if i % 3 else "NULL" for i in range(1600))
+        self.source.query(f"CREATE TABLE t ({columns}); INSERT INTO t SELECT {values} FROM generate_series(1, 5) i")
+        self.run_ok(self.postgres())
+        self.assert_same()
+
+    def test_tls_with_the_servers_name_checked(self):
+        make_table(self.source, 100)
+        secure = {"host": "localhost", "sslmode": "verify-full"}
+        self.run_ok(self.postgres(source_config={**secure, "ssl_root_cert": self.source.root_certificate},
+                                  destination_config={**secure, "ssl_root_cert": self.destination.root_certificate}))
+        self.assert_same()
+        wrong = self.postgres(name="wrong", source_config={**secure, "ssl_root_cert": self.destination.root_certificate})
+        self.assertIn("certificate", self.failure(wrong, harness.SOURCE)["message"].lower())
+
+    def test_a_url_instead_of_fields(self):
+        make_table(self.source, 100)
+        fields = dict.fromkeys(["host", "port", "user", "password", "database"])
+        self.run_ok(self.postgres(source_config={**fields, "url": self.source.url("${SOURCE_PASSWORD}") + "?sslmode=require"},
+                                  destination_config={**fields, "url": self.destination.url("${DESTINATION_PASSWORD}")}))
+        self.assert_same()
+
+
+class Parallel(postgres_harness.PostgresTest):
+
+    ROWS = 400_000  # about 50 MiB: tables under 32 MiB are not worth several readers
+
+    def setUp(self):
+        super().setUp()
+        self.source.query(f"CREATE TABLE t (id int PRIMARY KEY, amount int NOT NULL, pad text); "
+                          f"INSERT INTO t SELECT i, 100, repeat('x', 90) || i FROM generate_series(1, {self.ROWS}) i")
+
+    def digest(self, server):
+        return server.query("SELECT count(*), sum(hashtextextended(t::text, 0)::numeric), sum(amount) FROM t")
+
+    def test_parts_of_a_table_read_side_by_side_make_the_whole(self):
+        for mode in ("replace", "upsert"):
+            with self.subTest(mode):
+                report = self.run_report(self.postgres(mode=mode, name=mode, resources={"parallelism": 3}))
+                self.assertEqual(self.digest(self.destination), self.digest(self.source))
+                self.assertEqual(report["streams"][0]["rows_written"], self.ROWS)
+                self.assertGreater(report["streams"][0]["partitions"], 1)
+                self.destination.query("TRUNCATE t")
+
+    def test_parts_see_one_moment_of_a_table_that_changes(self):
+        """Another session moves amounts between rows and deletes and inserts in pairs: sum and count never change."""
+        stop, moves = threading.Event(), []
+
+        def move():
+            with self.source.session() as session:
+                while not stop.is_set():
+                    low, high = 1 + len(moves) % 1000, self.ROWS - len(moves) % 1000
+                    session.query(f"BEGIN; UPDATE t SET amount = amount - 1 WHERE id = {low}; "
+                                  f"UPDATE t SET amount = amount + 1 WHERE id = {high}; "
+                                  f"DELETE FROM t WHERE id = {low + 5000}; INSERT INTO t VALUES ({low + 5000}, 100, 'back'); COMMIT")
+                    moves.append(low)
+
+        thread = threading.Thread(target=move)
+        thread.start()
+        try:
+            report = self.run_report(self.postgres(mode="replace", resources={"parallelism": 3}))
+        finally:
+            stop.set()
+            thread.join()
+        self.assertGreater(report["streams"][0]["partitions"], 1)
+        self.assertGreater(len(moves), 20, "nothing happened meanwhile")
+        self.assertEqual(self.destination.query("SELECT count(*), count(DISTINCT id), sum(amount) FROM t"),
+                         [(str(self.ROWS), str(self.ROWS), str(self.ROWS * 100))])
+
+    def test_append_has_one_writer(self):
+        report = self.run_report(self.postgres(resources={"parallelism": 3}))
+        self.assertEqual(self.digest(self.destination), self.digest(self.source))
+        self.assertIn(report["streams"][0].get("partitions", 1), (0, 1))
+
+
+class OtherEnds(postgres_harness.PostgresTest):
+
+    SELECT = ("SELECT id::text, zip, name, amount::text, ratio::text, active::text, born::text, "
+              "to_char(seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), visits::text, note FROM t")
+
+    def expected(self, rows):
+        """As self.SELECT shows them."""
+        show = {"bool": lambda v: "true" if v else "false", "float": repr, "int": str, "decimal": lambda v: f"{v:.2f}",
+                "date": lambda v: v.isoformat(), "text": str,
+                "timestamp": lambda v: v.replace(tzinfo=None).isoformat(timespec="microseconds")}
+        return [tuple(None if value is None else show[kind](value) for kind, value in zip(sample_table.KINDS, row)) for row in rows]
+
+    def test_csv_arrives_typed_and_exact_in_every_mode(self):
+        rows = sample_table.rows(4000)
+        self.write_csv("t.csv", sample_table.COLUMNS, rows)
+        for mode in ("append", "replace", "upsert"):
+            with self.subTest(mode):
+                self.destination.query("DROP TABLE IF EXISTS t")
+                self.run_ok(self.from_files(mode=mode, name=mode))
+                self.assert_rows("t", self.floats_as_python(), self.expected(rows))
+        self.assertEqual([kind for _, kind in self.column_types(self.destination, "t")],
+                         ["bigint", "text", "text", "numeric(38,2)", "double precision", "boolean", "date", "timestamp with time zone",
+                          "bigint", "text"])
+
+    def floats_as_python(self):
+        return [row[:4] + (repr(float(row[4])),) + row[5:] for row in self.destination.query(self.SELECT)]
+
+    def test_from_postgresql_into_sqlite(self):
+        make_table(self.source, 2000)
+        self.run_ok(self.postgres(to={"use": "rapidbyte/dest-sqlite", "config": {"path": str(self.database)}}))
+        want = self.source.query("SELECT id, amount, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), note FROM t")
+        self.assert_rows("t", [(str(row[0]), *row[1:]) for row in self.query("SELECT id, amount, at, note FROM t")], want)
+
+
+class WithoutLoading(postgres_harness.PostgresTest):
+
+    def test_check_finds_everything_fine_and_changes_nothing(self):
+        make_table(self.source, 10)
+        self.expect(harness.OK, "check", self.postgres())
+        self.assertEqual(self.tables(), [])
+
+    def test_discover_lists_tables_with_types_keys_and_nullability(self):
+        make_table(self.source, 1)
+        self.source.query("CREATE SCHEMA other; CREATE TABLE other.u (v jsonb); CREATE TABLE p (i int) PARTITION BY LIST (i); "
+                          "CREATE TABLE p1 PARTITION OF p DEFAULT")
+        done = self.expect(harness.OK, "discover", self.postgres(), "--json")
+        streams = {stream["name"]: stream for stream in json.loads(done.out)["streams"]}
+        self.assertIn("t", streams)
+        self.assertIn("other.u", streams)
+        self.assertIn("p", streams)
+        self.assertNotIn("p1", streams)
+        columns = {column["name"]: column for column in streams["t"]["schema"]}
+        self.assertEqual(columns["id"]["data_type"], "Int64")
+        self.assertFalse(columns["id"]["nullable"])
+        self.assertTrue(columns["at"]["nullable"])
+        self.assertIn("id", json.dumps(streams["t"]))
+
+    def test_a_dry_run_shows_rows_and_writes_nothing(self):
+        make_table(self.source, 100)
+        done = self.run_ok(self.postgres(), "--dry-run", "--limit", "3")
+        self.assertIn("2.74", done.out)
+        self.assertEqual(self.tables(), [])
+
+
+class Incremental(postgres_harness.PostgresTest):
+
+    STREAM = {"name": "t", "sync_mode": "incremental", "cursor_field": "at"}
+
+    def load(self, *, rows=None, stream=None, **options):
+        report = self.run_report(self.postgres([stream or self.STREAM], **options))
+        if rows is not None:
+            self.assertEqual(report["streams"][0]["rows_written"], rows)
+
+    def test_rows_with_equal_cursor_values_are_neither_lost_nor_doubled(self):
+        """Three rows share each time; the next rows begin with the very time at which the last run ended."""
+        make_table(self.source, 1000)
+        self.load(rows=1000)
+        self.load(rows=0)
+        last = 1000
+        for count in (1, 1, 2, 200):
+            self.source.query(f"INSERT INTO t {rows_sql(count, first=last + 1)}")
+            last += count
+            self.load(rows=count)
+            self.assert_same()
+
+    def test_checkpoints_in_the_middle_of_equal_values(self):
+        self.source.query("CREATE TABLE t (id int PRIMARY KEY, at timestamptz); "
+                          "INSERT INTO t SELECT i, '2024-01-01' FROM generate_series(1, 2500) i")
+        self.load(resources={"checkpoint_interval_rows": 100, "max_batch_bytes": "4kb"}, rows=2500)
+        self.assert_same()
+
+    def test_cursors_keep_the_full_precision_of_their_type(self):
+        kinds = {
+            "timestamp": "'2024-01-01'::timestamp + i * interval '1 us'",
+            "timestamptz": "'2024-01-01'::timestamptz + i * interval '1 us'",
+            "numeric": "12345678901234567890 + i / 1000000000000000000000.0",
+            "bigint": "9007199254740992 + i",
+            "date": "'2024-01-01'::date + i",
+            "text": "'k' || lpad(i::text, 6, '0')",
+            "uuid": "lpad(to_hex(i), 32, '0')::uuid",
+            "double precision": "i / 3.0",
+        }
+        for kind, value in kinds.items():
+            with self.subTest(kind):
+                postgres_harness.clear(self.destination)
+                self.source.query(f"DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, at {kind}); "
+                                  f"INSERT INTO t SELECT i, {value} FROM generate_series(1, 50) i")
+                self.load(rows=50, name=f"by-{kind.split()[0]}")
+                self.source.query(f"INSERT INTO t SELECT i, {value} FROM generate_series(51, 60) i")
+                self.load(rows=10, name=f"by-{kind.split()[0]}")
+                self.assert_same()
+
+    def test_a_lag_waits_for_rows_that_commit_late(self):
+        self.source.query("CREATE TABLE t (id int PRIMARY KEY, at timestamptz); "
+                          "INSERT INTO t SELECT i, now() - interval '1 hour' FROM generate_series(1, 20) i; "
+                          "INSERT INTO t VALUES (50, now())")
+        stream = {**self.STREAM, "lag": "5m"}
+        self.load(rows=20, stream=stream)
+        self.source.query("INSERT INTO t SELECT i, now() - interval '10 minutes' FROM generate_series(21, 30) i")
+        self.load(rows=10, stream=stream)
+        self.assert_same(where="id < 50")
+
+    def test_upsert_carries_updates(self):
+        make_table(self.source, 500)
+        self.load(mode="upsert", rows=500)
+        self.source.query("UPDATE t SET note = 'changed', at = '2030-01-01' WHERE id % 10 = 0")
+        self.load(mode="upsert", rows=50)
+        self.assert_same()
+
+    def test_a_reset_reads_everything_again(self):
+        make_table(self.source, 100)
+        self.load(mode="upsert", rows=100)
+        self.expect(harness.OK, "state", "reset", self.folder / "pipeline.yaml", "--yes")
+        self.load(mode="upsert", rows=100)
+        self.assert_same()
+
+
+harness.main() if __name__ == "__main__" else None
