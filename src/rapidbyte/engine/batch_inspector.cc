@@ -170,7 +170,8 @@ Result<PooledBuffer> BatchInspector::first_rows(std::span<const std::byte> batch
   return pool_->copy_of({reinterpret_cast<const std::byte*>(out->data), static_cast<size_t>(out->size_bytes)});
 }
 
-Status BatchInspector::add_to_preview(std::span<const std::byte> batch, uint64_t most, Preview& preview) const {
+Status BatchInspector::add_to_preview(std::span<const std::byte> batch, uint64_t most, Preview& preview,
+                                      const std::set<std::string>& special) const {
   return decode(
       batch,
       [&](const ArrowSchema& schema) {
@@ -186,7 +187,11 @@ Status BatchInspector::add_to_preview(std::span<const std::byte> batch, uint64_t
           std::vector<std::optional<std::string>> cells;
           cells.reserve(static_cast<size_t>(schema.n_children));
           for (int64_t i = 0; i < schema.n_children; ++i) {
-            cells.push_back(value_text(*schema.children[i], *view.children[i], row));
+            const ArrowSchema& column = *schema.children[i];
+            std::optional<std::string> cell;
+            if (column.name != nullptr && special.contains(column.name))
+              cell = special_value_text(column, *view.children[i], row);
+            cells.push_back(cell ? std::move(cell) : value_text(column, *view.children[i], row));
           }
           preview.rows.push_back(std::move(cells));
         }

@@ -6,6 +6,7 @@
 #include <nanoarrow/nanoarrow.hpp>
 #include <nanoarrow/nanoarrow_ipc.hpp>
 #include <random>
+#include <set>
 
 #include "rapidbyte/engine/engine_fakes_test.h"
 #include "rapidbyte/engine/ipc_message.h"
@@ -148,6 +149,52 @@ TEST_F(BatchInspectorTest, ShowsTimesToTheirUnit) {
   OneColumn time(timed(NANOARROW_TYPE_TIME64, NANOARROW_TIME_UNIT_MICRO));
   time.row(integer(86'399'999'999)).row(integer(-5));
   EXPECT_EQ(shown(time), (Texts{"Time64(Microsecond)", "23:59:59.999999", "-5"}));
+}
+
+TEST_F(BatchInspectorTest, ShowsSpecialValuesWhereTheColumnMayHaveThem) {
+  const auto shown_as = [&](OneColumn& column, const std::set<std::string>& special) {
+    Preview preview;
+    EXPECT_TRUE(inspector_.add_to_preview(column.encode(), 100, preview, special).ok());
+    std::vector<std::string> out;
+    for (const auto& row : preview.rows) out.push_back(row[0].value_or("NULL"));
+    return out;
+  };
+  const auto integer = [](int64_t value) {
+    return [value](ArrowArray* array) { return ArrowArrayAppendInt(array, value); };
+  };
+  const auto dates = [&] {
+    OneColumn column([](ArrowSchema* schema) { ArrowSchemaSetType(schema, NANOARROW_TYPE_DATE32); });
+    column.row(integer(INT32_MIN)).row(integer(0)).row(integer(INT32_MAX)).null();
+    return column;
+  };
+  OneColumn marked = dates();
+  EXPECT_EQ(shown_as(marked, {"c"}), (std::vector<std::string>{"-infinity", "1970-01-01", "infinity", "NULL"}));
+  OneColumn plain = dates();
+  EXPECT_EQ(shown_as(plain, {"d"})[0], "-2147483648 (days since 1970)");
+
+  OneColumn times([](ArrowSchema* schema) {
+    ArrowSchemaSetTypeDateTime(schema, NANOARROW_TYPE_TIMESTAMP, NANOARROW_TIME_UNIT_MICRO, "UTC");
+  });
+  times.row(integer(INT64_MIN)).row(integer(INT64_MAX)).row(integer(INT32_MAX));
+  EXPECT_EQ(shown_as(times, {"c"}), (std::vector<std::string>{"-infinity", "infinity", "1970-01-01 00:35:47.483647Z"}));
+
+  for (const int width : {128, 256}) {
+    OneColumn decimals([width](ArrowSchema* schema) {
+      ArrowSchemaSetTypeDecimal(schema, width == 128 ? NANOARROW_TYPE_DECIMAL128 : NANOARROW_TYPE_DECIMAL256, 38, 2);
+    });
+    const auto decimal = [width](uint64_t lowest, uint64_t highest) {
+      return [=](ArrowArray* array) {
+        ArrowDecimal value;
+        ArrowDecimalInit(&value, width, 38, 2);
+        for (int i = 0; i < value.n_words; ++i) value.words[i] = 0;
+        value.words[0] = lowest;
+        value.words[value.n_words - 1] |= highest;
+        return ArrowArrayAppendDecimal(array, &value);
+      };
+    };
+    decimals.row(decimal(0, uint64_t{1} << 63U)).row(decimal(150, 0)).row(decimal(0, 0));
+    EXPECT_EQ(shown_as(decimals, {"c"}), (std::vector<std::string>{"NaN", "1.50", "0.00"})) << width;
+  }
 }
 
 TEST_F(BatchInspectorTest, ShowsTextAndBytes) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <exception>
 #include <functional>
+#include <set>
+#include <string>
 
 #include "rapidbyte/engine/row_accounting.h"
 #include "rapidbyte/engine/stage_threads.h"
@@ -262,11 +264,16 @@ void Lane::preview_stage() {
 Status Lane::collect_preview(Preview& preview) {
   const BatchInspector inspector(run_.pool);
   const uint64_t most = run_.options.limit.value_or(kDefaultPreviewRows);
+  std::set<std::string> special;
+  for (const json& column : attempt_.plan.columns) {
+    if (column.is_object() && column.value("special_values", json(false)) == json(true))
+      special.insert(text_member(column, "name"));
+  }
   while (true) {
     RB_ASSIGN_OR_RETURN(std::optional<QueueItem> item, queues_.back()->pop());
     if (!item) return {};
     if (item->marker) continue;
-    RB_RETURN_NOT_OK(inspector.add_to_preview(item->batch.bytes(), most, preview));
+    RB_RETURN_NOT_OK(inspector.add_to_preview(item->batch.bytes(), most, preview, special));
     if (preview.rows.size() >= most) return {};
   }
 }

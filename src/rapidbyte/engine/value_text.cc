@@ -214,6 +214,35 @@ std::string plain_type_name(ArrowType type) {
 
 }  // namespace
 
+std::optional<std::string> special_value_text(const ArrowSchema& schema, const ArrowArrayView& array, int64_t row) {
+  ArrowSchemaView type;
+  if (ArrowSchemaViewInit(&type, &schema, nullptr) != NANOARROW_OK || ArrowArrayViewIsNull(&array, row) != 0)
+    return std::nullopt;
+  switch (type.type) {
+    case NANOARROW_TYPE_DATE32:
+    case NANOARROW_TYPE_TIMESTAMP: {
+      const bool is_date = type.type == NANOARROW_TYPE_DATE32;
+      const int64_t value = ArrowArrayViewGetIntUnsafe(&array, row);
+      if (value == (is_date ? INT32_MIN : INT64_MIN)) return "-infinity";
+      if (value == (is_date ? INT32_MAX : INT64_MAX)) return "infinity";
+      return std::nullopt;
+    }
+    case NANOARROW_TYPE_DECIMAL128:
+    case NANOARROW_TYPE_DECIMAL256: {
+      ArrowDecimal value;
+      ArrowDecimalInit(&value, type.decimal_bitwidth, type.decimal_precision, type.decimal_scale);
+      ArrowArrayViewGetDecimalUnsafe(&array, row, &value);
+      // The words are in the machine's order, which is little-endian wherever this builds.
+      for (int i = 0; i + 1 < value.n_words; ++i) {
+        if (value.words[i] != 0) return std::nullopt;
+      }
+      if (value.words[value.n_words - 1] != uint64_t{1} << 63U) return std::nullopt;
+      return "NaN";
+    }
+    default: return std::nullopt;
+  }
+}
+
 std::string type_text(const ArrowSchema& schema) {
   ArrowSchemaView type;
   if (ArrowSchemaViewInit(&type, &schema, nullptr) != NANOARROW_OK) return "?";
