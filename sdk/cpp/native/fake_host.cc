@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "rapidbyte/sdk/batch_reader.h"
+#include "tls_session.h"
 
 namespace rapidbyte::sdk::native {
 
@@ -280,6 +281,7 @@ Result<host::SocketRead> FakeHost::socket_read(host::SocketHandle handle, uint64
   RB_SDK_ASSIGN_OR_RETURN(const int fd, find_socket(handle));
   const size_t wanted = std::clamp<uint64_t>(max_bytes, 1, kMaxReadBytes);
   std::vector<uint8_t> buffer(wanted);
+  if (const auto tls = tls_.find(handle); tls != tls_.end()) return tls->second->read(buffer);
   const ssize_t got = ::recv(fd, buffer.data(), wanted, 0);
   host::SocketRead out;
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return out;
@@ -292,6 +294,7 @@ Result<host::SocketRead> FakeHost::socket_read(host::SocketHandle handle, uint64
 Result<std::optional<uint64_t>> FakeHost::socket_write(host::SocketHandle handle, std::span<const uint8_t> data) {
   RB_SDK_RETURN_NOT_OK(enter("socket-write"));
   RB_SDK_ASSIGN_OR_RETURN(const int fd, find_socket(handle));
+  if (const auto tls = tls_.find(handle); tls != tls_.end()) return tls->second->write(data);
   const ssize_t sent = ::send(fd, data.data(), data.size(), MSG_NOSIGNAL);
   if (sent < 0 && (errno == EAGAIN || errno == EINTR)) return std::optional<uint64_t>();
   if (sent < 0) return transient_network_error("SOCKET_WRITE_FAILED", "socket-write: " + errno_text());
@@ -302,14 +305,27 @@ Result<bool> FakeHost::socket_wait(host::SocketHandle handle, host::SocketIntere
   RB_SDK_RETURN_NOT_OK(enter("socket-wait"));
   if (cancelled_) return internal_error("CANCELLED", "socket-wait: the run is being ended");
   RB_SDK_ASSIGN_OR_RETURN(const int fd, find_socket(handle));
+  const auto tls = tls_.find(handle);
+  if (interest == host::SocketInterest::kReadable && tls != tls_.end() && tls->second->has_pending()) return true;
   pollfd entry{fd, static_cast<short>(interest == host::SocketInterest::kReadable ? POLLIN : POLLOUT), 0};
   return ::poll(&entry, 1, static_cast<int>(std::min<uint32_t>(timeout_ms, INT32_MAX))) > 0;
+}
+
+Status FakeHost::socket_start_tls(host::SocketHandle handle, std::string_view server_name, host::TlsVerify verify,
+                                  std::optional<std::string_view> ca_pem) {
+  RB_SDK_RETURN_NOT_OK(enter("socket-start-tls"));
+  RB_SDK_ASSIGN_OR_RETURN(const int fd, find_socket(handle));
+  if (tls_.contains(handle)) return internal_error("TLS_FAILED", "socket-start-tls: this socket has TLS already");
+  RB_SDK_ASSIGN_OR_RETURN(TlsSession session, TlsSession::start(fd, server_name, verify, ca_pem));
+  tls_[handle] = std::make_unique<TlsSession>(std::move(session));
+  return {};
 }
 
 void FakeHost::socket_close(host::SocketHandle handle) {
   (void)enter("socket-close");
   const auto found = sockets_.find(handle);
   if (found == sockets_.end()) return;
+  tls_.erase(handle);
   ::close(found->second);
   sockets_.erase(found);
 }

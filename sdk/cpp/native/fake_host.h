@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,6 +23,8 @@
 #include "rapidbyte/sdk/json.h"
 
 namespace rapidbyte::sdk::native {
+
+class TlsSession;
 
 struct LogLine {
   host::LogLevel level = host::LogLevel::kInfo;
@@ -122,6 +125,9 @@ class FakeHost {
   Result<host::SocketRead> socket_read(host::SocketHandle handle, uint64_t max_bytes);
   Result<std::optional<uint64_t>> socket_write(host::SocketHandle handle, std::span<const uint8_t> data);
   Result<bool> socket_wait(host::SocketHandle handle, host::SocketInterest interest, uint32_t timeout_ms);
+  /// TLS by OpenSSL, really.
+  Status socket_start_tls(host::SocketHandle handle, std::string_view server_name, host::TlsVerify verify,
+                          std::optional<std::string_view> ca_pem);
   void socket_close(host::SocketHandle handle);
   bool is_cancelled();
 
@@ -152,6 +158,7 @@ class FakeHost {
   std::map<std::string, uint64_t, std::less<>> calls_;
   std::vector<Fault> faults_;
   std::map<host::SocketHandle, int> sockets_;
+  std::map<host::SocketHandle, std::unique_ptr<TlsSession>> tls_;  // of those sockets that have it
   host::SocketHandle next_socket_ = 1;
   bool cancelled_ = false;
 };

@@ -65,8 +65,9 @@ Result<std::optional<uint64_t>> socket_write(SocketHandle handle, std::span<cons
 Result<bool> socket_wait(SocketHandle handle, SocketInterest interest, uint32_t timeout_ms) {
   RB_SDK_WITH_HOST(socket_wait(handle, interest, timeout_ms));
 }
-Status socket_start_tls(SocketHandle, std::string_view, TlsVerify, std::optional<std::string_view>) {
-  return internal_error("TLS_FAILED", "socket-start-tls: the native stub of the host speaks no TLS");
+Status socket_start_tls(SocketHandle handle, std::string_view server_name, TlsVerify verify,
+                        std::optional<std::string_view> ca_pem) {
+  RB_SDK_WITH_HOST(socket_start_tls(handle, server_name, verify, ca_pem));
 }
 void socket_close(SocketHandle handle) {
   if (FakeHost* fake = FakeHost::current()) fake->socket_close(handle);
