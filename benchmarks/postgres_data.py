@@ -6,7 +6,7 @@ NARROW_COLUMNS = """
   created_at timestamp with time zone NOT NULL, name text NOT NULL, note character varying(40)"""
 
 NARROW_ROWS = """
-  SELECT i, (hash >> 8)::integer & 1048575,
+  SELECT i, ((hash >> 8) & 1048575)::integer,
          CASE WHEN i % 20 = 0 THEN NULL ELSE ((hash & 1073741823)::numeric / 100)::numeric(12,2) END,
          CASE WHEN i % 17 = 0 THEN NULL ELSE (hash & 16777215) / 7.0 END::double precision,
          hash % 3 = 0, timestamptz '2024-01-01 00:00:00+00' + i * interval '1.000001 s',

@@ -6,6 +6,7 @@ A target table that is absent is made by the peer; one that is there is appended
 import os
 import subprocess
 import sys
+import tempfile
 
 
 def adbc(source, destination, table):
@@ -23,7 +24,11 @@ def duckdb(source, destination, table):
     folder = os.path.dirname(duckdb_extension_postgres.__file__)
     extension = os.path.join(folder, "extensions", f"v{engine.__version__}", "postgres.duckdb_extension")
     connection = engine.connect()
-    connection.execute(f"LOAD '{extension}'")
+    with tempfile.TemporaryDirectory() as place:
+        # DuckDB derives the entry point from the file's name, and the package names the file otherwise than the extension.
+        named = os.path.join(place, "postgres_scanner.duckdb_extension")
+        os.symlink(extension, named)
+        connection.execute(f"LOAD '{named}'")
     connection.execute(f"ATTACH '{source}' AS source (TYPE postgres, READ_ONLY)")
     connection.execute(f"ATTACH '{destination}' AS destination (TYPE postgres)")
     there = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'destination' AND table_name = ?", [table]).fetchone()[0]
@@ -36,7 +41,9 @@ def duckdb(source, destination, table):
 def ingestr(source, destination, table):
     subprocess.run([os.path.join(os.path.dirname(sys.executable), "ingestr"), "ingest", "--source-uri", source, "--dest-uri", destination,
                     "--source-table", f"public.{table}", "--dest-table", f"public.{table}", "--incremental-strategy", "append",
-                    "--yes", "--progress", "log"], check=True, stdout=subprocess.DEVNULL)
+                    "--yes", "--progress", "log"], check=True, stdout=subprocess.DEVNULL,
+                   # Without a way out it would wait for its statistics to be sent.
+                   env=dict(os.environ, INGESTR_DISABLE_TELEMETRY="true", RUNTIME__DLTHUB_TELEMETRY="false"))
 
 
 def main():
