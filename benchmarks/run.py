@@ -83,6 +83,14 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
         for name, key in (("boundary.emit-batch", "emit_gb_per_s"), ("boundary.next-batch", "next_gb_per_s")):
             self.figures.add(name, result[key], "GB/s", ">= 5 GB/s", result[key] >= 5, floor=result["memcpy_gb_per_s"])
 
+    def sockets(self):
+        """Bytes between a guest and a peer on loopback, 256 KiB per call, against two native threads."""
+        program = os.path.join(self.build, "benchmarks", "socket_bench")
+        result = json.loads(measure([program, os.path.join(self.build, "benchmarks", "guests")]).out)
+        for direction in ("read", "write"):
+            value, floor = result[f"{direction}_256k_gb_per_s"], result[f"{direction}_native_gb_per_s"]
+            self.figures.add(f"boundary.socket-{direction}", value, "GB/s", ">= 0.7 of native", value >= 0.7 * floor, floor=floor)
+
     def file_to_discard(self):
         """Parsing and typing a CSV, against pyarrow on one thread."""
         path, rows = self.data(self.options.megabytes)
@@ -168,7 +176,7 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
             self.figures.add(f"memory.{destination}.growth", growth, "of the small run", "0.9 to 1.1", 0.9 <= growth <= 1.1, floor=1.0)
 
     def run(self):
-        groups = {"boundary": self.boundary, "csv-to-discard": self.file_to_discard, "csv-to-sqlite": self.csv_to_sqlite,
+        groups = {"boundary": self.boundary, "sockets": self.sockets, "csv-to-discard": self.file_to_discard, "csv-to-sqlite": self.csv_to_sqlite,
                   "warm-start": self.warm_start, "help": self.help, "memory": self.memory}
         chosen = [name for name in groups if self.options.filter in name]
         if not chosen:
