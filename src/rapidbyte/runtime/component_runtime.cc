@@ -84,6 +84,7 @@ class WasmInstance final : public ComponentInstance {
     return call<Status>("close", {}, &decode_unit);
   }
   [[nodiscard]] uint64_t peak_memory_bytes() const override { return guest_->peak_memory_bytes(); }
+  [[nodiscard]] std::chrono::nanoseconds network_wait() const override { return guest_->network_wait(); }
 
  private:
   /// Calls an export; every error says which connector and stream it belongs to.

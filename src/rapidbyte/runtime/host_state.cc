@@ -208,8 +208,10 @@ Result<bool> ComponentHostState::state_cas(uint32_t scope, std::string_view key,
 }
 
 Result<uint64_t> ComponentHostState::connect_tcp(std::string_view host, uint16_t port) {
+  const auto start = Clock::now();
   auto handle = sockets_.connect(host, port);
   progress();
+  network_wait_ += last_progress_ - start;
   return handle;
 }
 
@@ -233,14 +235,18 @@ void ComponentHostState::socket_close(uint64_t handle) { sockets_.close(handle);
 Result<bool> ComponentHostState::socket_wait(uint64_t handle, SocketInterest interest, uint32_t timeout_ms) {
   const auto start = Clock::now();
   RB_ASSIGN_OR_RETURN(const bool ready, sockets_.wait(handle, interest, std::chrono::milliseconds(timeout_ms)));
+  const auto waited = Clock::now() - start;
+  network_wait_ += waited;
   // Waiting for a slow server is not the guest's time; calling this in a loop without waiting is.
-  last_progress_ = ready ? Clock::now() : last_progress_ + (Clock::now() - start);
+  last_progress_ = ready ? start + waited : last_progress_ + waited;
   return ready;
 }
 
 Status ComponentHostState::socket_start_tls(uint64_t handle, const TlsOptions& options) {
+  const auto start = Clock::now();
   Status status = sockets_.start_tls(handle, options);
   progress();
+  network_wait_ += last_progress_ - start;
   return status;
 }
 

@@ -69,6 +69,9 @@ class ComponentHostState {
   [[nodiscard]] GuestLog& guest_log() { return log_; }
   [[nodiscard]] const InstanceOptions& options() const { return options_; }
 
+  /// Time that the guest's calls so far have waited for the other end of a socket.
+  [[nodiscard]] std::chrono::nanoseconds network_wait() const { return network_wait_; }
+
   /// Marks the beginning of a call into the guest; the time-out and the grace count from here.
   void begin_call();
   /// Whether the guest may go on; asked at every epoch tick. Remembers a refusal for the error message.
@@ -95,6 +98,7 @@ class ComponentHostState {
   Status borrowed_error_;
   Clock::time_point call_start_;
   Clock::time_point last_progress_;
+  std::chrono::nanoseconds network_wait_{0};
   GuestVerdict verdict_ = GuestVerdict::kContinue;
 };
 

@@ -4,6 +4,8 @@
 
 #include <thread>
 
+#include "rapidbyte/runtime/loopback_peer.h"
+
 namespace rapidbyte::runtime {
 namespace {
 
@@ -94,6 +96,22 @@ TEST_F(HostStateTest, deeply_nested_json_is_refused_without_recursion) {
   for (int i = 0; i < 100'000; ++i) deep += '[';
   EXPECT_EQ(state.checkpoint(0, deep).error().code, "PARSE_CHECKPOINT");
   EXPECT_EQ(state.checkpoint(0, std::string(kMaxStateValueBytes + 1, ' ')).error().code, "PARSE_CHECKPOINT");
+}
+
+TEST_F(HostStateTest, waiting_for_a_silent_server_is_network_time_and_reading_is_not) {
+  Listener listener;
+  ComponentHostState state(options_, NetworkAcl::allow_all(), false);
+  EXPECT_EQ(state.network_wait().count(), 0);
+  const auto handle = state.connect_tcp("127.0.0.1", listener.port());
+  ASSERT_TRUE(handle.ok()) << handle.status().to_string();
+  const auto connected = state.network_wait();
+  EXPECT_GT(connected.count(), 0);
+  ASSERT_TRUE(state.socket_read(*handle, 10).ok());
+  EXPECT_EQ(state.network_wait(), connected);
+  const auto ready = state.socket_wait(*handle, SocketInterest::kReadable, 30);
+  ASSERT_TRUE(ready.ok());
+  EXPECT_FALSE(*ready);
+  EXPECT_GE(state.network_wait() - connected, std::chrono::milliseconds(25));
 }
 
 TEST_F(HostStateTest, tls_on_an_unknown_socket_is_refused) {

@@ -273,6 +273,8 @@ Guest::~Guest() {
 
 uint64_t Guest::peak_memory_bytes() const { return rb_store_usage_peak(impl_->usage.get()); }
 
+std::chrono::nanoseconds Guest::network_wait() const { return state_->network_wait(); }
+
 Status Guest::call(std::string_view function, std::span<const GuestArgument> arguments, const std::function<Status(const WitValue&)>& decode) {
   using wasmtime::component::Val;
   if (poisoned_) return internal_error("INSTANCE_POISONED", fmt::format("{} was not called: an earlier call of this instance crashed", function));

@@ -71,6 +71,7 @@ class Guest {
   Status call(std::string_view function, std::span<const GuestArgument> arguments, const std::function<Status(const WitValue&)>& decode);
   [[nodiscard]] bool poisoned() const { return poisoned_; }
   [[nodiscard]] uint64_t peak_memory_bytes() const;
+  [[nodiscard]] std::chrono::nanoseconds network_wait() const;
 
  private:
   friend class WasmRuntime;
