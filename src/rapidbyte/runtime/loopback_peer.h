@@ -61,6 +61,7 @@ class Listener {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
+  [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] uint16_t port() const { return port_; }
   [[nodiscard]] SocketEntry accept() const {
     const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);

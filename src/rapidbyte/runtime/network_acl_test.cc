@@ -168,6 +168,15 @@ TEST(DeriveNetworkAcl, takes_hosts_of_the_config_only_when_the_manifest_says_so)
   EXPECT_FALSE(derive_network_acl(&with, config).allows("other.internal"));
 }
 
+TEST(DeriveNetworkAcl, carries_the_manifests_word_on_tls) {
+  EXPECT_EQ(derive_network_acl(nullptr, json::object()).tls(), TlsPolicy::kOptional);
+  Manifest manifest = manifest_with({}, false);
+  for (const TlsPolicy policy : {TlsPolicy::kRequired, TlsPolicy::kOptional, TlsPolicy::kForbidden}) {
+    manifest.permissions.network.tls = policy;
+    EXPECT_EQ(derive_network_acl(&manifest, json::object()).tls(), policy);
+  }
+}
+
 TEST(DeriveNetworkAcl, a_wildcard_in_the_config_is_taken_literally) {
   const Manifest manifest = manifest_with({}, true);
   const NetworkAcl acl = derive_network_acl(&manifest, {{"host", "*"}, {"address", "*.example.com"}});

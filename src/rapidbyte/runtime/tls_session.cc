@@ -403,7 +403,8 @@ bool TlsSession::Impl::has_plaintext() {
 void TlsSession::Impl::close(const CancelEvent& cancel) {
   const Deadline deadline = Deadline::after(kTlsLinger);
   ERR_clear_error();
-  (void)SSL_shutdown(ssl_.get());
+  // Not after a fatal error, as OpenSSL asks.
+  if (incoming_ != Incoming::kBroken) (void)SSL_shutdown(ssl_.get());
   while (true) {
     const auto sent = flush();
     if (!sent.ok()) return;
