@@ -42,7 +42,7 @@ class CopyOut {
     const size_t available = stream_->available();
     if (rest_ == 0 && available > kMessageHeaderBytes && *at == 'd') {
       const auto length = load_be<uint32_t>(at + 1);
-      if (length >= 4 && length < available) {
+      if (length > 4 && length < available) {
         chunk.bytes = {at + kMessageHeaderBytes, length - 4};
         chunk.rest = 0;
         stream_->skip(size_t{1} + length);

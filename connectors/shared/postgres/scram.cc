@@ -37,10 +37,10 @@ std::optional<uint32_t> parse_iterations(std::string_view text) {
 
 }  // namespace
 
-ScramClient::ScramClient(std::string_view password, std::string nonce)
-    : password_(password), nonce_(std::move(nonce)) {}
+ScramClient::ScramClient(std::string_view password, std::string nonce, std::string_view user)
+    : password_(password), user_(user), nonce_(std::move(nonce)) {}
 
-std::string ScramClient::client_first() const { return "n,,n=,r=" + nonce_; }
+std::string ScramClient::client_first() const { return "n,,n=" + user_ + ",r=" + nonce_; }
 
 sdk::Result<std::string> ScramClient::client_final(std::string_view server_first) {
   std::string_view rest = server_first;

@@ -18,8 +18,9 @@ inline constexpr uint32_t kMaxScramIterations = 1'000'000;
 
 class ScramClient {
  public:
-  /// `nonce`: at least 18 random bytes in base64; printable, without commas.
-  ScramClient(std::string_view password, std::string nonce);
+  /// `nonce`: at least 18 random bytes in base64; printable, without commas. PostgreSQL takes the user's name from the
+  /// startup message, so it stays empty here.
+  ScramClient(std::string_view password, std::string nonce, std::string_view user = {});
 
   /// "n,,n=,r=<nonce>".
   [[nodiscard]] std::string client_first() const;
@@ -31,6 +32,7 @@ class ScramClient {
 
  private:
   std::string password_;
+  std::string user_;
   std::string nonce_;
   std::string server_signature_;  // raw bytes that the server has to send
 };
