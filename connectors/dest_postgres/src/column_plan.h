@@ -1,0 +1,49 @@
+#pragma once
+// ColumnPlan and TargetPlan: what was decided once per schema of a stream about each column that is stored, and the
+// rows that cannot be stored.
+
+#include <string>
+#include <vector>
+
+#include "src/column_type.h"
+#include "src/table_name.h"
+
+namespace rapidbyte::dest_postgres {
+
+/// How one column of the batch is stored.
+struct ColumnPlan {
+  size_t source = 0;  // index in the batch
+  std::string name;   // as the table spells it
+  PgType type;
+  Fit fit = Fit::kExact;
+  bool has_binary = true;        // false: the values go as texts that the server reads
+  bool convert = false;          // its type changed: convert value by value to natural_type(type)
+  bool null_if_changed = false;  // a value that cannot be converted becomes NULL instead of a refused row
+  bool refuse_null = false;      // part of the upsert key
+  bool insert_only = false;      // GENERATED ALWAYS AS IDENTITY: cannot be updated
+  bool special_values = false;   // see sdk::Field::special_values
+};
+
+enum class RowFormat : uint8_t { kBinary, kText };
+
+/// Where the rows of a stream go.
+struct TargetPlan {
+  TableName name;
+  std::vector<ColumnPlan> columns;
+  std::vector<std::string> key;  // upsert only
+  RowFormat format = RowFormat::kBinary;
+  /// Rows get their number within the load as a last column, int8 (the staging of upserts).
+  bool number_rows = false;
+  /// Triggers of the table see every row.
+  bool has_triggers = false;
+};
+
+/// A row that cannot be stored, and why.
+struct RefusedRow {
+  size_t row = 0;      // in the batch
+  std::string column;  // empty: not one column's fault
+  std::string value;   // as text, cut to a readable length; "NULL"
+  std::string reason;
+};
+
+}  // namespace rapidbyte::dest_postgres

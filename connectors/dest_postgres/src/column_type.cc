@@ -1,0 +1,270 @@
+#include "src/column_type.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+using sdk::DataType;
+using sdk::TypeId;
+
+constexpr std::string_view kNativePrefix = "postgresql:";
+
+bool is_integer(TypeId id) {
+  switch (id) {
+    case TypeId::kInt8:
+    case TypeId::kInt16:
+    case TypeId::kInt32:
+    case TypeId::kInt64:
+    case TypeId::kUInt8:
+    case TypeId::kUInt16:
+    case TypeId::kUInt32:
+    case TypeId::kUInt64: return true;
+    default: return false;
+  }
+}
+
+bool is_decimal(TypeId id) { return id == TypeId::kDecimal128 || id == TypeId::kDecimal256; }
+bool is_binary(TypeId id) {
+  return id == TypeId::kBinary || id == TypeId::kLargeBinary || id == TypeId::kFixedSizeBinary;
+}
+
+// Bytes of the smallest signed integer that holds every value of the type; 9 for UInt64.
+int signed_width(TypeId id) {
+  switch (id) {
+    case TypeId::kInt8: return 1;
+    case TypeId::kInt16:
+    case TypeId::kUInt8: return 2;
+    case TypeId::kInt32:
+    case TypeId::kUInt16: return 4;
+    case TypeId::kInt64:
+    case TypeId::kUInt32: return 8;
+    default: return 9;
+  }
+}
+
+// Decimal digits that values of an integer type can have.
+int integer_digits(TypeId id) {
+  switch (id) {
+    case TypeId::kInt8:
+    case TypeId::kUInt8: return 3;
+    case TypeId::kInt16:
+    case TypeId::kUInt16: return 5;
+    case TypeId::kInt32:
+    case TypeId::kUInt32: return 10;
+    case TypeId::kInt64: return 19;
+    default: return 20;
+  }
+}
+
+Fit integer_fit(TypeId id, int target_width) {
+  if (!is_integer(id)) return Fit::kChanged;
+  if (signed_width(id) <= target_width) return Fit::kExact;
+  // There is no wider integer than bigint to offer, so most UInt64 columns are fine there.
+  return id == TypeId::kUInt64 && target_width == 8 ? Fit::kChecked : Fit::kChanged;
+}
+
+Fit numeric_fit(const PgType& column, const DataType& type) {
+  const NumericBounds bounds = numeric_bounds(column);
+  const int32_t whole = bounds.precision - bounds.scale;
+  if (is_integer(type.id)) {
+    return bounds.precision == 0 || integer_digits(type.id) <= whole ? Fit::kExact : Fit::kChanged;
+  }
+  if (!is_decimal(type.id)) return Fit::kChanged;
+  if (bounds.precision == 0) return Fit::kExact;
+  return type.scale <= bounds.scale && type.precision - type.scale <= whole ? Fit::kExact : Fit::kChanged;
+}
+
+Fit time_fit(const PgType& column, const DataType& type) {
+  const int32_t digits = time_digits(column);
+  switch (type.unit) {
+    case sdk::TimeUnit::kSecond: return Fit::kChecked;
+    case sdk::TimeUnit::kMillisecond: return digits >= 3 ? Fit::kChecked : Fit::kChanged;
+    case sdk::TimeUnit::kMicrosecond:
+    case sdk::TimeUnit::kNanosecond: break;
+  }
+  return digits == 6 ? Fit::kChecked : Fit::kChanged;
+}
+
+}  // namespace
+
+WireType wire_type(const PgType& type) {
+  if (type.kind == 'e') return WireType::kText;
+  switch (type.oid) {
+    case postgres::kOidBool: return WireType::kBool;
+    case postgres::kOidInt2: return WireType::kInt2;
+    case postgres::kOidInt4: return WireType::kInt4;
+    case postgres::kOidInt8: return WireType::kInt8;
+    case postgres::kOidOid: return WireType::kOid;
+    case postgres::kOidFloat4: return WireType::kFloat4;
+    case postgres::kOidFloat8: return WireType::kFloat8;
+    case postgres::kOidNumeric: return WireType::kNumeric;
+    case postgres::kOidText:
+    case postgres::kOidVarchar:
+    case postgres::kOidBpchar:
+    case postgres::kOidName:
+    case postgres::kOidJson: return WireType::kText;
+    case postgres::kOidJsonb: return WireType::kJsonb;
+    case postgres::kOidBytea: return WireType::kBytea;
+    case postgres::kOidUuid: return WireType::kUuid;
+    case postgres::kOidDate: return WireType::kDate;
+    case postgres::kOidTime: return WireType::kTime;
+    case postgres::kOidTimestamp:
+    case postgres::kOidTimestamptz: return WireType::kTimestamp;
+    case postgres::kOidInterval: return WireType::kInterval;
+    // xml has a binary form, but the server then reads the bytes in the encoding that the document itself names.
+    default: return WireType::kOther;
+  }
+}
+
+NumericBounds numeric_bounds(const PgType& type) {
+  if (type.oid != postgres::kOidNumeric || type.modifier < 4) return {};
+  const int32_t packed = type.modifier - 4;
+  // Eleven bits of scale, two's complement: numeric(3, -2) exists since PostgreSQL 15.
+  return {(packed >> 16) & 0xffff, ((packed & 0x7ff) ^ 1024) - 1024};
+}
+
+int32_t time_digits(const PgType& type) { return type.modifier < 0 || type.modifier > 6 ? 6 : type.modifier; }
+
+int32_t max_characters(const PgType& type) {
+  if (type.oid != postgres::kOidVarchar && type.oid != postgres::kOidBpchar) return 0;
+  return type.modifier < 5 ? 0 : type.modifier - 4;
+}
+
+bool is_sent_as(const PgType& type, const DataType& arrow) {
+  switch (wire_type(type)) {
+    case WireType::kBool: return arrow.id == TypeId::kBoolean;
+    case WireType::kInt2: return arrow.id == TypeId::kInt16;
+    case WireType::kInt4: return arrow.id == TypeId::kInt32;
+    case WireType::kInt8: return arrow.id == TypeId::kInt64;
+    case WireType::kOid: return arrow.id == TypeId::kUInt32 || arrow.id == TypeId::kInt64;
+    case WireType::kFloat4: return arrow.id == TypeId::kFloat32;
+    case WireType::kFloat8: return arrow.id == TypeId::kFloat64;
+    case WireType::kNumeric: {
+      const NumericBounds bounds = numeric_bounds(type);
+      const bool bounded = bounds.precision != 0 && bounds.precision <= 76 && bounds.scale >= 0 &&
+                           bounds.scale <= bounds.precision;
+      if (!bounded) return arrow.is_text();
+      return is_decimal(arrow.id) && arrow.precision == bounds.precision && arrow.scale == bounds.scale;
+    }
+    case WireType::kBytea: return arrow.id == TypeId::kBinary || arrow.id == TypeId::kLargeBinary;
+    case WireType::kDate: return arrow.id == TypeId::kDate32;
+    case WireType::kTime: return arrow == DataType::time64(sdk::TimeUnit::kMicrosecond);
+    case WireType::kTimestamp:
+      return arrow.id == TypeId::kTimestamp && arrow.unit == sdk::TimeUnit::kMicrosecond &&
+             arrow.timezone.has_value() == (type.oid == postgres::kOidTimestamptz);
+    case WireType::kText:
+    case WireType::kJsonb:
+    case WireType::kUuid:
+    case WireType::kInterval:
+    case WireType::kOther: return arrow.is_text();
+  }
+  return false;
+}
+
+Fit fit(const PgType& column, const sdk::Field& field) {
+  const DataType& type = field.type;
+  if (field.native_type == std::string(kNativePrefix) + column.base_formatted && is_sent_as(column, type)) {
+    // The values come from a column of the same type. Text into enums and the like is still the server's to judge.
+    return Fit::kExact;
+  }
+  switch (wire_type(column)) {
+    case WireType::kBool: return type.id == TypeId::kBoolean ? Fit::kExact : Fit::kChanged;
+    case WireType::kInt2: return integer_fit(type.id, 2);
+    case WireType::kInt4: return integer_fit(type.id, 4);
+    case WireType::kInt8: return integer_fit(type.id, 8);
+    case WireType::kOid:
+      if (type.id == TypeId::kUInt32 || type.id == TypeId::kUInt16 || type.id == TypeId::kUInt8) return Fit::kExact;
+      return is_integer(type.id) ? Fit::kChecked : Fit::kChanged;
+    case WireType::kFloat4: return type.id == TypeId::kFloat32 ? Fit::kExact : Fit::kChanged;
+    case WireType::kFloat8:
+      return type.id == TypeId::kFloat64 || type.id == TypeId::kFloat32 ? Fit::kExact : Fit::kChanged;
+    case WireType::kNumeric: return numeric_fit(column, type);
+    case WireType::kBytea: return is_binary(type.id) ? Fit::kExact : Fit::kChanged;
+    case WireType::kUuid:
+      if (type.id == TypeId::kFixedSizeBinary && type.byte_width == 16) return Fit::kExact;
+      return type.is_text() ? Fit::kChecked : Fit::kChanged;
+    case WireType::kDate: return type.id == TypeId::kDate32 ? Fit::kChecked : Fit::kChanged;
+    case WireType::kTime:
+      return type.id == TypeId::kTime32 || type.id == TypeId::kTime64 ? time_fit(column, type) : Fit::kChanged;
+    case WireType::kTimestamp:
+      if (type.id != TypeId::kTimestamp || type.timezone.has_value() != (column.oid == postgres::kOidTimestamptz)) {
+        return Fit::kChanged;
+      }
+      return time_fit(column, type);
+    case WireType::kText:
+    case WireType::kJsonb: return type.is_text() ? Fit::kChecked : Fit::kChanged;
+    case WireType::kInterval:
+    case WireType::kOther:
+      // The server would round texts to the digits of interval(0) or timetz(0).
+      if (column.modifier >= 0 && (column.oid == postgres::kOidInterval || column.oid == postgres::kOidTimetz)) {
+        return Fit::kChanged;
+      }
+      if (column.oid == postgres::kOidInterval && type.id == TypeId::kIntervalMonthDayNano) return Fit::kChecked;
+      return type.is_text() ? Fit::kChecked : Fit::kChanged;
+  }
+  return Fit::kChanged;
+}
+
+std::string declared_type(const DataType& type) {
+  switch (type.id) {
+    case TypeId::kBoolean: return "boolean";
+    case TypeId::kInt8:
+    case TypeId::kInt16:
+    case TypeId::kUInt8: return "smallint";
+    case TypeId::kInt32:
+    case TypeId::kUInt16: return "integer";
+    case TypeId::kInt64:
+    case TypeId::kUInt32: return "bigint";
+    case TypeId::kUInt64: return "numeric(20,0)";
+    case TypeId::kFloat32: return "real";
+    case TypeId::kFloat64: return "double precision";
+    case TypeId::kDecimal128:
+    case TypeId::kDecimal256: {
+      // Scales below zero came with PostgreSQL 15; the same values fit a longer number without a fraction.
+      const int32_t precision = type.scale < 0 ? type.precision - type.scale : type.precision;
+      return "numeric(" + std::to_string(precision) + "," + std::to_string(type.scale < 0 ? 0 : type.scale) + ")";
+    }
+    case TypeId::kUtf8:
+    case TypeId::kLargeUtf8: return "text";
+    case TypeId::kBinary:
+    case TypeId::kLargeBinary:
+    case TypeId::kFixedSizeBinary: return "bytea";
+    case TypeId::kDate32: return "date";
+    case TypeId::kTime32:
+    case TypeId::kTime64: return "time";
+    case TypeId::kTimestamp: return type.timezone ? "timestamp with time zone" : "timestamp";
+    case TypeId::kIntervalMonthDayNano: return "interval";
+  }
+  return "text";
+}
+
+std::string_view native_type_text(const sdk::Field& field) {
+  std::string_view text = field.native_type;
+  if (!text.starts_with(kNativePrefix)) return {};
+  text.remove_prefix(kNativePrefix.size());
+  // The text comes from another component. What a type's name can do without is not pasted into SQL, whatever the
+  // server's parser says to it.
+  if (text.find_first_of(";'\\$\n\r") != std::string_view::npos || text.find('\0') != std::string_view::npos) return {};
+  if (text.find("--") != std::string_view::npos || text.find("/*") != std::string_view::npos) return {};
+  return text;
+}
+
+DataType natural_type(const PgType& type) {
+  switch (wire_type(type)) {
+    case WireType::kBool: return DataType::of(TypeId::kBoolean);
+    case WireType::kInt2: return DataType::of(TypeId::kInt16);
+    case WireType::kInt4: return DataType::of(TypeId::kInt32);
+    case WireType::kInt8: return DataType::of(TypeId::kInt64);
+    case WireType::kOid: return DataType::of(TypeId::kUInt32);
+    case WireType::kFloat4: return DataType::of(TypeId::kFloat32);
+    case WireType::kFloat8: return DataType::of(TypeId::kFloat64);
+    case WireType::kBytea: return DataType::of(TypeId::kBinary);
+    case WireType::kDate: return DataType::of(TypeId::kDate32);
+    case WireType::kTime: return DataType::time64(sdk::TimeUnit::kMicrosecond);
+    case WireType::kTimestamp:
+      if (type.oid == postgres::kOidTimestamptz) return DataType::timestamp(sdk::TimeUnit::kMicrosecond, "UTC");
+      return DataType::timestamp(sdk::TimeUnit::kMicrosecond);
+    default: return DataType::of(TypeId::kUtf8);
+  }
+}
+
+}  // namespace rapidbyte::dest_postgres

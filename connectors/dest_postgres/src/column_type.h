@@ -1,0 +1,87 @@
+#pragma once
+// The type mapping: which PostgreSQL type a new column gets, which types of existing columns take values of an Arrow
+// type as they are, and how a value of a type travels in COPY binary. The table for people is in
+// docs/connectors/dest-postgres.md. Plain values and pure functions.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "postgres/oids.h"
+#include "rapidbyte/sdk/data_type.h"
+
+namespace rapidbyte::dest_postgres {
+
+using postgres::Oid;
+
+/// A column's type as the server's catalog has it. Domains are resolved: everything but `formatted` is of the base
+/// type.
+struct PgType {
+  Oid oid = 0;
+  int32_t modifier = -1;       // atttypmod, or the domain's typtypmod
+  char kind = 'b';             // typtype: b base, e enum, c composite, r range, m multirange
+  Oid array = 0;               // its array type, 0 when it has none
+  std::string formatted;       // as declared: "numeric(12,2)", "public.mood", or the domain's name
+  std::string base_formatted;  // the same of the base type
+  std::string cast;            // the base type without its modifier: what a text may be cast to and not be cut
+};
+
+/// How a value is sent in binary. kOther has no binary form that we make: a table with such a column is loaded in text
+/// format.
+enum class WireType : uint8_t {
+  kBool,
+  kInt2,
+  kInt4,
+  kInt8,
+  kOid,
+  kFloat4,
+  kFloat8,
+  kNumeric,
+  kText,  // bytes as they are: text, varchar, char(n), name, json, enums
+  kJsonb,
+  kBytea,
+  kUuid,
+  kDate,
+  kTime,
+  kTimestamp,
+  kInterval,
+  kOther,
+};
+
+WireType wire_type(const PgType& type);
+
+/// Digits of numeric(precision, scale); precision 0: unbounded.
+struct NumericBounds {
+  int32_t precision = 0;
+  int32_t scale = 0;
+};
+NumericBounds numeric_bounds(const PgType& type);
+/// Digits after the point of time, timestamp and timestamptz columns: 6 unless declared with fewer.
+int32_t time_digits(const PgType& type);
+/// n of varchar(n) and char(n), characters; 0: none.
+int32_t max_characters(const PgType& type);
+
+/// Whether a column takes an Arrow type.
+enum class Fit : uint8_t {
+  kExact,    // every value has its place
+  kChecked,  // the column is meant for such values, but single ones may not fit; they are refused rows
+  kChanged,  // another type: schema_evolution.type_change decides
+};
+/// `native_type` is the field's; a column of just that type fits exactly.
+Fit fit(const PgType& column, const sdk::Field& field);
+
+/// Whether source-postgres sends values of this type as this Arrow type (its table in docs/connectors). Only then may
+/// a column be created with the source's own type.
+bool is_sent_as(const PgType& type, const sdk::DataType& arrow);
+
+/// The type of a column that we create, by its Arrow type.
+std::string declared_type(const sdk::DataType& type);
+
+/// The text behind "postgresql:" in a field's native type, when it can be pasted into SQL once the server has said
+/// that it is one of its types; empty otherwise.
+std::string_view native_type_text(const sdk::Field& field);
+
+/// The Arrow type that a column's values are converted to when the source's type differs (type_change: coerce).
+sdk::DataType natural_type(const PgType& type);
+
+}  // namespace rapidbyte::dest_postgres

@@ -1,0 +1,105 @@
+#include "src/commit.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "rapidbyte/sdk/host.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+using postgres::Parameter;
+
+// A server that restarts takes a few seconds; longer than half a minute is the next attempt's matter.
+constexpr int kReconnects = 8;
+constexpr useconds_t kFirstPauseUs = 100'000;
+constexpr useconds_t kLongestPauseUs = 8'000'000;
+// The old backend may still be at work on the commit, for example waiting for a synchronous standby.
+constexpr int kOutcomeChecks = 100;
+
+Status reconnect(Session& session) {
+  Status status;
+  useconds_t pause = kFirstPauseUs;
+  for (int attempt = 0; attempt < kReconnects; ++attempt) {
+    session.close();
+    status = session.open();
+    if (status.ok() || !status.error().retryable || sdk::host::is_cancelled()) return status;
+    usleep(pause);
+    pause = std::min(pause * 2, kLongestPauseUs);
+  }
+  return status;
+}
+
+bool same_receipt(const Receipt& a, const Receipt& b) {
+  return a.load_id == b.load_id && a.target == b.target && a.checkpoint_json == b.checkpoint_json && a.rows == b.rows &&
+         a.published == b.published;
+}
+
+// Whether the transaction has committed, by its number; waits while it is under way. nullopt: the server does not know
+// it any more, or never did (another server behind the same name).
+Result<std::optional<bool>> outcome_of(Session& session, const std::string& transaction) {
+  const Parameter number[] = {transaction};
+  for (int check = 0; check < kOutcomeChecks; ++check) {
+    const auto status = session.connection().execute("SELECT txid_status($1::bigint)", number);
+    if (!status.ok()) {
+      // "transaction ID ... is in the future": not the server that we talked to.
+      if (postgres::sqlstate_of(status.error()).starts_with("22")) return std::optional<bool>();
+      return status.status();
+    }
+    const auto& text = status->rows.front().front();
+    if (text == "committed") return std::optional<bool>(true);
+    if (text == "aborted") return std::optional<bool>(false);
+    if (text != "in progress") return std::optional<bool>();
+    RB_SDK_RETURN_NOT_OK(session.exec("SELECT pg_sleep(0.1)"));
+  }
+  return std::optional<bool>();
+}
+
+Status unknown(const Status& lost, const std::string& why) {
+  Status status = sdk::transient_network_error(
+      "COMMIT_UNKNOWN", "the connection was lost while committing (" + lost.error().message + "), and " + why +
+                            ". Whether the rows are in the table is answered by the receipt, which the next attempt "
+                            "reads: no row will be lost or doubled.");
+  status.error().commit_state = sdk::CommitState::kAfterCommitUnknown;
+  status.error().safe_to_retry = true;
+  return status;
+}
+
+// The connection broke off in COMMIT.
+Status resolve(Session& session, Receipts& receipts, const sdk::StreamContext& ctx, const Receipt& receipt,
+               const std::string& transaction, const Status& lost) {
+  const Status connected = reconnect(session);
+  if (!connected.ok()) return unknown(lost, "the server cannot be reached: " + connected.error().message);
+  const auto outcome = outcome_of(session, transaction);
+  if (!outcome.ok()) return unknown(lost, outcome.error().message);
+  // The receipt is the truth: it was written by the same transaction.
+  const auto found = receipts.read(ctx);
+  if (!found.ok()) return unknown(lost, found.error().message);
+  const bool there = *found && same_receipt(**found, receipt);
+  if (there && outcome->value_or(true)) {
+    sdk::host::log_warn("stream \"" + ctx.stream_name + "\": the connection was lost while committing (" +
+                        lost.error().message + "); the receipt says that the commit is done, the load goes on");
+    return {};
+  }
+  Status status = sdk::transient_network_error(
+      "COMMIT_LOST", "the connection was lost while committing (" + lost.error().message +
+                         "), and the server rolled the transaction back: nothing of it was kept");
+  status.error().commit_state = sdk::CommitState::kBeforeCommit;
+  status.error().safe_to_retry = true;
+  return status;
+}
+
+}  // namespace
+
+Status commit_with_receipt(Session& session, Receipts& receipts, const sdk::StreamContext& ctx,
+                           const Receipt& receipt) {
+  RB_SDK_ASSIGN_OR_RETURN(const std::string transaction, receipts.write(ctx, receipt));
+  Status committed = session.commit();
+  if (committed.ok()) return {};
+  if (!session.is_open()) return resolve(session, receipts, ctx, receipt, transaction, committed);
+  committed.error().commit_state = sdk::CommitState::kBeforeCommit;
+  return std::move(committed).with_context("stream \"" + ctx.stream_name + "\": committing");
+}
+
+}  // namespace rapidbyte::dest_postgres

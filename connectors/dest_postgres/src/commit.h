@@ -1,0 +1,19 @@
+#pragma once
+// Committing rows with their receipt so that the outcome is known even when the server's answer is lost: the
+// transaction's number and the receipt that it wrote are asked for on a new connection.
+
+#include <string>
+
+#include "rapidbyte/sdk/context.h"
+#include "src/receipts.h"
+#include "src/session.h"
+
+namespace rapidbyte::dest_postgres {
+
+/// Writes `receipt` into the open transaction and commits. Ok: everything is durable, also when the connection broke
+/// off in between and the session is now on another one. Otherwise nothing was kept, and the error says commit_state
+/// before-commit; or COMMIT_UNKNOWN (transient-network), commit_state after-commit-unknown, when the server could not
+/// be asked: the receipt tells the next attempt.
+Status commit_with_receipt(Session& session, Receipts& receipts, const sdk::StreamContext& ctx, const Receipt& receipt);
+
+}  // namespace rapidbyte::dest_postgres

@@ -1,0 +1,23 @@
+#pragma once
+// Conversion of columns whose type changed (schema_evolution.type_change: coerce or null). Only conversions that can be
+// undone are made: "42" becomes a number and "007" stays what it is, a decimal becomes a float only when its digits can
+// be got back, a timestamp becomes a date only at midnight. What does not convert is left to the caller's policy.
+
+#include <string>
+#include <vector>
+
+#include "rapidbyte/sdk/batch_builder.h"
+#include "src/column_plan.h"
+#include "src/column_source.h"
+
+namespace rapidbyte::dest_postgres {
+
+/// Appends every value of `source` to `out`, whose type is natural_type(plan.type); a value that does not convert is
+/// null there and, unless plan.null_if_changed, in `refused`.
+void convert_column(const ColumnPlan& plan, const ColumnSource& source, size_t rows, sdk::ColumnBuilder& out,
+                    std::vector<RefusedRow>& refused);
+
+/// The value as PostgreSQL would write it; not for nulls. Bytes as "\x...".
+std::string value_text(const ColumnSource& source, size_t row);
+
+}  // namespace rapidbyte::dest_postgres

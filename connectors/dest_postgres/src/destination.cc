@@ -1,0 +1,240 @@
+#include "src/destination.h"
+
+#include "src/commit.h"
+#include "src/staging.h"
+#include "src/target.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+using postgres::Parameter;
+
+sdk::WriteMode mode_of(const sdk::StreamContext& ctx) { return ctx.write_mode.value_or(sdk::WriteMode::kAppend); }
+
+std::vector<std::string> upsert_key(const sdk::StreamContext& ctx) {
+  return mode_of(ctx) == sdk::WriteMode::kUpsert ? ctx.primary_key : std::vector<std::string>();
+}
+
+Status check_upsert_request(const sdk::StreamContext& ctx) {
+  if (mode_of(ctx) != sdk::WriteMode::kUpsert || !ctx.primary_key.empty()) return {};
+  return sdk::config_error("PRIMARY_KEY_MISSING",
+                           "stream \"" + ctx.stream_name +
+                               "\": write_mode upsert needs primary_key, the columns that tell rows "
+                               "apart. Set it in the pipeline's destination.");
+}
+
+// Where the rows lie until the load is published. A load may go on with another write_mode than it began with; rows in
+// the staging of a broken-off replace must not count.
+TableName written_table(const sdk::StreamContext& ctx, const TableName& target) {
+  return mode_of(ctx) == sdk::WriteMode::kReplace ? staging_name(target) : target;
+}
+
+}  // namespace
+
+Status PostgresDestination::open(const sdk::Json& config) {
+  sdk::ConfigReader reader(config);
+  postgres::ConnectionOptions options = postgres::read_connection_options(reader);
+  table_prefix_ = reader.optional_string("table_prefix");
+  receipts_schema_ = reader.optional_string("receipts_schema");
+  schema_from_stream_ = reader.optional_bool("schema_from_stream", true);
+  method_ = reader.optional_enum("load_method", "copy", {"copy", "insert"}) == "insert" ? LoadMethod::kInsert
+                                                                                      : LoadMethod::kCopy;
+  RB_SDK_RETURN_NOT_OK(reader.finish());
+  session_ = std::make_unique<Session>(std::move(options));
+  return {};
+}
+
+Result<TableName> PostgresDestination::target_of(const sdk::StreamContext& ctx) const {
+  TableName target{session_->options().schema, ctx.stream_name};
+  const size_t dot = ctx.stream_name.find('.');
+  if (schema_from_stream_ && dot != std::string::npos && dot != 0 && dot + 1 != ctx.stream_name.size()) {
+    target = {ctx.stream_name.substr(0, dot), ctx.stream_name.substr(dot + 1)};
+  }
+  target.table = table_prefix_ + target.table;
+  RB_SDK_RETURN_NOT_OK(check_table_name(ctx.stream_name, target));
+  return target;
+}
+
+Receipts PostgresDestination::receipts_for(const TableName& target) {
+  return {*session_, receipts_schema_.empty() ? target.schema : receipts_schema_};
+}
+
+Result<sdk::Validation> PostgresDestination::validate() {
+  const Status opened = session_->open();
+  if (!opened.ok()) return sdk::Validation::failed(opened.error().code + ": " + opened.error().message);
+  const std::string& schema = session_->options().schema;
+  const Parameter names[] = {schema};
+  RB_SDK_ASSIGN_OR_RETURN(
+      const auto rights,
+      session_->value("SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' "
+                      "WHEN n.oid IS NULL AND NOT has_database_privilege(current_database(), 'CREATE') THEN 'database' "
+                      "WHEN n.oid IS NOT NULL AND NOT has_schema_privilege(n.oid, 'CREATE') THEN 'schema' "
+                      "WHEN n.oid IS NULL THEN 'absent' ELSE 'ok' END "
+                      "FROM (SELECT 1) x LEFT JOIN pg_namespace n ON n.nspname = $1",
+                      names));
+  const std::string where = session_->options().where();
+  const std::string server = where + ", PostgreSQL " + std::string(session_->connection().parameter("server_version"));
+  if (rights == "standby") {
+    return sdk::Validation::failed("READ_ONLY: " + where + " is a standby and takes no writes; name the primary");
+  }
+  if (rights == "database") {
+    return sdk::Validation::failed("PERMISSION_DENIED: " + where + ": schema " + schema +
+                                   " is not there, and this user may not create it. Run: GRANT CREATE ON DATABASE ...");
+  }
+  if (rights == "schema") {
+    return sdk::Validation::warning(server + ": this user may not create tables in schema " + schema +
+                                    ", which the first load and the receipts need. Run: GRANT CREATE ON SCHEMA " +
+                                    postgres::quote_identifier(schema) + " TO " +
+                                    postgres::quote_identifier(session_->options().user) +
+                                    ", or set receipts_schema to a schema where it may");
+  }
+  if (rights == "absent") return sdk::Validation::success(server + ": the first run will create schema " + schema);
+  return sdk::Validation::success(server + ", schema " + schema);
+}
+
+Status PostgresDestination::lock(const sdk::StreamContext& ctx, const TableName& target) {
+  // Loads that only add rows do not disturb each other.
+  return session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend);
+}
+
+Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
+  RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
+  RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
+  RB_SDK_RETURN_NOT_OK(session_->open());
+  RB_SDK_RETURN_NOT_OK(lock(ctx, target));
+  begun_ = target;
+  Receipts receipts = receipts_for(target);
+  RB_SDK_RETURN_NOT_OK(receipts.ensure_table());
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
+  if (existing && mode_of(ctx) == sdk::WriteMode::kUpsert) {
+    RB_SDK_RETURN_NOT_OK(check_upsert_key(*session_, *existing, ctx.primary_key));
+  }
+  if (mode_of(ctx) != sdk::WriteMode::kReplace) return receipts.forget_partitions(ctx);
+  RB_SDK_RETURN_NOT_OK(check_replaceable(*session_, target, ctx.stream_name));
+  return session_->in_transaction([&]() -> Status {
+    RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));
+    RB_SDK_RETURN_NOT_OK(receipts.forget_partitions(ctx));
+    return receipts
+        .write(ctx, {.load_id = ctx.load_id, .target = staging_name(target).text(), .checkpoint_json = {}})
+        .status();
+  });
+}
+
+Result<sdk::WriteSummary> PostgresDestination::write(const sdk::StreamContext& ctx) {
+  RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
+  RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
+  RB_SDK_RETURN_NOT_OK(session_->open());
+  // Writers of partitions stand under the lock of the instance that began the stream.
+  if (ctx.partition.is_null() || begun_ == target) RB_SDK_RETURN_NOT_OK(lock(ctx, target));
+  auto summary = write_stream(ctx, target);
+  if (!summary.ok()) session_->rollback();
+  return summary;
+}
+
+Result<TargetPlan> PostgresDestination::prepare(const sdk::StreamContext& ctx, const TableName& target,
+                                                const sdk::Schema& schema) {
+  // Several writers of one stream come here at the same time; the first makes the table.
+  const std::string key = "rapidbyte schema " + target.sql();
+  const Parameter parameters[] = {key};
+  RB_SDK_RETURN_NOT_OK(
+      session_->connection().execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", parameters).status());
+  const sdk::Schema described = with_context(schema, ctx.schema);
+  if (mode_of(ctx) == sdk::WriteMode::kReplace) {
+    RB_SDK_RETURN_NOT_OK(make_staging(*session_, target, ctx, described));
+  }
+  return prepare_target(*session_, {.name = written_table(ctx, target),
+                                    .stream = ctx.stream_name,
+                                    .schema = described,
+                                    .key = upsert_key(ctx),
+                                    .policies = ctx.policies});
+}
+
+Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamContext& ctx, const TableName& target) {
+  Receipts receipts = receipts_for(target);
+  RB_SDK_RETURN_NOT_OK(receipts.ensure_table());
+  Receipt receipt{.load_id = ctx.load_id, .target = written_table(ctx, target).text(), .checkpoint_json = {}};
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> previous, receipts.read(ctx));
+  if (previous && previous->load_id == ctx.load_id && previous->target == receipt.target) {
+    receipt.rows = previous->rows;
+  }
+  TableWriter writer(*session_, ctx, method_,
+                     [&](const sdk::Schema& schema) { return prepare(ctx, target, schema); });
+  return sdk::run_commit_loop(
+      [&](std::span<const uint8_t> batch) -> Result<sdk::WriteCount> {
+        RB_SDK_ASSIGN_OR_RETURN(const sdk::WriteCount count, writer.write(batch));
+        receipt.rows += static_cast<int64_t>(count.written);
+        return count;
+      },
+      [&](const std::string& checkpoint_json) -> Status {
+        RB_SDK_RETURN_NOT_OK(session_->begin());
+        RB_SDK_RETURN_NOT_OK(writer.finish_rows());
+        receipt.checkpoint_json = checkpoint_json;
+        const uint64_t generation = session_->generation();
+        RB_SDK_RETURN_NOT_OK(commit_with_receipt(*session_, receipts, ctx, receipt));
+        // A new connection after a lost answer: the lock went with the old one.
+        if (generation != session_->generation() && ctx.partition.is_null()) return lock(ctx, target);
+        return {};
+      });
+}
+
+Status PostgresDestination::finish_stream(const sdk::StreamContext& ctx, bool succeeded) {
+  RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
+  const bool replace = mode_of(ctx) == sdk::WriteMode::kReplace;
+  if (!succeeded && !replace) return {};  // What was committed stays: the next run goes on behind it.
+  RB_SDK_RETURN_NOT_OK(session_->open());
+  RB_SDK_RETURN_NOT_OK(lock(ctx, target));
+  if (!succeeded) return session_->in_transaction([&] { return drop_staging(*session_, target); });
+  if (replace) return finish_replace(ctx, target);
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
+  if (existing || ctx.schema.fields.empty()) return {};
+  // No batch came: the table is there all the same, with the columns that the source has.
+  return session_->in_transaction([&] { return prepare(ctx, target, ctx.schema).status(); });
+}
+
+Status PostgresDestination::finish_replace(const sdk::StreamContext& ctx, const TableName& target) {
+  Receipts receipts = receipts_for(target);
+  return session_->in_transaction([&]() -> Status {
+    RB_SDK_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, receipts.read_stream(ctx));
+    if (!receipt || receipt->load_id != ctx.load_id) {
+      return sdk::internal_error("LOAD_UNKNOWN", "stream \"" + ctx.stream_name + "\": " + session_->options().where() +
+                                                     " has no load " + ctx.load_id +
+                                                     " to publish (begin-stream comes first). The old table was left "
+                                                     "as it was; run again.");
+    }
+    if (receipt->published) return {};  // Called again after a crash: the swap is done.
+    RB_SDK_ASSIGN_OR_RETURN(const int64_t rows, receipts.rows_of_load(ctx));
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(*session_, staging_name(target)));
+    if (!staging && rows == 0) {
+      RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
+      if (!existing && ctx.schema.fields.empty()) return {};  // Nothing was read, and nothing is known: no table.
+      RB_SDK_RETURN_NOT_OK(make_staging(*session_, target, ctx, ctx.schema));
+    }
+    RB_SDK_RETURN_NOT_OK(publish_staging(*session_, target, ctx.stream_name, rows));
+    receipt->published = true;
+    receipt->target = target.text();
+    sdk::StreamContext whole = ctx;
+    whole.partition = nullptr;
+    return receipts.write(whole, *receipt).status();
+  });
+}
+
+Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk::StreamContext& ctx) {
+  RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
+  RB_SDK_RETURN_NOT_OK(session_->open());
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read(ctx));
+  if (!receipt || !receipt->checkpoint_json) return std::optional<std::string>();
+  if (receipt->published) return receipt->checkpoint_json;
+  const TableName written = written_table(ctx, target);
+  if (receipt->target != written.text()) return std::optional<std::string>();
+  // Somebody dropped the table to begin again: the receipt speaks of rows that are gone.
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, written));
+  if (!existing && receipt->rows != 0) return std::optional<std::string>();
+  return receipt->checkpoint_json;
+}
+
+Status PostgresDestination::close() {
+  if (session_) session_->close();
+  return {};
+}
+
+}  // namespace rapidbyte::dest_postgres

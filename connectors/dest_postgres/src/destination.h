@@ -1,0 +1,43 @@
+#pragma once
+// PostgresDestination: the connector itself. One instance has one session with the server; the host calls it from one
+// thread. Rows and receipt of a commit are one transaction.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "rapidbyte/sdk/connector.h"
+#include "src/receipts.h"
+#include "src/session.h"
+#include "src/table_writer.h"
+
+namespace rapidbyte::dest_postgres {
+
+class PostgresDestination {
+ public:
+  Status open(const sdk::Json& config);
+  Result<sdk::Validation> validate();
+  Status begin_stream(const sdk::StreamContext& ctx);
+  Result<sdk::WriteSummary> write(const sdk::StreamContext& ctx);
+  Status finish_stream(const sdk::StreamContext& ctx, bool succeeded);
+  Result<std::optional<std::string>> last_committed(const sdk::StreamContext& ctx);
+  Status close();
+
+ private:
+  /// The table that a stream goes to; NAME_REFUSED (config).
+  Result<TableName> target_of(const sdk::StreamContext& ctx) const;
+  Receipts receipts_for(const TableName& target);
+  Status lock(const sdk::StreamContext& ctx, const TableName& target);
+  Result<sdk::WriteSummary> write_stream(const sdk::StreamContext& ctx, const TableName& target);
+  Result<TargetPlan> prepare(const sdk::StreamContext& ctx, const TableName& target, const sdk::Schema& schema);
+  Status finish_replace(const sdk::StreamContext& ctx, const TableName& target);
+
+  std::unique_ptr<Session> session_;
+  std::string table_prefix_;
+  std::string receipts_schema_;
+  bool schema_from_stream_ = true;
+  LoadMethod method_ = LoadMethod::kCopy;
+  std::optional<TableName> begun_;  // begin_stream() came to this instance
+};
+
+}  // namespace rapidbyte::dest_postgres

@@ -1,0 +1,114 @@
+#include "src/load_sql.h"
+
+#include <algorithm>
+
+#include "postgres/connection.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+using postgres::quote_identifier;
+
+// Of a row's columns: "a", "b". `prefix` stands before each.
+std::string column_list(const TargetPlan& plan, std::string_view prefix = {}) {
+  std::string out;
+  for (const ColumnPlan& column : plan.columns) {
+    if (!out.empty()) out += ", ";
+    out.append(prefix);
+    out += quote_identifier(column.name);
+  }
+  return out;
+}
+
+std::string key_list(const TargetPlan& plan) {
+  std::string out;
+  for (const std::string& name : plan.key) out += (out.empty() ? "" : ", ") + quote_identifier(name);
+  return out;
+}
+
+bool in_key(const TargetPlan& plan, const std::string& name) {
+  return std::find(plan.key.begin(), plan.key.end(), name) != plan.key.end();
+}
+
+std::string insert_into(const TargetPlan& plan) {
+  std::string sql = "INSERT INTO " + plan.name.sql();
+  if (!plan.key.empty()) sql += " AS t";
+  return sql + " (" + column_list(plan) + ") OVERRIDING SYSTEM VALUE ";
+}
+
+// What follows the rows of an upsert.
+std::string on_conflict(const TargetPlan& plan) {
+  std::string updates;
+  std::string old_values;
+  std::string new_values;
+  for (const ColumnPlan& column : plan.columns) {
+    if (in_key(plan, column.name) || column.insert_only) continue;
+    const std::string name = quote_identifier(column.name);
+    const std::string separator = updates.empty() ? "" : ", ";
+    updates += separator + name + " = excluded." + name;
+    old_values += separator + "t." + name;
+    new_values += separator + "excluded." + name;
+  }
+  std::string sql = " ON CONFLICT (" + key_list(plan) + ") DO ";
+  if (updates.empty()) return sql + "NOTHING";
+  sql += "UPDATE SET " + updates;
+  if (plan.has_triggers) return sql;
+  // A row that is there already as it came is not written again: loads that overlap cost no more than reading. Compared
+  // by their bytes: 1.0 and 1.00 are equal but not the same, and json has no equality at all.
+  return sql + " WHERE ROW(" + old_values + ")::record OPERATOR(pg_catalog.*<>) ROW(" + new_values + ")::record";
+}
+
+}  // namespace
+
+std::string copy_sql(const TargetPlan& plan) {
+  std::string sql = "COPY ";
+  std::string columns = column_list(plan);
+  if (plan.key.empty()) {
+    sql += plan.name.sql();
+  } else {
+    sql += kUpsertTable;
+    columns += std::string(columns.empty() ? "" : ", ") + kRowNumber;
+  }
+  if (!columns.empty()) sql += " (" + columns + ")";
+  return sql + " FROM STDIN (FORMAT " + (plan.format == RowFormat::kBinary ? "binary" : "text") + ")";
+}
+
+std::string create_upsert_table_sql(const TargetPlan& plan) {
+  return std::string("CREATE TEMP TABLE _rapidbyte_upsert ON COMMIT DELETE ROWS AS SELECT ") + column_list(plan) +
+         ", 0::bigint AS " + kRowNumber + " FROM " + plan.name.sql() + " WITH NO DATA";
+}
+
+std::string merge_sql(const TargetPlan& plan) {
+  return insert_into(plan) + "SELECT DISTINCT ON (" + key_list(plan) + ") " + column_list(plan) + " FROM " +
+         kUpsertTable + " ORDER BY " + key_list(plan) + ", " + kRowNumber + " DESC" + on_conflict(plan);
+}
+
+ArrayType array_type(const ColumnPlan& column) {
+  if (!column.has_binary || column.type.array == 0) return {postgres::kOidTextArray, postgres::kOidText};
+  return {column.type.array, column.type.oid};
+}
+
+std::string insert_sql(const TargetPlan& plan) {
+  std::string parameters;
+  std::string names;
+  std::string values;
+  std::string keys;
+  for (size_t i = 0; i < plan.columns.size(); ++i) {
+    const ColumnPlan& column = plan.columns[i];
+    const std::string name = "c" + std::to_string(i);
+    const std::string separator = i == 0 ? "" : ", ";
+    parameters += separator + "$" + std::to_string(i + 1);
+    names += separator + name;
+    values += separator + name;
+    if (array_type(column).element != column.type.oid) values += "::" + column.type.cast;
+    if (in_key(plan, column.name)) keys += (keys.empty() ? "" : ", ") + name;
+  }
+  if (plan.key.empty()) {
+    return insert_into(plan) + "SELECT " + values + " FROM unnest(" + parameters + ") AS u(" + names + ")";
+  }
+  return insert_into(plan) + "SELECT DISTINCT ON (" + keys + ") " + values + " FROM unnest(" + parameters + ", $" +
+         std::to_string(plan.columns.size() + 1) + ") AS u(" + names + ", row_number) ORDER BY " + keys +
+         ", row_number DESC" + on_conflict(plan);
+}
+
+}  // namespace rapidbyte::dest_postgres

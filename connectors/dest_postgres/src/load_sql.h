@@ -1,0 +1,30 @@
+#pragma once
+// The statements that load rows, made once per schema of a stream. Pure functions.
+
+#include <string>
+
+#include "src/column_plan.h"
+
+namespace rapidbyte::dest_postgres {
+
+/// Where upserted rows wait for the merge: a temporary table of the session, empty after every commit.
+inline constexpr const char* kUpsertTable = "pg_temp._rapidbyte_upsert";
+/// Its last column: the row's number within the load, so that the last row of a key wins.
+inline constexpr const char* kRowNumber = "_rapidbyte_row";
+
+/// COPY into the plan's table, or into kUpsertTable when the plan has a key.
+std::string copy_sql(const TargetPlan& plan);
+/// Makes kUpsertTable with the plan's columns.
+std::string create_upsert_table_sql(const TargetPlan& plan);
+/// Moves kUpsertTable's rows into the plan's table.
+std::string merge_sql(const TargetPlan& plan);
+/// INSERT of arrays, one parameter per column (and one of row numbers behind them when the plan has a key).
+std::string insert_sql(const TargetPlan& plan);
+/// Type of the array that carries a column, and of its elements: text for types without a binary form or an array.
+struct ArrayType {
+  Oid array = 0;
+  Oid element = 0;
+};
+ArrayType array_type(const ColumnPlan& column);
+
+}  // namespace rapidbyte::dest_postgres

@@ -1,0 +1,3 @@
+#include "src/destination.h"
+
+RAPIDBYTE_DESTINATION(rapidbyte::dest_postgres::PostgresDestination)

@@ -1,0 +1,118 @@
+#include "src/receipts.h"
+
+#include <charconv>
+
+#include "src/table.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+using postgres::Parameter;
+
+std::string partition_text(const sdk::StreamContext& ctx) {
+  return ctx.partition.is_null() ? std::string() : sdk::to_text(ctx.partition);
+}
+
+int64_t number(const std::optional<std::string>& text) {
+  int64_t value = 0;
+  if (text) std::from_chars(text->data(), text->data() + text->size(), value);
+  return value;
+}
+
+}  // namespace
+
+Result<bool> Receipts::exists() {
+  if (known_) return true;
+  const Parameter names[] = {name_.schema, name_.table};
+  RB_SDK_ASSIGN_OR_RETURN(const auto found,
+                          session_.value("SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+                                         "WHERE n.nspname = $1 AND c.relname = $2",
+                                         names));
+  known_ = found.has_value();
+  return known_;
+}
+
+Status Receipts::ensure_table() {
+  RB_SDK_ASSIGN_OR_RETURN(const bool there, exists());
+  if (there) return {};
+  RB_SDK_RETURN_NOT_OK(session_.in_transaction([&]() -> Status {
+    // Two loads may come here at the same time, and IF NOT EXISTS alone does not keep them apart.
+    RB_SDK_RETURN_NOT_OK(session_.exec("SELECT pg_advisory_xact_lock(hashtextextended('rapidbyte receipts', 0))"));
+    RB_SDK_RETURN_NOT_OK(ensure_schema(session_, name_.schema));
+    return session_.exec("CREATE TABLE IF NOT EXISTS " + name_.sql() +
+                         " (\n  pipeline text NOT NULL,\n  stream text NOT NULL,\n  partition text NOT NULL,\n"
+                         "  target text NOT NULL,\n  load_id text NOT NULL,\n  checkpoint_json text,\n"
+                         "  rows bigint NOT NULL,\n  published boolean NOT NULL,\n"
+                         "  committed_at timestamptz NOT NULL DEFAULT now(),\n"
+                         "  PRIMARY KEY (pipeline, stream, partition)\n)");
+  }));
+  known_ = true;
+  return {};
+}
+
+Result<std::optional<Receipt>> Receipts::read_row(const sdk::StreamContext& ctx, const std::string& partition) {
+  RB_SDK_ASSIGN_OR_RETURN(const bool there, exists());
+  if (!there) return std::optional<Receipt>();
+  const Parameter key[] = {ctx.pipeline, ctx.stream_name, partition};
+  RB_SDK_ASSIGN_OR_RETURN(
+      const postgres::QueryResult found,
+      session_.connection().execute("SELECT load_id, target, checkpoint_json, rows, published FROM " + name_.sql() +
+                                        " WHERE pipeline = $1 AND stream = $2 AND partition = $3",
+                                    key));
+  if (found.rows.empty()) return std::optional<Receipt>();
+  const postgres::Row& row = found.rows.front();
+  return std::optional<Receipt>(Receipt{.load_id = row[0].value_or(""),
+                                        .target = row[1].value_or(""),
+                                        .checkpoint_json = row[2],
+                                        .rows = number(row[3]),
+                                        .published = row[4] == "t"});
+}
+
+Result<std::optional<Receipt>> Receipts::read(const sdk::StreamContext& ctx) {
+  return read_row(ctx, partition_text(ctx));
+}
+
+Result<std::optional<Receipt>> Receipts::read_stream(const sdk::StreamContext& ctx) { return read_row(ctx, {}); }
+
+Result<int64_t> Receipts::rows_of_load(const sdk::StreamContext& ctx) {
+  RB_SDK_ASSIGN_OR_RETURN(const bool there, exists());
+  if (!there) return int64_t{0};
+  const Parameter key[] = {ctx.pipeline, ctx.stream_name, ctx.load_id};
+  RB_SDK_ASSIGN_OR_RETURN(const auto rows,
+                          session_.value("SELECT coalesce(sum(rows), 0)::bigint FROM " + name_.sql() +
+                                             " WHERE pipeline = $1 AND stream = $2 AND load_id = $3",
+                                         key));
+  return number(rows);
+}
+
+Result<std::string> Receipts::write(const sdk::StreamContext& ctx, const Receipt& receipt) {
+  const std::string partition = partition_text(ctx);
+  const std::string rows = std::to_string(receipt.rows);
+  Parameter checkpoint;
+  if (receipt.checkpoint_json) checkpoint = Parameter(*receipt.checkpoint_json);
+  const Parameter values[] = {ctx.pipeline, ctx.stream_name, partition,
+                              receipt.target, receipt.load_id, checkpoint,
+                              rows,           receipt.published ? "t" : "f"};
+  RB_SDK_ASSIGN_OR_RETURN(
+      const auto transaction,
+      session_.value("INSERT INTO " + name_.sql() +
+                         " AS r (pipeline, stream, partition, target, load_id, checkpoint_json, rows, published) "
+                         "VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::boolean) "
+                         "ON CONFLICT (pipeline, stream, partition) DO UPDATE SET target = excluded.target, "
+                         "load_id = excluded.load_id, checkpoint_json = excluded.checkpoint_json, "
+                         "rows = excluded.rows, published = excluded.published, committed_at = now() "
+                         "RETURNING txid_current()",
+                     values));
+  return transaction.value_or("");
+}
+
+Status Receipts::forget_partitions(const sdk::StreamContext& ctx) {
+  const Parameter key[] = {ctx.pipeline, ctx.stream_name, ctx.load_id};
+  return session_.connection()
+      .execute("DELETE FROM " + name_.sql() +
+                   " WHERE pipeline = $1 AND stream = $2 AND partition <> '' AND load_id <> $3",
+               key)
+      .status();
+}
+
+}  // namespace rapidbyte::dest_postgres

@@ -1,0 +1,516 @@
+#include "src/row_encoder.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "postgres/message.h"
+#include "src/column_check.h"
+#include "src/numeric.h"
+#include "src/value_text.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+using postgres::store_be;
+using sdk::TypeId;
+
+// PostgreSQL counts from 2000-01-01, Arrow from 1970-01-01.
+constexpr int32_t kEpochDays = 10'957;
+constexpr int64_t kEpochMicros = int64_t{kEpochDays} * 86'400'000'000;
+
+constexpr size_t kLengthBytes = 4;
+// Escapes and hex digits take two bytes for one.
+template <RowFormat kFormat>
+constexpr size_t kVariableFactor = kFormat == RowFormat::kBinary ? 1 : 2;
+
+template <typename T>
+uint8_t* put_fixed(uint8_t* at, T value) {
+  store_be<uint32_t>(at, sizeof(T));
+  store_be<T>(at + kLengthBytes, value);
+  return at + kLengthBytes + sizeof(T);
+}
+
+uint8_t* put_bytes(uint8_t* at, std::string_view bytes) {
+  store_be<uint32_t>(at, static_cast<uint32_t>(bytes.size()));
+  if (!bytes.empty()) std::memcpy(at + kLengthBytes, bytes.data(), bytes.size());
+  return at + kLengthBytes + bytes.size();
+}
+
+bool is_extreme(int64_t value) { return value == INT64_MIN || value == INT64_MAX; }
+
+// The check let extremes pass only where they mean infinity; PostgreSQL's own infinities are the same integers.
+int64_t to_postgres_micros(int64_t value, sdk::TimeUnit unit) {
+  return is_extreme(value) ? value : to_micros(value, unit) - kEpochMicros;
+}
+
+int32_t to_postgres_days(int32_t days) {
+  return days == INT32_MIN || days == INT32_MAX ? days : days - kEpochDays;
+}
+
+template <size_t kWords>
+bool is_most_negative(const uint64_t (&words)[kWords]) {
+  uint64_t low = 0;
+  for (size_t i = 0; i + 1 < kWords; ++i) low |= words[i];
+  return low == 0 && words[kWords - 1] == uint64_t{1} << 63;
+}
+
+template <size_t kWords>
+uint8_t* put_words(const ColumnSource& source, bool special_values, size_t row, uint8_t* at) {
+  uint64_t words[kWords];
+  std::memcpy(words, source.values + row * sizeof words, sizeof words);
+  if (special_values && is_most_negative(words)) return put_numeric_nan(at);
+  return put_decimal(at, words, kWords, source.type.scale);
+}
+
+uint8_t* put_uuid(uint8_t* at, std::string_view text) {
+  store_be<uint32_t>(at, 16);
+  at += kLengthBytes;
+  int high = -1;
+  for (const char c : text) {
+    int digit = 0;
+    if (c >= '0' && c <= '9') {
+      digit = c - '0';
+    } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
+      digit = (c | 0x20) - 'a' + 10;
+    } else {
+      continue;  // a hyphen or brace
+    }
+    if (high < 0) {
+      high = digit;
+    } else {
+      *at++ = static_cast<uint8_t>(high << 4 | digit);
+      high = -1;
+    }
+  }
+  return at;
+}
+
+uint8_t* put_escaped(uint8_t* at, std::string_view text) {
+  for (const char c : text) {
+    char escaped = 0;
+    switch (c) {
+      case '\\': escaped = '\\'; break;
+      case '\n': escaped = 'n'; break;
+      case '\r': escaped = 'r'; break;
+      case '\t': escaped = 't'; break;
+      default: *at++ = static_cast<uint8_t>(c); continue;
+    }
+    *at++ = '\\';
+    *at++ = static_cast<uint8_t>(escaped);
+  }
+  return at;
+}
+
+uint8_t* put_hex(uint8_t* at, std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  for (const char c : bytes) {
+    const auto byte = static_cast<uint8_t>(c);
+    *at++ = static_cast<uint8_t>(kDigits[byte >> 4]);
+    *at++ = static_cast<uint8_t>(kDigits[byte & 15]);
+  }
+  return at;
+}
+
+template <size_t kWords>
+char* put_decimal_text(const ColumnSource& source, bool special_values, size_t row, char* out) {
+  uint64_t words[kWords];
+  std::memcpy(words, source.values + row * sizeof words, sizeof words);
+  if (special_values && is_most_negative(words)) return std::copy_n("NaN", 3, out);
+  return write_decimal(out, words, kWords, source.type.scale);
+}
+
+}  // namespace
+
+std::string_view RowEncoder::header(RowFormat format) {
+  // Signature, no flags, no header extension.
+  static constexpr char kHeader[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0";
+  return format == RowFormat::kBinary ? std::string_view(kHeader, 19) : std::string_view();
+}
+
+std::string_view RowEncoder::trailer(RowFormat format) {
+  return format == RowFormat::kBinary ? std::string_view("\377\377", 2) : std::string_view();
+}
+
+RowEncoder::Op RowEncoder::binary_op(WireType wire, const sdk::DataType& type) {
+  const uint32_t width = type.value_width();
+  switch (wire) {
+    case WireType::kBool: return Op::kBool;
+    case WireType::kInt2: return width == 2 && type.id == TypeId::kInt16 ? Op::kFixed2 : Op::kWiden2;
+    case WireType::kInt4: return type.id == TypeId::kInt32 ? Op::kFixed4 : Op::kWiden4;
+    case WireType::kInt8: return type.id == TypeId::kInt64 ? Op::kFixed8 : Op::kWiden8;
+    case WireType::kOid: return type.id == TypeId::kUInt32 ? Op::kFixed4 : Op::kWiden4;
+    case WireType::kFloat4: return Op::kFixed4;
+    case WireType::kFloat8: return type.id == TypeId::kFloat64 ? Op::kFixed8 : Op::kFloatToDouble;
+    case WireType::kNumeric:
+      if (type.id == TypeId::kDecimal128) return Op::kDecimal128;
+      if (type.id == TypeId::kDecimal256) return Op::kDecimal256;
+      if (type.is_text()) return Op::kNumericText;
+      return type.id == TypeId::kUInt64 ? Op::kUInt64ToNumeric : Op::kIntegerToNumeric;
+    case WireType::kJsonb: return Op::kJsonb;
+    case WireType::kUuid: return type.is_text() ? Op::kUuidText : Op::kFixedBytes;
+    case WireType::kDate: return Op::kDate;
+    case WireType::kTime: return Op::kTime;
+    case WireType::kTimestamp:
+      return type.unit == sdk::TimeUnit::kMicrosecond ? Op::kTimestampMicros : Op::kTimestamp;
+    case WireType::kInterval:
+      if (!type.is_text()) return Op::kInterval;
+      break;  // the element of a text array
+    case WireType::kText:
+    case WireType::kBytea:
+    case WireType::kOther: break;
+  }
+  if (type.id == TypeId::kFixedSizeBinary) return Op::kFixedBytes;
+  return type.is_large() ? Op::kLargeBytes : Op::kBytes;
+}
+
+RowEncoder::Op RowEncoder::text_op(WireType wire, const sdk::DataType& type) {
+  switch (type.id) {
+    case TypeId::kBoolean: return Op::kBool;
+    case TypeId::kFloat32: return Op::kFloatText;
+    case TypeId::kFloat64: return Op::kDoubleText;
+    case TypeId::kDecimal128:
+    case TypeId::kDecimal256: return Op::kDecimalText;
+    case TypeId::kUInt64: return Op::kUnsignedText;
+    case TypeId::kDate32: return Op::kDateText;
+    case TypeId::kTime32:
+    case TypeId::kTime64: return Op::kTimeText;
+    case TypeId::kTimestamp: return Op::kTimestampText;
+    case TypeId::kIntervalMonthDayNano: return Op::kIntervalText;
+    case TypeId::kUtf8:
+    case TypeId::kLargeUtf8: return Op::kEscapedText;
+    case TypeId::kFixedSizeBinary:
+      if (wire == WireType::kUuid) return Op::kUuidText;
+      [[fallthrough]];
+    case TypeId::kBinary:
+    case TypeId::kLargeBinary: return Op::kEscapedBytes;
+    default: return Op::kIntegerText;
+  }
+}
+
+size_t RowEncoder::bound_of(Op op) {
+  switch (op) {
+    case Op::kBool: return kLengthBytes + 1;
+    case Op::kFixed2:
+    case Op::kWiden2: return kLengthBytes + 2;
+    case Op::kFixed4:
+    case Op::kWiden4:
+    case Op::kDate: return kLengthBytes + 4;
+    case Op::kFixed8:
+    case Op::kWiden8:
+    case Op::kFloatToDouble:
+    case Op::kTimestampMicros:
+    case Op::kTimestamp:
+    case Op::kTime: return kLengthBytes + 8;
+    case Op::kInterval:
+    case Op::kUuidText: return kLengthBytes + 36;
+    case Op::kDecimal128:
+    case Op::kDecimal256:
+    case Op::kIntegerToNumeric:
+    case Op::kUInt64ToNumeric: return kMaxDecimalBytes;
+    case Op::kNumericText: return kLengthBytes + kNumericTextExtra;
+    case Op::kBytes:
+    case Op::kLargeBytes:
+    case Op::kFixedBytes:
+    case Op::kEscapedText: return kLengthBytes;
+    case Op::kJsonb: return kLengthBytes + 1;
+    case Op::kEscapedBytes: return kLengthBytes + 3;
+    case Op::kIntegerText:
+    case Op::kUnsignedText:
+    case Op::kFloatText:
+    case Op::kDoubleText:
+    case Op::kDateText:
+    case Op::kTimeText:
+    case Op::kTimestampText:
+    case Op::kIntervalText:
+    case Op::kDecimalText: return kMaxValueText + 1;
+  }
+  return kMaxValueText;
+}
+
+void RowEncoder::use(const TargetPlan& plan) {
+  plan_ = &plan;
+  columns_.assign(plan.columns.size(), Column());
+  converted_.clear();
+  for (const ColumnPlan& column : plan.columns) {
+    converted_.emplace_back(column.convert ? natural_type(column.type) : sdk::DataType::of(TypeId::kBoolean));
+  }
+}
+
+void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
+  rows_ = batch.rows();
+  first_row_number_ = first_row_number;
+  refused_.clear();
+  any_skipped_ = false;
+  // Count of columns and row number, or tabs and the line's end.
+  row_bound_ = 2 + kLengthBytes + 24;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    const ColumnPlan& plan = plan_->columns[i];
+    Column& column = columns_[i];
+    const sdk::ColumnView& view = batch.column(plan.source);
+    column.source = ColumnSource::of(view.type(), view.buffers());
+    if (plan.refuse_null && column.source.validity != nullptr) {
+      for (size_t row = 0; row < rows_; ++row) {
+        if (column.source.is_null(row)) {
+          refused_.push_back({.row = row, .column = plan.name, .value = "NULL", .reason = "a key cannot be NULL"});
+        }
+      }
+    }
+    ColumnPlan checked = plan;
+    if (plan.convert) {
+      converted_[i].clear();
+      convert_column(plan, column.source, rows_, converted_[i], refused_);
+      column.source = ColumnSource::of(converted_[i].type(), converted_[i].buffers());
+      // What the conversion made is the column's own kind of value, infinities included.
+      checked.special_values = true;
+    }
+    check_column(checked, column.source, rows_, refused_);
+    column.special_values = checked.special_values;
+    const WireType wire = wire_type(plan.type);
+    column.op = plan_->format == RowFormat::kBinary ? binary_op(wire, column.source.type)
+                                                    : text_op(wire, column.source.type);
+    column.fixed_bound = bound_of(column.op);
+    column.is_variable = is_variable(column.op);
+    row_bound_ += column.fixed_bound + 1;
+  }
+  if (refused_.empty()) return;
+  std::stable_sort(refused_.begin(), refused_.end(),
+                   [](const RefusedRow& a, const RefusedRow& b) { return a.row < b.row; });
+  refused_.erase(std::unique(refused_.begin(), refused_.end(),
+                             [](const RefusedRow& a, const RefusedRow& b) { return a.row == b.row; }),
+                 refused_.end());
+  for (const RefusedRow& refused : refused_) skip(refused.row);
+}
+
+void RowEncoder::skip(size_t row) {
+  if (!any_skipped_) skipped_.assign(rows_, 0);
+  any_skipped_ = true;
+  skipped_[row] = 1;
+}
+
+bool RowEncoder::is_variable(Op op) {
+  switch (op) {
+    case Op::kBytes:
+    case Op::kLargeBytes:
+    case Op::kFixedBytes:
+    case Op::kJsonb:
+    case Op::kNumericText:
+    case Op::kEscapedText:
+    case Op::kEscapedBytes: return true;
+    default: return false;
+  }
+}
+
+inline uint8_t* RowEncoder::put_binary(const Column& column, size_t row, uint8_t* at) {
+  const ColumnSource& source = column.source;
+  switch (column.op) {
+    case Op::kBool: return put_fixed<uint8_t>(at, source.boolean(row) ? 1 : 0);
+    case Op::kFixed2: return put_fixed(at, source.value<uint16_t>(row));
+    case Op::kFixed4: return put_fixed(at, source.value<uint32_t>(row));
+    case Op::kFixed8: return put_fixed(at, source.value<uint64_t>(row));
+    case Op::kWiden2: return put_fixed(at, static_cast<int16_t>(source.integer(row)));
+    case Op::kWiden4: return put_fixed(at, static_cast<uint32_t>(source.integer(row)));
+    case Op::kWiden8: return put_fixed(at, source.integer(row));
+    case Op::kFloatToDouble:
+      return put_fixed(at, std::bit_cast<uint64_t>(static_cast<double>(source.value<float>(row))));
+    case Op::kDate: return put_fixed(at, to_postgres_days(source.value<int32_t>(row)));
+    case Op::kTimestampMicros:
+      return put_fixed(at, to_postgres_micros(source.value<int64_t>(row), sdk::TimeUnit::kMicrosecond));
+    case Op::kTimestamp: return put_fixed(at, to_postgres_micros(source.value<int64_t>(row), source.type.unit));
+    case Op::kTime: return put_fixed(at, to_micros(source.integer(row), source.type.unit));
+    case Op::kInterval: {
+      const auto interval = source.value<sdk::MonthDayNano>(row);
+      store_be<uint32_t>(at, 16);
+      store_be<int64_t>(at + 4, interval.nanoseconds / 1000);
+      store_be<int32_t>(at + 12, interval.days);
+      store_be<int32_t>(at + 16, interval.months);
+      return at + 20;
+    }
+    case Op::kDecimal128: return put_words<2>(source, column.special_values, row, at);
+    case Op::kDecimal256: return put_words<4>(source, column.special_values, row, at);
+    case Op::kIntegerToNumeric: {
+      const int64_t value = source.integer(row);
+      const auto bits = static_cast<uint64_t>(value);
+      return put_decimal64(at, value < 0 ? ~bits + 1 : bits, value < 0, 0);
+    }
+    case Op::kUInt64ToNumeric: return put_decimal64(at, source.value<uint64_t>(row), false, 0);
+    case Op::kNumericText: {
+      const auto number = parse_numeric(source.bytes(row));
+      return number ? put_numeric_text(at, *number) : put_numeric_nan(at);  // check_column() refused it
+    }
+    case Op::kBytes: return put_bytes(at, source.bytes_at<int32_t>(row));
+    case Op::kLargeBytes: return put_bytes(at, source.bytes_at<int64_t>(row));
+    case Op::kFixedBytes: return put_bytes(at, source.bytes(row));
+    case Op::kJsonb: {
+      const std::string_view text = source.bytes(row);
+      store_be<uint32_t>(at, static_cast<uint32_t>(text.size() + 1));
+      at[kLengthBytes] = 1;  // the only version there is
+      if (!text.empty()) std::memcpy(at + kLengthBytes + 1, text.data(), text.size());
+      return at + kLengthBytes + 1 + text.size();
+    }
+    case Op::kUuidText: return put_uuid(at, source.bytes(row));
+    default: return at;
+  }
+}
+
+uint8_t* RowEncoder::put_text(const Column& column, size_t row, uint8_t* at) {
+  const ColumnSource& source = column.source;
+  auto* out = reinterpret_cast<char*>(at);
+  char* end = out;
+  switch (column.op) {
+    case Op::kBool: *end++ = source.boolean(row) ? 't' : 'f'; break;
+    case Op::kIntegerText: {
+      const uint64_t words[2] = {static_cast<uint64_t>(source.integer(row)),
+                                 source.integer(row) < 0 ? ~uint64_t{0} : 0};
+      end = write_decimal(out, words, 2, 0);
+      break;
+    }
+    case Op::kUnsignedText: {
+      const uint64_t words[2] = {source.value<uint64_t>(row), 0};
+      end = write_decimal(out, words, 2, 0);
+      break;
+    }
+    case Op::kFloatText: end = write_float(out, source.value<float>(row)); break;
+    case Op::kDoubleText: end = write_double(out, source.value<double>(row)); break;
+    case Op::kDateText: {
+      const auto days = source.value<int32_t>(row);
+      if (days == INT32_MIN) return put_escaped(at, "-infinity");
+      if (days == INT32_MAX) return put_escaped(at, "infinity");
+      end = write_date(out, days);
+      break;
+    }
+    case Op::kTimeText: end = write_time(out, to_micros(source.integer(row), source.type.unit)); break;
+    case Op::kTimestampText: {
+      const auto value = source.value<int64_t>(row);
+      if (is_extreme(value)) return put_escaped(at, value < 0 ? "-infinity" : "infinity");
+      end = write_timestamp(out, to_micros(value, source.type.unit), source.type.timezone.has_value());
+      break;
+    }
+    case Op::kIntervalText: {
+      const auto interval = source.value<sdk::MonthDayNano>(row);
+      end = write_interval(out, interval.months, interval.days, interval.nanoseconds / 1000);
+      break;
+    }
+    case Op::kDecimalText:
+      end = source.type.id == TypeId::kDecimal128 ? put_decimal_text<2>(source, column.special_values, row, out)
+                                                  : put_decimal_text<4>(source, column.special_values, row, out);
+      break;
+    case Op::kEscapedText: return put_escaped(at, source.bytes(row));
+    case Op::kEscapedBytes:
+      end = std::copy_n("\\\\x", 3, out);
+      return put_hex(reinterpret_cast<uint8_t*>(end), source.bytes(row));
+    case Op::kUuidText: return put_hex(at, source.bytes(row));
+    default: break;
+  }
+  return reinterpret_cast<uint8_t*>(end);
+}
+
+template <RowFormat kFormat>
+size_t RowEncoder::encode_rows(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit) const {
+  const auto column_count = static_cast<uint16_t>(columns_.size() + (plan_->number_rows ? 1 : 0));
+  const size_t bound = row_bound_;
+  size_t row = begin;
+  uint8_t* at = out.data() + out.size();
+  const auto used = [&] { return static_cast<size_t>(at - out.data()); };
+  const auto make_room = [&](size_t bytes) {
+    out.resize(used());
+    out.reserve(bytes);
+    at = out.data() + out.size();
+  };
+  for (; row < end; ++row) {
+    if (is_skipped(row)) continue;
+    if (used() >= soft_limit) break;
+    if (out.capacity() - used() < bound) make_room(std::max(bound, soft_limit));
+    if constexpr (kFormat == RowFormat::kBinary) {
+      store_be<uint16_t>(at, column_count);
+      at += 2;
+    }
+    bool first = true;
+    for (const Column& column : columns_) {
+      if constexpr (kFormat == RowFormat::kText) {
+        if (!first) *at++ = '\t';
+        first = false;
+      }
+      if (column.source.is_null(row)) {
+        if constexpr (kFormat == RowFormat::kBinary) {
+          store_be<uint32_t>(at, UINT32_MAX);
+          at += kLengthBytes;
+        } else {
+          *at++ = '\\';
+          *at++ = 'N';
+        }
+        continue;
+      }
+      // The bound of the whole row stays free behind a variable value.
+      if (column.is_variable) {
+        const size_t more = kVariableFactor<kFormat> * column.source.bytes(row).size();
+        if (out.capacity() - used() < bound + more) make_room(bound + more);
+      }
+      at = kFormat == RowFormat::kBinary ? put_binary(column, row, at) : put_text(column, row, at);
+    }
+    if (plan_->number_rows) {
+      const auto number = first_row_number_ + static_cast<int64_t>(row);
+      if constexpr (kFormat == RowFormat::kBinary) {
+        at = put_fixed(at, number);
+      } else {
+        if (!first) *at++ = '\t';
+        const uint64_t words[2] = {static_cast<uint64_t>(number), 0};
+        at = reinterpret_cast<uint8_t*>(write_decimal(reinterpret_cast<char*>(at), words, 2, 0));
+      }
+    }
+    if constexpr (kFormat == RowFormat::kText) *at++ = '\n';
+  }
+  out.resize(used());
+  return row;
+}
+
+size_t RowEncoder::encode(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit) const {
+  return plan_->format == RowFormat::kBinary ? encode_rows<RowFormat::kBinary>(begin, end, out, soft_limit)
+                                             : encode_rows<RowFormat::kText>(begin, end, out, soft_limit);
+}
+
+void RowEncoder::encode_array(size_t column, size_t begin, size_t end, Oid element, sdk::ByteBuffer& out) const {
+  const Column& source = columns_[column];
+  const size_t start = out.size();
+  out.resize(start + 20);
+  uint32_t count = 0;
+  bool has_null = false;
+  for (size_t row = begin; row < end; ++row) {
+    if (is_skipped(row)) continue;
+    ++count;
+    if (source.source.is_null(row)) {
+      has_null = true;
+      out.push(UINT32_MAX);
+      continue;
+    }
+    out.reserve(source.fixed_bound + (source.is_variable ? source.source.bytes(row).size() : 0));
+    const uint8_t* value_end = put_binary(source, row, out.data() + out.size());
+    out.resize(static_cast<size_t>(value_end - out.data()));
+  }
+  uint8_t* head = out.data() + start;
+  store_be<uint32_t>(head, 1);  // dimensions
+  store_be<uint32_t>(head + 4, has_null ? 1 : 0);
+  store_be<uint32_t>(head + 8, element);
+  store_be<uint32_t>(head + 12, count);
+  store_be<uint32_t>(head + 16, 1);  // the first index
+}
+
+void RowEncoder::encode_row_numbers(size_t begin, size_t end, sdk::ByteBuffer& out) const {
+  const size_t start = out.size();
+  out.resize(start + 20);
+  uint32_t count = 0;
+  for (size_t row = begin; row < end; ++row) {
+    if (is_skipped(row)) continue;
+    ++count;
+    out.reserve(12);
+    put_fixed(out.data() + out.size(), first_row_number_ + static_cast<int64_t>(row));
+    out.resize(out.size() + 12);
+  }
+  uint8_t* head = out.data() + start;
+  store_be<uint32_t>(head, 1);
+  store_be<uint32_t>(head + 4, 0);
+  store_be<uint32_t>(head + 8, postgres::kOidInt8);
+  store_be<uint32_t>(head + 12, count);
+  store_be<uint32_t>(head + 16, 1);
+}
+
+}  // namespace rapidbyte::dest_postgres

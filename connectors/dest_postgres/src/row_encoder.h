@@ -1,0 +1,115 @@
+#pragma once
+// RowEncoder: batches of Arrow columns as rows of COPY, in binary or in text format, and as binary arrays for INSERT.
+// load() works column by column: it converts what has another type than the table's column and finds every row that
+// cannot be stored (column_check.h), so that encode(), the inner loop of the connector, has nothing left to refuse. It
+// appends to the connection's own buffer; per row there is no allocation and no call per value. The loaded batch must
+// live until its rows are encoded. Pure code: no socket.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "rapidbyte/sdk/batch_reader.h"
+#include "rapidbyte/sdk/byte_buffer.h"
+#include "src/column_plan.h"
+#include "src/column_source.h"
+#include "src/conversion.h"
+
+namespace rapidbyte::dest_postgres {
+
+class RowEncoder {
+ public:
+  /// Takes over the decisions for a schema; `plan` must outlive their use.
+  void use(const TargetPlan& plan);
+
+  /// Prepares the columns that the plan names. Rows that cannot be stored are in refused(), by row, each once.
+  /// `first_row_number`: of the batch's first row, when rows are numbered.
+  void load(const sdk::BatchReader& batch, int64_t first_row_number);
+  [[nodiscard]] const std::vector<RefusedRow>& refused() const { return refused_; }
+  /// Leaves a row out from now on.
+  void skip(size_t row);
+  [[nodiscard]] bool is_skipped(size_t row) const { return any_skipped_ && skipped_[row] != 0; }
+  [[nodiscard]] bool any_skipped() const { return any_skipped_; }
+
+  /// Appends the rows from `begin` on until `end` or until `out` has `soft_limit` bytes; the row after the last one.
+  size_t encode(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit) const;
+  /// Appends the rows [begin, end) of one column (an index of the plan) as a one-dimensional array of type `element`.
+  /// Requires binary format; columns without a binary form of their own come as texts.
+  void encode_array(size_t column, size_t begin, size_t end, Oid element, sdk::ByteBuffer& out) const;
+  /// Appends the row numbers of [begin, end) as an array of int8.
+  void encode_row_numbers(size_t begin, size_t end, sdk::ByteBuffer& out) const;
+
+  /// What stands before the first row and after the last one; empty in text format.
+  static std::string_view header(RowFormat format);
+  static std::string_view trailer(RowFormat format);
+
+ private:
+  /// How the values of a column are put on the wire.
+  enum class Op : uint8_t {
+    kBool,
+    kFixed2,  // the same bits, the other way round
+    kFixed4,
+    kFixed8,
+    kWiden2,  // integers of another width
+    kWiden4,
+    kWiden8,
+    kFloatToDouble,
+    kDate,
+    kTimestampMicros,
+    kTimestamp,
+    kTime,
+    kInterval,
+    kDecimal128,
+    kDecimal256,
+    kIntegerToNumeric,
+    kUInt64ToNumeric,
+    kNumericText,
+    kBytes,
+    kLargeBytes,
+    kFixedBytes,
+    kJsonb,
+    kUuidText,
+    // Text format only.
+    kIntegerText,
+    kUnsignedText,
+    kFloatText,
+    kDoubleText,
+    kDateText,
+    kTimeText,
+    kTimestampText,
+    kIntervalText,
+    kDecimalText,
+    kEscapedText,
+    kEscapedBytes,
+  };
+  struct Column {
+    Op op = Op::kFixed8;
+    bool special_values = false;
+    bool is_variable = false;
+    size_t fixed_bound = 0;  // most bytes of a value, length included; of variable ones their head only
+    ColumnSource source;
+  };
+
+  static Op binary_op(WireType wire, const sdk::DataType& type);
+  static Op text_op(WireType wire, const sdk::DataType& type);
+  static size_t bound_of(Op op);
+  static bool is_variable(Op op);
+  /// Writes length and value. Requires fixed_bound bytes, plus a variable value's own length.
+  static uint8_t* put_binary(const Column& column, size_t row, uint8_t* at);
+  /// Writes the value as text, escaped for COPY. Requires fixed_bound bytes, plus twice a variable value's length.
+  static uint8_t* put_text(const Column& column, size_t row, uint8_t* at);
+  template <RowFormat kFormat>
+  size_t encode_rows(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit) const;
+
+  const TargetPlan* plan_ = nullptr;
+  std::vector<Column> columns_;
+  std::vector<sdk::ColumnBuilder> converted_;
+  size_t row_bound_ = 0;  // most bytes of a row without its variable values
+  size_t rows_ = 0;
+  int64_t first_row_number_ = 0;
+  std::vector<RefusedRow> refused_;
+  std::vector<uint8_t> skipped_;
+  bool any_skipped_ = false;
+};
+
+}  // namespace rapidbyte::dest_postgres

@@ -1,0 +1,167 @@
+// The part of TableWriter that deals with refused rows.
+#include <algorithm>
+
+#include "rapidbyte/sdk/host.h"
+#include "src/column_check.h"
+#include "src/table_writer.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+using postgres::quote_identifier;
+using postgres::ServerError;
+
+// Rows of the first piece that is tried after a refused row; each that goes well doubles it. So many refused rows cost
+// a few statements each, and few cost hardly more than the batch once again.
+constexpr size_t kFirstPiece = 32;
+// How much of a record an error shows.
+constexpr size_t kShownRecord = 500;
+
+// Whether the server refused a row for what is in it, and would take others: data exceptions, broken constraints, a
+// trigger's RAISE, rows and index entries that are too large.
+bool is_row_error(std::string_view sqlstate) {
+  if (sqlstate == "22P04") return false;  // malformed COPY data would be a mistake of ours
+  return sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate.starts_with("P0") || sqlstate == "54000";
+}
+
+// Whether "COPY orders, line 17, column price: "x"" or the error's own field names this column.
+bool names_column(const ServerError& error, const std::string& column) {
+  if (error.column == column) return true;
+  const std::string named = ", column " + column;
+  const size_t at = error.where.find(named);
+  if (at == std::string::npos) return false;
+  const size_t end = at + named.size();
+  return end == error.where.size() || error.where[end] == ':' || error.where[end] == '\n';
+}
+
+}  // namespace
+
+Result<std::optional<sdk::Error>> TableWriter::try_load(size_t begin, size_t end) {
+  RB_SDK_RETURN_NOT_OK(session_.exec("SAVEPOINT rapidbyte_rows"));
+  const Status loaded = load(begin, end);
+  if (loaded.ok()) {
+    RB_SDK_RETURN_NOT_OK(session_.exec("RELEASE SAVEPOINT rapidbyte_rows"));
+    return std::optional<sdk::Error>();
+  }
+  if (!session_.is_open() || !is_row_error(postgres::sqlstate_of(loaded.error()))) return loaded;
+  RB_SDK_RETURN_NOT_OK(session_.exec("ROLLBACK TO SAVEPOINT rapidbyte_rows; RELEASE SAVEPOINT rapidbyte_rows"));
+  return std::optional<sdk::Error>(loaded.error());
+}
+
+std::optional<size_t> TableWriter::suspect(const sdk::Error& error, size_t begin, size_t end) const {
+  const auto server = postgres::server_error_of(error);
+  const auto line = server && method_ == LoadMethod::kCopy ? server->copy_line() : std::nullopt;
+  if (!line) return std::nullopt;
+  uint64_t seen = 0;
+  for (size_t row = begin; row < end; ++row) {
+    if (!encoder_.is_skipped(row) && ++seen == *line) return row;
+  }
+  return std::nullopt;
+}
+
+Status TableWriter::load_around_refusals(sdk::WriteCount& count) {
+  const size_t rows = batch_.rows();
+  size_t at = 0;
+  size_t piece = rows;
+  size_t suspected = rows;  // the row that the server named; `rows`: none
+  while (at < rows) {
+    size_t stop = std::min(rows - at, piece) + at;
+    // What comes before a suspect goes in first: whether the suspect is refused may depend on it.
+    if (suspected >= at && suspected < stop) stop = std::max(suspected, at + 1);
+    if (kept_rows(at, stop) == 0) {
+      at = stop;
+      continue;
+    }
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<sdk::Error> refused, try_load(at, stop));
+    if (!refused) {
+      piece = std::max(kFirstPiece, 2 * (stop - at));
+      at = stop;
+    } else if (kept_rows(at, stop) == 1) {
+      size_t row = at;
+      while (encoder_.is_skipped(row)) ++row;
+      RB_SDK_RETURN_NOT_OK(reject(refusal(*refused, row), count));
+      encoder_.skip(row);
+      at = stop;
+      piece = kFirstPiece;
+    } else {
+      const auto named = suspect(*refused, at, stop);
+      suspected = named.value_or(rows);
+      if (!named) piece = (stop - at) / 2;
+    }
+  }
+  return {};
+}
+
+RefusedRow TableWriter::refusal(const sdk::Error& error, std::optional<size_t> row) const {
+  RefusedRow refused{.row = row.value_or(0), .column = {}, .value = {}, .reason = error.message};
+  const auto server = postgres::server_error_of(error);
+  if (!server) return refused;
+  refused.reason = server->message;
+  if (!server->detail.empty()) refused.reason += " (" + server->detail + ")";
+  for (const ColumnPlan& column : plan_.columns) {
+    if (!names_column(*server, column.name)) continue;
+    refused.column = column.name;
+    if (row) {
+      const sdk::ColumnView& view = batch_.column(column.source);
+      refused.value = readable_value(ColumnSource::of(view.type(), view.buffers()), *row);
+    }
+    break;
+  }
+  return refused;
+}
+
+Status TableWriter::row_error(const Status& status, uint64_t first_row) const {
+  const auto server = postgres::server_error_of(status.error());
+  if (!server || !is_row_error(server->sqlstate)) {
+    Status out = status;
+    return std::move(out).with_context("stream \"" + ctx_.stream_name + "\"");
+  }
+  std::optional<size_t> row;
+  std::string message = "stream \"" + ctx_.stream_name + "\"";
+  // A row that is too large shows only when a block of rows is written: the line is that of the last one.
+  const auto line = server->sqlstate == "54000" ? std::nullopt : server->copy_line();
+  if (line && *line > 0) {
+    const uint64_t number = first_row + *line - 1;
+    message += ", row " + std::to_string(number + 1);
+    // The server judges behind what was sent: the row may have been in a batch that is gone.
+    if (number >= rows_seen_ && number - rows_seen_ < batch_.rows()) row = static_cast<size_t>(number - rows_seen_);
+  }
+  const RefusedRow refused = refusal(status.error(), row);
+  if (!refused.column.empty()) message += ", column " + quote_identifier(refused.column);
+  if (!refused.value.empty()) message += ", value " + refused.value;
+  return sdk::data_error("ROW_REFUSED", message + ": " + refused.reason + ". Table " + plan_.name.text() + " of " +
+                                            session_.options().where() +
+                                            " does not take it; nothing of this transaction was kept. Correct the "
+                                            "source, or set on_data_error: skip or dlq.");
+}
+
+std::string TableWriter::record_json(size_t row) const {
+  sdk::Json record = sdk::Json::object();
+  for (size_t i = 0; i < batch_.column_count(); ++i) {
+    record[batch_.schema().fields[i].name] = batch_.column(i).json(row);
+  }
+  return sdk::to_text(record);
+}
+
+Status TableWriter::reject(const RefusedRow& refused, sdk::WriteCount& count) {
+  std::string message = "stream \"" + ctx_.stream_name + "\", row " + std::to_string(rows_seen_ + refused.row + 1);
+  if (!refused.column.empty()) message += ", column " + quote_identifier(refused.column) + ", value " + refused.value;
+  message += ": " + refused.reason;
+  switch (ctx_.policies.on_data_error) {
+    case sdk::OnDataError::kFail: break;
+    case sdk::OnDataError::kSkip:
+      if (count.failed++ == 0) {
+        sdk::host::log_warn(message + " (skipped, as on_data_error says; others of this batch are not logged)");
+      }
+      return {};
+    case sdk::OnDataError::kDlq:
+      ++count.failed;
+      return sdk::host::emit_dlq_record(ctx_.stream_name, record_json(refused.row), message);
+  }
+  if (refused.column.empty()) message += " in " + record_json(refused.row).substr(0, kShownRecord);
+  return sdk::data_error("ROW_REFUSED", message + ". Table " + plan_.name.text() + " of " + session_.options().where() +
+                                            " does not take it; nothing of this transaction was kept. Correct the "
+                                            "source, or set on_data_error: skip or dlq.");
+}
+
+}  // namespace rapidbyte::dest_postgres

@@ -1,0 +1,109 @@
+#include "src/session.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+using postgres::Parameter;
+
+// Generated columns and the catalog columns that this connector reads.
+constexpr uint32_t kOldestServer = 120'000;
+
+// Limits of the role's own would cut a long load in the middle, as they would a restore: pg_dump and pg_restore switch
+// them off, too. Nothing that makes data durable is touched.
+constexpr std::string_view kSettings =
+    "SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET bytea_output = hex; "
+    "SET lc_monetary = 'C'; SET statement_timeout = 0; SET lock_timeout = 0; "
+    "SET idle_in_transaction_session_timeout = 0";
+
+// A load that was just killed still holds its lock until the server notices; then waiting helps.
+constexpr std::string_view kLockWait = "10s";
+
+}  // namespace
+
+Status Session::open() {
+  if (is_open()) return {};
+  connection_.reset();
+  locked_.reset();
+  RB_SDK_ASSIGN_OR_RETURN(postgres::Connection connection, postgres::Connection::connect(options_));
+  if (connection.server_version() < kOldestServer) {
+    return sdk::config_error("UNSUPPORTED_SERVER",
+                             options_.where() + ": this server is older than PostgreSQL 12 (its number is " +
+                                 std::to_string(connection.server_version()) + "). Use a newer one.");
+  }
+  ++generation_;
+  connection_ = std::make_unique<postgres::Connection>(std::move(connection));
+  return exec(std::string(kSettings));
+}
+
+void Session::close() {
+  if (connection_) connection_->close();
+  connection_.reset();
+  locked_.reset();
+}
+
+Result<std::optional<std::string>> Session::value(std::string_view sql, std::span<const Parameter> parameters) {
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult result, connection_->execute(sql, parameters));
+  if (result.rows.empty() || result.rows.front().empty()) return std::optional<std::string>();
+  return result.rows.front().front();
+}
+
+bool Session::in_transaction() const {
+  return is_open() && connection_->transaction_status() != postgres::TransactionStatus::kIdle;
+}
+
+Status Session::begin() {
+  if (in_transaction()) return {};
+  return exec("BEGIN");
+}
+
+void Session::rollback() {
+  if (!in_transaction()) return;
+  if (!exec("ROLLBACK").ok()) close();
+}
+
+Status Session::commit() {
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult result, connection_->exec("COMMIT"));
+  if (result.tag == "COMMIT") return {};
+  return sdk::internal_error("COMMIT_ROLLED_BACK", options_.where() + ": the server answered COMMIT with " +
+                                                       result.tag + "; nothing of the transaction was kept");
+}
+
+Status Session::lock_target(const TableName& table, bool shared) {
+  const std::string key = (shared ? "shared " : "") + table.text();
+  if (locked_ == key) return {};
+  const std::string name = "rapidbyte " + table.sql();
+  RB_SDK_RETURN_NOT_OK(exec("SET lock_timeout = '" + std::string(kLockWait) + "'"));
+  const Parameter parameters[] = {name};
+  const auto locked = connection_->execute(shared ? "SELECT pg_advisory_lock_shared(hashtextextended($1, 0))"
+                                                  : "SELECT pg_advisory_lock(hashtextextended($1, 0))",
+                                           parameters);
+  if (!locked.ok() && postgres::sqlstate_of(locked.error()) == "55P03") {
+    RB_SDK_RETURN_NOT_OK(exec("SET lock_timeout = 0"));
+    Status busy = sdk::transient_db_error(
+        "TARGET_BUSY", "table " + table.text() + " of " + options_.where() +
+                           " is being loaded by another run of Rapidbyte, which holds its lock (an advisory lock). "
+                           "Wait for it, or end it; pg_locks shows who holds it (locktype advisory).");
+    busy.error().safe_to_retry = true;
+    busy.error().backoff_class = sdk::BackoffClass::kSlow;
+    return busy;
+  }
+  RB_SDK_RETURN_NOT_OK(locked.status());
+  locked_ = key;
+  return exec("SET lock_timeout = 0");
+}
+
+std::string text_array(const std::vector<std::string>& values) {
+  std::string out = "{";
+  for (const std::string& value : values) {
+    if (out.size() > 1) out += ',';
+    out += '"';
+    for (const char c : value) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+    out += '"';
+  }
+  return out + "}";
+}
+
+}  // namespace rapidbyte::dest_postgres

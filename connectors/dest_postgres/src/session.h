@@ -1,0 +1,68 @@
+#pragma once
+// Session: the connection to the server with what this connector needs around it: opened on first need, settings that
+// make texts mean the same everywhere, transactions, and a lock per target table that keeps a second load away. One
+// instance of the connector has one session; one thread.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "postgres/connection.h"
+#include "rapidbyte/sdk/error.h"
+#include "src/table_name.h"
+
+namespace rapidbyte::dest_postgres {
+
+using sdk::Result;
+using sdk::Status;
+
+class Session {
+ public:
+  explicit Session(postgres::ConnectionOptions options) : options_(std::move(options)) {}
+
+  /// Connects unless a usable connection is there. UNSUPPORTED_SERVER (config) for servers before 12.
+  Status open();
+  /// Requires a successful open().
+  postgres::Connection& connection() { return *connection_; }
+  [[nodiscard]] bool is_open() const { return connection_ && !connection_->is_broken(); }
+  /// Grows with every new connection: what a connection holds (temporary tables) is gone with it.
+  [[nodiscard]] uint64_t generation() const { return generation_; }
+  [[nodiscard]] const postgres::ConnectionOptions& options() const { return options_; }
+  void close();
+
+  Status exec(const std::string& sql) { return connection_->exec(sql).status(); }
+  /// First column of the first row; nullopt when there is none, or when it is NULL.
+  Result<std::optional<std::string>> value(std::string_view sql, std::span<const postgres::Parameter> parameters = {});
+
+  [[nodiscard]] bool in_transaction() const;
+  /// Begins a transaction unless one is open.
+  Status begin();
+  /// Rolls back what is open. A connection that cannot do that is given up.
+  void rollback();
+  /// Runs `work` in one transaction: committed when it succeeds, rolled back otherwise.
+  template <typename Work>
+  Status in_transaction(Work work) {
+    RB_SDK_RETURN_NOT_OK(begin());
+    Status status = work();
+    if (status.ok()) status = commit();
+    if (!status.ok()) rollback();
+    return status;
+  }
+  /// Plain COMMIT. COMMIT_ROLLED_BACK (internal) when the server answered that it rolled back. See Commit for data.
+  Status commit();
+
+  /// Keeps other loads away from `table` until the session ends: `shared` locks go together, for loads that only add
+  /// rows. TARGET_BUSY (transient-db) when another load holds it for longer than a few seconds.
+  Status lock_target(const TableName& table, bool shared);
+
+ private:
+  postgres::ConnectionOptions options_;
+  std::unique_ptr<postgres::Connection> connection_;
+  uint64_t generation_ = 0;
+  std::optional<std::string> locked_;  // key of the lock that the connection holds
+};
+
+/// {"a","b"} as PostgreSQL reads text[].
+std::string text_array(const std::vector<std::string>& values);
+
+}  // namespace rapidbyte::dest_postgres

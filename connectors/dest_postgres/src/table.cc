@@ -1,0 +1,219 @@
+#include "src/table.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+using postgres::Parameter;
+using postgres::quote_identifier;
+
+constexpr std::string_view kTableQuery =
+    "SELECT c.oid, c.relkind, EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) "
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2";
+
+// A domain's base may be a domain again.
+constexpr std::string_view kColumnQuery =
+    "WITH RECURSIVE base(attnum, type, modifier, depth) AS ("
+    "SELECT attnum, atttypid, atttypmod, 0 FROM pg_attribute "
+    "WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped UNION ALL "
+    "SELECT b.attnum, t.typbasetype, t.typtypmod, b.depth + 1 FROM base b JOIN pg_type t ON t.oid = b.type "
+    "WHERE t.typtype = 'd') "
+    "SELECT DISTINCT ON (a.attnum) a.attname, b.type, b.modifier, bt.typtype, bt.typarray, "
+    "format_type(a.atttypid, a.atttypmod), format_type(b.type, b.modifier), "
+    "a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), a.atthasdef OR a.attidentity <> '', a.attidentity = 'a', "
+    "a.attgenerated <> '', format_type(b.type, -1), a.attidentity <> '' "
+    "FROM pg_attribute a JOIN base b USING (attnum) JOIN pg_type t ON t.oid = a.atttypid "
+    "JOIN pg_type bt ON bt.oid = b.type WHERE a.attrelid = $1::oid ORDER BY a.attnum, b.depth DESC";
+
+template <typename T>
+T number(const std::optional<std::string>& text) {
+  T value{};
+  if (text) std::from_chars(text->data(), text->data() + text->size(), value);
+  return value;
+}
+
+bool is_true(const std::optional<std::string>& text) { return text == "t"; }
+
+// atttypmod of "numeric(12,2)"; -1 of "numeric" alone.
+int32_t numeric_modifier(std::string_view text) {
+  const size_t open = text.find('(');
+  if (open == std::string_view::npos) return -1;
+  int32_t precision = 0;
+  int32_t scale = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data() + open + 1, end, precision);
+  if (parsed.ptr != end && *parsed.ptr == ',') std::from_chars(parsed.ptr + 1, end, scale);
+  return ((precision << 16) | (scale & 0x7ff)) + 4;
+}
+
+std::string_view kind_name(char kind) {
+  switch (kind) {
+    case 'v': return "a view";
+    case 'm': return "a materialized view";
+    case 'f': return "a foreign table";
+    case 'S': return "a sequence";
+    case 'i':
+    case 'I': return "an index";
+    default: return "not a table";
+  }
+}
+
+}  // namespace
+
+const TableColumn* TableInfo::find(std::string_view column) const {
+  for (const TableColumn& candidate : columns) {
+    if (candidate.name == column) return &candidate;
+  }
+  return nullptr;
+}
+
+Result<std::optional<TableInfo>> read_table(Session& session, const TableName& name) {
+  TableInfo table;
+  table.name = name;
+  const Parameter names[] = {name.schema, name.table};
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found, session.connection().execute(kTableQuery, names));
+  if (found.rows.empty()) return std::optional<TableInfo>();
+  const postgres::Row& row = found.rows.front();
+  table.oid = number<Oid>(row[0]);
+  table.kind = row[1] && !row[1]->empty() ? row[1]->front() : 'r';
+  table.has_triggers = is_true(row[2]);
+  if (table.kind != 'r' && table.kind != 'p') {
+    return sdk::schema_error("TARGET_NOT_A_TABLE",
+                             session.options().where() + ": " + name.text() + " is " +
+                                 std::string(kind_name(table.kind)) +
+                                 ", so rows cannot be loaded into it. Rename it or the stream, or set `table_prefix`.");
+  }
+  const std::string oid = std::to_string(table.oid);
+  const Parameter oids[] = {oid};
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult columns, session.connection().execute(kColumnQuery, oids));
+  for (const postgres::Row& values : columns.rows) {
+    TableColumn column;
+    column.name = values[0].value_or("");
+    column.type.oid = number<Oid>(values[1]);
+    column.type.modifier = number<int32_t>(values[2]);
+    column.type.kind = values[3] && !values[3]->empty() ? values[3]->front() : 'b';
+    column.type.array = number<Oid>(values[4]);
+    column.type.formatted = values[5].value_or("");
+    column.type.base_formatted = values[6].value_or("");
+    column.not_null = is_true(values[7]);
+    column.has_default = is_true(values[8]);
+    column.identity_always = is_true(values[9]);
+    column.generated = is_true(values[10]);
+    column.type.cast = values[11].value_or("");
+    column.identity = is_true(values[12]);
+    table.columns.push_back(std::move(column));
+  }
+  return std::optional<TableInfo>(std::move(table));
+}
+
+Status check_table_name(std::string_view stream, const TableName& name) {
+  const auto refuse = [&](const std::string& why) {
+    return sdk::config_error("NAME_REFUSED", "stream \"" + std::string(stream) + "\" cannot become table " +
+                                                 name.text() + ": " + why +
+                                                 ". Rename the stream, or change `schema` or `table_prefix` in the "
+                                                 "destination's config.");
+  };
+  for (const std::string& part : {name.schema, name.table}) {
+    if (part.empty()) return refuse("a name is empty");
+    if (part.find('\0') != std::string::npos) return refuse("a name holds a NUL character");
+    // PostgreSQL would cut it off, and two streams could meet in one table.
+    if (part.size() > kMaxNameBytes) {
+      return refuse("\"" + part + "\" has " + std::to_string(part.size()) + " bytes, and PostgreSQL's names at most " +
+                    std::to_string(kMaxNameBytes));
+    }
+  }
+  if (name.table.starts_with("_rapidbyte_")) return refuse("names that begin with _rapidbyte_ are this connector's own");
+  if (name.schema.starts_with("pg_") || name.schema == "information_schema") {
+    return refuse("that schema is the server's own");
+  }
+  return {};
+}
+
+Status check_columns(std::string_view stream, const sdk::Schema& schema) {
+  const std::string where = "stream \"" + std::string(stream) + "\": ";
+  if (schema.size() > kMaxColumns) {
+    return sdk::schema_error("TOO_MANY_COLUMNS", where + "it has " + std::to_string(schema.size()) +
+                                                     " columns, and a PostgreSQL table takes at most " +
+                                                     std::to_string(kMaxColumns) +
+                                                     ". Select fewer columns in the source.");
+  }
+  std::set<std::string_view> seen;
+  for (const sdk::Field& field : schema.fields) {
+    if (field.name.empty() || field.name.find('\0') != std::string::npos || field.name.size() > kMaxNameBytes) {
+      return sdk::schema_error("NAME_REFUSED",
+                               where + "column \"" + field.name + "\" has no name that PostgreSQL can take (1 to " +
+                                   std::to_string(kMaxNameBytes) +
+                                   " bytes; longer ones would be cut off). Rename the column in the source.");
+    }
+    if (!seen.insert(field.name).second) {
+      return sdk::schema_error("DUPLICATE_COLUMN", where + "there are two columns " + quote_identifier(field.name) +
+                                                       ". Rename one of them in the source.");
+    }
+  }
+  return {};
+}
+
+Status ensure_schema(Session& session, const std::string& schema) {
+  // CREATE SCHEMA IF NOT EXISTS asks for the right to create even if it is there.
+  const Parameter names[] = {schema};
+  RB_SDK_ASSIGN_OR_RETURN(const auto there, session.value("SELECT 1 FROM pg_namespace WHERE nspname = $1", names));
+  if (there) return {};
+  return session.exec("CREATE SCHEMA IF NOT EXISTS " + quote_identifier(schema));
+}
+
+Result<std::string> type_for(Session& session, const sdk::Field& field) {
+  const std::string native(native_type_text(field));
+  std::string by_arrow = declared_type(field.type);
+  if (native.empty()) return by_arrow;
+  // A text that is no type's name is an error of the statement: it must not spoil the transaction.
+  const bool nested = session.in_transaction();
+  if (nested) RB_SDK_RETURN_NOT_OK(session.exec("SAVEPOINT rapidbyte_type"));
+  const Parameter parameters[] = {native};
+  const auto known = session.connection().execute(
+      "SELECT t.oid, t.typtype, t.typtype = 'p' FROM pg_type t WHERE t.oid = to_regtype($1)", parameters);
+  if (nested) {
+    RB_SDK_RETURN_NOT_OK(
+        session.exec(known.ok() ? "RELEASE SAVEPOINT rapidbyte_type" : "ROLLBACK TO SAVEPOINT rapidbyte_type"));
+  }
+  if (!known.ok()) {
+    if (postgres::sqlstate_of(known.error()).empty()) return known.status();  // not the server's judgement
+    return by_arrow;
+  }
+  if (known->rows.empty() || is_true(known->rows.front()[2])) return by_arrow;
+  PgType type;
+  type.oid = number<Oid>(known->rows.front()[0]);
+  type.kind = known->rows.front()[1].value_or("b").front();
+  if (type.oid == postgres::kOidNumeric) {
+    // to_regtype() drops the modifier, and it decides what the values are sent as.
+    type.modifier = numeric_modifier(native);
+  }
+  return is_sent_as(type, field.type) ? native : by_arrow;
+}
+
+Status create_table(Session& session, const NewTable& table) {
+  std::string sql = "CREATE TABLE " + table.name.sql() + " (";
+  std::string separator = "\n  ";
+  std::map<std::string, std::string> types;  // wide tables have few different ones
+  for (const sdk::Field& field : table.schema.fields) {
+    std::string& type = types[field.type.name() + " " + field.native_type];
+    if (type.empty()) {
+      RB_SDK_ASSIGN_OR_RETURN(type, type_for(session, field));
+    }
+    const bool in_key = std::find(table.key.begin(), table.key.end(), field.name) != table.key.end();
+    sql += separator + quote_identifier(field.name) + " " + type;
+    if (in_key || (table.declare_not_null && !field.nullable)) sql += " NOT NULL";
+    separator = ",\n  ";
+  }
+  if (!table.key.empty()) {
+    std::string key;
+    for (const std::string& name : table.key) key += (key.empty() ? "" : ", ") + quote_identifier(name);
+    sql += separator + "PRIMARY KEY (" + key + ")";
+  }
+  return session.exec(sql + "\n)");
+}
+
+}  // namespace rapidbyte::dest_postgres

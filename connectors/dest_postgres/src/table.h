@@ -1,0 +1,63 @@
+#pragma once
+// What a table of the server looks like now, read from its catalogs, and the making of new ones. Inside whatever
+// transaction the session has open.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rapidbyte/sdk/context.h"
+#include "src/column_type.h"
+#include "src/session.h"
+
+namespace rapidbyte::dest_postgres {
+
+/// PostgreSQL's own limits (MaxHeapAttributeNumber, NAMEDATALEN - 1).
+inline constexpr size_t kMaxColumns = 1600;
+inline constexpr size_t kMaxNameBytes = 63;
+
+struct TableColumn {
+  std::string name;
+  PgType type;
+  bool not_null = false;
+  bool has_default = false;  // also identity
+  bool identity = false;
+  bool identity_always = false;  // takes a value on INSERT only, and only with OVERRIDING SYSTEM VALUE
+  bool generated = false;
+};
+
+struct TableInfo {
+  Oid oid = 0;
+  TableName name;
+  char kind = 'r';  // relkind: r table, p partitioned
+  std::vector<TableColumn> columns;
+  bool has_triggers = false;
+
+  [[nodiscard]] const TableColumn* find(std::string_view column) const;
+};
+
+/// The table, or nullopt when there is none of that name. TARGET_NOT_A_TABLE (schema) for a view, a foreign table, ...
+Result<std::optional<TableInfo>> read_table(Session& session, const TableName& name);
+
+/// NAME_REFUSED (config) for a schema's or table's name that PostgreSQL would refuse or cut off.
+Status check_table_name(std::string_view stream, const TableName& name);
+/// TOO_MANY_COLUMNS, DUPLICATE_COLUMN or NAME_REFUSED (schema) for columns that no table can have.
+Status check_columns(std::string_view stream, const sdk::Schema& schema);
+
+/// Creates the schema unless it is there.
+Status ensure_schema(Session& session, const std::string& schema);
+
+/// Type of a new column for `field`: the source's own type where this server has it and the values are sent as that
+/// type's values, otherwise by its Arrow type. Requires that no transaction has failed.
+Result<std::string> type_for(Session& session, const sdk::Field& field);
+
+struct NewTable {
+  TableName name;
+  sdk::Schema schema;
+  std::vector<std::string> key;
+  /// Declares NOT NULL what the schema says is never null.
+  bool declare_not_null = false;
+};
+Status create_table(Session& session, const NewTable& table);
+
+}  // namespace rapidbyte::dest_postgres

@@ -1,0 +1,189 @@
+#include "src/table_writer.h"
+
+#include <charconv>
+
+#include "src/load_sql.h"
+
+namespace rapidbyte::dest_postgres {
+using postgres::CopyIn;
+using postgres::Parameter;
+using postgres::quote_identifier;
+
+TableWriter::TableWriter(Session& session, const sdk::StreamContext& ctx, LoadMethod method, Prepare prepare)
+    : session_(session), ctx_(ctx), method_(method), prepare_(std::move(prepare)) {}
+
+Status TableWriter::prepare() {
+  RB_SDK_RETURN_NOT_OK(finish_rows());
+  const auto plan = [&]() -> Status {
+    RB_SDK_ASSIGN_OR_RETURN(plan_, prepare_(batch_.schema()));
+    plan_.number_rows = !plan_.key.empty();
+    if (method_ == LoadMethod::kInsert) plan_.format = RowFormat::kBinary;
+    return make_upsert_table();
+  };
+  // Tables are altered in a transaction of their own, so that nobody waits for the whole load. When the schema changes
+  // in the middle of a transaction, the change is part of it.
+  RB_SDK_RETURN_NOT_OK(session_.in_transaction() ? plan() : session_.in_transaction(plan));
+  encoder_.use(plan_);
+  copy_sql_ = copy_sql(plan_);
+  merge_sql_ = plan_.key.empty() ? std::string() : merge_sql(plan_);
+  insert_types_.clear();
+  arrays_.clear();
+  if (method_ == LoadMethod::kInsert) {
+    insert_sql_ = plan_.columns.empty() ? "INSERT INTO " + plan_.name.sql() + " SELECT FROM generate_series(1, $1)"
+                                        : insert_sql(plan_);
+    for (const ColumnPlan& column : plan_.columns) insert_types_.push_back(array_type(column).array);
+    if (plan_.number_rows) insert_types_.push_back(postgres::kOidInt8Array);
+    arrays_.resize(insert_types_.size());
+  }
+  schema_version_ = batch_.schema_version();
+  generation_ = session_.generation();
+  return {};
+}
+
+Status TableWriter::make_upsert_table() {
+  if (plan_.key.empty() || method_ != LoadMethod::kCopy) return {};
+  if (upsert_table_made_ && generation_ == session_.generation()) {
+    RB_SDK_RETURN_NOT_OK(session_.exec(std::string("DROP TABLE ") + kUpsertTable));
+  }
+  RB_SDK_RETURN_NOT_OK(session_.exec(create_upsert_table_sql(plan_)));
+  upsert_table_made_ = true;
+  return {};
+}
+
+Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
+  RB_SDK_RETURN_NOT_OK(batch_.load(bytes));
+  if (batch_.schema_version() != schema_version_ || generation_ != session_.generation()) {
+    RB_SDK_RETURN_NOT_OK(prepare());
+  }
+  RB_SDK_RETURN_NOT_OK(session_.begin());
+  encoder_.load(batch_, static_cast<int64_t>(rows_seen_));
+  sdk::WriteCount count;
+  for (const RefusedRow& refused : encoder_.refused()) RB_SDK_RETURN_NOT_OK(reject(refused, count));
+  if (one_statement_per_commit()) {
+    RB_SDK_RETURN_NOT_OK(append_to_copy());
+  } else if (ctx_.policies.on_data_error == sdk::OnDataError::kFail) {
+    const Status loaded = load(0, batch_.rows());
+    if (!loaded.ok()) return row_error(loaded, rows_seen_);
+  } else {
+    RB_SDK_RETURN_NOT_OK(load_around_refusals(count));
+  }
+  count.written = batch_.rows() - count.failed;
+  rows_seen_ += batch_.rows();
+  return count;
+}
+
+Status TableWriter::open_copy() {
+  auto started = session_.connection().copy_in(copy_sql_);
+  if (!started.ok()) return std::move(started).status();
+  copy_.emplace(std::move(*started));
+  copy_->out().append(RowEncoder::header(plan_.format).data(), RowEncoder::header(plan_.format).size());
+  return {};
+}
+
+Status TableWriter::encode_into(CopyIn& copy, size_t begin, size_t end) {
+  while (begin < end) {
+    begin = encoder_.encode(begin, end, copy.out(), CopyIn::kSendBytes);
+    RB_SDK_RETURN_NOT_OK(copy.send_if_full());
+  }
+  return {};
+}
+
+Status TableWriter::end_copy(CopyIn& copy, uint64_t rows) {
+  const std::string_view trailer = RowEncoder::trailer(plan_.format);
+  copy.out().append(trailer.data(), trailer.size());
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult result, copy.finish());
+  return result.affected_rows == rows ? Status() : discarded(rows, result.affected_rows);
+}
+
+Status TableWriter::append_to_copy() {
+  if (!copy_) {
+    copy_first_row_ = rows_seen_;
+    copied_ = 0;
+    RB_SDK_RETURN_NOT_OK(open_copy());
+  }
+  copied_ += batch_.rows();
+  const Status sent = encode_into(*copy_, 0, batch_.rows());
+  if (sent.ok()) return {};
+  copy_.reset();
+  return row_error(sent, copy_first_row_);
+}
+
+Status TableWriter::finish_rows() {
+  if (!copy_) return {};
+  const Status ended = end_copy(*copy_, copied_);
+  copy_.reset();
+  if (!ended.ok()) return row_error(ended, copy_first_row_);
+  const Status merged = merge();
+  return merged.ok() ? Status() : row_error(merged, copy_first_row_);
+}
+
+Status TableWriter::merge() {
+  if (plan_.key.empty()) return {};
+  std::optional<std::string> keys;
+  if (plan_.has_triggers) {
+    std::string list;
+    for (const std::string& name : plan_.key) list += (list.empty() ? "" : ", ") + quote_identifier(name);
+    RB_SDK_ASSIGN_OR_RETURN(keys, session_.value(std::string("SELECT count(*) FROM (SELECT DISTINCT ") + list +
+                                                 " FROM " + kUpsertTable + ") k"));
+  }
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult result, session_.connection().exec(merge_sql_));
+  // Without triggers nothing can drop a row, and rows that did not change are not counted.
+  if (!keys || *keys == std::to_string(result.affected_rows)) return {};
+  uint64_t sent = 0;
+  std::from_chars(keys->data(), keys->data() + keys->size(), sent);
+  return discarded(sent, result.affected_rows);
+}
+
+Status TableWriter::load(size_t begin, size_t end) {
+  return method_ == LoadMethod::kCopy ? copy_rows(begin, end) : insert_rows(begin, end);
+}
+
+Status TableWriter::copy_rows(size_t begin, size_t end) {
+  RB_SDK_RETURN_NOT_OK(open_copy());
+  Status status = encode_into(*copy_, begin, end);
+  if (status.ok()) status = end_copy(*copy_, kept_rows(begin, end));
+  copy_.reset();
+  RB_SDK_RETURN_NOT_OK(status);
+  if (plan_.key.empty()) return {};
+  RB_SDK_RETURN_NOT_OK(merge());
+  return session_.exec(std::string("TRUNCATE ") + kUpsertTable);
+}
+
+Status TableWriter::insert_rows(size_t begin, size_t end) {
+  const uint64_t rows = kept_rows(begin, end);
+  if (rows == 0) return {};
+  std::vector<Parameter> parameters;
+  const std::string row_count = std::to_string(rows);
+  if (plan_.columns.empty()) parameters.emplace_back(row_count);
+  for (size_t i = 0; i < arrays_.size(); ++i) {
+    arrays_[i].clear();
+    if (i < plan_.columns.size()) {
+      encoder_.encode_array(i, begin, end, array_type(plan_.columns[i]).element, arrays_[i]);
+    } else {
+      encoder_.encode_row_numbers(begin, end, arrays_[i]);
+    }
+    const std::span<const uint8_t> bytes = arrays_[i].span();
+    parameters.push_back(Parameter::binary({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+  }
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult result,
+                          session_.connection().execute(insert_sql_, parameters, insert_types_));
+  if (!plan_.key.empty() || result.command.affected_rows == rows) return {};
+  return discarded(rows, result.command.affected_rows);
+}
+
+uint64_t TableWriter::kept_rows(size_t begin, size_t end) const {
+  uint64_t kept = end - begin;
+  if (!encoder_.any_skipped()) return kept;
+  for (size_t row = begin; row < end; ++row) kept -= encoder_.is_skipped(row) ? 1 : 0;
+  return kept;
+}
+
+Status TableWriter::discarded(uint64_t sent, uint64_t kept) const {
+  return sdk::data_error("ROW_DISCARDED",
+                         "stream \"" + ctx_.stream_name + "\": of " + std::to_string(sent) + " rows sent to table " +
+                             plan_.name.text() + " the server kept " + std::to_string(kept) +
+                             ": a trigger drops rows without an error. Rows are never lost silently: drop the "
+                             "trigger, or filter in the source.");
+}
+
+}  // namespace rapidbyte::dest_postgres

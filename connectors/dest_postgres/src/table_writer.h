@@ -1,0 +1,90 @@
+#pragma once
+// TableWriter: puts batches into one table, and deals with the rows that the encoder or the server refuses as the
+// stream's on_data_error says. With `fail` one COPY runs from commit to commit; with skip and dlq every batch is a COPY
+// behind a savepoint, and a refused row is found by trying smaller pieces. Works inside the transaction that its owner
+// ends; after an error the owner must roll back.
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "postgres/connection.h"
+#include "rapidbyte/sdk/batch_reader.h"
+#include "rapidbyte/sdk/checkpoint.h"
+#include "rapidbyte/sdk/context.h"
+#include "src/row_encoder.h"
+#include "src/session.h"
+#include "src/target.h"
+
+namespace rapidbyte::dest_postgres {
+
+enum class LoadMethod : uint8_t { kCopy, kInsert };
+
+class TableWriter {
+ public:
+  /// Makes or fits the table for a schema of the stream; called inside a transaction.
+  using Prepare = std::function<Result<TargetPlan>(const sdk::Schema& schema)>;
+
+  TableWriter(Session& session, const sdk::StreamContext& ctx, LoadMethod method, Prepare prepare);
+
+  /// Sends one batch; begins a transaction when none is open. Errors: those of `prepare`, the server's; ROW_REFUSED
+  /// (data) names stream, row, column and value.
+  Result<sdk::WriteCount> write(std::span<const uint8_t> batch);
+  /// Ends what is being sent, so that the transaction can be committed: now all rows are the server's.
+  Status finish_rows();
+
+ private:
+  Status prepare();
+  Status make_upsert_table();
+  /// One statement behind a savepoint or for a whole batch; the rows [begin, end) that are not skipped.
+  Status load(size_t begin, size_t end);
+  Status copy_rows(size_t begin, size_t end);
+  Status insert_rows(size_t begin, size_t end);
+  Status append_to_copy();
+  Status open_copy();
+  Status encode_into(postgres::CopyIn& copy, size_t begin, size_t end);
+  Status end_copy(postgres::CopyIn& copy, uint64_t rows);
+  Status merge();
+  /// Loads the batch in pieces, leaving out and reporting what the server refuses.
+  Status load_around_refusals(sdk::WriteCount& count);
+  /// Loads behind a savepoint. The server's error when it refused a row; then nothing of this piece is in.
+  Result<std::optional<sdk::Error>> try_load(size_t begin, size_t end);
+  /// The row of a COPY of [begin, end) that the server's error names.
+  [[nodiscard]] std::optional<size_t> suspect(const sdk::Error& error, size_t begin, size_t end) const;
+  [[nodiscard]] uint64_t kept_rows(size_t begin, size_t end) const;
+  /// The server's error as the refusal of a row of the current batch, as far as it says which.
+  [[nodiscard]] RefusedRow refusal(const sdk::Error& error, std::optional<size_t> row) const;
+  /// The server's error in fail mode, with the row that it names.
+  [[nodiscard]] Status row_error(const Status& status, uint64_t first_row) const;
+  Status reject(const RefusedRow& refused, sdk::WriteCount& count);
+  [[nodiscard]] std::string record_json(size_t row) const;
+  [[nodiscard]] Status discarded(uint64_t sent, uint64_t kept) const;
+  [[nodiscard]] bool one_statement_per_commit() const {
+    return method_ == LoadMethod::kCopy && ctx_.policies.on_data_error == sdk::OnDataError::kFail;
+  }
+
+  Session& session_;
+  const sdk::StreamContext& ctx_;
+  LoadMethod method_;
+  Prepare prepare_;
+
+  sdk::BatchReader batch_;
+  RowEncoder encoder_;
+  TargetPlan plan_;
+  std::string copy_sql_;
+  std::string merge_sql_;
+  std::string insert_sql_;
+  std::vector<Oid> insert_types_;
+  std::vector<sdk::ByteBuffer> arrays_;
+  uint64_t schema_version_ = 0;
+  uint64_t generation_ = 0;         // of the session, when the plan was made
+  bool upsert_table_made_ = false;  // in this generation
+  std::optional<postgres::CopyIn> copy_;
+  uint64_t copy_first_row_ = 0;  // of the stream
+  uint64_t copied_ = 0;          // rows of the running COPY
+  uint64_t rows_seen_ = 0;       // before the current batch
+};
+
+}  // namespace rapidbyte::dest_postgres

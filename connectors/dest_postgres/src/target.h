@@ -1,0 +1,34 @@
+#pragma once
+// From a stream's schema to the table that takes it: makes the table or fits an existing one under the pipeline's
+// schema_evolution policies, and says for each column of the batch where and how it is stored.
+
+#include <string>
+#include <vector>
+
+#include "rapidbyte/sdk/context.h"
+#include "src/column_plan.h"
+#include "src/table.h"
+
+namespace rapidbyte::dest_postgres {
+
+struct TargetRequest {
+  TableName name;
+  std::string stream;  // for messages
+  /// The batch's schema, with what the stream's context says about each column (see with_context()).
+  sdk::Schema schema;
+  std::vector<std::string> key;  // upsert only
+  sdk::Policies policies;
+};
+
+/// `schema` with native_type and special_values of the columns that the context describes in the same way.
+sdk::Schema with_context(const sdk::Schema& schema, const sdk::Schema& context);
+
+/// Makes or fits the table, inside the open transaction. Errors (schema): NEW_COLUMN, REMOVED_COLUMN, TYPE_CHANGED,
+/// NULLABILITY_CHANGED, COLUMN_REQUIRED, GENERATED_COLUMN, NO_COLUMNS, PRIMARY_KEY_MISSING, UPSERT_KEY_NOT_UNIQUE and
+/// those of check_columns(). Each names the stream, the column and the setting that would allow it.
+Result<TargetPlan> prepare_target(Session& session, const TargetRequest& request);
+
+/// UPSERT_KEY_NOT_UNIQUE (schema) unless exactly these columns of the table are unique together.
+Status check_upsert_key(Session& session, const TableInfo& table, const std::vector<std::string>& key);
+
+}  // namespace rapidbyte::dest_postgres

@@ -1,0 +1,1 @@
+#include "tests/postgres_fixture.h"

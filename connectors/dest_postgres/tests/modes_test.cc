@@ -1,0 +1,260 @@
+// Append, replace and upsert, receipts, and what replace keeps of a table.
+#include "tests/postgres_fixture.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+const DataType kInt = DataType::of(TypeId::kInt64);
+const DataType kText = DataType::of(TypeId::kUtf8);
+
+Schema two_columns() { return {{{"id", kInt}, {"name", kText}}}; }
+Json row(int64_t id, const Json& name) { return Json::array({id, name}); }
+
+class ModesTest : public PostgresTest {
+ protected:
+  Outcome replace(const std::vector<Json>& rows, const Json& more = Json::object()) {
+    Json ctx = context("s", two_columns(), "replace");
+    ctx["load_id"] = "load-" + std::to_string(++loads_) + "-replace";
+    return load(ctx, two_columns(), rows, more);
+  }
+  std::string oid() { return sql("SELECT 's'::regclass::oid").front(); }
+
+ private:
+  int loads_ = 0;
+};
+
+TEST_F(ModesTest, AppendAddsRowsAndWritesTheReceipt) {
+  const Json ctx = context("s", two_columns());
+  const Outcome first = load(ctx, two_columns(), {row(1, "a"), row(2, nullptr)});
+  ASSERT_EQ(first.code(), "ok") << first.status.to_string();
+  EXPECT_EQ(first.summary.records_written, 2U);
+  ASSERT_EQ(load(ctx, two_columns(), {row(3, "c")}).code(), "ok");
+  EXPECT_EQ(table("s"), (Lines{"(1,a)", "(2,)", "(3,c)"}));
+  EXPECT_EQ(sql("SELECT pipeline, stream, partition, target, load_id, rows, published FROM _rapidbyte_receipts"),
+            Lines{"pipeline\ts\t\t" + schema_name() + ".s\tload-1\t3\tf"});
+  const auto receipt = sdk::parse_json(first.last_committed);
+  ASSERT_TRUE(receipt.ok());
+  EXPECT_EQ(sdk::string_member(*receipt, "load_id"), "load-1");
+  EXPECT_EQ(sdk::bool_member(*receipt, "end"), true);
+}
+
+TEST_F(ModesTest, TablesAreDurable) {
+  ASSERT_EQ(load(context("s", two_columns(), "replace"), two_columns(), {row(1, "a")}).code(), "ok");
+  EXPECT_EQ(sql("SELECT relpersistence FROM pg_class WHERE oid IN ('s'::regclass, '_rapidbyte_receipts'::regclass)"),
+            (Lines{"p", "p"}));
+}
+
+TEST_F(ModesTest, UpsertUpdatesAddsAndLetsTheLastRowOfAKeyWin) {
+  for (const char* method : {"copy", "insert"}) {
+    sql("SET client_min_messages = error; DROP TABLE IF EXISTS s");
+    const Json ctx = context("s", two_columns(), upsert({"id"}));
+    const Json more = {{"load_method", method}};
+    const Batches batches = {make_batch(two_columns(), {row(1, "a"), row(2, "b"), row(1, "c")}),
+                             make_batch(two_columns(), {row(3, "d"), row(2, "e")})};
+    const Outcome outcome = load(ctx, batches, more);
+    ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+    EXPECT_EQ(outcome.summary.records_written, 5U);
+    EXPECT_EQ(table("s"), (Lines{"(1,c)", "(2,e)", "(3,d)"}));
+    EXPECT_EQ(sql("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 's'::regclass"),
+              Lines{"PRIMARY KEY (id)"});
+    ASSERT_EQ(load(ctx, two_columns(), {row(3, nullptr), row(4, "f")}, more).code(), "ok");
+    EXPECT_EQ(table("s"), (Lines{"(1,c)", "(2,e)", "(3,)", "(4,f)"}));
+  }
+}
+
+TEST_F(ModesTest, UpsertDoesNotWriteWhatIsThereAlready) {
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, j json, n numeric, other text DEFAULT 'kept')");
+  const Schema schema{{{"id", kInt}, {"j", kText}, {"n", kText, true, "postgresql:numeric"}}};
+  const std::vector<Json> rows = {Json::array({1, "{}", "1.0"}), Json::array({2, nullptr, nullptr})};
+  ASSERT_EQ(load(context("s", schema, upsert({"id"})), schema, rows).code(), "ok");
+  const Lines before = sql("SELECT ctid FROM s ORDER BY id");
+  ASSERT_EQ(load(context("s", schema, upsert({"id"})), schema, rows).code(), "ok");
+  EXPECT_EQ(sql("SELECT ctid FROM s ORDER BY id"), before);
+  // 1.00 is equal to 1.0 but not the same.
+  ASSERT_EQ(load(context("s", schema, upsert({"id"})), schema, {Json::array({1, "{}", "1.00"})}).code(), "ok");
+  EXPECT_EQ(table("s"), (Lines{"(1,{},1.00,kept)", "(2,,,kept)"}));
+}
+
+TEST_F(ModesTest, UpsertNeedsAUniqueKey) {
+  EXPECT_EQ(load(context("s", two_columns(), upsert({"nope"})), two_columns(), {row(1, "a")}).code(),
+            "PRIMARY_KEY_MISSING");
+  sql("CREATE TABLE s (id bigint, name text); CREATE UNIQUE INDEX ON s (id) WHERE id > 0;"
+      "CREATE UNIQUE INDEX ON s (id, name)");
+  const Outcome outcome = load(context("s", two_columns(), upsert({"id"})), two_columns(), {row(1, "a")});
+  EXPECT_EQ(outcome.code(), "UPSERT_KEY_NOT_UNIQUE");
+  EXPECT_NE(outcome.message().find("CREATE UNIQUE INDEX ON \"" + schema_name() + "\".\"s\" (\"id\")"), std::string::npos);
+  ASSERT_EQ(load(context("s", two_columns(), upsert({"name", "id"})), two_columns(), {row(1, "a")}).code(), "ok");
+  EXPECT_EQ(load(context("s", two_columns(), upsert({"name", "id"})), two_columns(), {row(1, nullptr)}).code(),
+            "ROW_REFUSED");
+  const Schema only_key{{{"id", kInt}, {"name", kText}}};
+  ASSERT_EQ(load(context("s", only_key, upsert({"id", "name"})), only_key, {row(1, "a"), row(2, "b")}).code(), "ok");
+  EXPECT_EQ(table("s"), (Lines{"(1,a)", "(2,b)"}));
+}
+
+TEST_F(ModesTest, ReplaceMakesTheTableAndPutsNewRowsInItsPlace) {
+  ASSERT_EQ(replace({row(1, "a")}).code(), "ok");
+  EXPECT_EQ(table("s"), Lines{"(1,a)"});
+  ASSERT_EQ(replace({row(2, "b"), row(3, "c")}).code(), "ok");
+  EXPECT_EQ(table("s"), (Lines{"(2,b)", "(3,c)"}));
+  ASSERT_EQ(load(context("s", two_columns(), "replace"), Batches{}).code(), "ok");
+  EXPECT_EQ(table("s"), Lines{});
+  EXPECT_EQ(sql("SELECT count(*) FROM pg_class WHERE relname LIKE '_rapidbyte_staging%'"), Lines{"0"});
+  EXPECT_EQ(sql("SELECT published FROM _rapidbyte_receipts"), Lines{"t"});
+}
+
+TEST_F(ModesTest, AFailedReplaceLeavesTheOldTable) {
+  sql("CREATE TABLE s (id bigint CHECK (id > 0), name text); INSERT INTO s VALUES (1, 'old')");
+  EXPECT_EQ(replace({row(2, "b"), row(-3, "c")}).code(), "ROW_REFUSED");
+  EXPECT_EQ(table("s"), Lines{"(1,old)"});
+  EXPECT_EQ(sql("SELECT count(*) FROM pg_class WHERE relname LIKE '_rapidbyte_staging%'"), Lines{"0"});
+}
+
+TEST_F(ModesTest, ReplaceOfAPlainTableKeepsItsDefinitionAndWritesTheRowsOnce) {
+  sql("CREATE TABLE s (id bigint CONSTRAINT my_key PRIMARY KEY, name text NOT NULL DEFAULT 'x' CHECK (name <> ''), "
+      "twice bigint GENERATED ALWAYS AS (id * 2) STORED); CREATE INDEX my_index ON s (lower(name)); "
+      "CREATE UNIQUE INDEX another ON s (name DESC) WHERE id > 5; COMMENT ON TABLE s IS 'it''s mine'; "
+      "COMMENT ON COLUMN s.id IS 'the id'; INSERT INTO s VALUES (1, 'old')");
+  const std::string definition =
+      "SELECT string_agg(pg_get_indexdef(indexrelid), ';' ORDER BY indexrelid::regclass::text) FROM pg_index "
+      "WHERE indrelid = 's'::regclass UNION ALL SELECT string_agg(conname || pg_get_constraintdef(oid), ';' ORDER BY "
+      "conname) FROM pg_constraint WHERE conrelid = 's'::regclass UNION ALL SELECT obj_description('s'::regclass) "
+      "UNION ALL SELECT col_description('s'::regclass, 1)";
+  const Lines before = sql(definition);
+  const std::string old = oid();
+  const Outcome outcome = replace({row(2, "b")});
+  ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+  EXPECT_EQ(table("s"), Lines{"(2,b,4)"});
+  EXPECT_EQ(sql(definition), before);
+  EXPECT_NE(oid(), old) << "the staging should have taken the table's place";
+  // And once more, from the table that was a staging.
+  ASSERT_EQ(replace({row(3, "c")}).code(), "ok");
+  EXPECT_EQ(sql(definition), before);
+}
+
+TEST_F(ModesTest, ReplaceKeepsEverythingThatHangsOnATable) {
+  sql("CREATE TABLE parent (id bigint PRIMARY KEY); INSERT INTO parent VALUES (1), (2), (7);"
+      "CREATE TABLE log (what text);"
+      "CREATE TABLE s (n int GENERATED BY DEFAULT AS IDENTITY, k serial, id bigint PRIMARY KEY REFERENCES parent, name "
+      "text) WITH (fillfactor = 70);"
+      "INSERT INTO s (id, name) VALUES (1, 'old');"
+      "CREATE VIEW v AS SELECT id, name FROM s; CREATE MATERIALIZED VIEW m AS SELECT * FROM s;"
+      "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS "
+      "'BEGIN INSERT INTO log VALUES (TG_OP); RETURN NEW; END';"
+      "CREATE TRIGGER t AFTER INSERT ON s FOR EACH STATEMENT EXECUTE FUNCTION note();"
+      "CREATE POLICY p ON s USING (id > 0); GRANT SELECT ON s TO PUBLIC; CREATE PUBLICATION " + schema_name() +
+      "_pub FOR TABLE s; CREATE STATISTICS st ON id, name FROM s; COMMENT ON TABLE s IS 'mine'");
+  const std::string old = oid();
+  const Outcome outcome = replace({row(2, "b"), row(7, "c")});
+  ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+  EXPECT_EQ(sql("SELECT n, k, id, name FROM s ORDER BY id"), (Lines{"2\t2\t2\tb", "3\t3\t7\tc"}));
+  EXPECT_EQ(sql("SELECT * FROM v ORDER BY 1"), (Lines{"2\tb", "7\tc"}));
+  EXPECT_EQ(sql("SELECT what FROM log"), Lines{"INSERT"});
+  EXPECT_EQ(oid(), old);
+  EXPECT_EQ(sql("SELECT (SELECT count(*) FROM pg_policy WHERE polrelid = c.oid), relacl IS NOT NULL, reloptions, "
+                "(SELECT count(*) FROM pg_publication_rel WHERE prrelid = c.oid), obj_description(c.oid) "
+                "FROM pg_class c WHERE oid = 's'::regclass"),
+            Lines{"1\tt\t{fillfactor=70}\t1\tmine"});
+  // What only the target knows is judged when its rows are exchanged; the old ones stay then.
+  EXPECT_EQ(replace({row(3, "no parent")}).code(), "FOREIGN_KEY_VIOLATION");
+  EXPECT_EQ(sql("SELECT id FROM s ORDER BY id"), (Lines{"2", "7"}));
+  const Json ctx = on_error(context("s", two_columns(), "replace"), "skip");
+  const Outcome skipped = load(ctx, two_columns(), {row(3, "no parent"), row(1, "d")});
+  ASSERT_EQ(skipped.code(), "ok") << skipped.status.to_string();
+  EXPECT_EQ(skipped.summary.records_failed, 1U);
+  EXPECT_EQ(sql("SELECT id, name FROM s"), Lines{"1\td"});
+}
+
+TEST_F(ModesTest, ReplaceOfAReferencedTableIsRefused) {
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); CREATE TABLE child (id bigint REFERENCES s ON DELETE CASCADE)");
+  const Outcome outcome = replace({row(1, "a")});
+  EXPECT_EQ(outcome.code(), "REPLACE_REFERENCED");
+  EXPECT_NE(outcome.message().find("child"), std::string::npos);
+}
+
+TEST_F(ModesTest, ReplaceAddsColumnsAndFillsPartitions) {
+  sql("CREATE TABLE s (id bigint, name text) PARTITION BY RANGE (id); CREATE TABLE s_low PARTITION OF s FOR VALUES "
+      "FROM (0) TO (10); CREATE TABLE s_high PARTITION OF s DEFAULT; INSERT INTO s VALUES (1, 'old'), (11, 'old')");
+  const Schema schema{{{"id", kInt}, {"name", kText}, {"more", kInt}}};
+  const Outcome outcome = load(context("s", schema, "replace"), schema, {Json::array({2, "b", 5}), Json::array({12, "c", 6})});
+  ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+  EXPECT_EQ(table("s"), (Lines{"(2,b,5)", "(12,c,6)"}));
+  EXPECT_EQ(sql("SELECT count(*) FROM s_low"), Lines{"1"});
+}
+
+TEST_F(ModesTest, DuplicateKeysInAReplaceAreRefused) {
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); INSERT INTO s VALUES (1, 'old')");
+  const Outcome outcome = replace({row(2, "b"), row(3, "c"), row(2, "d")});
+  EXPECT_EQ(outcome.code(), "ROW_REFUSED");
+  EXPECT_NE(outcome.message().find("row 3"), std::string::npos) << outcome.message();
+  EXPECT_NE(outcome.message().find("(id)=(2)"), std::string::npos) << outcome.message();
+  EXPECT_EQ(table("s"), Lines{"(1,old)"});
+}
+
+TEST_F(ModesTest, FinishingTwicePublishesOnce) {
+  const std::string text = sdk::to_text(context("s", two_columns(), "replace"));
+  FakeHost host;
+  push(host, context("s", two_columns(), "replace"), {make_batch(two_columns(), {row(1, "a")})});
+  auto destination = open();
+  ASSERT_TRUE(destination->begin_stream(text).ok());
+  ASSERT_TRUE(destination->run_write(text).ok());
+  ASSERT_TRUE(destination->finish_stream(text, true).ok());
+  sql("INSERT INTO s VALUES (9, 'by hand')");
+  auto again = open();
+  ASSERT_TRUE(destination->close().ok());
+  const Status finished = again->finish_stream(text, true);
+  EXPECT_TRUE(finished.ok()) << finished.to_string();
+  EXPECT_EQ(table("s"), (Lines{"(1,a)", "(9,\"by hand\")"}));
+  Json other = context("s", two_columns(), "replace");
+  other["load_id"] = "another";
+  EXPECT_EQ(again->finish_stream(sdk::to_text(other), true).error().code, "LOAD_UNKNOWN");
+}
+
+TEST_F(ModesTest, AReceiptDoesNotSpeakForAnotherTable) {
+  const Json ctx = context("s", two_columns());
+  ASSERT_EQ(load(ctx, two_columns(), {row(1, "a")}).code(), "ok");
+  FakeHost host;
+  auto destination = open();
+  EXPECT_NE(destination->last_committed(sdk::to_text(ctx))->value_or(""), "");
+  EXPECT_EQ(destination->last_committed(sdk::to_text(context("s", two_columns(), "replace")))->value_or(""), "");
+  sql("DROP TABLE s");
+  EXPECT_EQ(destination->last_committed(sdk::to_text(ctx))->value_or(""), "");
+  EXPECT_EQ(open({{"schema", schema_name() + "_nowhere"}})->last_committed(sdk::to_text(ctx))->value_or(""), "");
+}
+
+TEST_F(ModesTest, TwoLoadsOfOneTableDoNotMeet) {
+  FakeHost host;
+  auto first = open();
+  ASSERT_TRUE(first->begin_stream(sdk::to_text(context("s", two_columns(), "replace"))).ok());
+  Json other = context("s", two_columns(), "replace");
+  other["pipeline"] = "another";
+  auto second = open();
+  const Status busy = second->begin_stream(sdk::to_text(other));
+  ASSERT_FALSE(busy.ok());
+  EXPECT_EQ(busy.error().code, "TARGET_BUSY");
+  EXPECT_TRUE(busy.error().retryable);
+  ASSERT_TRUE(first->close().ok());
+  EXPECT_TRUE(second->begin_stream(sdk::to_text(other)).ok());
+  // Appends go together.
+  auto third = open();
+  auto fourth = open();
+  EXPECT_TRUE(third->begin_stream(sdk::to_text(context("a", two_columns()))).ok());
+  EXPECT_TRUE(fourth->begin_stream(sdk::to_text(context("a", two_columns()))).ok());
+}
+
+TEST_F(ModesTest, ValidateSaysWhatWorks) {
+  FakeHost host;
+  const auto fine = open()->validate();
+  ASSERT_TRUE(fine.ok());
+  EXPECT_EQ(fine->kind, sdk::Validation::Kind::kSuccess) << fine->message;
+  EXPECT_NE(fine->message.find("PostgreSQL 15"), std::string::npos) << fine->message;
+  const auto wrong = open({{"password", "not this"}})->validate();
+  ASSERT_TRUE(wrong.ok());
+  EXPECT_EQ(wrong->kind, sdk::Validation::Kind::kFailed);
+  EXPECT_EQ(wrong->message.find("not this"), std::string::npos);
+  const auto absent = open({{"schema", "nowhere"}})->validate();
+  EXPECT_EQ(absent->message.find("will create schema nowhere") != std::string::npos, true) << absent->message;
+  EXPECT_EQ(sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'nowhere'"), Lines{"0"});
+}
+
+}  // namespace
+}  // namespace rapidbyte::dest_postgres

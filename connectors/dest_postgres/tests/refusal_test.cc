@@ -1,0 +1,179 @@
+// Rows that the encoder or the server refuses, under each on_data_error.
+#include <chrono>
+
+#include "tests/postgres_fixture.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+const DataType kInt = DataType::of(TypeId::kInt64);
+const DataType kText = DataType::of(TypeId::kUtf8);
+
+Schema two_columns() { return {{{"id", kInt}, {"name", kText}}}; }
+Json row(int64_t id, const Json& name) { return Json::array({id, name}); }
+
+// `count` rows, of which every tenth has no name.
+std::vector<Json> mixed_rows(int64_t count) {
+  std::vector<Json> rows;
+  for (int64_t i = 0; i < count; ++i) rows.push_back(row(i, i % 10 == 3 ? Json() : Json("n" + std::to_string(i))));
+  return rows;
+}
+
+class RefusalTest : public PostgresTest {};
+
+TEST_F(RefusalTest, FailNamesStreamRowColumnAndValueAndKeepsNothing) {
+  sql("CREATE TABLE s (id bigint UNIQUE, name varchar(3))");
+  const Batches two = {make_batch(two_columns(), {row(1, "a"), row(2, "b")}),
+                       make_batch(two_columns(), {row(3, "c"), row(1, "d")})};
+  FakeHost host;
+  host.push_batch(two[0]);
+  host.push_batch(two[1]);
+  host.push_end_marker();
+  auto destination = open();
+  const std::string text = sdk::to_text(context("s", two_columns()));
+  ASSERT_TRUE(destination->begin_stream(text).ok());
+  const auto written = destination->run_write(text);
+  ASSERT_FALSE(written.ok());
+  EXPECT_EQ(written.error().code, "ROW_REFUSED");
+  EXPECT_EQ(written.error().category, sdk::ErrorCategory::kData);
+  EXPECT_NE(written.error().message.find("stream \"s\", row 4"), std::string::npos) << written.error().message;
+  EXPECT_NE(written.error().message.find("Key (id)=(1) already exists"), std::string::npos) << written.error().message;
+  EXPECT_EQ(table("s"), Lines{});
+  const Outcome encoder = load(context("s", two_columns()), two_columns(), {row(1, "abc"), row(2, "äöüß")});
+  EXPECT_NE(encoder.message().find("stream \"s\", row 2, column \"name\", value \"äöüß\": the text is longer"),
+            std::string::npos)
+      << encoder.message();
+  sql("ALTER TABLE s ALTER name SET NOT NULL");
+  const Outcome null = load(context("s", two_columns()), two_columns(), {row(1, "abc"), row(2, nullptr)});
+  EXPECT_NE(null.message().find("stream \"s\", row 2, column \"name\", value NULL: null value"), std::string::npos)
+      << null.message();
+  EXPECT_EQ(table("s"), Lines{});
+}
+
+TEST_F(RefusalTest, SkipAndDlqKeepTheGoodRowsInEveryWay) {
+  for (const Json& mode : {Json("append"), Json("replace"), upsert({"id"})}) {
+    for (const char* method : {"copy", "insert"}) {
+      for (const char* policy : {"skip", "dlq"}) {
+        SCOPED_TRACE(mode.dump() + " " + method + " " + policy);
+        sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; "
+            "CREATE TABLE s (id bigint PRIMARY KEY, name text NOT NULL CHECK (name <> 'n77'))");
+        const Batches batches = {make_batch(two_columns(), mixed_rows(100)),
+                                 make_batch(two_columns(), {row(1000, "x"), row(1001, nullptr)})};
+        const Outcome outcome =
+            load(on_error(context("s", two_columns(), mode), policy), batches, {{"load_method", method}});
+        ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+        EXPECT_EQ(outcome.summary.records_written, 90U);
+        EXPECT_EQ(outcome.summary.records_failed, 12U);
+        EXPECT_EQ(sql("SELECT count(*), sum(id) FROM s"), Lines{"90\t" + std::to_string(4470 - 77 + 1000)});
+        if (std::string(policy) == "dlq") {
+          ASSERT_EQ(outcome.dlq.size(), 12U);
+          EXPECT_EQ(outcome.dlq[1].record_json, R"({"id":13,"name":null})");
+          EXPECT_NE(outcome.dlq[1].error_message.find("row 14, column \"name\", value NULL"), std::string::npos)
+              << outcome.dlq[1].error_message;
+          EXPECT_NE(outcome.dlq[11].error_message.find("row 102"), std::string::npos) << outcome.dlq[11].error_message;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(RefusalTest, ARowIsRefusedOnlyIfTheGoodOnesBeforeItForbidIt) {
+  // Row 2 breaks a check and has the key of row 3, which is fine without it.
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text CHECK (name <> 'bad'))");
+  const Outcome outcome = load(on_error(context("s", two_columns()), "dlq"), two_columns(),
+                               {row(1, "a"), row(2, "bad"), row(2, "b"), row(1, "c"), row(3, "d")});
+  ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+  EXPECT_EQ(table("s"), (Lines{"(1,a)", "(2,b)", "(3,d)"}));
+  ASSERT_EQ(outcome.dlq.size(), 2U);
+}
+
+TEST_F(RefusalTest, ValuesWithoutAnExactPlaceAreRefusedByName) {
+  const std::string bad_utf8("a\xff", 2);
+  const std::string nul("a\0b", 3);
+  const struct {
+    const char* column;
+    DataType type;
+    Json good, bad;
+  } cases[] = {
+      {"bigint", DataType::of(TypeId::kUInt64), 1, UINT64_MAX},
+      {"uuid", kText, "a0eebc999c0b4ef8bb6d6bb9bd380a11", "a0eebc99"},
+      {"text", kText, "é", nul},
+      {"varchar(3)", kText, "äöü", "abcd"},
+      {"char(3)", kText, "ab", "abcd"},
+      {"name", kText, std::string(63, 'n'), std::string(64, 'n')},
+      {"json", kText, "{}", "{"},
+      {"jsonb", kText, "{}", "{\"a\":}"},
+      {"inet", kText, "10.0.0.1", "ten"},
+      {"integer[]", kText, "{1,2}", "{1"},
+      {"xml", kText, "<a/>", "<a>"},
+      {"oid", kInt, 1, -1},
+      {"date", DataType::of(TypeId::kDate32), 0, 2'145'042'906},
+      {"timestamp", DataType::timestamp(sdk::TimeUnit::kMicrosecond), 0, -211'813'488'000'000'000},
+      {"timestamp", DataType::timestamp(sdk::TimeUnit::kSecond), 0, INT64_MAX - 1},
+      {"timestamp", DataType::timestamp(sdk::TimeUnit::kNanosecond), 1000, 1001},
+      {"timestamp(0)", DataType::timestamp(sdk::TimeUnit::kSecond), 1, "infinity"},
+      {"time", DataType::time64(sdk::TimeUnit::kMicrosecond), 0, -1},
+      {"time", DataType::time64(sdk::TimeUnit::kNanosecond), 1000, 999},
+      {"interval", DataType::of(TypeId::kIntervalMonthDayNano), Json::array({0, 0, 1000}), Json::array({0, 0, 1})},
+  };
+  int number = 0;
+  for (const auto& c : cases) {
+    for (const char* method : {"copy", "insert"}) {
+      const std::string name = "t" + std::to_string(number++);
+      SCOPED_TRACE(std::string(method) + " " + c.column + " <- " + c.type.name());
+      sql("CREATE TABLE " + name + " (id bigint, c " + c.column + ")");
+      const Schema schema{{{"id", kInt}, {"c", c.type}}};
+      const std::vector<Json> rows = {Json::array({1, c.good}), Json::array({2, c.bad}), Json::array({3, nullptr})};
+      const Outcome failed = load(context(name, schema), schema, rows, {{"load_method", method}});
+      EXPECT_EQ(failed.code(), "ROW_REFUSED") << failed.status.to_string();
+      const Outcome skipped = load(on_error(context(name, schema), "skip"), schema, rows, {{"load_method", method}});
+      EXPECT_EQ(skipped.code(), "ok") << skipped.status.to_string();
+      EXPECT_EQ(sql("SELECT id, c IS NULL FROM " + name + " ORDER BY id"), (Lines{"1\tf", "3\tt"}));
+    }
+  }
+  const Schema text{{{"c", kText}}};
+  const Outcome invalid = load(context("utf8", text), text, {Json::array({bad_utf8})});
+  EXPECT_EQ(invalid.code(), "ROW_REFUSED");
+  EXPECT_NE(invalid.message().find("UTF-8"), std::string::npos) << invalid.message();
+}
+
+TEST_F(RefusalTest, TriggersThatDropRowsAreNotSilent) {
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); CREATE FUNCTION drop_it() RETURNS trigger LANGUAGE plpgsql AS "
+      "'BEGIN IF NEW.id = 2 THEN RETURN NULL; END IF; IF NEW.id = 3 THEN RAISE ''no threes''; END IF; RETURN NEW; END';"
+      "CREATE TRIGGER t BEFORE INSERT ON s FOR EACH ROW EXECUTE FUNCTION drop_it()");
+  for (const Json& mode : {Json("append"), upsert({"id"}), Json("replace")}) {
+    SCOPED_TRACE(mode.dump());
+    EXPECT_EQ(load(context("s", two_columns(), mode), two_columns(), {row(1, "a"), row(2, "b")}).code(),
+              "ROW_DISCARDED");
+    EXPECT_EQ(table("s"), Lines{});
+  }
+  const Outcome raised = load(on_error(context("s", two_columns()), "skip"), two_columns(), {row(3, "c"), row(4, "d")});
+  ASSERT_EQ(raised.code(), "ok") << raised.status.to_string();
+  EXPECT_EQ(table("s"), Lines{"(4,d)"});
+}
+
+TEST_F(RefusalTest, ConstraintsThatWaitForTheCommitFailIt) {
+  sql("CREATE TABLE parent (id bigint PRIMARY KEY); CREATE TABLE s (id bigint REFERENCES parent DEFERRABLE INITIALLY "
+      "DEFERRED, name text)");
+  const Outcome outcome = load(context("s", two_columns()), two_columns(), {row(1, "a")});
+  EXPECT_EQ(outcome.status.error().category, sdk::ErrorCategory::kData) << outcome.status.to_string();
+  EXPECT_EQ(outcome.status.error().commit_state, sdk::CommitState::kBeforeCommit);
+  EXPECT_EQ(table("s"), Lines{});
+}
+
+TEST_F(RefusalTest, ABatchOfNothingButBadRowsEndsSoon) {
+  sql("CREATE TABLE s (id bigint, name text NOT NULL)");
+  std::vector<Json> rows;
+  for (int64_t i = 0; i < 2000; ++i) rows.push_back(row(i, nullptr));
+  rows.push_back(row(2000, "good"));
+  const auto begin = std::chrono::steady_clock::now();
+  const Outcome outcome = load(on_error(context("s", two_columns()), "skip"), two_columns(), rows);
+  const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+  EXPECT_EQ(outcome.summary.records_failed, 2000U);
+  EXPECT_EQ(table("s"), Lines{"(2000,good)"});
+  EXPECT_LT(seconds, 20) << "a few statements for each refused row, not the whole batch";
+}
+
+}  // namespace
+}  // namespace rapidbyte::dest_postgres
