@@ -21,6 +21,13 @@ std::string guess_cursor_type(const nlohmann::json& value, const StreamPlan& pla
 
 }  // namespace
 
+void adopt_open_source(AttemptContext& attempt) {
+  attempt.ready_source = std::exchange(attempt.run.open_source, OpenSource());
+  if (!attempt.ready_source) return;
+  attempt.ready_source_link =
+      attempt.upstream_cancel.on_cancel([cancel = attempt.ready_source.cancel] { cancel.cancel(); });
+}
+
 std::string context_json(const AttemptContext& attempt, const runtime::Connector& connector, size_t first_transform,
                          const nlohmann::json& partition) {
   const RunContext& run = attempt.run;

@@ -32,7 +32,14 @@ struct AttemptContext {
   /// count.
   std::atomic<bool> satisfied{false};
   LoadPosition position;
+  /// Opened already, for the next use of the source in this attempt; empty: an instance is started.
+  OpenSource ready_source;
+  /// Cancels `ready_source` with this attempt.
+  CancelToken::Registration ready_source_link;
 };
+
+/// Takes the instance that discovery left open, if it did.
+void adopt_open_source(AttemptContext& attempt);
 
 /// The JSON that `connector`'s calls get for this attempt's stream. `first_transform`: the one that what it sends comes
 /// to first. `partition`: null when the stream is not split.

@@ -7,6 +7,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "rapidbyte/engine/row_accounting.h"
 #include "rapidbyte/engine/stage_threads.h"
@@ -118,6 +119,18 @@ void Lane::source_stage() {
   if (instance) end_instance(*instance, *run_.source, usage_.front());
 }
 
+Result<std::unique_ptr<runtime::ComponentInstance>> Lane::start_source(std::shared_ptr<SourceServices> services) {
+  if (!attempt_.ready_source) {
+    return open_instance(attempt_, run_.source, run_.pipeline.source, "source", attempt_.upstream_cancel,
+                         std::move(services));
+  }
+  OpenSource ready = std::exchange(attempt_.ready_source, OpenSource());
+  ready.services->set_target(std::move(services));
+  // What it waited for before is not this stage's.
+  usage_.front().waiting_network -= ready.instance->network_wait();
+  return std::move(ready.instance);
+}
+
 Status Lane::read(std::unique_ptr<runtime::ComponentInstance>& instance) {
   const LoadPosition& position = attempt_.position;
   const pipeline::StreamConfig& config = attempt_.plan.config;
@@ -134,8 +147,7 @@ Status Lane::read(std::unique_ptr<runtime::ComponentInstance>& instance) {
   }
   auto services =
       std::make_shared<SourceServices>(stage_context(), run_.source->name(), *queues_.front(), std::move(first));
-  RB_ASSIGN_OR_RETURN(instance, open_instance(attempt_, run_.source, run_.pipeline.source, "source",
-                                              attempt_.upstream_cancel, services));
+  RB_ASSIGN_OR_RETURN(instance, start_source(services));
   RB_ASSIGN_OR_RETURN(read_summary_, instance->run_read(context_json(attempt_, *run_.source, 0, source_partition())));
   if (attempt_.satisfied.load(std::memory_order_acquire)) return {};
   auto counted = check_source_rows(stream_, read_summary_, queues_.front()->counts(), run_.source->speaks_2_1());

@@ -79,6 +79,7 @@ class Lane {
   void transform_stage(size_t index);
   void destination_stage();
   void preview_stage();
+  Result<std::unique_ptr<runtime::ComponentInstance>> start_source(std::shared_ptr<SourceServices> services);
   Status read(std::unique_ptr<runtime::ComponentInstance>& instance);
   Status transform(size_t index, std::unique_ptr<runtime::ComponentInstance>& instance);
   Status write();

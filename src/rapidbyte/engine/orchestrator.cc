@@ -102,6 +102,7 @@ RunReport PipelineRun::execute() {
   } catch (const std::exception& error) {
     failure = RunFailure{Stage::kInternal, unexpected(error)};
   }
+  close_open_source(run_);
   report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   finish(std::move(failure));
   return std::move(report_);
@@ -156,8 +157,11 @@ PipelineRun::Failure PipelineRun::discover() {
   run_.source_config = run_.pipeline.source.config;
   if (has_feature(*run_.source, "stream-options")) run_.source_config["streams"] = stream_entries(*selected);
 
+  const bool reuse = selected->size() == 1 && run_.source->speaks_2_1() && has_feature(*run_.source, "reuse");
+  const std::string only_stream = reuse ? selected->front().name : std::string();
+
   for (uint32_t failures = 1;; ++failures) {
-    auto catalog = discover_catalog(run_);
+    auto catalog = discover_catalog(run_, only_stream);
     if (catalog.ok()) {
       auto plans = plan_streams(run_, std::move(*selected), *catalog);
       if (!plans.ok()) return RunFailure{Stage::kConfig, plans.error()};

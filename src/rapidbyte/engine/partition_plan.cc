@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "rapidbyte/engine/stage_services.h"
 
 namespace rapidbyte::engine {
@@ -28,9 +30,15 @@ uint32_t partitions_wanted(const RunContext& run, const StreamPlan& plan) {
 
 Status PartitionPlan::ask(uint32_t want) {
   const RunContext& run = attempt_.run;
-  RB_ASSIGN_OR_RETURN(planner_, open_instance(attempt_, run.source, run.pipeline.source, "source", attempt_.cancel,
-                                              std::make_shared<IdleServices>(run.source->name())));
-  RB_ASSIGN_OR_RETURN(const std::string answer, planner_->plan_partitions(context_json(attempt_, *run.source), want));
+  planner_ = std::exchange(attempt_.ready_source, OpenSource());
+  if (!planner_) {
+    planner_.cancel = attempt_.upstream_cancel;
+    planner_.services = std::make_shared<RelayServices>(std::make_shared<IdleServices>(run.source->name()));
+    RB_ASSIGN_OR_RETURN(planner_.instance, open_instance(attempt_, run.source, run.pipeline.source, "source",
+                                                         planner_.cancel, planner_.services));
+  }
+  RB_ASSIGN_OR_RETURN(const std::string answer,
+                      planner_.instance->plan_partitions(context_json(attempt_, *run.source), want));
   json list = json::parse(answer, nullptr, false);
   if (!list.is_array()) return invalid(run, attempt_.plan, "did not answer with a list");
   if (list.size() > kMaxPartitions) {
@@ -42,14 +50,19 @@ Status PartitionPlan::ask(uint32_t want) {
     if (partition.is_null()) return invalid(run, attempt_.plan, "answered with a null among the partitions");
     partitions_.push_back(std::move(partition));
   }
-  if (partitions_.empty()) release();
+  if (!partitions_.empty()) return {};
+  if (has_feature(*run.source, "reuse")) {
+    attempt_.ready_source = std::exchange(planner_, OpenSource());
+  } else {
+    release();
+  }
   return {};
 }
 
 void PartitionPlan::release() {
-  if (planner_ == nullptr) return;
-  close_instance(attempt_, *planner_, *attempt_.run.source);
-  planner_.reset();
+  if (!planner_) return;
+  close_instance(attempt_, *planner_.instance, *attempt_.run.source);
+  planner_ = OpenSource();
 }
 
 }  // namespace rapidbyte::engine

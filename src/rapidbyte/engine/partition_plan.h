@@ -29,8 +29,8 @@ class PartitionPlan {
   PartitionPlan(const PartitionPlan&) = delete;
   PartitionPlan& operator=(const PartitionPlan&) = delete;
 
-  /// Asks the source for about `want` partitions. When it has none the instance is gone again. PARTITIONS_INVALID, or
-  /// what the source says.
+  /// Asks the source for about `want` partitions. When it has none the instance is closed, or, with the feature
+  /// "reuse", the attempt's ready source. PARTITIONS_INVALID, or what the source says.
   Status ask(uint32_t want);
   /// The source's objects; empty when the stream is not split.
   [[nodiscard]] const std::vector<nlohmann::json>& partitions() const { return partitions_; }
@@ -39,7 +39,7 @@ class PartitionPlan {
 
  private:
   AttemptContext& attempt_;
-  std::unique_ptr<runtime::ComponentInstance> planner_;
+  OpenSource planner_;
   std::vector<nlohmann::json> partitions_;
 };
 

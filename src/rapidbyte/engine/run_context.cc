@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "rapidbyte/base/log.h"
+
 namespace rapidbyte::engine {
 
 runtime::InstanceOptions instance_options(const RunContext& run, const pipeline::ConnectorUse& use,
@@ -50,6 +52,14 @@ std::vector<std::string> features_downstream(const RunContext& run, size_t first
     std::erase_if(features, [&](const std::string& feature) { return !has_feature(*run.transforms[i], feature); });
   }
   return features;
+}
+
+void close_open_source(RunContext& run) {
+  if (!run.open_source) return;
+  run.note_memory(run.open_source.instance->peak_memory_bytes());
+  const Status closed = run.open_source.instance->close();
+  if (!closed.ok()) log_warn("closing {}: {}", run.source->name(), closed.to_string());
+  run.open_source = OpenSource();
 }
 
 RunFailure failure_of(const RunContext& run, Stage stage, const Status& status) {

@@ -14,6 +14,7 @@
 
 #include "rapidbyte/base/buffer_pool.h"
 #include "rapidbyte/engine/dlq.h"
+#include "rapidbyte/engine/open_source.h"
 #include "rapidbyte/engine/orchestrator.h"
 #include "rapidbyte/engine/retry.h"
 #include "rapidbyte/engine/run_observer.h"
@@ -49,6 +50,8 @@ struct RunContext {
   std::shared_ptr<const runtime::Connector> destination{};
   /// The source's config, with the streams for those that want them (feature "stream-options").
   nlohmann::json source_config{};
+  /// Left open by the discovery for the run's only stream, which takes it; else empty.
+  OpenSource open_source{};
   /// How many lanes one stream may have: what resources.parallelism leaves to each of the run's streams.
   uint32_t partitions_per_stream = 1;
   std::shared_ptr<BufferPool> pool{};  // shared with every instance
@@ -81,6 +84,9 @@ struct RunContext {
 /// The destination's features that every transform from `first_transform` on has too: what may be sent into that
 /// transform, or, behind the last one, to the destination.
 [[nodiscard]] std::vector<std::string> features_downstream(const RunContext& run, size_t first_transform);
+
+/// Closes the instance that nobody took.
+void close_open_source(RunContext& run);
 
 /// `status` as a failure of `stage`, or of kInterrupted when the run has been cancelled before. Call it when the error
 /// comes.

@@ -39,9 +39,13 @@ StreamAttempt::StreamAttempt(RunContext& run, const StreamPlan& plan, std::strin
       partition_plan_(attempt_) {}
 
 AttemptResult StreamAttempt::run() {
+  adopt_open_source(attempt_);
   Failure failure = run_.options.dry_run ? preview_stream() : write_stream();
   close_destination();
   partition_plan_.release();
+  // It broke off before the source was read.
+  if (attempt_.ready_source) close_instance(attempt_, *attempt_.ready_source.instance, *run_.source);
+  attempt_.ready_source = OpenSource();
   sum_up(std::move(failure));
   return std::move(result_);
 }

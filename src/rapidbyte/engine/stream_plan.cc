@@ -169,17 +169,17 @@ Result<std::vector<StreamConfig>> select_streams(const std::vector<StreamConfig>
   return selected;
 }
 
-Result<json> discover_catalog(RunContext& run) {
+Result<json> discover_catalog(RunContext& run, const std::string& only_stream) {
+  const CancelToken cancel = run.options.cancel.child();
+  auto services = std::make_shared<RelayServices>(std::make_shared<IdleServices>(run.source->name()));
   RB_ASSIGN_OR_RETURN(
       auto instance,
-      run.runtime.instantiate(
-          run.source, instance_options(run, run.pipeline.source, "source", run.source_config, "", run.options.cancel,
-                                       std::make_shared<IdleServices>(run.source->name()))));
-  const Status opened = instance->open();
-  auto catalog_text = opened.ok() ? instance->discover() : Result<std::string>(opened);
-  run.note_memory(instance->peak_memory_bytes());
-  const Status closed = instance->close();
-  if (!closed.ok()) log_warn("closing {} after discovery: {}", run.source->name(), closed.to_string());
+      run.runtime.instantiate(run.source, instance_options(run, run.pipeline.source, "source", run.source_config,
+                                                           only_stream, cancel, services)));
+  run.open_source = OpenSource{std::move(instance), std::move(services), cancel};
+  const Status opened = run.open_source.instance->open();
+  auto catalog_text = opened.ok() ? run.open_source.instance->discover() : Result<std::string>(opened);
+  if (!catalog_text.ok() || only_stream.empty()) close_open_source(run);
   if (!catalog_text.ok()) return std::move(catalog_text).status();
   json catalog = json::parse(*catalog_text, nullptr, false);
   if (!catalog.is_object() || !catalog.contains("streams") || !catalog["streams"].is_array()) {

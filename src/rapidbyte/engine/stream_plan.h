@@ -19,8 +19,9 @@ namespace rapidbyte::engine {
 Result<std::vector<pipeline::StreamConfig>> select_streams(const std::vector<pipeline::StreamConfig>& configured,
                                                            const std::vector<std::string>& only);
 
-/// Asks a source instance for its catalog: open, discover, close. CATALOG_INVALID.
-Result<nlohmann::json> discover_catalog(RunContext& run);
+/// Asks a source instance for its catalog: open, discover, close. CATALOG_INVALID. With `only_stream`, the one stream
+/// that the run reads, the instance is that stream's and stays open in `run.open_source`; the caller sees to its end.
+Result<nlohmann::json> discover_catalog(RunContext& run, const std::string& only_stream);
 
 /// One plan per stream of `selected`; when the pipeline names none, per stream of the catalog (of `options.streams`).
 /// Errors (config): UNKNOWN_STREAM, NO_STREAMS, UNSUPPORTED_SYNC_MODE, UNSUPPORTED_WRITE_MODE, CURSOR_FIELD_MISSING,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -233,10 +234,10 @@ std::optional<std::string> special_value_text(const ArrowSchema& schema, const A
       ArrowDecimalInit(&value, type.decimal_bitwidth, type.decimal_precision, type.decimal_scale);
       ArrowArrayViewGetDecimalUnsafe(&array, row, &value);
       // The words are in the machine's order, which is little-endian wherever this builds.
-      for (int i = 0; i + 1 < value.n_words; ++i) {
-        if (value.words[i] != 0) return std::nullopt;
-      }
-      if (value.words[value.n_words - 1] != uint64_t{1} << 63U) return std::nullopt;
+      const size_t highest = type.type == NANOARROW_TYPE_DECIMAL128 ? 1 : 3;
+      const bool rest_is_zero =
+          std::all_of(value.words, value.words + highest, [](uint64_t word) { return word == 0; });
+      if (!rest_is_zero || value.words[highest] != uint64_t{1} << 63U) return std::nullopt;
       return "NaN";
     }
     default: return std::nullopt;
