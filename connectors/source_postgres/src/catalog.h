@@ -1,0 +1,51 @@
+#pragma once
+// What the server's catalog says of tables: their columns with types, keys, and what the role may read. One query for
+// any number of tables, so that a database with thousands of them is discovered at once.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "column_type.h"
+#include "postgres/connection.h"
+#include "rapidbyte/sdk/error.h"
+#include "table_name.h"
+
+namespace rapidbyte::source_postgres {
+
+struct Relation {
+  TableName name;
+  postgres::Oid oid = 0;
+  char kind = 'r';  // pg_class.relkind: r table, p partitioned, v view, m materialized view, f foreign table
+  bool has_children = false;
+  /// Row-level security hides rows from this role.
+  bool filtered = false;
+  /// The role may read at least one column.
+  bool readable = true;
+  std::vector<CatalogColumn> columns;
+
+  /// Names of the primary key's columns, in its order.
+  [[nodiscard]] std::vector<std::string> primary_key() const;
+  [[nodiscard]] const CatalogColumn* find_column(std::string_view name) const;
+};
+
+/// All tables, partitioned tables, views, materialized views and foreign tables that users made, without the partitions
+/// of partitioned tables and without what belongs to extensions; by schema and name.
+sdk::Result<std::vector<Relation>> load_all_relations(postgres::Connection& connection);
+/// Those named, in that order, partitions too. TABLE_NOT_FOUND (schema) for the first that is not there.
+sdk::Result<std::vector<Relation>> load_relations(postgres::Connection& connection, std::span<const TableName> names);
+
+/// Column names of every unique index of a table that holds for all rows at any time (not partial, not on expressions,
+/// not deferred).
+sdk::Result<std::vector<std::vector<std::string>>> load_unique_keys(postgres::Connection& connection,
+                                                                    postgres::Oid table);
+
+/// The columns that the user asked for, as they are read. UNKNOWN_COLUMN (config) names one that the table lacks.
+sdk::Result<std::vector<ColumnPlan>> plan_columns(const Relation& relation, std::span<const std::string> select,
+                                                  std::span<const std::string> text_columns);
+
+/// UNKNOWN_COLUMN (config): `what` names the option, the message the nearest columns.
+sdk::Status unknown_column(const Relation& relation, std::string_view what, std::string_view column);
+
+}  // namespace rapidbyte::source_postgres

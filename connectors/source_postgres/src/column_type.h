@@ -1,0 +1,58 @@
+#pragma once
+// How a column of PostgreSQL becomes a column of Arrow: which type, how its values come over the wire, and whether the
+// server casts it to text. The table is the one in docs/connectors/source-postgres.md. Pure.
+
+#include <cstdint>
+#include <string>
+
+#include "postgres/oids.h"
+#include "rapidbyte/sdk/data_type.h"
+
+namespace rapidbyte::source_postgres {
+
+/// A column as the catalog has it. Of a domain the type below it: the domain may not exist on the other side.
+struct CatalogColumn {
+  std::string name;
+  postgres::Oid type = 0;
+  int32_t type_modifier = -1;
+  std::string type_name;  // format_type(): "timestamp(3) with time zone"
+  char type_kind = 'b';   // pg_type.typtype: b base, e enum, c composite, r range, m multirange
+  bool nullable = true;
+  int32_t key_position = -1;  // in the primary key, from 0 upwards; -1: not part of it
+};
+
+/// What a field holds in COPY's binary format, and what it becomes.
+enum class WireKind : uint8_t {
+  kBool,
+  kInt16,
+  kInt32,
+  kInt64,
+  kOid,
+  kFloat32,
+  kFloat64,
+  kText,
+  kBytes,
+  kJsonb,        // a version byte, then text
+  kUuid,         // 16 bytes, becomes text
+  kDate,         // days since 2000-01-01
+  kTime,         // microseconds of the day
+  kTimestamp,    // microseconds since 2000-01-01
+  kNumeric128,   // numeric(p, s), p <= 38
+  kNumeric256,   // numeric(p, s), p <= 76
+  kNumericText,  // numeric of any precision, becomes text
+  kWatched,      // text that is kept of the newest row and is no column (see CopyDecoder)
+};
+
+/// A column that is read.
+struct ColumnPlan {
+  sdk::Field field;
+  WireKind kind = WireKind::kText;
+  bool cast_to_text = false;
+  postgres::Oid wire_type = postgres::kOidText;  // what the server must say that it sends
+  std::string type_name;                         // for messages and casts of literals
+};
+
+/// `as_text`: the user wants the column as text (stream option `columns`).
+ColumnPlan plan_column(const CatalogColumn& column, bool as_text);
+
+}  // namespace rapidbyte::source_postgres

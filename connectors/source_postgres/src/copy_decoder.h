@@ -1,0 +1,146 @@
+#pragma once
+// CopyDecoder: the byte stream of COPY ... TO STDOUT (FORMAT binary) into Arrow column buffers. Pure: bytes in, events
+// out; the stream may be cut anywhere, though rows that lie whole in one piece, which is what PostgreSQL sends, are
+// decoded where they are. The types are resolved once; a row is one loop with a switch, without a call or an allocation
+// per value. A row that Arrow cannot hold is taken back as a whole and reported with its bytes; the caller decides what
+// becomes of it and goes on.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "column_store.h"
+#include "column_type.h"
+#include "rapidbyte/sdk/byte_buffer.h"
+#include "rapidbyte/sdk/error.h"
+#include "rapidbyte/sdk/ipc_encoder.h"
+
+namespace rapidbyte::source_postgres {
+
+enum class ProblemKind : uint8_t {
+  kSpecialValue,  // an infinite date or timestamp, NaN of a decimal; and the destination does not know special values
+  kOutOfRange,  // a finite timestamp beyond what 64 bits of microseconds since 1970 hold
+  kInvalidUtf8,
+  kTooLarge,  // the value, or the row as Arrow holds it, is above the limit of a record
+};
+
+/// Why the newest row was taken back.
+struct RowProblem {
+  ProblemKind kind = ProblemKind::kSpecialValue;
+  size_t column = 0;
+  uint64_t value_bytes = 0;
+  /// The row's fields from the first one on, each with its length, valid until the next call. Of one that is too large
+  /// only those before the large value.
+  std::span<const uint8_t> fields;
+  size_t field_count = 0;
+};
+
+struct DecoderLimits {
+  size_t batch_bytes = 1 << 20;  // a batch is full when its buffers hold so much
+  size_t record_bytes = 16 << 20;
+  /// Whether infinities and NaN may be sent in the form of special values.
+  bool special_values = false;
+};
+
+class CopyDecoder {
+ public:
+  enum class Event : uint8_t {
+    kNeedMore,  // the piece is used up
+    kRow,  // one more row; only while columns are watched
+    kBatchFull,  // emit and clear_batch(), then call next() again
+    kRejected,  // see problem()
+    kEnd,  // the trailer came
+    kCorrupt,  // see corruption(); the decoder is of no further use
+  };
+
+  CopyDecoder(std::vector<ColumnPlan> columns, const DecoderLimits& limits);
+
+  /// The next piece; what was given before must be used up. It is read in place until next() says kNeedMore.
+  void feed(std::span<const uint8_t> bytes) {
+    here_ = bytes.data();
+    end_ = here_ + bytes.size();
+  }
+  Event next();
+
+  /// Rows that came, rejected ones too.
+  [[nodiscard]] uint64_t rows_seen() const { return rows_seen_; }
+  [[nodiscard]] const RowProblem& problem() const { return problem_; }
+  [[nodiscard]] const std::vector<ColumnPlan>& columns() const { return columns_; }
+  /// What the server sent that cannot be: UNEXPECTED_DATA (internal).
+  [[nodiscard]] sdk::Status corruption() const;
+
+  /// The batch under way.
+  [[nodiscard]] size_t batch_rows() const { return rows_; }
+  /// One entry for every column that is not watched; borrowed until clear_batch().
+  std::span<const sdk::ColumnBuffers> batch();
+  void clear_batch();
+
+  /// Text of the watched columns in the newest row, rejected or not; nullopt is NULL. They must come before all others,
+  /// so that they are known of a row that is too large.
+  [[nodiscard]] const std::vector<std::optional<std::string>>& watched() const { return watched_; }
+
+ private:
+  struct Column {
+    WireKind kind;
+    int32_t scale = 0;
+    size_t watched = 0;
+    ColumnStore store;
+  };
+  enum class Outcome : uint8_t { kOk, kIncomplete, kBad, kCorrupt };
+  /// How far a row that begins somewhere goes.
+  struct RowScan {
+    bool whole = false;
+    size_t fields = 0;  // that are whole
+    size_t fields_end = 0;  // offset behind them
+    uint64_t length = 0;  // of the first field that is not, as far as it is known
+    size_t needed = 0;  // bytes that the row has at least; all of it when it is whole
+  };
+
+  bool take_header();
+  Event decode_at(const uint8_t* begin, size_t size, bool from_carry);
+  Outcome decode_row(const uint8_t* at, const uint8_t* end);
+  template <typename Words>
+  Outcome decode_decimal(Column& column, std::span<const uint8_t> bytes);
+  bool copy_text(Column& column, const uint8_t* at, size_t size);
+  Outcome bad(ProblemKind kind);
+  Outcome corrupt(std::string what);
+  void take_back_row(size_t fields);
+  [[nodiscard]] RowScan scan(const uint8_t* row, size_t size) const;
+  void reject(const uint8_t* row, const RowScan& scan);
+  void begin_skipping(const uint8_t* row, size_t size, const RowScan& scan);
+  Event skip_large_row();
+
+  std::vector<ColumnPlan> columns_;
+  DecoderLimits limits_;
+  std::vector<Column> stores_;
+  std::vector<sdk::ColumnBuffers> buffers_;
+  size_t max_rows_ = 0;
+  size_t fixed_row_bits_ = 0;  // of a row in all buffers but those of texts
+  size_t rows_ = 0;
+  size_t text_bytes_ = 0;  // of the batch
+  uint64_t rows_seen_ = 0;
+  std::vector<std::optional<std::string>> watched_;
+
+  const uint8_t* here_ = nullptr;
+  const uint8_t* end_ = nullptr;
+  const uint8_t* row_end_ = nullptr;  // set by decode_row() when it says kOk
+  size_t field_ = 0;  // the one that decode_row() stopped at
+  bool header_done_ = false;
+  bool ended_ = false;
+  bool carry_used_ = false;  // carry_ belongs to the event that next() gave last
+  sdk::ByteBuffer carry_;  // the beginning of a row that is not whole yet
+  size_t needed_ = 0;  // bytes that the row in carry_ has at least
+  RowProblem problem_;
+  std::string corruption_;
+
+  // A row above the limit passes by without being kept.
+  bool skipping_ = false;
+  size_t skip_field_ = 0;  // the next one whose length comes
+  uint64_t skip_bytes_ = 0;  // of the value that passes by
+  uint8_t skip_length_[4] = {};
+  size_t skip_length_have_ = 0;
+};
+
+}  // namespace rapidbyte::source_postgres

@@ -1,0 +1,310 @@
+#include "incremental.h"
+
+#include <algorithm>
+
+#include "rapidbyte/sdk/host.h"
+
+namespace rapidbyte::source_postgres {
+
+namespace {
+
+using sdk::Json;
+using sdk::Result;
+using sdk::Status;
+
+// Rows of one cursor value that a position lists. The list travels in every checkpoint and in the query's condition.
+constexpr size_t kMaxSeenRows = 1000;
+constexpr size_t kMaxSeenBytes = 64 << 10;
+
+std::string literal(const CatalogColumn& column, std::string_view text) {
+  return postgres::quote_literal(text) + "::" + column.type_name;
+}
+
+bool is_integer(postgres::Oid type) {
+  return type == postgres::kOidInt2 || type == postgres::kOidInt4 || type == postgres::kOidInt8;
+}
+
+/// Equal values of these types have equal texts, or texts that canonical() makes equal. Of others (an interval of 24
+/// hours or one day, citext) a position could not tell which rows have the newest value.
+Status check_cursor_type(postgres::Connection& connection, const Relation& relation, const StreamOptions& options,
+                         const CatalogColumn& cursor) {
+  const auto refuse = [&](std::string_view why) {
+    return sdk::config_error("CURSOR_TYPE", "stream '" + options.name + "': column `" + cursor.name + "` of type " +
+                                                cursor.type_name + " cannot be a cursor: " + std::string(why) +
+                                                ". Use an integer, numeric, date, timestamp, text or uuid column");
+  };
+  switch (cursor.type) {
+    case postgres::kOidText:
+    case postgres::kOidVarchar:
+    case postgres::kOidBpchar: {
+      if (connection.server_version() < 120'000) return {};
+      RB_SDK_ASSIGN_OR_RETURN(
+          const postgres::QueryResult found,
+          connection.query("SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_collation c ON c.oid = "
+                           "a.attcollation WHERE NOT c.collisdeterministic AND a.attrelid = " +
+                           std::to_string(relation.oid) + " AND a.attname = " + postgres::quote_literal(cursor.name)));
+      return found.rows.empty() ? Status() : refuse("its collation holds different texts to be equal");
+    }
+    case postgres::kOidInt2:
+    case postgres::kOidInt4:
+    case postgres::kOidInt8:
+    case postgres::kOidOid:
+    case postgres::kOidNumeric:
+    case postgres::kOidFloat4:
+    case postgres::kOidFloat8:
+    case postgres::kOidName:
+    case postgres::kOidBytea:
+    case postgres::kOidDate:
+    case postgres::kOidTime:
+    case postgres::kOidTimestamp:
+    case postgres::kOidTimestamptz:
+    case postgres::kOidUuid: return {};
+    default:
+      return cursor.type_kind == 'e' ? Status() : refuse("its equal values may have different texts, or no order");
+  }
+}
+
+/// The text that all equal values share: 1.50 and 1.5, -0 and 0 are equal.
+std::string_view canonical(postgres::Oid type, std::string_view text) {
+  if (type == postgres::kOidNumeric && text.find('.') != std::string_view::npos) {
+    while (text.back() == '0') text.remove_suffix(1);
+    if (text.back() == '.') text.remove_suffix(1);
+  } else if ((type == postgres::kOidFloat4 || type == postgres::kOidFloat8) && text == "-0") {
+    text.remove_prefix(1);
+  }
+  return text;
+}
+
+/// Whether a unique key lies within `names`.
+bool covers_unique_key(const std::vector<std::vector<std::string>>& keys, const std::vector<std::string>& names) {
+  return std::any_of(keys.begin(), keys.end(), [&](const std::vector<std::string>& key) {
+    return std::all_of(key.begin(), key.end(), [&](const std::string& column) {
+      return std::find(names.begin(), names.end(), column) != names.end();
+    });
+  });
+}
+
+Status check_lag(const StreamOptions& options, const CatalogColumn& cursor) {
+  if (!options.lag) return {};
+  const auto bad = [&](std::string_view why) {
+    return sdk::config_error("LAG_TYPE", "stream '" + options.name + "': lag with the cursor `" + cursor.name +
+                                             "` of type " + cursor.type_name + ": " + std::string(why));
+  };
+  switch (cursor.type) {
+    case postgres::kOidDate:
+    case postgres::kOidTimestamp:
+    case postgres::kOidTimestamptz:
+      return options.lag->seconds ? Status() : bad("must be a duration such as 90s, 5m, 2h or 1d");
+    case postgres::kOidInt2:
+    case postgres::kOidInt4:
+    case postgres::kOidInt8:
+      if (options.lag->seconds || options.lag->amount.find('.') != std::string::npos || options.lag->amount.size() > 18)
+        return bad("must be an integer, such as 1000");
+      return {};
+    case postgres::kOidNumeric:
+    case postgres::kOidFloat4:
+    case postgres::kOidFloat8: return options.lag->seconds ? bad("must be a number, such as 1000") : Status();
+    default: return bad("only dates, timestamps and numbers can have a lag");
+  }
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "`" : ", `") + name + "`";
+  return out;
+}
+
+}  // namespace
+
+Result<IncrementalPlan> plan_incremental(postgres::Connection& connection, const Relation& relation,
+                                         const StreamOptions& options, const std::string& cursor_field) {
+  IncrementalPlan plan;
+  plan.cursor = relation.find_column(cursor_field);
+  if (plan.cursor == nullptr) return unknown_column(relation, "cursor_field", cursor_field);
+  RB_SDK_RETURN_NOT_OK(check_cursor_type(connection, relation, options, *plan.cursor));
+  RB_SDK_RETURN_NOT_OK(check_lag(options, *plan.cursor));
+  plan.lag = options.lag;
+  RB_SDK_ASSIGN_OR_RETURN(const auto unique_keys, load_unique_keys(connection, relation.oid));
+  std::vector<std::string> names = {cursor_field};
+  if (!options.tie_breaker && covers_unique_key(unique_keys, names)) return plan;
+  const std::vector<std::string> ties = options.tie_breaker ? *options.tie_breaker : relation.primary_key();
+  if (ties.empty()) {
+    return sdk::config_error(
+        "TIE_BREAKER_MISSING",
+        "stream '" + options.name + "': `" + relation.name.spelling("") +
+            "` has no primary key, so that rows with equal values of the cursor `" + cursor_field +
+            "` cannot be told apart and would be lost or read twice. Set tie_breaker to columns that tell them apart, "
+            "use a cursor with a unique index, or read everything (sync_mode full_refresh) with write_mode replace or "
+            "upsert");
+  }
+  for (const std::string& name : ties) {
+    const CatalogColumn* column = relation.find_column(name);
+    if (column == nullptr) return unknown_column(relation, "tie_breaker", name);
+    if (name == cursor_field) continue;
+    plan.ties.push_back(column);
+    names.push_back(name);
+  }
+  if (!covers_unique_key(unique_keys, names)) {
+    sdk::host::log_warn("stream '" + options.name + "': no unique index of `" + relation.name.spelling("") +
+                        "` says that " + joined(names) +
+                        " tell all rows apart; of rows that are equal in them, those added later are not read");
+  }
+  plan.tie_grows = plan.ties.size() == 1 && is_integer(plan.ties[0]->type) && !plan.ties[0]->nullable;
+  return plan;
+}
+
+std::string lag_condition(const IncrementalPlan& plan, const TableQuery& query, const std::string& where,
+                          const std::string& server_time_zone) {
+  const std::string column = query.column_sql(plan.cursor->name);
+  if (plan.lag->seconds) {
+    const std::string lag = " - pg_catalog.make_interval(secs => " + std::to_string(*plan.lag->seconds) + ")";
+    if (plan.cursor->type == postgres::kOidTimestamptz) return column + " <= pg_catalog.now()" + lag;
+    // Whether applications write UTC or local time is not known; the earlier of the two is safe with both.
+    std::string bound = "least(pg_catalog.now() AT TIME ZONE 'UTC', pg_catalog.now() AT TIME ZONE " +
+                        postgres::quote_literal(server_time_zone.empty() ? "UTC" : server_time_zone) + ")" + lag;
+    // A date is complete when its day has passed.
+    if (plan.cursor->type == postgres::kOidDate) bound = "(" + bound + ")::date";
+    return column + " <= " + bound;
+  }
+  const std::string type = is_integer(plan.cursor->type)                ? "bigint"
+                           : plan.cursor->type == postgres::kOidNumeric ? "numeric"
+                                                                        : "double precision";
+  std::vector<std::string> conditions;
+  if (!where.empty()) conditions.push_back(where);
+  return column + " <= (SELECT pg_catalog.max(" + column + ") FROM " + query.table.sql() + where_sql(conditions) +
+         ") - '" + plan.lag->amount + "'::" + type;
+}
+
+Result<CursorPosition> CursorPosition::make(const IncrementalPlan& plan, const sdk::CursorValue& last) {
+  CursorPosition position(plan);
+  if (last.is_null()) return position;
+  const auto changed = [&](const std::string& why) {
+    return sdk::config_error(
+        "CURSOR_CHANGED", "the position of the last run does not fit the cursor `" + plan.cursor->name + "`: " + why +
+                              ". Set the stream as it was, or begin anew with: rapidbyte state reset");
+  };
+  if (last.kind != sdk::CursorValue::Kind::kJson) return changed("it is no position of source-postgres");
+  const auto value = sdk::string_member(last.json, "value");
+  const auto column = sdk::string_member(last.json, "column");
+  if (!value || !column) return changed("it is no position of source-postgres");
+  if (*column != plan.cursor->name) return changed("it was made with the cursor `" + *column + "`");
+  position.present_ = true;
+  position.value_ = *value;
+  std::vector<std::string> names;
+  std::vector<std::string> wanted;
+  for (const CatalogColumn* tie : plan.ties) wanted.push_back(tie->name);
+  const auto strings = [](const Json* list, std::vector<std::string>& out) {
+    if (list == nullptr || !list->is_array()) return;
+    for (const Json& item : *list) {
+      if (const auto text = sdk::as_string(item)) out.emplace_back(*text);
+    }
+  };
+  strings(sdk::find_member(last.json, "tie_breaker"), names);
+  if (names != wanted) {
+    return changed("it was made with the tie-breaker " + (names.empty() ? std::string("(none)") : joined(names)));
+  }
+  if (plan.ties.empty()) return position;
+  position.only_last_ = sdk::find_member(last.json, "last") != nullptr;
+  strings(sdk::find_member(last.json, position.only_last_ ? "last" : "seen"), position.seen_);
+  if (position.seen_.empty() || position.seen_.size() % plan.ties.size() != 0) return changed("it is incomplete");
+  for (const std::string& text : position.seen_) position.seen_bytes_ += text.size();
+  return position;
+}
+
+std::string CursorPosition::tie_condition(const TableQuery& query, const std::string& greater) const {
+  const size_t width = plan_->ties.size();
+  const auto row_of = [&](const auto& text_of) {
+    std::string sql = "ROW(";
+    for (size_t i = 0; i < width; ++i) sql += (i == 0 ? "" : ", ") + text_of(i);
+    return sql + ")";
+  };
+  const std::string columns = row_of([&](size_t i) { return query.column_sql(plan_->ties[i]->name); });
+  const auto literals = [&](size_t from) {
+    return row_of([&](size_t i) { return literal(*plan_->ties[i], seen_[from + i]); });
+  };
+  // A null makes neither comparison true or false. Such a row is read, and then refused by note().
+  if (only_last_) return greater + " OR (" + columns + " > " + literals(0) + ") IS NOT FALSE";
+  std::string list;
+  for (size_t from = 0; from < seen_.size(); from += width) list += (from == 0 ? "" : ", ") + literals(from);
+  return greater + " OR (" + columns + " IN (" + list + ")) IS NOT TRUE";
+}
+
+std::string CursorPosition::condition(const TableQuery& query) const {
+  const std::string column = query.column_sql(plan_->cursor->name);
+  if (!present_) return column + " IS NOT NULL";
+  const std::string value = literal(*plan_->cursor, value_);
+  if (plan_->ties.empty()) return column + " > " + value;
+  // The first comparison is what an index on the cursor is used for.
+  const std::string from = column + " >= " + value + " AND ";
+  if (only_last_ && plan_->tie_grows) {
+    // One comparison of rows can use an index on both columns.
+    const CatalogColumn& tie = *plan_->ties[0];
+    return from + "ROW(" + column + ", " + query.column_sql(tie.name) + ") > ROW(" + value + ", " +
+           literal(tie, seen_[0]) + ")";
+  }
+  return from + "(" + tie_condition(query, column + " > " + value) + ")";
+}
+
+Status CursorPosition::note(const std::vector<std::optional<std::string>>& watched) {
+  const std::string_view value = canonical(plan_->cursor->type, *watched[0]);
+  if (!present_ || value != value_) {
+    value_ = value;
+    present_ = true;
+    seen_.clear();
+    seen_bytes_ = 0;
+    only_last_ = false;
+  }
+  const size_t width = plan_->ties.size();
+  if (width == 0) return {};
+  size_t bytes = 0;
+  for (size_t i = 0; i < width; ++i) {
+    if (!watched[i + 1]) {
+      return sdk::data_error("NULL_TIE_BREAKER",
+                             "the tie-breaker column `" + plan_->ties[i]->name +
+                                 "` is null in a row with the cursor value '" + value_ +
+                                 "', so that it could not be told whether the row was read before. Fill it, or "
+                                 "set tie_breaker to columns that are never null");
+    }
+    bytes += watched[i + 1]->size();
+  }
+  if (!only_last_ && (seen_.size() >= kMaxSeenRows * width || seen_bytes_ + bytes > kMaxSeenBytes)) only_last_ = true;
+  if (only_last_) {
+    seen_.resize(width);
+    for (size_t i = 0; i < width; ++i) seen_[i] = *watched[i + 1];
+    return {};
+  }
+  for (size_t i = 0; i < width; ++i) seen_.push_back(*watched[i + 1]);
+  seen_bytes_ += bytes;
+  return {};
+}
+
+bool CursorPosition::is_exact() const {
+  // With a lag the user says that no row comes any more with a value that is read.
+  return !only_last_ || plan_->tie_grows || plan_->lag.has_value();
+}
+
+Status CursorPosition::not_exact() const {
+  std::vector<std::string> names;
+  for (const CatalogColumn* tie : plan_->ties) names.push_back(tie->name);
+  return sdk::config_error(
+      "TIE_GROUP_TOO_LARGE",
+      "more than " + std::to_string(kMaxSeenRows) + " rows have the newest value '" + value_ + "' of the cursor `" +
+          plan_->cursor->name + "`, and the tie-breaker " + joined(names) +
+          " does not tell older from newer rows, so that rows which are added later with this value could be lost. Set "
+          "lag, so that a value is read when no rows are added with it any more; or use a finer cursor, or a "
+          "tie_breaker that is a growing integer");
+}
+
+sdk::CursorValue CursorPosition::to_cursor() const {
+  if (!present_) return {};
+  Json json = {{"column", plan_->cursor->name}, {"value", value_}};
+  if (!plan_->ties.empty()) {
+    Json names = Json::array();
+    for (const CatalogColumn* tie : plan_->ties) names.push_back(tie->name);
+    json["tie_breaker"] = std::move(names);
+    json[only_last_ ? "last" : "seen"] = seen_;
+  }
+  return sdk::CursorValue::of_json(std::move(json));
+}
+
+}  // namespace rapidbyte::source_postgres

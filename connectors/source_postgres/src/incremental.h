@@ -1,0 +1,68 @@
+#pragma once
+// Incremental reads: which rows are new, and the position that is kept between runs. Rows come in the order of the
+// cursor and of the tie-breaker, columns that tell rows with equal cursor values apart. The position holds the last
+// cursor value and which rows with that very value were read, as the server's exact text, and all comparing is done by
+// the server. So a row that is added later with the same value is found, and none comes twice, whatever order the
+// tie-breaker's values come in.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog.h"
+#include "options.h"
+#include "rapidbyte/sdk/context.h"
+#include "rapidbyte/sdk/error.h"
+#include "table_query.h"
+
+namespace rapidbyte::source_postgres {
+
+struct IncrementalPlan {
+  const CatalogColumn* cursor = nullptr;  // of the relation, which must outlive this
+  std::vector<const CatalogColumn*> ties;  // empty: the cursor's values are unique
+  /// Later rows have a higher tie-breaker (one integer column that is never null), so that its last value says which
+  /// rows of an equal cursor value were read, however many they are.
+  bool tie_grows = false;
+  std::optional<Lag> lag;
+};
+
+/// UNKNOWN_COLUMN, CURSOR_TYPE, TIE_BREAKER_MISSING, LAG_TYPE (config).
+sdk::Result<IncrementalPlan> plan_incremental(postgres::Connection& connection, const Relation& relation,
+                                              const StreamOptions& options, const std::string& cursor_field);
+
+/// The upper bound that a lag sets: an SQL condition.
+std::string lag_condition(const IncrementalPlan& plan, const TableQuery& query, const std::string& where,
+                          const std::string& server_time_zone);
+
+class CursorPosition {
+ public:
+  /// Starts at what the last run left. CURSOR_CHANGED (config): it was made with another cursor or tie-breaker.
+  static sdk::Result<CursorPosition> make(const IncrementalPlan& plan, const sdk::CursorValue& last);
+
+  /// The rows behind the position, as an SQL condition.
+  [[nodiscard]] std::string condition(const TableQuery& query) const;
+  /// Takes the newest row's cursor and tie-breaker into account. NULL_TIE_BREAKER (data) when one is null.
+  sdk::Status note(const std::vector<std::optional<std::string>>& watched);
+  /// Whether the position says exactly which rows were read. It cannot when too many rows have the newest cursor value
+  /// and the tie-breaker does not grow.
+  [[nodiscard]] bool is_exact() const;
+  /// TIE_GROUP_TOO_LARGE (config) with what to do; for a read that ends where is_exact() is false.
+  [[nodiscard]] sdk::Status not_exact() const;
+  [[nodiscard]] sdk::CursorValue to_cursor() const;
+
+ private:
+  explicit CursorPosition(const IncrementalPlan& plan) : plan_(&plan) {}
+  [[nodiscard]] std::string tie_condition(const TableQuery& query, const std::string& greater) const;
+
+  const IncrementalPlan* plan_;
+  bool present_ = false;
+  std::string value_;
+  /// Tie-breakers of the rows with value_ that were read, one after the other, each of ties.size() texts; of the last
+  /// row only when there are too many.
+  std::vector<std::string> seen_;
+  size_t seen_bytes_ = 0;
+  bool only_last_ = false;
+};
+
+}  // namespace rapidbyte::source_postgres

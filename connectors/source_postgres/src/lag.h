@@ -1,0 +1,22 @@
+#pragma once
+// Lag: how far an incremental read stays behind the newest rows, so that transactions which commit late with an older
+// cursor value are not passed over. A duration for dates and timestamps, an amount for numbers.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace rapidbyte::source_postgres {
+
+struct Lag {
+  /// Of a duration ("5m"); nullopt: an amount.
+  std::optional<uint64_t> seconds;
+  /// The amount as a decimal number.
+  std::string amount;
+};
+
+/// "90s", "5m", "2h", "1d"; or a number without a unit, zero or positive. nullopt: neither.
+std::optional<Lag> parse_lag(std::string_view text);
+
+}  // namespace rapidbyte::source_postgres

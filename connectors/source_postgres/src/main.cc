@@ -1,0 +1,3 @@
+#include "source.h"
+
+RAPIDBYTE_SOURCE(rapidbyte::source_postgres::PostgresSource)

@@ -1,0 +1,42 @@
+#pragma once
+// Options: the connector's config and a stream's own keys as values, checked. Plain data, made once by open().
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lag.h"
+#include "postgres/connection_options.h"
+#include "rapidbyte/sdk/error.h"
+#include "rapidbyte/sdk/json.h"
+#include "table_name.h"
+
+namespace rapidbyte::source_postgres {
+
+struct StreamOptions {
+  std::string name;
+  TableName table;
+  /// Columns to read, in this order; empty: all.
+  std::vector<std::string> select;
+  /// An SQL condition; empty: all rows.
+  std::string where;
+  /// Columns that the user wants as text.
+  std::vector<std::string> text_columns;
+  /// nullopt: the primary key.
+  std::optional<std::vector<std::string>> tie_breaker;
+  std::optional<Lag> lag;
+};
+
+struct SourceOptions {
+  postgres::ConnectionOptions connection;
+  std::vector<StreamOptions> streams;  // what the pipeline asks for; empty: everything
+};
+
+/// INVALID_CONFIG (config) with every problem.
+sdk::Result<SourceOptions> parse_source_options(const sdk::Json& config);
+/// `entry`: the stream's keys in the pipeline.
+sdk::Result<StreamOptions> parse_stream_options(const sdk::Json& entry, const std::string& name,
+                                                std::string_view default_schema);
+
+}  // namespace rapidbyte::source_postgres

@@ -1,0 +1,38 @@
+#pragma once
+// Partitions of a full refresh: ranges of a table's blocks, all read under one exported snapshot, so that together they
+// hold every row once, whatever other sessions write meanwhile. PostgreSQL 14 and newer reads such a range without
+// touching the rest of the table.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog.h"
+#include "rapidbyte/sdk/error.h"
+#include "rapidbyte/sdk/json.h"
+
+namespace rapidbyte::source_postgres {
+
+/// What the host carries from plan_partitions() to read().
+struct Partition {
+  std::string snapshot;
+  uint64_t from_block = 0;
+  std::optional<uint64_t> to_block;  // nullopt: to the end
+
+  [[nodiscard]] sdk::Json to_json() const;
+  /// INVALID_PARTITION (internal).
+  static sdk::Result<Partition> from_json(const sdk::Json& json);
+  /// The rows of the range; `table`: its name in SQL.
+  [[nodiscard]] std::string condition(const std::string& table) const;
+};
+
+/// Cuts `blocks` into `count` ranges of nearly the same length, the last one open, because children may be longer.
+std::vector<Partition> cut_blocks(uint64_t blocks, uint64_t count, const std::string& snapshot);
+
+/// At most `want` partitions of a table, none when reading it in parts does not pay or is not possible. Exports the
+/// snapshot of the open transaction, which must stay open until all partitions have been read.
+sdk::Result<std::vector<Partition>> plan_table_partitions(postgres::Connection& connection, const Relation& relation,
+                                                          uint32_t want);
+
+}  // namespace rapidbyte::source_postgres

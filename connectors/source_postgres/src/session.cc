@@ -1,0 +1,25 @@
+#include "session.h"
+
+namespace rapidbyte::source_postgres {
+
+sdk::Result<Session> open_session(const postgres::ConnectionOptions& options) {
+  RB_SDK_ASSIGN_OR_RETURN(postgres::Connection connection, postgres::Connection::connect(options));
+  std::string time_zone(connection.parameter("TimeZone"));
+  // Casts to text follow these. The time limits are for interactive sessions: a read of a large table takes as long as
+  // it takes, and the session that holds a snapshot for others waits without doing anything.
+  RB_SDK_ASSIGN_OR_RETURN(
+      const postgres::CommandResult done,
+      connection.exec("SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; "
+                      "SET extra_float_digits = 1; SET bytea_output = 'hex'; SET lc_monetary = 'C'; "
+                      "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0"));
+  (void)done;
+  return Session{std::move(connection), std::move(time_zone)};
+}
+
+sdk::Status begin_read(postgres::Connection& connection, const std::optional<std::string>& snapshot) {
+  std::string sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+  if (snapshot) sql += "; SET TRANSACTION SNAPSHOT " + postgres::quote_literal(*snapshot);
+  return connection.exec(sql).status();
+}
+
+}  // namespace rapidbyte::source_postgres

@@ -1,0 +1,145 @@
+#include "source.h"
+
+#include "catalog.h"
+#include "partition.h"
+#include "rapidbyte/sdk/host.h"
+#include "stream_reader.h"
+#include "table_query.h"
+
+namespace rapidbyte::source_postgres {
+
+namespace {
+
+using sdk::Result;
+using sdk::Status;
+
+Result<sdk::CatalogStream> catalog_stream(const Relation& relation, const StreamOptions& options) {
+  RB_SDK_ASSIGN_OR_RETURN(const std::vector<ColumnPlan> columns,
+                          plan_columns(relation, options.select, options.text_columns));
+  sdk::CatalogStream stream;
+  stream.name = options.name;
+  for (const ColumnPlan& column : columns) stream.schema.fields.push_back(column.field);
+  stream.supported_sync_modes = {sdk::SyncMode::kFullRefresh, sdk::SyncMode::kIncremental};
+  const std::vector<std::string> key = relation.primary_key();
+  // A key of which a column is left out identifies nothing.
+  bool whole = true;
+  for (const std::string& name : key) whole = whole && stream.schema.index_of(name).has_value();
+  if (whole) stream.source_defined_primary_key = key;
+  return stream;
+}
+
+std::string version_text(uint32_t version) {
+  return "PostgreSQL " + std::to_string(version / 10'000) + "." + std::to_string(version % 10'000);
+}
+
+}  // namespace
+
+Status PostgresSource::open(const sdk::Json& config) {
+  RB_SDK_ASSIGN_OR_RETURN(options_, parse_source_options(config));
+  return {};
+}
+
+Result<sdk::Catalog> PostgresSource::discover() {
+  RB_SDK_ASSIGN_OR_RETURN(Session session, open_session(options_.connection));
+  sdk::Catalog catalog;
+  if (!options_.streams.empty()) {
+    std::vector<TableName> names;
+    for (const StreamOptions& stream : options_.streams) names.push_back(stream.table);
+    RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> relations, load_relations(session.connection, names));
+    for (size_t i = 0; i < relations.size(); ++i) {
+      auto stream = catalog_stream(relations[i], options_.streams[i]);
+      if (!stream.ok()) return std::move(stream).status().with_context("stream '" + options_.streams[i].name + "'");
+      catalog.streams.push_back(std::move(*stream));
+    }
+    return catalog;
+  }
+  RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> relations, load_all_relations(session.connection));
+  size_t hidden = 0;
+  for (const Relation& relation : relations) {
+    if (!relation.readable) {
+      ++hidden;
+      continue;
+    }
+    StreamOptions options;
+    options.name = relation.name.spelling(options_.connection.schema);
+    options.table = relation.name;
+    RB_SDK_ASSIGN_OR_RETURN(sdk::CatalogStream stream, catalog_stream(relation, options));
+    catalog.streams.push_back(std::move(stream));
+  }
+  if (hidden != 0) {
+    sdk::host::log_warn(std::to_string(hidden) + " tables are left out, because the role `" + options_.connection.user +
+                        "` has no right to read them (GRANT SELECT)");
+  }
+  return catalog;
+}
+
+Result<sdk::Validation> PostgresSource::validate() {
+  auto session = open_session(options_.connection);
+  if (!session.ok()) return sdk::Validation::failed(session.error().message);
+  postgres::Connection& connection = session->connection;
+  const std::string server = version_text(connection.server_version()) + " at " + options_.connection.where() +
+                             (connection.is_encrypted() ? ", encrypted" : ", not encrypted");
+  if (options_.streams.empty()) {
+    auto relations = load_all_relations(connection);
+    if (!relations.ok()) return sdk::Validation::failed(relations.error().message);
+    size_t readable = 0;
+    for (const Relation& relation : *relations) readable += relation.readable ? 1 : 0;
+    const std::string counts =
+        server + "; " + std::to_string(readable) + " of " + std::to_string(relations->size()) + " tables can be read";
+    return readable == relations->size() ? sdk::Validation::success(counts)
+                                         : sdk::Validation::warning(counts + " (GRANT SELECT gives the right)");
+  }
+  for (const StreamOptions& stream : options_.streams) {
+    const std::string where = "stream '" + stream.name + "': ";
+    auto relation = load_relations(connection, {&stream.table, 1});
+    if (!relation.ok()) return sdk::Validation::failed(where + relation.error().message);
+    TableQuery query;
+    query.table = stream.table;
+    auto columns = plan_columns(relation->front(), stream.select, stream.text_columns);
+    if (!columns.ok()) return sdk::Validation::failed(where + columns.error().message);
+    query.columns = std::move(*columns);
+    if (!stream.where.empty()) query.conditions.push_back(stream.where);
+    // Rights and the condition's syntax are the server's to judge.
+    auto tried = connection.query(query.select_sql() + " LIMIT 0");
+    if (!tried.ok()) return sdk::Validation::failed(where + tried.error().message);
+  }
+  return sdk::Validation::success(server + "; " + std::to_string(options_.streams.size()) + " streams can be read");
+}
+
+Result<StreamOptions> PostgresSource::options_of(const sdk::StreamContext& ctx) const {
+  for (const StreamOptions& stream : options_.streams) {
+    if (stream.name == ctx.stream_name) return stream;
+  }
+  return parse_stream_options(ctx.stream_options, ctx.stream_name, options_.connection.schema);
+}
+
+Result<std::vector<sdk::Json>> PostgresSource::plan_partitions(const sdk::StreamContext& ctx, uint32_t want) {
+  std::vector<sdk::Json> out;
+  if (want < 2 || ctx.sync_mode != sdk::SyncMode::kFullRefresh) return out;
+  RB_SDK_ASSIGN_OR_RETURN(const StreamOptions stream, options_of(ctx));
+  planning_.reset();
+  RB_SDK_ASSIGN_OR_RETURN(Session session, open_session(options_.connection));
+  RB_SDK_RETURN_NOT_OK(begin_read(session.connection));
+  RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> relations,
+                          load_relations(session.connection, {&stream.table, 1}));
+  // Holds the table's lock as long as the snapshot: a rewrite (VACUUM FULL, CLUSTER) would move rows to other blocks.
+  RB_SDK_RETURN_NOT_OK(session.connection.exec("SELECT FROM " + stream.table.sql() + " LIMIT 0").status());
+  RB_SDK_ASSIGN_OR_RETURN(const std::vector<Partition> partitions,
+                          plan_table_partitions(session.connection, relations.front(), want));
+  for (const Partition& partition : partitions) out.push_back(partition.to_json());
+  if (!out.empty()) planning_.emplace(std::move(session));
+  return out;
+}
+
+Result<sdk::ReadSummary> PostgresSource::read(const sdk::StreamContext& ctx) {
+  RB_SDK_ASSIGN_OR_RETURN(const StreamOptions stream, options_of(ctx));
+  RB_SDK_ASSIGN_OR_RETURN(Session session, open_session(options_.connection));
+  return StreamReader::run(ctx, stream, session);
+}
+
+Status PostgresSource::close() {
+  planning_.reset();
+  return {};
+}
+
+}  // namespace rapidbyte::source_postgres

@@ -1,0 +1,230 @@
+#include "stream_reader.h"
+
+#include <algorithm>
+
+#include "partition.h"
+#include "rapidbyte/sdk/host.h"
+
+namespace rapidbyte::source_postgres {
+
+namespace {
+
+using sdk::Result;
+using sdk::Status;
+
+// Without a limit of the host.
+constexpr uint64_t kDefaultRecordBytes = uint64_t{16} << 20U;
+
+uint64_t record_limit(const sdk::Limits& limits) {
+  return limits.max_record_bytes == 0 ? kDefaultRecordBytes : limits.max_record_bytes;
+}
+
+sdk::Schema schema_of(const std::vector<ColumnPlan>& columns) {
+  sdk::Schema schema;
+  for (const ColumnPlan& column : columns) {
+    if (column.kind != WireKind::kWatched) schema.fields.push_back(column.field);
+  }
+  return schema;
+}
+
+ColumnPlan watched(const CatalogColumn& column) {
+  ColumnPlan plan;
+  plan.field.name = column.name;
+  plan.kind = WireKind::kWatched;
+  plan.cast_to_text = true;
+  return plan;
+}
+
+}  // namespace
+
+StreamReader::StreamReader(const sdk::StreamContext& ctx, const StreamOptions& options, Session& session)
+    : ctx_(ctx),
+      options_(options),
+      session_(session),
+      pacer_(ctx),
+      rejection_(options.name, ctx.policies.on_data_error, record_limit(ctx.limits)) {}
+
+Result<sdk::ReadSummary> StreamReader::run(const sdk::StreamContext& ctx, const StreamOptions& options,
+                                           Session& session) {
+  StreamReader reader(ctx, options, session);
+  Status status = reader.prepare();
+  if (status.ok()) status = reader.copy();
+  if (!status.ok()) return std::move(status).with_context(reader.what());
+  reader.rejection_.log_summary();
+  reader.summary_.checkpoint_count = reader.pacer_.count();
+  reader.summary_.records_skipped = reader.rejection_.rejected();
+  return reader.summary_;
+}
+
+std::string StreamReader::what() const {
+  return "stream '" + options_.name + "' (table " + options_.table.spelling("") + ")";
+}
+
+Status StreamReader::prepare() {
+  if (ctx_.sync_mode == sdk::SyncMode::kCdc) {
+    return sdk::config_error("SYNC_MODE", "source-postgres reads full_refresh and incremental");
+  }
+  std::optional<Partition> partition;
+  if (!ctx_.partition.is_null()) {
+    RB_SDK_ASSIGN_OR_RETURN(partition, Partition::from_json(ctx_.partition));
+  }
+  RB_SDK_RETURN_NOT_OK(begin_read(session_.connection, partition ? std::optional(partition->snapshot) : std::nullopt));
+  RB_SDK_ASSIGN_OR_RETURN(relations_, load_relations(session_.connection, {&options_.table, 1}));
+  const Relation& relation = relations_.front();
+  if (relation.filtered) {
+    sdk::host::log_warn(what() +
+                        ": row-level security is on; only the rows that the policies show to this role are read");
+  }
+  RB_SDK_ASSIGN_OR_RETURN(std::vector<ColumnPlan> columns,
+                          plan_columns(relation, options_.select, options_.text_columns));
+  RB_SDK_RETURN_NOT_OK(check_columns(columns));
+  query_.table = options_.table;
+  if (!options_.where.empty()) query_.conditions.push_back(options_.where);
+  if (partition) query_.conditions.push_back(partition->condition(query_.table.sql()));
+  if (ctx_.sync_mode == sdk::SyncMode::kIncremental) RB_SDK_RETURN_NOT_OK(prepare_incremental(relation));
+  RB_SDK_ASSIGN_OR_RETURN(encoder_, sdk::IpcEncoder::make(schema_of(columns)));
+  query_.columns.insert(query_.columns.end(), std::make_move_iterator(columns.begin()),
+                        std::make_move_iterator(columns.end()));
+  return check_wire_types();
+}
+
+Status StreamReader::prepare_incremental(const Relation& relation) {
+  if (!ctx_.cursor || ctx_.cursor->field.empty()) {
+    return sdk::config_error("CURSOR_MISSING", "sync_mode incremental needs a cursor_field");
+  }
+  RB_SDK_ASSIGN_OR_RETURN(plan_, plan_incremental(session_.connection, relation, options_, ctx_.cursor->field));
+  // A checkpoint of a load that was broken off holds a position like that of a finished one.
+  sdk::CursorValue last = ctx_.cursor->last_value;
+  if (!ctx_.resume.is_null()) {
+    if (const sdk::Json* value = sdk::find_member(ctx_.resume, "cursor_value")) {
+      RB_SDK_ASSIGN_OR_RETURN(last, sdk::CursorValue::from_json(*value));
+    }
+  }
+  RB_SDK_ASSIGN_OR_RETURN(position_, CursorPosition::make(*plan_, last));
+  if (plan_->cursor->nullable) RB_SDK_RETURN_NOT_OK(check_null_cursors());
+  query_.conditions.push_back(position_->condition(query_));
+  if (plan_->lag) {
+    query_.conditions.push_back(lag_condition(*plan_, query_, options_.where, session_.server_time_zone));
+  }
+  query_.columns.push_back(watched(*plan_->cursor));
+  query_.order.push_back(plan_->cursor->name);
+  for (const CatalogColumn* tie : plan_->ties) {
+    query_.columns.push_back(watched(*tie));
+    query_.order.push_back(tie->name);
+  }
+  return {};
+}
+
+Status StreamReader::check_null_cursors() {
+  std::vector<std::string> conditions = query_.conditions;
+  const std::string column = query_.column_sql(plan_->cursor->name);
+  conditions.push_back(column + " IS NULL");
+  RB_SDK_ASSIGN_OR_RETURN(
+      const postgres::QueryResult found,
+      session_.connection.query("SELECT 1 FROM " + query_.table.sql() + where_sql(conditions) + " LIMIT 1"));
+  if (found.rows.empty()) return {};
+  const std::string message =
+      "the cursor column `" + plan_->cursor->name +
+      "` is null in some rows, which an incremental read cannot see. Fill it, or say that they are not wanted with the "
+      "stream option where: \"" +
+      postgres::quote_identifier(plan_->cursor->name) + " IS NOT NULL\"";
+  // They cannot be counted or kept: the next run would find the same rows again.
+  if (ctx_.policies.on_data_error != sdk::OnDataError::kSkip) return sdk::data_error("NULL_CURSOR", message);
+  sdk::host::log_warn(what() + ": " + message);
+  return {};
+}
+
+Status StreamReader::check_columns(const std::vector<ColumnPlan>& columns) const {
+  const std::vector<sdk::Field>& expected = ctx_.schema.fields;
+  if (expected.empty()) return {};
+  std::string difference;
+  if (expected.size() != columns.size()) {
+    difference = std::to_string(columns.size()) + " columns where " + std::to_string(expected.size()) + " were found";
+  }
+  for (size_t i = 0; i < columns.size() && difference.empty(); ++i) {
+    const sdk::Field& field = columns[i].field;
+    if (field.name == expected[i].name && field.type == expected[i].type) continue;
+    difference = "the column `" + field.name + "` of type " + field.type.name() + " where `" + expected[i].name +
+                 "` of type " + expected[i].type.name() + " was found";
+  }
+  if (difference.empty()) return {};
+  return sdk::schema_error("SCHEMA_CHANGED",
+                           "the table was altered since this run looked at it: it has " + difference + ". Run again");
+}
+
+Status StreamReader::check_wire_types() {
+  // Planned like the COPY but without its order, which would only take time. The table's lock is held from here on.
+  TableQuery query = query_;
+  query.order.clear();
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult result,
+                          session_.connection.query(query.select_sql() + " LIMIT 0"));
+  for (size_t i = 0; i < query_.columns.size(); ++i) {
+    const ColumnPlan& column = query_.columns[i];
+    if (i < result.columns.size() && result.columns[i].type == column.wire_type) continue;
+    return sdk::schema_error(
+        "SCHEMA_CHANGED", "the type of column `" + column.field.name + "` was changed while the run began. Run again");
+  }
+  return {};
+}
+
+Status StreamReader::copy() {
+  if (!ctx_.resume.is_null() && !position_ && sdk::uint_member(ctx_.resume, "records_processed").value_or(0) != 0) {
+    return sdk::internal_error("INVALID_RESUME",
+                               "a full refresh is read from one snapshot and cannot go on in the middle; begin anew "
+                               "with: rapidbyte state reset");
+  }
+  DecoderLimits limits;
+  // The messages around the buffers take a few hundred bytes per column.
+  const uint64_t framing = 1024 + 256 * query_.columns.size();
+  const uint64_t wanted = std::max<uint64_t>(ctx_.limits.max_batch_bytes, 4096);
+  limits.batch_bytes = static_cast<size_t>(std::max(wanted / 2, wanted > framing ? wanted - framing : 0));
+  limits.record_bytes = static_cast<size_t>(std::min<uint64_t>(record_limit(ctx_.limits), SIZE_MAX));
+  limits.special_values = ctx_.destination_has("special-values");
+  CopyDecoder decoder(query_.columns, limits);
+  RB_SDK_ASSIGN_OR_RETURN(postgres::CopyOut copy, session_.connection.copy_out(query_.copy_sql()));
+  postgres::CopyChunk chunk;
+  bool ended = false;
+  while (copy.next(chunk)) {
+    summary_.bytes_read += chunk.bytes.size();
+    decoder.feed(chunk.bytes);
+    for (auto event = decoder.next(); event != CopyDecoder::Event::kNeedMore; event = decoder.next()) {
+      ended = event == CopyDecoder::Event::kEnd;
+      if (ended) break;
+      RB_SDK_RETURN_NOT_OK(take(decoder, event));
+    }
+  }
+  RB_SDK_RETURN_NOT_OK(copy.status());
+  if (!ended) {
+    return sdk::internal_error("UNEXPECTED_DATA", "the server ended the copy without the trailer of its binary format");
+  }
+  RB_SDK_RETURN_NOT_OK(emit_batch(decoder));
+  summary_.records_read = decoder.rows_seen();
+  if (!position_) return {};
+  if (!position_->is_exact()) return position_->not_exact();
+  return pacer_.emit(position_->to_cursor());
+}
+
+Status StreamReader::take(CopyDecoder& decoder, CopyDecoder::Event event) {
+  if (event == CopyDecoder::Event::kCorrupt) return decoder.corruption();
+  if (position_) RB_SDK_RETURN_NOT_OK(position_->note(decoder.watched()));
+  if (event == CopyDecoder::Event::kRejected) {
+    return rejection_.reject(decoder.problem(), decoder.columns(), decoder.rows_seen());
+  }
+  if (event != CopyDecoder::Event::kBatchFull) return {};
+  RB_SDK_RETURN_NOT_OK(emit_batch(decoder));
+  if (!position_ || !pacer_.due() || !position_->is_exact()) return {};
+  return pacer_.emit(position_->to_cursor());
+}
+
+Status StreamReader::emit_batch(CopyDecoder& decoder) {
+  const size_t rows = decoder.batch_rows();
+  if (rows == 0) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const auto batch, encoder_->encode(static_cast<int64_t>(rows), decoder.batch()));
+  RB_SDK_RETURN_NOT_OK(sdk::host::emit_batch(batch));
+  pacer_.add_batch(rows, batch.size());
+  ++summary_.batches_emitted;
+  decoder.clear_batch();
+  return {};
+}
+
+}  // namespace rapidbyte::source_postgres

@@ -1,0 +1,57 @@
+#pragma once
+// StreamReader: one run over one stream, or over one partition of it. One transaction on one snapshot, one COPY whose
+// bytes go through the decoder into batches. Incremental reads make checkpoints at the interval; a full refresh makes
+// none, since its rows belong to one snapshot that nobody can go back to.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog.h"
+#include "copy_decoder.h"
+#include "incremental.h"
+#include "options.h"
+#include "rapidbyte/sdk/checkpoint.h"
+#include "rapidbyte/sdk/context.h"
+#include "rapidbyte/sdk/error.h"
+#include "rapidbyte/sdk/ipc_encoder.h"
+#include "rejection.h"
+#include "session.h"
+#include "table_query.h"
+
+namespace rapidbyte::source_postgres {
+
+class StreamReader {
+ public:
+  /// `session`: connected, without a transaction.
+  static sdk::Result<sdk::ReadSummary> run(const sdk::StreamContext& ctx, const StreamOptions& options,
+                                           Session& session);
+
+ private:
+  StreamReader(const sdk::StreamContext& ctx, const StreamOptions& options, Session& session);
+  sdk::Status prepare();
+  sdk::Status prepare_incremental(const Relation& relation);
+  /// Whether the server sends what was discovered. SCHEMA_CHANGED (schema).
+  sdk::Status check_columns(const std::vector<ColumnPlan>& columns) const;
+  sdk::Status check_null_cursors();
+  /// Takes the lock that keeps the table as it is, and asks what the server will send. SCHEMA_CHANGED (schema).
+  sdk::Status check_wire_types();
+  sdk::Status copy();
+  sdk::Status take(CopyDecoder& decoder, CopyDecoder::Event event);
+  sdk::Status emit_batch(CopyDecoder& decoder);
+  [[nodiscard]] std::string what() const;
+
+  const sdk::StreamContext& ctx_;
+  const StreamOptions& options_;
+  Session& session_;
+  std::vector<Relation> relations_;  // the one that is read; kept because the plan below points into it
+  TableQuery query_;
+  std::optional<IncrementalPlan> plan_;
+  std::optional<CursorPosition> position_;
+  std::optional<sdk::IpcEncoder> encoder_;
+  sdk::CheckpointPacer pacer_;
+  RejectionPolicy rejection_;
+  sdk::ReadSummary summary_;
+};
+
+}  // namespace rapidbyte::source_postgres

@@ -1,0 +1,91 @@
+#include "options.h"
+
+#include <gtest/gtest.h>
+
+namespace rapidbyte::source_postgres {
+namespace {
+
+using sdk::Json;
+
+TEST(TableName, IsReadAsItIsSpelled) {
+  const std::pair<std::string, TableName> cases[] = {
+      {"orders", {"shop", "orders"}},
+      {"Orders of 2024", {"shop", "Orders of 2024"}},
+      {"sales.orders", {"sales", "orders"}},
+      {"\"a.b\"", {"shop", "a.b"}},
+      {"\"my \"\"schema\"\"\".\"t.1\"", {"my \"schema\"", "t.1"}},
+      {"select.user", {"select", "user"}},
+  };
+  for (const auto& [text, name] : cases) {
+    const auto parsed = parse_table_name(text, "shop");
+    ASSERT_TRUE(parsed.ok()) << text;
+    EXPECT_EQ(*parsed, name) << text;
+    EXPECT_EQ(name.spelling("shop"), text);
+  }
+}
+
+TEST(TableName, RefusesWhatCouldBeMisread) {
+  for (const std::string& text :
+       {std::string(), std::string("."), std::string("a."), std::string("a.b.c"), std::string("\"a"),
+        std::string("\"a\"b"), std::string("a\"b"), std::string(64, 'x'), std::string("\"\"")}) {
+    const auto parsed = parse_table_name(text, "public");
+    ASSERT_FALSE(parsed.ok()) << text;
+    EXPECT_EQ(parsed.error().code, "INVALID_TABLE_NAME");
+  }
+  EXPECT_TRUE(parse_table_name(std::string(63, 'x'), "public").ok());
+}
+
+TEST(TableName, IsQuotedForSql) { EXPECT_EQ((TableName{"public", "Or\"ders"}).sql(), "\"public\".\"Or\"\"ders\""); }
+
+TEST(Lag, IsADurationOrAnAmount) {
+  EXPECT_EQ(parse_lag("90s")->seconds, 90U);
+  EXPECT_EQ(parse_lag("5m")->seconds, 300U);
+  EXPECT_EQ(parse_lag("2h")->seconds, 7200U);
+  EXPECT_EQ(parse_lag("1d")->seconds, 86'400U);
+  EXPECT_EQ(parse_lag("1000")->amount, "1000");
+  EXPECT_EQ(parse_lag("0.5")->amount, "0.5");
+  for (const std::string_view bad :
+       {"", "m", "-5m", "5 m", "1.5h", "5w", ".5", "5.", "1e3", "1.2.3", "99999999999d", "'"}) {
+    EXPECT_FALSE(parse_lag(bad).has_value()) << bad;
+  }
+}
+
+TEST(Options, TakeAStreamsKeys) {
+  const Json entry = {{"name", "orders"},
+                      {"sync_mode", "incremental"},
+                      {"cursor_field", "at"},
+                      {"table", "sales.Orders"},
+                      {"select", {"id", "at"}},
+                      {"where", "id > 5"},
+                      {"columns", {{"at", "text"}}},
+                      {"tie_breaker", {"id"}},
+                      {"lag", 100}};
+  const auto options = parse_stream_options(entry, "orders", "public");
+  ASSERT_TRUE(options.ok()) << options.error().message;
+  EXPECT_EQ(options->table, (TableName{"sales", "Orders"}));
+  EXPECT_EQ(options->select, (std::vector<std::string>{"id", "at"}));
+  EXPECT_EQ(options->where, "id > 5");
+  EXPECT_EQ(options->text_columns, std::vector<std::string>{"at"});
+  EXPECT_EQ(options->tie_breaker, std::vector<std::string>{"id"});
+  EXPECT_EQ(options->lag->amount, "100");
+}
+
+TEST(Options, ReportAllProblemsTogether) {
+  const Json config = {{"host", "db"},
+                       {"user", "u"},
+                       {"hsot", "x"},
+                       {"streams",
+                        {{{"name", "a"}, {"select", Json::array()}, {"lag", "5 minutes"}},
+                         {{"name", "b"}, {"columns", {{"c", "int"}}}, {"tie_breaker", {"x", "x"}}},
+                         {{"name", "c.d.e"}}}}};
+  const auto options = parse_source_options(config);
+  ASSERT_FALSE(options.ok());
+  EXPECT_EQ(options.error().code, "INVALID_CONFIG");
+  for (const std::string_view part :
+       {"hsot", "`select`", "`lag`", "`columns.c`", "`tie_breaker`", "more than two parts"}) {
+    EXPECT_NE(options.error().message.find(part), std::string::npos) << part << " in " << options.error().message;
+  }
+}
+
+}  // namespace
+}  // namespace rapidbyte::source_postgres
