@@ -1,0 +1,149 @@
+#include <gtest/gtest.h>
+
+#include "server_fixture.h"
+
+namespace rapidbyte::source_postgres {
+namespace {
+
+using sdk::Json;
+using testing::RunOptions;
+using testing::RunResult;
+using testing::ServerTest;
+
+class Discovery : public ServerTest {
+ protected:
+  static std::vector<std::string> names_of(const sdk::Catalog& catalog) {
+    std::vector<std::string> out;
+    for (const sdk::CatalogStream& stream : catalog.streams) out.push_back(stream.name);
+    return out;
+  }
+  static const sdk::CatalogStream* find(const sdk::Catalog& catalog, std::string_view name) {
+    for (const sdk::CatalogStream& stream : catalog.streams) {
+      if (stream.name == name) return &stream;
+    }
+    return nullptr;
+  }
+};
+
+TEST_F(Discovery, ListsWhatUsersMadeAndNothingElse) {
+  sql("CREATE SCHEMA sales; CREATE SCHEMA \"Odd schema\"; CREATE TABLE orders (id int PRIMARY KEY, note text);"
+      "CREATE TABLE sales.orders (id int); CREATE TABLE \"Odd schema\".\"a.b\"\"c\" (id int); CREATE TABLE \"Mixed "
+      "Case\" (id int);"
+      "CREATE VIEW v AS SELECT 1 AS one; CREATE MATERIALIZED VIEW m AS SELECT 2 AS two;"
+      "CREATE TABLE parts (k int, v text) PARTITION BY RANGE (k); CREATE TABLE parts_1 PARTITION OF parts FOR VALUES "
+      "FROM (0) TO (10);"
+      "CREATE TABLE sub PARTITION OF parts FOR VALUES FROM (10) TO (20) PARTITION BY LIST (k);"
+      "CREATE TABLE sub_1 PARTITION OF sub FOR VALUES IN (11);"
+      "CREATE SEQUENCE s; CREATE TYPE pair AS (a int); CREATE TABLE _rapidbyte_receipts (x int); CREATE TABLE "
+      "empty_one ();"
+      "CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER far FOREIGN DATA WRAPPER nothing; CREATE FOREIGN TABLE "
+      "abroad (x int) SERVER far;"
+      "CREATE TEMP TABLE gone (x int)");
+  const auto catalog = discover();
+  ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+  EXPECT_EQ(names_of(*catalog), (std::vector<std::string>{"Odd schema.\"a.b\"\"c\"", "Mixed Case", "abroad",
+                                                          "empty_one", "m", "orders", "parts", "v", "sales.orders"}));
+  EXPECT_EQ(find(*catalog, "empty_one")->schema.size(), 0U);
+  EXPECT_EQ(find(*catalog, "orders")->source_defined_primary_key, std::vector<std::string>{"id"});
+  EXPECT_EQ(find(*catalog, "orders")->supported_sync_modes.size(), 2U);
+  const auto of_sales = discover({{"schema", "sales"}});
+  ASSERT_TRUE(of_sales.ok());
+  EXPECT_NE(find(*of_sales, "orders"), nullptr);
+  EXPECT_NE(find(*of_sales, "public.orders"), nullptr);
+}
+
+TEST_F(Discovery, KnowsColumnsAsTheyAreNow) {
+  sql("CREATE TABLE t (a int, gone text, b numeric(10,2) NOT NULL, c int GENERATED ALWAYS AS (a * 2) STORED,"
+      " d bigint GENERATED ALWAYS AS IDENTITY, e timestamptz(3), PRIMARY KEY (d, b)); ALTER TABLE t DROP COLUMN gone;"
+      "INSERT INTO t (a, b) VALUES (4, 1.5)");
+  const auto catalog = discover();
+  ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+  const sdk::CatalogStream& stream = catalog->streams.at(0);
+  EXPECT_EQ(stream.source_defined_primary_key, (std::vector<std::string>{"d", "b"}));
+  Json columns = stream.schema.to_json();
+  ASSERT_EQ(columns.size(), 5U);
+  EXPECT_EQ(columns[1], (Json{{"name", "b"},
+                              {"data_type", "Decimal128(10, 2)"},
+                              {"nullable", false},
+                              {"native_type", "postgresql:numeric(10,2)"},
+                              {"special_values", true}}));
+  EXPECT_EQ(columns[2]["name"], "c");
+  EXPECT_EQ(columns[2]["nullable"], true);
+  EXPECT_EQ(columns[4]["native_type"], "postgresql:timestamp(3) with time zone");
+  const RunResult result = run({});
+  ASSERT_TRUE(result.status.ok()) << result.status.error().message;
+  EXPECT_EQ(result.rows, (std::vector<std::vector<std::string>>{{"4", "1.50", "8", "1", "NULL"}}));
+}
+
+TEST_F(Discovery, LeavesOutWhatTheRoleMayNotRead) {
+  sql("CREATE TABLE open_one (a int, b int); CREATE TABLE partly (a int, b int); CREATE TABLE closed (a int);"
+      "CREATE SCHEMA hidden; CREATE TABLE hidden.t (a int);"
+      "DROP ROLE IF EXISTS discovery_reader; CREATE ROLE discovery_reader LOGIN PASSWORD 'reader';"
+      "GRANT USAGE ON SCHEMA public TO discovery_reader; GRANT SELECT ON open_one TO discovery_reader; GRANT SELECT "
+      "(a) ON partly TO discovery_reader;"
+      "GRANT SELECT ON hidden.t TO discovery_reader; INSERT INTO partly VALUES (1, 2)");
+  const Json reader = {{"user", "discovery_reader"}, {"password", "reader"}};
+  const auto catalog = discover(reader);
+  ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+  EXPECT_EQ(names_of(*catalog), (std::vector<std::string>{"open_one", "partly"}));
+  const auto validation = validate(reader);
+  ASSERT_TRUE(validation.ok());
+  EXPECT_EQ(validation->kind, sdk::Validation::Kind::kWarning);
+  EXPECT_NE(validation->message.find("2 of 4"), std::string::npos) << validation->message;
+
+  RunOptions options;
+  options.name = "partly";
+  RunResult result = run(options, reader);
+  ASSERT_FALSE(result.status.ok());
+  EXPECT_EQ(result.status.error().category, sdk::ErrorCategory::kPermission);
+  EXPECT_NE(result.status.error().message.find("stream 'partly'"), std::string::npos) << result.status.error().message;
+  options.stream["select"] = {"a"};
+  result = run(options, reader);
+  ASSERT_TRUE(result.status.ok()) << result.status.error().message;
+  EXPECT_EQ(result.rows, (std::vector<std::vector<std::string>>{{"1"}}));
+  Json config = reader;
+  config["streams"] = {{{"name", "closed"}}};
+  const auto refused = validate(config);
+  ASSERT_TRUE(refused.ok());
+  EXPECT_EQ(refused->kind, sdk::Validation::Kind::kFailed);
+  EXPECT_NE(refused->message.find("closed"), std::string::npos) << refused->message;
+}
+
+TEST_F(Discovery, TellsTheServerAndTheMistakes) {
+  sql("CREATE TABLE t (a int)");
+  auto validation = validate({{"streams", {{{"name", "t"}}}}});
+  ASSERT_TRUE(validation.ok());
+  EXPECT_EQ(validation->kind, sdk::Validation::Kind::kSuccess);
+  EXPECT_NE(validation->message.find("PostgreSQL 15."), std::string::npos) << validation->message;
+  const auto failure = [&](const Json& stream) {
+    auto result = validate({{"streams", {stream}}});
+    EXPECT_TRUE(result.ok());
+    EXPECT_EQ(result->kind, sdk::Validation::Kind::kFailed);
+    return result->message;
+  };
+  EXPECT_NE(failure({{"name", "T"}}).find("`public.t`"), std::string::npos);
+  EXPECT_NE(failure({{"name", "nowhere"}}).find("rapidbyte discover"), std::string::npos);
+  EXPECT_NE(failure({{"name", "t"}, {"select", {"b"}}}).find("columns are: a"), std::string::npos);
+  EXPECT_NE(failure({{"name", "t"}, {"columns", {{"b", "text"}}}}).find("columns are: a"), std::string::npos);
+  EXPECT_NE(failure({{"name", "t"}, {"where", "a = = 1"}}).find("syntax"), std::string::npos);
+  validation = validate({{"password", "wrong"}});
+  ASSERT_TRUE(validation.ok());
+  EXPECT_EQ(validation->kind, sdk::Validation::Kind::kFailed);
+  EXPECT_EQ(validation->message.find("wrong\""), std::string::npos);
+}
+
+TEST_F(Discovery, IsQuickForThousandsOfTables) {
+  sql("DO $$ BEGIN FOR i IN 1..2000 LOOP EXECUTE format('CREATE TABLE t%s (id int, a text, b numeric(10,2), c "
+      "timestamptz)', i); "
+      "END LOOP; END $$");
+  const auto begin = std::chrono::steady_clock::now();
+  const auto catalog = discover();
+  const auto took = std::chrono::steady_clock::now() - begin;
+  ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+  EXPECT_EQ(catalog->streams.size(), 2000U);
+  // A query per table would take several seconds; a busy machine is given time.
+  EXPECT_LT(took, std::chrono::seconds(3));
+}
+
+}  // namespace
+}  // namespace rapidbyte::source_postgres
