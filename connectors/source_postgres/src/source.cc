@@ -39,8 +39,15 @@ Status PostgresSource::open(const sdk::Json& config) {
   return {};
 }
 
+Result<Session> PostgresSource::take_session() {
+  if (!idle_) return open_session(options_.connection);
+  Session session = std::move(*idle_);
+  idle_.reset();
+  return session;
+}
+
 Result<sdk::Catalog> PostgresSource::discover() {
-  RB_SDK_ASSIGN_OR_RETURN(Session session, open_session(options_.connection));
+  RB_SDK_ASSIGN_OR_RETURN(Session session, take_session());
   sdk::Catalog catalog;
   if (!options_.streams.empty()) {
     std::vector<TableName> names;
@@ -51,6 +58,7 @@ Result<sdk::Catalog> PostgresSource::discover() {
       if (!stream.ok()) return std::move(stream).status().with_context("stream '" + options_.streams[i].name + "'");
       catalog.streams.push_back(std::move(*stream));
     }
+    idle_.emplace(std::move(session));
     return catalog;
   }
   RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> relations, load_all_relations(session.connection));
@@ -118,7 +126,7 @@ Result<std::vector<sdk::Json>> PostgresSource::plan_partitions(const sdk::Stream
   if (want < 2 || ctx.sync_mode != sdk::SyncMode::kFullRefresh) return out;
   RB_SDK_ASSIGN_OR_RETURN(const StreamOptions stream, options_of(ctx));
   planning_.reset();
-  RB_SDK_ASSIGN_OR_RETURN(Session session, open_session(options_.connection));
+  RB_SDK_ASSIGN_OR_RETURN(Session session, take_session());
   RB_SDK_RETURN_NOT_OK(begin_read(session.connection));
   RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> relations,
                           load_relations(session.connection, {&stream.table, 1}));
@@ -127,18 +135,24 @@ Result<std::vector<sdk::Json>> PostgresSource::plan_partitions(const sdk::Stream
   RB_SDK_ASSIGN_OR_RETURN(const std::vector<Partition> partitions,
                           plan_table_partitions(session.connection, relations.front(), want));
   for (const Partition& partition : partitions) out.push_back(partition.to_json());
-  if (!out.empty()) planning_.emplace(std::move(session));
+  if (!out.empty()) {
+    planning_.emplace(std::move(session));
+  } else {
+    RB_SDK_RETURN_NOT_OK(session.connection.exec("ROLLBACK").status());
+    idle_.emplace(std::move(session));
+  }
   return out;
 }
 
 Result<sdk::ReadSummary> PostgresSource::read(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(const StreamOptions stream, options_of(ctx));
-  RB_SDK_ASSIGN_OR_RETURN(Session session, open_session(options_.connection));
+  RB_SDK_ASSIGN_OR_RETURN(Session session, take_session());
   return StreamReader::run(ctx, stream, session);
 }
 
 Status PostgresSource::close() {
   planning_.reset();
+  idle_.reset();
   return {};
 }
 

@@ -22,11 +22,16 @@ class PostgresSource {
   sdk::Status close();
 
  private:
+  /// The idle session, or a new one.
+  sdk::Result<Session> take_session();
   /// The options of a stream that is in the config or comes with the context.
   sdk::Result<StreamOptions> options_of(const sdk::StreamContext& ctx) const;
 
   SourceOptions options_;
   std::optional<Session> planning_;
+  /// Open and outside of a transaction, for the next call: a run of one stream asks one instance for everything (feature
+  /// "reuse"), and a login costs more than a small read.
+  std::optional<Session> idle_;
 };
 
 }  // namespace rapidbyte::source_postgres
