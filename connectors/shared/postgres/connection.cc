@@ -166,6 +166,9 @@ Status Connection::begin_statement() {
   if (session_ == nullptr || session_->stream.is_broken()) {
     return sdk::transient_network_error("CONNECTION_LOST", "the connection to the server is closed");
   }
+  if (session_->copying) {
+    return sdk::internal_error("COPY_RUNNING", "a COPY runs on this connection: finish it first");
+  }
   if (session_->queued != 0) return sdk::internal_error("NOT_SYNCED", "statements are queued: call sync() first");
   return {};
 }
@@ -266,6 +269,7 @@ Result<Connection::CopyFormat> Connection::begin_copy(std::string_view sql, char
   const auto format = body.number<uint8_t>();
   const auto columns = body.number<uint16_t>();
   if (body.failed() || format > 1) return session_->unexpected(message, "COPY");
+  session_->copying = true;
   return CopyFormat{format == 1, columns};
 }
 

@@ -98,7 +98,7 @@ sdk::Status CopyIn::check_early_error() {
 
 /// The copy is over with `status`, and the connection is in order or broken already.
 sdk::Status CopyIn::end(sdk::Status status) {
-  session_ = nullptr;
+  std::exchange(session_, nullptr)->copying = false;
   return status;
 }
 
@@ -107,6 +107,7 @@ sdk::Result<CommandResult> CopyIn::finish() {
   RB_SDK_RETURN_NOT_OK(send());
   stream_->out().clear();
   RB_SDK_RETURN_NOT_OK(MessageWriter(out(), 'c').end());
+  session_->copying = false;
   return std::exchange(session_, nullptr)->finish_command("COPY");
 }
 
@@ -116,6 +117,7 @@ sdk::Status CopyIn::fail(std::string_view reason) {
   std::string text(reason.substr(0, 1000));
   std::erase(text, '\0');
   RB_SDK_RETURN_NOT_OK(MessageWriter(out(), 'f').zero_terminated(text).end());
+  session_->copying = false;
   const auto result = std::exchange(session_, nullptr)->finish_command("COPY");
   if (result.ok()) return protocol_error("a COPY that succeeds although it was given up");
   // 57014 is the server's answer to CopyFail. Another error came before it; the copy is rolled back all the same.

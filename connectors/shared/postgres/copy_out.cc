@@ -54,6 +54,7 @@ bool CopyOut::next_slow(CopyChunk& chunk) {
 bool CopyOut::end(sdk::Status status) {
   status_ = std::move(status);
   Session* session = std::exchange(session_, nullptr);
+  session->copying = false;
   rest_ = UINT32_MAX;  // keeps next() from looking at what the connection does afterwards
   if (!status_.ok()) return false;
   auto finished = session->finish_command("COPY");

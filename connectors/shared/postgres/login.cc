@@ -190,13 +190,15 @@ class Login {
   }
 
   Status continue_scram(BodyReader body) {
-    if (!scram_) return protocol_error("a SCRAM message before SCRAM began");
+    if (!scram_ || scram_answered_) return protocol_error("a SCRAM message out of order");
+    // Once: each answer may cost a second of hashing.
+    scram_answered_ = true;
     RB_SDK_ASSIGN_OR_RETURN(const std::string final, scram_->client_final(text_of(body.rest())));
     return MessageWriter(stream_.out(), 'p').text(final).end();
   }
 
   Status finish_scram(BodyReader body) {
-    if (!scram_) return protocol_error("a SCRAM message before SCRAM began");
+    if (!scram_) return protocol_error("a SCRAM message out of order");
     RB_SDK_RETURN_NOT_OK(scram_->verify(text_of(body.rest())));
     scram_verified_ = true;
     return {};
@@ -205,6 +207,7 @@ class Login {
   MessageStream& stream_;
   const ConnectionOptions& options_;
   std::optional<ScramClient> scram_;
+  bool scram_answered_ = false;
   bool scram_verified_ = false;
 };
 

@@ -67,13 +67,16 @@ uint64_t ServerSocket::limit_of_wait() const {
   return std::min(by_timeout, deadline_ms_);
 }
 
+Status ServerSocket::timed_out(std::string_view what) const {
+  return sdk::transient_network_error("SOCKET_TIMEOUT", peer_ + ": " + std::string(what));
+}
+
 /// True when ready, false after `longest_ms`; SOCKET_TIMEOUT at `limit_ms`.
 Result<bool> ServerSocket::wait(host::SocketInterest interest, uint64_t limit_ms, uint64_t longest_ms) {
   const uint64_t now = now_ms();
   if (now >= limit_ms) {
-    return sdk::transient_network_error(
-        "SOCKET_TIMEOUT", peer_ + (interest == host::SocketInterest::kReadable ? ": the server was silent for too long"
-                                                                               : ": the server took no data"));
+    return timed_out(interest == host::SocketInterest::kReadable ? "the server was silent for too long"
+                                                                 : "the server took no data");
   }
   const auto timeout = static_cast<uint32_t>(std::min(limit_ms - now, longest_ms));
   return host::socket_wait(handle_, interest, timeout);
@@ -81,6 +84,8 @@ Result<bool> ServerSocket::wait(host::SocketInterest interest, uint64_t limit_ms
 
 Result<Bytes> ServerSocket::read(size_t max_bytes) {
   const uint64_t limit = limit_of_wait();
+  // A server that never stops talking would never make us wait.
+  if (deadline_ms_ != UINT64_MAX && now_ms() >= deadline_ms_) return timed_out("the server did not come to an end");
   for (;;) {
     if (!open_) return server_closed();
     RB_SDK_ASSIGN_OR_RETURN(host::SocketRead got, host::socket_read(handle_, max_bytes));

@@ -52,6 +52,7 @@ class ServerSocket {
   ServerSocket(sdk::host::SocketHandle handle, std::string peer)
       : handle_(handle), peer_(std::move(peer)), open_(true) {}
   [[nodiscard]] uint64_t limit_of_wait() const;
+  [[nodiscard]] sdk::Status timed_out(std::string_view what) const;
   sdk::Result<bool> wait(sdk::host::SocketInterest interest, uint64_t limit_ms, uint64_t longest_ms);
 
   sdk::host::SocketHandle handle_ = 0;

@@ -37,6 +37,7 @@ struct Session {
   std::string cancel_key;
   bool encrypted = false;
   uint64_t queued = 0;  // executions since the last sync
+  bool copying = false;  // a CopyIn or CopyOut has the stream
 
  private:
   sdk::Status take_error(std::span<const uint8_t> body, std::string_view what);

@@ -271,6 +271,26 @@ TEST_F(CopyTest, LargeValuesAreCutIntoMessagesThatAServerLikes) {
   EXPECT_LE(received.largest, size_t{5} << 20U);
 }
 
+TEST_F(CopyTest, NothingElseRunsMeanwhile) {
+  ScriptedServer server([](Peer& peer) {
+    peer.log_in_and_receive();
+    peer.send(copy_response('G', false, 1));
+    receive_copy(peer);
+    peer.send(command_complete("COPY 1") + ready());
+    peer.receive();
+    peer.send(command_complete("SET") + ready());
+    peer.drain();
+  });
+  Connection connection = connect(server);
+  auto copy = connection.copy_in("COPY t FROM STDIN");
+  ASSERT_TRUE(copy.ok());
+  copy->out().append("row\n", 4);
+  EXPECT_EQ(connection.query("SELECT 1").error().code, "COPY_RUNNING");
+  EXPECT_EQ(connection.copy_in("COPY u FROM STDIN").error().code, "COPY_RUNNING");
+  EXPECT_TRUE(copy->finish().ok());
+  EXPECT_TRUE(connection.exec("SET x").ok());
+}
+
 TEST_F(CopyTest, NoDataIsNoMessage) {
   Received received;
   {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "fake_host.h"
 #include "postgres/connection.h"
@@ -198,6 +199,35 @@ TEST_F(LoginTest, ATricklingServerCannotStretchTheTimeOut) {
   const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(refusal(options).code, "CONNECT_TIMEOUT");
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+}
+
+TEST_F(LoginTest, AServerThatNeverStopsTalkingIsGivenUp) {
+  ScriptedServer server([](Peer& peer) {
+    peer.receive_startup();
+    std::string talk;
+    for (int i = 0; i < 1000; ++i) talk += message('S', zero("a") + zero("b"));
+    const auto start = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - start < std::chrono::seconds(5) &&
+           ::send(peer.fd(), talk.data(), talk.size(), MSG_NOSIGNAL) > 0) {
+    }
+  });
+  ConnectionOptions options = server.options();
+  options.connect_timeout_ms = 200;
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(refusal(options).code, "CONNECT_TIMEOUT");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
+}
+
+TEST_F(LoginTest, AServerCannotAskForTheSameWorkTwice) {
+  ScriptedServer server([](Peer& peer) {
+    peer.receive_startup();
+    peer.send(auth(10, zero("SCRAM-SHA-256") + zero("")));
+    const ClientMessage first = peer.receive();
+    const std::string challenge = auth(11, "r=" + first.body.substr(first.body.find("r=") + 2) + "x,s=c2FsdA==,i=4096");
+    peer.send(challenge + challenge);
+    peer.drain();
+  });
+  EXPECT_EQ(refusal(server.options()).code, "PROTOCOL");
 }
 
 TEST_F(LoginTest, NobodyThereAndNotAllowedAreDifferentErrors) {
