@@ -184,12 +184,12 @@ TEST_F(Read, ABackendThatIsKilledIsWorthAnotherTry) {
 
 TEST_F(Read, NoticesATableThatWasAltered) {
   sql("CREATE TABLE t (a int, b text); INSERT INTO t VALUES (1, 'x')");
-  // Between discovery and the read: the second connection is the read's.
+  // Between discovery and the read, before the first thing that the read does.
   const auto alter_before_read = [&](const std::string& change) {
     RunOptions options;
-    int connections = 0;
-    options.before_call = [&, change](std::string_view function) {
-      if (function == "connect-tcp" && ++connections == 1) sql(change);
+    int calls = 0;
+    options.before_call = [&, change](std::string_view) {
+      if (++calls == 1) sql(change);
     };
     return run(options).status;
   };
