@@ -182,6 +182,16 @@ TEST_F(Read, ABackendThatIsKilledIsWorthAnotherTry) {
   EXPECT_TRUE(result.status.error().safe_to_retry);
 }
 
+TEST_F(Read, TakesTheConnectionOfTheDiscovery) {
+  sql("CREATE TABLE t (a int); INSERT INTO t VALUES (1)");
+  RunOptions options;
+  int connections = 0;
+  options.before_call = [&](std::string_view function) { connections += function == "connect-tcp" ? 1 : 0; };
+  const RunResult result = run(options);
+  ASSERT_TRUE(result.status.ok()) << result.status.error().message;
+  EXPECT_EQ(connections, 0);
+}
+
 TEST_F(Read, NoticesATableThatWasAltered) {
   sql("CREATE TABLE t (a int, b text); INSERT INTO t VALUES (1, 'x')");
   // Between discovery and the read, before the first thing that the read does.
