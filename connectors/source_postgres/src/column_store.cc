@@ -3,7 +3,7 @@
 namespace rapidbyte::source_postgres {
 
 ColumnStore::ColumnStore(const sdk::DataType& type, size_t max_rows)
-    : width_(type.value_width()), variable_(type.is_variable()), max_rows_(max_rows) {
+    : width_(type.value_width()), variable_(type.is_variable()) {
   const size_t bitmap = (max_rows + 7) / 8;
   validity_ = std::make_unique_for_overwrite<uint8_t[]>(bitmap);
   std::memset(validity_.get(), 0xFF, bitmap);

@@ -50,7 +50,6 @@ class ColumnStore {
  private:
   size_t width_;  // 0: text, or bits
   bool variable_;
-  size_t max_rows_;
   int64_t null_count_ = 0;
   std::unique_ptr<uint8_t[]> values_;    // bits of Booleans are zero where none was set
   std::unique_ptr<int32_t[]> offsets_;
