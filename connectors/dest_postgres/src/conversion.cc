@@ -292,9 +292,15 @@ std::string value_text(const ColumnSource& source, size_t row) {
   return {text, end};
 }
 
-void convert_column(const ColumnPlan& plan, const ColumnSource& source, size_t rows, sdk::ColumnBuilder& out,
-                    std::vector<RefusedRow>& refused) {
+void convert_column(const ColumnPlan& plan, const ColumnSource& source, size_t rows,
+                    const std::vector<RefusedRow>& as_null, sdk::ColumnBuilder& out, std::vector<RefusedRow>& refused) {
+  size_t next_null = 0;
   for (size_t row = 0; row < rows; ++row) {
+    while (next_null < as_null.size() && as_null[next_null].row < row) ++next_null;
+    if (next_null < as_null.size() && as_null[next_null].row == row) {
+      out.append_null();
+      continue;
+    }
     if (!source.is_null(row) && append_converted(plan, source, row, out)) continue;
     out.append_null();
     if (source.is_null(row) || plan.null_if_changed) continue;

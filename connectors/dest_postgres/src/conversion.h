@@ -13,9 +13,9 @@
 namespace rapidbyte::dest_postgres {
 
 /// Appends every value of `source` to `out`, whose type is natural_type(plan.type); a value that does not convert is
-/// null there and, unless plan.null_if_changed, in `refused`.
-void convert_column(const ColumnPlan& plan, const ColumnSource& source, size_t rows, sdk::ColumnBuilder& out,
-                    std::vector<RefusedRow>& refused);
+/// null there and, unless plan.null_if_changed, in `refused`. The rows of `as_null`, in order, are null without more.
+void convert_column(const ColumnPlan& plan, const ColumnSource& source, size_t rows,
+                    const std::vector<RefusedRow>& as_null, sdk::ColumnBuilder& out, std::vector<RefusedRow>& refused);
 
 /// The value as PostgreSQL would write it; not for nulls. Bytes as "\x...".
 std::string value_text(const ColumnSource& source, size_t row);

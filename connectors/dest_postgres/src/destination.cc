@@ -109,11 +109,11 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   if (existing && mode_of(ctx) == sdk::WriteMode::kUpsert) {
     RB_SDK_RETURN_NOT_OK(check_upsert_key(*session_, *existing, ctx.primary_key));
   }
-  if (mode_of(ctx) != sdk::WriteMode::kReplace) return receipts.forget_partitions(ctx);
+  if (mode_of(ctx) != sdk::WriteMode::kReplace) return receipts.forget_partitions(ctx, false);
   RB_SDK_RETURN_NOT_OK(check_replaceable(*session_, target, ctx.stream_name));
   return session_->in_transaction([&]() -> Status {
     RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));
-    RB_SDK_RETURN_NOT_OK(receipts.forget_partitions(ctx));
+    RB_SDK_RETURN_NOT_OK(receipts.forget_partitions(ctx, true));
     return receipts
         .write(ctx, {.load_id = ctx.load_id, .target = staging_name(target).text(), .checkpoint_json = {}})
         .status();
@@ -194,7 +194,7 @@ Status PostgresDestination::finish_stream(const sdk::StreamContext& ctx, bool su
 Status PostgresDestination::finish_replace(const sdk::StreamContext& ctx, const TableName& target) {
   Receipts receipts = receipts_for(target);
   return session_->in_transaction([&]() -> Status {
-    RB_SDK_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, receipts.read_stream(ctx));
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts.read_stream(ctx));
     if (!receipt || receipt->load_id != ctx.load_id) {
       return sdk::internal_error("LOAD_UNKNOWN", "stream \"" + ctx.stream_name + "\": " + session_->options().where() +
                                                      " has no load " + ctx.load_id +
@@ -210,11 +210,7 @@ Status PostgresDestination::finish_replace(const sdk::StreamContext& ctx, const 
       RB_SDK_RETURN_NOT_OK(make_staging(*session_, target, ctx, ctx.schema));
     }
     RB_SDK_RETURN_NOT_OK(publish_staging(*session_, target, ctx.stream_name, rows));
-    receipt->published = true;
-    receipt->target = target.text();
-    sdk::StreamContext whole = ctx;
-    whole.partition = nullptr;
-    return receipts.write(whole, *receipt).status();
+    return receipts.publish(ctx, target.text());
   });
 }
 

@@ -106,8 +106,17 @@ Result<std::string> Receipts::write(const sdk::StreamContext& ctx, const Receipt
   return transaction.value_or("");
 }
 
-Status Receipts::forget_partitions(const sdk::StreamContext& ctx) {
-  const Parameter key[] = {ctx.pipeline, ctx.stream_name, ctx.load_id};
+Status Receipts::publish(const sdk::StreamContext& ctx, const std::string& target) {
+  const Parameter values[] = {ctx.pipeline, ctx.stream_name, ctx.load_id, target};
+  return session_.connection()
+      .execute("UPDATE " + name_.sql() +
+                   " SET published = true, target = $4 WHERE pipeline = $1 AND stream = $2 AND load_id = $3",
+               values)
+      .status();
+}
+
+Status Receipts::forget_partitions(const sdk::StreamContext& ctx, bool all) {
+  const Parameter key[] = {ctx.pipeline, ctx.stream_name, all ? std::string_view() : std::string_view(ctx.load_id)};
   return session_.connection()
       .execute("DELETE FROM " + name_.sql() +
                    " WHERE pipeline = $1 AND stream = $2 AND partition <> '' AND load_id <> $3",

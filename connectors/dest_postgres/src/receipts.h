@@ -34,8 +34,10 @@ class Receipts {
   Result<int64_t> rows_of_load(const sdk::StreamContext& ctx);
   /// Writes it into the open transaction; the transaction's number.
   Result<std::string> write(const sdk::StreamContext& ctx, const Receipt& receipt);
-  /// Removes the receipts of partitions of other loads of this stream.
-  Status forget_partitions(const sdk::StreamContext& ctx);
+  /// Removes the receipts of this stream's partitions: all of them, or those of other loads.
+  Status forget_partitions(const sdk::StreamContext& ctx, bool all);
+  /// All receipts of this load say from now on that its rows are in `target`, and published.
+  Status publish(const sdk::StreamContext& ctx, const std::string& target);
 
  private:
   Result<bool> exists();

@@ -257,13 +257,12 @@ void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
     }
     ColumnPlan checked = plan;
     if (plan.convert) {
-      converted_[i].clear();
-      convert_column(plan, column.source, rows_, converted_[i], refused_);
-      column.source = ColumnSource::of(converted_[i].type(), converted_[i].buffers());
-      // What the conversion made is the column's own kind of value, infinities included.
+      // What the conversion makes is the column's own kind of value, infinities included.
       checked.special_values = true;
+      convert(checked, column);
+    } else {
+      check_column(checked, column.source, rows_, refused_);
     }
-    check_column(checked, column.source, rows_, refused_);
     column.special_values = checked.special_values;
     const WireType wire = wire_type(plan.type);
     column.op = plan_->format == RowFormat::kBinary ? binary_op(wire, column.source.type)
@@ -279,6 +278,22 @@ void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
                              [](const RefusedRow& a, const RefusedRow& b) { return a.row == b.row; }),
                  refused_.end());
   for (const RefusedRow& refused : refused_) skip(refused.row);
+}
+
+void RowEncoder::convert(const ColumnPlan& plan, Column& column) {
+  sdk::ColumnBuilder& out = converted_[static_cast<size_t>(&column - columns_.data())];
+  const ColumnSource original = column.source;
+  out.clear();
+  convert_column(plan, original, rows_, {}, out, refused_);
+  column.source = ColumnSource::of(out.type(), out.buffers());
+  if (!plan.null_if_changed) return check_column(plan, column.source, rows_, refused_);
+  // Converted, but the column is too narrow for it: that is no exact conversion either.
+  std::vector<RefusedRow> too_wide;
+  check_column(plan, column.source, rows_, too_wide);
+  if (too_wide.empty()) return;
+  out.clear();
+  convert_column(plan, original, rows_, too_wide, out, refused_);
+  column.source = ColumnSource::of(out.type(), out.buffers());
 }
 
 void RowEncoder::skip(size_t row) {

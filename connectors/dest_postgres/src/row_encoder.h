@@ -90,6 +90,8 @@ class RowEncoder {
     ColumnSource source;
   };
 
+  /// Makes the converted values the column's source.
+  void convert(const ColumnPlan& plan, Column& column);
   static Op binary_op(WireType wire, const sdk::DataType& type);
   static Op text_op(WireType wire, const sdk::DataType& type);
   static size_t bound_of(Op op);

@@ -79,7 +79,7 @@ Status TableWriter::load_around_refusals(sdk::WriteCount& count) {
     } else if (kept_rows(at, stop) == 1) {
       size_t row = at;
       while (encoder_.is_skipped(row)) ++row;
-      RB_SDK_RETURN_NOT_OK(reject(refusal(*refused, row), count));
+      RB_SDK_RETURN_NOT_OK(reject(refusal(*refused, &batch_, row), count));
       encoder_.skip(row);
       at = stop;
       piece = kFirstPiece;
@@ -92,8 +92,8 @@ Status TableWriter::load_around_refusals(sdk::WriteCount& count) {
   return {};
 }
 
-RefusedRow TableWriter::refusal(const sdk::Error& error, std::optional<size_t> row) const {
-  RefusedRow refused{.row = row.value_or(0), .column = {}, .value = {}, .reason = error.message};
+RefusedRow TableWriter::refusal(const sdk::Error& error, const sdk::BatchReader* batch, size_t row) const {
+  RefusedRow refused{.row = row, .column = {}, .value = {}, .reason = error.message};
   const auto server = postgres::server_error_of(error);
   if (!server) return refused;
   refused.reason = server->message;
@@ -101,9 +101,9 @@ RefusedRow TableWriter::refusal(const sdk::Error& error, std::optional<size_t> r
   for (const ColumnPlan& column : plan_.columns) {
     if (!names_column(*server, column.name)) continue;
     refused.column = column.name;
-    if (row) {
-      const sdk::ColumnView& view = batch_.column(column.source);
-      refused.value = readable_value(ColumnSource::of(view.type(), view.buffers()), *row);
+    if (batch != nullptr) {
+      const sdk::ColumnView& view = batch->column(column.source);
+      refused.value = readable_value(ColumnSource::of(view.type(), view.buffers()), row);
     }
     break;
   }
@@ -116,17 +116,21 @@ Status TableWriter::row_error(const Status& status, uint64_t first_row) const {
     Status out = status;
     return std::move(out).with_context("stream \"" + ctx_.stream_name + "\"");
   }
-  std::optional<size_t> row;
+  sdk::BatchReader batch;
+  size_t row = 0;
+  bool known = false;
   std::string message = "stream \"" + ctx_.stream_name + "\"";
   // A row that is too large shows only when a block of rows is written: the line is that of the last one.
   const auto line = server->sqlstate == "54000" ? std::nullopt : server->copy_line();
   if (line && *line > 0) {
     const uint64_t number = first_row + *line - 1;
     message += ", row " + std::to_string(number + 1);
-    // The server judges behind what was sent: the row may have been in a batch that is gone.
-    if (number >= rows_seen_ && number - rows_seen_ < batch_.rows()) row = static_cast<size_t>(number - rows_seen_);
+    // The server judges behind what was sent: the row may have been in an earlier batch.
+    const RecentBatches::Found found = recent_.find(number);
+    known = !found.batch.empty() && batch.load(found.batch).ok();
+    row = found.row;
   }
-  const RefusedRow refused = refusal(status.error(), row);
+  const RefusedRow refused = refusal(status.error(), known ? &batch : nullptr, row);
   if (!refused.column.empty()) message += ", column " + quote_identifier(refused.column);
   if (!refused.value.empty()) message += ", value " + refused.value;
   return sdk::data_error("ROW_REFUSED", message + ": " + refused.reason + ". Table " + plan_.name.text() + " of " +

@@ -60,6 +60,7 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   sdk::WriteCount count;
   for (const RefusedRow& refused : encoder_.refused()) RB_SDK_RETURN_NOT_OK(reject(refused, count));
   if (one_statement_per_commit()) {
+    recent_.add(bytes, rows_seen_, batch_.rows());
     RB_SDK_RETURN_NOT_OK(append_to_copy());
   } else if (ctx_.policies.on_data_error == sdk::OnDataError::kFail) {
     const Status loaded = load(0, batch_.rows());

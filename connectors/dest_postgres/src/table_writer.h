@@ -14,6 +14,7 @@
 #include "rapidbyte/sdk/batch_reader.h"
 #include "rapidbyte/sdk/checkpoint.h"
 #include "rapidbyte/sdk/context.h"
+#include "src/recent_batches.h"
 #include "src/row_encoder.h"
 #include "src/session.h"
 #include "src/target.h"
@@ -54,8 +55,8 @@ class TableWriter {
   /// The row of a COPY of [begin, end) that the server's error names.
   [[nodiscard]] std::optional<size_t> suspect(const sdk::Error& error, size_t begin, size_t end) const;
   [[nodiscard]] uint64_t kept_rows(size_t begin, size_t end) const;
-  /// The server's error as the refusal of a row of the current batch, as far as it says which.
-  [[nodiscard]] RefusedRow refusal(const sdk::Error& error, std::optional<size_t> row) const;
+  /// The server's error as the refusal of a row of a batch; `batch` is null when the row is not known any more.
+  [[nodiscard]] RefusedRow refusal(const sdk::Error& error, const sdk::BatchReader* batch, size_t row) const;
   /// The server's error in fail mode, with the row that it names.
   [[nodiscard]] Status row_error(const Status& status, uint64_t first_row) const;
   Status reject(const RefusedRow& refused, sdk::WriteCount& count);
@@ -85,6 +86,7 @@ class TableWriter {
   uint64_t copy_first_row_ = 0;  // of the stream
   uint64_t copied_ = 0;          // rows of the running COPY
   uint64_t rows_seen_ = 0;       // before the current batch
+  RecentBatches recent_;         // of the running COPY
 };
 
 }  // namespace rapidbyte::dest_postgres

@@ -1,1 +1,116 @@
+// One stream through several writers, as the engine drives it: an instance of its own begins and finishes the stream.
+#include <thread>
+
 #include "tests/postgres_fixture.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+const DataType kInt = DataType::of(TypeId::kInt64);
+const DataType kText = DataType::of(TypeId::kUtf8);
+constexpr int64_t kWriters = 4;
+constexpr int64_t kBatches = 5;
+constexpr int64_t kRows = 200;
+
+Schema schema() { return {{{"id", kInt}, {"name", kText}}}; }
+
+class PartitionTest : public PostgresTest {
+ protected:
+  // A FakeHost serves one thread, so each writer has its own.
+  Status write_partition(const Json& whole, int64_t index, bool fails = false) {
+    Json ctx = whole;
+    ctx["partition"] = {{"index", index}, {"count", kWriters}};
+    FakeHost host;
+    Batches batches;
+    for (int64_t batch = 0; batch < kBatches; ++batch) {
+      std::vector<Json> rows;
+      for (int64_t row = 0; row < kRows; ++row) {
+        const int64_t id = (index * kBatches + batch) * kRows + row;
+        rows.push_back(Json::array({id, "row " + std::to_string(id)}));
+      }
+      batches.push_back(make_batch(schema(), rows));
+    }
+    push(host, ctx, batches);
+    if (fails) host.fail_call("next-batch", 4, sdk::internal_error("NEXT", "the source broke").error());
+    auto destination = sdk::make_destination();
+    Status status = destination->open(sdk::to_text(config()));
+    if (status.ok()) status = destination->run_write(sdk::to_text(ctx)).status();
+    const Status closed = destination->close();
+    return status.ok() ? closed : status;
+  }
+  std::vector<Status> write_all(const Json& ctx) {
+    std::vector<Status> results(kWriters);
+    std::vector<std::thread> writers;
+    for (int64_t i = 0; i < kWriters; ++i) {
+      writers.emplace_back([this, &results, &ctx, i] { results[static_cast<size_t>(i)] = write_partition(ctx, i); });
+    }
+    for (std::thread& writer : writers) writer.join();
+    return results;
+  }
+};
+
+TEST_F(PartitionTest, SeveralWritersFillOneTable) {
+  for (const Json& mode : {Json("replace"), upsert({"id"})}) {
+    for (const bool exists : {false, true}) {
+      SCOPED_TRACE(mode.dump() + (exists ? " into a table" : " into a new table"));
+      sql(std::string("SET client_min_messages = error; DROP TABLE IF EXISTS s;") +
+          (exists ? "CREATE TABLE s (id bigint PRIMARY KEY, name text); INSERT INTO s VALUES (1, 'old')" : ""));
+      FakeHost host;
+      Json ctx = context("s", schema(), mode);
+      ctx["load_id"] = mode.dump() + (exists ? "2" : "1");
+      const std::string text = sdk::to_text(ctx);
+      auto whole = open();
+      ASSERT_TRUE(whole->begin_stream(text).ok());
+      for (const Status& status : write_all(ctx)) EXPECT_TRUE(status.ok()) << status.to_string();
+      if (exists && mode == "replace") {
+        EXPECT_EQ(table("s"), Lines{"(1,old)"}) << "not before finish-stream";
+      }
+      const Status finished = whole->finish_stream(text, true);
+      ASSERT_TRUE(finished.ok()) << finished.to_string();
+      EXPECT_EQ(sql("SELECT count(*), count(DISTINCT id), sum(id), count(*) FILTER (WHERE name = 'row ' || id) FROM s"),
+                Lines{"4000\t4000\t7998000\t4000"});
+      EXPECT_EQ(sql("SELECT count(*), sum(rows) FROM _rapidbyte_receipts WHERE partition <> ''"), Lines{"4\t4000"});
+      Json part = ctx;
+      part["partition"] = {{"index", 2}, {"count", kWriters}};
+      EXPECT_NE(whole->last_committed(sdk::to_text(part))->value_or(""), "");
+      // Finishing again after a crash changes nothing.
+      EXPECT_TRUE(whole->finish_stream(text, true).ok());
+      EXPECT_EQ(sql("SELECT count(*) FROM s"), Lines{"4000"});
+    }
+  }
+}
+
+TEST_F(PartitionTest, AFailedPartitionLeavesTheOldTableAndTheNextLoadIsWhole) {
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); INSERT INTO s VALUES (1, 'old')");
+  FakeHost host;
+  Json ctx = context("s", schema(), "replace");
+  auto whole = open();
+  ASSERT_TRUE(whole->begin_stream(sdk::to_text(ctx)).ok());
+  EXPECT_TRUE(write_partition(ctx, 0).ok());
+  EXPECT_FALSE(write_partition(ctx, 1, true).ok());
+  ASSERT_TRUE(whole->finish_stream(sdk::to_text(ctx), false).ok());
+  EXPECT_EQ(table("s"), Lines{"(1,old)"});
+  ctx["load_id"] = "load-2";
+  ASSERT_TRUE(whole->begin_stream(sdk::to_text(ctx)).ok());
+  EXPECT_EQ(sql("SELECT count(*) FROM _rapidbyte_receipts WHERE partition <> ''"), Lines{"0"});
+  for (const Status& status : write_all(ctx)) EXPECT_TRUE(status.ok()) << status.to_string();
+  ASSERT_TRUE(whole->finish_stream(sdk::to_text(ctx), true).ok());
+  EXPECT_EQ(sql("SELECT count(*), min(id), max(id) FROM s"), Lines{"4000\t0\t3999"});
+}
+
+TEST_F(PartitionTest, AStagingThatIsGoneIsNotTakenForAnEmptyLoad) {
+  sql("CREATE TABLE s (id bigint, name text); INSERT INTO s VALUES (1, 'old')");
+  FakeHost host;
+  const Json ctx = context("s", schema(), "replace");
+  auto whole = open();
+  ASSERT_TRUE(whole->begin_stream(sdk::to_text(ctx)).ok());
+  EXPECT_TRUE(write_partition(ctx, 0).ok());
+  sql("DROP TABLE _rapidbyte_staging_s");
+  const Status finished = whole->finish_stream(sdk::to_text(ctx), true);
+  ASSERT_FALSE(finished.ok());
+  EXPECT_EQ(finished.error().code, "STAGING_LOST");
+  EXPECT_EQ(table("s"), Lines{"(1,old)"});
+}
+
+}  // namespace
+}  // namespace rapidbyte::dest_postgres

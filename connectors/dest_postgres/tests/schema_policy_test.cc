@@ -1,1 +1,235 @@
+// The four axes of schema_evolution against existing tables.
 #include "tests/postgres_fixture.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+const DataType kInt = DataType::of(TypeId::kInt64);
+const DataType kText = DataType::of(TypeId::kUtf8);
+
+class SchemaPolicyTest : public PostgresTest {
+ protected:
+  static Json with_policy(Json ctx, const std::string& axis, const std::string& value) {
+    ctx["policies"]["schema_evolution"][axis] = value;
+    return ctx;
+  }
+};
+
+TEST_F(SchemaPolicyTest, NewColumn) {
+  const Schema schema{{{"id", kInt}, {"extra", DataType::of(TypeId::kDate32)}}};
+  const Json ctx = context("s", schema);
+  sql("CREATE TABLE s (id bigint); INSERT INTO s VALUES (0)");
+  const Outcome failed = load(with_policy(ctx, "new_column", "fail"), schema, {Json::array({1, 0})});
+  EXPECT_EQ(failed.code(), "NEW_COLUMN");
+  EXPECT_NE(failed.message().find("\"extra\""), std::string::npos);
+  EXPECT_EQ(load(with_policy(ctx, "new_column", "ignore"), schema, {Json::array({1, 0})}).code(), "ok");
+  EXPECT_EQ(table("s"), (Lines{"(0)", "(1)"}));
+  EXPECT_EQ(load(with_policy(ctx, "new_column", "add"), schema, {Json::array({2, 0})}).code(), "ok");
+  EXPECT_EQ(table("s"), (Lines{"(0,)", "(1,)", "(2,1970-01-01)"}));
+  const Schema nothing_known{{{"other", kInt}}};
+  EXPECT_EQ(load(with_policy(context("s", nothing_known), "new_column", "ignore"), nothing_known, {Json::array({1})})
+                .code(),
+            "NO_COLUMNS");
+}
+
+TEST_F(SchemaPolicyTest, AColumnThatComesInTheMiddleOfAStreamIsAdded) {
+  const Schema first{{{"id", kInt}}};
+  const Schema second{{{"name", kText}, {"id", kInt}}};
+  const Batches batches = {make_batch(first, {Json::array({1})}), make_batch(second, {Json::array({"b", 2})}),
+                           make_batch(first, {Json::array({3})})};
+  for (const Json& mode : {Json("append"), Json("replace"), upsert({"id"})}) {
+    for (const char* policy : {"fail", "skip"}) {
+      SCOPED_TRACE(mode.dump() + policy);
+      sql("SET client_min_messages = error; DROP TABLE IF EXISTS s");
+      const Outcome outcome = load(on_error(context("s", first, mode), policy), batches);
+      ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+      EXPECT_EQ(table("s"), (Lines{"(1,)", "(2,b)", "(3,)"}));
+      // And without a commit between.
+      sql("DROP TABLE s");
+      FakeHost host;
+      for (const auto& batch : batches) host.push_batch(batch);
+      host.push_end_marker();
+      auto destination = open();
+      const std::string text = sdk::to_text(on_error(context("s", first, mode), policy));
+      ASSERT_TRUE(destination->begin_stream(text).ok());
+      const auto written = destination->run_write(text);
+      ASSERT_TRUE(written.ok()) << written.status().to_string();
+      ASSERT_TRUE(destination->finish_stream(text, true).ok());
+      EXPECT_EQ(table("s"), (Lines{"(1,)", "(2,b)", "(3,)"}));
+    }
+  }
+}
+
+TEST_F(SchemaPolicyTest, RemovedColumn) {
+  const Schema schema{{{"id", kInt}}};
+  const Json ctx = context("s", schema);
+  sql("CREATE TABLE s (id bigint, gone text)");
+  EXPECT_EQ(load(with_policy(ctx, "removed_column", "fail"), schema, {Json::array({1})}).code(), "REMOVED_COLUMN");
+  EXPECT_EQ(load(with_policy(ctx, "removed_column", "ignore"), schema, {Json::array({1})}).code(), "ok");
+  EXPECT_EQ(table("s"), Lines{"(1,)"});
+  sql("DROP TABLE s; CREATE TABLE s (id bigint, needed text NOT NULL)");
+  EXPECT_EQ(load(ctx, schema, {Json::array({1})}).code(), "COLUMN_REQUIRED");
+  sql("DROP TABLE s; CREATE TABLE s (id bigint, needed text NOT NULL DEFAULT 'd', n serial)");
+  EXPECT_EQ(load(ctx, schema, {Json::array({1})}).code(), "ok");
+  EXPECT_EQ(table("s"), Lines{"(1,d,1)"});
+}
+
+TEST_F(SchemaPolicyTest, ReplaceHeedsThePolicies) {
+  const Schema schema{{{"id", kInt}, {"extra", kText}}};
+  const Json ctx = context("s", schema, "replace");
+  sql("CREATE TABLE s (id bigint, gone text)");
+  EXPECT_EQ(load(with_policy(ctx, "new_column", "fail"), schema, {Json::array({1, "x"})}).code(), "NEW_COLUMN");
+  EXPECT_EQ(load(with_policy(ctx, "removed_column", "fail"), schema, {Json::array({1, "x"})}).code(),
+            "REMOVED_COLUMN");
+  EXPECT_EQ(load(with_policy(ctx, "new_column", "ignore"), schema, {Json::array({1, "x"})}).code(), "ok");
+  EXPECT_EQ(table("s"), Lines{"(1,)"});
+  EXPECT_EQ(load(ctx, schema, {Json::array({2, "x"})}).code(), "ok");
+  EXPECT_EQ(table("s"), Lines{"(2,,x)"});
+}
+
+TEST_F(SchemaPolicyTest, NullabilityChange) {
+  const Schema nullable{{{"id", kInt, true}}};
+  sql("CREATE TABLE s (id bigint NOT NULL)");
+  const Json ctx = context("s", nullable);
+  EXPECT_EQ(load(with_policy(ctx, "nullability_change", "fail"), nullable, {Json::array({1})}).code(),
+            "NULLABILITY_CHANGED");
+  EXPECT_EQ(load(with_policy(ctx, "nullability_change", "allow"), nullable, {Json::array({1})}).code(), "ok");
+  EXPECT_EQ(load(ctx, nullable, {Json::array({2}), Json::array({nullptr})}).code(), "ROW_REFUSED");
+  EXPECT_EQ(table("s"), Lines{"(1)"});
+  // With fail the tables that we make say NOT NULL, so that a later change is seen.
+  const Schema never{{{"id", kInt, false}}};
+  ASSERT_EQ(load(with_policy(context("t", never), "nullability_change", "fail"), never, {Json::array({1})}).code(),
+            "ok");
+  EXPECT_EQ(load(with_policy(context("t", nullable), "nullability_change", "fail"), nullable, {Json::array({1})}).code(),
+            "NULLABILITY_CHANGED");
+}
+
+TEST_F(SchemaPolicyTest, TypesThatAColumnHoldsAreNoChange) {
+  const struct {
+    const char* declared;
+    DataType type;
+    Json value;
+    const char* stored;
+  } cases[] = {{"bigint", DataType::of(TypeId::kInt8), 5, "5"},
+               {"bigint", DataType::of(TypeId::kUInt32), 5, "5"},
+               {"numeric", kInt, -5, "-5"},
+               {"numeric(20,0)", DataType::of(TypeId::kUInt64), UINT64_MAX, "18446744073709551615"},
+               {"numeric(20,4)", DataType::decimal128(12, 2), 150, "1.5000"},
+               {"double precision", DataType::of(TypeId::kFloat32), 0.5, "0.5"},
+               {"varchar(10)", kText, "007", "007"},
+               {"jsonb", kText, "[1]", "[1]"},
+               {"uuid", DataType::fixed_size_binary(16), "0123456789abcdef", "30313233-3435-3637-3839-616263646566"},
+               {"inet", kText, "10.0.0.0/8", "10.0.0.0/8"},
+               {"interval", kText, "1 day", "1 day"},
+               {"timestamp(3)", DataType::timestamp(sdk::TimeUnit::kMillisecond), 1, "1970-01-01 00:00:00.001"}};
+  for (size_t i = 0; i < std::size(cases); ++i) {
+    for (const char* method : {"copy", "insert"}) {
+      const std::string name = "t" + std::to_string(i) + method;
+      sql("CREATE TABLE " + name + " (c " + cases[i].declared + ")");
+      const Schema schema{{{"c", cases[i].type}}};
+      const Outcome outcome =
+          load(context(name, schema), schema, {Json::array({cases[i].value})}, {{"load_method", method}});
+      EXPECT_EQ(outcome.code(), "ok") << cases[i].declared << ": " << outcome.status.to_string();
+      EXPECT_EQ(sql("SELECT c::text FROM " + name), Lines{cases[i].stored}) << cases[i].declared;
+    }
+  }
+}
+
+TEST_F(SchemaPolicyTest, TypeChange) {
+  const DataType real = DataType::of(TypeId::kFloat64);
+  const DataType decimal = DataType::decimal128(30, 2);
+  const DataType date = DataType::of(TypeId::kDate32);
+  const DataType stamp = DataType::timestamp(sdk::TimeUnit::kMicrosecond);
+  const DataType zoned = DataType::timestamp(sdk::TimeUnit::kMicrosecond, "UTC");
+  const struct {
+    const char* declared;
+    DataType type;
+    Json value;
+    const char* stored;  // null: does not convert exactly
+  } cases[] = {
+      {"text", kInt, INT64_MIN, "-9223372036854775808"},
+      {"text", DataType::of(TypeId::kBoolean), false, "false"},
+      {"text", real, 0.1, "0.1"},
+      {"text", real, "NaN", "NaN"},
+      {"text", date, 0, "1970-01-01"},
+      {"text", DataType::of(TypeId::kBinary), "x", nullptr},
+      {"jsonb", kInt, 5, "5"},
+      {"integer", kInt, 5, "5"},
+      {"integer", kInt, 2147483648, nullptr},
+      {"smallint", kText, "-42", "-42"},
+      {"bigint", real, 3.0, "3"},
+      {"bigint", real, 3.5, nullptr},
+      {"bigint", real, 9223372036854775808.0, nullptr},
+      {"bigint", kText, "007", nullptr},
+      {"bigint", kText, "12 ", nullptr},
+      {"bigint", kText, "9223372036854775808", nullptr},
+      {"bigint", decimal, 1200, "12"},
+      {"bigint", decimal, 1250, nullptr},
+      {"bigint", date, 0, nullptr},
+      {"boolean", kInt, 1, "true"},
+      {"boolean", kInt, 2, nullptr},
+      {"boolean", kText, "f", "false"},
+      {"double precision", kInt, 9007199254740992, "9.007199254740992e+15"},
+      {"double precision", kInt, 9007199254740993, nullptr},
+      {"double precision", decimal, 1230, "12.3"},
+      {"double precision", decimal, 123456789012345678, nullptr},
+      {"double precision", kText, "1e5", nullptr},
+      {"real", real, 0.5, "0.5"},
+      {"real", real, 0.1, nullptr},
+      {"numeric(10,2)", decimal, 1230, "12.30"},
+      {"numeric(10,2)", decimal, 123456789012345, nullptr},
+      {"numeric(10,1)", decimal, 1230, "12.3"},
+      {"numeric(10,1)", decimal, 1234, nullptr},
+      {"numeric", kText, "12.340", "12.340"},
+      {"numeric", kText, "abc", nullptr},
+      {"numeric", real, 1e20, "100000000000000000000"},
+      {"date", stamp, 86'400'000'000, "1970-01-02"},
+      {"date", stamp, 1, nullptr},
+      {"date", kText, "2024-02-29", "2024-02-29"},
+      {"date", kText, "2023-02-29", nullptr},
+      {"date", kText, "yesterday", nullptr},
+      {"timestamp", date, -1, "1969-12-31 00:00:00"},
+      {"timestamp", kText, "2024-02-29T01:02:03.5", "2024-02-29 01:02:03.5"},
+      {"timestamp", kText, "2024-02-29T01:02:03Z", nullptr},
+      {"timestamp", zoned, 0, nullptr},
+      {"timestamp(0)", stamp, 1'000'000, "1970-01-01 00:00:01"},
+      {"timestamp(0)", stamp, 1'500'000, nullptr},
+      {"timestamptz", kText, "2024-02-29 01:02:03+02", "2024-02-28 23:02:03+00"},
+      {"timestamptz", stamp, 0, nullptr},
+      {"time", kText, "01:02:03", "01:02:03"},
+      {"bytea", kText, "x", nullptr},
+  };
+  for (size_t i = 0; i < std::size(cases); ++i) {
+    const auto& c = cases[i];
+    SCOPED_TRACE(std::string(c.declared) + " <- " + c.type.name() + " " + c.value.dump());
+    const std::string name = "t" + std::to_string(i);
+    sql("CREATE TABLE " + name + " (n bigint, c " + c.declared + ")");
+    const Schema schema{{{"n", kInt}, {"c", c.type}}};
+    const Json ctx = context(name, schema);
+    const std::vector<Json> rows = {Json::array({1, c.value}), Json::array({2, nullptr})};
+    EXPECT_EQ(load(with_policy(ctx, "type_change", "fail"), schema, rows).code(), "TYPE_CHANGED");
+    const Outcome coerced = load(with_policy(ctx, "type_change", "coerce"), schema, rows);
+    const std::string show = "SELECT coalesce(c::text, 'NULL') FROM " + name + " ORDER BY n";
+    if (c.stored != nullptr) {
+      EXPECT_EQ(coerced.code(), "ok") << coerced.status.to_string();
+      EXPECT_EQ(sql(show), (Lines{c.stored, "NULL"}));
+    } else {
+      EXPECT_EQ(coerced.code(), "ROW_REFUSED");
+      EXPECT_NE(coerced.message().find("column \"c\""), std::string::npos) << coerced.message();
+      EXPECT_EQ(load(with_policy(ctx, "type_change", "null"), schema, rows).code(), "ok");
+      EXPECT_EQ(sql(show), (Lines{"NULL", "NULL"}));
+    }
+  }
+}
+
+TEST_F(SchemaPolicyTest, TargetsThatAreNotTablesAreRefused) {
+  const Schema schema{{{"id", kInt}}};
+  sql("CREATE TABLE base (id bigint); CREATE VIEW v AS SELECT * FROM base; CREATE MATERIALIZED VIEW m AS SELECT * FROM "
+      "base; CREATE SEQUENCE q");
+  for (const char* name : {"v", "m", "q"}) {
+    EXPECT_EQ(load(context(name, schema), schema, {Json::array({1})}).code(), "TARGET_NOT_A_TABLE") << name;
+  }
+}
+
+}  // namespace
+}  // namespace rapidbyte::dest_postgres
