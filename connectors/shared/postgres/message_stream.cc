@@ -137,7 +137,7 @@ Status MessageStream::send(std::span<const uint8_t> data) {
 }
 
 Status MessageStream::send_all(std::span<const uint8_t> data) {
-  Status status = socket_.write(data, [this](Bytes block) { return take_in(std::move(block)); });
+  Status status = socket_.write(data, [this](Bytes&& block) { return take_in(std::move(block)); });
   if (status.ok()) return status;
   look_for_last_words();
   if (has_error_) return {};
@@ -154,7 +154,7 @@ Status MessageStream::poll() {
 
 /// Keeps a block that came while we write, behind what is unread, and handles the messages at the front that need no
 /// one to wait for them.
-Status MessageStream::take_in(Bytes block) {
+Status MessageStream::take_in(Bytes&& block) {
   if (available() == 0) {
     held_.clear();
     block_ = std::move(block);

@@ -68,7 +68,7 @@ class MessageStream {
   sdk::Result<Header> read_header();
   sdk::Result<std::span<const uint8_t>> read_body(uint32_t count);
   sdk::Status send_all(std::span<const uint8_t> data);
-  sdk::Status take_in(sdk::Bytes block);
+  sdk::Status take_in(sdk::Bytes&& block);
   void look_for_last_words();
   /// True when the message was one that may come at any time.
   sdk::Result<bool> handle_asynchronous(const Message& message);

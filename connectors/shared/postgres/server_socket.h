@@ -39,7 +39,7 @@ class ServerSocket {
   sdk::Result<std::optional<sdk::Bytes>> read_available(uint32_t wait_ms = 0);
   /// Sends all of `data`. While there is no room, `on_incoming` gets what the server sent meanwhile; an error of it
   /// ends the write, and so does the end of the connection (SERVER_CLOSED). May be null: then nothing is read.
-  using Incoming = std::function<sdk::Status(sdk::Bytes)>;
+  using Incoming = std::function<sdk::Status(sdk::Bytes&&)>;
   sdk::Status write(std::span<const uint8_t> data, const Incoming& on_incoming);
   sdk::Status start_tls(std::string_view server_name, sdk::host::TlsVerify verify,
                         std::optional<std::string_view> ca_pem);

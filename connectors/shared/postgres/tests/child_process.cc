@@ -33,6 +33,7 @@ pid_t spawn(std::vector<std::string> command, const ProcessOptions& options, int
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
   const int null = ::open("/dev/null", O_RDONLY);
+  if (null < 0 || output < 0) ::_exit(126);
   ::dup2(null, STDIN_FILENO);
   ::dup2(output, STDOUT_FILENO);
   ::dup2(output, STDERR_FILENO);

@@ -112,6 +112,13 @@ TEST_F(ConnectionTest, TheErrorThatWasAlreadyThereIsNotMaskedByTheReset) {
   EXPECT_TRUE(connection.is_broken());
 }
 
+TEST_F(ConnectionTest, OfSeveralErrorsTheFirstIsReported) {
+  const auto result =
+      ask(error_response("ERROR", "42P01", "first") + error_response("ERROR", "40P01", "second") + ready());
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, "TABLE_MISSING");
+}
+
 TEST_F(ConnectionTest, TheEndOfTheConnectionIsRetryable) {
   const auto result = ask(row_description({"a"}));
   ASSERT_FALSE(result.ok());

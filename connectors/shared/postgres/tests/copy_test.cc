@@ -13,7 +13,6 @@ namespace rapidbyte::postgres {
 namespace {
 
 using namespace testing;
-using ::testing::HasSubstr;
 
 class CopyTest : public ::testing::Test {
  protected:
@@ -63,6 +62,21 @@ TEST_F(CopyTest, OutGivesEachMessageInPlace) {
     EXPECT_FALSE(copy->next(chunk)) << "the end stays the end";
   }
   EXPECT_TRUE(connection.exec("SET x").ok());
+}
+
+TEST_F(CopyTest, OutTakesNothingThatComesBehindItsEnd) {
+  ScriptedServer server([](Peer& peer) {
+    peer.log_in_and_receive();
+    peer.send(copy_response('H', true, 1) + kTwoRows + copy_data("stray"));
+    peer.drain();
+  });
+  Connection connection = connect(server);
+  auto copy = connection.copy_out("COPY t TO STDOUT");
+  ASSERT_TRUE(copy.ok());
+  EXPECT_EQ(read_all(*copy).size(), 2U);
+  CopyChunk chunk;
+  EXPECT_FALSE(copy->next(chunk));
+  EXPECT_EQ(connection.exec("SET x").error().code, "PROTOCOL");
 }
 
 TEST_F(CopyTest, OutMayComeByteByByte) {
@@ -365,7 +379,7 @@ TEST_F(CopyTest, ARefusedLoadStopsSoon) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
     peer.send(copy_response('G', false, 1));
-    peer.receive();
+    for (int i = 0; i < 20; ++i) peer.receive();
     // As PostgreSQL: the error at once, then whatever still comes is ignored.
     peer.send(error_response("ERROR", "22P02", "invalid input syntax") + ready('E'));
     peer.drain();

@@ -29,7 +29,8 @@ constexpr std::chrono::seconds kStartLimit{60};
 fs::path find_binaries() {
   std::vector<fs::path> folders = {"/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/17/bin",
                                    "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/14/bin"};
-  std::istringstream path(std::getenv("PATH") == nullptr ? "" : std::getenv("PATH"));
+  const char* const path_text = std::getenv("PATH");
+  std::istringstream path(path_text == nullptr ? "" : path_text);
   for (std::string folder; std::getline(path, folder, ':');) folders.emplace_back(folder);
   for (const fs::path& folder : folders) {
     const auto has = [&](const char* name) { return ::access((folder / name).c_str(), X_OK) == 0; };
@@ -49,8 +50,10 @@ uint16_t free_port() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  (void)::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
-  (void)::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  if (fd < 0 || ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    std::abort();
+  }
   ::close(fd);
   return ntohs(address.sin_port);
 }

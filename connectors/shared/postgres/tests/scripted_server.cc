@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 
 #include "postgres/message.h"
 
@@ -80,6 +81,7 @@ void Peer::reset_on_close() const {
 
 ScriptedServer::ScriptedServer(std::vector<Script> scripts) {
   listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (listener_ < 0) std::abort();
   // Small buffers, so that a test need not send megabytes to fill them.
   const int small = 64 << 10;
   (void)::setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
@@ -88,9 +90,10 @@ ScriptedServer::ScriptedServer(std::vector<Script> scripts) {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  (void)::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address);
-  (void)::listen(listener_, 8);
-  (void)::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+  if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener_, 8) != 0 ||
+      ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    std::abort();
+  }
   port_ = ntohs(address.sin_port);
   thread_ = std::thread([this, scripts = std::move(scripts)] {
     for (const Script& script : scripts) {
