@@ -77,7 +77,6 @@ TEST(ResolveSocketAddrs, a_resolver_that_hangs_blocks_neither_the_deadline_nor_c
 
 TEST(ResolveSocketAddrs, look_ups_that_hang_are_bounded) {
   auto resolver = std::make_shared<HangingResolver>();
-  std::string last;
   int refused = 0;
   for (int i = 0; i < 40; ++i) {
     auto result = resolve_socket_addrs("db.example.com", 1, resolver, Deadline::after(milliseconds(1)), CancelToken());

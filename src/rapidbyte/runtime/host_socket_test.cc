@@ -91,7 +91,7 @@ TEST(SocketEntry, writes_until_the_buffers_are_full_and_keeps_its_own_streak) {
   const PollMsVariable variable("0");
   Pair pair = connected_pair();
   const CancelEvent cancel{CancelToken()};
-  const std::vector<std::byte> block(256 * 1024);
+  const std::vector<std::byte> block(size_t{256} * 1024);
   EXPECT_EQ(pair.client.write({}, cancel)->kind, SocketWriteResult::Kind::kWritten);
   size_t total = 0;
   while (true) {

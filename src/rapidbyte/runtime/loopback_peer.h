@@ -49,6 +49,10 @@ class Listener {
  public:
   explicit Listener(int backlog = 8) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     SocketAddress address = make_address("127.0.0.1", 0);
+    if (fd_ < 0) {
+      ADD_FAILURE() << "no socket";
+      return;
+    }
     EXPECT_EQ(::bind(fd_, address.get(), address.length), 0);
     EXPECT_EQ(::listen(fd_, backlog), 0);
     sockaddr_in in{};
