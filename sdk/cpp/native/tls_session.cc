@@ -100,7 +100,8 @@ Status TlsSession::shake_hands(SSL* ssl, int fd) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
     pollfd entry{fd, static_cast<short>(error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT), 0};
-    if (left <= 0 || ::poll(&entry, 1, static_cast<int>(left)) <= 0) return tls_network_error("the handshake took too long");
+    if (left <= 0 || ::poll(&entry, 1, static_cast<int>(left)) <= 0)
+      return tls_network_error("the handshake took too long");
   }
 }
 
