@@ -470,6 +470,14 @@ pub extern "C" fn rb_store_limit(
     Box::new(rb_store_usage_t(usage))
 }
 
+/// Raises what one call of a host function may bring (Wasmtime's own budget is 128 MiB, and more is a trap).
+#[unsafe(no_mangle)]
+pub extern "C" fn rb_store_allow_call_bytes(store: &mut wasmtime_store_t, bytes: usize) {
+    // SAFETY: `repr(C)` with this one field, asserted above.
+    let store: &mut WasmtimeStore = unsafe { &mut *std::ptr::from_mut(store).cast() };
+    store.set_hostcall_fuel(bytes);
+}
+
 /// Highest sum of the linear memories so far, bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn rb_store_usage_peak(usage: &rb_store_usage_t) -> u64 {

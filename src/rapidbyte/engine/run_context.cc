@@ -19,6 +19,9 @@ runtime::InstanceOptions instance_options(const RunContext& run, const pipeline:
   options.read_write_preopens = use.read_write_preopens;
   options.base_folder = run.pipeline.file.parent_path();
   options.max_memory = resources.max_memory;
+  // A record may come behind a batch that is nearly full.
+  options.max_batch_bytes =
+      std::max(options.max_batch_bytes, resources.max_batch_bytes + resources.max_record_bytes + (uint64_t{1} << 20U));
   options.guest_timeout = std::chrono::seconds(resources.guest_timeout_seconds);
   // With a limit the engine looks into the batches as they lie in the queue.
   if (run.keeps_state()) options.compression = resources.compression;

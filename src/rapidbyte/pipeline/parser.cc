@@ -258,6 +258,7 @@ class PipelineReader {
     };
     to.max_memory = reader.size("max_memory").value_or(to.max_memory);
     to.max_batch_bytes = reader.size("max_batch_bytes").value_or(to.max_batch_bytes);
+    to.max_record_bytes = reader.size("max_record_bytes").value_or(to.max_record_bytes);
     read32("parallelism", to.parallelism);
     to.checkpoint_interval_bytes = reader.size("checkpoint_interval_bytes").value_or(to.checkpoint_interval_bytes);
     to.checkpoint_interval_rows =

@@ -57,6 +57,7 @@ TEST(Parser, AppliesEveryDefault) {
   EXPECT_EQ(config.dlq.max_bytes, 1ULL << 30U);
   EXPECT_EQ(config.resources.max_memory, 256ULL << 20U);
   EXPECT_EQ(config.resources.max_batch_bytes, 1ULL << 20U);
+  EXPECT_EQ(config.resources.max_record_bytes, 16ULL << 20U);
   EXPECT_EQ(config.resources.checkpoint_interval_bytes, 64ULL << 20U);
   EXPECT_EQ(config.resources.max_retries, 3U);
   EXPECT_EQ(config.resources.max_inflight_batches, 16U);
@@ -108,6 +109,7 @@ dlq:
 resources:
   max_memory: 512mb
   max_batch_bytes: 2mb
+  max_record_bytes: 100mb
   parallelism: 4
   checkpoint_interval_bytes: 8 MB
   checkpoint_interval_rows: 1000
@@ -154,6 +156,7 @@ resources:
   EXPECT_EQ(config.dlq.max_bytes, 10ULL << 20U);
   EXPECT_EQ(config.resources.max_memory, 512ULL << 20U);
   EXPECT_EQ(config.resources.max_batch_bytes, 2ULL << 20U);
+  EXPECT_EQ(config.resources.max_record_bytes, 100ULL << 20U);
   EXPECT_EQ(config.resources.parallelism, 4U);
   EXPECT_EQ(config.resources.checkpoint_interval_bytes, 8ULL << 20U);
   EXPECT_EQ(config.resources.checkpoint_interval_rows, 1000U);

@@ -22,7 +22,7 @@ nlohmann::json cursor_json(const std::optional<CursorInfo>& cursor) {
 
 nlohmann::json limits_json(const Resources& resources) {
   return {{"max_batch_bytes", resources.max_batch_bytes},
-          {"max_record_bytes", kMaxRecordBytes},
+          {"max_record_bytes", resources.max_record_bytes},
           {"max_inflight_batches", resources.max_inflight_batches},
           {"max_parallel_requests", kMaxParallelRequests},
           {"checkpoint_interval_bytes", resources.checkpoint_interval_bytes},

@@ -12,8 +12,6 @@
 
 namespace rapidbyte::pipeline {
 
-/// Largest single record that a connector should produce: the published default of `limits.max_record_bytes`.
-inline constexpr uint64_t kMaxRecordBytes = uint64_t{16} << 20U;
 /// Requests that a connector may have open at a time; ours read one stream with one instance.
 inline constexpr uint32_t kMaxParallelRequests = 1;
 

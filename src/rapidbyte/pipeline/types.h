@@ -97,6 +97,8 @@ struct Resources {
   uint64_t max_memory = uint64_t{256} << 20U;
   /// 1 MiB: batches stay in cache (design.md section 4).
   uint64_t max_batch_bytes = uint64_t{1} << 20U;
+  /// Largest single record: the published default of `limits.max_record_bytes`.
+  uint64_t max_record_bytes = uint64_t{16} << 20U;
   /// Streams that run at the same time. 0: by cores.
   uint32_t parallelism = 0;
   uint64_t checkpoint_interval_bytes = uint64_t{64} << 20U;

@@ -29,6 +29,10 @@ constexpr uint32_t kMostInflightBatches = 1024;
 // Below 4 KiB the overhead of a batch exceeds its content; above 64 MiB the host refuses batches (runtime).
 constexpr uint64_t kLeastBatchBytes = 4 * kKiB;
 constexpr uint64_t kMostBatchBytes = 64 * kMiB;
+// A row of many short columns fits into 64 KiB; PostgreSQL and SQLite hold no value above 1 GiB.
+constexpr uint64_t kLeastRecordBytes = 64 * kKiB;
+constexpr uint64_t kMostRecordBytes = kGiB;
+constexpr uint64_t kUsualRecordBytes = 16 * kMiB;
 // A component with its stack, its library and one batch does not fit into less.
 constexpr uint64_t kLeastMemory = 16 * kMiB;
 // 32-bit WebAssembly addresses no more.
@@ -242,6 +246,15 @@ class Validator {
     const Resources& r = config_.resources;
     check_size_range("/resources/max_batch_bytes", r.max_batch_bytes, kLeastBatchBytes, kMostBatchBytes,
                      "1mb keeps batches in the processor's cache");
+    check_size_range("/resources/max_record_bytes", r.max_record_bytes, kLeastRecordBytes, kMostRecordBytes,
+                     "a record is held in memory several times over");
+    // As it came, as columns and as a batch; buffers double while they grow.
+    if (r.max_record_bytes > kUsualRecordBytes && r.max_record_bytes <= kMostRecordBytes &&
+        r.max_record_bytes > r.max_memory / 4) {
+      warn("/resources/max_record_bytes",
+           fmt::format("{} is more than a quarter of max_memory ({}), so that a connector may run out of memory",
+                       shown_size(r.max_record_bytes), shown_size(r.max_memory)));
+    }
     check_range("/resources/max_inflight_batches", r.max_inflight_batches, 1, kMostInflightBatches,
                 "each waiting batch takes memory, and one must be able to move");
     check_size_range("/resources/max_memory", r.max_memory, kLeastMemory, kMostMemory,

@@ -185,6 +185,10 @@ TEST(Validator, RefusesWhatCannotWork) {
           {"smallest batches", [](PipelineConfig& c) { c.resources.max_batch_bytes = 4096; }, "", ""},
           {"large batches", [](PipelineConfig& c) { c.resources.max_batch_bytes = (64U << 20U) + 1; },
            "resources.max_batch_bytes", "outside"},
+          {"small records", [](PipelineConfig& c) { c.resources.max_record_bytes = 65'535; },
+           "resources.max_record_bytes", "outside"},
+          {"large records", [](PipelineConfig& c) { c.resources.max_record_bytes = (1U << 30U) + 1; },
+           "resources.max_record_bytes", "outside"},
           {"largest batches", [](PipelineConfig& c) { c.resources.max_batch_bytes = 64U << 20U; }, "", ""},
           {"no batches", [](PipelineConfig& c) { c.resources.max_inflight_batches = 0; },
            "resources.max_inflight_batches", "0 is outside 1 to 1024"},
@@ -249,6 +253,8 @@ TEST(Validator, WarnsOfWhatIsProbablyNotMeant) {
              c.resources.max_batch_bytes = 32U << 20U;
            },
            "resources.max_batch_bytes", "32mb is more than a quarter of max_memory (64mb)"},
+          {"records that fill the memory", [](PipelineConfig& c) { c.resources.max_record_bytes = 200U << 20U; },
+           "resources.max_record_bytes", "200mb is more than a quarter of max_memory (256mb)"},
       },
       &Validation::warnings, &Validation::problems);
 }

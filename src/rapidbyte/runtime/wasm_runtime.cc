@@ -23,6 +23,9 @@ constexpr size_t kMaxTableElements = 200'000;
 constexpr size_t kMaxInstances = 64;
 constexpr size_t kMaxTables = 64;
 constexpr size_t kMaxMemories = 16;
+// Wasmtime's own budget for the bytes of one call, which holds as long as batches are far below it.
+constexpr uint64_t kWasmtimeCallBytes = uint64_t{128} << 20U;
+constexpr uint64_t kCallBytesBesideBatch = uint64_t{1} << 20U;
 // Guests keep their data in linear memory; 1 MiB of native stack serves any sane recursion and stops the insane one.
 constexpr size_t kMaxWasmStackBytes = size_t{1} << 20U;
 
@@ -389,6 +392,9 @@ Result<std::unique_ptr<Guest>> WasmRuntime::start_guest(std::shared_ptr<const Lo
   impl->store.reset(wasmtime_store_new(impl_->engine.get(), state.get(), nullptr));
   wasmtime_context_t* context = wasmtime_store_context(impl->store.get());
   impl->usage.reset(rb_store_limit(impl->store.get(), state->options().max_memory, kMaxTableElements, kMaxInstances, kMaxTables, kMaxMemories));
+  if (const uint64_t call_bytes = state->options().max_batch_bytes + kCallBytesBesideBatch; call_bytes > kWasmtimeCallBytes) {
+    rb_store_allow_call_bytes(impl->store.get(), static_cast<size_t>(call_bytes));
+  }
   wasmtime_store_epoch_deadline_callback(impl->store.get(), &on_epoch, state.get(), nullptr);
   wasmtime_context_set_epoch_deadline(context, 1);
   RB_ASSIGN_OR_RETURN(WasiConfigPtr config, make_wasi_config(wasi, state.get()));

@@ -65,6 +65,9 @@ typedef struct rb_store_usage rb_store_usage_t;
  * guest (memory.grow answers -1) and is remembered. Call once, before instantiation. */
 rb_store_usage_t *rb_store_limit(wasmtime_store_t *store, uint64_t max_memory, size_t max_table_elements,
                                  size_t max_instances, size_t max_tables, size_t max_memories);
+/* Raises what one call of a host function may bring, all its bytes together. Wasmtime's own budget is 128 MiB; a call
+ * that brings more traps. */
+void rb_store_allow_call_bytes(wasmtime_store_t *store, size_t bytes);
 uint64_t rb_store_usage_peak(const rb_store_usage_t *usage);
 uint64_t rb_store_usage_refused(const rb_store_usage_t *usage);
 void rb_store_usage_delete(rb_store_usage_t *usage);
