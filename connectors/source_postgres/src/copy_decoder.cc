@@ -362,6 +362,8 @@ CopyDecoder::Event CopyDecoder::decode_at(const uint8_t* begin, size_t size, boo
     return Event::kNeedMore;
   }
   if (!from_carry) {
+    // The row's size is mostly known by now; a buffer that doubles would take twice the memory for a large one.
+    carry_.reserve(needed_);
     carry_.append(begin, size);
     here_ = end_;
   }

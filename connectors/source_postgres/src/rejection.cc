@@ -54,7 +54,7 @@ std::string RejectionPolicy::describe(const RowProblem& problem, std::span<const
                                       uint64_t row) const {
   const ColumnPlan& column = columns[problem.column];
   const std::string& name = column.field.name;
-  std::string out = "stream '" + stream_ + "', row " + std::to_string(row) + ", column `" + name + "`";
+  std::string out = "row " + std::to_string(row) + ", column `" + name + "`";
   const std::string as_text = "Read the column as text with the stream option columns: {" + name + ": text}";
   if (problem.kind == ProblemKind::kTooLarge) {
     return out + ": the value has " + std::to_string(problem.value_bytes) + " bytes; a row may have " +
@@ -95,12 +95,13 @@ std::string record_json(const RowProblem& problem, std::span<const ColumnPlan> c
 }
 
 Status RejectionPolicy::reject(const RowProblem& problem, std::span<const ColumnPlan> columns, uint64_t row) {
-  const std::string message = describe(problem, columns, row);
+  std::string message = describe(problem, columns, row);
   if (policy_ == sdk::OnDataError::kFail) {
     return sdk::data_error(std::string(code_of(problem.kind)),
                            message + ". (on_data_error: skip or dlq would go on without such rows)");
   }
   ++rejected_;
+  message.insert(0, "stream '" + stream_ + "', ");
   if (policy_ == sdk::OnDataError::kDlq) {
     return sdk::host::emit_dlq_record(stream_, record_json(problem, columns), message, sdk::ErrorCategory::kData);
   }

@@ -57,7 +57,8 @@ Result<sdk::ReadSummary> StreamReader::run(const sdk::StreamContext& ctx, const 
 }
 
 std::string StreamReader::what() const {
-  return "stream '" + options_.name + "' (table " + options_.table.spelling("") + ")";
+  // The host puts the stream before it.
+  return "table " + options_.table.spelling("");
 }
 
 Status StreamReader::prepare() {

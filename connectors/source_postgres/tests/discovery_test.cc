@@ -96,7 +96,7 @@ TEST_F(Discovery, LeavesOutWhatTheRoleMayNotRead) {
   RunResult result = run(options, reader);
   ASSERT_FALSE(result.status.ok());
   EXPECT_EQ(result.status.error().category, sdk::ErrorCategory::kPermission);
-  EXPECT_NE(result.status.error().message.find("stream 'partly'"), std::string::npos) << result.status.error().message;
+  EXPECT_NE(result.status.error().message.find("table public.partly"), std::string::npos) << result.status.error().message;
   options.stream["select"] = {"a"};
   result = run(options, reader);
   ASSERT_TRUE(result.status.ok()) << result.status.error().message;

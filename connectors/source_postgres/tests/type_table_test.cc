@@ -185,7 +185,7 @@ TEST_F(TypeTable, SpecialValuesAreRowErrorsWhereTheyAreNotKnown) {
   ASSERT_FALSE(result.status.ok());
   EXPECT_EQ(result.status.error().code, "SPECIAL_VALUE");
   EXPECT_EQ(result.status.error().category, sdk::ErrorCategory::kData);
-  for (const std::string_view part : {"stream 't'", "row 2", "column `d`", "'infinity'", "columns: {d: text}"}) {
+  for (const std::string_view part : {"table public.t", "row 2", "column `d`", "'infinity'", "columns: {d: text}"}) {
     EXPECT_NE(result.status.error().message.find(part), std::string::npos)
         << part << " in " << result.status.error().message;
   }
