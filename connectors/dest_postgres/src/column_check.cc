@@ -96,12 +96,13 @@ class Check {
     const int64_t unit_step = factor >= step ? 1 : step / factor;
     const int64_t whole = divisor * unit_step;
     if (whole == 1) return;
-    each("the column keeps fewer digits of the second and would round it; make it timestamp(6) or time(6), or round it "
-         "in the source",
-         [&](size_t row) {
-           const int64_t value = source_.integer(row);
-           return value == INT64_MIN || value == INT64_MAX || value % whole == 0;
-         });
+    each(
+        "the column keeps fewer digits of the second and would round it; make it timestamp(6) or time(6), or round it "
+        "in the source",
+        [&](size_t row) {
+          const int64_t value = source_.integer(row);
+          return value == INT64_MIN || value == INT64_MAX || value % whole == 0;
+        });
   }
 
   void numerics() {
@@ -123,7 +124,7 @@ class Check {
       each("a name has at most 63 bytes", [&](size_t row) { return source_.bytes(row).size() <= kMaxNameBytes; });
     }
     const int32_t characters = max_characters(plan_.type);
-    if (characters == 0) return;
+    if (characters == 0 || plan_.fit == Fit::kExact) return;
     each("the text is longer than the column", [&](size_t row) {
       const std::string_view text = source_.bytes(row);
       if (text.size() <= static_cast<size_t>(characters)) return true;
@@ -143,7 +144,8 @@ class Check {
  private:
   // One pass over all texts at once, without branches that depend on them: the usual column needs no other.
   [[nodiscard]] bool all_plain_ascii() const {
-    const char* begin = source_.type.is_large() ? source_.bytes_at<int64_t>(0).data() : source_.bytes_at<int32_t>(0).data();
+    const char* begin =
+        source_.type.is_large() ? source_.bytes_at<int64_t>(0).data() : source_.bytes_at<int32_t>(0).data();
     const std::string_view last = source_.bytes(rows_ - 1);
     const auto* data = reinterpret_cast<const uint8_t*>(begin);
     const auto size = static_cast<size_t>(last.data() + last.size() - begin);
@@ -164,9 +166,7 @@ class Check {
 bool is_uuid(std::string_view text) {
   const bool braced = text.starts_with('{');
   if (braced) text.remove_prefix(1);
-  const auto is_hex = [](char c) {
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-  };
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); };
   for (int byte = 0; byte < 16; ++byte) {
     if (text.size() < 2 || !is_hex(text[0]) || !is_hex(text[1])) return false;
     text.remove_prefix(2);
@@ -189,9 +189,8 @@ void check_column(const ColumnPlan& plan, const ColumnSource& source, size_t row
       return check.each("not a UUID", [&](size_t row) { return is_uuid(source.bytes(row)); });
     case WireType::kInterval:
       if (source.type.id == TypeId::kIntervalMonthDayNano) {
-        return check.each("an interval has whole microseconds; this one would be cut off", [&](size_t row) {
-          return source.value<sdk::MonthDayNano>(row).nanoseconds % 1000 == 0;
-        });
+        return check.each("an interval has whole microseconds; this one would be cut off",
+                          [&](size_t row) { return source.value<sdk::MonthDayNano>(row).nanoseconds % 1000 == 0; });
       }
       return check.utf8();
     case WireType::kText: return check.texts();

@@ -140,8 +140,8 @@ bool is_sent_as(const PgType& type, const DataType& arrow) {
     case WireType::kFloat8: return arrow.id == TypeId::kFloat64;
     case WireType::kNumeric: {
       const NumericBounds bounds = numeric_bounds(type);
-      const bool bounded = bounds.precision != 0 && bounds.precision <= 76 && bounds.scale >= 0 &&
-                           bounds.scale <= bounds.precision;
+      const bool bounded =
+          bounds.precision != 0 && bounds.precision <= 76 && bounds.scale >= 0 && bounds.scale <= bounds.precision;
       if (!bounded) return arrow.is_text();
       return is_decimal(arrow.id) && arrow.precision == bounds.precision && arrow.scale == bounds.scale;
     }

@@ -275,9 +275,8 @@ std::string value_text(const ColumnSource& source, size_t row) {
     case TypeId::kTimestamp: {
       const auto value = source.value<int64_t>(row);
       if (value == INT64_MIN || value == INT64_MAX) return value < 0 ? "-infinity" : "infinity";
-      const int64_t scale = source.type.unit == sdk::TimeUnit::kNanosecond
-                                ? 1
-                                : 1'000'000 / units_per_second(source.type.unit);
+      const int64_t scale =
+          source.type.unit == sdk::TimeUnit::kNanosecond ? 1 : 1'000'000 / units_per_second(source.type.unit);
       if (value > INT64_MAX / scale || value < INT64_MIN / scale) return std::to_string(value);
       end = write_timestamp(text, to_micros(value, source.type.unit), source.type.timezone.has_value());
       break;
@@ -304,10 +303,8 @@ void convert_column(const ColumnPlan& plan, const ColumnSource& source, size_t r
     if (!source.is_null(row) && append_converted(plan, source, row, out)) continue;
     out.append_null();
     if (source.is_null(row) || plan.null_if_changed) continue;
-    refused.push_back({.row = row,
-                       .column = plan.name,
-                       .value = readable_value(source, row),
-                       .reason = std::string(kReason)});
+    refused.push_back(
+        {.row = row, .column = plan.name, .value = readable_value(source, row), .reason = std::string(kReason)});
   }
 }
 

@@ -38,7 +38,7 @@ Status PostgresDestination::open(const sdk::Json& config) {
   receipts_schema_ = reader.optional_string("receipts_schema");
   schema_from_stream_ = reader.optional_bool("schema_from_stream", true);
   method_ = reader.optional_enum("load_method", "copy", {"copy", "insert"}) == "insert" ? LoadMethod::kInsert
-                                                                                      : LoadMethod::kCopy;
+                                                                                        : LoadMethod::kCopy;
   RB_SDK_RETURN_NOT_OK(reader.finish());
   session_ = std::make_unique<Session>(std::move(options));
   return {};
@@ -114,8 +114,7 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   return session_->in_transaction([&]() -> Status {
     RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));
     RB_SDK_RETURN_NOT_OK(receipts.forget_partitions(ctx, true));
-    return receipts
-        .write(ctx, {.load_id = ctx.load_id, .target = staging_name(target).text(), .checkpoint_json = {}})
+    return receipts.write(ctx, {.load_id = ctx.load_id, .target = staging_name(target).text(), .checkpoint_json = {}})
         .status();
   });
 }
@@ -157,8 +156,7 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
   if (previous && previous->load_id == ctx.load_id && previous->target == receipt.target) {
     receipt.rows = previous->rows;
   }
-  TableWriter writer(*session_, ctx, method_,
-                     [&](const sdk::Schema& schema) { return prepare(ctx, target, schema); });
+  TableWriter writer(*session_, ctx, method_, [&](const sdk::Schema& schema) { return prepare(ctx, target, schema); });
   return sdk::run_commit_loop(
       [&](std::span<const uint8_t> batch) -> Result<sdk::WriteCount> {
         RB_SDK_ASSIGN_OR_RETURN(const sdk::WriteCount count, writer.write(batch));

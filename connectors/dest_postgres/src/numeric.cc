@@ -40,7 +40,8 @@ uint8_t* put_groups(uint8_t* at, const uint16_t* groups, size_t count, bool nega
   while (first < count && groups[first] == 0) ++first;
   while (count > first && groups[count - 1] == 0) --count;
   if (first == count) return put_header(at, 0, 0, 0, scale);
-  at = put_header(at, count - first, static_cast<int32_t>(count) - 1 - fraction_groups, negative ? kNegative : 0, scale);
+  at =
+      put_header(at, count - first, static_cast<int32_t>(count) - 1 - fraction_groups, negative ? kNegative : 0, scale);
   for (size_t i = count; i-- > first; at += 2) store_be<uint16_t>(at, groups[i]);
   return at;
 }

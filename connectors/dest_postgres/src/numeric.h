@@ -26,7 +26,7 @@ struct NumericText {
   enum class Kind : uint8_t { kFinite, kNan, kInfinity };
   Kind kind = Kind::kFinite;
   bool negative = false;
-  std::string_view whole;     // without leading zeros; may be empty
+  std::string_view whole;  // without leading zeros; may be empty
   std::string_view fraction;  // as written
 };
 /// nullopt when it is not a number in plain notation, or longer than a numeric can be.

@@ -78,10 +78,9 @@ Result<int64_t> Receipts::rows_of_load(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(const bool there, exists());
   if (!there) return int64_t{0};
   const Parameter key[] = {ctx.pipeline, ctx.stream_name, ctx.load_id};
-  RB_SDK_ASSIGN_OR_RETURN(const auto rows,
-                          session_.value("SELECT coalesce(sum(rows), 0)::bigint FROM " + name_.sql() +
-                                             " WHERE pipeline = $1 AND stream = $2 AND load_id = $3",
-                                         key));
+  RB_SDK_ASSIGN_OR_RETURN(const auto rows, session_.value("SELECT coalesce(sum(rows), 0)::bigint FROM " + name_.sql() +
+                                                              " WHERE pipeline = $1 AND stream = $2 AND load_id = $3",
+                                                          key));
   return number(rows);
 }
 
@@ -90,9 +89,8 @@ Result<std::string> Receipts::write(const sdk::StreamContext& ctx, const Receipt
   const std::string rows = std::to_string(receipt.rows);
   Parameter checkpoint;
   if (receipt.checkpoint_json) checkpoint = Parameter(*receipt.checkpoint_json);
-  const Parameter values[] = {ctx.pipeline, ctx.stream_name, partition,
-                              receipt.target, receipt.load_id, checkpoint,
-                              rows,           receipt.published ? "t" : "f"};
+  const Parameter values[] = {ctx.pipeline,    ctx.stream_name, partition, receipt.target,
+                              receipt.load_id, checkpoint,      rows,      receipt.published ? "t" : "f"};
   RB_SDK_ASSIGN_OR_RETURN(
       const auto transaction,
       session_.value("INSERT INTO " + name_.sql() +
@@ -118,9 +116,9 @@ Status Receipts::publish(const sdk::StreamContext& ctx, const std::string& targe
 Status Receipts::forget_partitions(const sdk::StreamContext& ctx, bool all) {
   const Parameter key[] = {ctx.pipeline, ctx.stream_name, all ? std::string_view() : std::string_view(ctx.load_id)};
   return session_.connection()
-      .execute("DELETE FROM " + name_.sql() +
-                   " WHERE pipeline = $1 AND stream = $2 AND partition <> '' AND load_id <> $3",
-               key)
+      .execute(
+          "DELETE FROM " + name_.sql() + " WHERE pipeline = $1 AND stream = $2 AND partition <> '' AND load_id <> $3",
+          key)
       .status();
 }
 

@@ -16,7 +16,7 @@ struct Receipt {
   std::string load_id;
   std::string target;  // the table that got the rows: the staging of a replace is not the table itself
   std::optional<std::string> checkpoint_json;  // none: the load has begun and committed nothing
-  int64_t rows = 0;        // written by this load so far
+  int64_t rows = 0;  // written by this load so far
   bool published = false;  // replace: the swap is done
 };
 

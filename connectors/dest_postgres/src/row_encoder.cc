@@ -43,9 +43,7 @@ int64_t to_postgres_micros(int64_t value, sdk::TimeUnit unit) {
   return is_extreme(value) ? value : to_micros(value, unit) - kEpochMicros;
 }
 
-int32_t to_postgres_days(int32_t days) {
-  return days == INT32_MIN || days == INT32_MAX ? days : days - kEpochDays;
-}
+int32_t to_postgres_days(int32_t days) { return days == INT32_MIN || days == INT32_MAX ? days : days - kEpochDays; }
 
 template <size_t kWords>
 bool is_most_negative(const uint64_t (&words)[kWords]) {
@@ -150,8 +148,7 @@ RowEncoder::Op RowEncoder::binary_op(WireType wire, const sdk::DataType& type) {
     case WireType::kUuid: return type.is_text() ? Op::kUuidText : Op::kFixedBytes;
     case WireType::kDate: return Op::kDate;
     case WireType::kTime: return Op::kTime;
-    case WireType::kTimestamp:
-      return type.unit == sdk::TimeUnit::kMicrosecond ? Op::kTimestampMicros : Op::kTimestamp;
+    case WireType::kTimestamp: return type.unit == sdk::TimeUnit::kMicrosecond ? Op::kTimestampMicros : Op::kTimestamp;
     case WireType::kInterval:
       if (!type.is_text()) return Op::kInterval;
       break;  // the element of a text array
@@ -265,8 +262,8 @@ void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
     }
     column.special_values = checked.special_values;
     const WireType wire = wire_type(plan.type);
-    column.op = plan_->format == RowFormat::kBinary ? binary_op(wire, column.source.type)
-                                                    : text_op(wire, column.source.type);
+    column.op =
+        plan_->format == RowFormat::kBinary ? binary_op(wire, column.source.type) : text_op(wire, column.source.type);
     column.fixed_bound = bound_of(column.op);
     column.is_variable = is_variable(column.op);
     row_bound_ += column.fixed_bound + 1;

@@ -136,22 +136,22 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
     if (column.generated) continue;
     const std::string name = quote_identifier(column.name);
     if (target.find(column.name) == nullptr) {
-      RB_SDK_RETURN_NOT_OK(session.exec("ALTER TABLE " + target.name.sql() + " ADD COLUMN " + name + " " +
-                                        column.type.formatted));
+      RB_SDK_RETURN_NOT_OK(
+          session.exec("ALTER TABLE " + target.name.sql() + " ADD COLUMN " + name + " " + column.type.formatted));
     }
     columns += (columns.empty() ? "" : ", ") + name;
   }
   // Partitions are emptied with their parent; children of another kind have rows of their own.
-  RB_SDK_RETURN_NOT_OK(session.exec(std::string("TRUNCATE ") + (target.kind == 'p' ? "" : "ONLY ") + target.name.sql()));
+  RB_SDK_RETURN_NOT_OK(
+      session.exec(std::string("TRUNCATE ") + (target.kind == 'p' ? "" : "ONLY ") + target.name.sql()));
   const std::string list = columns.empty() ? "" : " (" + columns + ") OVERRIDING SYSTEM VALUE";
   RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult inserted,
                           session.connection().exec("INSERT INTO " + target.name.sql() + list + " SELECT " + columns +
                                                     " FROM " + staging.name.sql()));
   RB_SDK_ASSIGN_OR_RETURN(const auto staged, session.value("SELECT count(*) FROM " + staging.name.sql()));
   if (staged != std::to_string(inserted.affected_rows)) {
-    return sdk::data_error("ROW_DISCARDED", "stream \"" + stream + "\": of " + staged.value_or("?") +
-                                                " rows table " + target.name.text() + " took " +
-                                                std::to_string(inserted.affected_rows) +
+    return sdk::data_error("ROW_DISCARDED", "stream \"" + stream + "\": of " + staged.value_or("?") + " rows table " +
+                                                target.name.text() + " took " + std::to_string(inserted.affected_rows) +
                                                 ": a trigger drops rows without an error. The old rows were left as "
                                                 "they were; drop the trigger, or filter in the source.");
   }
@@ -231,10 +231,9 @@ Status make_staging(Session& session, const TableName& target, const sdk::Stream
 Status publish_staging(Session& session, const TableName& target, const std::string& stream, int64_t rows) {
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(session, staging_name(target)));
   if (!staging) {
-    return sdk::internal_error("STAGING_LOST",
-                               "stream \"" + stream + "\": the staging table " + staging_name(target).text() + " with " +
-                                   std::to_string(rows) +
-                                   " rows is gone. The old table was left as it was; run again.");
+    return sdk::internal_error("STAGING_LOST", "stream \"" + stream + "\": the staging table " +
+                                                   staging_name(target).text() + " with " + std::to_string(rows) +
+                                                   " rows is gone. The old table was left as it was; run again.");
   }
   RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> table, read_table(session, target));
   if (!table) return take_name(session, staging->name, target);

@@ -126,7 +126,8 @@ Status check_table_name(std::string_view stream, const TableName& name) {
                     std::to_string(kMaxNameBytes));
     }
   }
-  if (name.table.starts_with("_rapidbyte_")) return refuse("names that begin with _rapidbyte_ are this connector's own");
+  if (name.table.starts_with("_rapidbyte_"))
+    return refuse("names that begin with _rapidbyte_ are this connector's own");
   if (name.schema.starts_with("pg_") || name.schema == "information_schema") {
     return refuse("that schema is the server's own");
   }

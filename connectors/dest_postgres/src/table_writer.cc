@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "rapidbyte/sdk/host.h"
 #include "src/load_sql.h"
 
 namespace rapidbyte::dest_postgres {
@@ -11,6 +12,13 @@ using postgres::quote_identifier;
 
 TableWriter::TableWriter(Session& session, const sdk::StreamContext& ctx, LoadMethod method, Prepare prepare)
     : session_(session), ctx_(ctx), method_(method), prepare_(std::move(prepare)) {}
+
+TableWriter::~TableWriter() {
+  if (!copy_ || !session_.is_open()) return;
+  // So that the server ends the transaction and gives up its locks now, and not when it finds the connection gone.
+  const Status given_up = copy_->fail("rapidbyte gave the load up");
+  if (!given_up.ok()) sdk::host::log_debug("ending a COPY: " + given_up.to_string());
+}
 
 Status TableWriter::prepare() {
   RB_SDK_RETURN_NOT_OK(finish_rows());

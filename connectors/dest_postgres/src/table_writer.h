@@ -29,6 +29,10 @@ class TableWriter {
   using Prepare = std::function<Result<TargetPlan>(const sdk::Schema& schema)>;
 
   TableWriter(Session& session, const sdk::StreamContext& ctx, LoadMethod method, Prepare prepare);
+  /// Gives up what is being sent.
+  ~TableWriter();
+  TableWriter(const TableWriter&) = delete;
+  TableWriter& operator=(const TableWriter&) = delete;
 
   /// Sends one batch; begins a transaction when none is open. Errors: those of `prepare`, the server's; ROW_REFUSED
   /// (data) names stream, row, column and value.
@@ -80,13 +84,13 @@ class TableWriter {
   std::vector<Oid> insert_types_;
   std::vector<sdk::ByteBuffer> arrays_;
   uint64_t schema_version_ = 0;
-  uint64_t generation_ = 0;         // of the session, when the plan was made
+  uint64_t generation_ = 0;  // of the session, when the plan was made
   bool upsert_table_made_ = false;  // in this generation
   std::optional<postgres::CopyIn> copy_;
   uint64_t copy_first_row_ = 0;  // of the stream
-  uint64_t copied_ = 0;          // rows of the running COPY
-  uint64_t rows_seen_ = 0;       // before the current batch
-  RecentBatches recent_;         // of the running COPY
+  uint64_t copied_ = 0;  // rows of the running COPY
+  uint64_t rows_seen_ = 0;  // before the current batch
+  RecentBatches recent_;  // of the running COPY
 };
 
 }  // namespace rapidbyte::dest_postgres

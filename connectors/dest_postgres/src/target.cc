@@ -107,15 +107,15 @@ class Fitting {
                             " is not in the table and is left out (schema_evolution.new_column: ignore)");
         return {};
       case sdk::NewColumn::kFail:
-        return sdk::schema_error(
-            "NEW_COLUMN", where() + "the source has a new column " + quote_identifier(field.name) + " (" +
-                              field.type.name() + "). Set schema_evolution.new_column: add or ignore, or add it "
-                              "yourself.");
+        return sdk::schema_error("NEW_COLUMN", where() + "the source has a new column " + quote_identifier(field.name) +
+                                                   " (" + field.type.name() +
+                                                   "). Set schema_evolution.new_column: add or ignore, or add it "
+                                                   "yourself.");
       case sdk::NewColumn::kAdd: break;
     }
     RB_SDK_ASSIGN_OR_RETURN(const std::string type, type_for(session_, field));
-    const Status added = session_.exec("ALTER TABLE " + table_.name.sql() + " ADD COLUMN " +
-                                       quote_identifier(field.name) + " " + type);
+    const Status added =
+        session_.exec("ALTER TABLE " + table_.name.sql() + " ADD COLUMN " + quote_identifier(field.name) + " " + type);
     if (!added.ok()) return Status(added).with_context(where() + "adding column " + quote_identifier(field.name));
     sdk::host::log_info(where() + "added column " + quote_identifier(field.name) + " " + type);
     // As the server sees it now: a type's name says less than the catalog.
@@ -191,11 +191,11 @@ Status check_upsert_key(Session& session, const TableInfo& table, const std::vec
                     "(SELECT array_agg(DISTINCT k ORDER BY k) FROM unnest($2::text[]) k)",
                     parameters));
   if (found) return {};
-  return sdk::schema_error(
-      "UPSERT_KEY_NOT_UNIQUE",
-      "table " + table.name.text() + " of " + session.options().where() + " has no unique key over exactly " +
-          list_of(key) + ", which upsert needs to find the row to update. Run: CREATE UNIQUE INDEX ON " +
-          table.name.sql() + " (" + list_of(key) + "), or correct primary_key in the pipeline.");
+  return sdk::schema_error("UPSERT_KEY_NOT_UNIQUE",
+                           "table " + table.name.text() + " of " + session.options().where() +
+                               " has no unique key over exactly " + list_of(key) +
+                               ", which upsert needs to find the row to update. Run: CREATE UNIQUE INDEX ON " +
+                               table.name.sql() + " (" + list_of(key) + "), or correct primary_key in the pipeline.");
 }
 
 Result<TargetPlan> prepare_target(Session& session, const TargetRequest& request) {

@@ -10,7 +10,9 @@ namespace rapidbyte::dest_postgres {
 namespace {
 
 TEST(ColumnTypeTest, NumericModifiersAreReadAsTheServerPacksThem) {
-  const auto bounds = [](int32_t modifier) { return numeric_bounds({.oid = postgres::kOidNumeric, .modifier = modifier}); };
+  const auto bounds = [](int32_t modifier) {
+    return numeric_bounds({.oid = postgres::kOidNumeric, .modifier = modifier});
+  };
   EXPECT_EQ(bounds(-1).precision, 0);
   EXPECT_EQ(bounds(((12 << 16) | 2) + 4).precision, 12);
   EXPECT_EQ(bounds(((12 << 16) | 2) + 4).scale, 2);

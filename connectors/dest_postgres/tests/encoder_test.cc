@@ -1,4 +1,5 @@
-// Rows of COPY from bytes: header, rows and trailer in binary, escapes in text, what is refused before anything is sent.
+// Rows of COPY from bytes: header, rows and trailer in binary, escapes in text, what is refused before anything is
+// sent.
 #include <chrono>
 #include <cstdlib>
 
@@ -63,10 +64,15 @@ TEST(EncoderTest, BinaryRowsAreAsTheFormatSays) {
                        {"t", DataType::of(TypeId::kUtf8)},
                        {"n", DataType::of(TypeId::kBoolean)},
                        {"b", DataType::of(TypeId::kBoolean)}}};
-  const TargetPlan plan = plan_of(
-      schema, {pg(postgres::kOidInt8), pg(postgres::kOidText), pg(postgres::kOidBool), pg(postgres::kOidBool)});
+  const TargetPlan plan =
+      plan_of(schema, {pg(postgres::kOidInt8), pg(postgres::kOidText), pg(postgres::kOidBool), pg(postgres::kOidBool)});
   const Encoded out = encode(plan, schema, {Json::array({1, "ab", nullptr, true})});
-  EXPECT_EQ(hex(out.bytes), "0004" "000000080000000000000001" "000000026162" "ffffffff" "0000000101");
+  EXPECT_EQ(hex(out.bytes),
+            "0004"
+            "000000080000000000000001"
+            "000000026162"
+            "ffffffff"
+            "0000000101");
   EXPECT_EQ(hex(RowEncoder::header(RowFormat::kBinary)), "5047434f50590aff0d0a000000000000000000");
   EXPECT_EQ(hex(RowEncoder::trailer(RowFormat::kBinary)), "ffff");
 }
@@ -80,18 +86,22 @@ TEST(EncoderTest, TimesCountFromTheYear2000) {
                                            pg(postgres::kOidTimestamp), pg(postgres::kOidInterval)});
   const Encoded out =
       encode(plan, schema, {Json::array({10957, 946'684'800'000'001, 946'684'799, Json::array({1, 2, 3000})})});
-  EXPECT_EQ(hex(out.bytes), "0004" "0000000400000000" "000000080000000000000001" "00000008fffffffffff0bdc0"
-                            "0000001000000000000000030000000200000001");
+  EXPECT_EQ(hex(out.bytes),
+            "0004"
+            "0000000400000000"
+            "000000080000000000000001"
+            "00000008fffffffffff0bdc0"
+            "0000001000000000000000030000000200000001");
 }
 
 TEST(EncoderTest, TextRowsAreEscaped) {
-  const Schema schema{{{"t", DataType::of(TypeId::kUtf8)},
-                       {"b", DataType::of(TypeId::kBinary)},
-                       {"n", DataType::of(TypeId::kInt64)}}};
-  const TargetPlan plan = plan_of(
-      schema, {pg(postgres::kOidText), pg(postgres::kOidBytea), pg(postgres::kOidInt8)}, RowFormat::kText);
-  const Encoded out = encode(plan, schema, {Json::array({"a\tb\\c\nd\re", std::string("\0\xff", 2), -5}),
-                                            Json::array({nullptr, "", nullptr})});
+  const Schema schema{
+      {{"t", DataType::of(TypeId::kUtf8)}, {"b", DataType::of(TypeId::kBinary)}, {"n", DataType::of(TypeId::kInt64)}}};
+  const TargetPlan plan =
+      plan_of(schema, {pg(postgres::kOidText), pg(postgres::kOidBytea), pg(postgres::kOidInt8)}, RowFormat::kText);
+  const Encoded out =
+      encode(plan, schema,
+             {Json::array({"a\tb\\c\nd\re", std::string("\0\xff", 2), -5}), Json::array({nullptr, "", nullptr})});
   EXPECT_EQ(out.bytes, "a\\tb\\\\c\\nd\\re\t\\\\x00ff\t-5\n\\N\t\\\\x\t\\N\n");
 }
 
@@ -100,7 +110,12 @@ TEST(EncoderTest, NumberedRowsHaveTheirNumberLast) {
   TargetPlan plan = plan_of(schema, {pg(postgres::kOidInt2)});
   plan.number_rows = true;
   EXPECT_EQ(hex(encode(plan, schema, {Json::array({1}), Json::array({nullptr})}).bytes),
-            "0002" "000000020001" "000000080000000000000064" "0002" "ffffffff" "000000080000000000000065");
+            "0002"
+            "000000020001"
+            "000000080000000000000064"
+            "0002"
+            "ffffffff"
+            "000000080000000000000065");
   plan.format = RowFormat::kText;
   EXPECT_EQ(encode(plan, schema, {Json::array({1}), Json::array({nullptr})}).bytes, "1\t100\n\\N\t101\n");
 }
@@ -109,7 +124,8 @@ TEST(EncoderTest, PiecesAreTheSameAsTheWhole) {
   const Schema schema{{{"t", DataType::of(TypeId::kUtf8)}, {"n", DataType::decimal128(20, 3)}}};
   const TargetPlan plan = plan_of(schema, {pg(postgres::kOidText), pg(postgres::kOidNumeric)});
   std::vector<Json> rows;
-  for (int64_t i = 0; i < 500; ++i) rows.push_back(Json::array({std::string(static_cast<size_t>(i * 7 % 1000), 'x'), i}));
+  for (int64_t i = 0; i < 500; ++i)
+    rows.push_back(Json::array({std::string(static_cast<size_t>(i * 7 % 1000), 'x'), i}));
   const std::string whole = encode(plan, schema, rows).bytes;
   for (const size_t limit : {1U, 100U, 5000U}) EXPECT_EQ(encode(plan, schema, rows, limit).bytes, whole) << limit;
 }
@@ -117,23 +133,31 @@ TEST(EncoderTest, PiecesAreTheSameAsTheWhole) {
 TEST(EncoderTest, RefusedRowsAreLeftOutAndNamed) {
   const Schema schema{{{"t", DataType::of(TypeId::kUtf8)}, {"u", DataType::of(TypeId::kUInt64)}}};
   TargetPlan plan = plan_of(schema, {pg(postgres::kOidVarchar, 4 + 2), pg(postgres::kOidInt8)});
-  const Encoded out = encode(plan, schema, {Json::array({"abc", UINT64_MAX}), Json::array({"ok", 1}),
-                                            Json::array({"äö", UINT64_MAX}), Json::array({nullptr, nullptr})});
+  const Encoded out = encode(plan, schema,
+                             {Json::array({"abc", UINT64_MAX}), Json::array({"ok", 1}), Json::array({"äö", UINT64_MAX}),
+                              Json::array({nullptr, nullptr})});
   ASSERT_EQ(out.refused.size(), 2U);
   EXPECT_EQ(out.refused[0].row, 0U);
   EXPECT_EQ(out.refused[0].column, "t");
   EXPECT_EQ(out.refused[0].value, "\"abc\"");
   EXPECT_EQ(out.refused[1].row, 2U);
   EXPECT_EQ(out.refused[1].value, "18446744073709551615");
-  EXPECT_EQ(hex(out.bytes), "0002" "000000026f6b" "000000080000000000000001" "0002" "ffffffff" "ffffffff");
+  EXPECT_EQ(hex(out.bytes),
+            "0002"
+            "000000026f6b"
+            "000000080000000000000001"
+            "0002"
+            "ffffffff"
+            "ffffffff");
 }
 
 TEST(EncoderTest, TextsAreCheckedWhereverTheBadByteStands) {
   const Schema schema{{{"t", DataType::of(TypeId::kUtf8)}}};
   const TargetPlan plan = plan_of(schema, {pg(postgres::kOidText)});
   // Valid together, but not alone: the character is cut between two rows.
-  const Encoded out = encode(plan, schema, {Json::array({"a\xc3"}), Json::array({"\xa4"}), Json::array({"ä"}),
-                                            Json::array({std::string("\0", 1)}), Json::array({nullptr})});
+  const Encoded out = encode(plan, schema,
+                             {Json::array({"a\xc3"}), Json::array({"\xa4"}), Json::array({"ä"}),
+                              Json::array({std::string("\0", 1)}), Json::array({nullptr})});
   ASSERT_EQ(out.refused.size(), 3U);
   EXPECT_EQ(out.refused[2].row, 3U);
 }
@@ -174,15 +198,16 @@ TEST(EncoderTest, EncodesTheNarrowShape) {
                        {"at", DataType::timestamp(sdk::TimeUnit::kMicrosecond, "UTC")},
                        {"ok", DataType::of(TypeId::kBoolean)},
                        {"x", DataType::of(TypeId::kFloat64)}}};
-  const TargetPlan plan = plan_of(
-      schema, {pg(postgres::kOidInt8), pg(postgres::kOidInt4), pg(postgres::kOidNumeric, ((12 << 16) | 2) + 4),
-               pg(postgres::kOidText), pg(postgres::kOidText), pg(postgres::kOidTimestamptz), pg(postgres::kOidBool),
-               pg(postgres::kOidFloat8)});
+  const TargetPlan plan =
+      plan_of(schema, {pg(postgres::kOidInt8), pg(postgres::kOidInt4), pg(postgres::kOidNumeric, ((12 << 16) | 2) + 4),
+                       pg(postgres::kOidText), pg(postgres::kOidText), pg(postgres::kOidTimestamptz),
+                       pg(postgres::kOidBool), pg(postgres::kOidFloat8)});
   std::vector<Json> rows;
   for (int64_t i = 0; i < 10'000; ++i) {
-    rows.push_back(Json::array({i, i * 7, i * 12345 % 10'000'000, "name " + std::to_string(i),
-                                i % 10 == 0 ? Json() : Json("some longer text " + std::to_string(i)),
-                                1'700'000'000'000'000 + i, i % 2 == 0, i % 7 == 0 ? Json() : Json(0.5 * static_cast<double>(i))}));
+    rows.push_back(
+        Json::array({i, i * 7, i * 12345 % 10'000'000, "name " + std::to_string(i),
+                     i % 10 == 0 ? Json() : Json("some longer text " + std::to_string(i)), 1'700'000'000'000'000 + i,
+                     i % 2 == 0, i % 7 == 0 ? Json() : Json(0.5 * static_cast<double>(i))}));
   }
   const auto bytes = make_batch(schema, rows);
   sdk::BatchReader batch;

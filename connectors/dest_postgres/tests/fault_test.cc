@@ -69,8 +69,9 @@ class FaultTest : public PostgresTest {
   }
   // The backend that serves this test's load.
   std::string find_backend() {
-    const Lines pids = sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'rapidbyte' AND pid <> "
-                           "pg_backend_pid() ORDER BY backend_start DESC LIMIT 1");
+    const Lines pids =
+        sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'rapidbyte' AND pid <> "
+            "pg_backend_pid() ORDER BY backend_start DESC LIMIT 1");
     return pids.empty() ? "0" : pids.front();
   }
 };
@@ -136,14 +137,16 @@ TEST_F(FaultTest, ACommitWhoseAnswerWasLostIsFoundInTheReceipt) {
     host.before_call = [&](std::string_view function) {
       // The first answer after COMMIT was sent: wait until the server has done it, then lose it.
       if (!committing && !cut && function == "socket-read") {
-        const Lines seen = sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'rapidbyte' AND query = "
-                               "'COMMIT'");
-        const Lines rows = sql("SELECT count(*) FROM pg_class WHERE relname = 's' AND relnamespace = '" + schema_name() +
-                               "'::regnamespace");
+        const Lines seen =
+            sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'rapidbyte' AND query = "
+                "'COMMIT'");
+        const Lines rows = sql("SELECT count(*) FROM pg_class WHERE relname = 's' AND relnamespace = '" +
+                               schema_name() + "'::regnamespace");
         committing = seen != Lines{"0"} && rows == Lines{"1"} && sql("SELECT count(*) > 0 FROM s") == Lines{"t"};
         if (!committing) return;
         cut = true;
-        host.fail_call("socket-read", 1, sdk::transient_network_error("SOCKET_READ_FAILED", "connection reset").error());
+        host.fail_call("socket-read", 1,
+                       sdk::transient_network_error("SOCKET_READ_FAILED", "connection reset").error());
       }
     };
     const Status status = run(host, ctx, 0);
@@ -177,8 +180,8 @@ TEST_F(FaultTest, EveryHostCallMayFailInTurn) {
   const struct {
     const char* function;
     uint64_t calls;
-  } functions[] = {{"next-batch", 7}, {"pending-checkpoint", 12}, {"checkpoint", 4}, {"connect-tcp", 1},
-                   {"socket-read", 24}, {"socket-write", 24}};
+  } functions[] = {{"next-batch", 7},  {"pending-checkpoint", 12}, {"checkpoint", 4},
+                   {"connect-tcp", 1}, {"socket-read", 24},        {"socket-write", 24}};
   const sdk::Error error = sdk::transient_network_error("FAULT", "the call was made to fail").error();
   for (const char* mode : {"append", "replace"}) {
     const uint64_t step = std::string(mode) == "append" ? 1 : 4;  // each takes a third of a second

@@ -82,7 +82,8 @@ TEST_F(ModesTest, UpsertNeedsAUniqueKey) {
       "CREATE UNIQUE INDEX ON s (id, name)");
   const Outcome outcome = load(context("s", two_columns(), upsert({"id"})), two_columns(), {row(1, "a")});
   EXPECT_EQ(outcome.code(), "UPSERT_KEY_NOT_UNIQUE");
-  EXPECT_NE(outcome.message().find("CREATE UNIQUE INDEX ON \"" + schema_name() + "\".\"s\" (\"id\")"), std::string::npos);
+  EXPECT_NE(outcome.message().find("CREATE UNIQUE INDEX ON \"" + schema_name() + "\".\"s\" (\"id\")"),
+            std::string::npos);
   ASSERT_EQ(load(context("s", two_columns(), upsert({"name", "id"})), two_columns(), {row(1, "a")}).code(), "ok");
   EXPECT_EQ(load(context("s", two_columns(), upsert({"name", "id"})), two_columns(), {row(1, nullptr)}).code(),
             "ROW_REFUSED");
@@ -141,8 +142,8 @@ TEST_F(ModesTest, ReplaceKeepsEverythingThatHangsOnATable) {
       "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS "
       "'BEGIN INSERT INTO log VALUES (TG_OP); RETURN NEW; END';"
       "CREATE TRIGGER t AFTER INSERT ON s FOR EACH STATEMENT EXECUTE FUNCTION note();"
-      "CREATE POLICY p ON s USING (id > 0); GRANT SELECT ON s TO PUBLIC; CREATE PUBLICATION " + schema_name() +
-      "_pub FOR TABLE s; CREATE STATISTICS st ON id, name FROM s; COMMENT ON TABLE s IS 'mine'");
+      "CREATE POLICY p ON s USING (id > 0); GRANT SELECT ON s TO PUBLIC; CREATE PUBLICATION " +
+      schema_name() + "_pub FOR TABLE s; CREATE STATISTICS st ON id, name FROM s; COMMENT ON TABLE s IS 'mine'");
   const std::string old = oid();
   const Outcome outcome = replace({row(2, "b"), row(7, "c")});
   ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
@@ -165,7 +166,8 @@ TEST_F(ModesTest, ReplaceKeepsEverythingThatHangsOnATable) {
 }
 
 TEST_F(ModesTest, ReplaceOfAReferencedTableIsRefused) {
-  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); CREATE TABLE child (id bigint REFERENCES s ON DELETE CASCADE)");
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); CREATE TABLE child (id bigint REFERENCES s ON DELETE "
+      "CASCADE)");
   const Outcome outcome = replace({row(1, "a")});
   EXPECT_EQ(outcome.code(), "REPLACE_REFERENCED");
   EXPECT_NE(outcome.message().find("child"), std::string::npos);
@@ -175,7 +177,8 @@ TEST_F(ModesTest, ReplaceAddsColumnsAndFillsPartitions) {
   sql("CREATE TABLE s (id bigint, name text) PARTITION BY RANGE (id); CREATE TABLE s_low PARTITION OF s FOR VALUES "
       "FROM (0) TO (10); CREATE TABLE s_high PARTITION OF s DEFAULT; INSERT INTO s VALUES (1, 'old'), (11, 'old')");
   const Schema schema{{{"id", kInt}, {"name", kText}, {"more", kInt}}};
-  const Outcome outcome = load(context("s", schema, "replace"), schema, {Json::array({2, "b", 5}), Json::array({12, "c", 6})});
+  const Outcome outcome =
+      load(context("s", schema, "replace"), schema, {Json::array({2, "b", 5}), Json::array({12, "c", 6})});
   ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
   EXPECT_EQ(table("s"), (Lines{"(12,c,6)", "(2,b,5)"}));
   EXPECT_EQ(sql("SELECT count(*) FROM s_low"), Lines{"1"});

@@ -44,8 +44,7 @@ TEST(NumericTest, DecimalsAndTextsAreSentAsTheServerWritesThem) {
       {"1234", 2, "12.34", "0002000000000002000c0d48"},
       {"5", 1, "0.5", "0001ffff000000011388"},
       {"5", 5, "0.00005", "0001fffe000000051388"},
-      {"-123456789012345678", 4, "-12345678901234.5678",
-       nullptr},  // compared with the text only
+      {"-123456789012345678", 4, "-12345678901234.5678", nullptr},  // compared with the text only
       {"99999999999999999999999999999999999999", 10, "9999999999999999999999999999.9999999999", nullptr},
       {"-99999999999999999999999999999999999999", 37, "-9.9999999999999999999999999999999999999", nullptr},
       {"18446744073709551615", 0, "18446744073709551615", nullptr},
@@ -78,7 +77,8 @@ TEST(NumericTest, EveryPowerOfTenAndItsNeighboursAgreeBetweenBothWays) {
         const auto of = [](const std::string& bytes) {
           // digits without their count, which leading and trailing zero groups change
           std::string groups = bytes.substr(16);
-          while (groups.ends_with("0000") && groups.size() % 4 == 0 && !groups.empty()) groups.resize(groups.size() - 4);
+          while (groups.ends_with("0000") && groups.size() % 4 == 0 && !groups.empty())
+            groups.resize(groups.size() - 4);
           return bytes.substr(4, 12) + groups;
         };
         ASSERT_EQ(of(of_text((negative ? "-" : "") + plain)), of(of_decimal(unscaled, scale, 2))) << plain;
@@ -114,10 +114,10 @@ TEST(NumericTest, WhatAColumnWouldRoundDoesNotFit) {
     const char* text;
     int32_t precision, scale;
     bool fits;
-  } cases[] = {{"12.34", 4, 2, true},   {"12.340", 4, 2, true},  {"12.345", 4, 2, false}, {"123.4", 4, 2, false},
-               {"0.00", 1, 0, true},    {"NaN", 4, 2, true},     {"Infinity", 4, 2, false}, {"Infinity", 0, 0, true},
-               {"12300", 3, -2, true},  {"12310", 3, -2, false}, {"123400", 3, -2, false}, {"0.00012", 2, 5, true},
-               {"0.00123", 2, 5, false}, {"-99.99", 4, 2, true}, {"007", 1, 0, true}};
+  } cases[] = {{"12.34", 4, 2, true},    {"12.340", 4, 2, true},  {"12.345", 4, 2, false},   {"123.4", 4, 2, false},
+               {"0.00", 1, 0, true},     {"NaN", 4, 2, true},     {"Infinity", 4, 2, false}, {"Infinity", 0, 0, true},
+               {"12300", 3, -2, true},   {"12310", 3, -2, false}, {"123400", 3, -2, false},  {"0.00012", 2, 5, true},
+               {"0.00123", 2, 5, false}, {"-99.99", 4, 2, true},  {"007", 1, 0, true}};
   for (const auto& c : cases) {
     EXPECT_EQ(fits_numeric(*parse_numeric(c.text), c.precision, c.scale), c.fits)
         << c.text << " in numeric(" << c.precision << "," << c.scale << ")";

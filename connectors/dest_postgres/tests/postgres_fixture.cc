@@ -31,7 +31,8 @@ void PostgresTest::SetUp() {
 }
 
 void PostgresTest::TearDown() {
-  if (!schema_.empty()) PostgresServer::shared().sql("SET client_min_messages = error; DROP SCHEMA " + schema_ + " CASCADE");
+  if (!schema_.empty())
+    PostgresServer::shared().sql("SET client_min_messages = error; DROP SCHEMA " + schema_ + " CASCADE");
 }
 
 Json PostgresTest::config(const Json& more) const {
@@ -89,7 +90,8 @@ PostgresTest::Outcome PostgresTest::load(const Json& context, const Batches& bat
 }
 
 Lines PostgresTest::sql(const std::string& text) const {
-  return split(PostgresServer::shared().sql("SET search_path = " + schema_ + ", public; SET TimeZone = 'UTC'; " + text));
+  return split(
+      PostgresServer::shared().sql("SET search_path = " + schema_ + ", public; SET TimeZone = 'UTC'; " + text));
 }
 
 Lines PostgresTest::table(const std::string& name, const std::string& order) const {

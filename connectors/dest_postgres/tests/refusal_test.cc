@@ -138,7 +138,8 @@ TEST_F(RefusalTest, ValuesWithoutAnExactPlaceAreRefusedByName) {
 }
 
 TEST_F(RefusalTest, TriggersThatDropRowsAreNotSilent) {
-  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); CREATE FUNCTION drop_it() RETURNS trigger LANGUAGE plpgsql AS "
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); CREATE FUNCTION drop_it() RETURNS trigger LANGUAGE plpgsql "
+      "AS "
       "'BEGIN IF NEW.id = 2 THEN RETURN NULL; END IF; IF NEW.id = 3 THEN RAISE ''no threes''; END IF; RETURN NEW; END';"
       "CREATE TRIGGER t BEFORE INSERT ON s FOR EACH ROW EXECUTE FUNCTION drop_it()");
   for (const Json& mode : {Json("append"), upsert({"id"}), Json("replace")}) {

@@ -27,9 +27,9 @@ TEST_F(SchemaPolicyTest, NewColumn) {
   EXPECT_EQ(load(with_policy(ctx, "new_column", "add"), schema, {Json::array({2, 0})}).code(), "ok");
   EXPECT_EQ(table("s"), (Lines{"(0,)", "(1,)", "(2,1970-01-01)"}));
   const Schema nothing_known{{{"other", kInt}}};
-  EXPECT_EQ(load(with_policy(context("s", nothing_known), "new_column", "ignore"), nothing_known, {Json::array({1})})
-                .code(),
-            "NO_COLUMNS");
+  EXPECT_EQ(
+      load(with_policy(context("s", nothing_known), "new_column", "ignore"), nothing_known, {Json::array({1})}).code(),
+      "NO_COLUMNS");
 }
 
 TEST_F(SchemaPolicyTest, AColumnThatComesInTheMiddleOfAStreamIsAdded) {
@@ -79,8 +79,7 @@ TEST_F(SchemaPolicyTest, ReplaceHeedsThePolicies) {
   const Json ctx = context("s", schema, "replace");
   sql("CREATE TABLE s (id bigint, gone text)");
   EXPECT_EQ(load(with_policy(ctx, "new_column", "fail"), schema, {Json::array({1, "x"})}).code(), "NEW_COLUMN");
-  EXPECT_EQ(load(with_policy(ctx, "removed_column", "fail"), schema, {Json::array({1, "x"})}).code(),
-            "REMOVED_COLUMN");
+  EXPECT_EQ(load(with_policy(ctx, "removed_column", "fail"), schema, {Json::array({1, "x"})}).code(), "REMOVED_COLUMN");
   EXPECT_EQ(load(with_policy(ctx, "new_column", "ignore"), schema, {Json::array({1, "x"})}).code(), "ok");
   EXPECT_EQ(table("s"), Lines{"(1,)"});
   EXPECT_EQ(load(ctx, schema, {Json::array({2, "x"})}).code(), "ok");
@@ -100,8 +99,9 @@ TEST_F(SchemaPolicyTest, NullabilityChange) {
   const Schema never{{{"id", kInt, false}}};
   ASSERT_EQ(load(with_policy(context("t", never), "nullability_change", "fail"), never, {Json::array({1})}).code(),
             "ok");
-  EXPECT_EQ(load(with_policy(context("t", nullable), "nullability_change", "fail"), nullable, {Json::array({1})}).code(),
-            "NULLABILITY_CHANGED");
+  EXPECT_EQ(
+      load(with_policy(context("t", nullable), "nullability_change", "fail"), nullable, {Json::array({1})}).code(),
+      "NULLABILITY_CHANGED");
 }
 
 TEST_F(SchemaPolicyTest, TypesThatAColumnHoldsAreNoChange) {

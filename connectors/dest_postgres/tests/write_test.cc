@@ -67,9 +67,13 @@ std::vector<TypeCase> type_cases() {
        {"2024-02-29 13:05:09.00025", "0001-12-31 23:59:59.999999 BC", "4714-11-24 00:00:00 BC",
         "294247-01-10 04:00:54.775806"},
        "timestamp without time zone"},
-      {DataType::timestamp(TimeUnit::kNanosecond), {1000}, {"1970-01-01 00:00:00.000001"},
+      {DataType::timestamp(TimeUnit::kNanosecond),
+       {1000},
+       {"1970-01-01 00:00:00.000001"},
        "timestamp without time zone"},
-      {DataType::timestamp(TimeUnit::kMicrosecond, "UTC"), {leap * 1'000'000}, {"2024-02-29 13:05:09+00"},
+      {DataType::timestamp(TimeUnit::kMicrosecond, "UTC"),
+       {leap * 1'000'000},
+       {"2024-02-29 13:05:09+00"},
        "timestamp with time zone"},
       {DataType::of(TypeId::kIntervalMonthDayNano),
        {Json::array({14, -3, 1'000'000'000}), Json::array({0, 0, -500'000'000})},
@@ -104,7 +108,8 @@ TEST_P(TypesTest, EveryValueArrivesExactly) {
     for (std::string& line : expected) {
       const bool escaped = line.find('\\') != std::string::npos;
       std::string doubled;
-      for (const char ch : line) doubled += ch == '\\' ? "\\\\" : ch == '\n' ? "\\n" : ch == '\r' ? "\\r" : std::string(1, ch);
+      for (const char ch : line)
+        doubled += ch == '\\' ? "\\\\" : ch == '\n' ? "\\n" : ch == '\r' ? "\\r" : std::string(1, ch);
       line = (escaped ? "E" : "") + doubled;
     }
     EXPECT_EQ(quoted, expected);
@@ -146,21 +151,21 @@ TEST_F(WriteTest, WithoutTheFlagTheSameNumbersAreRefused) {
 
 TEST_F(WriteTest, ColumnsAreCreatedWithTheSourcesOwnType) {
   sql("CREATE TYPE mood AS ENUM ('ok', 'so so')");
-  const Schema schema{{{"a", kText, true, "postgresql:jsonb"},
-                       {"b", kText, true, "postgresql:uuid"},
-                       {"c", kText, true, "postgresql:" + schema_name() + ".mood"},
-                       {"d", kText, true, "postgresql:numeric"},
-                       {"e", kText, true, "postgresql:integer[]"},
-                       {"f", kText, true, "postgresql:character varying(5)"},
-                       {"g", DataType::timestamp(sdk::TimeUnit::kMicrosecond), true,
-                        "postgresql:timestamp(3) without time zone"},
-                       {"h", DataType::decimal128(12, 2), true, "postgresql:numeric(12,2)"},
-                       {"i", kText, true, "postgresql:no_such_type"},
-                       {"j", kText, true, "postgresql:integer"},       // but it comes as text
-                       {"k", kText, true, "postgresql:int); DROP TABLE x; --"},
-                       {"l", kText, true, "mysql:json"},
-                       {"m", kText, true, "postgresql:numeric(12,2)"},  // overridden to text
-                       {"n", kText, true, "postgresql:bit(3)"}}};
+  const Schema schema{
+      {{"a", kText, true, "postgresql:jsonb"},
+       {"b", kText, true, "postgresql:uuid"},
+       {"c", kText, true, "postgresql:" + schema_name() + ".mood"},
+       {"d", kText, true, "postgresql:numeric"},
+       {"e", kText, true, "postgresql:integer[]"},
+       {"f", kText, true, "postgresql:character varying(5)"},
+       {"g", DataType::timestamp(sdk::TimeUnit::kMicrosecond), true, "postgresql:timestamp(3) without time zone"},
+       {"h", DataType::decimal128(12, 2), true, "postgresql:numeric(12,2)"},
+       {"i", kText, true, "postgresql:no_such_type"},
+       {"j", kText, true, "postgresql:integer"},       // but it comes as text
+       {"k", kText, true, "postgresql:int); DROP TABLE x; --"},
+       {"l", kText, true, "mysql:json"},
+       {"m", kText, true, "postgresql:numeric(12,2)"},  // overridden to text
+       {"n", kText, true, "postgresql:bit(3)"}}};
   const Json row = Json::array({R"({"x": 1})", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "so so", "1.50", "{1,NULL}",
                                 "ab", 1000, 150, "i", "j", "k", "l", "1.5", "101"});
   for (const char* method : {"copy", "insert"}) {
@@ -168,7 +173,8 @@ TEST_F(WriteTest, ColumnsAreCreatedWithTheSourcesOwnType) {
     const Outcome outcome = load(context(name, schema), schema, {row}, {{"load_method", method}});
     ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
     EXPECT_EQ(sql("SELECT string_agg(format_type(atttypid, atttypmod), '|' ORDER BY attnum) FROM pg_attribute WHERE "
-                  "attrelid = '" + name + "'::regclass AND attnum > 0"),
+                  "attrelid = '" +
+                  name + "'::regclass AND attnum > 0"),
               Lines{"jsonb|uuid|mood|numeric|integer[]|character varying(5)|timestamp(3) without time zone|"
                     "numeric(12,2)|text|text|text|text|text|bit(3)"});
     EXPECT_EQ(table(name), Lines{"(\"{\"\"x\"\": 1}\",a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11,\"so so\",1.50,\"{1,NULL}\","
@@ -180,8 +186,9 @@ TEST_F(WriteTest, NamesAreTakenAsTheyAre) {
   const std::string longest(63, 'x');
   const Schema schema{{{"Select", kInt}, {"a \"quoted\" one", kInt}, {longest, kInt}, {"ü", kInt}}};
   ASSERT_EQ(load(context("Mixed Case \"q\"", schema), schema, {Json::array({1, 2, 3, 4})}).code(), "ok");
-  EXPECT_EQ(sql("SELECT \"Select\", \"a \"\"quoted\"\" one\", \"" + longest + "\", \"ü\" FROM \"Mixed Case \"\"q\"\"\""),
-            Lines{"1\t2\t3\t4"});
+  EXPECT_EQ(
+      sql("SELECT \"Select\", \"a \"\"quoted\"\" one\", \"" + longest + "\", \"ü\" FROM \"Mixed Case \"\"q\"\"\""),
+      Lines{"1\t2\t3\t4"});
   const Schema too_long{{{longest + "x", kInt}}};
   EXPECT_EQ(load(context("s", too_long), too_long, {Json::array({1})}).code(), "NAME_REFUSED");
   const Schema id{{{"id", kInt}}};
@@ -247,7 +254,8 @@ TEST_F(WriteTest, LargeValuesAndManyBatchesArrive) {
   Batches batches;
   for (int64_t i = 0; i < 5; ++i) {
     std::vector<Json> rows;
-    for (int64_t k = 0; k < 1000; ++k) rows.push_back(Json::array({i * 1000 + k, std::string(static_cast<size_t>(k % 300), 'x')}));
+    for (int64_t k = 0; k < 1000; ++k)
+      rows.push_back(Json::array({i * 1000 + k, std::string(static_cast<size_t>(k % 300), 'x')}));
     batches.push_back(make_batch(schema, rows));
   }
   batches.push_back(make_batch(schema, {Json::array({-1, std::string(20 << 20, 'y')})}));
@@ -265,8 +273,9 @@ TEST_F(WriteTest, DefaultsIdentitiesAndGeneratedColumnsAreTheTables) {
   EXPECT_EQ(table("s"), (Lines{"(1,5,now,10)", "(2,6,now,12)"}));
   const Schema with_identity{{{"n", kInt}, {"id", kInt}}};
   for (const char* method : {"copy", "insert"}) {
-    ASSERT_EQ(load(context("s", with_identity), with_identity, {Json::array({77, 7})}, {{"load_method", method}}).code(),
-              "ok");
+    ASSERT_EQ(
+        load(context("s", with_identity), with_identity, {Json::array({77, 7})}, {{"load_method", method}}).code(),
+        "ok");
   }
   EXPECT_EQ(sql("SELECT count(*) FROM s WHERE n = 77"), Lines{"2"});
   const Schema with_generated{{{"twice", kInt}}};
