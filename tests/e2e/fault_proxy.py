@@ -1,21 +1,23 @@
 """A TCP proxy before a PostgreSQL server that knows where its messages begin, and breaks the connection at one of them.
 
-Messages of both directions are counted in the order in which they pass. Neighbours of one kind (the parameters after a login, the rows
-of a COPY) are one *step*, so that `steps` of a small load is short and nearly the same each time. A fault happens instead of
-a chosen message of a chosen step; it fires once, and other connections are not touched. Works on connections without TLS.
+Messages of both directions are counted in the order in which they pass. What one side says before the other answers is one *step*
+(a question, the rows of a COPY), so that `steps` of a small load is short and nearly the same each time. A fault happens instead
+of a chosen message of a chosen step; it fires once, and other connections are not touched. Works on connections without TLS.
 """
 import collections
 import contextlib
+import itertools
 import socket
 import struct
 import threading
 
 CLIENT, SERVER = "client", "server"
 FAULTS = ("reset", "stall", "half-close", "truncate")
-"""reset: both ends get a RST. stall: nothing passes any more, nothing is closed. half-close: the receiver sees the end, its own bytes
-still pass. truncate: half of the message, then the end for both."""
+"""reset: both ends get a RST. stall: nothing passes any more until one side gives up, which the other then hears. half-close: the
+receiver sees the end, its own bytes still pass. truncate: half of the message, then the end for both."""
 
-Step = collections.namedtuple("Step", "connection sender kind count")
+Step = collections.namedtuple("Step", "connection sender kinds")
+"""`kinds`: the type byte of each message, in order; * for the first one of a client, which has none."""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -123,17 +125,15 @@ class FaultProxy:
         source, target = (link.client, link.server) if sender == CLIENT else (link.server, link.client)
         try:
             for kind, message in _messages(source, has_startup=sender == CLIENT):
-                if link.dead.is_set():
-                    break
-                fault = self._count(link.number, sender, kind)
+                fault = None if link.stalled.is_set() else self._count(link.number, sender, kind)
                 if fault:
                     self._break(fault, link, target, message)
-                    return
-                target.sendall(message)
+                    if fault != "stall":
+                        return
+                if not link.stalled.is_set():
+                    target.sendall(message)
         except OSError:
             pass
-        if link.dead.is_set():
-            return
         # One side has closed: the other hears of it, and may still send what it has to say.
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)
@@ -144,19 +144,19 @@ class FaultProxy:
             connection -= self._before
             if connection <= 0:
                 return None
-            if self.steps and self.steps[-1][:3] == (connection, sender, kind):
-                self.steps[-1] = self.steps[-1]._replace(count=self.steps[-1].count + 1)
-            else:
-                self.steps.append(Step(connection, sender, kind, 1))
-            if not self._fault or self.fired.is_set() or self._at != (len(self.steps) - 1, self.steps[-1].count):
+            if not self.steps or self.steps[-1][:2] != (connection, sender):
+                self.steps.append(Step(connection, sender, []))
+            kinds = self.steps[-1].kinds
+            kinds.append(kind)
+            if not self._fault or self.fired.is_set() or self._at != (len(self.steps) - 1, len(kinds)):
                 return None
             self.fired.set()
             return self._fault
 
     def _break(self, fault, link, target, message):
-        if fault != "half-close":
-            link.dead.set()
-        if fault == "reset":
+        if fault == "stall":
+            link.stalled.set()
+        elif fault == "reset":
             _reset(link.client)
             _reset(link.server)
         elif fault == "truncate":
@@ -174,7 +174,7 @@ class _Link:
 
     def __init__(self, number, client, server):
         self.number, self.client, self.server = number, client, server
-        self.dead = threading.Event()
+        self.stalled = threading.Event()
 
 
 def _reset(one):
@@ -197,15 +197,19 @@ def _messages(source, has_startup):
             length = kind_length + struct.unpack_from("!I", buffer, kind_length)[0]
             if len(buffer) < length:
                 break
-            kind = buffer[:1].decode("latin-1") if kind_length else "startup"
+            kind = buffer[:1].decode("latin-1") if kind_length else "*"
             yield kind, bytes(buffer[:length])
             del buffer[:length]
             kind_length = 1
 
 
 def points(steps):
-    """Where to break a load whose `steps` were counted: the first message of each step, and one in the middle of long ones."""
+    """Where to break a load whose `steps` were counted: at every message, but of many of one kind only at the first, one in the
+    middle and the last."""
     for number, step in enumerate(steps):
-        yield number, 1
-        if step.count > 2:
-            yield number, step.count // 2 + 1
+        at = 0
+        for _, same in itertools.groupby(step.kinds):
+            count = len(list(same))
+            for index in sorted({1, count // 2 + 1, count}):
+                yield number, at + index
+            at += count

@@ -46,7 +46,8 @@ class PostgresTest(harness.EndToEnd):
 
     def postgres(self, streams=("t",), *, mode="append", name="pipeline", to=None, source_config=None, destination_config=None,
                  primary_key=("id",), resources=None, on_data_error=None, **more):
-        """Writes <name>.yaml from PostgreSQL to PostgreSQL, or to the destination `to`; streams by name or as objects."""
+        """Writes <name>.yaml from PostgreSQL to PostgreSQL, or to the destination `to`; streams by name or as objects;
+        without any the source reads everything it finds."""
         streams = [{"name": stream} if isinstance(stream, str) else stream for stream in streams]
         target = to or {"use": "rapidbyte/dest-postgres", "config": self.connection(destination, **(destination_config or {}))}
         target = {**target, "write_mode": mode}
@@ -57,12 +58,13 @@ class PostgresTest(harness.EndToEnd):
         pipeline = {
             "version": "1.0",
             "pipeline": name,
-            "source": {"use": "rapidbyte/source-postgres", "config": self.connection(source, **(source_config or {})),
-                       "streams": streams},
+            "source": {"use": "rapidbyte/source-postgres", "config": self.connection(source, **(source_config or {}))},
             "destination": target,
             "state": {"backend": "sqlite", "connection": f"{self.folder}/{name}.db"},
             **more
         }
+        if streams:
+            pipeline["source"]["streams"] = streams
         if resources:
             pipeline["resources"] = resources
         return self.write(f"{name}.yaml", json.dumps(pipeline, indent=1, ensure_ascii=False))
