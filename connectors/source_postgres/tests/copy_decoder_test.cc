@@ -225,6 +225,20 @@ TEST(CopyDecoder, TakesABadRowBackAsAWhole) {
   }
 }
 
+TEST(CopyDecoder, CountsTheNullsOfRowsThatStay) {
+  CopyBytes bytes;
+  bytes.row(3).null().null().int64(INT64_MIN).row(3).int64(1).bytes("x").int64(1).row(3).null().bytes("y").int64(2);
+  CopyDecoder decoder({int64_column(), text_column(), timestamp_column()}, {});
+  decoder.feed({reinterpret_cast<const uint8_t*>(bytes.data().data()), bytes.data().size()});
+  ASSERT_EQ(decoder.next(), CopyDecoder::Event::kRejected);
+  ASSERT_EQ(decoder.next(), CopyDecoder::Event::kNeedMore);
+  ASSERT_EQ(decoder.batch_rows(), 2U);
+  EXPECT_EQ(decoder.batch()[0].null_count, 1);
+  EXPECT_EQ(decoder.batch()[1].null_count, 0);
+  decoder.clear_batch();
+  EXPECT_EQ(decoder.batch()[0].null_count, 0);
+}
+
 TEST(CopyDecoder, FillsBatchesUpToTheirSize) {
   CopyBytes bytes;
   for (int i = 0; i < 1000; ++i) bytes.row(2).int64(i).bytes("0123456789");

@@ -51,6 +51,8 @@ TEST(Numeric, BecomesAnUnscaledInteger) {
       {numeric_bytes(4, kPlus, 0, {99, 9999, 9999, 9999, 9999}), 0, static_cast<__int128>(999'999'999'999'999'999)},
       {numeric_bytes(4, kMinus, 0, {999, 9999, 9999, 9999, 9999}), 0,
        -static_cast<__int128>(9'999'999'999'999'999'999ULL)},
+      {numeric_bytes(4, kPlus, 0, {9999, 9999, 9999, 9999, 9999}), 0,
+       static_cast<__int128>(99'999'999'999) * 1'000'000'000 + 999'999'999},
       // A shift of more than 19 digits.
       {numeric_bytes(7, kPlus, 0, {1}), 5, static_cast<__int128>(10'000'000'000'000'000) * 10'000'000'000'000'000 * 10},
   };
