@@ -109,7 +109,11 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   if (existing && mode_of(ctx) == sdk::WriteMode::kUpsert) {
     RB_SDK_RETURN_NOT_OK(check_upsert_key(*session_, *existing, ctx.primary_key));
   }
-  if (mode_of(ctx) != sdk::WriteMode::kReplace) return receipts.forget_partitions(ctx, false);
+  if (mode_of(ctx) != sdk::WriteMode::kReplace) {
+    // Of a replace that was broken off and given up: our lock says that none is under way.
+    RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));
+    return receipts.forget_partitions(ctx, false);
+  }
   RB_SDK_RETURN_NOT_OK(check_replaceable(*session_, target, ctx.stream_name));
   return session_->in_transaction([&]() -> Status {
     RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));

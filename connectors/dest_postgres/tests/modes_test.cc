@@ -1,4 +1,9 @@
 // Append, replace and upsert, receipts, and what replace keeps of a table.
+#include <atomic>
+#include <set>
+#include <thread>
+
+#include "postgres/connection.h"
 #include "tests/postgres_fixture.h"
 
 namespace rapidbyte::dest_postgres {
@@ -210,6 +215,83 @@ TEST_F(ModesTest, FinishingTwicePublishesOnce) {
   Json other = context("s", two_columns(), "replace");
   other["load_id"] = "another";
   EXPECT_EQ(again->finish_stream(sdk::to_text(other), true).error().code, "LOAD_UNKNOWN");
+}
+
+TEST_F(ModesTest, ReadersSeeTheOldRowsOrTheNewOnesAndNeverNone) {
+  std::vector<Json> rows;
+  for (int64_t i = 0; i < 20'000; ++i) rows.push_back(row(i, "name"));
+  const auto batch = make_batch(two_columns(), rows);
+  for (const char* what : {"a plain table", "a table with a view"}) {
+    SCOPED_TRACE(what);
+    sql("SET client_min_messages = error; DROP TABLE IF EXISTS s CASCADE; CREATE TABLE s (id bigint PRIMARY KEY, name "
+        "text); INSERT INTO s SELECT i, 'old' FROM generate_series(1, 10000) i");
+    if (std::string(what) != "a plain table") sql("CREATE VIEW v AS SELECT * FROM s");
+    std::atomic<bool> done = false;
+    std::set<std::string> seen;
+    std::string error;
+    std::thread reader([&] {
+      FakeHost host;
+      auto connection = postgres::Connection::connect(PostgresServer::shared().options());
+      while (connection.ok() && !done) {
+        const auto count = connection->query("SELECT count(*) FROM " + schema_name() + ".s");
+        if (!count.ok()) error = count.error().message;
+        if (count.ok()) seen.insert(count->rows[0][0].value_or(""));
+      }
+    });
+    Json ctx = context("s", two_columns(), "replace");
+    const Outcome outcome = load(ctx, Batches{batch});
+    done = true;
+    reader.join();
+    ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+    EXPECT_EQ(error, "");
+    EXPECT_EQ(seen.count("10000"), 1U);
+    seen.erase("10000");
+    seen.erase("20000");
+    EXPECT_TRUE(seen.empty()) << *seen.begin() << " rows were seen";
+    EXPECT_EQ(sql("SELECT count(*) FROM s"), Lines{"20000"});
+  }
+}
+
+TEST_F(ModesTest, AnAbandonedStagingGoesWithTheNextLoad) {
+  FakeHost host;
+  auto first = open();
+  const Json replace_ctx = context("s", two_columns(), "replace");
+  push(host, replace_ctx, {make_batch(two_columns(), {row(1, "a")})});
+  ASSERT_TRUE(first->begin_stream(sdk::to_text(replace_ctx)).ok());
+  ASSERT_TRUE(first->run_write(sdk::to_text(replace_ctx)).ok());
+  ASSERT_TRUE(first->close().ok());
+  EXPECT_EQ(sql("SELECT count(*) FROM _rapidbyte_staging_s"), Lines{"1"});
+  Json ctx = context("s", two_columns());
+  ctx["load_id"] = "load-2";
+  ASSERT_EQ(load(ctx, two_columns(), {row(2, "b")}).code(), "ok");
+  EXPECT_EQ(table("s"), Lines{"(2,b)"});
+  EXPECT_EQ(sql("SELECT count(*) FROM pg_class WHERE relname = '_rapidbyte_staging_s'"), Lines{"0"});
+}
+
+TEST_F(ModesTest, AUserWithFewRightsIsToldWhatIsMissing) {
+  const std::string role = schema_name() + "_role";
+  sql("CREATE ROLE " + role + " LOGIN PASSWORD 'few'; CREATE TABLE s (id bigint PRIMARY KEY, name text)");
+  const Json limited = {{"user", role}, {"password", "few"}};
+  const Json ctx = context("s", two_columns());
+  const auto code = [&] {
+    const Outcome outcome = load(ctx, two_columns(), {row(1, "a")}, limited);
+    EXPECT_TRUE(outcome.status.ok() || outcome.status.error().category == sdk::ErrorCategory::kPermission)
+        << outcome.status.to_string();
+    return outcome.code();
+  };
+  EXPECT_EQ(code(), "PERMISSION_DENIED");
+  {
+    FakeHost host;
+    const auto validation = open(limited)->validate();
+    ASSERT_TRUE(validation.ok()) << validation.status().to_string();
+    EXPECT_EQ(validation->kind, sdk::Validation::Kind::kWarning) << validation->message;
+  }
+  sql("GRANT USAGE, CREATE ON SCHEMA " + schema_name() + " TO " + role);
+  EXPECT_EQ(code(), "PERMISSION_DENIED") << "the table is another user's";
+  sql("GRANT INSERT, SELECT ON s TO " + role);
+  EXPECT_EQ(code(), "ok");
+  EXPECT_EQ(table("s"), Lines{"(1,a)"});
+  sql("SET client_min_messages = error; DROP OWNED BY " + role + "; DROP ROLE " + role);
 }
 
 TEST_F(ModesTest, AReceiptDoesNotSpeakForAnotherTable) {
