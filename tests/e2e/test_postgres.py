@@ -1,7 +1,7 @@
 """PostgreSQL to PostgreSQL and files into PostgreSQL: what arrives is what was there, in every mode; whole tables are compared."""
 import json
+import shutil
 import threading
-import time
 
 import harness
 import postgres_harness
@@ -257,6 +257,26 @@ class OtherEnds(postgres_harness.PostgresTest):
         self.run_ok(self.postgres(to={"use": "rapidbyte/dest-sqlite", "config": {"path": str(self.database)}}))
         want = self.source.query("SELECT id, amount, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), note FROM t")
         self.assert_rows("t", [(str(row[0]), *row[1:]) for row in self.query("SELECT id, amount, at, note FROM t")], want)
+
+
+class Examples(postgres_harness.PostgresTest):
+
+    def test_the_pipelines_of_examples_postgres_run_as_their_readme_says(self):
+        shutil.copytree(harness.REPOSITORY / "examples", self.folder / "examples")  # their state goes beside them
+        here = self.folder / "examples" / "postgres"
+        server = self.source
+        server.admin(f"CREATE DATABASE warehouse OWNER {server.user}")
+        self.addCleanup(server.admin, "DROP DATABASE warehouse")
+        server.query((here / "shop.sql").read_text(encoding="utf-8"))
+        environment = self.environment(PGHOST="localhost", PGPORT=str(server.port), PGUSER=server.user, PGPASSWORD=server.password)
+        for name in ("tables", "changes", "csv"):
+            self.expect(harness.OK, "check", here / f"{name}.yaml", environment=environment)
+            self.run_ok(here / f"{name}.yaml", environment=environment)
+        with server.session(database="warehouse") as warehouse:
+            for table in ("customers", "orders"):
+                self.assert_rows(table, warehouse.query(f"SELECT * FROM {table}"), server.query(f"SELECT * FROM {table}"))
+            self.assert_rows("changes.orders", warehouse.query("SELECT * FROM changes.orders"), server.query("SELECT * FROM orders"))
+            self.assertEqual(warehouse.query("SELECT count(*), max(latitude) FROM airports"), [("3376", "71.2854475")])
 
 
 class WithoutLoading(postgres_harness.PostgresTest):
