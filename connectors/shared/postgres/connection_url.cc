@@ -50,6 +50,14 @@ class UrlParser {
       problem_ = "must begin with postgres:// or postgresql://";
       return std::nullopt;
     }
+    // Before anything is named in a message: what follows such a character may be the rest of a password, and other
+    // readers of URLs (the host's list of allowed hosts) end the host's part there.
+    const size_t at = rest.rfind('@');
+    const size_t early = rest.find_first_of("/?");
+    if (rest.find_first_of("#\\") != std::string_view::npos || (at != std::string_view::npos && early < at)) {
+      problem_ = "holds a character that must be written by its code: / as %2F, ? as %3F, # as %23, @ as %40, \\ as %5C";
+      return std::nullopt;
+    }
     const auto query = cut_at(rest, rest.find('?'));
     const auto path = cut_at(rest, rest.find('/'));
     // The last '@', because a password may hold one that was not encoded.

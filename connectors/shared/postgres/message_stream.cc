@@ -88,25 +88,35 @@ Result<std::span<const uint8_t>> MessageStream::read_body(uint32_t count) {
 Result<Message> MessageStream::next() {
   RB_SDK_RETURN_NOT_OK(flush());
   for (;;) {
-    RB_SDK_ASSIGN_OR_RETURN(const Header header, read_header());
-    if (header.body_bytes > kMaxMessageBytes) {
-      return broken(protocol_error("a message " + describe_message_type(header.type) + " of " +
-                                   std::to_string(header.body_bytes) + " bytes; the limit is " +
-                                   std::to_string(kMaxMessageBytes)));
-    }
-    RB_SDK_ASSIGN_OR_RETURN(const std::span<const uint8_t> body, read_body(header.body_bytes));
-    const Message message{header.type, body};
-    if (message.type == 'E') has_error_ = false;
-    RB_SDK_ASSIGN_OR_RETURN(const bool handled, handle_asynchronous(message));
-    if (!handled) return message;
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<Message> message, next_unless_asynchronous());
+    if (message) return *message;
   }
+}
+
+Result<std::optional<Message>> MessageStream::next_unless_asynchronous() {
+  RB_SDK_ASSIGN_OR_RETURN(const Header header, read_header());
+  if (header.body_bytes > kMaxMessageBytes) {
+    return broken(protocol_error("a message " + describe_message_type(header.type) + " of " +
+                                 std::to_string(header.body_bytes) + " bytes; the limit is " +
+                                 std::to_string(kMaxMessageBytes)));
+  }
+  RB_SDK_ASSIGN_OR_RETURN(const std::span<const uint8_t> body, read_body(header.body_bytes));
+  const Message message{header.type, body};
+  if (message.type == 'E') has_error_ = false;
+  RB_SDK_ASSIGN_OR_RETURN(const bool handled, handle_asynchronous(message));
+  return handled ? std::optional<Message>() : std::optional<Message>(message);
 }
 
 Result<Message> MessageStream::next_in_copy(uint32_t& rest) {
   rest = 0;
   RB_SDK_RETURN_NOT_OK(flush());
-  if (available() == 0) RB_SDK_RETURN_NOT_OK(read_block());
-  if (*here_ != 'd') return next();
+  for (;;) {
+    if (available() == 0) RB_SDK_RETURN_NOT_OK(read_block());
+    if (*here_ == 'd') break;
+    // Not next() for what may be followed by data: it would put a whole cell together.
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<Message> message, next_unless_asynchronous());
+    if (message) return *message;
+  }
   RB_SDK_ASSIGN_OR_RETURN(const Header header, read_header());
   const auto part = static_cast<uint32_t>(std::min<size_t>(available(), header.body_bytes));
   const Message message{header.type, {here_, part}};

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -72,6 +73,8 @@ class MessageStream {
   void look_for_last_words();
   /// True when the message was one that may come at any time.
   sdk::Result<bool> handle_asynchronous(const Message& message);
+  /// One message; nullopt when it was an asynchronous one, which has been dealt with.
+  sdk::Result<std::optional<Message>> next_unless_asynchronous();
   void log_notice(std::span<const uint8_t> body);
   sdk::Status broken(sdk::Status status);
 

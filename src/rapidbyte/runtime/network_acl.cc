@@ -199,6 +199,21 @@ std::string normalize_host(std::string_view host) {
   return name;
 }
 
+namespace {
+
+/// A name, an IPv4 address or an IPv6 address: nothing else can be connected to.
+bool is_plausible_host(std::string_view host) {
+  if (host.empty() || std::count(host.begin(), host.end(), ':') == 1) return false;
+  const bool v6 = host.find(':') != std::string_view::npos;
+  return std::all_of(host.begin(), host.end(), [v6](char c) {
+    const bool letter = c >= 'a' && c <= 'z';
+    const bool more = v6 ? c == ':' || c == '.' || c == '%' : c == '.' || c == '-' || c == '_';
+    return letter || is_digit(c) || more || (static_cast<unsigned char>(c) & 0x80U) != 0;
+  });
+}
+
+}  // namespace
+
 std::vector<std::string> extract_hosts_from_url(std::string_view url) {
   const size_t scheme_end = url.find("://");
   if (scheme_end == std::string_view::npos) return {};
@@ -211,7 +226,8 @@ std::vector<std::string> extract_hosts_from_url(std::string_view url) {
     std::string host = normalize_host(authority.substr(0, comma));
     // "host:" has an empty port, which is a port all the same in a URL.
     if (host.ends_with(':') && std::count(host.begin(), host.end(), ':') == 1) host.pop_back();
-    if (!host.empty()) hosts.push_back(std::move(host));
+    // What is no host is perhaps a part of a password, and hosts stand in messages.
+    if (is_plausible_host(host)) hosts.push_back(std::move(host));
     if (comma == std::string_view::npos) return hosts;
     authority.remove_prefix(comma + 1);
   }

@@ -71,6 +71,8 @@ TEST(ExtractHostFromUrl, finds_the_host_and_nothing_else) {
       {"https://example.com:8443/a:b@c", "example.com"},
       {"https://example.com?x=@evil.org", "example.com"},
       {"https://example.com#@evil.org", "example.com"},
+      {"postgres://user:canary#rest@example.com", std::nullopt},
+      {"https://not a host/", std::nullopt},
       {"https://good.org\\@evil.org/", "good.org"},
       {"https://good.org@evil.org/", "evil.org"},
       {"jdbc:postgresql://db:5432/x", "db"},

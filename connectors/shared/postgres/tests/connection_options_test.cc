@@ -109,6 +109,12 @@ TEST(ConnectionOptionsTest, BadUrlsAreProblemsThatDoNotRepeatThePassword) {
       {"postgres://:canary@h/d", "`user` is missing, also in `url`"},
       {"postgres://u:canary@/d", "`host` is missing, also in `url`"},
   };
+  for (const char* url : {"postgres://u:canary#1@h/d", "postgres://u:canary/1@h/d", "postgres://u:1?canary=2@h/d",
+                          "postgres://u:canary\\1@h/d", "postgres://u:p@h/d?sslmode=canary@"}) {
+    const Parsed parsed = parse({{"url", url}});
+    EXPECT_THAT(parsed.problems, HasSubstr("must be written by its code")) << url;
+    EXPECT_THAT(parsed.problems, Not(HasSubstr("canary"))) << url;
+  }
   for (const auto& [url, problem] : cases) {
     const Parsed parsed = parse({{"url", url}});
     EXPECT_THAT(parsed.problems, HasSubstr(problem)) << url;

@@ -119,6 +119,27 @@ TEST_F(CopyTest, OutHandsOutALargeMessageInPieces) {
   EXPECT_TRUE(copy->status().ok());
 }
 
+// A cell may be larger than any message that is put together.
+TEST_F(CopyTest, ANoticeDoesNotMakeTheNextPieceOfOutComeWhole) {
+  const std::string large(size_t{3} << 20U, 'x');
+  ScriptedServer server([&](Peer& peer) {
+    peer.log_in_and_receive();
+    peer.send(copy_response('H', true, 1));
+    peer.send(message('S', std::string("TimeZone\0UTC\0", 13)) + copy_data(large));
+    peer.send(message('c', "") + command_complete("COPY 1") + ready());
+    peer.drain();
+  });
+  Connection connection = connect(server);
+  auto copy = connection.copy_out("COPY t TO STDOUT (FORMAT binary)");
+  ASSERT_TRUE(copy.ok()) << copy.status().to_string();
+  CopyChunk chunk;
+  ASSERT_TRUE(copy->next(chunk)) << copy->status().to_string();
+  EXPECT_LT(chunk.bytes.size(), large.size());
+  size_t size = chunk.bytes.size();
+  while (copy->next(chunk)) size += chunk.bytes.size();
+  EXPECT_EQ(size, large.size());
+}
+
 TEST_F(CopyTest, AnErrorInTheMiddleOfOutEndsItAndTheConnectionGoesOn) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
