@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "partition.h"
 #include "rapidbyte/sdk/host.h"
 
 namespace rapidbyte::source_postgres {
@@ -58,18 +57,20 @@ Result<sdk::ReadSummary> StreamReader::run(const sdk::StreamContext& ctx, const 
 
 std::string StreamReader::what() const {
   // The host puts the stream before it.
-  return "table " + options_.table.spelling("");
+  std::string out = "table " + options_.table.spelling("");
+  if (partition_) out += ", rows from block " + std::to_string(partition_->from_block) + " on";
+  return out;
 }
 
 Status StreamReader::prepare() {
   if (ctx_.sync_mode == sdk::SyncMode::kCdc) {
     return sdk::config_error("SYNC_MODE", "source-postgres reads full_refresh and incremental");
   }
-  std::optional<Partition> partition;
   if (!ctx_.partition.is_null()) {
-    RB_SDK_ASSIGN_OR_RETURN(partition, Partition::from_json(ctx_.partition));
+    RB_SDK_ASSIGN_OR_RETURN(partition_, Partition::from_json(ctx_.partition));
   }
-  RB_SDK_RETURN_NOT_OK(begin_read(session_.connection, partition ? std::optional(partition->snapshot) : std::nullopt));
+  RB_SDK_RETURN_NOT_OK(
+      begin_read(session_.connection, partition_ ? std::optional(partition_->snapshot) : std::nullopt));
   RB_SDK_ASSIGN_OR_RETURN(relations_, load_relations(session_.connection, {&options_.table, 1}));
   const Relation& relation = relations_.front();
   if (relation.filtered) {
@@ -81,7 +82,7 @@ Status StreamReader::prepare() {
   RB_SDK_RETURN_NOT_OK(check_columns(columns));
   query_.table = options_.table;
   if (!options_.where.empty()) query_.conditions.push_back(options_.where);
-  if (partition) query_.conditions.push_back(partition->condition(query_.table.sql()));
+  if (partition_) query_.conditions.push_back(partition_->condition(query_.table.sql()));
   if (ctx_.sync_mode == sdk::SyncMode::kIncremental) RB_SDK_RETURN_NOT_OK(prepare_incremental(relation));
   RB_SDK_ASSIGN_OR_RETURN(encoder_, sdk::IpcEncoder::make(schema_of(columns)));
   query_.columns.insert(query_.columns.end(), std::make_move_iterator(columns.begin()),

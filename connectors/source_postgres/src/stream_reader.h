@@ -11,6 +11,7 @@
 #include "copy_decoder.h"
 #include "incremental.h"
 #include "options.h"
+#include "partition.h"
 #include "rapidbyte/sdk/checkpoint.h"
 #include "rapidbyte/sdk/context.h"
 #include "rapidbyte/sdk/error.h"
@@ -46,6 +47,7 @@ class StreamReader {
   Session& session_;
   std::vector<Relation> relations_;  // the one that is read; kept because the plan below points into it
   TableQuery query_;
+  std::optional<Partition> partition_;
   std::optional<IncrementalPlan> plan_;
   std::optional<CursorPosition> position_;
   std::optional<sdk::IpcEncoder> encoder_;
