@@ -78,6 +78,7 @@ Result<sdk::Catalog> PostgresSource::discover() {
     sdk::host::log_warn(std::to_string(hidden) + " tables are left out, because the role `" + options_.connection.user +
                         "` has no right to read them (GRANT SELECT)");
   }
+  idle_.emplace(std::move(session));
   return catalog;
 }
 
