@@ -22,8 +22,9 @@ std::string guess_cursor_type(const nlohmann::json& value, const StreamPlan& pla
 }  // namespace
 
 void adopt_open_source(AttemptContext& attempt) {
+  // Streams that run side by side find nothing here, and must not write: only the run's only stream does.
+  if (!attempt.run.open_source) return;
   attempt.ready_source = std::exchange(attempt.run.open_source, OpenSource());
-  if (!attempt.ready_source) return;
   attempt.ready_source_link =
       attempt.upstream_cancel.on_cancel([cancel = attempt.ready_source.cancel] { cancel.cancel(); });
 }

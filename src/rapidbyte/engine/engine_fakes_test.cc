@@ -179,7 +179,8 @@ Script counting_source(CountingOptions options) {
     for (const std::string& name : options.streams) {
       streams.push_back({{"name", name},
                          {"schema", json::array({{{"name", "id"}, {"data_type", "Int64"}, {"nullable", false}}})},
-                         {"supported_sync_modes", {"full_refresh", "incremental"}}});
+                         {"supported_sync_modes", {"full_refresh", "incremental"}},
+                         {"source_defined_primary_key", options.primary_key}});
     }
     return Result<std::string>(json{{"streams", streams}}.dump());
   };

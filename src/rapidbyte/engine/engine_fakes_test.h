@@ -101,6 +101,8 @@ struct CountingOptions {
   int64_t rows_per_batch = 10;
   /// Batches between checkpoints; 0: none.
   int64_t checkpoint_every = 2;
+  /// What the catalog says about the rows.
+  std::vector<std::string> primary_key = {};
   /// What plan-partitions answers: so many parts of about the same size.
   int64_t partitions = 0;
   std::vector<std::string> streams = {"numbers"};

@@ -27,6 +27,7 @@ std::string why(const RunReport& report) {
 CountingOptions in_parts(int64_t partitions) {
   CountingOptions options;
   options.partitions = partitions;
+  options.primary_key = {"id"};
   return options;
 }
 
@@ -555,6 +556,18 @@ INSTANTIATE_TEST_SUITE_P(
                 [](PartitionHarness& h) { h.destination->own_role().features.push_back("single-writer"); }},
         Unsplit{"one_at_a_time", [](PartitionHarness& h) { h.pipeline.resources.parallelism = 1; }}),
     [](const auto& info) { return info.param.name; });
+
+// Rows of one key in different partitions would have no order, and the last one must win.
+TEST(Partitions, AnUpsertByAKeyThatTheSourceDoesNotCallUniqueStaysInOnePiece) {
+  CountingOptions source = in_parts(4);
+  source.primary_key = {};
+  PartitionHarness h(source);
+  h.pipeline.destination.write_mode = WriteMode::kUpsert;
+  h.pipeline.destination.primary_key = {"id"};
+  const RunReport report = h.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  EXPECT_EQ(h.asked, 0);
+}
 
 TEST(Partitions, AnswersThatAreNoPartitionsAreRefused) {
   const std::pair<std::string, std::string> cases[] = {

@@ -29,6 +29,8 @@ struct StreamPlan {
   /// With cursor field, write mode and primary key filled in.
   pipeline::StreamConfig config;
   pipeline::WriteMode write_mode = pipeline::WriteMode::kAppend;
+  /// Of an upsert: the source says that no two of its rows have the same key. Otherwise their order decides.
+  bool key_is_unique_in_source = false;
   /// As discovered: [{name, data_type, nullable}], with every other key that the source gave (native_type ...).
   nlohmann::json columns = nlohmann::json::array();
 };
