@@ -215,7 +215,9 @@ bool append_converted(const ColumnPlan& plan, const ColumnSource& source, size_t
   }
 }
 
-std::string plain_double(double value) {
+// Without an exponent. A float by its own shortest text: 0.1f is 0.1, not 0.10000000149011612.
+template <typename T>
+std::string plain_real(T value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value < 0 ? "-Infinity" : "Infinity";
   char text[400];  // 1.8e308 has 309 digits
@@ -233,16 +235,12 @@ char* decimal(const ColumnSource& source, size_t row, char* out) {
 
 std::string value_text(const ColumnSource& source, size_t row) {
   char text[kMaxValueText];
-  char* end = text;
+  const char* end = nullptr;
   switch (source.type.id) {
     case TypeId::kBoolean: return source.boolean(row) ? "true" : "false";
     case TypeId::kUInt64: return std::to_string(source.value<uint64_t>(row));
-    case TypeId::kFloat32: {
-      // Through the shortest text: 0.1f is 0.1, not 0.10000000149011612.
-      end = write_float(text, source.value<float>(row));
-      return {text, end};
-    }
-    case TypeId::kFloat64: return plain_double(source.value<double>(row));
+    case TypeId::kFloat32: return plain_real(source.value<float>(row));
+    case TypeId::kFloat64: return plain_real(source.value<double>(row));
     case TypeId::kDecimal128: end = decimal<2>(source, row, text); break;
     case TypeId::kDecimal256: end = decimal<4>(source, row, text); break;
     case TypeId::kUtf8:

@@ -45,11 +45,7 @@ Status PostgresDestination::open(const sdk::Json& config) {
 }
 
 Result<TableName> PostgresDestination::target_of(const sdk::StreamContext& ctx) const {
-  TableName target{session_->options().schema, ctx.stream_name};
-  const size_t dot = ctx.stream_name.find('.');
-  if (schema_from_stream_ && dot != std::string::npos && dot != 0 && dot + 1 != ctx.stream_name.size()) {
-    target = {ctx.stream_name.substr(0, dot), ctx.stream_name.substr(dot + 1)};
-  }
+  TableName target = target_table(ctx.stream_name, session_->options().schema, schema_from_stream_);
   target.table = table_prefix_ + target.table;
   RB_SDK_RETURN_NOT_OK(check_table_name(ctx.stream_name, target));
   return target;

@@ -35,8 +35,9 @@ UNION ALL SELECT 'it belongs to a publication' FROM t WHERE EXISTS (
 UNION ALL SELECT 'it has extended statistics' FROM t WHERE EXISTS (
   SELECT FROM pg_statistic_ext WHERE stxrelid = t.oid)
 UNION ALL SELECT 'it belongs to another user' FROM t WHERE pg_get_userbyid(relowner) <> current_user
-UNION ALL SELECT 'it has grants' FROM t WHERE relacl IS NOT NULL OR EXISTS (
-  SELECT FROM pg_attribute WHERE attrelid = t.oid AND attacl IS NOT NULL)
+UNION ALL SELECT 'it has grants on columns or by somebody else than its owner' FROM t WHERE EXISTS (
+    SELECT FROM aclexplode(relacl) WHERE grantor <> t.relowner) OR EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = t.oid AND attacl IS NOT NULL)
 UNION ALL SELECT 'new tables get grants by default' FROM t WHERE EXISTS (
   SELECT FROM pg_default_acl WHERE defaclobjtype = 'r' AND defaclrole = t.relowner)
 UNION ALL SELECT 'it has settings of its own' FROM t WHERE reloptions IS NOT NULL OR reltablespace <> 0 OR
@@ -69,6 +70,16 @@ WITH i AS (
   WHERE x.indrelid IN ($1::oid, $2::oid))
 SELECT o.relname, s.relname FROM (SELECT * FROM i WHERE indrelid = $1::oid) o
 FULL JOIN (SELECT * FROM i WHERE indrelid = $2::oid) s USING (definition, n))";
+
+// What gives another table ($2, as SQL) the rights of the target ($1), all given by the owner; nothing when it has the
+// rights of every new table.
+constexpr std::string_view kGrantsQuery = R"(
+SELECT format('REVOKE ALL ON TABLE %s FROM %I', $2::text, current_user) FROM pg_class
+  WHERE oid = $1::oid AND relacl IS NOT NULL
+UNION ALL SELECT format('GRANT %s ON TABLE %s TO %s%s', string_agg(privilege_type, ', '), $2::text,
+    CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
+    CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+  FROM pg_class, aclexplode(relacl) WHERE oid = $1::oid GROUP BY grantee, is_grantable)";
 
 uint64_t fnv1a(std::string_view text) {
   uint64_t hash = 0xcbf29ce484222325U;
@@ -116,6 +127,10 @@ Result<bool> swap_tables(Session& session, const TableInfo& target, const TableI
   }
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult comment,
                           for_table(session, "SELECT obj_description($1::oid, 'pg_class')", target.oid));
+  const std::string new_table = staging.name.sql();
+  const Parameter tables[] = {old_oid, new_table};
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult grants, session.connection().execute(kGrantsQuery, tables));
+  for (const postgres::Row& grant : grants.rows) RB_SDK_RETURN_NOT_OK(session.exec(grant[0].value_or("")));
   RB_SDK_RETURN_NOT_OK(session.exec("DROP TABLE " + target.name.sql()));
   RB_SDK_RETURN_NOT_OK(take_name(session, staging.name, target.name));
   for (const postgres::Row& pair : indexes.rows) {

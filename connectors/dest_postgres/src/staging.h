@@ -4,9 +4,10 @@
 // leaves them as they were.
 //
 // Three ways to publish. A target that is not there: the staging gets its name. A target that is nothing but columns,
-// checks, keys and indexes: the staging was made like it and takes its name, and the old one is dropped; this costs no
-// second writing of the rows. Any other target (views, foreign keys, triggers, grants, policies, publications, identity
-// columns ... hang on it): it stays the table that it is, and its rows are exchanged by TRUNCATE and INSERT ... SELECT
+// checks, keys, indexes and grants: the staging was made like it and takes its name, and the old one is dropped; this
+// costs no second writing of the rows. Any other target (views, foreign keys, triggers, policies, publications,
+// identity columns
+// ... hang on it): it stays the table that it is, and its rows are exchanged by TRUNCATE and INSERT ... SELECT
 // in one transaction, so that nothing is lost; readers wait while that runs.
 
 #include <string>

@@ -2,6 +2,7 @@
 // TableName: a table by its schema and name, as they are spelled in the catalog.
 
 #include <string>
+#include <string_view>
 
 #include "postgres/connection.h"
 
@@ -19,5 +20,10 @@ struct TableName {
   [[nodiscard]] std::string text() const { return schema + "." + table; }
   bool operator==(const TableName&) const = default;
 };
+
+/// Where a stream's rows go. With `schema_from_stream`, sales.orders means table orders of schema sales, and double
+/// quotes hold a name together, as source-postgres spells names with a dot or a quote: "v1.0" is one name. Without, and
+/// where the quotes do not close, the name is taken as it stands.
+TableName target_table(std::string_view stream, const std::string& default_schema, bool schema_from_stream);
 
 }  // namespace rapidbyte::dest_postgres

@@ -119,12 +119,14 @@ TEST_F(ModesTest, ReplaceOfAPlainTableKeepsItsDefinitionAndWritesTheRowsOnce) {
   sql("CREATE TABLE s (id bigint CONSTRAINT my_key PRIMARY KEY, name text NOT NULL DEFAULT 'x' CHECK (name <> ''), "
       "twice bigint GENERATED ALWAYS AS (id * 2) STORED); CREATE INDEX my_index ON s (lower(name)); "
       "CREATE UNIQUE INDEX another ON s (name DESC) WHERE id > 5; COMMENT ON TABLE s IS 'it''s mine'; "
-      "COMMENT ON COLUMN s.id IS 'the id'; INSERT INTO s VALUES (1, 'old')");
+      "COMMENT ON COLUMN s.id IS 'the id'; INSERT INTO s VALUES (1, 'old'); GRANT SELECT, UPDATE ON s TO PUBLIC; "
+      "GRANT DELETE ON s TO pg_monitor WITH GRANT OPTION; REVOKE TRIGGER ON s FROM CURRENT_USER");
   const std::string definition =
       "SELECT string_agg(pg_get_indexdef(indexrelid), ';' ORDER BY indexrelid::regclass::text) FROM pg_index "
       "WHERE indrelid = 's'::regclass UNION ALL SELECT string_agg(conname || pg_get_constraintdef(oid), ';' ORDER BY "
       "conname) FROM pg_constraint WHERE conrelid = 's'::regclass UNION ALL SELECT obj_description('s'::regclass) "
-      "UNION ALL SELECT col_description('s'::regclass, 1)";
+      "UNION ALL SELECT col_description('s'::regclass, 1) UNION ALL SELECT string_agg(a::text, ';' ORDER BY a::text) "
+      "FROM pg_class, unnest(relacl) a WHERE oid = 's'::regclass";
   const Lines before = sql(definition);
   const std::string old = oid();
   const Outcome outcome = replace({row(2, "b")});
