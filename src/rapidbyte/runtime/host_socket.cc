@@ -102,8 +102,14 @@ Result<bool> SocketEntry::wait(SocketInterest interest, milliseconds timeout, co
 
 Status SocketEntry::start_tls(const TlsOptions& options, const Deadline& deadline, const CancelEvent& cancel) {
   if (tls_) return internal_error("TLS_FAILED", "socket-start-tls: this connection speaks TLS already");
-  RB_ASSIGN_OR_RETURN(tls_, TlsSession::connect(fd_, options, deadline, cancel));
-  return {};
+  auto session = TlsSession::connect(fd_, options, deadline, cancel);
+  if (session.ok()) {
+    tls_ = std::move(*session);
+    return {};
+  }
+  // After a handshake that failed nothing may go over it in plain, whatever the guest makes of the error.
+  if (session.error().category != ErrorCategory::kConfig) ::shutdown(fd_, SHUT_RDWR);
+  return std::move(session).status();
 }
 
 void SocketEntry::say_goodbye(const CancelEvent& cancel) {

@@ -31,6 +31,13 @@ constexpr size_t kMaxDrainedBytes = size_t{64} << 10U;
 // One recv() gets this much ciphertext: eight records.
 constexpr size_t kReceiveBytes = size_t{128} << 10U;
 
+// OpenSSL takes in as much as comes before it gives back anything, also messages that carry no data (key updates). After
+// this much in one call it must come back, so that time limits and cancellation are seen. 1 MiB: 64 full records.
+constexpr size_t kMaxReceivedPerCall = size_t{1} << 20U;
+// What may wait to be sent: a block of the guest's and our answers to the peer's messages. A peer that makes us answer
+// and never reads is cut off.
+constexpr size_t kMaxUnsentBytes = size_t{4} << 20U;
+
 struct SslDeleter {
   void operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
 };
@@ -117,6 +124,7 @@ class TlsSession::Impl {
   RefusedCertificate refused_;
   std::vector<char> out_;
   size_t sent_ = 0;
+  size_t received_ = 0;  // in this call
   int receive_errno_ = 0;
   bool received_end_ = false;
   bool drained_ = false;  // the last recv() took all that was there
@@ -139,12 +147,18 @@ BIO_METHOD* TlsSession::Impl::bio_method() {
 int TlsSession::Impl::bio_read(BIO* bio, char* into, size_t size, size_t* got) noexcept {
   auto& self = *static_cast<Impl*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
+  if (self.received_ >= kMaxReceivedPerCall) {
+    *got = 0;
+    BIO_set_retry_read(bio);
+    return -1;
+  }
   ssize_t n = -1;
   do {
     n = ::recv(self.fd_, into, size, 0);
   } while (n < 0 && errno == EINTR);
   self.drained_ = n < static_cast<ssize_t>(size);
   if (n > 0) {
+    self.received_ += static_cast<size_t>(n);
     *got = static_cast<size_t>(n);
     return 1;
   }
@@ -165,6 +179,7 @@ int TlsSession::Impl::bio_write(BIO* bio, const char* data, size_t size, size_t*
   auto& self = *static_cast<Impl*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   *took = 0;
+  if (self.out_.size() + size > kMaxUnsentBytes) return -1;
   try {
     self.out_.insert(self.out_.end(), data, data + size);
   } catch (const std::exception&) {
@@ -256,6 +271,7 @@ Status TlsSession::Impl::handshake_error(int ssl_error) const {
 Status TlsSession::Impl::shake_hands(const Deadline& deadline, const CancelEvent& cancel) {
   while (true) {
     ERR_clear_error();
+    received_ = 0;
     const int rc = SSL_do_handshake(ssl_.get());
     const int ssl_error = SSL_get_error(ssl_.get(), rc);
     // Also after a failure: the server should learn why.
@@ -323,6 +339,7 @@ Result<SocketReadResult> TlsSession::Impl::read(std::span<std::byte> into) {
   while (total < into.size() && incoming_ == Incoming::kOpen) {
     size_t got = 0;
     ERR_clear_error();
+    received_ = 0;
     const int rc = SSL_read_ex(ssl_.get(), into.data() + total, into.size() - total, &got);
     total += got;
     if (rc != 1) {
@@ -394,6 +411,7 @@ bool TlsSession::Impl::has_plaintext() {
   std::byte one{};
   size_t got = 0;
   ERR_clear_error();
+  received_ = 0;
   const int rc = SSL_peek_ex(ssl_.get(), &one, 1, &got);
   if (rc == 1) return true;
   note_read_failure(SSL_get_error(ssl_.get(), rc));

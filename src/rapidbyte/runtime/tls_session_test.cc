@@ -247,6 +247,11 @@ TEST_F(TlsSessionTest, a_server_that_speaks_no_tls_is_said_so) {
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().category, ErrorCategory::kTransientNetwork);
   EXPECT_NE(status.error().message.find("speaks no TLS"), std::string::npos) << status.error().message;
+  // Whatever the guest makes of the error, nothing goes over that connection in plain.
+  std::array<std::byte, 16> into{};
+  EXPECT_FALSE(pair.client.write(std::as_bytes(std::span("secret")), cancel_).ok());
+  const auto read = pair.client.read(into, cancel_);
+  EXPECT_TRUE(!read.ok() || read->kind != SocketReadResult::Kind::kWouldBlock);
 }
 
 TEST_F(TlsSessionTest, a_server_that_goes_away_in_the_handshake_is_worth_another_try) {
