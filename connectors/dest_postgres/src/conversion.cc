@@ -286,7 +286,7 @@ std::string value_text(const ColumnSource& source, size_t row) {
     }
     default: return std::to_string(source.integer(row));
   }
-  return {text, end};
+  return {text, static_cast<size_t>(end - text)};
 }
 
 void convert_column(const ColumnPlan& plan, const ColumnSource& source, size_t rows,

@@ -1,4 +1,4 @@
-#include "table_name.h"
+#include "src/table_name.h"
 
 #include <optional>
 
