@@ -19,7 +19,7 @@ Mapped text() { return {DataType::of(TypeId::kUtf8), WireKind::kText}; }
 Mapped text_by_cast() { return {DataType::of(TypeId::kUtf8), WireKind::kText, true}; }
 
 Mapped map_numeric(int32_t type_modifier) {
-  const Mapped as_text{DataType::of(TypeId::kUtf8), WireKind::kNumericText};
+  Mapped as_text{DataType::of(TypeId::kUtf8), WireKind::kNumericText};
   // numeric.c: the modifier is 4 plus precision << 16 plus an 11-bit signed scale.
   constexpr int32_t kHeader = 4;
   if (type_modifier < kHeader) return as_text;

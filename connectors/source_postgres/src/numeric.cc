@@ -82,17 +82,22 @@ struct Accumulate128 {
   void multiply_add(uint64_t factor, uint64_t addend) { value = value * factor + addend; }
 };
 
+/// The digit to the base of 10,000 at `index`.
+uint16_t digit_at(const uint8_t* digits, int32_t index) {
+  return load_be<uint16_t>(digits + 2 * static_cast<ptrdiff_t>(index));
+}
+
 int32_t decimal_digits(uint16_t digit) { return digit >= 1000 ? 4 : digit >= 100 ? 3 : digit >= 10 ? 2 : 1; }
 
 /// Adds up all digits to the scale. False when a digit is no digit or something lies behind the scale.
 template <typename T>
 bool accumulate(const uint8_t* digits, const Header& header, int32_t scale, T& out) {
   for (int32_t i = 0; i + 1 < header.digits; ++i) {
-    const auto digit = load_be<uint16_t>(digits + 2 * i);
+    const auto digit = digit_at(digits, i);
     if (digit > 9999) return false;
     out.multiply_add(10000, digit);
   }
-  const auto last = load_be<uint16_t>(digits + 2 * (header.digits - 1));
+  const auto last = digit_at(digits, header.digits - 1);
   if (last > 9999) return false;
   // Power of ten of the last group's unit, counted from the scale.
   int32_t shift = 4 * (header.weight - (header.digits - 1)) + scale;
@@ -187,7 +192,7 @@ size_t numeric_text_bound(std::span<const uint8_t> bytes) {
   if (outcome_of_sign(header.sign) == NumericOutcome::kMalformed) return 0;
   if (header.display_scale > kMaxDisplayScale) return 0;
   for (int32_t i = 0; i < header.digits; ++i) {
-    if (load_be<uint16_t>(bytes.data() + kHeaderBytes + 2 * i) > 9999) return 0;
+    if (digit_at(bytes.data() + kHeaderBytes, i) > 9999) return 0;
   }
   // Sign, point and "-Infinity"; integer digits; fraction digits, rounded up to a group.
   const size_t integer = header.weight >= 0 ? 4 * (static_cast<size_t>(header.weight) + 1) : 1;
@@ -207,9 +212,8 @@ size_t numeric_text(std::span<const uint8_t> bytes, char* out) {
     case NumericOutcome::kNegativeInfinity: return word("-Infinity");
     default: break;
   }
-  const auto digit_at = [&](int32_t index) -> uint32_t {
-    if (index < 0 || index >= header.digits) return 0;
-    return load_be<uint16_t>(bytes.data() + kHeaderBytes + 2 * index);
+  const auto group_at = [&](int32_t index) -> uint32_t {
+    return index < 0 || index >= header.digits ? 0U : digit_at(bytes.data() + kHeaderBytes, index);
   };
   char* at = out;
   if (header.sign == kNegative) *at++ = '-';
@@ -220,7 +224,7 @@ size_t numeric_text(std::span<const uint8_t> bytes, char* out) {
     *at++ = static_cast<char>('0' + digit % 10);
   };
   char* const integer = at;
-  for (int32_t i = 0; i <= header.weight; ++i) put_group(digit_at(i));
+  for (int32_t i = 0; i <= header.weight; ++i) put_group(group_at(i));
   // Leading zeros of the first group; the last zero of a zero stays.
   size_t zeros = 0;
   const auto length = static_cast<size_t>(at - integer);
@@ -233,7 +237,7 @@ size_t numeric_text(std::span<const uint8_t> bytes, char* out) {
   if (header.display_scale != 0) {
     *at++ = '.';
     char* const fraction = at;
-    for (int32_t i = header.weight + 1; at - fraction < header.display_scale; ++i) put_group(digit_at(i));
+    for (int32_t i = header.weight + 1; at - fraction < header.display_scale; ++i) put_group(group_at(i));
     at = fraction + header.display_scale;
   }
   return static_cast<size_t>(at - out);
