@@ -31,11 +31,6 @@ Status reconnect(Session& session) {
   return status;
 }
 
-bool same_receipt(const Receipt& a, const Receipt& b) {
-  return a.load_id == b.load_id && a.target == b.target && a.checkpoint_json == b.checkpoint_json && a.rows == b.rows &&
-         a.published == b.published;
-}
-
 // Whether the transaction has committed, by its number; waits while it is under way. nullopt: the server does not know
 // it any more, or never did (another server behind the same name).
 Result<std::optional<bool>> outcome_of(Session& session, const std::string& transaction) {
@@ -76,7 +71,10 @@ Status resolve(Session& session, Receipts& receipts, const sdk::StreamContext& c
   // The receipt is the truth: it was written by the same transaction.
   const auto found = receipts.read(ctx);
   if (!found.ok()) return unknown(lost, found.error().message);
-  const bool there = *found && same_receipt(**found, receipt);
+  const bool there = *found && **found == receipt;
+  if (!there && outcome->value_or(true)) {
+    return unknown(lost, "the server does not say yet what became of the transaction");
+  }
   if (there && outcome->value_or(true)) {
     sdk::host::log_warn("stream \"" + ctx.stream_name + "\": the connection was lost while committing (" +
                         lost.error().message + "); the receipt says that the commit is done, the load goes on");
@@ -92,9 +90,9 @@ Status resolve(Session& session, Receipts& receipts, const sdk::StreamContext& c
 
 }  // namespace
 
-Status commit_with_receipt(Session& session, Receipts& receipts, const sdk::StreamContext& ctx,
-                           const Receipt& receipt) {
-  RB_SDK_ASSIGN_OR_RETURN(const std::string transaction, receipts.write(ctx, receipt));
+Status commit_with_receipt(Session& session, Receipts& receipts, const sdk::StreamContext& ctx, const Receipt& receipt,
+                           const std::optional<Receipt>& last) {
+  RB_SDK_ASSIGN_OR_RETURN(const std::string transaction, receipts.write(ctx, receipt, last));
   Status committed = session.commit();
   if (committed.ok()) return {};
   if (!session.is_open()) return resolve(session, receipts, ctx, receipt, transaction, committed);

@@ -14,6 +14,8 @@ namespace rapidbyte::dest_postgres {
 /// off in between and the session is now on another one. Otherwise nothing was kept, and the error says commit_state
 /// before-commit; or COMMIT_UNKNOWN (transient-network), commit_state after-commit-unknown, when the server could not
 /// be asked: the receipt tells the next attempt.
-Status commit_with_receipt(Session& session, Receipts& receipts, const sdk::StreamContext& ctx, const Receipt& receipt);
+/// `last`: the receipt that these rows begin behind; RECEIPT_CHANGED when it is not the newest.
+Status commit_with_receipt(Session& session, Receipts& receipts, const sdk::StreamContext& ctx, const Receipt& receipt,
+                           const std::optional<Receipt>& last);
 
 }  // namespace rapidbyte::dest_postgres

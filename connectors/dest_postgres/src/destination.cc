@@ -111,11 +111,12 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
     return receipts.forget_partitions(ctx, false);
   }
   RB_SDK_RETURN_NOT_OK(check_replaceable(*session_, target, ctx.stream_name));
+  resumed_from_.reset();
   return session_->in_transaction([&]() -> Status {
     RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));
     RB_SDK_RETURN_NOT_OK(receipts.forget_partitions(ctx, true));
-    return receipts.write(ctx, {.load_id = ctx.load_id, .target = staging_name(target).text(), .checkpoint_json = {}})
-        .status();
+    return receipts.begin_load(ctx,
+                               {.load_id = ctx.load_id, .target = staging_name(target).text(), .checkpoint_json = {}});
   });
 }
 
@@ -152,7 +153,9 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
   Receipts receipts = receipts_for(target);
   RB_SDK_RETURN_NOT_OK(receipts.ensure_table());
   Receipt receipt{.load_id = ctx.load_id, .target = written_table(ctx, target).text(), .checkpoint_json = {}};
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> previous, receipts.read(ctx));
+  RB_SDK_ASSIGN_OR_RETURN(std::optional<Receipt> previous, receipts.read(ctx));
+  if (resumed_from_ && *resumed_from_ != previous) return receipt_changed(ctx);
+  resumed_from_.reset();
   if (previous && previous->load_id == ctx.load_id && previous->target == receipt.target) {
     receipt.rows = previous->rows;
   }
@@ -168,7 +171,8 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
         RB_SDK_RETURN_NOT_OK(writer.finish_rows());
         receipt.checkpoint_json = checkpoint_json;
         const uint64_t generation = session_->generation();
-        RB_SDK_RETURN_NOT_OK(commit_with_receipt(*session_, receipts, ctx, receipt));
+        RB_SDK_RETURN_NOT_OK(commit_with_receipt(*session_, receipts, ctx, receipt, previous));
+        previous = receipt;
         // A new connection after a lost answer: the lock went with the old one.
         if (generation != session_->generation() && ctx.partition.is_null()) return lock(ctx, target);
         return {};
@@ -216,6 +220,7 @@ Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk
   RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
   RB_SDK_RETURN_NOT_OK(session_->open());
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read(ctx));
+  resumed_from_ = receipt;
   if (!receipt || !receipt->checkpoint_json) return std::optional<std::string>();
   if (receipt->published) return receipt->checkpoint_json;
   const TableName written = written_table(ctx, target);

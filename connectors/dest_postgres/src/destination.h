@@ -38,6 +38,8 @@ class PostgresDestination {
   bool schema_from_stream_ = true;
   LoadMethod method_ = LoadMethod::kCopy;
   std::optional<TableName> begun_;  // begin_stream() came to this instance
+  /// What last_committed() read: the source goes on behind it, so rows may only be added while it is the newest.
+  std::optional<std::optional<Receipt>> resumed_from_;
 };
 
 }  // namespace rapidbyte::dest_postgres

@@ -21,6 +21,17 @@ int64_t number(const std::optional<std::string>& text) {
 
 }  // namespace
 
+Status receipt_changed(const sdk::StreamContext& ctx) {
+  Status changed = sdk::transient_db_error(
+      "RECEIPT_CHANGED", "stream \"" + ctx.stream_name +
+                             "\": another run of this pipeline committed rows meanwhile, perhaps one that was killed "
+                             "while it committed. Nothing of this transaction was kept; the next attempt goes on "
+                             "behind those rows.");
+  changed.error().safe_to_retry = true;
+  changed.error().commit_state = sdk::CommitState::kBeforeCommit;
+  return changed;
+}
+
 Result<bool> Receipts::exists() {
   if (known_) return true;
   const Parameter names[] = {name_.schema, name_.table};
@@ -84,24 +95,44 @@ Result<int64_t> Receipts::rows_of_load(const sdk::StreamContext& ctx) {
   return number(rows);
 }
 
-Result<std::string> Receipts::write(const sdk::StreamContext& ctx, const Receipt& receipt) {
+Status Receipts::begin_load(const sdk::StreamContext& ctx, const Receipt& receipt) {
+  const std::string partition = partition_text(ctx);
+  const Parameter key[] = {ctx.pipeline, ctx.stream_name, partition};
+  RB_SDK_RETURN_NOT_OK(
+      session_.connection()
+          .execute("DELETE FROM " + name_.sql() + " WHERE pipeline = $1 AND stream = $2 AND partition = $3", key)
+          .status());
+  return write(ctx, receipt, std::nullopt).status();
+}
+
+Result<std::string> Receipts::write(const sdk::StreamContext& ctx, const Receipt& receipt,
+                                    const std::optional<Receipt>& last) {
   const std::string partition = partition_text(ctx);
   const std::string rows = std::to_string(receipt.rows);
-  Parameter checkpoint;
-  if (receipt.checkpoint_json) checkpoint = Parameter(*receipt.checkpoint_json);
-  const Parameter values[] = {ctx.pipeline,    ctx.stream_name, partition, receipt.target,
-                              receipt.load_id, checkpoint,      rows,      receipt.published ? "t" : "f"};
-  RB_SDK_ASSIGN_OR_RETURN(
-      const auto transaction,
-      session_.value("INSERT INTO " + name_.sql() +
-                         " AS r (pipeline, stream, partition, target, load_id, checkpoint_json, rows, published) "
-                         "VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::boolean) "
-                         "ON CONFLICT (pipeline, stream, partition) DO UPDATE SET target = excluded.target, "
-                         "load_id = excluded.load_id, checkpoint_json = excluded.checkpoint_json, "
-                         "rows = excluded.rows, published = excluded.published, committed_at = now() "
-                         "RETURNING txid_current()",
-                     values));
-  return transaction.value_or("");
+  std::vector<Parameter> values = {ctx.pipeline,    ctx.stream_name, partition, receipt.target,
+                                   receipt.load_id, Parameter(),     rows,      receipt.published ? "t" : "f"};
+  if (receipt.checkpoint_json) values[5] = Parameter(*receipt.checkpoint_json);
+  std::string sql;
+  std::string last_rows;
+  if (last) {
+    // A killed run may still be committing: the server makes us wait for its row, and then compares anew.
+    sql = "UPDATE " + name_.sql() +
+          " SET target = $4, load_id = $5, checkpoint_json = $6, rows = $7::bigint, published = $8::boolean, "
+          "committed_at = now() WHERE pipeline = $1 AND stream = $2 AND partition = $3 AND load_id = $9 AND "
+          "checkpoint_json IS NOT DISTINCT FROM $10 AND rows = $11::bigint AND target = $12";
+    last_rows = std::to_string(last->rows);
+    values.emplace_back(last->load_id);
+    values.push_back(last->checkpoint_json ? Parameter(*last->checkpoint_json) : Parameter());
+    values.emplace_back(last_rows);
+    values.emplace_back(last->target);
+  } else {
+    sql = "INSERT INTO " + name_.sql() +
+          " (pipeline, stream, partition, target, load_id, checkpoint_json, rows, published) "
+          "VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::boolean) ON CONFLICT DO NOTHING";
+  }
+  RB_SDK_ASSIGN_OR_RETURN(const auto transaction, session_.value(sql + " RETURNING txid_current()", values));
+  if (!transaction) return receipt_changed(ctx);
+  return *transaction;
 }
 
 Status Receipts::publish(const sdk::StreamContext& ctx, const std::string& target) {

@@ -18,7 +18,12 @@ struct Receipt {
   std::optional<std::string> checkpoint_json;  // none: the load has begun and committed nothing
   int64_t rows = 0;  // written by this load so far
   bool published = false;  // replace: the swap is done
+
+  bool operator==(const Receipt&) const = default;
 };
+
+/// RECEIPT_CHANGED: safe to try again, which begins behind the receipt that is there now.
+Status receipt_changed(const sdk::StreamContext& ctx);
 
 class Receipts {
  public:
@@ -32,8 +37,12 @@ class Receipts {
   Result<std::optional<Receipt>> read_stream(const sdk::StreamContext& ctx);
   /// Rows that this load has committed, in all partitions.
   Result<int64_t> rows_of_load(const sdk::StreamContext& ctx);
-  /// Writes it into the open transaction; the transaction's number.
-  Result<std::string> write(const sdk::StreamContext& ctx, const Receipt& receipt);
+  /// Writes it into the open transaction, whatever is there; for who alone may write it.
+  Status begin_load(const sdk::StreamContext& ctx, const Receipt& receipt);
+  /// Writes it into the open transaction if `last` is what is there (nullopt: nothing); the transaction's number.
+  /// Waits for a commit of the same receipt that is under way. RECEIPT_CHANGED (transient-db): another writer came in
+  /// between, so these rows would be doubled; the transaction must be rolled back.
+  Result<std::string> write(const sdk::StreamContext& ctx, const Receipt& receipt, const std::optional<Receipt>& last);
   /// Removes the receipts of this stream's partitions: all of them, or those of other loads.
   Status forget_partitions(const sdk::StreamContext& ctx, bool all);
   /// All receipts of this load say from now on that its rows are in `target`, and published.

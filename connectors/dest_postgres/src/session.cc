@@ -13,7 +13,13 @@ constexpr uint32_t kOldestServer = 120'000;
 constexpr std::string_view kSettings =
     "SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET bytea_output = hex; "
     "SET lc_monetary = 'C'; SET statement_timeout = 0; SET lock_timeout = 0; "
-    "SET idle_in_transaction_session_timeout = 0";
+    "SET idle_in_transaction_session_timeout = 0; SET xmloption = content";
+
+// A backend whose client was killed ends within half a minute, and within two seconds where it can look: a long merge
+// for nobody would keep the next run away. Not every platform of the server has these.
+constexpr std::string_view kOrphans =
+    "; SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
+constexpr std::string_view kOrphansSince14 = "; SET client_connection_check_interval = '2s'";
 
 // A load that was just killed still holds its lock until the server notices; then waiting helps.
 constexpr std::string_view kLockWait = "10s";
@@ -32,7 +38,20 @@ Status Session::open() {
   }
   ++generation_;
   connection_ = std::make_unique<postgres::Connection>(std::move(connection));
-  return exec(std::string(kSettings));
+  return set_up();
+}
+
+Status Session::set_up() {
+  std::string settings(kSettings);
+  const uint32_t version = connection_->server_version();
+  if (version >= 140'000) settings += "; SET idle_session_timeout = 0";
+  if (version >= 170'000) settings += "; SET transaction_timeout = 0";
+  std::string orphans(kOrphans);
+  if (version >= 140'000) orphans += kOrphansSince14;
+  // One round trip; a statement that fails takes the others back with it.
+  Status set = exec(settings + orphans);
+  if (!set.ok() && is_open() && postgres::sqlstate_of(set.error()).starts_with("22")) set = exec(settings);
+  return set;
 }
 
 void Session::close() {
@@ -53,7 +72,9 @@ bool Session::in_transaction() const {
 
 Status Session::begin() {
   if (in_transaction()) return {};
-  return exec("BEGIN");
+  // Whatever the role's default is: under REPEATABLE READ, waiting for another writer would end in an error instead of
+  // a look at what it did.
+  return exec("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
 }
 
 void Session::rollback() {

@@ -56,6 +56,9 @@ class Session {
   Status lock_target(const TableName& table, bool shared);
 
  private:
+  /// Sets what the session's texts, time limits and end depend on.
+  Status set_up();
+
   postgres::ConnectionOptions options_;
   std::unique_ptr<postgres::Connection> connection_;
   uint64_t generation_ = 0;

@@ -1,7 +1,9 @@
 // What breaks in the middle: backends that are ended in COPY and in COMMIT, a server that crashes, host calls that fail
 // in turn. Rows and receipt must agree, and resuming behind the receipt must give exactly the source's rows.
 #include <algorithm>
+#include <thread>
 
+#include "postgres/connection.h"
 #include "tests/postgres_fixture.h"
 
 namespace rapidbyte::dest_postgres {
@@ -158,6 +160,69 @@ TEST_F(FaultTest, ACommitWhoseAnswerWasLostIsFoundInTheReceipt) {
     })) << "the answer was not lost";
     expect_rows(kBatches);
     EXPECT_EQ(resume_at(ctx), kBatches);
+  }
+}
+
+// What a killed run leaves: a backend that is still committing rows and receipt when the next run begins.
+TEST_F(FaultTest, ACommitOfAKilledRunThatComesLateDoublesNothing) {
+  for (const bool asked_before : {false, true}) {
+    for (const bool late : {false, true}) {
+      SCOPED_TRACE(std::string(asked_before ? "asked before" : "not asked") + (late ? ", late" : ", early"));
+      sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; DROP TABLE IF EXISTS _rapidbyte_receipts");
+      Json ctx = context("s", schema());
+      FakeHost host;
+      host.load_id = ctx["load_id"].get<std::string>();
+      host.push_batch(batch_at(0));
+      host.push_marker({{"id", "c"}, {"next", 1}});
+      host.fail_call("next-batch", 2, sdk::internal_error("KILLED", "killed").error());
+      auto first = open();
+      ASSERT_TRUE(first->begin_stream(sdk::to_text(ctx)).ok());
+      const Status killed = first->run_write(sdk::to_text(ctx)).status();
+      ASSERT_FALSE(killed.ok());
+      expect_rows(1);
+      const std::string rest =
+          "BEGIN; INSERT INTO s SELECT i, 'row ' || i FROM generate_series(300, 599) i; UPDATE _rapidbyte_receipts SET "
+          "rows = 600, checkpoint_json = replace(checkpoint_json, '\"next\":1', '\"next\":2'); ";
+      FakeHost next;
+      next.load_id = host.load_id;
+      next.push_batch(batch_at(1));
+      next.push_marker({{"id", "c"}, {"next", 2}});
+      next.push_end_marker();
+      auto second = open();
+      if (asked_before) {
+        ASSERT_TRUE(second->last_committed(sdk::to_text(ctx)).ok());
+      }
+      ASSERT_TRUE(second->begin_stream(sdk::to_text(ctx)).ok());
+      std::thread committer([&] {
+        // Until somebody waits for this transaction.
+        sql(rest +
+            (late ? "DO $$ BEGIN FOR i IN 1..500 LOOP PERFORM pg_sleep(0.02); EXIT WHEN EXISTS (SELECT FROM "
+                    "pg_locks WHERE NOT granted); END LOOP; END $$;"
+                  : "") +
+            "COMMIT");
+      });
+      if (late) {
+        auto watch = postgres::Connection::connect(PostgresServer::shared().options());
+        ASSERT_TRUE(watch.ok());
+        const std::string taken = "SELECT FROM pg_locks WHERE relation = '" + schema_name() +
+                                  "._rapidbyte_receipts'::regclass AND mode = 'RowExclusiveLock'";
+        while (watch->query(taken)->rows.empty()) {
+        }
+      } else {
+        committer.join();
+      }
+      const Status status = second->run_write(sdk::to_text(ctx)).status();
+      if (committer.joinable()) committer.join();
+      if (late || asked_before) {
+        ASSERT_FALSE(status.ok());
+        EXPECT_EQ(status.error().code, "RECEIPT_CHANGED") << status.to_string();
+        EXPECT_TRUE(status.error().retryable);
+        EXPECT_TRUE(status.error().safe_to_retry);
+        expect_rows(2);
+        EXPECT_EQ(resume_at(ctx), 2);
+        expect_resume_completes(ctx, false);
+      }
+    }
   }
 }
 
