@@ -55,7 +55,15 @@ Result<std::unique_ptr<runtime::ComponentInstance>> open_instance(
     AttemptContext& attempt, const std::shared_ptr<const runtime::Connector>& connector,
     const pipeline::ConnectorUse& use, std::string id, const CancelToken& cancel,
     std::shared_ptr<runtime::HostServices> services) {
-  const RunContext& run = attempt.run;
+  RunContext& run = attempt.run;
+  if (connector->role() == runtime::ConnectorRole::kDestination && run.early_destination) {
+    OpenDestination early = std::exchange(run.early_destination, OpenDestination());
+    attempt.early_destination_link = cancel.on_cancel([own = early.cancel] { own.cancel(); });
+    early.services->set_target(std::move(services));
+    if (early.opened.ok()) return std::move(early.instance);
+    close_instance(attempt, *early.instance, *connector);
+    return std::move(early.opened);
+  }
   const bool is_source = connector->role() == runtime::ConnectorRole::kSource;
   RB_ASSIGN_OR_RETURN(
       auto instance,

@@ -36,6 +36,8 @@ struct AttemptContext {
   OpenSource ready_source;
   /// Cancels `ready_source` with this attempt.
   CancelToken::Registration ready_source_link;
+  /// Cancels the destination that was opened before this attempt.
+  CancelToken::Registration early_destination_link;
 };
 
 /// Takes the instance that discovery left open, if it did.

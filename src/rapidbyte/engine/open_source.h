@@ -42,4 +42,9 @@ struct OpenSource {
   explicit operator bool() const { return instance != nullptr; }
 };
 
+/// A destination instance that was opened before its stream began, and what open said.
+struct OpenDestination : OpenSource {
+  Status opened;
+};
+
 }  // namespace rapidbyte::engine

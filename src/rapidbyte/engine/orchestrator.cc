@@ -64,6 +64,7 @@ class PipelineRun {
   Failure prepare();
   Failure load_connectors();
   Failure discover();
+  Failure discover_with_retries(std::vector<pipeline::StreamConfig> selected, const std::string& only_stream);
   void run_streams();
   void run_next_streams();
   /// Sources, each with its destination, that read at a time.
@@ -103,6 +104,7 @@ RunReport PipelineRun::execute() {
     failure = RunFailure{Stage::kInternal, unexpected(error)};
   }
   close_open_source(run_);
+  close_early_destination(run_);
   report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   finish(std::move(failure));
   return std::move(report_);
@@ -160,10 +162,24 @@ PipelineRun::Failure PipelineRun::discover() {
   const bool reuse = selected->size() == 1 && run_.source->speaks_2_1() && has_feature(*run_.source, "reuse");
   const std::string only_stream = reuse ? selected->front().name : std::string();
 
+  // A server takes its time to let somebody in: both sides at once.
+  std::jthread opener;  // joined in any case
+  if (selected->size() == 1 && run_.destination != nullptr && has_feature(*run_.destination, "open-early")) {
+    try {
+      opener = std::jthread([this, stream = selected->front().name] { open_destination_early(run_, stream); });
+    } catch (const std::system_error&) {
+      // Then it is opened when its turn comes.
+    }
+  }
+  return discover_with_retries(std::move(*selected), only_stream);
+}
+
+PipelineRun::Failure PipelineRun::discover_with_retries(std::vector<pipeline::StreamConfig> selected,
+                                                        const std::string& only_stream) {
   for (uint32_t failures = 1;; ++failures) {
     auto catalog = discover_catalog(run_, only_stream);
     if (catalog.ok()) {
-      auto plans = plan_streams(run_, std::move(*selected), *catalog);
+      auto plans = plan_streams(run_, std::move(selected), *catalog);
       if (!plans.ok()) return RunFailure{Stage::kConfig, plans.error()};
       plans_ = std::move(*plans);
       return std::nullopt;

@@ -26,6 +26,8 @@ uint32_t partitions_wanted(const RunContext& run, const StreamPlan& plan) {
   if (plan.write_mode == pipeline::WriteMode::kAppend) return 1;
   // The last row of a key wins, and rows of different partitions have no order.
   if (plan.write_mode == pipeline::WriteMode::kUpsert && !plan.key_is_unique_in_source) return 1;
+  // What a transform makes of a key, nobody knows.
+  if (plan.write_mode == pipeline::WriteMode::kUpsert && !run.transforms.empty()) return 1;
   if (!run.source->speaks_2_1() || !run.destination->speaks_2_1()) return 1;
   return has_feature(*run.destination, "partitioned") ? run.partitions_per_stream : 1;
 }

@@ -31,6 +31,22 @@ CountingOptions in_parts(int64_t partitions) {
   return options;
 }
 
+Script passing_transform() {
+  Script pass;
+  pass.transform = [](const InstanceOptions& o, const json&) -> Result<runtime::TransformSummary> {
+    runtime::TransformSummary summary;
+    while (true) {
+      RB_ASSIGN_OR_RETURN(auto batch, o.services->next_batch());
+      if (!batch) return summary;
+      const auto ids = ids_of(batch->bytes());
+      summary.records_in += ids.size();
+      summary.records_out += ids.size();
+      RB_RETURN_NOT_OK(o.services->emit_batch(std::move(*batch)));
+    }
+  };
+  return pass;
+}
+
 /// A pipeline whose both sides know partitions: four at a time, mode replace.
 class PartitionHarness : public EngineHarness {
  public:
@@ -341,113 +357,6 @@ TEST(Partitions, ASourceWithoutPartsIsReadInOnePiece) {
   EXPECT_EQ(h.source->closed, 3) << "the planning instance is gone too";
 }
 
-/// A source that may be asked everything in one instance, as far as the run has one stream only.
-class Reuse : public ::testing::Test {
- protected:
-  static void allow(EngineHarness& h) { h.source->own_role().features.emplace_back("reuse"); }
-};
-
-TEST_F(Reuse, OneInstanceDiscoversPlansAndReads) {
-  PartitionHarness h(in_parts(0));
-  allow(h);
-  std::mutex mutex;
-  std::vector<std::string> streams;
-  h.source->script.open = [&](const InstanceOptions& o) {
-    const std::lock_guard lock(mutex);
-    streams.push_back(o.stream);
-    return Status();
-  };
-  for (int run = 0; run < 2; ++run) {
-    const RunReport report = h.run();
-    ASSERT_TRUE(report.succeeded()) << why(report);
-    EXPECT_EQ(h.database.rows("numbers"), count_to(100));
-  }
-  EXPECT_EQ(h.asked, 2);
-  EXPECT_EQ(h.source->instances, 2) << "one for each run";
-  EXPECT_EQ(h.source->closed, 2);
-  EXPECT_THAT(streams, ElementsAre("numbers", "numbers")) << "its messages and its state are the stream's";
-}
-
-TEST_F(Reuse, ThePlanningInstanceIsTheDiscoverys) {
-  PartitionHarness h;
-  allow(h);
-  ASSERT_TRUE(h.run().succeeded());
-  EXPECT_EQ(h.sorted_rows(), count_to(100));
-  EXPECT_EQ(h.source->instances, 1 + 4);
-  EXPECT_EQ(h.source->closed, 1 + 4);
-}
-
-TEST_F(Reuse, AnotherAttemptStartsAnInstanceOfItsOwn) {
-  CountingOptions source;
-  std::atomic<int> failures{0};
-  source.before_batch = [&](const InstanceOptions&, int64_t batch) -> Status {
-    if (batch != 3 || failures.fetch_add(1) > 0) return {};
-    ConnectorError error = make_error(ErrorCategory::kTransientDb, "CONNECTION_LOST", "the server went away").error();
-    error.retryable = true;
-    return error;
-  };
-  EngineHarness h(source);
-  allow(h);
-  const RunReport report = h.run();
-  ASSERT_TRUE(report.succeeded()) << why(report);
-  EXPECT_EQ(h.database.rows("numbers"), count_to(100));
-  EXPECT_EQ(h.source->instances, 2);
-  EXPECT_EQ(h.source->closed, 2);
-}
-
-TEST_F(Reuse, EndsWithTheRunThatNeverReads) {
-  {
-    EngineHarness h;
-    allow(h);
-    h.destination->script.open = [](const InstanceOptions&) {
-      return make_error(ErrorCategory::kAuth, "WRONG_PASSWORD", "no");
-    };
-    EXPECT_EQ(h.run().failure->error.code, "WRONG_PASSWORD");
-    EXPECT_EQ(h.source->closed, 1);
-  }
-  EngineHarness h;
-  allow(h);
-  h.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kIncremental;
-  EXPECT_EQ(h.run().failure->error.code, "CURSOR_FIELD_MISSING");
-  EXPECT_EQ(h.source->closed, 1);
-}
-
-TEST_F(Reuse, SeveralStreamsHaveInstancesOfTheirOwn) {
-  CountingOptions source;
-  source.streams = {"a", "b"};
-  EngineHarness h(source);
-  allow(h);
-  ASSERT_TRUE(h.run().succeeded());
-  EXPECT_EQ(h.source->instances, 3);
-}
-
-TEST_F(Reuse, IsCancelledWithTheRunAndByALimit) {
-  for (const bool by_limit : {true, false}) {
-    Gate gate;
-    CountingOptions source;
-    source.before_batch = [&](const InstanceOptions& o, int64_t batch) {
-      return batch == 3 ? gate.wait(o.cancel) : Status();
-    };
-    EngineHarness h(source);
-    allow(h);
-    std::thread canceller;
-    if (by_limit) {
-      h.options.limit = 15;
-    } else {
-      canceller = std::thread([&] {
-        gate.wait_for_guest();
-        h.options.cancel.cancel();
-      });
-    }
-    const auto begun = std::chrono::steady_clock::now();
-    const RunReport report = h.run();
-    if (canceller.joinable()) canceller.join();
-    EXPECT_EQ(report.outcome, by_limit ? Outcome::kSucceeded : Outcome::kInterrupted) << why(report);
-    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(2));
-    EXPECT_EQ(h.source->instances, 1);
-  }
-}
-
 TEST(Partitions, RowsOfEveryLaneMustAddUp) {
   PartitionHarness h;
   const auto write = h.destination->script.write;
@@ -479,19 +388,7 @@ TEST(Partitions, RejectedRowsOfAllLanesAreCountedAndKept) {
 
 TEST(Partitions, TransformsAreStartedForEveryLane) {
   PartitionHarness h;
-  Script pass;
-  pass.transform = [](const InstanceOptions& o, const json&) -> Result<runtime::TransformSummary> {
-    runtime::TransformSummary summary;
-    while (true) {
-      RB_ASSIGN_OR_RETURN(auto batch, o.services->next_batch());
-      if (!batch) return summary;
-      const auto ids = ids_of(batch->bytes());
-      summary.records_in += ids.size();
-      summary.records_out += ids.size();
-      RB_RETURN_NOT_OK(o.services->emit_batch(std::move(*batch)));
-    }
-  };
-  const auto transform = h.runtime.add("pass", runtime::ConnectorRole::kTransform, pass);
+  const auto transform = h.runtime.add("pass", runtime::ConnectorRole::kTransform, passing_transform());
   h.pipeline.transforms.resize(1);
   h.pipeline.transforms[0].use = "pass";
   const RunReport report = h.run();
@@ -546,6 +443,14 @@ INSTANTIATE_TEST_SUITE_P(
                   h.pipeline.destination.primary_key = {"id"};
                   h.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kIncremental;
                   h.pipeline.source.streams[0].cursor_field = "id";
+                }},
+        Unsplit{"upsert_of_what_a_transform_makes",
+                [](PartitionHarness& h) {
+                  h.pipeline.destination.write_mode = WriteMode::kUpsert;
+                  h.pipeline.destination.primary_key = {"id"};
+                  h.runtime.add("pass", runtime::ConnectorRole::kTransform, passing_transform());
+                  h.pipeline.transforms.resize(1);
+                  h.pipeline.transforms[0].use = "pass";
                 }},
         Unsplit{"limit", [](PartitionHarness& h) { h.options.limit = 5; }},
         Unsplit{"dry_run", [](PartitionHarness& h) { h.options.dry_run = true; }},

@@ -1,8 +1,11 @@
 #include "rapidbyte/engine/run_context.h"
 
 #include <algorithm>
+#include <exception>
+#include <utility>
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/engine/stage_services.h"
 
 namespace rapidbyte::engine {
 
@@ -63,6 +66,34 @@ void close_open_source(RunContext& run) {
   const Status closed = run.open_source.instance->close();
   if (!closed.ok()) log_warn("closing {}: {}", run.source->name(), closed.to_string());
   run.open_source = OpenSource();
+}
+
+void open_destination_early(RunContext& run, const std::string& stream) noexcept {
+  try {
+    const CancelToken cancel = run.options.cancel.child();
+    auto services = std::make_shared<RelayServices>(std::make_shared<IdleServices>(run.destination->name()));
+    const pipeline::ConnectorUse& use = run.pipeline.destination;
+    auto instance = run.runtime.instantiate(
+        run.destination, instance_options(run, use, "destination", use.config, stream, cancel, services));
+    // The stream will meet the same error, where it has its place in the report.
+    if (!instance.ok()) return;
+    OpenDestination early;
+    early.instance = std::move(*instance);
+    early.services = std::move(services);
+    early.cancel = cancel;
+    early.opened = early.instance->open();
+    run.early_destination = std::move(early);
+  } catch (const std::exception&) {
+    // Out of memory: it is opened when its turn comes, and that will tell.
+  }
+}
+
+void close_early_destination(RunContext& run) {
+  if (!run.early_destination) return;
+  run.note_memory(run.early_destination.instance->peak_memory_bytes());
+  const Status closed = run.early_destination.instance->close();
+  if (!closed.ok()) log_warn("closing {}: {}", run.destination->name(), closed.to_string());
+  run.early_destination = OpenDestination();
 }
 
 RunFailure failure_of(const RunContext& run, Stage stage, const Status& status) {

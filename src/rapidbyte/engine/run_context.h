@@ -54,6 +54,9 @@ struct RunContext {
   nlohmann::json source_config{};
   /// Left open by the discovery for the run's only stream, which takes it; else empty.
   OpenSource open_source{};
+  /// Opened beside the discovery for the run's only stream, which takes it; else empty. Only for destinations whose manifest
+  /// has the feature "open-early".
+  OpenDestination early_destination{};
   /// How many lanes one stream may have: what resources.parallelism leaves to each of the run's streams.
   uint32_t partitions_per_stream = 1;
   std::shared_ptr<BufferPool> pool{};  // shared with every instance
@@ -87,8 +90,12 @@ struct RunContext {
 /// transform, or, behind the last one, to the destination.
 [[nodiscard]] std::vector<std::string> features_downstream(const RunContext& run, size_t first_transform);
 
-/// Closes the instance that nobody took.
+/// Closes the instances that nobody took.
 void close_open_source(RunContext& run);
+void close_early_destination(RunContext& run);
+/// Starts and opens the destination of the run's only stream, beside the discovery. Writes nothing but
+/// `run.early_destination`.
+void open_destination_early(RunContext& run, const std::string& stream) noexcept;
 
 /// `status` as a failure of `stage`, or of kInterrupted when the run has been cancelled before. Call it when the error
 /// comes.

@@ -111,10 +111,10 @@ Status check_write_mode(const RunContext& run, StreamPlan& plan, const json& ent
   const std::vector<std::string> sources_key = text_list(entry, "source_defined_primary_key");
   if (plan.config.primary_key.empty()) plan.config.primary_key = sources_key;
   // A transform may make equal what was unique.
-  plan.key_is_unique_in_source =
-      run.transforms.empty() && !sources_key.empty() &&
-      std::all_of(sources_key.begin(), sources_key.end(),
-                  [&](const std::string& column) { return has(plan.config.primary_key, column); });
+  plan.key_is_unique_in_source = run.transforms.empty() && !sources_key.empty() &&
+                                 std::all_of(sources_key.begin(), sources_key.end(), [&](const std::string& column) {
+                                   return has(plan.config.primary_key, column);
+                                 });
   if (plan.config.primary_key.empty()) {
     return config_error(
         "PRIMARY_KEY_MISSING",
