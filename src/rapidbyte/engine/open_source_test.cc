@@ -135,5 +135,79 @@ TEST_F(OpenSourceTest, IsCancelledWithTheRunAndByALimit) {
   }
 }
 
+/// A destination that may be opened while the source is still being asked.
+class EarlyDestinationTest : public ::testing::Test {
+ protected:
+  static void allow(EngineHarness& h) { h.destination->own_role().features.emplace_back("open-early"); }
+};
+
+TEST_F(EarlyDestinationTest, IsOpenedBesideTheDiscoveryAndWritesTheStream) {
+  EngineHarness h;
+  allow(h);
+  std::atomic<bool> opened{false};
+  h.destination->script.open = [&](const InstanceOptions& o) {
+    EXPECT_EQ(o.stream, "numbers");
+    opened = true;
+    return Status();
+  };
+  const auto discover = h.source->script.discover;
+  h.source->script.discover = [&](const InstanceOptions& o) {
+    // Would never end if the destination were opened afterwards.
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!opened && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_TRUE(opened);
+    return discover(o);
+  };
+  const RunReport report = h.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+  EXPECT_EQ(h.destination->instances, 1);
+  EXPECT_EQ(h.destination->closed, 1);
+}
+
+TEST_F(EarlyDestinationTest, ItsFailureIsTheStreamsAndIsTriedAgain) {
+  EngineHarness h;
+  allow(h);
+  std::atomic<int> opens{0};
+  h.destination->script.open = [&](const InstanceOptions&) -> Status {
+    if (opens.fetch_add(1) > 0) return {};
+    ConnectorError error = make_error(ErrorCategory::kTransientDb, "SERVER_STARTING", "not yet").error();
+    error.retryable = true;
+    return error;
+  };
+  const RunReport report = h.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  EXPECT_EQ(report.streams[0].retries, 1U);
+  EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+  EXPECT_EQ(h.destination->closed, h.destination->instances);
+}
+
+TEST_F(EarlyDestinationTest, IsClosedWhenTheDiscoveryFails) {
+  EngineHarness h;
+  allow(h);
+  h.source->script.discover = [](const InstanceOptions&) -> Result<std::string> {
+    return make_error(ErrorCategory::kAuth, "WRONG_PASSWORD", "no").error();
+  };
+  EXPECT_EQ(h.run().failure->error.code, "WRONG_PASSWORD");
+  EXPECT_EQ(h.destination->instances, 1);
+  EXPECT_EQ(h.destination->closed, 1);
+}
+
+TEST_F(EarlyDestinationTest, SeveralStreamsAndOtherDestinationsWaitForTheirTurn) {
+  CountingOptions source;
+  source.streams = {"a", "b"};
+  EngineHarness two(source);
+  allow(two);
+  two.source->script.discover = [](const InstanceOptions&) -> Result<std::string> {
+    return make_error(ErrorCategory::kAuth, "WRONG_PASSWORD", "no").error();
+  };
+  EXPECT_FALSE(two.run().succeeded());
+  EXPECT_EQ(two.destination->instances, 0);
+  EngineHarness plain;
+  plain.source->script.discover = two.source->script.discover;
+  EXPECT_FALSE(plain.run().succeeded());
+  EXPECT_EQ(plain.destination->instances, 0);
+}
+
 }  // namespace
 }  // namespace rapidbyte::engine

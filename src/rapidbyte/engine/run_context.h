@@ -54,8 +54,8 @@ struct RunContext {
   nlohmann::json source_config{};
   /// Left open by the discovery for the run's only stream, which takes it; else empty.
   OpenSource open_source{};
-  /// Opened beside the discovery for the run's only stream, which takes it; else empty. Only for destinations whose manifest
-  /// has the feature "open-early".
+  /// Opened beside the discovery for the run's only stream, which takes it; else empty. Only for destinations whose
+  /// manifest has the feature "open-early".
   OpenDestination early_destination{};
   /// How many lanes one stream may have: what resources.parallelism leaves to each of the run's streams.
   uint32_t partitions_per_stream = 1;
