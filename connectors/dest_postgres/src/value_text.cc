@@ -1,8 +1,10 @@
 #include "src/value_text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <string_view>
 
 namespace rapidbyte::dest_postgres {
 namespace {
@@ -17,11 +19,7 @@ char* put_padded(char* out, int64_t value, int digits) {
   return out + (end - text);
 }
 
-char* put_text(char* out, const char* text) {
-  const size_t length = std::strlen(text);
-  std::memcpy(out, text, length);
-  return out + length;
-}
+char* put_text(char* out, std::string_view text) { return std::copy(text.begin(), text.end(), out); }
 
 // Writes the date without its era; true when it is before the year 1.
 char* put_date(char* out, int64_t days, bool* before_christ) {
