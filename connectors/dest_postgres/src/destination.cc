@@ -41,6 +41,8 @@ Status PostgresDestination::open(const sdk::Json& config) {
                                                                                         : LoadMethod::kCopy;
   RB_SDK_RETURN_NOT_OK(reader.finish());
   session_ = std::make_unique<Session>(std::move(options));
+  // The host may do this beside the source's discovery (feature "open-early").
+  session_->open_ahead();
   return {};
 }
 

@@ -26,8 +26,18 @@ constexpr std::string_view kLockWait = "10s";
 
 }  // namespace
 
+void Session::open_ahead() {
+  Status opened = open();
+  if (!opened.ok()) failed_ahead_ = std::move(opened);
+}
+
 Status Session::open() {
   if (is_open()) return {};
+  if (failed_ahead_) {
+    Status failed = std::move(*failed_ahead_);
+    failed_ahead_.reset();
+    return failed;
+  }
   connection_.reset();
   locked_.reset();
   RB_SDK_ASSIGN_OR_RETURN(postgres::Connection connection, postgres::Connection::connect(options_));

@@ -22,6 +22,8 @@ class Session {
 
   /// Connects unless a usable connection is there. UNSUPPORTED_SERVER (config) for servers before 12.
   Status open();
+  /// Connects already now. What goes wrong is said by the next open(), which then does not try again.
+  void open_ahead();
   /// Requires a successful open().
   postgres::Connection& connection() { return *connection_; }
   [[nodiscard]] bool is_open() const { return connection_ && !connection_->is_broken(); }
@@ -62,6 +64,7 @@ class Session {
   postgres::ConnectionOptions options_;
   std::unique_ptr<postgres::Connection> connection_;
   uint64_t generation_ = 0;
+  std::optional<Status> failed_ahead_;
   std::optional<std::string> locked_;  // key of the lock that the connection holds
 };
 
