@@ -166,22 +166,25 @@ class Slow(postgres_harness.PostgresTest):
         out, err = process.communicate(timeout=60)
         return harness.Finished(process.returncode, out, err, time.monotonic() - began)
 
-    def fix_and_compare(self, table="t"):
+    def fix_and_compare(self):
         """Takes the slowness away and runs again."""
         self.destination.query("DROP FUNCTION IF EXISTS nap() CASCADE")
+        if self.has_table(self.source, "base"):
+            self.source.query("CREATE OR REPLACE VIEW t AS SELECT base.* FROM base")
         self.run_ok(self.file)
-        self.assert_same(table)
+        self.assert_same()
 
     def test_the_sources_session_is_ended_in_copy(self):
-        self.slow_source()
         for mode in ("append", "replace"):
             with self.subTest(mode):
+                postgres_harness.clear(self.destination)
+                postgres_harness.clear(self.source)
+                self.slow_source()
                 self.file = self.postgres(mode=mode, name=mode, resources=ONCE)
                 done = self.catch(self.source, self.file, "COPY", act=lambda pid, _: self.source.terminate(pid))
                 self.assertEqual(done.code, SOURCE, done.err)
                 self.assertIn("terminat", done.err.lower())
                 self.fix_and_compare()
-                self.destination.query("DROP TABLE t")
 
     def test_the_destinations_session_is_ended_in_copy(self):
         self.slow_destination("COPY")
