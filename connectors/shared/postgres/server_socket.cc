@@ -75,8 +75,10 @@ Status ServerSocket::timed_out(std::string_view what) const {
 Result<bool> ServerSocket::wait(host::SocketInterest interest, uint64_t limit_ms, uint64_t longest_ms) {
   const uint64_t now = now_ms();
   if (now >= limit_ms) {
-    return timed_out(interest == host::SocketInterest::kReadable ? "the server was silent for too long"
-                                                                 : "the server took no data");
+    return timed_out(interest == host::SocketInterest::kReadable
+                         ? "the server owes an answer and was silent for longer than read_timeout_seconds. It may wait "
+                           "for a lock that another session holds (see pg_locks), or be out of reach"
+                         : "the server took no data for longer than read_timeout_seconds");
   }
   const auto timeout = static_cast<uint32_t>(std::min(limit_ms - now, longest_ms));
   return host::socket_wait(handle_, interest, timeout);
