@@ -12,6 +12,7 @@ using sdk::TypeId;
 
 constexpr size_t kReadableLength = 200;
 constexpr size_t kMaxNameBytes = 63;  // NAMEDATALEN - 1
+constexpr Oid kOidSingleChar = 18;    // "char", fixed by the server's pg_type.dat
 
 // What dates and timestamps can be, in Arrow's counts: 4713-11-24 BC up to 5874897-12-31, and up to the year 294276
 // (IS_VALID_DATE and IS_VALID_TIMESTAMP in the server's datatype/timestamp.h).
@@ -194,8 +195,13 @@ void check_column(const ColumnPlan& plan, const ColumnSource& source, size_t row
       }
       return check.utf8();
     case WireType::kText: return check.texts();
-    case WireType::kJsonb:
-    case WireType::kOther: return check.utf8();
+    case WireType::kOther:
+      if (plan.type.oid == kOidSingleChar) {
+        check.each("a \"char\" is one byte, and the server would drop the others",
+                   [&](size_t row) { return source.bytes(row).size() <= 1; });
+      }
+      return check.utf8();
+    case WireType::kJsonb: return check.utf8();
     default: return;
   }
 }

@@ -13,13 +13,15 @@ namespace rapidbyte::dest_postgres {
 
 struct ColumnSource {
   sdk::DataType type;
+  bool special_values = false;  // see sdk::Field::special_values
   const uint8_t* validity = nullptr;  // null: no nulls
   const uint8_t* offsets = nullptr;
   const uint8_t* values = nullptr;
 
-  static ColumnSource of(const sdk::DataType& type, const sdk::ColumnBuffers& buffers) {
+  static ColumnSource of(const sdk::DataType& type, const sdk::ColumnBuffers& buffers, bool special_values) {
     ColumnSource out;
     out.type = type;
+    out.special_values = special_values;
     out.validity = buffers.validity.empty() ? nullptr : buffers.validity.data();
     out.offsets = buffers.offsets.data();
     out.values = buffers.values.data();
@@ -51,6 +53,14 @@ struct ColumnSource {
       return {reinterpret_cast<const char*>(values) + row * width, width};
     }
     return type.is_large() ? bytes_at<int64_t>(row) : bytes_at<int32_t>(row);
+  }
+  /// Whether the value of a decimal column means NaN.
+  [[nodiscard]] bool is_decimal_nan(size_t row) const {
+    if (!special_values) return false;
+    const size_t words = type.id == sdk::TypeId::kDecimal256 ? 4 : 2;
+    uint64_t low = 0;
+    for (size_t i = 0; i + 1 < words; ++i) low |= value<uint64_t>(row * words + i);
+    return low == 0 && value<uint64_t>(row * words + words - 1) == uint64_t{1} << 63;
   }
   /// Integers, dates, times and timestamps, widened; UInt64 beyond int64 wraps.
   [[nodiscard]] int64_t integer(size_t row) const {

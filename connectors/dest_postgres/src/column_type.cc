@@ -122,6 +122,14 @@ NumericBounds numeric_bounds(const PgType& type) {
   return {(packed >> 16) & 0xffff, ((packed & 0x7ff) ^ 1024) - 1024};
 }
 
+bool cuts_silently(const PgType& type) {
+  const WireType wire = wire_type(type);
+  if (wire != WireType::kInterval && wire != WireType::kOther) return false;
+  // Bit strings of another length are errors.
+  if (type.oid == postgres::kOidBit || type.oid == postgres::kOidVarbit) return false;
+  return type.oid == postgres::kOidMoney || type.modifier >= 0;
+}
+
 int32_t time_digits(const PgType& type) { return type.modifier < 0 || type.modifier > 6 ? 6 : type.modifier; }
 
 int32_t max_characters(const PgType& type) {
@@ -194,10 +202,7 @@ Fit fit(const PgType& column, const sdk::Field& field) {
     case WireType::kJsonb: return type.is_text() ? Fit::kChecked : Fit::kChanged;
     case WireType::kInterval:
     case WireType::kOther:
-      // The server would round texts to the digits of interval(0) or timetz(0).
-      if (column.modifier >= 0 && (column.oid == postgres::kOidInterval || column.oid == postgres::kOidTimetz)) {
-        return Fit::kChanged;
-      }
+      if (cuts_silently(column)) return Fit::kChanged;
       if (column.oid == postgres::kOidInterval && type.id == TypeId::kIntervalMonthDayNano) return Fit::kChecked;
       return type.is_text() ? Fit::kChecked : Fit::kChanged;
   }

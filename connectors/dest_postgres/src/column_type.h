@@ -56,6 +56,9 @@ struct NumericBounds {
   int32_t scale = 0;
 };
 NumericBounds numeric_bounds(const PgType& type);
+/// Whether the server rounds or cuts texts that do not fit a column without saying so: money, and what is declared with
+/// digits or fields, such as interval(0), timetz(3), numeric(5,2)[]. Values of just that type pass unchanged.
+bool cuts_silently(const PgType& type);
 /// Digits after the point of time, timestamp and timestamptz columns: 6 unless declared with fewer.
 int32_t time_digits(const PgType& type);
 /// n of varchar(n) and char(n), characters; 0: none.
@@ -63,7 +66,7 @@ int32_t max_characters(const PgType& type);
 
 /// Whether a column takes an Arrow type.
 enum class Fit : uint8_t {
-  kExact,    // every value has its place
+  kExact,  // every value has its place
   kChecked,  // the column is meant for such values, but single ones may not fit; they are refused rows
   kChanged,  // another type: schema_evolution.type_change decides
 };

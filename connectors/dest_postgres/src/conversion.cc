@@ -1,5 +1,6 @@
 #include "src/conversion.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -79,6 +80,7 @@ std::optional<double> to_real(const ColumnSource& source, size_t row, int64_t ex
     case TypeId::kLargeUtf8:
     case TypeId::kDecimal128:
     case TypeId::kDecimal256: {
+      if (!source.type.is_text() && source.is_decimal_nan(row)) return std::numeric_limits<double>::quiet_NaN();
       const std::string text = value_text(source, row);
       const auto number = strict_number(text);
       if (!number || number->whole.size() + number->fraction.size() > digits) return std::nullopt;
@@ -115,11 +117,24 @@ bool append_boolean(const ColumnSource& source, size_t row, ColumnBuilder& out) 
   return value.has_value();
 }
 
+// -1, 1: the date's or timestamp's value means -infinity or infinity; 0: it means a time.
+int infinity_of(const ColumnSource& source, size_t row) {
+  if (!source.special_values) return 0;
+  const int64_t value = source.integer(row);
+  const bool is_date = source.type.id == TypeId::kDate32;
+  if (value == (is_date ? INT32_MIN : INT64_MIN)) return -1;
+  return value == (is_date ? INT32_MAX : INT64_MAX) ? 1 : 0;
+}
+
 bool append_date(const ColumnSource& source, size_t row, ColumnBuilder& out) {
   std::optional<int64_t> days;
   if (source.type.is_text()) {
     days = parse_date(source.bytes(row));
   } else if (source.type.id == TypeId::kTimestamp && !source.type.timezone) {
+    if (const int infinity = infinity_of(source, row); infinity != 0) {
+      out.append(infinity < 0 ? INT32_MIN : INT32_MAX);
+      return true;
+    }
     const int64_t per_day = 86'400 * units_per_second(source.type.unit);
     const auto value = source.value<int64_t>(row);
     if (value % per_day == 0) days = value / per_day;
@@ -135,6 +150,10 @@ bool append_timestamp(const ColumnSource& source, size_t row, ColumnBuilder& out
   if (source.type.is_text()) {
     micros = parse_timestamp(source.bytes(row), with_zone);
   } else if (source.type.id == TypeId::kDate32 && !with_zone) {
+    if (const int infinity = infinity_of(source, row); infinity != 0) {
+      out.append(infinity < 0 ? INT64_MIN : INT64_MAX);
+      return true;
+    }
     const int64_t days = source.value<int32_t>(row);
     // Beyond these days the count of microseconds would overflow.
     if (days > -106'000'000 && days < 106'000'000) micros = days * 86'400'000'000;
@@ -142,10 +161,12 @@ bool append_timestamp(const ColumnSource& source, size_t row, ColumnBuilder& out
     // Another unit or fewer digits: check_column() looks at what is left over.
     const auto value = source.value<int64_t>(row);
     const int64_t per_second = units_per_second(source.type.unit);
-    if (source.type.unit == sdk::TimeUnit::kNanosecond) {
+    if (infinity_of(source, row) != 0) {
+      micros = value;
+    } else if (source.type.unit == sdk::TimeUnit::kNanosecond) {
       if (value % 1000 == 0) micros = value / 1000;
     } else if (value == INT64_MIN || value == INT64_MAX) {
-      micros = value;
+      micros = std::nullopt;
     } else if (value <= INT64_MAX / (1'000'000 / per_second) && value >= INT64_MIN / (1'000'000 / per_second)) {
       micros = to_micros(value, source.type.unit);
     }
@@ -168,6 +189,37 @@ bool append_time(const ColumnSource& source, size_t row, ColumnBuilder& out) {
   return micros.has_value();
 }
 
+// Digits behind the point that money has with lc_monetary C.
+constexpr size_t kMoneyDigits = 2;
+
+// Whether a column that rounds without a word takes the value as it is.
+bool is_kept_whole(const PgType& type, const ColumnSource& source, size_t row, std::string_view text) {
+  const bool is_interval = type.oid == postgres::kOidInterval;
+  if (!is_interval && type.oid != postgres::kOidTimetz) {
+    const auto number = type.modifier < 0 ? strict_number(text) : std::nullopt;
+    return number && number->fraction.size() <= kMoneyDigits;
+  }
+  // An interval's modifier has its fields in the upper half ("day to hour" drops the others) and its digits in the
+  // lower one (INTERVAL_TYPMOD in the server's utils/timestamp.h).
+  constexpr int32_t kAllFields = 0x7fff;
+  const int32_t digits = is_interval ? type.modifier & 0xffff : type.modifier;
+  if (is_interval && ((type.modifier >> 16) & kAllFields) != kAllFields) return false;
+  if (source.type.id == TypeId::kIntervalMonthDayNano) {
+    int64_t step = 1000;
+    for (int32_t digit = digits; digit < 6; ++digit) step *= 10;
+    return source.value<sdk::MonthDayNano>(row).nanoseconds % step == 0;
+  }
+  // Fractions of longer units have no more digits in seconds than they are written with.
+  for (size_t at = 0; at < text.size(); ++at) {
+    const bool after_digit = at > 0 && text[at - 1] >= '0' && text[at - 1] <= '9';
+    if (after_digit && (text[at] == 'e' || text[at] == 'E')) return false;
+    if (text[at] != '.') continue;
+    const size_t end = std::min(text.find_first_not_of("0123456789", at + 1), text.size());
+    if (end - at - 1 > static_cast<size_t>(digits)) return false;
+  }
+  return source.type.is_text();
+}
+
 bool append_text(const ColumnPlan& plan, const ColumnSource& source, size_t row, ColumnBuilder& out) {
   switch (source.type.id) {
     case TypeId::kBinary:
@@ -175,7 +227,10 @@ bool append_text(const ColumnPlan& plan, const ColumnSource& source, size_t row,
     case TypeId::kFixedSizeBinary: return false;  // bytes are not text in any one encoding
     default: break;
   }
+  const bool is_interval = source.type.id == TypeId::kIntervalMonthDayNano;
+  if (is_interval && source.value<sdk::MonthDayNano>(row).nanoseconds % 1000 != 0) return false;
   const std::string text = value_text(source, row);
+  if (cuts_silently(plan.type) && !is_kept_whole(plan.type, source, row, text)) return false;
   if (wire_type(plan.type) == WireType::kNumeric) {
     const bool is_time = source.type.id == TypeId::kDate32 || source.type.id == TypeId::kTime32 ||
                          source.type.id == TypeId::kTime64 || source.type.id == TypeId::kTimestamp;
@@ -233,9 +288,23 @@ char* decimal(const ColumnSource& source, size_t row, char* out) {
 
 }  // namespace
 
+bool is_special(const ColumnSource& source, size_t row) {
+  switch (source.type.id) {
+    case TypeId::kDecimal128:
+    case TypeId::kDecimal256: return source.is_decimal_nan(row);
+    case TypeId::kDate32:
+    case TypeId::kTimestamp: return infinity_of(source, row) != 0;
+    default: return false;
+  }
+}
+
 std::string value_text(const ColumnSource& source, size_t row) {
   char text[kMaxValueText];
   const char* end = nullptr;
+  if (is_special(source, row)) {
+    if (source.type.id == TypeId::kDecimal128 || source.type.id == TypeId::kDecimal256) return "NaN";
+    return infinity_of(source, row) < 0 ? "-infinity" : "infinity";
+  }
   switch (source.type.id) {
     case TypeId::kBoolean: return source.boolean(row) ? "true" : "false";
     case TypeId::kUInt64: return std::to_string(source.value<uint64_t>(row));
@@ -257,9 +326,7 @@ std::string value_text(const ColumnSource& source, size_t row) {
       return out;
     }
     case TypeId::kDate32: {
-      const auto days = source.value<int32_t>(row);
-      if (days == INT32_MIN || days == INT32_MAX) return days < 0 ? "-infinity" : "infinity";
-      end = write_date(text, days);
+      end = write_date(text, source.value<int32_t>(row));
       break;
     }
     case TypeId::kTime32:
@@ -272,7 +339,6 @@ std::string value_text(const ColumnSource& source, size_t row) {
     }
     case TypeId::kTimestamp: {
       const auto value = source.value<int64_t>(row);
-      if (value == INT64_MIN || value == INT64_MAX) return value < 0 ? "-infinity" : "infinity";
       const int64_t scale =
           source.type.unit == sdk::TimeUnit::kNanosecond ? 1 : 1'000'000 / units_per_second(source.type.unit);
       if (value > INT64_MAX / scale || value < INT64_MIN / scale) return std::to_string(value);

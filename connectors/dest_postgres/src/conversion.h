@@ -17,6 +17,9 @@ namespace rapidbyte::dest_postgres {
 void convert_column(const ColumnPlan& plan, const ColumnSource& source, size_t rows,
                     const std::vector<RefusedRow>& as_null, sdk::ColumnBuilder& out, std::vector<RefusedRow>& refused);
 
+/// Whether the value means NaN or an infinity although its type has none (sdk::Field::special_values).
+bool is_special(const ColumnSource& source, size_t row);
+
 /// The value as PostgreSQL would write it; not for nulls. Bytes as "\x...".
 std::string value_text(const ColumnSource& source, size_t row);
 

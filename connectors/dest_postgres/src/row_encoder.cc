@@ -244,7 +244,7 @@ void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
     const ColumnPlan& plan = plan_->columns[i];
     Column& column = columns_[i];
     const sdk::ColumnView& view = batch.column(plan.source);
-    column.source = ColumnSource::of(view.type(), view.buffers());
+    column.source = ColumnSource::of(view.type(), view.buffers(), plan.special_values);
     if (plan.refuse_null && column.source.validity != nullptr) {
       for (size_t row = 0; row < rows_; ++row) {
         if (column.source.is_null(row)) {
@@ -254,7 +254,7 @@ void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
     }
     ColumnPlan checked = plan;
     if (plan.convert) {
-      // What the conversion makes is the column's own kind of value, infinities included.
+      // The conversion makes infinities only of what means infinity in the source.
       checked.special_values = true;
       convert(checked, column);
     } else {
@@ -282,7 +282,7 @@ void RowEncoder::convert(const ColumnPlan& plan, Column& column) {
   const ColumnSource original = column.source;
   out.clear();
   convert_column(plan, original, rows_, {}, out, refused_);
-  column.source = ColumnSource::of(out.type(), out.buffers());
+  column.source = ColumnSource::of(out.type(), out.buffers(), true);
   if (!plan.null_if_changed) return check_column(plan, column.source, rows_, refused_);
   // Converted, but the column is too narrow for it: that is no exact conversion either.
   std::vector<RefusedRow> too_wide;
@@ -290,7 +290,7 @@ void RowEncoder::convert(const ColumnPlan& plan, Column& column) {
   if (too_wide.empty()) return;
   out.clear();
   convert_column(plan, original, rows_, too_wide, out, refused_);
-  column.source = ColumnSource::of(out.type(), out.buffers());
+  column.source = ColumnSource::of(out.type(), out.buffers(), true);
 }
 
 void RowEncoder::skip(size_t row) {

@@ -103,7 +103,7 @@ RefusedRow TableWriter::refusal(const sdk::Error& error, const sdk::BatchReader*
     refused.column = column.name;
     if (batch != nullptr) {
       const sdk::ColumnView& view = batch->column(column.source);
-      refused.value = readable_value(ColumnSource::of(view.type(), view.buffers()), row);
+      refused.value = readable_value(ColumnSource::of(view.type(), view.buffers(), column.special_values), row);
     }
     break;
   }
@@ -142,7 +142,10 @@ Status TableWriter::row_error(const Status& status, uint64_t first_row) const {
 std::string TableWriter::record_json(size_t row) const {
   sdk::Json record = sdk::Json::object();
   for (size_t i = 0; i < batch_.column_count(); ++i) {
-    record[batch_.schema().fields[i].name] = batch_.column(i).json(row);
+    const sdk::ColumnView& view = batch_.column(i);
+    const ColumnSource source = ColumnSource::of(view.type(), view.buffers(), described_.fields[i].special_values);
+    sdk::Json& value = record[batch_.schema().fields[i].name];
+    value = !view.is_null(row) && is_special(source, row) ? sdk::Json(value_text(source, row)) : view.json(row);
   }
   return sdk::to_text(record);
 }

@@ -32,6 +32,7 @@ Status TableWriter::prepare() {
   // in the middle of a transaction, the change is part of it.
   RB_SDK_RETURN_NOT_OK(session_.in_transaction() ? plan() : session_.in_transaction(plan));
   encoder_.use(plan_);
+  described_ = with_context(batch_.schema(), ctx_.schema);
   copy_sql_ = copy_sql(plan_);
   merge_sql_ = plan_.key.empty() ? std::string() : merge_sql(plan_);
   insert_types_.clear();

@@ -78,6 +78,7 @@ class TableWriter {
   sdk::BatchReader batch_;
   RowEncoder encoder_;
   TargetPlan plan_;
+  sdk::Schema described_;  // of the batch, with what the context says about it
   std::string copy_sql_;
   std::string merge_sql_;
   std::string insert_sql_;

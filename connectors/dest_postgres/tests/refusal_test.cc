@@ -106,6 +106,8 @@ TEST_F(RefusalTest, ValuesWithoutAnExactPlaceAreRefusedByName) {
       {"inet", kText, "10.0.0.1", "ten"},
       {"integer[]", kText, "{1,2}", "{1"},
       {"xml", kText, "<a/>", "<a>"},
+      {"\"char\"", kText, "a", "abc"},
+      {"bit(2)", kText, "01", "011"},
       {"oid", kInt, 1, -1},
       {"date", DataType::of(TypeId::kDate32), 0, 2'145'042'906},
       {"timestamp", DataType::timestamp(sdk::TimeUnit::kMicrosecond), 0, -211'813'488'000'000'000},

@@ -198,6 +198,19 @@ TEST_F(SchemaPolicyTest, TypeChange) {
       {"timestamptz", stamp, 0, nullptr},
       {"time", kText, "01:02:03", "01:02:03"},
       {"bytea", kText, "x", nullptr},
+      {"money", kText, "12.34", "$12.34"},
+      {"money", kText, "12.345", nullptr},
+      {"numeric(5,2)[]", kText, "{1.236}", nullptr},
+      {"interval(0)", kText, "5 seconds", "00:00:05"},
+      {"interval(0)", kText, "1.6 seconds", nullptr},
+      {"interval(1)", kText, "00:00:01.6", "00:00:01.6"},
+      {"interval day to hour", kText, "1 day 00:00:01", nullptr},
+      {"interval(0)", DataType::of(TypeId::kIntervalMonthDayNano), Json::array({0, 0, 600'000'000}), nullptr},
+      {"interval(1)", DataType::of(TypeId::kIntervalMonthDayNano), Json::array({0, 0, 600'000'000}), "00:00:00.6"},
+      {"timetz(0)", kText, "01:02:03.5+00", nullptr},
+      {"text", DataType::decimal128(38, 0), "-170141183460469231731687303715884105728",
+       "-170141183460469231731687303715884105728"},
+      {"timestamp(3)", stamp, INT64_MAX, nullptr},
   };
   for (size_t i = 0; i < std::size(cases); ++i) {
     const auto& c = cases[i];
@@ -219,6 +232,40 @@ TEST_F(SchemaPolicyTest, TypeChange) {
       EXPECT_EQ(load(with_policy(ctx, "type_change", "null"), schema, rows).code(), "ok");
       EXPECT_EQ(sql(show), (Lines{"NULL", "NULL"}));
     }
+  }
+}
+
+TEST_F(SchemaPolicyTest, SpecialValuesStayWhatTheyMean) {
+  const DataType stamp = DataType::timestamp(sdk::TimeUnit::kMicrosecond);
+  const struct {
+    const char* declared;
+    DataType type;
+    const char* value;
+    const char* stored;  // null: refused
+  } cases[] = {{"text", DataType::decimal128(10, 2), "NaN", "NaN"},
+               {"text", DataType::decimal256(50, 2), "NaN", "NaN"},
+               {"numeric(5,1)", DataType::decimal128(10, 2), "NaN", "NaN"},
+               {"double precision", DataType::decimal128(10, 2), "NaN", "NaN"},
+               {"bigint", DataType::decimal128(10, 2), "NaN", nullptr},
+               {"timestamp", DataType::of(TypeId::kDate32), "-infinity", "-infinity"},
+               {"text", DataType::of(TypeId::kDate32), "infinity", "infinity"},
+               {"date", stamp, "infinity", "infinity"},
+               {"timestamp(3)", stamp, "-infinity", "-infinity"}};
+  for (size_t i = 0; i < std::size(cases); ++i) {
+    const auto& c = cases[i];
+    SCOPED_TRACE(std::string(c.declared) + " <- " + c.type.name());
+    const std::string name = "t" + std::to_string(i);
+    sql("CREATE TABLE " + name + " (c " + c.declared + ")");
+    Schema schema{{{"c", c.type}}};
+    schema.fields[0].special_values = true;
+    const Json ctx = with_policy(context(name, schema), "type_change", "coerce");
+    const Outcome outcome = load(on_error(ctx, "dlq"), schema, {Json::array({c.value})});
+    ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+    EXPECT_EQ(sql("SELECT c::text FROM " + name), c.stored != nullptr ? Lines{c.stored} : Lines{});
+    if (c.stored != nullptr) continue;
+    ASSERT_EQ(outcome.dlq.size(), 1U);
+    EXPECT_EQ(outcome.dlq[0].record_json, R"({"c":"NaN"})");
+    EXPECT_NE(outcome.dlq[0].error_message.find("value NaN"), std::string::npos) << outcome.dlq[0].error_message;
   }
 }
 
