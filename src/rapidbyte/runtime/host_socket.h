@@ -69,6 +69,10 @@ class SocketEntry {
   /// One try, without waiting.
   [[nodiscard]] Result<SocketReadResult> try_read(std::span<std::byte> into);
   [[nodiscard]] Result<SocketWriteResult> try_write(std::span<const std::byte> data);
+  /// Waits a moment for much, if much came last time; false when it did not come.
+  [[nodiscard]] Result<bool> gather(const CancelEvent& cancel);
+  /// A wait says "readable" from so many bytes on.
+  void set_low_water(int bytes);
   /// Counts a would-block; true when the host polled and the socket became ready.
   [[nodiscard]] Result<bool> poll_after_streak(uint32_t& streak, SocketInterest interest, const CancelEvent& cancel);
 
@@ -76,6 +80,8 @@ class SocketEntry {
   std::unique_ptr<TlsSession> tls_;
   uint32_t read_streak_ = 0;
   uint32_t write_streak_ = 0;
+  bool in_bulk_ = false;  // the last read brought much
+  int low_water_ = 1;
 };
 
 /// Resolves, checks and connects. NETWORK_DENIED, DNS_RESOLUTION_FAILED, TCP_CONNECT_FAILED, CANCELLED.

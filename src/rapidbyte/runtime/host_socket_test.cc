@@ -87,6 +87,47 @@ TEST(SocketEntry, polls_only_after_1024_would_blocks_in_a_row) {
   EXPECT_EQ(pair.client.read_streak(), 0U);
 }
 
+// A stream's pieces are gathered for a millisecond; whatever comes, and be it little, is not missed and not waited for
+// long.
+TEST(SocketEntry, what_follows_a_large_piece_is_heard_of_soon) {
+  Pair pair = connected_pair();
+  const CancelEvent cancel{CancelToken()};
+  std::vector<std::byte> room(1 << 20);
+  const auto wait = [&](milliseconds timeout) { return pair.client.wait(SocketInterest::kReadable, timeout, cancel); };
+  const auto read = [&] { return pair.client.read(room, cancel)->size; };
+  send_all(pair.server, std::string(8192, 'x'));
+  ASSERT_TRUE(*wait(milliseconds(5000)));
+  ASSERT_EQ(read(), 8192U);
+  EXPECT_FALSE(*wait(milliseconds(20))) << "nothing has come";
+  send_all(pair.server, "y");
+  ASSERT_TRUE(*wait(milliseconds(60'000))) << "one byte is readable, too";
+  ASSERT_EQ(read(), 1U);
+  // Far more than a receive buffer, in small pieces: every byte arrives.
+  constexpr size_t kPieces = 2000;
+  std::thread sender([&] {
+    for (size_t n = 0; n < kPieces; ++n) send_all(pair.server, std::string(8192, 'z'));
+  });
+  size_t total = 0;
+  size_t reads = 0;
+  while (total < kPieces * 8192) {
+    ASSERT_TRUE(*wait(milliseconds(20'000)));
+    total += read();
+    ++reads;
+  }
+  sender.join();
+  EXPECT_EQ(total, kPieces * 8192);
+  EXPECT_LT(reads, kPieces) << "pieces come together";
+  // The end is heard of at once, also behind a large piece.
+  send_all(pair.server, std::string(8192, 'x'));
+  ASSERT_TRUE(*wait(milliseconds(5000)));
+  ASSERT_EQ(read(), 8192U);
+  {
+    SocketEntry closed = std::move(pair.server);
+  }
+  ASSERT_TRUE(*wait(milliseconds(60'000)));
+  EXPECT_EQ(pair.client.read(room, cancel)->kind, SocketReadResult::Kind::kEof);
+}
+
 TEST(SocketEntry, writes_until_the_buffers_are_full_and_keeps_its_own_streak) {
   const PollMsVariable variable("0");
   Pair pair = connected_pair();

@@ -31,8 +31,8 @@ constexpr size_t kMaxDrainedBytes = size_t{64} << 10U;
 // One recv() gets this much ciphertext: eight records.
 constexpr size_t kReceiveBytes = size_t{128} << 10U;
 
-// OpenSSL takes in as much as comes before it gives back anything, also messages that carry no data (key updates). After
-// this much in one call it must come back, so that time limits and cancellation are seen. 1 MiB: 64 full records.
+// OpenSSL takes in as much as comes before it gives back anything, also messages that carry no data (key updates).
+// After this much in one call it must come back, so that time limits and cancellation are seen. 1 MiB: 64 full records.
 constexpr size_t kMaxReceivedPerCall = size_t{1} << 20U;
 // What may wait to be sent: a block of the guest's and our answers to the peer's messages. A peer that makes us answer
 // and never reads is cut off.
