@@ -105,12 +105,19 @@ TEST(SocketEntry, what_follows_a_large_piece_is_heard_of_soon) {
   // Far more than a receive buffer, in small pieces: every byte arrives.
   constexpr size_t kPieces = 2000;
   std::thread sender([&] {
-    for (size_t n = 0; n < kPieces; ++n) send_all(pair.server, std::string(8192, 'z'));
+    const CancelEvent never{CancelToken()};
+    const std::vector<std::byte> piece(8192);
+    for (size_t sent = 0; sent < kPieces * piece.size();) {
+      const size_t left = std::min(piece.size(), kPieces * piece.size() - sent);
+      const auto written = pair.server.write(std::span(piece).first(left), never);
+      if (!written.ok()) return;
+      sent += written->size;
+      if (written->size == 0) (void)pair.server.wait(SocketInterest::kWritable, milliseconds(5000), never);
+    }
   });
   size_t total = 0;
   size_t reads = 0;
-  while (total < kPieces * 8192) {
-    ASSERT_TRUE(*wait(milliseconds(20'000)));
+  while (total < kPieces * 8192 && *wait(milliseconds(20'000))) {
     total += read();
     ++reads;
   }
