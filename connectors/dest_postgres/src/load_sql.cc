@@ -50,6 +50,14 @@ std::string on_conflict(const TargetPlan& plan) {
     new_values += separator + "excluded." + name;
   }
   std::string sql = " ON CONFLICT (" + key_list(plan) + ") DO ";
+  if (updates.empty() && plan.has_triggers) {
+    // So that every row is counted, and a trigger that drops one is found.
+    const auto counted = std::find_if(plan.columns.begin(), plan.columns.end(),
+                                      [](const ColumnPlan& column) { return !column.insert_only; });
+    if (counted != plan.columns.end()) {
+      updates = quote_identifier(counted->name) + " = excluded." + quote_identifier(counted->name);
+    }
+  }
   if (updates.empty()) return sql + "NOTHING";
   sql += "UPDATE SET " + updates;
   if (plan.has_triggers) return sql;
@@ -59,6 +67,12 @@ std::string on_conflict(const TargetPlan& plan) {
 }
 
 }  // namespace
+
+bool counts_upserts(const TargetPlan& plan) {
+  return !plan.key.empty() && plan.has_triggers &&
+         std::any_of(plan.columns.begin(), plan.columns.end(),
+                     [](const ColumnPlan& column) { return !column.insert_only; });
+}
 
 std::string copy_sql(const TargetPlan& plan) {
   std::string sql = "COPY ";
@@ -99,16 +113,21 @@ std::string insert_sql(const TargetPlan& plan) {
     const std::string separator = i == 0 ? "" : ", ";
     parameters += separator + "$" + std::to_string(i + 1);
     names += separator + name;
-    values += separator + name;
-    if (array_type(column).element != column.type.oid) values += "::" + column.type.cast;
-    if (in_key(plan, column.name)) keys += (keys.empty() ? "" : ", ") + name;
+    std::string value = name;
+    if (array_type(column).element != column.type.oid) value += "::" + column.type.cast;
+    values += separator + value;
+    // Rows of one key are those that the column's own type calls equal.
+    if (in_key(plan, column.name)) keys += (keys.empty() ? "" : ", ") + value;
   }
   if (plan.key.empty()) {
     return insert_into(plan) + "SELECT " + values + " FROM unnest(" + parameters + ") AS u(" + names + ")";
   }
-  return insert_into(plan) + "SELECT DISTINCT ON (" + keys + ") " + values + " FROM unnest(" + parameters + ", $" +
-         std::to_string(plan.columns.size() + 1) + ") AS u(" + names + ", row_number) ORDER BY " + keys +
-         ", row_number DESC" + on_conflict(plan);
+  const std::string arrays = " FROM unnest(" + parameters + ", $" + std::to_string(plan.columns.size() + 1) +
+                             ") AS u(" + names + ", row_number) ORDER BY " + keys + ", row_number DESC";
+  const std::string distinct = "SELECT DISTINCT ON (" + keys + ") ";
+  if (!counts_upserts(plan)) return insert_into(plan) + distinct + values + arrays + on_conflict(plan);
+  return "WITH r AS MATERIALIZED (" + distinct + names + arrays + "), w AS (" + insert_into(plan) + "SELECT " + values +
+         " FROM r" + on_conflict(plan) + " RETURNING 1) SELECT (SELECT count(*) FROM r), (SELECT count(*) FROM w)";
 }
 
 }  // namespace rapidbyte::dest_postgres

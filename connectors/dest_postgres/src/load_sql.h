@@ -12,13 +12,17 @@ inline constexpr const char* kUpsertTable = "pg_temp._rapidbyte_upsert";
 /// Its last column: the row's number within the load, so that the last row of a key wins.
 inline constexpr const char* kRowNumber = "_rapidbyte_row";
 
+/// Whether an upsert writes each of its rows, so that one that is missing in the server's count was dropped by a
+/// trigger.
+bool counts_upserts(const TargetPlan& plan);
 /// COPY into the plan's table, or into kUpsertTable when the plan has a key.
 std::string copy_sql(const TargetPlan& plan);
 /// Makes kUpsertTable with the plan's columns.
 std::string create_upsert_table_sql(const TargetPlan& plan);
 /// Moves kUpsertTable's rows into the plan's table.
 std::string merge_sql(const TargetPlan& plan);
-/// INSERT of arrays, one parameter per column (and one of row numbers behind them when the plan has a key).
+/// INSERT of arrays, one parameter per column (and one of row numbers behind them when the plan has a key). With
+/// counts_upserts() it returns the rows to write and those written.
 std::string insert_sql(const TargetPlan& plan);
 /// Type of the array that carries a column, and of its elements: text for types without a binary form or an array.
 struct ArrayType {

@@ -18,10 +18,10 @@ constexpr size_t kFirstPiece = 32;
 constexpr size_t kShownRecord = 500;
 
 // Whether the server refused a row for what is in it, and would take others: data exceptions, broken constraints, a
-// trigger's RAISE, rows and index entries that are too large.
+// trigger's RAISE, rows and index entries that are too large, json that is nested too deeply.
 bool is_row_error(std::string_view sqlstate) {
   if (sqlstate == "22P04") return false;  // malformed COPY data would be a mistake of ours
-  return sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate.starts_with("P0") || sqlstate == "54000";
+  return sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate.starts_with("P0") || sqlstate.starts_with("54");
 }
 
 // Whether "COPY orders, line 17, column price: "x"" or the error's own field names this column.

@@ -84,7 +84,7 @@ Status Session::begin() {
   if (in_transaction()) return {};
   // Whatever the role's default is: under REPEATABLE READ, waiting for another writer would end in an error instead of
   // a look at what it did.
-  return exec("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+  return exec("BEGIN ISOLATION LEVEL READ COMMITTED");
 }
 
 void Session::rollback() {
@@ -93,6 +93,7 @@ void Session::rollback() {
 }
 
 Status Session::commit() {
+  const Patience patience(*this);
   RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult result, connection_->exec("COMMIT"));
   if (result.tag == "COMMIT") return {};
   return sdk::internal_error("COMMIT_ROLLED_BACK", options_.where() + ": the server answered COMMIT with " +

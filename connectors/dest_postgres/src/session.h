@@ -53,11 +53,28 @@ class Session {
   /// Plain COMMIT. COMMIT_ROLLED_BACK (internal) when the server answered that it rolled back. See Commit for data.
   Status commit();
 
+  /// While one lives, the server may be silent for a day: a merge of many rows, an exchange or a commit gives no sign
+  /// before it is done. A server that is gone is found by the host's keepalives.
+  class Patience {
+   public:
+    explicit Patience(Session& session) : session_(session) { session.wait_at_most(kLongestSilenceMs); }
+    ~Patience() { session_.wait_at_most(session_.options_.read_timeout_ms); }
+    Patience(const Patience&) = delete;
+    Patience& operator=(const Patience&) = delete;
+
+   private:
+    static constexpr uint32_t kLongestSilenceMs = 86'400'000;
+    Session& session_;
+  };
+
   /// Keeps other loads away from `table` until the session ends: `shared` locks go together, for loads that only add
   /// rows. TARGET_BUSY (transient-db) when another load holds it for longer than a few seconds.
   Status lock_target(const TableName& table, bool shared);
 
  private:
+  void wait_at_most(uint32_t silence_ms) {
+    if (connection_) connection_->set_read_timeout_ms(silence_ms);
+  }
   /// Sets what the session's texts, time limits and end depend on.
   Status set_up();
 

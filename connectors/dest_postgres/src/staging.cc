@@ -31,7 +31,7 @@ UNION ALL SELECT 'it has rules' FROM t WHERE relhasrules
 UNION ALL SELECT 'it has row security or policies' FROM t WHERE relrowsecurity OR EXISTS (
   SELECT FROM pg_policy WHERE polrelid = t.oid)
 UNION ALL SELECT 'it belongs to a publication' FROM t WHERE EXISTS (
-  SELECT FROM pg_publication_rel WHERE prrelid = t.oid)
+  SELECT FROM pg_publication_tables p WHERE p.schemaname = t.relnamespace::regnamespace::name AND p.tablename = relname)
 UNION ALL SELECT 'it has extended statistics' FROM t WHERE EXISTS (
   SELECT FROM pg_statistic_ext WHERE stxrelid = t.oid)
 UNION ALL SELECT 'it belongs to another user' FROM t WHERE pg_get_userbyid(relowner) <> current_user
@@ -145,7 +145,8 @@ Result<bool> swap_tables(Session& session, const TableInfo& target, const TableI
 }
 
 // The target stays; its rows are exchanged.
-Status exchange_rows(Session& session, const TableInfo& target, const TableInfo& staging, const std::string& stream) {
+Status exchange_rows(Session& session, const TableInfo& target, const TableInfo& staging, const std::string& stream,
+                     int64_t rows) {
   std::string columns;
   for (const TableColumn& column : staging.columns) {
     if (column.generated) continue;
@@ -163,9 +164,8 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
   RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult inserted,
                           session.connection().exec("INSERT INTO " + target.name.sql() + list + " SELECT " + columns +
                                                     " FROM " + staging.name.sql()));
-  RB_SDK_ASSIGN_OR_RETURN(const auto staged, session.value("SELECT count(*) FROM " + staging.name.sql()));
-  if (staged != std::to_string(inserted.affected_rows)) {
-    return sdk::data_error("ROW_DISCARDED", "stream \"" + stream + "\": of " + staged.value_or("?") + " rows table " +
+  if (static_cast<uint64_t>(rows) != inserted.affected_rows) {
+    return sdk::data_error("ROW_DISCARDED", "stream \"" + stream + "\": of " + std::to_string(rows) + " rows table " +
                                                 target.name.text() + " took " + std::to_string(inserted.affected_rows) +
                                                 ": a trigger drops rows without an error. The old rows were left as "
                                                 "they were; drop the trigger, or filter in the source.");
@@ -250,6 +250,15 @@ Status publish_staging(Session& session, const TableName& target, const std::str
                                                    staging_name(target).text() + " with " + std::to_string(rows) +
                                                    " rows is gone. The old table was left as it was; run again.");
   }
+  const Session::Patience patience(session);
+  RB_SDK_ASSIGN_OR_RETURN(const auto staged, session.value("SELECT count(*) FROM " + staging->name.sql()));
+  if (staged != std::to_string(rows)) {
+    return sdk::internal_error("STAGING_CHANGED", "stream \"" + stream + "\": the staging table " +
+                                                      staging_name(target).text() + " has " + staged.value_or("?") +
+                                                      " rows, but " + std::to_string(rows) +
+                                                      " were loaded into it. The old table was left as it was; run "
+                                                      "again.");
+  }
   RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> table, read_table(session, target));
   if (!table) return take_name(session, staging->name, target);
   // From here on nobody changes the table or hangs something on it.
@@ -266,7 +275,7 @@ Status publish_staging(Session& session, const TableName& target, const std::str
   for (const std::string& reason : reasons) why += (why.empty() ? "" : ", ") + reason;
   sdk::host::log_debug("stream \"" + stream + "\": table " + target.text() + " keeps its definition (" +
                        (why.empty() ? "its indexes changed during the load" : why) + "); its rows are exchanged");
-  return exchange_rows(session, *table, *staging, stream);
+  return exchange_rows(session, *table, *staging, stream, rows);
 }
 
 }  // namespace rapidbyte::dest_postgres

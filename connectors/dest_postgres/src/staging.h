@@ -34,8 +34,8 @@ Status make_staging(Session& session, const TableName& target, const sdk::Stream
                     const sdk::Schema& schema);
 
 /// Puts the staging's rows in the target's place, inside the open transaction. `rows`: how many there must be.
-/// STAGING_LOST (internal), ROW_DISCARDED (data), and the server's errors when the rows break a constraint that only
-/// the target has.
+/// STAGING_LOST, STAGING_CHANGED (internal), ROW_DISCARDED (data), and the server's errors when the rows break a
+/// constraint that only the target has.
 Status publish_staging(Session& session, const TableName& target, const std::string& stream, int64_t rows);
 
 /// Why the target must stay the table that it is; empty: a table made like it can take its place.

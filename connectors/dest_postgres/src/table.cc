@@ -12,7 +12,8 @@ using postgres::Parameter;
 using postgres::quote_identifier;
 
 constexpr std::string_view kTableQuery =
-    "SELECT c.oid, c.relkind, EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) "
+    "SELECT c.oid, c.relkind, EXISTS (SELECT FROM pg_trigger g WHERE NOT g.tgisinternal AND "
+    "(g.tgrelid = c.oid OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))) "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2";
 
 // A domain's base may be a domain again.
@@ -163,7 +164,11 @@ Status ensure_schema(Session& session, const std::string& schema) {
   const Parameter names[] = {schema};
   RB_SDK_ASSIGN_OR_RETURN(const auto there, session.value("SELECT 1 FROM pg_namespace WHERE nspname = $1", names));
   if (there) return {};
-  return session.exec("CREATE SCHEMA IF NOT EXISTS " + quote_identifier(schema));
+  // IF NOT EXISTS does not see a schema that somebody else is just making; then it breaks the catalog's unique key.
+  RB_SDK_RETURN_NOT_OK(session.exec("SAVEPOINT rapidbyte_schema"));
+  const Status created = session.exec("CREATE SCHEMA IF NOT EXISTS " + quote_identifier(schema));
+  if (created.ok() || postgres::sqlstate_of(created.error()) != "23505") return created;
+  return session.exec("ROLLBACK TO SAVEPOINT rapidbyte_schema");
 }
 
 Result<std::string> type_for(Session& session, const sdk::Field& field) {

@@ -31,7 +31,7 @@ struct TableInfo {
   TableName name;
   char kind = 'r';  // relkind: r table, p partitioned
   std::vector<TableColumn> columns;
-  bool has_triggers = false;
+  bool has_triggers = false;  // or one of its partitions
 
   [[nodiscard]] const TableColumn* find(std::string_view column) const;
 };
@@ -44,7 +44,7 @@ Status check_table_name(std::string_view stream, const TableName& name);
 /// TOO_MANY_COLUMNS, DUPLICATE_COLUMN or NAME_REFUSED (schema) for columns that no table can have.
 Status check_columns(std::string_view stream, const sdk::Schema& schema);
 
-/// Creates the schema unless it is there.
+/// Creates the schema unless it is there, inside the open transaction.
 Status ensure_schema(Session& session, const std::string& schema);
 
 /// Type of a new column for `field`: the source's own type where this server has it and the values are sent as that

@@ -10,6 +10,16 @@ using postgres::CopyIn;
 using postgres::Parameter;
 using postgres::quote_identifier;
 
+namespace {
+
+uint64_t count_of(const std::optional<std::string>& text) {
+  uint64_t count = 0;
+  if (text) std::from_chars(text->data(), text->data() + text->size(), count);
+  return count;
+}
+
+}  // namespace
+
 TableWriter::TableWriter(Session& session, const sdk::StreamContext& ctx, LoadMethod method, Prepare prepare)
     : session_(session), ctx_(ctx), method_(method), prepare_(std::move(prepare)) {}
 
@@ -101,6 +111,8 @@ Status TableWriter::encode_into(CopyIn& copy, size_t begin, size_t end) {
 Status TableWriter::end_copy(CopyIn& copy, uint64_t rows) {
   const std::string_view trailer = RowEncoder::trailer(plan_.format);
   copy.out().append(trailer.data(), trailer.size());
+  // Triggers and foreign keys look at the rows now.
+  const Session::Patience patience(session_);
   RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult result, copy.finish());
   return result.affected_rows == rows ? Status() : discarded(rows, result.affected_rows);
 }
@@ -129,8 +141,9 @@ Status TableWriter::finish_rows() {
 
 Status TableWriter::merge() {
   if (plan_.key.empty()) return {};
+  const Session::Patience patience(session_);
   std::optional<std::string> keys;
-  if (plan_.has_triggers) {
+  if (counts_upserts(plan_)) {
     std::string list;
     for (const std::string& name : plan_.key) list += (list.empty() ? "" : ", ") + quote_identifier(name);
     RB_SDK_ASSIGN_OR_RETURN(keys, session_.value(std::string("SELECT count(*) FROM (SELECT DISTINCT ") + list +
@@ -139,9 +152,7 @@ Status TableWriter::merge() {
   RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult result, session_.connection().exec(merge_sql_));
   // Without triggers nothing can drop a row, and rows that did not change are not counted.
   if (!keys || *keys == std::to_string(result.affected_rows)) return {};
-  uint64_t sent = 0;
-  std::from_chars(keys->data(), keys->data() + keys->size(), sent);
-  return discarded(sent, result.affected_rows);
+  return discarded(count_of(keys), result.affected_rows);
 }
 
 Status TableWriter::load(size_t begin, size_t end) {
@@ -177,8 +188,11 @@ Status TableWriter::insert_rows(size_t begin, size_t end) {
   }
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult result,
                           session_.connection().execute(insert_sql_, parameters, insert_types_));
-  if (!plan_.key.empty() || result.command.affected_rows == rows) return {};
-  return discarded(rows, result.command.affected_rows);
+  if (!plan_.key.empty()) {
+    if (!counts_upserts(plan_) || result.rows.front()[0] == result.rows.front()[1]) return {};
+    return discarded(count_of(result.rows.front()[0]), count_of(result.rows.front()[1]));
+  }
+  return result.command.affected_rows == rows ? Status() : discarded(rows, result.command.affected_rows);
 }
 
 uint64_t TableWriter::kept_rows(size_t begin, size_t end) const {

@@ -97,6 +97,97 @@ TEST_F(ModesTest, UpsertNeedsAUniqueKey) {
   EXPECT_EQ(table("s"), (Lines{"(1,a)", "(2,b)"}));
 }
 
+TEST_F(ModesTest, AKeyOfSeveralColumnsIsFoundUnderAnyCollation) {
+  const std::string database = schema_name() + "_icu";
+  PostgresServer::shared().sql("CREATE DATABASE " + database +
+                               " TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'");
+  PostgresServer::shared().sql(
+      "CREATE TABLE s (\"UserId\" bigint, orderid bigint, order_id bigint, PRIMARY KEY "
+      "(orderid, order_id, \"UserId\"))",
+      database);
+  const Schema schema{{{"UserId", kInt}, {"orderid", kInt}, {"order_id", kInt}}};
+  const Outcome outcome = load(context("s", schema, upsert({"UserId", "orderid", "order_id"})), schema,
+                               {Json::array({1, 2, 3})}, {{"database", database}, {"schema", "public"}});
+  EXPECT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+  PostgresServer::shared().sql("DROP DATABASE " + database + " WITH (FORCE)");
+}
+
+TEST_F(ModesTest, SettingsOfTheRoleDoNotBreakALoad) {
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text, probe text); CREATE FUNCTION look() RETURNS trigger LANGUAGE "
+      "plpgsql AS $$ BEGIN NEW.probe := concat_ws(' ', current_setting('client_connection_check_interval'), "
+      "current_setting('tcp_keepalives_idle'), current_setting('xmloption'), "
+      "current_setting('transaction_isolation')); RETURN NEW; END $$; "
+      "CREATE TRIGGER t BEFORE INSERT ON s FOR EACH ROW EXECUTE FUNCTION look()");
+  const std::string database(PostgresServer::kDatabase);
+  sql("ALTER DATABASE " + database + " SET idle_session_timeout = '100ms'; ALTER DATABASE " + database +
+      " SET xmloption = document; ALTER DATABASE " + database +
+      " SET default_transaction_isolation = 'repeatable read'");
+  FakeHost host;
+  const Json ctx = context("s", two_columns());
+  push(host, ctx, {make_batch(two_columns(), {row(1, "a")})});
+  const std::string text = sdk::to_text(ctx);
+  auto destination = open();
+  const Status begun = destination->begin_stream(text);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const Status written = destination->run_write(text).status();
+  EXPECT_TRUE(destination->close().ok());
+  PostgresServer::shared().sql("ALTER DATABASE " + database + " RESET ALL", "postgres");
+  EXPECT_TRUE(begun.ok()) << begun.to_string();
+  EXPECT_TRUE(written.ok()) << written.to_string();
+  // Over TCP the server shows what it really has.
+  EXPECT_EQ(sql("SELECT probe FROM s"), Lines{"2s 15 content read committed"});
+}
+
+TEST_F(ModesTest, LongSilenceOfTheServerIsWaitedForWhereItWorks) {
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+      "'BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END'; CREATE TRIGGER t AFTER INSERT ON s FOR EACH STATEMENT EXECUTE "
+      "FUNCTION slow(); CREATE CONSTRAINT TRIGGER c AFTER INSERT ON s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
+      "EXECUTE "
+      "FUNCTION slow()");
+  const Json impatient = {{"read_timeout_seconds", 1}};
+  for (const Json& mode : {Json("append"), upsert({"id"}), Json("replace")}) {
+    const Outcome outcome =
+        load(context("s", two_columns(), mode), two_columns(), {row(mode.dump().size(), "a")}, impatient);
+    EXPECT_EQ(outcome.code(), "ok") << mode.dump() << outcome.status.to_string();
+  }
+}
+
+TEST_F(ModesTest, ASchemaThatSomebodyElseIsJustMakingIsNoError) {
+  const std::string made = schema_name() + "_made";
+  FakeHost host;
+  std::thread maker([&] {
+    sql("BEGIN; CREATE SCHEMA " + made +
+        "; DO $$ BEGIN FOR i IN 1..200 LOOP PERFORM pg_sleep(0.02); EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE NOT "
+        "granted); END LOOP; END $$; COMMIT");
+  });
+  auto watch = postgres::Connection::connect(PostgresServer::shared().options());
+  ASSERT_TRUE(watch.ok());
+  while (watch->query("SELECT FROM pg_stat_activity WHERE query LIKE 'DO %NOT granted%'")->rows.empty()) {
+  }
+  const Json ctx = context("s", two_columns());
+  push(host, ctx, {make_batch(two_columns(), {row(1, "a")})});
+  auto destination = open({{"schema", made}});
+  const Status begun = destination->begin_stream(sdk::to_text(ctx));
+  maker.join();
+  EXPECT_TRUE(begun.ok()) << begun.to_string();
+  EXPECT_TRUE(destination->run_write(sdk::to_text(ctx)).ok());
+  EXPECT_EQ(sql("SELECT count(*) FROM " + made + ".s"), Lines{"1"});
+  sql("SET client_min_messages = error; DROP SCHEMA " + made + " CASCADE");
+}
+
+TEST_F(ModesTest, ATableOfAPublicationOfEverythingStaysWhatItIs) {
+  for (const std::string& what : {std::string("ALL TABLES"), "TABLES IN SCHEMA " + schema_name()}) {
+    SCOPED_TRACE(what);
+    sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; CREATE TABLE s (id bigint PRIMARY KEY, name text); "
+        "CREATE PUBLICATION everything FOR " +
+        what);
+    const std::string before = oid();
+    EXPECT_EQ(replace({row(1, "a")}).code(), "ok");
+    EXPECT_EQ(oid(), before);
+    sql("DROP PUBLICATION everything");
+  }
+}
+
 TEST_F(ModesTest, ReplaceMakesTheTableAndPutsNewRowsInItsPlace) {
   ASSERT_EQ(replace({row(1, "a")}).code(), "ok");
   EXPECT_EQ(table("s"), Lines{"(1,a)"});

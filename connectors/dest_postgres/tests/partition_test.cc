@@ -98,6 +98,35 @@ TEST_F(PartitionTest, AFailedPartitionLeavesTheOldTableAndTheNextLoadIsWhole) {
   EXPECT_EQ(sql("SELECT count(*), min(id), max(id) FROM s"), Lines{"4000\t0\t3999"});
 }
 
+TEST_F(PartitionTest, AStagingThatSomebodyElseChangedIsNotPublished) {
+  sql("CREATE TABLE s (id bigint, name text); INSERT INTO s VALUES (1, 'old')");
+  FakeHost host;
+  const Json ctx = context("s", schema(), "replace");
+  auto whole = open();
+  ASSERT_TRUE(whole->begin_stream(sdk::to_text(ctx)).ok());
+  EXPECT_TRUE(write_partition(ctx, 0).ok());
+  sql("DELETE FROM _rapidbyte_staging_s WHERE id = 3");
+  const Status finished = whole->finish_stream(sdk::to_text(ctx), true);
+  ASSERT_FALSE(finished.ok());
+  EXPECT_EQ(finished.error().code, "STAGING_CHANGED");
+  EXPECT_EQ(table("s"), Lines{"(1,old)"});
+}
+
+TEST_F(PartitionTest, WritersUnderAnotherDefaultIsolationDoNotFail) {
+  sql("ALTER DATABASE " + std::string(PostgresServer::kDatabase) +
+      " SET default_transaction_isolation = 'repeatable read'");
+  FakeHost host;
+  const Json ctx = context("s", schema(), "replace");
+  auto whole = open();
+  const Status begun = whole->begin_stream(sdk::to_text(ctx));
+  const auto results = write_all(ctx);
+  sql("ALTER DATABASE " + std::string(PostgresServer::kDatabase) + " RESET ALL");
+  ASSERT_TRUE(begun.ok()) << begun.to_string();
+  for (const Status& status : results) EXPECT_TRUE(status.ok()) << status.to_string();
+  EXPECT_TRUE(whole->finish_stream(sdk::to_text(ctx), true).ok());
+  EXPECT_EQ(sql("SELECT count(*) FROM s"), Lines{"4000"});
+}
+
 TEST_F(PartitionTest, AStagingThatIsGoneIsNotTakenForAnEmptyLoad) {
   sql("CREATE TABLE s (id bigint, name text); INSERT INTO s VALUES (1, 'old')");
   FakeHost host;

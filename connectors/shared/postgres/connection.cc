@@ -297,6 +297,10 @@ Status Connection::cancel() {
   return socket.read().status();
 }
 
+void Connection::set_read_timeout_ms(uint32_t timeout_ms) {
+  if (session_ != nullptr) session_->stream.socket().set_timeout_ms(timeout_ms);
+}
+
 void Connection::close() {
   if (session_ == nullptr) return;
   MessageStream& stream = session_->stream;

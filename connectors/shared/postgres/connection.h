@@ -92,6 +92,8 @@ class Connection {
   /// Asks the server, by a second connection, to end what this one is running. Ok when it was asked; the running
   /// statement fails with QUERY_CANCELED if it was still running.
   sdk::Status cancel();
+  /// Changes ConnectionOptions::read_timeout_ms for the statements from now on.
+  void set_read_timeout_ms(uint32_t timeout_ms);
   /// Says goodbye and closes; nothing is waited for.
   void close();
 
