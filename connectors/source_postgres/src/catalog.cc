@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 
 namespace rapidbyte::source_postgres {
 
@@ -17,7 +18,7 @@ constexpr uint32_t kOldestServer = 100'000;
 
 // Domains become the types below them, over any number of levels; the innermost level has the modifier. Identity and
 // generated columns are columns like others here; dropped ones have numbers, but no rows that matter.
-constexpr std::string_view kRelationQuery = R"sql(
+constexpr std::string_view kRelations = R"sql(
 WITH RECURSIVE level(domain, type, modifier) AS (
   SELECT oid, typbasetype, typtypmod FROM pg_catalog.pg_type WHERE typtype = 'd'
   UNION ALL
@@ -25,22 +26,48 @@ WITH RECURSIVE level(domain, type, modifier) AS (
   FROM level JOIN pg_catalog.pg_type t ON t.oid = level.type AND t.typtype = 'd'),
 base AS (
   SELECT level.* FROM level JOIN pg_catalog.pg_type t ON t.oid = level.type AND t.typtype <> 'd')
-SELECT n.nspname, c.relname, c.oid, c.relkind, c.relkind IN ('r', 'p') AND c.relhassubclass,
+SELECT n.nspname, c.relname, c.oid, c.relkind,
+  c.relkind = 'r' AND c.relhassubclass AND EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid),
   c.relrowsecurity AND pg_catalog.row_security_active(c.oid),
   pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT'),
   a.attname, a.attnotnull, t.oid, coalesce(base.modifier, a.atttypmod),
   pg_catalog.format_type(t.oid, coalesce(base.modifier, a.atttypmod)), t.typtype,
-  pg_catalog.array_position(i.indkey::pg_catalog.int2[], a.attnum)
+  pg_catalog.array_position(i.indkey::pg_catalog.int2[], a.attnum),
+  pg_catalog.has_table_privilege(c.oid, 'SELECT') OR pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'),
+  )sql";
+
+constexpr std::string_view kFrom = R"sql(
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN base ON base.domain = a.atttypid
 LEFT JOIN pg_catalog.pg_type t ON t.oid = coalesce(base.type, a.atttypid)
 LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND )sql";
+  AND pg_catalog.array_position(i.indkey::pg_catalog.int2[], a.attnum) < i.)sql";
+
+constexpr std::string_view kWhere = " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND ";
+
+/// Columns that an index only includes follow those of its key; that came with 11.
+std::string_view key_columns(const Connection& connection) {
+  return connection.server_version() < 110'000 ? "indnatts" : "indnkeyatts";
+}
+
+/// Of a column: the unique indexes that it is part of, and whether its collation is deterministic (all were before 12).
+std::string details(const Connection& connection) {
+  std::string sql =
+      "(SELECT pg_catalog.string_agg(u.indexrelid::pg_catalog.text, ' ') FROM pg_catalog.pg_index u "
+      "WHERE u.indrelid = c.oid AND u.indisunique AND u.indisvalid AND u.indimmediate AND u.indpred IS NULL "
+      "AND u.indexprs IS NULL AND pg_catalog.array_position(u.indkey::pg_catalog.int2[], a.attnum) < u.";
+  sql += key_columns(connection);
+  sql += "), ";
+  sql += connection.server_version() < 120'000
+             ? "true"
+             : "(SELECT l.collisdeterministic FROM pg_catalog.pg_collation l WHERE l.oid = a.attcollation)";
+  return sql;
+}
 
 constexpr std::string_view kUserTables = R"sql(
-  n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT c.relispartition
+  n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT c.relispartition AND c.relispopulated
   AND c.relname !~ '^_rapidbyte_'
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                   AND d.objid = c.oid AND d.deptype = 'e')
@@ -55,11 +82,28 @@ T number_of(const std::optional<std::string>& text, T fallback) {
 
 bool truth_of(const std::optional<std::string>& text) { return text == "t"; }
 
+/// Column names of each index that `text`, OIDs with blanks between, names.
+using Indexes = std::map<std::string, std::vector<std::string>, std::less<>>;
+
+void note_indexes(std::string_view text, const std::string& column, Indexes& indexes) {
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(' '), text.size());
+    indexes[std::string(text.substr(0, end))].push_back(column);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
 std::vector<Relation> relations_of(QueryResult& result) {
   std::vector<Relation> out;
+  Indexes indexes;
+  const auto end_relation = [&] {
+    for (auto& [index, columns] : indexes) out.back().unique_keys.push_back(std::move(columns));
+    indexes.clear();
+  };
   for (postgres::Row& row : result.rows) {
     const auto oid = number_of<postgres::Oid>(row[2], 0);
     if (out.empty() || out.back().oid != oid) {
+      end_relation();
       Relation relation;
       relation.name = {std::move(row[0]).value_or(""), std::move(row[1]).value_or("")};
       relation.oid = oid;
@@ -72,33 +116,62 @@ std::vector<Relation> relations_of(QueryResult& result) {
     if (!row[7]) continue;  // a table without columns
     CatalogColumn column;
     column.name = std::move(*row[7]);
-    column.nullable = !truth_of(row[8]);
+    column.nullable = !truth_of(row[8]) || out.back().has_children;
     column.type = number_of<postgres::Oid>(row[9], 0);
     column.type_modifier = number_of<int32_t>(row[10], -1);
     column.type_name = std::move(row[11]).value_or("");
     column.type_kind = row[12] && !row[12]->empty() ? row[12]->front() : 'b';
-    column.key_position = number_of<int32_t>(row[13], -1);
+    column.readable = truth_of(row[14]);
+    column.is_deterministic = row[16] != "f";
+    if (!out.back().has_children) {
+      column.key_position = number_of<int32_t>(row[13], -1);
+      note_indexes(row[15].value_or(""), column.name, indexes);
+    }
     out.back().columns.push_back(std::move(column));
   }
+  end_relation();
   return out;
 }
 
-Result<std::vector<Relation>> load(Connection& connection, std::string_view condition) {
-  if (connection.server_version() < kOldestServer) {
-    return sdk::config_error("SERVER_TOO_OLD", "the server is PostgreSQL " +
-                                                   std::to_string(connection.server_version() / 10'000) +
-                                                   "; source-postgres reads from 10 and newer");
+Status check_version(const Connection& connection) {
+  if (connection.server_version() >= kOldestServer) return {};
+  return sdk::config_error("SERVER_TOO_OLD", "the server is PostgreSQL " +
+                                                 std::to_string(connection.server_version() / 10'000) +
+                                                 "; source-postgres reads from 10 and newer");
+}
+
+/// The system's schema alone; then that of the role again, which functions and the user's conditions count on.
+std::string within_catalog(std::string_view sql) {
+  return "SET LOCAL search_path = pg_catalog, pg_temp; " + std::string(sql) + "; SET LOCAL search_path TO DEFAULT";
+}
+
+std::string relations_sql(const Connection& connection, bool with_details, std::string_view condition) {
+  std::string sql(kRelations);
+  sql += with_details ? details(connection) : "NULL, NULL";
+  sql += kFrom;
+  sql += key_columns(connection);
+  sql += kWhere;
+  sql += condition;
+  return sql;
+}
+
+std::string named(std::span<const TableName> names) {
+  std::string condition = "(n.nspname, c.relname) IN (";
+  for (const TableName& name : names) {
+    if (condition.back() == ')') condition += ", ";
+    condition += "(" + postgres::quote_literal(name.schema) + ", " + postgres::quote_literal(name.table) + ")";
   }
-  RB_SDK_ASSIGN_OR_RETURN(QueryResult result, connection.query(std::string(kRelationQuery) + std::string(condition)));
-  return relations_of(result);
+  return condition + ") ORDER BY n.nspname, c.relname, a.attnum";
 }
 
 Status table_not_found(Connection& connection, const TableName& name) {
   // The same name in other letters or in another schema is what people mean most often.
-  auto similar = connection.query(
+  auto similar = query_catalog(
+      connection,
       "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-      "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND lower(c.relname) = lower(" +
-      postgres::quote_literal(name.table) + ") ORDER BY 1, 2 LIMIT 5");
+      "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_catalog.lower(c.relname::pg_catalog.text) = "
+      "pg_catalog.lower(" +
+          postgres::quote_literal(name.table) + ") ORDER BY 1, 2 LIMIT 5");
   std::string message = "the database has no table `" + name.schema + "." + name.table + "`";
   std::string found;
   if (similar.ok()) {
@@ -133,17 +206,21 @@ const CatalogColumn* Relation::find_column(std::string_view wanted) const {
   return nullptr;
 }
 
-Result<std::vector<Relation>> load_all_relations(Connection& connection) { return load(connection, kUserTables); }
+Result<QueryResult> query_catalog(Connection& connection, std::string_view sql) {
+  return connection.query(within_catalog(sql));
+}
+
+Result<std::vector<Relation>> load_all_relations(Connection& connection) {
+  RB_SDK_RETURN_NOT_OK(check_version(connection));
+  RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(connection, relations_sql(connection, false, kUserTables)));
+  return relations_of(result);
+}
 
 Result<std::vector<Relation>> load_relations(Connection& connection, std::span<const TableName> names) {
   if (names.empty()) return std::vector<Relation>();
-  std::string condition = "(n.nspname, c.relname) IN (";
-  for (const TableName& name : names) {
-    if (condition.back() == ')') condition += ", ";
-    condition += "(" + postgres::quote_literal(name.schema) + ", " + postgres::quote_literal(name.table) + ")";
-  }
-  condition += ") ORDER BY n.nspname, c.relname, a.attnum";
-  RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> found, load(connection, condition));
+  RB_SDK_RETURN_NOT_OK(check_version(connection));
+  RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(connection, relations_sql(connection, true, named(names))));
+  const std::vector<Relation> found = relations_of(result);
   std::vector<Relation> out;
   out.reserve(names.size());
   for (const TableName& name : names) {
@@ -155,24 +232,25 @@ Result<std::vector<Relation>> load_relations(Connection& connection, std::span<c
   return out;
 }
 
-Result<std::vector<std::vector<std::string>>> load_unique_keys(Connection& connection, postgres::Oid table) {
-  RB_SDK_ASSIGN_OR_RETURN(
-      const QueryResult result,
-      connection.query("SELECT i.indexrelid, a.attname FROM pg_catalog.pg_index i "
-                       "JOIN LATERAL unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k(attnum, place) ON true "
-                       "JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
-                       "WHERE i.indrelid = " +
-                       std::to_string(table) +
-                       " AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL "
-                       "AND i.indexprs IS NULL ORDER BY i.indexrelid, k.place"));
-  std::vector<std::vector<std::string>> out;
-  std::optional<std::string> index;
-  for (const postgres::Row& row : result.rows) {
-    if (row[0] != index) out.emplace_back();
-    index = row[0];
-    out.back().push_back(row[1].value_or(""));
+Result<Relation> begin_read(Connection& connection, const TableName& name, const std::optional<std::string>& snapshot) {
+  RB_SDK_RETURN_NOT_OK(check_version(connection));
+  std::string sql = snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
+                                   postgres::quote_literal(*snapshot)
+                             : "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+  // A read of no rows takes the lock with no more rights than the read itself needs (LOCK TABLE wants more on a view).
+  sql += "; SELECT FROM " + name.sql() + " LIMIT 0; ";
+  // All in one message: the server runs one after the other, and each sees what committed before it began.
+  auto result = connection.query(sql + within_catalog(relations_sql(connection, true, named({&name, 1}))));
+  if (!result.ok()) {
+    const std::string state = postgres::sqlstate_of(result.error());
+    if (state != "42P01" && state != "3F000") return result.status();
+    RB_SDK_RETURN_NOT_OK(connection.exec("ROLLBACK").status());
+    RB_SDK_RETURN_NOT_OK(load_relations(connection, {&name, 1}).status());
+    return result.status();  // a table of a view or of a function
   }
-  return out;
+  std::vector<Relation> found = relations_of(*result);
+  if (found.empty()) return table_not_found(connection, name);
+  return std::move(found.front());
 }
 
 Status unknown_column(const Relation& relation, std::string_view what, std::string_view column) {

@@ -1,8 +1,10 @@
 #pragma once
 // What the server's catalog says of tables: their columns with types, keys, and what the role may read. One query for
-// any number of tables, so that a database with thousands of them is discovered at once.
+// any number of tables, so that a database with thousands of them is discovered at once. The queries see no schema but
+// the system's, so that nobody's function or operator can take the place of one of the system's.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,12 +20,17 @@ struct Relation {
   TableName name;
   postgres::Oid oid = 0;
   char kind = 'r';  // pg_class.relkind: r table, p partitioned, v view, m materialized view, f foreign table
+  /// A plain table with INHERITS children, whose rows are read with it. Its keys do not hold for them, so that it
+  /// counts as a table without keys, and a column of theirs may be null where its own is not.
   bool has_children = false;
   /// Row-level security hides rows from this role.
   bool filtered = false;
   /// The role may read at least one column.
   bool readable = true;
   std::vector<CatalogColumn> columns;
+  /// Column names of every unique index that holds for all rows at any time (not partial, not on expressions, not
+  /// deferred). Only of tables that were asked for by name.
+  std::vector<std::vector<std::string>> unique_keys;
 
   /// Names of the primary key's columns, in its order.
   [[nodiscard]] std::vector<std::string> primary_key() const;
@@ -36,10 +43,13 @@ sdk::Result<std::vector<Relation>> load_all_relations(postgres::Connection& conn
 /// Those named, in that order, partitions too. TABLE_NOT_FOUND (schema) for the first that is not there.
 sdk::Result<std::vector<Relation>> load_relations(postgres::Connection& connection, std::span<const TableName> names);
 
-/// Column names of every unique index of a table that holds for all rows at any time (not partial, not on expressions,
-/// not deferred).
-sdk::Result<std::vector<std::vector<std::string>>> load_unique_keys(postgres::Connection& connection,
-                                                                    postgres::Oid table);
+/// Begins the transaction in which one table is read, locks the table, and only then looks at it: what commits before
+/// the lock (TRUNCATE, an ALTER TABLE that rewrites) is seen as a whole, and nothing of the kind can commit after it.
+/// `snapshot`: one that another session has exported after it took the lock; else every statement has its own.
+sdk::Result<Relation> begin_read(postgres::Connection& connection, const TableName& name,
+                                 const std::optional<std::string>& snapshot = std::nullopt);
+/// A query of ours on the catalog alone.
+sdk::Result<postgres::QueryResult> query_catalog(postgres::Connection& connection, std::string_view sql);
 
 /// The columns that the user asked for, as they are read. UNKNOWN_COLUMN (config) names one that the table lacks.
 sdk::Result<std::vector<ColumnPlan>> plan_columns(const Relation& relation, std::span<const std::string> select,

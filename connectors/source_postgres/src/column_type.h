@@ -19,6 +19,9 @@ struct CatalogColumn {
   char type_kind = 'b';   // pg_type.typtype: b base, e enum, c composite, r range, m multirange
   bool nullable = true;
   int32_t key_position = -1;  // in the primary key, from 0 upwards; -1: not part of it
+  bool readable = true;       // by this role
+  /// Its collation holds no different texts to be equal. Only of tables that were asked for by name.
+  bool is_deterministic = true;
 };
 
 /// What a field holds in COPY's binary format, and what it becomes.

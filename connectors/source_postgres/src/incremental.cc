@@ -26,8 +26,7 @@ bool is_integer(postgres::Oid type) {
 
 /// Equal values of these types have equal texts, or texts that canonical() makes equal. Of others (an interval of 24
 /// hours or one day, citext) a position could not tell which rows have the newest value.
-Status check_cursor_type(postgres::Connection& connection, const Relation& relation, const StreamOptions& options,
-                         const CatalogColumn& cursor) {
+Status check_cursor_type(const StreamOptions& options, const CatalogColumn& cursor) {
   const auto refuse = [&](std::string_view why) {
     return sdk::config_error("CURSOR_TYPE", "stream '" + options.name + "': column `" + cursor.name + "` of type " +
                                                 cursor.type_name + " cannot be a cursor: " + std::string(why) +
@@ -36,15 +35,8 @@ Status check_cursor_type(postgres::Connection& connection, const Relation& relat
   switch (cursor.type) {
     case postgres::kOidText:
     case postgres::kOidVarchar:
-    case postgres::kOidBpchar: {
-      if (connection.server_version() < 120'000) return {};
-      RB_SDK_ASSIGN_OR_RETURN(
-          const postgres::QueryResult found,
-          connection.query("SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_collation c ON c.oid = "
-                           "a.attcollation WHERE NOT c.collisdeterministic AND a.attrelid = " +
-                           std::to_string(relation.oid) + " AND a.attname = " + postgres::quote_literal(cursor.name)));
-      return found.rows.empty() ? Status() : refuse("its collation holds different texts to be equal");
-    }
+    case postgres::kOidBpchar:
+      return cursor.is_deterministic ? Status() : refuse("its collation holds different texts to be equal");
     case postgres::kOidInt2:
     case postgres::kOidInt4:
     case postgres::kOidInt8:
@@ -116,17 +108,16 @@ std::string joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Result<IncrementalPlan> plan_incremental(postgres::Connection& connection, const Relation& relation,
-                                         const StreamOptions& options, const std::string& cursor_field) {
+Result<IncrementalPlan> plan_incremental(const Relation& relation, const StreamOptions& options,
+                                         const std::string& cursor_field) {
   IncrementalPlan plan;
   plan.cursor = relation.find_column(cursor_field);
   if (plan.cursor == nullptr) return unknown_column(relation, "cursor_field", cursor_field);
-  RB_SDK_RETURN_NOT_OK(check_cursor_type(connection, relation, options, *plan.cursor));
+  RB_SDK_RETURN_NOT_OK(check_cursor_type(options, *plan.cursor));
   RB_SDK_RETURN_NOT_OK(check_lag(options, *plan.cursor));
   plan.lag = options.lag;
-  RB_SDK_ASSIGN_OR_RETURN(const auto unique_keys, load_unique_keys(connection, relation.oid));
   std::vector<std::string> names = {cursor_field};
-  if (!options.tie_breaker && covers_unique_key(unique_keys, names)) return plan;
+  if (!options.tie_breaker && covers_unique_key(relation.unique_keys, names)) return plan;
   const std::vector<std::string> ties = options.tie_breaker ? *options.tie_breaker : relation.primary_key();
   if (ties.empty()) {
     return sdk::config_error(
@@ -144,7 +135,7 @@ Result<IncrementalPlan> plan_incremental(postgres::Connection& connection, const
     plan.ties.push_back(column);
     names.push_back(name);
   }
-  if (!covers_unique_key(unique_keys, names)) {
+  if (!covers_unique_key(relation.unique_keys, names)) {
     sdk::host::log_warn("stream '" + options.name + "': no unique index of `" + relation.name.spelling("") +
                         "` says that " + joined(names) +
                         " tell all rows apart; of rows that are equal in them, those added later are not read");

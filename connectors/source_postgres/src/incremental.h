@@ -28,8 +28,8 @@ struct IncrementalPlan {
 };
 
 /// UNKNOWN_COLUMN, CURSOR_TYPE, TIE_BREAKER_MISSING, LAG_TYPE (config).
-sdk::Result<IncrementalPlan> plan_incremental(postgres::Connection& connection, const Relation& relation,
-                                              const StreamOptions& options, const std::string& cursor_field);
+sdk::Result<IncrementalPlan> plan_incremental(const Relation& relation, const StreamOptions& options,
+                                              const std::string& cursor_field);
 
 /// The upper bound that a lag sets: an SQL condition.
 std::string lag_condition(const IncrementalPlan& plan, const TableQuery& query, const std::string& where,

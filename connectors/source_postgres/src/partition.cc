@@ -64,15 +64,16 @@ Result<std::vector<Partition>> plan_table_partitions(postgres::Connection& conne
   // blocks.
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult size,
-      connection.query(
-          "WITH RECURSIVE tree(oid) AS (SELECT " + std::to_string(relation.oid) +
-          "::pg_catalog.oid UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON "
-          "i.inhparent = tree.oid) "
-          "SELECT coalesce(max(pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::int), 0), "
-          "coalesce(sum(pg_catalog.pg_relation_size(c.oid)), 0), "
-          "bool_and(c.relkind = 'p' OR (c.relkind IN ('r', 'm') AND am.amname = 'heap')) "
-          "FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid "
-          "LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam"));
+      query_catalog(connection,
+                    "WITH RECURSIVE tree(oid) AS (SELECT " + std::to_string(relation.oid) +
+                        "::pg_catalog.oid UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON "
+                        "i.inhparent = tree.oid) "
+                        "SELECT coalesce(pg_catalog.max(pg_catalog.pg_relation_size(c.oid) / "
+                        "pg_catalog.current_setting('block_size')::pg_catalog.int4), 0), "
+                        "coalesce(pg_catalog.sum(pg_catalog.pg_relation_size(c.oid)), 0), "
+                        "pg_catalog.bool_and(c.relkind = 'p' OR (c.relkind IN ('r', 'm') AND am.amname = 'heap')) "
+                        "FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid "
+                        "LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam"));
   if (size.rows.empty() || size.rows[0][2] != "t") return std::vector<Partition>();
   const uint64_t blocks = number_of(size.rows[0][0]);
   const uint64_t bytes = number_of(size.rows[0][1]);
@@ -80,7 +81,7 @@ Result<std::vector<Partition>> plan_table_partitions(postgres::Connection& conne
   const uint64_t count = std::min<uint64_t>({want, bytes / kSmallestPartition, blocks});
   if (count < 2) return std::vector<Partition>();
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult snapshot,
-                          connection.query("SELECT pg_catalog.pg_export_snapshot()"));
+                          query_catalog(connection, "SELECT pg_catalog.pg_export_snapshot()"));
   if (snapshot.rows.empty() || !snapshot.rows[0][0]) return std::vector<Partition>();
   return cut_blocks(blocks, count, *snapshot.rows[0][0]);
 }

@@ -30,8 +30,8 @@ struct Partition {
 /// Cuts `blocks` into `count` ranges of nearly the same length, the last one open, because children may be longer.
 std::vector<Partition> cut_blocks(uint64_t blocks, uint64_t count, const std::string& snapshot);
 
-/// At most `want` partitions of a table, none when reading it in parts does not pay or is not possible. Exports the
-/// snapshot of the open transaction, which must stay open until all partitions have been read.
+/// At most `want` partitions of a table, none when reading it in parts does not pay or is not possible. Exports a
+/// snapshot from the open transaction, which must stay open until all partitions have been read.
 sdk::Result<std::vector<Partition>> plan_table_partitions(postgres::Connection& connection, const Relation& relation,
                                                           uint32_t want);
 

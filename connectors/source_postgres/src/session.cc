@@ -18,10 +18,4 @@ sdk::Result<Session> open_session(const postgres::ConnectionOptions& options) {
   return Session{std::move(connection), std::move(time_zone)};
 }
 
-sdk::Status begin_read(postgres::Connection& connection, const std::optional<std::string>& snapshot) {
-  std::string sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-  if (snapshot) sql += "; SET TRANSACTION SNAPSHOT " + postgres::quote_literal(*snapshot);
-  return connection.exec(sql).status();
-}
-
 }  // namespace rapidbyte::source_postgres

@@ -1,8 +1,7 @@
 #pragma once
-// A session in which values mean the same whatever the server, the database or the role have set, and the transaction
-// in which a table is read.
+// A session in which values mean the same whatever the server, the database or the role have set, and in which nothing
+// can be written.
 
-#include <optional>
 #include <string>
 
 #include "postgres/connection.h"
@@ -18,8 +17,5 @@ struct Session {
 
 /// Connects; see Connection::connect() for the errors.
 sdk::Result<Session> open_session(const postgres::ConnectionOptions& options);
-
-/// Begins a read-only transaction on one snapshot: its own, or one that another session has exported.
-sdk::Status begin_read(postgres::Connection& connection, const std::optional<std::string>& snapshot = std::nullopt);
 
 }  // namespace rapidbyte::source_postgres

@@ -128,13 +128,10 @@ Result<std::vector<sdk::Json>> PostgresSource::plan_partitions(const sdk::Stream
   RB_SDK_ASSIGN_OR_RETURN(const StreamOptions stream, options_of(ctx));
   planning_.reset();
   RB_SDK_ASSIGN_OR_RETURN(Session session, take_session());
-  RB_SDK_RETURN_NOT_OK(begin_read(session.connection));
-  RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> relations,
-                          load_relations(session.connection, {&stream.table, 1}));
-  // Holds the table's lock as long as the snapshot: a rewrite (VACUUM FULL, CLUSTER) would move rows to other blocks.
-  RB_SDK_RETURN_NOT_OK(session.connection.exec("SELECT FROM " + stream.table.sql() + " LIMIT 0").status());
+  // The table's lock is held as long as the snapshot: a rewrite (VACUUM FULL, CLUSTER) would move rows to other blocks.
+  RB_SDK_ASSIGN_OR_RETURN(const Relation relation, begin_read(session.connection, stream.table));
   RB_SDK_ASSIGN_OR_RETURN(const std::vector<Partition> partitions,
-                          plan_table_partitions(session.connection, relations.front(), want));
+                          plan_table_partitions(session.connection, relation, want));
   for (const Partition& partition : partitions) out.push_back(partition.to_json());
   if (!out.empty()) {
     planning_.emplace(std::move(session));

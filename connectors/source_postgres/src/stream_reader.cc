@@ -69,32 +69,30 @@ Status StreamReader::prepare() {
   if (!ctx_.partition.is_null()) {
     RB_SDK_ASSIGN_OR_RETURN(partition_, Partition::from_json(ctx_.partition));
   }
-  RB_SDK_RETURN_NOT_OK(
-      begin_read(session_.connection, partition_ ? std::optional(partition_->snapshot) : std::nullopt));
-  RB_SDK_ASSIGN_OR_RETURN(relations_, load_relations(session_.connection, {&options_.table, 1}));
-  const Relation& relation = relations_.front();
-  if (relation.filtered) {
+  RB_SDK_ASSIGN_OR_RETURN(relation_, begin_read(session_.connection, options_.table,
+                                                partition_ ? std::optional(partition_->snapshot) : std::nullopt));
+  if (relation_.filtered) {
     sdk::host::log_warn(what() +
                         ": row-level security is on; only the rows that the policies show to this role are read");
   }
   RB_SDK_ASSIGN_OR_RETURN(std::vector<ColumnPlan> columns,
-                          plan_columns(relation, options_.select, options_.text_columns));
+                          plan_columns(relation_, options_.select, options_.text_columns));
   RB_SDK_RETURN_NOT_OK(check_columns(columns));
   query_.table = options_.table;
   if (!options_.where.empty()) query_.conditions.push_back(options_.where);
   if (partition_) query_.conditions.push_back(partition_->condition(query_.table.sql()));
-  if (ctx_.sync_mode == sdk::SyncMode::kIncremental) RB_SDK_RETURN_NOT_OK(prepare_incremental(relation));
+  if (ctx_.sync_mode == sdk::SyncMode::kIncremental) RB_SDK_RETURN_NOT_OK(prepare_incremental());
   RB_SDK_ASSIGN_OR_RETURN(encoder_, sdk::IpcEncoder::make(schema_of(columns)));
   query_.columns.insert(query_.columns.end(), std::make_move_iterator(columns.begin()),
                         std::make_move_iterator(columns.end()));
-  return check_wire_types();
+  return {};
 }
 
-Status StreamReader::prepare_incremental(const Relation& relation) {
+Status StreamReader::prepare_incremental() {
   if (!ctx_.cursor || ctx_.cursor->field.empty()) {
     return sdk::config_error("CURSOR_MISSING", "sync_mode incremental needs a cursor_field");
   }
-  RB_SDK_ASSIGN_OR_RETURN(plan_, plan_incremental(session_.connection, relation, options_, ctx_.cursor->field));
+  RB_SDK_ASSIGN_OR_RETURN(plan_, plan_incremental(relation_, options_, ctx_.cursor->field));
   // A checkpoint of a load that was broken off holds a position like that of a finished one.
   sdk::CursorValue last = ctx_.cursor->last_value;
   if (!ctx_.resume.is_null()) {
@@ -152,21 +150,6 @@ Status StreamReader::check_columns(const std::vector<ColumnPlan>& columns) const
   if (difference.empty()) return {};
   return sdk::schema_error("SCHEMA_CHANGED",
                            "the table was altered since this run looked at it: it has " + difference + ". Run again");
-}
-
-Status StreamReader::check_wire_types() {
-  // Planned like the COPY but without its order, which would only take time. The table's lock is held from here on.
-  TableQuery query = query_;
-  query.order.clear();
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult result,
-                          session_.connection.query(query.select_sql() + " LIMIT 0"));
-  for (size_t i = 0; i < query_.columns.size(); ++i) {
-    const ColumnPlan& column = query_.columns[i];
-    if (i < result.columns.size() && result.columns[i].type == column.wire_type) continue;
-    return sdk::schema_error(
-        "SCHEMA_CHANGED", "the type of column `" + column.field.name + "` was changed while the run began. Run again");
-  }
-  return {};
 }
 
 Status StreamReader::copy() {

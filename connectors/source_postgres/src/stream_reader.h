@@ -31,12 +31,10 @@ class StreamReader {
  private:
   StreamReader(const sdk::StreamContext& ctx, const StreamOptions& options, Session& session);
   sdk::Status prepare();
-  sdk::Status prepare_incremental(const Relation& relation);
+  sdk::Status prepare_incremental();
   /// Whether the server sends what was discovered. SCHEMA_CHANGED (schema).
   sdk::Status check_columns(const std::vector<ColumnPlan>& columns) const;
   sdk::Status check_null_cursors();
-  /// Takes the lock that keeps the table as it is, and asks what the server will send. SCHEMA_CHANGED (schema).
-  sdk::Status check_wire_types();
   sdk::Status copy();
   sdk::Status take(CopyDecoder& decoder, CopyDecoder::Event event);
   sdk::Status emit_batch(CopyDecoder& decoder);
@@ -45,7 +43,7 @@ class StreamReader {
   const sdk::StreamContext& ctx_;
   const StreamOptions& options_;
   Session& session_;
-  std::vector<Relation> relations_;  // the one that is read; kept because the plan below points into it
+  Relation relation_;  // kept because the plan below points into it
   TableQuery query_;
   std::optional<Partition> partition_;
   std::optional<IncrementalPlan> plan_;

@@ -76,6 +76,48 @@ TEST_F(Discovery, KnowsColumnsAsTheyAreNow) {
   EXPECT_EQ(result.rows, (std::vector<std::vector<std::string>>{{"4", "1.50", "8", "1", "NULL"}}));
 }
 
+TEST_F(Discovery, TakesOnlyTheKeyColumnsOfAnIndexForItsKey) {
+  sql("CREATE TABLE t (id int, x text, PRIMARY KEY (id) INCLUDE (x)); CREATE MATERIALIZED VIEW unfilled AS SELECT 1 AS "
+      "a WITH NO DATA");
+  const auto catalog = discover();
+  ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+  EXPECT_EQ(names_of(*catalog), std::vector<std::string>{"t"});  // nothing can be read of the other one
+  EXPECT_EQ(catalog->streams[0].source_defined_primary_key, std::vector<std::string>{"id"});
+}
+
+TEST_F(Discovery, KnowsThatAKeyDoesNotHoldForChildTables) {
+  sql("CREATE TABLE parent (id int PRIMARY KEY, c int NOT NULL); CREATE TABLE child () INHERITS (parent);"
+      "CREATE TABLE former (id int PRIMARY KEY); CREATE TABLE gone () INHERITS (former); DROP TABLE gone");
+  const auto catalog = discover();
+  ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+  EXPECT_EQ(find(*catalog, "parent")->source_defined_primary_key, std::vector<std::string>{});
+  EXPECT_TRUE(find(*catalog, "parent")->schema.fields[1].nullable);
+  EXPECT_EQ(find(*catalog, "former")->source_defined_primary_key, std::vector<std::string>{"id"});
+}
+
+TEST_F(Discovery, RunsNothingThatUsersMade) {
+  sql("CREATE TABLE t (id int PRIMARY KEY, at timestamp NOT NULL); CREATE TABLE witness (w text);"
+      "CREATE FUNCTION public.tattle(name, text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'taken "
+      "over'; END $$;"
+      "CREATE OPERATOR public.!~ (LEFTARG = name, RIGHTARG = text, FUNCTION = public.tattle);"
+      "CREATE FUNCTION public.tattle(name, name) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'taken "
+      "over'; END $$;"
+      "CREATE OPERATOR public.!~ (LEFTARG = name, RIGHTARG = name, FUNCTION = public.tattle);"
+      "CREATE FUNCTION public.unnest(int2[]) RETURNS SETOF int2 LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'taken "
+      "over'; END $$;"
+      "CREATE FUNCTION public.lower(name) RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO witness VALUES ('x'); "
+      "RETURN 'x'; END $$");
+  const auto catalog = discover();
+  EXPECT_TRUE(catalog.ok()) << catalog.error().message;
+  RunOptions options;
+  options.cursor_field = "at";
+  const RunResult result = run(options);
+  EXPECT_TRUE(result.status.ok()) << result.status.error().message;
+  options.name = "T";
+  EXPECT_EQ(run(options).status.error().code, "TABLE_NOT_FOUND");
+  EXPECT_EQ(lines("SELECT w FROM witness"), std::vector<std::string>{});
+}
+
 TEST_F(Discovery, LeavesOutWhatTheRoleMayNotRead) {
   sql("CREATE TABLE open_one (a int, b int); CREATE TABLE partly (a int, b int); CREATE TABLE closed (a int);"
       "CREATE SCHEMA hidden; CREATE TABLE hidden.t (a int);"

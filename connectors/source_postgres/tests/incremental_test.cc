@@ -288,7 +288,7 @@ TEST_F(Incremental, UsesTheIndexOfTheCursor) {
   const auto relations = load_relations(session->connection, {&stream.table, 1});
   ASSERT_TRUE(relations.ok());
   const auto explain = [&](const std::string& cursor, const Json& last) {
-    const auto plan = plan_incremental(session->connection, relations->front(), stream, cursor);
+    const auto plan = plan_incremental(relations->front(), stream, cursor);
     EXPECT_TRUE(plan.ok());
     const auto position = CursorPosition::make(*plan, sdk::CursorValue::of_json(last));
     EXPECT_TRUE(position.ok()) << position.error().message;

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "fake_host.h"
 #include "rapidbyte/sdk/batch_reader.h"
@@ -68,6 +70,25 @@ TEST_F(Partitions, HoldEveryRowOnceWhileOthersWrite) {
     ASSERT_EQ(id, expected++);
     ASSERT_EQ(version, "0");
   }
+}
+
+TEST_F(Partitions, ArePlannedOnTheTableAsItIsWhenTheyHaveItsLock) {
+  const std::string rows = "SELECT i AS id, repeat('x', 400) AS pad FROM generate_series(1, 100000) i";
+  sql("CREATE TABLE t AS " + rows);
+  std::thread other([&] { sql("BEGIN; TRUNCATE t; INSERT INTO t " + rows + "; SELECT pg_sleep(1); COMMIT"); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const Planned planned = plan({}, 2);
+  other.join();
+  ASSERT_EQ(planned.partitions.size(), 2U);
+  size_t found = 0;
+  for (const Json& partition : planned.partitions) {
+    RunOptions part;
+    part.partition = partition;
+    const RunResult result = run(part);
+    ASSERT_TRUE(result.status.ok()) << result.status.error().message;
+    found += result.rows.size();
+  }
+  EXPECT_EQ(found, 100'000U);
 }
 
 TEST_F(Partitions, AreRangesOfBlocksThatTheServerScansAlone) {
