@@ -29,6 +29,19 @@ TableName written_table(const sdk::StreamContext& ctx, const TableName& target) 
   return mode_of(ctx) == sdk::WriteMode::kReplace ? staging_name(target) : target;
 }
 
+// One row: whether each table is there.
+std::string exists_sql(const TableName& first, const TableName& second) {
+  std::string sql = "SELECT ";
+  for (const TableName* name : {&first, &second}) {
+    if (name == &second) sql += ", ";
+    sql +=
+        "EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE "
+        "n.nspname = " +
+        postgres::quote_literal(name->schema) + " AND c.relname = " + postgres::quote_literal(name->table) + ")";
+  }
+  return sql;
+}
+
 }  // namespace
 
 Status PostgresDestination::open(const sdk::Json& config) {
@@ -54,7 +67,8 @@ Result<TableName> PostgresDestination::target_of(const sdk::StreamContext& ctx) 
 }
 
 Receipts PostgresDestination::receipts_for(const TableName& target) {
-  return {*session_, receipts_schema_.empty() ? target.schema : receipts_schema_};
+  const std::string& schema = receipts_schema_.empty() ? target.schema : receipts_schema_;
+  return {*session_, schema, receipts_known_ == schema};
 }
 
 Result<sdk::Validation> PostgresDestination::validate() {
@@ -92,24 +106,35 @@ Result<sdk::Validation> PostgresDestination::validate() {
 
 Status PostgresDestination::lock(const sdk::StreamContext& ctx, const TableName& target) {
   // Loads that only add rows do not disturb each other.
-  return session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend);
+  return session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend).status();
+}
+
+Result<Receipts> PostgresDestination::ensure_receipts(const TableName& target) {
+  Receipts receipts = receipts_for(target);
+  RB_SDK_RETURN_NOT_OK(receipts.ensure_table());
+  receipts_known_ = receipts.name().schema;
+  return receipts;
 }
 
 Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
   RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
   RB_SDK_RETURN_NOT_OK(session_->open());
-  RB_SDK_RETURN_NOT_OK(lock(ctx, target));
+  // The usual stream finds its receipts there and no staging, and needs no look at the table before its rows come.
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult seen,
+                          session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend,
+                                                exists_sql(receipts_for(target).name(), staging_name(target))));
   begun_ = target;
-  Receipts receipts = receipts_for(target);
-  RB_SDK_RETURN_NOT_OK(receipts.ensure_table());
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
-  if (existing && mode_of(ctx) == sdk::WriteMode::kUpsert) {
-    RB_SDK_RETURN_NOT_OK(check_upsert_key(*session_, *existing, ctx.primary_key));
+  if (seen.rows.front()[0] == "t") receipts_known_ = receipts_for(target).name().schema;
+  const bool has_staging = seen.rows.front()[1] == "t";
+  RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
+  if (mode_of(ctx) == sdk::WriteMode::kUpsert) {
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
+    if (existing) RB_SDK_RETURN_NOT_OK(check_upsert_key(*session_, *existing, ctx.primary_key));
   }
   if (mode_of(ctx) != sdk::WriteMode::kReplace) {
     // Of a replace that was broken off and given up: our lock says that none is under way.
-    RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));
+    if (has_staging) RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));
     return receipts.forget_partitions(ctx, false);
   }
   RB_SDK_RETURN_NOT_OK(check_replaceable(*session_, target, ctx.stream_name));
@@ -136,10 +161,9 @@ Result<sdk::WriteSummary> PostgresDestination::write(const sdk::StreamContext& c
 Result<TargetPlan> PostgresDestination::prepare(const sdk::StreamContext& ctx, const TableName& target,
                                                 const sdk::Schema& schema) {
   // Several writers of one stream come here at the same time; the first makes the table.
-  const std::string key = "rapidbyte schema " + target.sql();
-  const Parameter parameters[] = {key};
-  RB_SDK_RETURN_NOT_OK(
-      session_->connection().execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", parameters).status());
+  RB_SDK_RETURN_NOT_OK(session_->begin("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(" +
+                                       postgres::quote_literal("rapidbyte schema " + target.sql()) + ", 0))"));
+  prepared_ = target;
   const sdk::Schema described = with_context(schema, ctx.schema);
   if (mode_of(ctx) == sdk::WriteMode::kReplace) {
     RB_SDK_RETURN_NOT_OK(make_staging(*session_, target, ctx, described));
@@ -152,8 +176,7 @@ Result<TargetPlan> PostgresDestination::prepare(const sdk::StreamContext& ctx, c
 }
 
 Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamContext& ctx, const TableName& target) {
-  Receipts receipts = receipts_for(target);
-  RB_SDK_RETURN_NOT_OK(receipts.ensure_table());
+  RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
   Receipt receipt{.load_id = ctx.load_id, .target = written_table(ctx, target).text(), .checkpoint_json = {}};
   RB_SDK_ASSIGN_OR_RETURN(std::optional<Receipt> previous, receipts.read(ctx));
   if (resumed_from_ && *resumed_from_ != previous) return receipt_changed(ctx);
@@ -189,6 +212,7 @@ Status PostgresDestination::finish_stream(const sdk::StreamContext& ctx, bool su
   RB_SDK_RETURN_NOT_OK(lock(ctx, target));
   if (!succeeded) return session_->in_transaction([&] { return drop_staging(*session_, target); });
   if (replace) return finish_replace(ctx, target);
+  if (prepared_ == target) return {};  // Batches came, and their table is there.
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
   if (existing || ctx.schema.fields.empty()) return {};
   // No batch came: the table is there all the same, with the columns that the source has.

@@ -27,6 +27,7 @@ class PostgresDestination {
   /// The table that a stream goes to; NAME_REFUSED (config).
   Result<TableName> target_of(const sdk::StreamContext& ctx) const;
   Receipts receipts_for(const TableName& target);
+  Result<Receipts> ensure_receipts(const TableName& target);
   Status lock(const sdk::StreamContext& ctx, const TableName& target);
   Result<sdk::WriteSummary> write_stream(const sdk::StreamContext& ctx, const TableName& target);
   Result<TargetPlan> prepare(const sdk::StreamContext& ctx, const TableName& target, const sdk::Schema& schema);
@@ -38,6 +39,8 @@ class PostgresDestination {
   bool schema_from_stream_ = true;
   LoadMethod method_ = LoadMethod::kCopy;
   std::optional<TableName> begun_;  // begin_stream() came to this instance
+  std::optional<TableName> prepared_;  // the table of batches that came to this instance
+  std::string receipts_known_;  // the schema whose receipts table is there; empty: not known
   /// What last_committed() read: the source goes on behind it, so rows may only be added while it is the newest.
   std::optional<std::optional<Receipt>> resumed_from_;
 };

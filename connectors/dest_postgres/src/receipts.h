@@ -27,7 +27,10 @@ Status receipt_changed(const sdk::StreamContext& ctx);
 
 class Receipts {
  public:
-  Receipts(Session& session, std::string schema) : session_(session), name_{std::move(schema), "_rapidbyte_receipts"} {}
+  /// `known`: the table is there.
+  Receipts(Session& session, std::string schema, bool known)
+      : session_(session), name_{std::move(schema), "_rapidbyte_receipts"}, known_(known) {}
+  [[nodiscard]] const TableName& name() const { return name_; }
 
   /// Makes the table, in a transaction of its own, when it is absent.
   Status ensure_table();
@@ -54,7 +57,7 @@ class Receipts {
 
   Session& session_;
   TableName name_;
-  bool known_ = false;
+  bool known_;
 };
 
 }  // namespace rapidbyte::dest_postgres

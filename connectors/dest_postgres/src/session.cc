@@ -80,11 +80,11 @@ bool Session::in_transaction() const {
   return is_open() && connection_->transaction_status() != postgres::TransactionStatus::kIdle;
 }
 
-Status Session::begin() {
-  if (in_transaction()) return {};
+Status Session::begin(const std::string& then) {
+  if (in_transaction()) return then.empty() ? Status() : exec(then);
   // Whatever the role's default is: under REPEATABLE READ, waiting for another writer would end in an error instead of
   // a look at what it did.
-  return exec("BEGIN ISOLATION LEVEL READ COMMITTED");
+  return exec("BEGIN ISOLATION LEVEL READ COMMITTED; " + then);
 }
 
 void Session::rollback() {
@@ -100,17 +100,15 @@ Status Session::commit() {
                                                        result.tag + "; nothing of the transaction was kept");
 }
 
-Status Session::lock_target(const TableName& table, bool shared) {
+Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool shared, const std::string& then) {
   const std::string key = (shared ? "shared " : "") + table.text();
-  if (locked_ == key) return {};
-  const std::string name = "rapidbyte " + table.sql();
-  RB_SDK_RETURN_NOT_OK(exec("SET lock_timeout = '" + std::string(kLockWait) + "'"));
-  const Parameter parameters[] = {name};
-  const auto locked = connection_->execute(shared ? "SELECT pg_advisory_lock_shared(hashtextextended($1, 0))"
-                                                  : "SELECT pg_advisory_lock(hashtextextended($1, 0))",
-                                           parameters);
+  if (locked_ == key) return connection_->query(then);
+  // One round trip; an error takes the setting back.
+  auto locked =
+      connection_->query("SET lock_timeout = '" + std::string(kLockWait) + "'; SELECT pg_catalog.pg_advisory_lock" +
+                         (shared ? "_shared" : "") + "(pg_catalog.hashtextextended(" +
+                         postgres::quote_literal("rapidbyte " + table.sql()) + ", 0)); SET lock_timeout = 0; " + then);
   if (!locked.ok() && postgres::sqlstate_of(locked.error()) == "55P03") {
-    RB_SDK_RETURN_NOT_OK(exec("SET lock_timeout = 0"));
     Status busy = sdk::transient_db_error(
         "TARGET_BUSY", "table " + table.text() + " of " + options_.where() +
                            " is being loaded by another run of Rapidbyte, which holds its lock (an advisory lock). "
@@ -119,9 +117,8 @@ Status Session::lock_target(const TableName& table, bool shared) {
     busy.error().backoff_class = sdk::BackoffClass::kSlow;
     return busy;
   }
-  RB_SDK_RETURN_NOT_OK(locked.status());
-  locked_ = key;
-  return exec("SET lock_timeout = 0");
+  if (locked.ok()) locked_ = key;
+  return locked;
 }
 
 std::string text_array(const std::vector<std::string>& values) {

@@ -37,8 +37,8 @@ class Session {
   Result<std::optional<std::string>> value(std::string_view sql, std::span<const postgres::Parameter> parameters = {});
 
   [[nodiscard]] bool in_transaction() const;
-  /// Begins a transaction unless one is open.
-  Status begin();
+  /// Begins a transaction unless one is open, and runs `then` in it by the same round trip.
+  Status begin(const std::string& then = {});
   /// Rolls back what is open. A connection that cannot do that is given up.
   void rollback();
   /// Runs `work` in one transaction: committed when it succeeds, rolled back otherwise.
@@ -69,7 +69,8 @@ class Session {
 
   /// Keeps other loads away from `table` until the session ends: `shared` locks go together, for loads that only add
   /// rows. TARGET_BUSY (transient-db) when another load holds it for longer than a few seconds.
-  Status lock_target(const TableName& table, bool shared);
+  /// `then`: a query behind it in the same round trip, whose rows are given.
+  Result<postgres::QueryResult> lock_target(const TableName& table, bool shared, const std::string& then = {});
 
  private:
   void wait_at_most(uint32_t silence_ms) {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 #include <set>
+#include <span>
 
 namespace rapidbyte::dest_postgres {
 namespace {
@@ -11,24 +12,25 @@ namespace {
 using postgres::Parameter;
 using postgres::quote_identifier;
 
-constexpr std::string_view kTableQuery =
-    "SELECT c.oid, c.relkind, EXISTS (SELECT FROM pg_trigger g WHERE NOT g.tgisinternal AND "
-    "(g.tgrelid = c.oid OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))) "
-    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2";
-
-// A domain's base may be a domain again.
-constexpr std::string_view kColumnQuery =
-    "WITH RECURSIVE base(attnum, type, modifier, depth) AS ("
-    "SELECT attnum, atttypid, atttypmod, 0 FROM pg_attribute "
-    "WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped UNION ALL "
-    "SELECT b.attnum, t.typbasetype, t.typtypmod, b.depth + 1 FROM base b JOIN pg_type t ON t.oid = b.type "
-    "WHERE t.typtype = 'd') "
-    "SELECT DISTINCT ON (a.attnum) a.attname, b.type, b.modifier, bt.typtype, bt.typarray, "
-    "format_type(a.atttypid, a.atttypmod), format_type(b.type, b.modifier), "
-    "a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), a.atthasdef OR a.attidentity <> '', a.attidentity = 'a', "
-    "a.attgenerated <> '', format_type(b.type, -1), a.attidentity <> '' "
-    "FROM pg_attribute a JOIN base b USING (attnum) JOIN pg_type t ON t.oid = a.atttypid "
-    "JOIN pg_type bt ON bt.oid = b.type WHERE a.attrelid = $1::oid ORDER BY a.attnum, b.depth DESC";
+// One row per column, and one without a column for a table that has none. A domain's base may be a domain again.
+constexpr std::string_view kTableQuery = R"(
+SELECT c.oid, c.relkind, EXISTS (SELECT FROM pg_trigger g WHERE NOT g.tgisinternal AND
+    (g.tgrelid = c.oid OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))), k.*
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN LATERAL (
+  WITH RECURSIVE base(attnum, type, modifier, depth) AS (
+    SELECT attnum, atttypid, atttypmod, 0 FROM pg_attribute
+    WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+    UNION ALL SELECT b.attnum, t.typbasetype, t.typtypmod, b.depth + 1 FROM base b JOIN pg_type t ON t.oid = b.type
+    WHERE t.typtype = 'd')
+  SELECT DISTINCT ON (a.attnum) a.attname, b.type, b.modifier, bt.typtype, bt.typarray,
+    format_type(a.atttypid, a.atttypmod), format_type(b.type, b.modifier),
+    a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), a.atthasdef OR a.attidentity <> '', a.attidentity = 'a',
+    a.attgenerated <> '', format_type(b.type, -1), a.attidentity <> '', a.attnum
+  FROM pg_attribute a JOIN base b USING (attnum) JOIN pg_type t ON t.oid = a.atttypid
+  JOIN pg_type bt ON bt.oid = b.type WHERE a.attrelid = c.oid ORDER BY a.attnum, b.depth DESC) k ON true
+WHERE n.nspname = $1 AND c.relname = $2 ORDER BY k.attnum)";
+// Values before those of the column.
+constexpr size_t kTableValues = 3;
 
 template <typename T>
 T number(const std::optional<std::string>& text) {
@@ -88,10 +90,9 @@ Result<std::optional<TableInfo>> read_table(Session& session, const TableName& n
                                  std::string(kind_name(table.kind)) +
                                  ", so rows cannot be loaded into it. Rename it or the stream, or set `table_prefix`.");
   }
-  const std::string oid = std::to_string(table.oid);
-  const Parameter oids[] = {oid};
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult columns, session.connection().execute(kColumnQuery, oids));
-  for (const postgres::Row& values : columns.rows) {
+  for (const postgres::Row& found_row : found.rows) {
+    const std::span<const std::optional<std::string>> values = std::span(found_row).subspan(kTableValues);
+    if (!values[0]) continue;
     TableColumn column;
     column.name = values[0].value_or("");
     column.type.oid = number<Oid>(values[1]);

@@ -40,7 +40,14 @@ Status TableWriter::prepare() {
   };
   // Tables are altered in a transaction of their own, so that nobody waits for the whole load. When the schema changes
   // in the middle of a transaction, the change is part of it.
-  RB_SDK_RETURN_NOT_OK(session_.in_transaction() ? plan() : session_.in_transaction(plan));
+  const bool nested = session_.in_transaction();
+  const Status planned = plan();
+  if (!planned.ok()) {
+    if (!nested) session_.rollback();
+    return planned;
+  }
+  // The rows' own transaction begins by the same round trip.
+  if (!nested) RB_SDK_RETURN_NOT_OK(session_.exec("COMMIT AND CHAIN"));
   encoder_.use(plan_);
   described_ = with_context(batch_.schema(), ctx_.schema);
   copy_sql_ = copy_sql(plan_);

@@ -25,7 +25,7 @@ enum class LoadMethod : uint8_t { kCopy, kInsert };
 
 class TableWriter {
  public:
-  /// Makes or fits the table for a schema of the stream; called inside a transaction.
+  /// Makes or fits the table for a schema of the stream; begins a transaction unless one is open, and leaves it open.
   using Prepare = std::function<Result<TargetPlan>(const sdk::Schema& schema)>;
 
   TableWriter(Session& session, const sdk::StreamContext& ctx, LoadMethod method, Prepare prepare);

@@ -188,6 +188,23 @@ TEST_F(ModesTest, ATableOfAPublicationOfEverythingStaysWhatItIs) {
   }
 }
 
+// Over a network each costs more than a small load itself.
+TEST_F(ModesTest, OneRowTakesFewRoundTrips) {
+  const Json ctx = context("s", two_columns());
+  ASSERT_EQ(load(ctx, two_columns(), {row(1, "a")}).code(), "ok");
+  FakeHost host;
+  push(host, ctx, {make_batch(two_columns(), {row(2, "b")})});
+  int64_t writes = 0;
+  auto destination = open();
+  host.before_call = [&](std::string_view function) { writes += function == "socket-write" ? 1 : 0; };
+  const std::string text = sdk::to_text(ctx);
+  ASSERT_TRUE(destination->begin_stream(text).ok());
+  ASSERT_TRUE(destination->run_write(text).ok());
+  ASSERT_TRUE(destination->finish_stream(text, true).ok());
+  EXPECT_LE(writes, 12) << "statements of the load, its two commits included";
+  EXPECT_EQ(table("s"), (Lines{"(1,a)", "(2,b)"}));
+}
+
 TEST_F(ModesTest, ReplaceMakesTheTableAndPutsNewRowsInItsPlace) {
   ASSERT_EQ(replace({row(1, "a")}).code(), "ok");
   EXPECT_EQ(table("s"), Lines{"(1,a)"});
