@@ -1,5 +1,7 @@
 #include "column_type.h"
 
+#include <string_view>
+
 namespace rapidbyte::source_postgres {
 
 namespace {
@@ -76,7 +78,11 @@ ColumnPlan plan_column(const CatalogColumn& column, bool as_text) {
   plan.field.type = mapped.type;
   plan.field.special_values = mapped.special_values;
   // A column that was asked for as text is text on the other side, too.
-  if (!as_text) plan.field.native_type = "postgresql:" + column.type_name;
+  // The catalog's names are qualified for all but the system's types; where extensions and types of public are on the
+  // other side is that side's to know.
+  constexpr std::string_view kPublic = "public.";
+  const bool in_public = column.type_name.starts_with(kPublic);
+  if (!as_text) plan.field.native_type = "postgresql:" + column.type_name.substr(in_public ? kPublic.size() : 0);
   plan.kind = mapped.kind;
   plan.cast_to_text = mapped.cast;
   plan.wire_type = mapped.cast ? postgres::kOidText : column.type;

@@ -1,7 +1,9 @@
 #include "incremental.h"
 
 #include <algorithm>
+#include <charconv>
 
+#include "rapidbyte/sdk/batch_builder.h"
 #include "rapidbyte/sdk/host.h"
 
 namespace rapidbyte::source_postgres {
@@ -67,6 +69,25 @@ std::string_view canonical(postgres::Oid type, std::string_view text) {
   return text;
 }
 
+/// Values behind which no row is ever new, or before which none is.
+bool is_special(postgres::Oid type, std::string_view text) {
+  switch (type) {
+    case postgres::kOidDate:
+    case postgres::kOidTimestamp:
+    case postgres::kOidTimestamptz: return text == "infinity" || text == "-infinity";
+    case postgres::kOidNumeric:
+    case postgres::kOidFloat4:
+    case postgres::kOidFloat8: return text == "NaN" || text == "Infinity" || text == "-Infinity";
+    default: return false;
+  }
+}
+
+int64_t integer_of(std::string_view text) {
+  int64_t value = 0;
+  (void)std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
 /// Whether a unique key lies within `names`.
 bool covers_unique_key(const std::vector<std::vector<std::string>>& keys, const std::vector<std::string>& names) {
   return std::any_of(keys.begin(), keys.end(), [&](const std::vector<std::string>& key) {
@@ -123,7 +144,9 @@ Result<IncrementalPlan> plan_incremental(const Relation& relation, const StreamO
     return sdk::config_error(
         "TIE_BREAKER_MISSING",
         "stream '" + options.name + "': `" + relation.name.spelling("") +
-            "` has no primary key, so that rows with equal values of the cursor `" + cursor_field +
+            (relation.has_children ? "` has child tables, for whose rows its primary key does not hold, so that"
+                                   : "` has no primary key, so that") +
+            " rows with equal values of the cursor `" + cursor_field +
             "` cannot be told apart and would be lost or read twice. Set tie_breaker to columns that tell them apart, "
             "use a cursor with a unique index, or read everything (sync_mode full_refresh) with write_mode replace or "
             "upsert");
@@ -135,7 +158,8 @@ Result<IncrementalPlan> plan_incremental(const Relation& relation, const StreamO
     plan.ties.push_back(column);
     names.push_back(name);
   }
-  if (!covers_unique_key(relation.unique_keys, names)) {
+  plan.is_unique = covers_unique_key(relation.unique_keys, names);
+  if (!plan.is_unique) {
     sdk::host::log_warn("stream '" + options.name + "': no unique index of `" + relation.name.spelling("") +
                         "` says that " + joined(names) +
                         " tell all rows apart; of rows that are equal in them, those added later are not read");
@@ -151,15 +175,15 @@ std::string lag_condition(const IncrementalPlan& plan, const TableQuery& query, 
     const std::string lag = " - pg_catalog.make_interval(secs => " + std::to_string(*plan.lag->seconds) + ")";
     if (plan.cursor->type == postgres::kOidTimestamptz) return column + " <= pg_catalog.now()" + lag;
     // Whether applications write UTC or local time is not known; the earlier of the two is safe with both.
-    std::string bound = "least(pg_catalog.now() AT TIME ZONE 'UTC', pg_catalog.now() AT TIME ZONE " +
+    std::string bound = "LEAST(pg_catalog.now() AT TIME ZONE 'UTC', pg_catalog.now() AT TIME ZONE " +
                         postgres::quote_literal(server_time_zone.empty() ? "UTC" : server_time_zone) + ")" + lag;
     // A date is complete when its day has passed.
-    if (plan.cursor->type == postgres::kOidDate) bound = "(" + bound + ")::date";
+    if (plan.cursor->type == postgres::kOidDate) bound = "(" + bound + ")::pg_catalog.date";
     return column + " <= " + bound;
   }
-  const std::string type = is_integer(plan.cursor->type)                ? "bigint"
-                           : plan.cursor->type == postgres::kOidNumeric ? "numeric"
-                                                                        : "double precision";
+  const std::string type = is_integer(plan.cursor->type)                ? "pg_catalog.int8"
+                           : plan.cursor->type == postgres::kOidNumeric ? "pg_catalog.numeric"
+                                                                        : "pg_catalog.float8";
   std::vector<std::string> conditions;
   if (!where.empty()) conditions.push_back(where);
   return column + " <= (SELECT pg_catalog.max(" + column + ") FROM " + query.table.sql() + where_sql(conditions) +
@@ -195,10 +219,16 @@ Result<CursorPosition> CursorPosition::make(const IncrementalPlan& plan, const s
     return changed("it was made with the tie-breaker " + (names.empty() ? std::string("(none)") : joined(names)));
   }
   if (plan.ties.empty()) return position;
+  position.complete_ = sdk::find_member(last.json, "complete") != nullptr;
+  if (position.complete_) return position;
   position.only_last_ = sdk::find_member(last.json, "last") != nullptr;
   strings(sdk::find_member(last.json, position.only_last_ ? "last" : "seen"), position.seen_);
   if (position.seen_.empty() || position.seen_.size() % plan.ties.size() != 0) return changed("it is incomplete");
-  for (const std::string& text : position.seen_) position.seen_bytes_ += text.size();
+  position.carried_ = !position.only_last_;
+  for (const std::string& text : position.seen_) {
+    position.seen_bytes_ += text.size();
+    if (plan.tie_grows) position.highest_ = std::max(position.highest_.value_or(INT64_MIN), integer_of(text));
+  }
   return position;
 }
 
@@ -224,7 +254,7 @@ std::string CursorPosition::condition(const TableQuery& query) const {
   const std::string column = query.column_sql(plan_->cursor->name);
   if (!present_) return column + " IS NOT NULL";
   const std::string value = literal(*plan_->cursor, value_);
-  if (plan_->ties.empty()) return column + " > " + value;
+  if (plan_->ties.empty() || complete_) return column + " > " + value;
   // The first comparison is what an index on the cursor is used for.
   const std::string from = column + " >= " + value + " AND ";
   if (only_last_ && plan_->tie_grows) {
@@ -236,14 +266,42 @@ std::string CursorPosition::condition(const TableQuery& query) const {
   return from + "(" + tie_condition(query, column + " > " + value) + ")";
 }
 
+bool CursorPosition::is_equal(const std::vector<std::optional<std::string>>& watched) const {
+  if (!present_ || !watched[0] || canonical(plan_->cursor->type, *watched[0]) != value_) return false;
+  for (size_t i = 0; i < newest_.size(); ++i) {
+    if (watched[i + 1] != newest_[i]) return false;
+  }
+  return true;
+}
+
 Status CursorPosition::note(const std::vector<std::optional<std::string>>& watched) {
+  if (!watched[0]) {
+    return sdk::internal_error("UNEXPECTED_DATA",
+                               "the server sent a row without a cursor value, which was not asked for");
+  }
+  for (const std::optional<std::string>& text : watched) {
+    if (text && !sdk::is_valid_utf8(*text)) {
+      return sdk::data_error("INVALID_UTF8",
+                             "a value of the cursor or the tie-breaker is not valid UTF-8, so that no "
+                             "position can hold it. Correct the row, or use another cursor");
+    }
+  }
   const std::string_view value = canonical(plan_->cursor->type, *watched[0]);
+  if (is_special(plan_->cursor->type, value)) {
+    return sdk::data_error("INFINITE_CURSOR",
+                           "the cursor column `" + plan_->cursor->name + "` is '" + std::string(value) +
+                               "' in a row, and no later run would find rows beyond that. Correct it, or leave such "
+                               "rows out with the stream option where");
+  }
   if (!present_ || value != value_) {
     value_ = value;
     present_ = true;
     seen_.clear();
     seen_bytes_ = 0;
     only_last_ = false;
+    carried_ = false;
+    complete_ = false;
+    highest_.reset();
   }
   const size_t width = plan_->ties.size();
   if (width == 0) return {};
@@ -258,23 +316,33 @@ Status CursorPosition::note(const std::vector<std::optional<std::string>>& watch
     }
     bytes += watched[i + 1]->size();
   }
+  newest_.resize(width);
+  for (size_t i = 0; i < width; ++i) newest_[i] = *watched[i + 1];
   if (!only_last_ && (seen_.size() >= kMaxSeenRows * width || seen_bytes_ + bytes > kMaxSeenBytes)) only_last_ = true;
   if (only_last_) {
-    seen_.resize(width);
-    for (size_t i = 0; i < width; ++i) seen_[i] = *watched[i + 1];
+    seen_ = newest_;
+    // Those that earlier reads listed come in any order among these; the bound is above all of them.
+    if (highest_ && integer_of(seen_[0]) < *highest_) seen_[0] = std::to_string(*highest_);
     return {};
   }
-  for (size_t i = 0; i < width; ++i) seen_.push_back(*watched[i + 1]);
+  seen_.insert(seen_.end(), newest_.begin(), newest_.end());
   seen_bytes_ += bytes;
   return {};
 }
 
 bool CursorPosition::is_exact() const {
+  if (!only_last_ || newest_.empty()) return true;
+  if (carried_) return highest_ && integer_of(newest_[0]) >= *highest_;
   // With a lag the user says that no row comes any more with a value that is read.
-  return !only_last_ || plan_->tie_grows || plan_->lag.has_value();
+  return plan_->tie_grows || plan_->lag.has_value();
 }
 
-Status CursorPosition::not_exact() const {
+Status CursorPosition::finish() {
+  if (!only_last_ || plan_->tie_grows) return {};
+  if (plan_->lag) {
+    complete_ = carried_;
+    return {};
+  }
   std::vector<std::string> names;
   for (const CatalogColumn* tie : plan_->ties) names.push_back(tie->name);
   return sdk::config_error(
@@ -293,7 +361,11 @@ sdk::CursorValue CursorPosition::to_cursor() const {
     Json names = Json::array();
     for (const CatalogColumn* tie : plan_->ties) names.push_back(tie->name);
     json["tie_breaker"] = std::move(names);
-    json[only_last_ ? "last" : "seen"] = seen_;
+    if (complete_) {
+      json["complete"] = true;
+    } else {
+      json[only_last_ ? "last" : "seen"] = seen_;
+    }
   }
   return sdk::CursorValue::of_json(std::move(json));
 }

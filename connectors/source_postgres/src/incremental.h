@@ -24,6 +24,8 @@ struct IncrementalPlan {
   /// Later rows have a higher tie-breaker (one integer column that is never null), so that its last value says which
   /// rows of an equal cursor value were read, however many they are.
   bool tie_grows = false;
+  /// A unique index says that no two rows are equal in cursor and tie-breaker.
+  bool is_unique = true;
   std::optional<Lag> lag;
 };
 
@@ -42,13 +44,17 @@ class CursorPosition {
 
   /// The rows behind the position, as an SQL condition.
   [[nodiscard]] std::string condition(const TableQuery& query) const;
-  /// Takes the newest row's cursor and tie-breaker into account. NULL_TIE_BREAKER (data) when one is null.
+  /// Whether the row may be equal to the last one in cursor and tie-breaker, so that no position lies between them.
+  [[nodiscard]] bool is_equal(const std::vector<std::optional<std::string>>& watched) const;
+  /// Takes the newest row's cursor and tie-breaker into account. NULL_TIE_BREAKER, INFINITE_CURSOR, INVALID_UTF8 (data)
+  /// when they make no position.
   sdk::Status note(const std::vector<std::optional<std::string>>& watched);
-  /// Whether the position says exactly which rows were read. It cannot when too many rows have the newest cursor value
-  /// and the tie-breaker does not grow.
+  /// Whether the position, in the middle of a read, says exactly which rows were read. It cannot when too many rows
+  /// have the newest cursor value, and the tie-breaker does not grow or the read has not passed all those of earlier
+  /// reads.
   [[nodiscard]] bool is_exact() const;
-  /// TIE_GROUP_TOO_LARGE (config) with what to do; for a read that ends where is_exact() is false.
-  [[nodiscard]] sdk::Status not_exact() const;
+  /// After the last row: makes the position one of a finished read. TIE_GROUP_TOO_LARGE (config) with what to do.
+  sdk::Status finish();
   [[nodiscard]] sdk::CursorValue to_cursor() const;
 
  private:
@@ -63,6 +69,13 @@ class CursorPosition {
   std::vector<std::string> seen_;
   size_t seen_bytes_ = 0;
   bool only_last_ = false;
+  /// Earlier reads listed rows with value_, which need not come before those of this read.
+  bool carried_ = false;
+  /// The highest tie-breaker that earlier reads listed, when it grows.
+  std::optional<int64_t> highest_;
+  /// All rows with value_ were read, and no more come (lag).
+  bool complete_ = false;
+  std::vector<std::string> newest_;  // the last row's tie-breaker
 };
 
 }  // namespace rapidbyte::source_postgres

@@ -60,8 +60,8 @@ Result<std::vector<Partition>> plan_table_partitions(postgres::Connection& conne
                                                      uint32_t want) {
   const bool has_blocks = relation.kind == 'r' || relation.kind == 'p' || relation.kind == 'm';
   if (want < 2 || !has_blocks || connection.server_version() < kTidRangeScans) return std::vector<Partition>();
-  // With children a range is the same blocks of each of them. Foreign tables and storage other than the heap have no
-  // blocks.
+  // ctid is read with the right on the whole table, not with that on columns. With children a range is the same blocks
+  // of each of them. Foreign tables and storage other than the heap have no blocks.
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult size,
       query_catalog(connection,
@@ -71,7 +71,10 @@ Result<std::vector<Partition>> plan_table_partitions(postgres::Connection& conne
                         "SELECT coalesce(pg_catalog.max(pg_catalog.pg_relation_size(c.oid) / "
                         "pg_catalog.current_setting('block_size')::pg_catalog.int4), 0), "
                         "coalesce(pg_catalog.sum(pg_catalog.pg_relation_size(c.oid)), 0), "
-                        "pg_catalog.bool_and(c.relkind = 'p' OR (c.relkind IN ('r', 'm') AND am.amname = 'heap')) "
+                        "pg_catalog.has_table_privilege(" +
+                        std::to_string(relation.oid) +
+                        ", 'SELECT') AND pg_catalog.bool_and(c.relkind = 'p' OR (c.relkind IN ('r', 'm') AND am.amname "
+                        "= 'heap')) "
                         "FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid "
                         "LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam"));
   if (size.rows.empty() || size.rows[0][2] != "t") return std::vector<Partition>();

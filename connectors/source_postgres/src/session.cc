@@ -12,6 +12,8 @@ sdk::Result<Session> open_session(const postgres::ConnectionOptions& options) {
   // The time limits are for interactive sessions: a read of a large table takes as long as it takes, and the session
   // that holds a snapshot for others waits without doing anything.
   settings += "; SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+  // Whatever a condition of the user brings along, nothing is written; and its backslashes are plain.
+  settings += "; SET default_transaction_read_only = on; SET standard_conforming_strings = on";
   if (connection.server_version() >= 140'000) settings += "; SET idle_session_timeout = 0";
   if (connection.server_version() >= 170'000) settings += "; SET transaction_timeout = 0";
   RB_SDK_RETURN_NOT_OK(connection.exec(settings).status());

@@ -182,22 +182,35 @@ Status StreamReader::copy() {
   if (!ended) {
     return sdk::internal_error("UNEXPECTED_DATA", "the server ended the copy without the trailer of its binary format");
   }
+  if (copy.result().affected_rows != decoder.rows_seen()) {
+    return sdk::internal_error("UNEXPECTED_DATA", "the server counts " + std::to_string(copy.result().affected_rows) +
+                                                      " rows where " + std::to_string(decoder.rows_seen()) + " came");
+  }
   RB_SDK_RETURN_NOT_OK(emit_batch(decoder));
   summary_.records_read = decoder.rows_seen();
   if (!position_) return {};
-  if (!position_->is_exact()) return position_->not_exact();
+  RB_SDK_RETURN_NOT_OK(position_->finish());
   return pacer_.emit(position_->to_cursor());
 }
 
 Status StreamReader::take(CopyDecoder& decoder, CopyDecoder::Event event) {
   if (event == CopyDecoder::Event::kCorrupt) return decoder.corruption();
-  if (position_) RB_SDK_RETURN_NOT_OK(position_->note(decoder.watched()));
+  if (position_) {
+    // The row is not part of what was emitted, so that the position before it covers exactly that.
+    if (checkpoint_waits_ && !position_->is_equal(decoder.watched())) {
+      RB_SDK_RETURN_NOT_OK(pacer_.emit(position_->to_cursor()));
+    }
+    checkpoint_waits_ = false;
+    RB_SDK_RETURN_NOT_OK(position_->note(decoder.watched()));
+  }
   if (event == CopyDecoder::Event::kRejected) {
     return rejection_.reject(decoder.problem(), decoder.columns(), decoder.rows_seen());
   }
   if (event != CopyDecoder::Event::kBatchFull) return {};
   RB_SDK_RETURN_NOT_OK(emit_batch(decoder));
   if (!position_ || !pacer_.due() || !position_->is_exact()) return {};
+  checkpoint_waits_ = !plan_->is_unique;
+  if (checkpoint_waits_) return {};
   return pacer_.emit(position_->to_cursor());
 }
 

@@ -50,6 +50,8 @@ class StreamReader {
   std::optional<CursorPosition> position_;
   std::optional<sdk::IpcEncoder> encoder_;
   sdk::CheckpointPacer pacer_;
+  /// A checkpoint is due as soon as it is known that it would not divide rows that the position cannot tell apart.
+  bool checkpoint_waits_ = false;
   RejectionPolicy rejection_;
   sdk::ReadSummary summary_;
 };

@@ -249,6 +249,72 @@ TEST_F(Incremental, StaysBehindByTheLag) {
   EXPECT_EQ(next(options).size(), 6U);
 }
 
+TEST_F(Incremental, DoublesNothingWhenALateLowKeyJoinsAFullGroup) {
+  sql("CREATE TABLE t (id int PRIMARY KEY, u int NOT NULL); INSERT INTO t SELECT g * 10, 7 FROM generate_series(1, "
+      "1000) g");
+  RunOptions options;
+  options.cursor_field = "u";
+  EXPECT_EQ(next(options).size(), 1000U);
+  sql("INSERT INTO t VALUES (15, 7)");
+  EXPECT_EQ(next(options), Rows{"15"});
+  EXPECT_EQ(next(options), Rows{});
+  sql("INSERT INTO t VALUES (10001, 7)");
+  EXPECT_EQ(next(options), Rows{"10001"});
+  EXPECT_EQ(next(options), Rows{});
+}
+
+TEST_F(Incremental, DoublesNothingInAFullGroupOfALag) {
+  sql("CREATE TABLE t (k text PRIMARY KEY, d date NOT NULL); INSERT INTO t SELECT 'm' || g, '2024-01-01' FROM "
+      "generate_series(1, 1000) g");
+  RunOptions options;
+  options.cursor_field = "d";
+  options.stream["lag"] = "1d";
+  EXPECT_EQ(next(options).size(), 1000U);
+  sql("INSERT INTO t VALUES ('a', '2024-01-01')");
+  EXPECT_EQ(next(options), Rows{"a"});
+  EXPECT_EQ(next(options), Rows{});
+  sql("INSERT INTO t VALUES ('b', '2024-01-02')");
+  EXPECT_EQ(next(options), Rows{"b"});
+}
+
+TEST_F(Incremental, DividesNoRowsThatItCannotTellApart) {
+  sql("CREATE TABLE t (id int, k int NOT NULL, u int NOT NULL, pad text); INSERT INTO t SELECT g, g / 300, 1, "
+      "repeat('x', 100) FROM generate_series(1, 3000) g");
+  RunOptions options;
+  options.cursor_field = "u";
+  options.stream["tie_breaker"] = {"k"};
+  options.checkpoint_interval_rows = 1;
+  options.max_batch_bytes = 4096;
+  const RunResult whole = run(options);
+  ASSERT_TRUE(whole.status.ok()) << whole.status.error().message;
+  for (size_t i = 0; i < whole.checkpoints.size(); ++i) {
+    RunOptions resumed = options;
+    resumed.last_value = whole.checkpoints[i]["cursor_value"];
+    EXPECT_EQ(run(resumed).rows.size(), 3000 - whole.rows_covered[i]) << whole.rows_covered[i];
+  }
+}
+
+TEST_F(Incremental, RefusesACursorThatNothingFollows) {
+  for (const std::string type : {"timestamp", "date", "double precision", "numeric"}) {
+    sql("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, u " + type +
+        " NOT NULL); INSERT INTO t VALUES (1, "
+        "'" +
+        (type == "numeric" ? "NaN" : "infinity") + "')");
+    RunOptions options;
+    options.cursor_field = "u";
+    EXPECT_EQ(failure(options), "INFINITE_CURSOR") << type;
+  }
+}
+
+TEST_F(Incremental, TakesNoKeyOfAParentForItsChildren) {
+  sql("CREATE TABLE t (id int PRIMARY KEY, u int NOT NULL); CREATE TABLE child () INHERITS (t)");
+  RunOptions options;
+  for (const std::string_view cursor : {"u", "id"}) {
+    options.cursor_field = cursor;
+    EXPECT_EQ(failure(options), "TIE_BREAKER_MISSING") << cursor;
+  }
+}
+
 TEST_F(Incremental, WhereAndSelectApply) {
   sql("CREATE TABLE t (id int PRIMARY KEY, at int NOT NULL, kind text); INSERT INTO t SELECT i, i / 2, CASE WHEN i % 2 "
       "= 0 THEN 'a' ELSE 'b' END FROM generate_series(1, 20) i");

@@ -26,9 +26,10 @@ class Partitions : public ServerTest {
     std::unique_ptr<sdk::SourceAdapter<PostgresSource>> source = std::make_unique<sdk::SourceAdapter<PostgresSource>>();
     std::vector<Json> partitions;
   };
-  Planned plan(const RunOptions& options, uint32_t want) {
+  Planned plan(const RunOptions& options, uint32_t want, const Json& more_config = Json::object()) {
     Planned out;
     Json config = this->config();
+    config.update(more_config);
     Json stream = options.stream;
     stream["name"] = options.name;
     config["streams"] = Json::array({stream});
@@ -135,6 +136,18 @@ TEST_F(Partitions, AreNotMadeWhereTheyDoNotPayOrCannotBe) {
     options.name = name;
     EXPECT_TRUE(plan(options, 4).partitions.empty()) << name;
   }
+}
+
+TEST_F(Partitions, NeedTheRightOnTheWholeTable) {
+  sql("CREATE TABLE t AS SELECT i AS id, repeat('x', 400) AS pad FROM generate_series(1, 100000) i; DROP ROLE IF "
+      "EXISTS partition_reader; CREATE ROLE partition_reader LOGIN PASSWORD 'reader'; GRANT SELECT (id) ON t TO "
+      "partition_reader");
+  RunOptions options;
+  options.stream["select"] = {"id"};
+  const Json reader = {{"user", "partition_reader"}, {"password", "reader"}};
+  EXPECT_TRUE(plan(options, 2, reader).partitions.empty());
+  sql("GRANT SELECT ON t TO partition_reader");
+  EXPECT_EQ(plan(options, 2, reader).partitions.size(), 2U);
 }
 
 TEST_F(Partitions, EndWithTheirPlan) {
