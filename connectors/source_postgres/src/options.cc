@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "condition.h"
 #include "rapidbyte/sdk/config.h"
 
 namespace rapidbyte::source_postgres {
@@ -67,6 +68,7 @@ Result<StreamOptions> parse_stream_options(const Json& entry, const std::string&
   if (selects && out.select.empty()) config.add_problem("select", "must name at least one column");
   find_repeated(config, "select", out.select);
   out.where = config.optional_string("where");
+  if (const auto problem = condition_problem(out.where)) config.add_problem("where", *problem);
   read_columns(config, out);
   if (config.raw("tie_breaker") != nullptr) {
     out.tie_breaker = config.optional_strings("tie_breaker");

@@ -109,7 +109,7 @@ Result<sdk::Validation> PostgresSource::validate() {
     query.columns = std::move(*columns);
     if (!stream.where.empty()) query.conditions.push_back(stream.where);
     // Rights and the condition's syntax are the server's to judge.
-    auto tried = connection.query(query.select_sql() + " LIMIT 0");
+    auto tried = connection.execute(query.select_sql() + " LIMIT 0", {});
     if (!tried.ok()) return sdk::Validation::failed(where + tried.error().message);
   }
   return sdk::Validation::success(server + "; " + std::to_string(options_.streams.size()) + " streams can be read");

@@ -121,7 +121,7 @@ Status StreamReader::check_null_cursors() {
   conditions.push_back(column + " IS NULL");
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult found,
-      session_.connection.query("SELECT 1 FROM " + query_.table.sql() + where_sql(conditions) + " LIMIT 1"));
+      session_.connection.execute("SELECT 1 FROM " + query_.table.sql() + where_sql(conditions) + " LIMIT 1", {}));
   if (found.rows.empty()) return {};
   const std::string message =
       "the cursor column `" + plan_->cursor->name +

@@ -1,4 +1,5 @@
 #include "options.h"
+#include "condition.h"
 
 #include <gtest/gtest.h>
 
@@ -85,6 +86,20 @@ TEST(Options, ReportAllProblemsTogether) {
        {"hsot", "`select`", "`lag`", "`columns.c`", "`tie_breaker`", "more than two parts"}) {
     EXPECT_NE(options.error().message.find(part), std::string::npos) << part << " in " << options.error().message;
   }
+}
+
+TEST(Options, TakeAsAConditionOnlyWhatStaysWithinItsBrackets) {
+  for (const std::string_view good :
+       {"a = 1", "(a) OR (b)", "a = ')'", "\"a)\" = 1", "a = 'it''s)' -- )", "a /* ) /* ( */ */ = 1", "a = $x$)$x$",
+        "a = $$;$$", "a = E'\\')'", "name'text)'", "a$b$ = 1", "a = '\\'", "a = e'x'\n'\\')'"}) {
+    EXPECT_EQ(condition_problem(good), std::nullopt) << good;
+  }
+  for (const std::string_view bad :
+       {"a) OR (b", "true); COMMIT; CREATE TABLE x(i int); SELECT (1", "a; b", "(a", "a = 'x", "a = '\\')", "a = \"x",
+        "a /* b", "a = $x$", "a = $1", "true)) TO PROGRAM 'x' --", "(1 /* ) */", "a = E'\\'"}) {
+    EXPECT_NE(condition_problem(bad), std::nullopt) << bad;
+  }
+  EXPECT_FALSE(parse_stream_options({{"where", "a) OR (b"}}, "t", "public").ok());
 }
 
 }  // namespace

@@ -125,7 +125,7 @@ TEST(CursorPosition, KeepsOnlyTheLastOfManyEqualRows) {
   ASSERT_TRUE(other.ok());
   for (int i = 0; i < 5000; ++i) ASSERT_TRUE(other->note({"2024-01-01", std::to_string(i)}).ok());
   EXPECT_FALSE(other->is_exact());
-  EXPECT_EQ(other->not_exact().error().code, "TIE_GROUP_TOO_LARGE");
+  EXPECT_EQ(other->finish().error().code, "TIE_GROUP_TOO_LARGE");
   ASSERT_TRUE(other->note({"2024-01-02", "1"}).ok());
   EXPECT_TRUE(other->is_exact());
   // The user's promise that no row comes any more with such a value.
@@ -134,6 +134,30 @@ TEST(CursorPosition, KeepsOnlyTheLastOfManyEqualRows) {
   ASSERT_TRUE(lagging.ok());
   for (int i = 0; i < 5000; ++i) ASSERT_TRUE(lagging->note({"2024-01-01", std::to_string(i)}).ok());
   EXPECT_TRUE(lagging->is_exact());
+}
+
+TEST(CursorPosition, HoldsCheckpointsBackUntilAFullGroupHasPassedEarlierKeys) {
+  const IncrementalPlan plan = plan_of(kAt, {&kId}, true);
+  Json seen = Json::array();
+  for (int i = 1; i <= 1000; ++i) seen.push_back(std::to_string(i * 10));
+  auto position = CursorPosition::make(
+      plan,
+      sdk::CursorValue::of_json({{"column", "at"}, {"value", "2024-01-01"}, {"tie_breaker", {"id"}}, {"seen", seen}}));
+  ASSERT_TRUE(position.ok());
+  ASSERT_TRUE(position->note({"2024-01-01", "15"}).ok());
+  EXPECT_FALSE(position->is_exact());
+  EXPECT_EQ(position->to_cursor().json["last"], Json{"10000"});
+  ASSERT_TRUE(position->note({"2024-01-01", "10001"}).ok());
+  EXPECT_TRUE(position->is_exact());
+  EXPECT_EQ(position->to_cursor().json["last"], Json{"10001"});
+}
+
+TEST(CursorPosition, RefusesWhatIsNoPosition) {
+  const IncrementalPlan plan = plan_of(kAt, {&kId}, true);
+  auto position = CursorPosition::make(plan, {});
+  ASSERT_TRUE(position.ok());
+  EXPECT_EQ(position->note({std::nullopt, "1"}).error().code, "UNEXPECTED_DATA");
+  EXPECT_EQ(position->note({"2024-01-01", "\xff"}).error().code, "INVALID_UTF8");
 }
 
 TEST(CursorPosition, TakesEqualNumbersForEqualWhateverTheirText) {
