@@ -85,7 +85,9 @@ char* write_time(char* out, int64_t value, int64_t units_per_second) {
 
 char* TimestampWriter::write(char* out, int64_t value) {
   const int64_t seconds = floor_divide(value, units_per_second_);
-  const int64_t fraction = value - seconds * units_per_second_;
+  // Not by multiplying: of the earliest value the whole seconds lie beyond what fits.
+  const int64_t remainder = value % units_per_second_;
+  const int64_t fraction = remainder < 0 ? remainder + units_per_second_ : remainder;
   const int64_t day = floor_divide(seconds, 86400);
   if (day != day_) {
     date_length_ = static_cast<int>(write_date(date_, day) - date_);
