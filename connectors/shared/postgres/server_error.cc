@@ -99,6 +99,9 @@ constexpr Meaning kMeanings[] = {
     {"53", ErrorCategory::kTransientDb, "SERVER_OUT_OF_RESOURCES", kRetry, BackoffClass::kSlow, ""},
     {"58", ErrorCategory::kTransientDb, "SERVER_IO_ERROR", kNoRetry, BackoffClass::kNormal,
      "The server's disk or files failed; see the server's log."},
+    {"25P04", ErrorCategory::kTransientDb, "QUERY_CANCELED", kNoRetry, BackoffClass::kNormal,
+     "The transaction took longer than transaction_timeout: raise that for this user."},
+    {"55000", ErrorCategory::kSchema, "NOT_READY", kNoRetry, BackoffClass::kNormal, ""},
     {"25P02", ErrorCategory::kInternal, "TRANSACTION_FAILED", kNoRetry, BackoffClass::kNormal, ""},
 };
 
