@@ -36,7 +36,7 @@ Status reconnect(Session& session) {
 Result<std::optional<bool>> outcome_of(Session& session, const std::string& transaction) {
   const Parameter number[] = {transaction};
   for (int check = 0; check < kOutcomeChecks; ++check) {
-    const auto status = session.connection().execute("SELECT txid_status($1::bigint)", number);
+    const auto status = session.connection().execute("SELECT pg_catalog.txid_status($1::bigint)", number);
     if (!status.ok()) {
       // "transaction ID ... is in the future": not the server that we talked to.
       if (postgres::sqlstate_of(status.error()).starts_with("22")) return std::optional<bool>();
@@ -46,7 +46,7 @@ Result<std::optional<bool>> outcome_of(Session& session, const std::string& tran
     if (text == "committed") return std::optional<bool>(true);
     if (text == "aborted") return std::optional<bool>(false);
     if (text != "in progress") return std::optional<bool>();
-    RB_SDK_RETURN_NOT_OK(session.exec("SELECT pg_sleep(0.1)"));
+    RB_SDK_RETURN_NOT_OK(session.exec("SELECT pg_catalog.pg_sleep(0.1)"));
   }
   return std::optional<bool>();
 }

@@ -78,12 +78,13 @@ Result<sdk::Validation> PostgresDestination::validate() {
   const Parameter names[] = {schema};
   RB_SDK_ASSIGN_OR_RETURN(
       const auto rights,
-      session_->value("SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' "
-                      "WHEN n.oid IS NULL AND NOT has_database_privilege(current_database(), 'CREATE') THEN 'database' "
-                      "WHEN n.oid IS NOT NULL AND NOT has_schema_privilege(n.oid, 'CREATE') THEN 'schema' "
-                      "WHEN n.oid IS NULL THEN 'absent' ELSE 'ok' END "
-                      "FROM (SELECT 1) x LEFT JOIN pg_namespace n ON n.nspname = $1",
-                      names));
+      session_->value(
+          "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'standby' "
+          "WHEN n.oid IS NULL AND NOT pg_catalog.has_database_privilege(current_database(), 'CREATE') THEN 'database' "
+          "WHEN n.oid IS NOT NULL AND NOT pg_catalog.has_schema_privilege(n.oid, 'CREATE') THEN 'schema' "
+          "WHEN n.oid IS NULL THEN 'absent' ELSE 'ok' END "
+          "FROM (SELECT 1) x LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = $1",
+          names));
   const std::string where = session_->options().where();
   const std::string server = where + ", PostgreSQL " + std::string(session_->connection().parameter("server_version"));
   if (rights == "standby") {

@@ -35,10 +35,11 @@ Status receipt_changed(const sdk::StreamContext& ctx) {
 Result<bool> Receipts::exists() {
   if (known_) return true;
   const Parameter names[] = {name_.schema, name_.table};
-  RB_SDK_ASSIGN_OR_RETURN(const auto found,
-                          session_.value("SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-                                         "WHERE n.nspname = $1 AND c.relname = $2",
-                                         names));
+  RB_SDK_ASSIGN_OR_RETURN(
+      const auto found,
+      session_.value("SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+                     "WHERE n.nspname = $1 AND c.relname = $2",
+                     names));
   known_ = found.has_value();
   return known_;
 }
@@ -48,7 +49,8 @@ Status Receipts::ensure_table() {
   if (there) return {};
   RB_SDK_RETURN_NOT_OK(session_.in_transaction([&]() -> Status {
     // Two loads may come here at the same time, and IF NOT EXISTS alone does not keep them apart.
-    RB_SDK_RETURN_NOT_OK(session_.exec("SELECT pg_advisory_xact_lock(hashtextextended('rapidbyte receipts', 0))"));
+    RB_SDK_RETURN_NOT_OK(
+        session_.exec("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('rapidbyte receipts', 0))"));
     RB_SDK_RETURN_NOT_OK(ensure_schema(session_, name_.schema));
     return session_.exec("CREATE TABLE IF NOT EXISTS " + name_.sql() +
                          " (\n  pipeline text NOT NULL,\n  stream text NOT NULL,\n  partition text NOT NULL,\n"
@@ -130,7 +132,7 @@ Result<std::string> Receipts::write(const sdk::StreamContext& ctx, const Receipt
           " (pipeline, stream, partition, target, load_id, checkpoint_json, rows, published) "
           "VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::boolean) ON CONFLICT DO NOTHING";
   }
-  RB_SDK_ASSIGN_OR_RETURN(const auto transaction, session_.value(sql + " RETURNING txid_current()", values));
+  RB_SDK_ASSIGN_OR_RETURN(const auto transaction, session_.value(sql + " RETURNING pg_catalog.txid_current()", values));
   if (!transaction) return receipt_changed(ctx);
   return *transaction;
 }

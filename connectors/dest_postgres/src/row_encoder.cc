@@ -245,13 +245,6 @@ void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
     Column& column = columns_[i];
     const sdk::ColumnView& view = batch.column(plan.source);
     column.source = ColumnSource::of(view.type(), view.buffers(), plan.special_values);
-    if (plan.refuse_null && column.source.validity != nullptr) {
-      for (size_t row = 0; row < rows_; ++row) {
-        if (column.source.is_null(row)) {
-          refused_.push_back({.row = row, .column = plan.name, .value = "NULL", .reason = "a key cannot be NULL"});
-        }
-      }
-    }
     ColumnPlan checked = plan;
     if (plan.convert) {
       // The conversion makes infinities only of what means infinity in the source.
@@ -259,6 +252,14 @@ void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
       convert(checked, column);
     } else {
       check_column(checked, column.source, rows_, refused_);
+    }
+    // After the conversion, which makes NULL of what does not convert where type_change says so.
+    if (plan.refuse_null && column.source.validity != nullptr) {
+      for (size_t row = 0; row < rows_; ++row) {
+        if (column.source.is_null(row)) {
+          refused_.push_back({.row = row, .column = plan.name, .value = "NULL", .reason = "a key cannot be NULL"});
+        }
+      }
     }
     column.special_values = checked.special_values;
     const WireType wire = wire_type(plan.type);

@@ -1,5 +1,7 @@
 #include "src/staging.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "rapidbyte/sdk/host.h"
@@ -14,59 +16,59 @@ constexpr std::string_view kPrefix = "_rapidbyte_staging_";
 
 // What CREATE TABLE ... (LIKE ...) does not bring along, and what holds on to the table itself. One row per reason.
 constexpr std::string_view kReasonsQuery = R"(
-WITH t AS (SELECT * FROM pg_class WHERE oid = $1::oid)
+WITH t AS (SELECT * FROM pg_catalog.pg_class WHERE oid = $1::oid)
 SELECT 'it is partitioned, inherits, or is a typed or unlogged table' FROM t
   WHERE relkind <> 'r' OR relispartition OR relpersistence <> 'p' OR reloftype <> 0 OR EXISTS (
-    SELECT FROM pg_inherits WHERE inhparent = t.oid OR inhrelid = t.oid)
+    SELECT FROM pg_catalog.pg_inherits WHERE inhparent = t.oid OR inhrelid = t.oid)
 UNION ALL SELECT 'it has an identity column' FROM t WHERE EXISTS (
-  SELECT FROM pg_attribute WHERE attrelid = t.oid AND attidentity <> '')
+  SELECT FROM pg_catalog.pg_attribute WHERE attrelid = t.oid AND attidentity <> '')
 UNION ALL SELECT 'it owns a sequence' FROM t WHERE EXISTS (
-  SELECT FROM pg_depend d JOIN pg_class s ON s.oid = d.objid WHERE d.classid = 'pg_class'::regclass AND
+  SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid WHERE d.classid = 'pg_class'::regclass AND
     d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid AND s.relkind = 'S')
 UNION ALL SELECT 'it has triggers' FROM t WHERE EXISTS (
-  SELECT FROM pg_trigger WHERE tgrelid = t.oid AND NOT tgisinternal)
+  SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = t.oid AND NOT tgisinternal)
 UNION ALL SELECT 'it has foreign keys' FROM t WHERE EXISTS (
-  SELECT FROM pg_constraint WHERE contype = 'f' AND (conrelid = t.oid OR confrelid = t.oid))
+  SELECT FROM pg_catalog.pg_constraint WHERE contype = 'f' AND (conrelid = t.oid OR confrelid = t.oid))
 UNION ALL SELECT 'it has rules' FROM t WHERE relhasrules
 UNION ALL SELECT 'it has row security or policies' FROM t WHERE relrowsecurity OR EXISTS (
-  SELECT FROM pg_policy WHERE polrelid = t.oid)
+  SELECT FROM pg_catalog.pg_policy WHERE polrelid = t.oid)
 UNION ALL SELECT 'it belongs to a publication' FROM t WHERE EXISTS (
-  SELECT FROM pg_publication_tables p WHERE p.schemaname = t.relnamespace::regnamespace::name AND p.tablename = relname)
+  SELECT FROM pg_catalog.pg_publication_tables p WHERE p.schemaname = t.relnamespace::regnamespace::name AND p.tablename = relname)
 UNION ALL SELECT 'it has extended statistics' FROM t WHERE EXISTS (
-  SELECT FROM pg_statistic_ext WHERE stxrelid = t.oid)
-UNION ALL SELECT 'it belongs to another user' FROM t WHERE pg_get_userbyid(relowner) <> current_user
+  SELECT FROM pg_catalog.pg_statistic_ext WHERE stxrelid = t.oid)
+UNION ALL SELECT 'it belongs to another user' FROM t WHERE pg_catalog.pg_get_userbyid(relowner) <> current_user
 UNION ALL SELECT 'it has grants on columns or by somebody else than its owner' FROM t WHERE EXISTS (
-    SELECT FROM aclexplode(relacl) WHERE grantor <> t.relowner) OR EXISTS (
-    SELECT FROM pg_attribute WHERE attrelid = t.oid AND attacl IS NOT NULL)
+    SELECT FROM pg_catalog.aclexplode(relacl) WHERE grantor <> t.relowner) OR EXISTS (
+    SELECT FROM pg_catalog.pg_attribute WHERE attrelid = t.oid AND attacl IS NOT NULL)
 UNION ALL SELECT 'new tables get grants by default' FROM t WHERE EXISTS (
-  SELECT FROM pg_default_acl WHERE defaclobjtype = 'r' AND defaclrole = t.relowner)
+  SELECT FROM pg_catalog.pg_default_acl WHERE defaclobjtype = 'r' AND defaclrole = t.relowner)
 UNION ALL SELECT 'it has settings of its own' FROM t WHERE reloptions IS NOT NULL OR reltablespace <> 0 OR
-  relreplident <> 'd' OR EXISTS (SELECT FROM pg_attribute WHERE attrelid = t.oid AND attnum > 0 AND
+  relreplident <> 'd' OR EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = t.oid AND attnum > 0 AND
     NOT attisdropped AND (attstattarget >= 0 OR attoptions IS NOT NULL))
 UNION ALL SELECT 'it has a security label' FROM t WHERE EXISTS (
-  SELECT FROM pg_seclabel WHERE objoid = t.oid AND classoid = 'pg_class'::regclass)
+  SELECT FROM pg_catalog.pg_seclabel WHERE objoid = t.oid AND classoid = 'pg_class'::regclass)
 UNION ALL SELECT 'it has an index that is invalid or that it is clustered by' FROM t WHERE EXISTS (
-  SELECT FROM pg_index WHERE indrelid = t.oid AND (indisclustered OR NOT indisvalid))
+  SELECT FROM pg_catalog.pg_index WHERE indrelid = t.oid AND (indisclustered OR NOT indisvalid))
 UNION ALL SELECT 'views, functions or other tables use it' FROM t WHERE EXISTS (
-  SELECT FROM pg_depend d WHERE d.deptype = 'n' AND
+  SELECT FROM pg_catalog.pg_depend d WHERE d.deptype = 'n' AND
     ((d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid) OR
      (d.refclassid = 'pg_type'::regclass AND d.refobjid IN (
-       t.reltype, (SELECT typarray FROM pg_type WHERE oid = t.reltype)))) AND
+       t.reltype, (SELECT typarray FROM pg_catalog.pg_type WHERE oid = t.reltype)))) AND
     NOT (d.classid = 'pg_constraint'::regclass AND EXISTS (
-      SELECT FROM pg_constraint k WHERE k.oid = d.objid AND k.conrelid = t.oid)) AND
+      SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = d.objid AND k.conrelid = t.oid)) AND
     NOT (d.classid = 'pg_attrdef'::regclass AND EXISTS (
-      SELECT FROM pg_attrdef k WHERE k.oid = d.objid AND k.adrelid = t.oid)) AND
+      SELECT FROM pg_catalog.pg_attrdef k WHERE k.oid = d.objid AND k.adrelid = t.oid)) AND
     NOT (d.classid = 'pg_class'::regclass AND EXISTS (
-      SELECT FROM pg_index k WHERE k.indexrelid = d.objid AND k.indrelid = t.oid))))";
+      SELECT FROM pg_catalog.pg_index k WHERE k.indexrelid = d.objid AND k.indrelid = t.oid))))";
 
 // Indexes of the target ($1) and of the staging ($2) that are made in the same way, with their names. Equal ones are
 // paired in the order of making.
 constexpr std::string_view kIndexPairsQuery = R"(
 WITH i AS (
   SELECT x.indrelid, c.relname, k AS definition, row_number() OVER (PARTITION BY x.indrelid, k ORDER BY x.indexrelid) AS n
-  FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid, LATERAL (SELECT x.indisunique::text || x.indisprimary ||
-    EXISTS (SELECT FROM pg_constraint WHERE conindid = x.indexrelid) ||
-    substring(pg_get_indexdef(x.indexrelid) FROM position(' USING ' IN pg_get_indexdef(x.indexrelid))) AS k) d
+  FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid, LATERAL (SELECT x.indisunique::text || x.indisprimary ||
+    EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conindid = x.indexrelid) ||
+    substring(pg_catalog.pg_get_indexdef(x.indexrelid) FROM position(' USING ' IN pg_catalog.pg_get_indexdef(x.indexrelid))) AS k) d
   WHERE x.indrelid IN ($1::oid, $2::oid))
 SELECT o.relname, s.relname FROM (SELECT * FROM i WHERE indrelid = $1::oid) o
 FULL JOIN (SELECT * FROM i WHERE indrelid = $2::oid) s USING (definition, n))";
@@ -74,12 +76,12 @@ FULL JOIN (SELECT * FROM i WHERE indrelid = $2::oid) s USING (definition, n))";
 // What gives another table ($2, as SQL) the rights of the target ($1), all given by the owner; nothing when it has the
 // rights of every new table.
 constexpr std::string_view kGrantsQuery = R"(
-SELECT format('REVOKE ALL ON TABLE %s FROM %I', $2::text, current_user) FROM pg_class
+SELECT format('REVOKE ALL ON TABLE %s FROM %I', $2::text, current_user) FROM pg_catalog.pg_class
   WHERE oid = $1::oid AND relacl IS NOT NULL
 UNION ALL SELECT format('GRANT %s ON TABLE %s TO %s%s', string_agg(privilege_type, ', '), $2::text,
-    CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
+    CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END,
     CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
-  FROM pg_class, aclexplode(relacl) WHERE oid = $1::oid GROUP BY grantee, is_grantable)";
+  FROM pg_catalog.pg_class, pg_catalog.aclexplode(relacl) WHERE oid = $1::oid GROUP BY grantee, is_grantable)";
 
 uint64_t fnv1a(std::string_view text) {
   uint64_t hash = 0xcbf29ce484222325U;
@@ -101,15 +103,32 @@ Result<postgres::QueryResult> for_table(Session& session, std::string_view sql, 
 
 // Foreign keys of the target, so that rows that break one are found one by one and not when all are published.
 Status copy_foreign_keys(Session& session, const TableInfo& target, const TableName& staging) {
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult keys,
-                          for_table(session,
-                                    "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = $1::oid AND "
-                                    "contype = 'f' AND confrelid <> conrelid",
-                                    target.oid));
+  RB_SDK_ASSIGN_OR_RETURN(
+      const postgres::QueryResult keys,
+      for_table(
+          session,
+          "SELECT pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint WHERE conrelid = $1::oid AND "
+          "contype = 'f' AND confrelid <> conrelid",
+          target.oid));
   for (const postgres::Row& key : keys.rows) {
     RB_SDK_RETURN_NOT_OK(session.exec("ALTER TABLE " + staging.sql() + " ADD " + key[0].value_or("")));
   }
   return {};
+}
+
+// Whoever comes after a lock that waits has to wait, too: behind one slow reader all others would stand still. So the
+// wait is short, and between two of them the others get their turn.
+Status lock_out_readers(Session& session, const TableName& table) {
+  constexpr useconds_t kPauseUs = 500'000;
+  for (;;) {
+    const Status locked = session.exec("SAVEPOINT rapidbyte_lock; SET LOCAL lock_timeout = '2s'; LOCK TABLE " +
+                                       table.sql() + " IN ACCESS EXCLUSIVE MODE");
+    if (locked.ok()) return session.exec("SET LOCAL lock_timeout = 0; RELEASE SAVEPOINT rapidbyte_lock");
+    if (postgres::sqlstate_of(locked.error()) != "55P03" || sdk::host::is_cancelled()) return locked;
+    RB_SDK_RETURN_NOT_OK(session.exec("ROLLBACK TO SAVEPOINT rapidbyte_lock; RELEASE SAVEPOINT rapidbyte_lock"));
+    sdk::host::log_debug("table " + table.text() + " is in use; waiting for a moment without readers");
+    usleep(kPauseUs);
+  }
 }
 
 Status take_name(Session& session, const TableName& staging, const TableName& target) {
@@ -126,7 +145,7 @@ Result<bool> swap_tables(Session& session, const TableInfo& target, const TableI
     if (!pair[0] || !pair[1]) return false;
   }
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult comment,
-                          for_table(session, "SELECT obj_description($1::oid, 'pg_class')", target.oid));
+                          for_table(session, "SELECT pg_catalog.obj_description($1::oid, 'pg_class')", target.oid));
   const std::string new_table = staging.name.sql();
   const Parameter tables[] = {old_oid, new_table};
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult grants, session.connection().execute(kGrantsQuery, tables));
@@ -201,11 +220,12 @@ Result<std::vector<std::string>> reasons_to_keep(Session& session, const TableIn
 Status check_replaceable(Session& session, const TableName& target, const std::string& stream) {
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> table, read_table(session, target));
   if (!table) return {};
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult keys,
-                          for_table(session,
-                                    "SELECT conrelid::regclass::text FROM pg_constraint WHERE confrelid = $1::oid AND "
-                                    "contype = 'f' AND conrelid <> confrelid ORDER BY 1 LIMIT 1",
-                                    table->oid));
+  RB_SDK_ASSIGN_OR_RETURN(
+      const postgres::QueryResult keys,
+      for_table(session,
+                "SELECT conrelid::regclass::text FROM pg_catalog.pg_constraint WHERE confrelid = $1::oid AND "
+                "contype = 'f' AND conrelid <> confrelid ORDER BY 1 LIMIT 1",
+                table->oid));
   if (keys.rows.empty()) return {};
   return sdk::config_error("REPLACE_REFERENCED",
                            "stream \"" + stream + "\": rows of " + target.text() + " of " + session.options().where() +
@@ -262,7 +282,7 @@ Status publish_staging(Session& session, const TableName& target, const std::str
   RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> table, read_table(session, target));
   if (!table) return take_name(session, staging->name, target);
   // From here on nobody changes the table or hangs something on it.
-  RB_SDK_RETURN_NOT_OK(session.exec("LOCK TABLE " + table->name.sql() + " IN ACCESS EXCLUSIVE MODE"));
+  RB_SDK_RETURN_NOT_OK(lock_out_readers(session, table->name));
   RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, target));
   if (!table) return take_name(session, staging->name, target);
   RB_SDK_RETURN_NOT_OK(check_replaceable(session, target, stream));

@@ -14,20 +14,20 @@ using postgres::quote_identifier;
 
 // One row per column, and one without a column for a table that has none. A domain's base may be a domain again.
 constexpr std::string_view kTableQuery = R"(
-SELECT c.oid, c.relkind, EXISTS (SELECT FROM pg_trigger g WHERE NOT g.tgisinternal AND
-    (g.tgrelid = c.oid OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))), k.*
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN LATERAL (
+SELECT c.oid, c.relkind, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal AND
+    (g.tgrelid = c.oid OR g.tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))), k.*
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN LATERAL (
   WITH RECURSIVE base(attnum, type, modifier, depth) AS (
-    SELECT attnum, atttypid, atttypmod, 0 FROM pg_attribute
+    SELECT attnum, atttypid, atttypmod, 0 FROM pg_catalog.pg_attribute
     WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
-    UNION ALL SELECT b.attnum, t.typbasetype, t.typtypmod, b.depth + 1 FROM base b JOIN pg_type t ON t.oid = b.type
+    UNION ALL SELECT b.attnum, t.typbasetype, t.typtypmod, b.depth + 1 FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type
     WHERE t.typtype = 'd')
   SELECT DISTINCT ON (a.attnum) a.attname, b.type, b.modifier, bt.typtype, bt.typarray,
-    format_type(a.atttypid, a.atttypmod), format_type(b.type, b.modifier),
+    pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.format_type(b.type, b.modifier),
     a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), a.atthasdef OR a.attidentity <> '', a.attidentity = 'a',
-    a.attgenerated <> '', format_type(b.type, -1), a.attidentity <> '', a.attnum
-  FROM pg_attribute a JOIN base b USING (attnum) JOIN pg_type t ON t.oid = a.atttypid
-  JOIN pg_type bt ON bt.oid = b.type WHERE a.attrelid = c.oid ORDER BY a.attnum, b.depth DESC) k ON true
+    a.attgenerated <> '', pg_catalog.format_type(b.type, -1), a.attidentity <> '', a.attnum
+  FROM pg_catalog.pg_attribute a JOIN base b USING (attnum) JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  JOIN pg_catalog.pg_type bt ON bt.oid = b.type WHERE a.attrelid = c.oid ORDER BY a.attnum, b.depth DESC) k ON true
 WHERE n.nspname = $1 AND c.relname = $2 ORDER BY k.attnum)";
 // Values before those of the column.
 constexpr size_t kTableValues = 3;
@@ -163,7 +163,8 @@ Status check_columns(std::string_view stream, const sdk::Schema& schema) {
 Status ensure_schema(Session& session, const std::string& schema) {
   // CREATE SCHEMA IF NOT EXISTS asks for the right to create even if it is there.
   const Parameter names[] = {schema};
-  RB_SDK_ASSIGN_OR_RETURN(const auto there, session.value("SELECT 1 FROM pg_namespace WHERE nspname = $1", names));
+  RB_SDK_ASSIGN_OR_RETURN(const auto there,
+                          session.value("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", names));
   if (there) return {};
   // IF NOT EXISTS does not see a schema that somebody else is just making; then it breaks the catalog's unique key.
   RB_SDK_RETURN_NOT_OK(session.exec("SAVEPOINT rapidbyte_schema"));
@@ -181,7 +182,8 @@ Result<std::string> type_for(Session& session, const sdk::Field& field) {
   if (nested) RB_SDK_RETURN_NOT_OK(session.exec("SAVEPOINT rapidbyte_type"));
   const Parameter parameters[] = {native};
   const auto known = session.connection().execute(
-      "SELECT t.oid, t.typtype, t.typtype = 'p' FROM pg_type t WHERE t.oid = to_regtype($1)", parameters);
+      "SELECT t.oid, t.typtype, t.typtype = 'p' FROM pg_catalog.pg_type t WHERE t.oid = pg_catalog.to_regtype($1)",
+      parameters);
   if (nested) {
     RB_SDK_RETURN_NOT_OK(
         session.exec(known.ok() ? "RELEASE SAVEPOINT rapidbyte_type" : "ROLLBACK TO SAVEPOINT rapidbyte_type"));

@@ -185,9 +185,10 @@ Status check_upsert_key(Session& session, const TableInfo& table, const std::vec
   RB_SDK_ASSIGN_OR_RETURN(
       const auto found,
       session.value(
-          "SELECT 1 FROM pg_index i WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND "
+          "SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND "
           "i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AND "
-          "(SELECT array_agg(a.attname::text ORDER BY a.attname::text COLLATE \"C\") FROM pg_attribute a WHERE "
+          "(SELECT array_agg(a.attname::text ORDER BY a.attname::text COLLATE \"C\") FROM pg_catalog.pg_attribute a "
+          "WHERE "
           "a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) = "
           "(SELECT array_agg(DISTINCT k COLLATE \"C\" ORDER BY k COLLATE \"C\") FROM unnest($2::text[]) k)",
           parameters));

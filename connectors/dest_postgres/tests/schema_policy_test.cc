@@ -269,6 +269,17 @@ TEST_F(SchemaPolicyTest, SpecialValuesStayWhatTheyMean) {
   }
 }
 
+TEST_F(SchemaPolicyTest, AKeyThatDoesNotConvertIsRefusedAndNotStoredAsNull) {
+  sql("CREATE TABLE s (id bigint UNIQUE, name text)");
+  const Schema schema{{{"id", kText}, {"name", kText}}};
+  const Json ctx = with_policy(context("s", schema, upsert({"id"})), "type_change", "null");
+  const Outcome outcome =
+      load(on_error(ctx, "skip"), schema, {Json::array({"1", "a"}), Json::array({"x", "b"}), Json::array({"2", "c"})});
+  ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+  EXPECT_EQ(outcome.summary.records_failed, 1U);
+  EXPECT_EQ(table("s"), (Lines{"(1,a)", "(2,c)"}));
+}
+
 TEST_F(SchemaPolicyTest, TargetsThatAreNotTablesAreRefused) {
   const Schema schema{{{"id", kInt}}};
   sql("CREATE TABLE base (id bigint); CREATE VIEW v AS SELECT * FROM base; CREATE MATERIALIZED VIEW m AS SELECT * FROM "
