@@ -1,5 +1,6 @@
 // Measures how fast batches cross the sandbox's wall, each way, through the same facade that the engine uses: 1 MiB per
-// call, no queue, no second thread. Prints one JSON object; run.py starts it. Usage: boundary_bench <folder of the guests>
+// call, no queue, no second thread. Prints one JSON object; run.py starts it. Usage: boundary_bench <folder of the
+// guests>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -63,8 +64,8 @@ double memcpy_gigabytes_per_second() {
   return gigabytes_per_second(began);
 }
 
-Result<std::unique_ptr<runtime::ComponentInstance>> open_guest(runtime::ComponentRuntime& runtime, const char* reference,
-                                                               runtime::ConnectorRole role,
+Result<std::unique_ptr<runtime::ComponentInstance>> open_guest(runtime::ComponentRuntime& runtime,
+                                                               const char* reference, runtime::ConnectorRole role,
                                                                const std::shared_ptr<BufferPool>& pool,
                                                                const std::shared_ptr<Ends>& ends) {
   RB_ASSIGN_OR_RETURN(auto connector, runtime.load(reference, role));
@@ -86,8 +87,7 @@ Status run(const char* folder) {
   RB_ASSIGN_OR_RETURN(auto runtime, runtime::make_component_runtime(options));
   auto pool = std::make_shared<BufferPool>(4 * kBlockBytes);
   auto ends = std::make_shared<Ends>(pool);
-  RB_ASSIGN_OR_RETURN(auto source,
-                      open_guest(*runtime, "bench-emit", runtime::ConnectorRole::kSource, pool, ends));
+  RB_ASSIGN_OR_RETURN(auto source, open_guest(*runtime, "bench-emit", runtime::ConnectorRole::kSource, pool, ends));
   RB_ASSIGN_OR_RETURN(auto destination,
                       open_guest(*runtime, "bench-take", runtime::ConnectorRole::kDestination, pool, ends));
   std::vector<double> emit;
@@ -114,7 +114,8 @@ Status run(const char* folder) {
   }
   RB_RETURN_NOT_OK(source->close());
   RB_RETURN_NOT_OK(destination->close());
-  fmt::print(R"({{"emit_gb_per_s": {:.3f}, "next_gb_per_s": {:.3f}, "memcpy_gb_per_s": {:.3f}, "received": {}}})" "\n",
+  fmt::print(R"({{"emit_gb_per_s": {:.3f}, "next_gb_per_s": {:.3f}, "memcpy_gb_per_s": {:.3f}, "received": {}}})"
+             "\n",
              median(emit), median(take), median(copy), ends->received());
   return {};
 }

@@ -1,5 +1,5 @@
-// The source end of boundary_bench: hands one 1 MiB block to the host as often as the context says, and does nothing else.
-// Written against the generated bindings, without the SDK, so that only the crossing itself is measured.
+// The source end of boundary_bench: hands one 1 MiB block to the host as often as the context says, and does nothing
+// else. Written against the generated bindings, without the SDK, so that only the crossing itself is measured.
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -14,14 +14,14 @@ constexpr size_t kBlockBytes = size_t{1} << 20U;
 
 extern "C" {
 
-bool exports_rapidbyte_connector_source_connector_open(rapidbyte_source_string_t* config,
-                                                       exports_rapidbyte_connector_source_connector_connector_error_t*) {
+bool exports_rapidbyte_connector_source_connector_open(
+    rapidbyte_source_string_t* config, exports_rapidbyte_connector_source_connector_connector_error_t*) {
   rapidbyte_source_string_free(config);
   return true;
 }
 
-bool exports_rapidbyte_connector_source_connector_discover(rapidbyte_source_string_t* catalog,
-                                                           exports_rapidbyte_connector_source_connector_connector_error_t*) {
+bool exports_rapidbyte_connector_source_connector_discover(
+    rapidbyte_source_string_t* catalog, exports_rapidbyte_connector_source_connector_connector_error_t*) {
   rapidbyte_source_string_dup(catalog, R"({"streams": []})");
   return true;
 }
@@ -62,7 +62,8 @@ bool exports_rapidbyte_connector_source_connector_plan_partitions(
   return true;
 }
 
-bool exports_rapidbyte_connector_source_connector_close(exports_rapidbyte_connector_source_connector_connector_error_t*) {
+bool exports_rapidbyte_connector_source_connector_close(
+    exports_rapidbyte_connector_source_connector_connector_error_t*) {
   return true;
 }
 }

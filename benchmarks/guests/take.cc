@@ -34,8 +34,8 @@ bool exports_rapidbyte_connector_dest_connector_run_write(
   }
 }
 
-bool exports_rapidbyte_connector_dest_connector_begin_stream(rapidbyte_destination_string_t* context,
-                                                             exports_rapidbyte_connector_dest_connector_connector_error_t*) {
+bool exports_rapidbyte_connector_dest_connector_begin_stream(
+    rapidbyte_destination_string_t* context, exports_rapidbyte_connector_dest_connector_connector_error_t*) {
   rapidbyte_destination_string_free(context);
   return true;
 }

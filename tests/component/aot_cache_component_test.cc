@@ -1,4 +1,5 @@
-// The cache of compiled components: a warm load maps it; whatever is stale, truncated or foreign is a miss, never a failure.
+// The cache of compiled components: a warm load maps it; whatever is stale, truncated or foreign is a miss, never a
+// failure.
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -107,7 +108,13 @@ TEST_F(AotCacheTest, a_folder_that_cannot_be_made_disables_the_cache) {
 }
 
 TEST(AotFlags, env_flag_enabled_reads_the_usual_words) {
-  for (const auto& [value, expected] : std::vector<std::pair<const char*, bool>>{{"1", true}, {"true", true}, {"anything", true}, {"0", false}, {"False", false}, {"no", false}, {"OFF", false}}) {
+  for (const auto& [value, expected] : std::vector<std::pair<const char*, bool>>{{"1", true},
+                                                                                 {"true", true},
+                                                                                 {"anything", true},
+                                                                                 {"0", false},
+                                                                                 {"False", false},
+                                                                                 {"no", false},
+                                                                                 {"OFF", false}}) {
     setenv("RB_TEST_FLAG", value, 1);
     EXPECT_EQ(env_flag_enabled("RB_TEST_FLAG", !expected), expected) << value;
   }

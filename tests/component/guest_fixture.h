@@ -65,7 +65,8 @@ class GuestTest : public ::testing::Test {
   }
 
   /// An instance of `guest` ("source-200") whose services are `services_`.
-  std::unique_ptr<ComponentInstance> start(std::string_view guest, ConnectorRole role, nlohmann::json config = nlohmann::json::object()) {
+  std::unique_ptr<ComponentInstance> start(std::string_view guest, ConnectorRole role,
+                                           nlohmann::json config = nlohmann::json::object()) {
     options_.config = std::move(config);
     options_.services = services_;
     if (!options_.pool) options_.pool = std::make_shared<BufferPool>(size_t{64} << 20U);

@@ -51,7 +51,8 @@ TEST_F(GuestTest, state_is_kept_compared_and_scoped) {
 TEST_F(GuestTest, state_refuses_unknown_scopes_and_long_keys) {
   auto state = state::make_memory_state();
   options_.state = state.get();
-  EXPECT_EQ(perform({{"action", "state"}, {"scope", 3}, {"key", "k"}})->substr(0, 30), "error INVALID_SCOPE category 0");
+  EXPECT_EQ(perform({{"action", "state"}, {"scope", 3}, {"key", "k"}})->substr(0, 30),
+            "error INVALID_SCOPE category 0");
   EXPECT_EQ(perform({{"action", "state"}, {"key_bytes", 1025}})->substr(0, 29), "error KEY_TOO_LONG category 0");
   EXPECT_EQ(perform({{"action", "state"}, {"key_bytes", 1024}, {"value", "v"}})->substr(0, 1), "v");
 }
@@ -66,14 +67,16 @@ TEST_F(GuestTest, checkpoints_are_checked_and_unwrapped) {
   ASSERT_EQ(services_->checkpoints.size(), 2U);
   EXPECT_EQ(services_->checkpoints[0].second, R"({"id":"1"})");
   EXPECT_EQ(services_->checkpoints[1].second, R"({"id":"2"})");
-  EXPECT_EQ(perform({{"action", "checkpoint"}, {"kind", 3}, {"payload", "{}"}})->substr(0, 40), "error INVALID_CHECKPOINT_KIND category 0");
+  EXPECT_EQ(perform({{"action", "checkpoint"}, {"kind", 3}, {"payload", "{}"}})->substr(0, 40),
+            "error INVALID_CHECKPOINT_KIND category 0");
   for (const char* bad : {"", "nonsense", "[1]", "{'a':}"}) {
     EXPECT_EQ(perform({{"action", "checkpoint"}, {"payload", bad}})->substr(0, 22), "error PARSE_CHECKPOINT") << bad;
   }
 }
 
 TEST_F(GuestTest, metrics_are_parsed) {
-  EXPECT_EQ(*perform({{"action", "metric"}, {"payload", "{'name':'rows','value':{'counter':5},'labels':[['a','b']]}"}}), "ok");
+  EXPECT_EQ(*perform({{"action", "metric"}, {"payload", "{'name':'rows','value':{'counter':5},'labels':[['a','b']]}"}}),
+            "ok");
   ASSERT_EQ(services_->metrics.size(), 1U);
   EXPECT_EQ(services_->metrics[0].name, "rows");
   EXPECT_EQ(services_->metrics[0].kind, MetricKind::kCounter);
@@ -156,7 +159,8 @@ TEST_F(GuestTest, a_socket_carries_bytes_and_reads_of_2_0_0_are_clamped_to_64_Ki
 TEST_F(GuestTest, a_host_outside_the_manifests_list_is_denied) {
   auto wasm = WasmRuntime::create(AotCache(std::nullopt));
   ASSERT_TRUE(wasm.ok());
-  auto bytes = std::ifstream(std::filesystem::path(std::getenv("RAPIDBYTE_TEST_GUESTS")) / "source_200.wasm", std::ios::binary);
+  auto bytes =
+      std::ifstream(std::filesystem::path(std::getenv("RAPIDBYTE_TEST_GUESTS")) / "source_200.wasm", std::ios::binary);
   const std::string content((std::istreambuf_iterator<char>(bytes)), {});
   auto loaded = (*wasm)->load(std::as_bytes(std::span(content.data(), content.size())), "source");
   ASSERT_TRUE(loaded.ok());
@@ -166,23 +170,28 @@ TEST_F(GuestTest, a_host_outside_the_manifests_list_is_denied) {
   options.services = services_;
   options.pool = std::make_shared<BufferPool>(size_t{0});
   options.config = {{"action", "socket"}, {"host", "127.0.0.1"}, {"port", 1}};
-  auto guest = (*wasm)->start_guest(*loaded, std::make_unique<ComponentHostState>(options, derive_network_acl(&manifest, options.config), true), {});
+  auto guest = (*wasm)->start_guest(
+      *loaded, std::make_unique<ComponentHostState>(options, derive_network_acl(&manifest, options.config), true), {});
   ASSERT_TRUE(guest.ok());
   const std::string config = options.config.dump();
   const GuestArgument argument = std::string_view(config);
   ASSERT_TRUE((*guest)->call("open", std::span(&argument, 1), &decode_unit).ok());
   std::string said;
-  ASSERT_TRUE((*guest)->call("discover", {}, [&](const WitValue& value) {
-    said = *decode_string(value);
-    return Status();
-  }).ok());
+  ASSERT_TRUE((*guest)
+                  ->call("discover", {},
+                         [&](const WitValue& value) {
+                           said = *decode_string(value);
+                           return Status();
+                         })
+                  .ok());
   EXPECT_EQ(said.substr(0, 31), "error NETWORK_DENIED category 2") << said;
 }
 
 class FolderTest : public GuestTest {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::canonical(std::filesystem::temp_directory_path()) / ("rapidbyte-folder-" + std::to_string(getpid()));
+    folder_ = std::filesystem::canonical(std::filesystem::temp_directory_path()) /
+              ("rapidbyte-folder-" + std::to_string(getpid()));
     std::filesystem::create_directories(folder_ / "in");
     std::ofstream(folder_ / "in" / "a.txt") << "inside";
     std::ofstream(folder_ / "secret.txt") << "outside";
@@ -199,14 +208,17 @@ class FolderTest : public GuestTest {
     auto wasi = build_wasi_context(&manifest, options);
     if (!wasi.ok()) return wasi.error().code;
     auto wasm = WasmRuntime::create(AotCache(std::nullopt));
-    auto bytes = std::ifstream(std::filesystem::path(std::getenv("RAPIDBYTE_TEST_GUESTS")) / "source_200.wasm", std::ios::binary);
+    auto bytes = std::ifstream(std::filesystem::path(std::getenv("RAPIDBYTE_TEST_GUESTS")) / "source_200.wasm",
+                               std::ios::binary);
     const std::string content((std::istreambuf_iterator<char>(bytes)), {});
     auto loaded = (*wasm)->load(std::as_bytes(std::span(content.data(), content.size())), "source");
-    auto guest = (*wasm)->start_guest(*loaded, std::make_unique<ComponentHostState>(options, NetworkAcl(), true), *wasi);
+    auto guest =
+        (*wasm)->start_guest(*loaded, std::make_unique<ComponentHostState>(options, NetworkAcl(), true), *wasi);
     if (!guest.ok()) return guest.status().to_string();
     const std::string text = wasi->config.dump();
     const GuestArgument argument = std::string_view(text);
-    if (Status status = (*guest)->call("open", std::span(&argument, 1), &decode_unit); !status.ok()) return status.to_string();
+    if (Status status = (*guest)->call("open", std::span(&argument, 1), &decode_unit); !status.ok())
+      return status.to_string();
     std::string said;
     const Status status = (*guest)->call("discover", {}, [&](const WitValue& value) {
       said = *decode_string(value);
@@ -228,7 +240,8 @@ TEST_F(FolderTest, a_declared_folder_is_read_and_nothing_beside_it) {
   const Manifest manifest = with_path(false);
   EXPECT_EQ(say(manifest, {{"action", "read_file"}, {"path", "in"}, {"suffix", "/a.txt"}}), "inside");
   EXPECT_NE(say(manifest, {{"action", "read_file"}, {"path", "in"}, {"suffix", "/../secret.txt"}}), "outside");
-  EXPECT_NE(say(Manifest(), {{"action", "read_file"}, {"path", (folder_ / "in").string()}, {"suffix", "/a.txt"}}), "inside");
+  EXPECT_NE(say(Manifest(), {{"action", "read_file"}, {"path", (folder_ / "in").string()}, {"suffix", "/a.txt"}}),
+            "inside");
 }
 
 TEST_F(FolderTest, a_link_does_not_lead_out_of_a_folder) {
@@ -237,9 +250,11 @@ TEST_F(FolderTest, a_link_does_not_lead_out_of_a_folder) {
 }
 
 TEST_F(FolderTest, a_read_only_folder_is_not_written) {
-  EXPECT_NE(say(with_path(false), {{"action", "write_file"}, {"path", "in"}, {"suffix", "/b.txt"}, {"value", "new"}}), "new");
+  EXPECT_NE(say(with_path(false), {{"action", "write_file"}, {"path", "in"}, {"suffix", "/b.txt"}, {"value", "new"}}),
+            "new");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "in" / "b.txt"));
-  EXPECT_EQ(say(with_path(true), {{"action", "write_file"}, {"path", "in"}, {"suffix", "/b.txt"}, {"value", "new"}}), "new");
+  EXPECT_EQ(say(with_path(true), {{"action", "write_file"}, {"path", "in"}, {"suffix", "/b.txt"}, {"value", "new"}}),
+            "new");
   EXPECT_TRUE(std::filesystem::exists(folder_ / "in" / "b.txt"));
 }
 

@@ -1,9 +1,9 @@
-// What a broken or hostile component does ends as a typed error that names the connector and the stream, in time, and the
-// next instance works.
+// What a broken or hostile component does ends as a typed error that names the connector and the stream, in time, and
+// the next instance works.
 
+#include <wasmtime.h>
 #include <cstring>
 #include <thread>
-#include <wasmtime.h>
 
 #include "guest_fixture.h"
 #include "rapidbyte/runtime/wasm_runtime.h"
@@ -21,10 +21,12 @@ void PrintTo(const Hostile& hostile, std::ostream* out) { *out << hostile.action
 
 class HostileGuest : public GuestTest, public ::testing::WithParamInterface<Hostile> {};
 INSTANTIATE_TEST_SUITE_P(Each, HostileGuest,
-                         ::testing::Values(Hostile{"trap", "GUEST_TRAP"}, Hostile{"loop", "GUEST_TIMEOUT"}, Hostile{"loop_log", "GUEST_TIMEOUT"},
-                                           Hostile{"exit", "GUEST_EXIT"}, Hostile{"recurse", "STACK_OVERFLOW|GUEST_TRAP"},
+                         ::testing::Values(Hostile{"trap", "GUEST_TRAP"}, Hostile{"loop", "GUEST_TIMEOUT"},
+                                           Hostile{"loop_log", "GUEST_TIMEOUT"}, Hostile{"exit", "GUEST_EXIT"},
+                                           Hostile{"recurse", "STACK_OVERFLOW|GUEST_TRAP"},
                                            Hostile{"grow", "MEMORY_LIMIT"}, Hostile{"refused_then_trap", "GUEST_TRAP"},
-                                           Hostile{"sleep", "GUEST_TIMEOUT"}, Hostile{"sleep_in_slices", "GUEST_TIMEOUT"}),
+                                           Hostile{"sleep", "GUEST_TIMEOUT"},
+                                           Hostile{"sleep_in_slices", "GUEST_TIMEOUT"}),
                          [](const auto& info) { return std::string(info.param.action); });
 
 TEST_P(HostileGuest, ends_as_a_typed_error_within_the_deadline_and_the_next_one_works) {
@@ -163,7 +165,8 @@ class OddComponent : public GuestTest {
 };
 
 TEST_F(OddComponent, a_missing_export_is_named) {
-  const auto bytes = assemble(R"((component (instance $i) (export "rapidbyte:connector/source-connector@2.0.0" (instance $i))))");
+  const auto bytes =
+      assemble(R"((component (instance $i) (export "rapidbyte:connector/source-connector@2.0.0" (instance $i))))");
   auto loaded = wasm_->load(bytes, "hollow");
   ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();
   InstanceOptions options;
@@ -179,17 +182,21 @@ TEST_F(OddComponent, a_missing_export_is_named) {
 }
 
 TEST_F(OddComponent, another_protocol_is_refused_by_name) {
-  const auto newer = wasm_->load(assemble(R"((component (instance $i) (export "rapidbyte:connector/source-connector@3.1.0" (instance $i))))"), "newer");
+  const auto newer = wasm_->load(
+      assemble(R"((component (instance $i) (export "rapidbyte:connector/source-connector@3.1.0" (instance $i))))"),
+      "newer");
   ASSERT_FALSE(newer.ok());
   EXPECT_EQ(newer.error().code, "PROTOCOL_MISMATCH");
-  EXPECT_NE(newer.error().message.find("host speaks 2.0, 2.1; connector speaks 3.1.0"), std::string::npos) << newer.error().message;
+  EXPECT_NE(newer.error().message.find("host speaks 2.0, 2.1; connector speaks 3.1.0"), std::string::npos)
+      << newer.error().message;
   const auto other = wasm_->load(assemble(R"((component (import "rapidbyte:plugin/host@5.0.0" (instance))))"), "other");
   ASSERT_FALSE(other.ok());
   EXPECT_EQ(other.error().code, "PROTOCOL_MISMATCH");
 }
 
 TEST_F(OddComponent, what_is_no_connector_is_refused) {
-  for (const auto& bytes : {assemble("(component)"), assemble("(module)"), std::vector<std::byte>(100, std::byte{7}), std::vector<std::byte>()}) {
+  for (const auto& bytes : {assemble("(component)"), assemble("(module)"), std::vector<std::byte>(100, std::byte{7}),
+                            std::vector<std::byte>()}) {
     const auto loaded = wasm_->load(bytes, "odd");
     ASSERT_FALSE(loaded.ok());
     EXPECT_EQ(loaded.error().code, "COMPONENT_INVALID") << loaded.status().to_string();
@@ -197,7 +204,8 @@ TEST_F(OddComponent, what_is_no_connector_is_refused) {
 }
 
 TEST_F(OddComponent, an_import_that_is_not_offered_is_named) {
-  const auto bytes = assemble(R"((component (import "wasi:http/types@0.2.0" (instance (export "f" (func)))) (instance $i)
+  const auto bytes =
+      assemble(R"((component (import "wasi:http/types@0.2.0" (instance (export "f" (func)))) (instance $i)
     (export "rapidbyte:connector/source-connector@2.0.0" (instance $i))))");
   auto loaded = wasm_->load(bytes, "greedy");
   ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();
@@ -211,7 +219,8 @@ TEST_F(OddComponent, an_import_that_is_not_offered_is_named) {
 }
 
 TEST_F(OddComponent, a_memory_larger_than_the_limit_does_not_start) {
-  const auto bytes = assemble(R"((component (core module $m (memory 4096)) (core instance $c (instantiate $m)) (instance $i)
+  const auto bytes =
+      assemble(R"((component (core module $m (memory 4096)) (core instance $c (instantiate $m)) (instance $i)
     (export "rapidbyte:connector/source-connector@2.0.0" (instance $i))))");
   auto loaded = wasm_->load(bytes, "greedy");
   ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();
@@ -225,7 +234,8 @@ TEST_F(OddComponent, a_memory_larger_than_the_limit_does_not_start) {
 }
 
 TEST_F(OddComponent, several_memories_share_one_limit) {
-  const auto bytes = assemble(R"((component (core module $m (memory 512)) (core instance (instantiate $m)) (core instance (instantiate $m))
+  const auto bytes = assemble(
+      R"((component (core module $m (memory 512)) (core instance (instantiate $m)) (core instance (instantiate $m))
     (core instance (instantiate $m)) (instance $i) (export "rapidbyte:connector/source-connector@2.0.0" (instance $i))))");
   auto loaded = wasm_->load(bytes, "many");
   ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();

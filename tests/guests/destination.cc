@@ -17,13 +17,15 @@ bool exports_rapidbyte_connector_dest_connector_open(rapidbyte_destination_strin
   return true;
 }
 
-bool exports_rapidbyte_connector_dest_connector_validate(exports_rapidbyte_connector_dest_connector_validation_result_t* ret, Error*) {
+bool exports_rapidbyte_connector_dest_connector_validate(
+    exports_rapidbyte_connector_dest_connector_validation_result_t* ret, Error*) {
   ret->status = RAPIDBYTE_CONNECTOR_TYPES_VALIDATION_STATUS_FAILED;
   rapidbyte_destination_string_dup(&ret->message, "nothing to write to");
   return true;
 }
 
-bool exports_rapidbyte_connector_dest_connector_run_write(rapidbyte_destination_string_t*, exports_rapidbyte_connector_dest_connector_write_summary_t* ret, Error* err) {
+bool exports_rapidbyte_connector_dest_connector_run_write(
+    rapidbyte_destination_string_t*, exports_rapidbyte_connector_dest_connector_write_summary_t* ret, Error* err) {
   *ret = {};
   for (;;) {
     rapidbyte_destination_option_list_u8_t batch;

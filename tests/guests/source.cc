@@ -1,7 +1,7 @@
 // The obedient source: its config says what it does, so that one guest serves every test of the host's functions and
 // limits. Written against the plain bindings of protocol 2.0.0 (with RB_GUEST_DLQ: its second shape), as somebody
-// without our SDK would. discover() performs `action` and returns what came of it as text; run-read() performs it too and
-// then emits `batches` batches of `size` bytes.
+// without our SDK would. discover() performs `action` and returns what came of it as text; run-read() performs it too
+// and then emits `batches` batches of `size` bytes.
 
 #include <cstdint>
 #include <cstdio>
@@ -77,7 +77,8 @@ std::string use_socket() {
   rapidbyte_source_string_t h = borrowed(host);
   uint64_t handle = 0;
   Error error;
-  if (!rapidbyte_connector_host_connect_tcp(&h, static_cast<uint16_t>(number_of(g_config, "port", 0)), &handle, &error)) return failed(error);
+  if (!rapidbyte_connector_host_connect_tcp(&h, static_cast<uint16_t>(number_of(g_config, "port", 0)), &handle, &error))
+    return failed(error);
   std::string request = "ping";
   rapidbyte_source_list_u8_t bytes{reinterpret_cast<uint8_t*>(request.data()), request.size()};
   rapidbyte_connector_host_socket_write_result_t wrote;
@@ -181,7 +182,9 @@ std::string perform(const std::string& action) {
     std::string payload = text_of(g_config, "payload");
     for (char& c : payload) c = c == '\'' ? '"' : c;
     rapidbyte_source_string_t text = borrowed(payload);
-    return rapidbyte_connector_host_checkpoint(static_cast<uint32_t>(number_of(g_config, "kind", 0)), &text, &error) ? "ok" : failed(error);
+    return rapidbyte_connector_host_checkpoint(static_cast<uint32_t>(number_of(g_config, "kind", 0)), &text, &error)
+               ? "ok"
+               : failed(error);
   }
   if (action == "metric") {
     std::string payload = text_of(g_config, "payload");
@@ -192,7 +195,8 @@ std::string perform(const std::string& action) {
 #ifdef RB_GUEST_DLQ
   if (action == "dlq") {
     std::string parts[4] = {"s", "{\"a\":1}", "bad value", "data"};
-    rapidbyte_source_string_t a = borrowed(parts[0]), b = borrowed(parts[1]), c = borrowed(parts[2]), d = borrowed(parts[3]);
+    rapidbyte_source_string_t a = borrowed(parts[0]), b = borrowed(parts[1]), c = borrowed(parts[2]),
+                              d = borrowed(parts[3]);
     return rapidbyte_connector_host_emit_dlq_record(&a, &b, &c, &d, &error) ? "ok" : failed(error);
   }
 #endif
@@ -235,14 +239,15 @@ bool exports_rapidbyte_connector_source_connector_discover(rapidbyte_source_stri
   return true;
 }
 
-bool exports_rapidbyte_connector_source_connector_validate(exports_rapidbyte_connector_source_connector_validation_result_t* ret, ExportError*) {
+bool exports_rapidbyte_connector_source_connector_validate(
+    exports_rapidbyte_connector_source_connector_validation_result_t* ret, ExportError*) {
   ret->status = RAPIDBYTE_CONNECTOR_TYPES_VALIDATION_STATUS_WARNING;
   rapidbyte_source_string_dup(&ret->message, "mind the gap");
   return true;
 }
 
-bool exports_rapidbyte_connector_source_connector_run_read(rapidbyte_source_string_t*,
-                                                           exports_rapidbyte_connector_source_connector_read_summary_t* ret, ExportError* err) {
+bool exports_rapidbyte_connector_source_connector_run_read(
+    rapidbyte_source_string_t*, exports_rapidbyte_connector_source_connector_read_summary_t* ret, ExportError* err) {
   perform(text_of(g_config, "action"));
   const uint64_t count = static_cast<uint64_t>(number_of(g_config, "batches", 0));
   std::vector<uint8_t> bytes(static_cast<size_t>(number_of(g_config, "size", 1000)), 7);

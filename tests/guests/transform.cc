@@ -6,14 +6,16 @@ using Error = exports_rapidbyte_connector_transform_connector_connector_error_t;
 
 bool exports_rapidbyte_connector_transform_connector_open(rapidbyte_transform_string_t*, Error*) { return true; }
 
-bool exports_rapidbyte_connector_transform_connector_validate(exports_rapidbyte_connector_transform_connector_validation_result_t* ret, Error*) {
+bool exports_rapidbyte_connector_transform_connector_validate(
+    exports_rapidbyte_connector_transform_connector_validation_result_t* ret, Error*) {
   ret->status = RAPIDBYTE_CONNECTOR_TYPES_VALIDATION_STATUS_SUCCESS;
   rapidbyte_transform_string_dup(&ret->message, "fine");
   return true;
 }
 
-bool exports_rapidbyte_connector_transform_connector_run_transform(rapidbyte_transform_string_t*,
-                                                                   exports_rapidbyte_connector_transform_connector_transform_summary_t* ret, Error* err) {
+bool exports_rapidbyte_connector_transform_connector_run_transform(
+    rapidbyte_transform_string_t*, exports_rapidbyte_connector_transform_connector_transform_summary_t* ret,
+    Error* err) {
   *ret = {};
   for (;;) {
     rapidbyte_transform_option_list_u8_t batch;

@@ -21,7 +21,8 @@ constexpr size_t kShownRecord = 500;
 // trigger's RAISE, rows and index entries that are too large, json that is nested too deeply.
 bool is_row_error(std::string_view sqlstate) {
   if (sqlstate == "22P04") return false;  // malformed COPY data would be a mistake of ours
-  return sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate.starts_with("P0") || sqlstate.starts_with("54");
+  return sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate.starts_with("P0") ||
+         sqlstate.starts_with("54");
 }
 
 // Whether "COPY orders, line 17, column price: "x"" or the error's own field names this column.

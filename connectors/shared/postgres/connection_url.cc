@@ -55,7 +55,8 @@ class UrlParser {
     const size_t at = rest.rfind('@');
     const size_t early = rest.find_first_of("/?");
     if (rest.find_first_of("#\\") != std::string_view::npos || (at != std::string_view::npos && early < at)) {
-      problem_ = "holds a character that must be written by its code: / as %2F, ? as %3F, # as %23, @ as %40, \\ as %5C";
+      problem_ =
+          "holds a character that must be written by its code: / as %2F, ? as %3F, # as %23, @ as %40, \\ as %5C";
       return std::nullopt;
     }
     const auto query = cut_at(rest, rest.find('?'));

@@ -1,6 +1,6 @@
 #pragma once
-// BufferPool: recycles batch buffers, because fresh pages cost more than the copy into them. Thread safe. A PooledBuffer
-// returns its memory when destroyed and may outlive the pool (then it just frees).
+// BufferPool: recycles batch buffers, because fresh pages cost more than the copy into them. Thread safe. A
+// PooledBuffer returns its memory when destroyed and may outlive the pool (then it just frees).
 
 #include <cstddef>
 #include <memory>

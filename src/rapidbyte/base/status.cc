@@ -30,7 +30,9 @@ std::string_view to_string(CommitState value) { return kCommitStates.at(static_c
 std::optional<ErrorCategory> error_category_from_string(std::string_view text) {
   return find_case<ErrorCategory>(kCategories, text);
 }
-std::optional<ErrorScope> error_scope_from_string(std::string_view text) { return find_case<ErrorScope>(kScopes, text); }
+std::optional<ErrorScope> error_scope_from_string(std::string_view text) {
+  return find_case<ErrorScope>(kScopes, text);
+}
 std::optional<BackoffClass> backoff_class_from_string(std::string_view text) {
   return find_case<BackoffClass>(kBackoffs, text);
 }

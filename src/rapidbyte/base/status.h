@@ -14,7 +14,15 @@
 namespace rapidbyte {
 
 enum class ErrorCategory : uint8_t {
-  kConfig, kAuth, kPermission, kRateLimit, kTransientNetwork, kTransientDb, kData, kSchema, kInternal,
+  kConfig,
+  kAuth,
+  kPermission,
+  kRateLimit,
+  kTransientNetwork,
+  kTransientDb,
+  kData,
+  kSchema,
+  kInternal,
 };
 enum class ErrorScope : uint8_t { kPerStream, kPerBatch, kPerRecord };
 enum class BackoffClass : uint8_t { kFast, kNormal, kSlow };
@@ -52,7 +60,8 @@ struct ConnectorError {
 class [[nodiscard]] Status {
  public:
   Status() = default;
-  Status(ConnectorError error) : error_(std::make_unique<ConnectorError>(std::move(error))) {}  // NOLINT: implicit by design
+  Status(ConnectorError error)
+      : error_(std::make_unique<ConnectorError>(std::move(error))) {}  // NOLINT: implicit by design
   Status(const Status& other) : error_(other.error_ ? std::make_unique<ConnectorError>(*other.error_) : nullptr) {}
   Status& operator=(const Status& other) {
     if (this != &other) error_ = other.error_ ? std::make_unique<ConnectorError>(*other.error_) : nullptr;
@@ -119,17 +128,17 @@ class [[nodiscard]] Result {
 #define RB_CONCAT(a, b) RB_CONCAT_INNER(a, b)
 
 /// Returns from the enclosing function when `expr` (a Status) is an error.
-#define RB_RETURN_NOT_OK(expr)                        \
-  do {                                                \
-    ::rapidbyte::Status rb_status = (expr);           \
-    if (!rb_status.ok()) return rb_status;            \
+#define RB_RETURN_NOT_OK(expr)              \
+  do {                                      \
+    ::rapidbyte::Status rb_status = (expr); \
+    if (!rb_status.ok()) return rb_status;  \
   } while (false)
 
 /// Declares or assigns `lhs` from a Result, or returns its error.
 #define RB_ASSIGN_OR_RETURN(lhs, expr) RB_ASSIGN_OR_RETURN_IMPL(RB_CONCAT(rb_result_, __LINE__), lhs, expr)
-#define RB_ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr)      \
-  auto tmp = (expr);                                  \
-  if (!tmp.ok()) return std::move(tmp).status();      \
+#define RB_ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr) \
+  auto tmp = (expr);                             \
+  if (!tmp.ok()) return std::move(tmp).status(); \
   lhs = std::move(*tmp)
 
 }  // namespace rapidbyte

@@ -39,7 +39,7 @@ struct StreamContextInput {
   std::string run_id = {};
   std::string load_id = {};
   nlohmann::json partition = nullptr;  // null: the stream is not split
-  nlohmann::json resume = nullptr;     // null, or the source checkpoint after which to go on
+  nlohmann::json resume = nullptr;  // null, or the source checkpoint after which to go on
   /// For sources and transforms: what may be sent because the destination, and all between, understand it.
   std::vector<std::string> destination_features = {};
 };

@@ -73,17 +73,22 @@ Status make_private_folder(const fs::path& folder) {
   if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return write_failed(folder, "create the folder");
   struct stat info{};
   if (lstat(folder.c_str(), &info) != 0) return write_failed(folder, "look at");
-  if (!S_ISDIR(info.st_mode)) return internal_error("UNSAFE_FOLDER", fmt::format("{} is not a folder", folder.string()));
+  if (!S_ISDIR(info.st_mode))
+    return internal_error("UNSAFE_FOLDER", fmt::format("{} is not a folder", folder.string()));
   if (info.st_uid != geteuid() || (info.st_mode & 077U) != 0) {
-    return internal_error("UNSAFE_FOLDER", fmt::format("{} belongs to another user or is open to others; make it yours with mode 0700", folder.string()));
+    return internal_error(
+        "UNSAFE_FOLDER",
+        fmt::format("{} belongs to another user or is open to others; make it yours with mode 0700", folder.string()));
   }
   return {};
 }
 
 std::optional<fs::path> default_folder() {
   if (const char* dir = std::getenv("RAPIDBYTE_WASMTIME_AOT_DIR"); dir != nullptr && *dir != '\0') return fs::path(dir);
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') return fs::path(cache) / "rapidbyte" / "aot";
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') return fs::path(home) / ".cache" / "rapidbyte" / "aot";
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/')
+    return fs::path(cache) / "rapidbyte" / "aot";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
+    return fs::path(home) / ".cache" / "rapidbyte" / "aot";
   return std::nullopt;
 }
 
@@ -93,7 +98,8 @@ bool env_flag_enabled(const char* name, bool fallback) {
   const char* value = std::getenv(name);
   if (value == nullptr || *value == '\0') return fallback;
   std::string text(value);
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return text != "0" && text != "false" && text != "no" && text != "off";
 }
 
@@ -140,12 +146,14 @@ AotCache::AotCache(std::optional<std::filesystem::path> folder) {
   folder_ = std::move(folder);
 }
 
-std::filesystem::path AotCache::entry_path(std::string_view name, std::string_view content_sha256, uint64_t engine_hash) const {
+std::filesystem::path AotCache::entry_path(std::string_view name, std::string_view content_sha256,
+                                           uint64_t engine_hash) const {
   return folder_.value_or(fs::path()) /
          fmt::format("{}-{}-{:016x}.cwasm", sanitize_cache_component_name(name), content_sha256, engine_hash);
 }
 
-std::optional<std::filesystem::path> AotCache::find(std::string_view name, std::string_view content_sha256, uint64_t engine_hash) const {
+std::optional<std::filesystem::path> AotCache::find(std::string_view name, std::string_view content_sha256,
+                                                    uint64_t engine_hash) const {
   if (!folder_) return std::nullopt;
   fs::path entry = entry_path(name, content_sha256, engine_hash);
   const auto expected = read_small_file(entry.string() + ".sha256", kSha256HexBytes + 1);
@@ -154,12 +162,14 @@ std::optional<std::filesystem::path> AotCache::find(std::string_view name, std::
   return entry;
 }
 
-void AotCache::store(std::string_view name, std::string_view content_sha256, uint64_t engine_hash, std::span<const std::byte> compiled) const {
+void AotCache::store(std::string_view name, std::string_view content_sha256, uint64_t engine_hash,
+                     std::span<const std::byte> compiled) const {
   if (!folder_) return;
   const fs::path entry = entry_path(name, content_sha256, engine_hash);
   const std::string hash = sha256_hex(compiled);
   Status status = write_file_atomic(entry, compiled);
-  if (status.ok()) status = write_file_atomic(entry.string() + ".sha256", std::as_bytes(std::span(hash.data(), hash.size())));
+  if (status.ok())
+    status = write_file_atomic(entry.string() + ".sha256", std::as_bytes(std::span(hash.data(), hash.size())));
   if (!status.ok()) log_warn("a compiled connector was not cached: {}", status.error().message);
 }
 

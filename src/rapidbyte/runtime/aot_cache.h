@@ -1,8 +1,9 @@
 #pragma once
-// AotCache: compiled components on disk, so that a warm start maps native code instead of compiling. Loading an entry runs
-// it, hence the rules: the folder is 0700 and owned by the user or it is not used; an entry is keyed by the component's
-// content and the engine's compatibility hash; its own hash is checked before use; it is written atomically. Whatever is
-// stale, truncated or foreign is a miss, never a failure. Stateless after construction; any thread, any process.
+// AotCache: compiled components on disk, so that a warm start maps native code instead of compiling. Loading an entry
+// runs it, hence the rules: the folder is 0700 and owned by the user or it is not used; an entry is keyed by the
+// component's content and the engine's compatibility hash; its own hash is checked before use; it is written
+// atomically. Whatever is stale, truncated or foreign is a miss, never a failure. Stateless after construction; any
+// thread, any process.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,29 +17,33 @@
 
 namespace rapidbyte::runtime {
 
-/// Whether an environment variable says yes: unset or empty -> `fallback`; "0", "false", "no", "off" in any case -> false.
+/// Whether an environment variable says yes: unset or empty -> `fallback`; "0", "false", "no", "off" in any case ->
+/// false.
 [[nodiscard]] bool env_flag_enabled(const char* name, bool fallback);
 
 /// `name` as part of a file name: [a-z0-9_-] stay, everything else becomes '_', at most 64 bytes, never empty.
 [[nodiscard]] std::string sanitize_cache_component_name(std::string_view name);
 
-/// Writes a file so that readers see the old one or the whole new one: temporary file in the same folder, fsync, rename.
-/// Mode 0600. WRITE_FAILED (internal) names the path and the system's reason.
+/// Writes a file so that readers see the old one or the whole new one: temporary file in the same folder, fsync,
+/// rename. Mode 0600. WRITE_FAILED (internal) names the path and the system's reason.
 Status write_file_atomic(const std::filesystem::path& path, std::span<const std::byte> bytes);
 
 class AotCache {
  public:
-  /// The folder of RAPIDBYTE_WASMTIME_AOT_DIR, else the user's cache folder. Disabled when RAPIDBYTE_WASMTIME_AOT says no or the
-  /// folder cannot be made safe (logged once).
+  /// The folder of RAPIDBYTE_WASMTIME_AOT_DIR, else the user's cache folder. Disabled when RAPIDBYTE_WASMTIME_AOT says
+  /// no or the folder cannot be made safe (logged once).
   static AotCache from_environment();
   explicit AotCache(std::optional<std::filesystem::path> folder);
 
   [[nodiscard]] bool enabled() const { return folder_.has_value(); }
-  [[nodiscard]] std::filesystem::path entry_path(std::string_view name, std::string_view content_sha256, uint64_t engine_hash) const;
+  [[nodiscard]] std::filesystem::path entry_path(std::string_view name, std::string_view content_sha256,
+                                                 uint64_t engine_hash) const;
   /// The entry's path when it is there, ours, and its bytes have the hash that was stored with it.
-  [[nodiscard]] std::optional<std::filesystem::path> find(std::string_view name, std::string_view content_sha256, uint64_t engine_hash) const;
+  [[nodiscard]] std::optional<std::filesystem::path> find(std::string_view name, std::string_view content_sha256,
+                                                          uint64_t engine_hash) const;
   /// Stores an entry; failures are logged and otherwise ignored (a cache).
-  void store(std::string_view name, std::string_view content_sha256, uint64_t engine_hash, std::span<const std::byte> compiled) const;
+  void store(std::string_view name, std::string_view content_sha256, uint64_t engine_hash,
+             std::span<const std::byte> compiled) const;
   void discard(const std::filesystem::path& entry) const;
 
  private:

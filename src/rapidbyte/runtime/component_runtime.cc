@@ -27,7 +27,8 @@ std::string_view role_name(ConnectorRole role) {
 
 class WasmConnector final : public Connector {
  public:
-  WasmConnector(ConnectorRef ref, std::filesystem::path path, std::optional<Manifest> manifest, std::shared_ptr<const LoadedComponent> component)
+  WasmConnector(ConnectorRef ref, std::filesystem::path path, std::optional<Manifest> manifest,
+                std::shared_ptr<const LoadedComponent> component)
       : ref_(std::move(ref)), path_(std::move(path)), manifest_(std::move(manifest)), component_(std::move(component)) {
     version_ = manifest_ && !manifest_->version.empty() ? manifest_->version : ref_.version;
   }
@@ -50,16 +51,26 @@ class WasmConnector final : public Connector {
 
 class WasmInstance final : public ComponentInstance {
  public:
-  WasmInstance(std::shared_ptr<const WasmConnector> connector, std::string stream, std::string config_json, std::vector<SqliteFileLock> locks, std::unique_ptr<Guest> guest)
-      : connector_(std::move(connector)), config_json_(std::move(config_json)), locks_(std::move(locks)), guest_(std::move(guest)) {
+  WasmInstance(std::shared_ptr<const WasmConnector> connector, std::string stream, std::string config_json,
+               std::vector<SqliteFileLock> locks, std::unique_ptr<Guest> guest)
+      : connector_(std::move(connector)),
+        config_json_(std::move(config_json)),
+        locks_(std::move(locks)),
+        guest_(std::move(guest)) {
     where_ = stream.empty() ? connector_->name() : fmt::format("{}, stream {}", connector_->name(), stream);
   }
 
   Status open() override { return call<Status>("open", {std::string_view(config_json_)}, &decode_unit); }
   Result<std::string> discover() override { return call<Result<std::string>>("discover", {}, &decode_string); }
-  Result<ValidationResult> validate() override { return call<Result<ValidationResult>>("validate", {}, &decode_validation_result); }
-  Result<ReadSummary> run_read(std::string_view ctx) override { return call<Result<ReadSummary>>("run-read", {ctx}, &decode_read_summary); }
-  Result<WriteSummary> run_write(std::string_view ctx) override { return call<Result<WriteSummary>>("run-write", {ctx}, &decode_write_summary); }
+  Result<ValidationResult> validate() override {
+    return call<Result<ValidationResult>>("validate", {}, &decode_validation_result);
+  }
+  Result<ReadSummary> run_read(std::string_view ctx) override {
+    return call<Result<ReadSummary>>("run-read", {ctx}, &decode_read_summary);
+  }
+  Result<WriteSummary> run_write(std::string_view ctx) override {
+    return call<Result<WriteSummary>>("run-write", {ctx}, &decode_write_summary);
+  }
   Result<TransformSummary> run_transform(std::string_view ctx) override {
     return call<Result<TransformSummary>>("run-transform", {ctx}, &decode_transform_summary);
   }
@@ -116,7 +127,8 @@ class WasmInstance final : public ComponentInstance {
 
 class WasmComponentRuntime final : public ComponentRuntime {
  public:
-  WasmComponentRuntime(RuntimeOptions options, std::unique_ptr<WasmRuntime> runtime) : options_(std::move(options)), runtime_(std::move(runtime)) {}
+  WasmComponentRuntime(RuntimeOptions options, std::unique_ptr<WasmRuntime> runtime)
+      : options_(std::move(options)), runtime_(std::move(runtime)) {}
 
   Result<std::shared_ptr<const Connector>> load(std::string_view reference, ConnectorRole role) override {
     // The command line loads before the engine does; reading and hashing megabytes twice would be seen in a warm start.
@@ -128,13 +140,15 @@ class WasmComponentRuntime final : public ComponentRuntime {
     return connector;
   }
 
-  Result<std::unique_ptr<ComponentInstance>> instantiate(std::shared_ptr<const Connector> connector, InstanceOptions options) override {
+  Result<std::unique_ptr<ComponentInstance>> instantiate(std::shared_ptr<const Connector> connector,
+                                                         InstanceOptions options) override {
     auto wasm = std::dynamic_pointer_cast<const WasmConnector>(std::move(connector));
     if (!wasm) return internal_error("FOREIGN_CONNECTOR", "a connector of another runtime was passed");
     const std::string stream = options.stream;
     auto instance = start(wasm, std::move(options));
     if (!instance.ok()) {
-      return std::move(instance).status().with_context(stream.empty() ? wasm->name() : fmt::format("{}, stream {}", wasm->name(), stream));
+      return std::move(instance).status().with_context(
+          stream.empty() ? wasm->name() : fmt::format("{}, stream {}", wasm->name(), stream));
     }
     return instance;
   }
@@ -142,19 +156,24 @@ class WasmComponentRuntime final : public ComponentRuntime {
  private:
   Result<std::shared_ptr<const Connector>> load_new(std::string_view reference, ConnectorRole role) {
     RB_ASSIGN_OR_RETURN(ConnectorRef ref, parse_connector_ref(reference));
-    RB_ASSIGN_OR_RETURN(std::filesystem::path path, resolve_connector_path(ref, connector_search_folders(options_.connector_dir)));
-    RB_ASSIGN_OR_RETURN(std::optional<Manifest> manifest, load_connector_manifest(ref, path, options_.allow_unmanifested));
+    RB_ASSIGN_OR_RETURN(std::filesystem::path path,
+                        resolve_connector_path(ref, connector_search_folders(options_.connector_dir)));
+    RB_ASSIGN_OR_RETURN(std::optional<Manifest> manifest,
+                        load_connector_manifest(ref, path, options_.allow_unmanifested));
     RB_ASSIGN_OR_RETURN(const std::vector<std::byte> wasm, read_component_file(path));
     if (manifest) RB_RETURN_NOT_OK(verify_wasm_checksum(wasm, *manifest, path));
     auto loaded = runtime_->load(wasm, ref.name);
     if (!loaded.ok()) return std::move(loaded).status().with_context(fmt::format("{} ({})", reference, path.string()));
     if ((*loaded)->shape().role != role) {
-      return config_error("WRONG_ROLE", fmt::format("{} is a {}, but the pipeline uses it as a {}", reference, role_name((*loaded)->shape().role), role_name(role)));
+      return config_error("WRONG_ROLE", fmt::format("{} is a {}, but the pipeline uses it as a {}", reference,
+                                                    role_name((*loaded)->shape().role), role_name(role)));
     }
-    return std::shared_ptr<const Connector>(std::make_shared<WasmConnector>(std::move(ref), std::move(path), std::move(manifest), std::move(*loaded)));
+    return std::shared_ptr<const Connector>(
+        std::make_shared<WasmConnector>(std::move(ref), std::move(path), std::move(manifest), std::move(*loaded)));
   }
 
-  Result<std::unique_ptr<ComponentInstance>> start(const std::shared_ptr<const WasmConnector>& connector, InstanceOptions options) {
+  Result<std::unique_ptr<ComponentInstance>> start(const std::shared_ptr<const WasmConnector>& connector,
+                                                   InstanceOptions options) {
     if (!options.services) options.services = std::make_shared<HostServices>();
     if (!options.pool) options.pool = std::make_shared<BufferPool>(size_t{0});
     RB_ASSIGN_OR_RETURN(const WasiContext wasi, build_wasi_context(connector->manifest(), options));
@@ -168,7 +187,8 @@ class WasmComponentRuntime final : public ComponentRuntime {
     NetworkAcl acl = derive_network_acl(connector->manifest(), wasi.config);
     const std::string stream = options.stream;
     auto state = std::make_unique<ComponentHostState>(std::move(options), std::move(acl), !connector->speaks_2_1());
-    RB_ASSIGN_OR_RETURN(std::unique_ptr<Guest> guest, runtime_->start_guest(connector->component(), std::move(state), wasi));
+    RB_ASSIGN_OR_RETURN(std::unique_ptr<Guest> guest,
+                        runtime_->start_guest(connector->component(), std::move(state), wasi));
     std::string config_json = wasi.config.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     return std::unique_ptr<ComponentInstance>(
         std::make_unique<WasmInstance>(connector, stream, std::move(config_json), std::move(locks), std::move(guest)));
@@ -177,14 +197,16 @@ class WasmComponentRuntime final : public ComponentRuntime {
   RuntimeOptions options_;
   std::unique_ptr<WasmRuntime> runtime_;
   std::mutex loaded_mutex_;
-  std::map<std::pair<std::string, ConnectorRole>, std::shared_ptr<const Connector>> loaded_;  // shared with every caller
+  std::map<std::pair<std::string, ConnectorRole>, std::shared_ptr<const Connector>>
+      loaded_;  // shared with every caller
 };
 
 }  // namespace
 
 Result<std::unique_ptr<ComponentRuntime>> make_component_runtime(RuntimeOptions options) {
   RB_ASSIGN_OR_RETURN(std::unique_ptr<WasmRuntime> runtime, WasmRuntime::create(AotCache::from_environment()));
-  return std::unique_ptr<ComponentRuntime>(std::make_unique<WasmComponentRuntime>(std::move(options), std::move(runtime)));
+  return std::unique_ptr<ComponentRuntime>(
+      std::make_unique<WasmComponentRuntime>(std::move(options), std::move(runtime)));
 }
 
 }  // namespace rapidbyte::runtime

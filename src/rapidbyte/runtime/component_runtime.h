@@ -1,7 +1,7 @@
 #pragma once
-// The runtime's facade: all that engine/ and cli/ may include of runtime/. A ComponentRuntime loads connectors (once per
-// process); a ComponentInstance is one sandboxed guest, used by one thread at a time. Both are interfaces, so that the
-// engine is tested with fakes that can be held back. No Wasmtime type appears here.
+// The runtime's facade: all that engine/ and cli/ may include of runtime/. A ComponentRuntime loads connectors (once
+// per process); a ComponentInstance is one sandboxed guest, used by one thread at a time. Both are interfaces, so that
+// the engine is tested with fakes that can be held back. No Wasmtime type appears here.
 
 #include <chrono>
 #include <cstdint>
@@ -55,8 +55,9 @@ struct Metric {
   std::vector<std::pair<std::string, std::string>> labels;
 };
 
-/// What an instance's host calls reach in the engine. Called on the instance's thread; a blocking call returns CANCELLED
-/// soon after the instance's cancel token fires. The defaults are those of an instance that is not wired to anything.
+/// What an instance's host calls reach in the engine. Called on the instance's thread; a blocking call returns
+/// CANCELLED soon after the instance's cancel token fires. The defaults are those of an instance that is not wired to
+/// anything.
 class HostServices {
  public:
   virtual ~HostServices() = default;
@@ -77,8 +78,8 @@ class HostServices {
 class Connector {
  public:
   virtual ~Connector() = default;
-  [[nodiscard]] virtual const std::string& name() const = 0;       // "source-file"
-  [[nodiscard]] virtual const std::string& version() const = 0;    // from the manifest, else from the reference
+  [[nodiscard]] virtual const std::string& name() const = 0;  // "source-file"
+  [[nodiscard]] virtual const std::string& version() const = 0;  // from the manifest, else from the reference
   [[nodiscard]] virtual ConnectorRole role() const = 0;
   [[nodiscard]] virtual const std::filesystem::path& path() const = 0;
   /// Null when the component has none and that was allowed.
@@ -91,7 +92,7 @@ class Connector {
 /// Everything one guest is given. Nothing else is reachable for it.
 struct InstanceOptions {
   std::string pipeline;
-  std::string stream;        // empty outside of a run
+  std::string stream;  // empty outside of a run
   std::string connector_id;  // unique in the pipeline: "source", "destination", "transform-0"
   nlohmann::json config = nlohmann::json::object();
   std::vector<std::string> allow_env;
@@ -103,20 +104,21 @@ struct InstanceOptions {
   uint64_t max_memory = uint64_t{256} << 20U;
   /// Stop the guest when it makes no progress for so long.
   std::chrono::milliseconds guest_timeout{300'000};
-  /// Largest batch the host accepts from the guest; BATCH_TOO_LARGE beyond. 64 MiB: far below Wasmtime's 128 MiB per call.
+  /// Largest batch the host accepts from the guest; BATCH_TOO_LARGE beyond. 64 MiB: far below Wasmtime's 128 MiB per
+  /// call.
   uint64_t max_batch_bytes = uint64_t{64} << 20U;
   uint32_t max_sockets = 64;
   pipeline::Compression compression = pipeline::Compression::kNone;
   CancelToken cancel;
-  std::shared_ptr<HostServices> services;       // shared: the caller reads results from it after the instance has gone
-  state::StateBackend* state = nullptr;         // null: state calls answer STATE_BACKEND
-  std::shared_ptr<BufferPool> pool;             // shared by all instances of a run
+  std::shared_ptr<HostServices> services;  // shared: the caller reads results from it after the instance has gone
+  state::StateBackend* state = nullptr;  // null: state calls answer STATE_BACKEND
+  std::shared_ptr<BufferPool> pool;  // shared by all instances of a run
 };
 
 /// One guest. Calls follow the protocol's order: open, then any of the others, then close. An error of a call that
-/// trapped has one of the codes GUEST_TRAP, GUEST_TIMEOUT, GUEST_EXIT, STACK_OVERFLOW, MEMORY_LIMIT, CANCELLED; the instance is then
-/// poisoned: further calls answer INSTANCE_POISONED and close() does nothing. Every error's message begins with the connector's
-/// name and, in a run, the stream.
+/// trapped has one of the codes GUEST_TRAP, GUEST_TIMEOUT, GUEST_EXIT, STACK_OVERFLOW, MEMORY_LIMIT, CANCELLED; the
+/// instance is then poisoned: further calls answer INSTANCE_POISONED and close() does nothing. Every error's message
+/// begins with the connector's name and, in a run, the stream.
 class ComponentInstance {
  public:
   virtual ~ComponentInstance() = default;
@@ -147,8 +149,8 @@ struct RuntimeOptions {
 class ComponentRuntime {
  public:
   virtual ~ComponentRuntime() = default;
-  /// Finds, verifies and compiles (or loads from the AOT cache) a connector. Errors: CONNECTOR_NOT_FOUND (every path tried),
-  /// CHECKSUM_MISMATCH, MANIFEST_MISSING, MANIFEST_INVALID, PROTOCOL_MISMATCH, WRONG_ROLE, COMPONENT_INVALID.
+  /// Finds, verifies and compiles (or loads from the AOT cache) a connector. Errors: CONNECTOR_NOT_FOUND (every path
+  /// tried), CHECKSUM_MISMATCH, MANIFEST_MISSING, MANIFEST_INVALID, PROTOCOL_MISMATCH, WRONG_ROLE, COMPONENT_INVALID.
   virtual Result<std::shared_ptr<const Connector>> load(std::string_view reference, ConnectorRole role) = 0;
   virtual Result<std::unique_ptr<ComponentInstance>> instantiate(std::shared_ptr<const Connector> connector,
                                                                  InstanceOptions options) = 0;

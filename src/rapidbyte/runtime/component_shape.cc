@@ -38,9 +38,10 @@ std::optional<std::string_view> served_by(std::string_view version) {
 }
 
 Status protocol_mismatch(std::string_view name, const InterfaceName& parsed) {
-  return make_error(ErrorCategory::kConfig, "PROTOCOL_MISMATCH",
-                    fmt::format("host speaks 2.0, 2.1; connector speaks {} ({}); use a connector built for rapidbyte:connector 2.x",
-                                parsed.version.empty() ? "an unversioned protocol" : parsed.version, name));
+  return make_error(
+      ErrorCategory::kConfig, "PROTOCOL_MISMATCH",
+      fmt::format("host speaks 2.0, 2.1; connector speaks {} ({}); use a connector built for rapidbyte:connector 2.x",
+                  parsed.version.empty() ? "an unversioned protocol" : parsed.version, name));
 }
 
 struct RoleInterface {
@@ -55,7 +56,8 @@ constexpr auto kRoles = std::to_array<RoleInterface>({
 
 }  // namespace
 
-Result<ComponentShape> read_component_shape(std::span<const std::string> imports, std::span<const std::string> exports) {
+Result<ComponentShape> read_component_shape(std::span<const std::string> imports,
+                                            std::span<const std::string> exports) {
   for (const auto& names : {imports, exports}) {
     for (const std::string& name : names) {
       const InterfaceName parsed = parse_interface_name(name);
@@ -70,14 +72,17 @@ Result<ComponentShape> read_component_shape(std::span<const std::string> imports
     for (const RoleInterface& role : kRoles) {
       if (parsed.interface != role.interface) continue;
       if (found) {
-        return config_error("COMPONENT_INVALID", fmt::format("the component exports both {} and {}; a connector has one role", found->export_interface, name));
+        return config_error("COMPONENT_INVALID",
+                            fmt::format("the component exports both {} and {}; a connector has one role",
+                                        found->export_interface, name));
       }
       found = ComponentShape{std::string(*served_by(parsed.version)), name, role.role};
     }
   }
   if (!found) {
     return config_error("COMPONENT_INVALID",
-                        "the component exports none of source-connector, dest-connector and transform-connector of rapidbyte:connector@2: it is no connector "
+                        "the component exports none of source-connector, dest-connector and transform-connector of "
+                        "rapidbyte:connector@2: it is no connector "
                         "(build it for one of the worlds in wit/)");
   }
   return *found;

@@ -15,8 +15,14 @@ TEST(ComponentShape, finds_role_and_protocol) {
     ConnectorRole role;
   };
   const std::vector<Case> cases = {
-      {{"rapidbyte:connector/host@2.0.0", "wasi:cli/environment@0.2.6"}, {"rapidbyte:connector/source-connector@2.0.0"}, "2.0.0", ConnectorRole::kSource},
-      {{"rapidbyte:connector/types@2.1.0"}, {"rapidbyte:connector/dest-connector@2.1.0"}, "2.1.0", ConnectorRole::kDestination},
+      {{"rapidbyte:connector/host@2.0.0", "wasi:cli/environment@0.2.6"},
+       {"rapidbyte:connector/source-connector@2.0.0"},
+       "2.0.0",
+       ConnectorRole::kSource},
+      {{"rapidbyte:connector/types@2.1.0"},
+       {"rapidbyte:connector/dest-connector@2.1.0"},
+       "2.1.0",
+       ConnectorRole::kDestination},
       {{}, {"rapidbyte:connector/transform-connector@2.0.3"}, "2.0.0", ConnectorRole::kTransform},
   };
   for (const Case& c : cases) {
@@ -47,7 +53,11 @@ TEST(ComponentShape, refuses_other_protocols_by_name) {
 
 TEST(ComponentShape, refuses_what_is_no_connector_or_two_at_once) {
   EXPECT_EQ(read_component_shape(Names{}, Names{"wasi:cli/run@0.2.0"}).error().code, "COMPONENT_INVALID");
-  EXPECT_EQ(read_component_shape(Names{}, Names{"rapidbyte:connector/source-connector@2.0.0", "rapidbyte:connector/dest-connector@2.0.0"}).error().code, "COMPONENT_INVALID");
+  EXPECT_EQ(read_component_shape(Names{}, Names{"rapidbyte:connector/source-connector@2.0.0",
+                                                "rapidbyte:connector/dest-connector@2.0.0"})
+                .error()
+                .code,
+            "COMPONENT_INVALID");
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ void GuestLog::line(LogLevel level, std::string_view text, Clock::time_point now
   if (text.size() <= kMaxLogLineBytes) {
     sink_(level, text);
   } else {
-    sink_(level, fmt::format("{} [cut: {} of {} bytes]", text.substr(0, kMaxLogLineBytes), kMaxLogLineBytes, text.size()));
+    sink_(level,
+          fmt::format("{} [cut: {} of {} bytes]", text.substr(0, kMaxLogLineBytes), kMaxLogLineBytes, text.size()));
   }
 }
 
@@ -45,7 +46,8 @@ void GuestLog::flush() {
 
 void GuestLog::report_suppressed() {
   if (suppressed_ == 0) return;
-  sink_(LogLevel::kWarn, fmt::format("{} log lines suppressed (limit: {} per second)", suppressed_, kMaxLogLinesPerSecond));
+  sink_(LogLevel::kWarn,
+        fmt::format("{} log lines suppressed (limit: {} per second)", suppressed_, kMaxLogLinesPerSecond));
   suppressed_ = 0;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// GuestLog: what a guest says, on its way to the log. Lines are cut and counted, so that a guest that floods its log costs
-// neither memory nor the terminal. Takes `log` calls and the guest's stdout and stderr (split into lines). One thread.
+// GuestLog: what a guest says, on its way to the log. Lines are cut and counted, so that a guest that floods its log
+// costs neither memory nor the terminal. Takes `log` calls and the guest's stdout and stderr (split into lines). One
+// thread.
 
 #include <chrono>
 #include <cstddef>

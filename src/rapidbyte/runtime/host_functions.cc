@@ -23,7 +23,8 @@ std::span<const std::byte> bytes_of(rb_bytes_t bytes) {
 }
 
 Status host_exception() {
-  return internal_error("HOST_EXCEPTION", "a host function failed inside the host (out of memory?); this is a bug of rapidbyte");
+  return internal_error("HOST_EXCEPTION",
+                        "a host function failed inside the host (out of memory?); this is a bug of rapidbyte");
 }
 
 /// Runs the body of a byte function; an exception (out of memory) becomes an error of the call.
@@ -57,7 +58,8 @@ int32_t next_batch(void* data, rb_bytes_t* batch, rb_connector_error_t* error) n
   });
 }
 
-int32_t socket_read(void* data, uint64_t handle, uint64_t len, rb_bytes_t* bytes, rb_connector_error_t* error) noexcept {
+int32_t socket_read(void* data, uint64_t handle, uint64_t len, rb_bytes_t* bytes,
+                    rb_connector_error_t* error) noexcept {
   return guarded(data, error, [&](ComponentHostState& state) -> Result<int32_t> {
     RB_ASSIGN_OR_RETURN(const SocketReadResult result, state.socket_read(handle, len));
     if (result.kind == SocketReadResult::Kind::kEof) return int32_t{RB_NOTHING};
@@ -67,7 +69,8 @@ int32_t socket_read(void* data, uint64_t handle, uint64_t len, rb_bytes_t* bytes
   });
 }
 
-int32_t socket_write(void* data, uint64_t handle, rb_bytes_t bytes, uint64_t* written, rb_connector_error_t* error) noexcept {
+int32_t socket_write(void* data, uint64_t handle, rb_bytes_t bytes, uint64_t* written,
+                     rb_connector_error_t* error) noexcept {
   return guarded(data, error, [&](ComponentHostState& state) -> Result<int32_t> {
     RB_ASSIGN_OR_RETURN(const SocketWriteResult result, state.socket_write(handle, bytes_of(bytes)));
     if (result.kind == SocketWriteResult::Kind::kWouldBlock) return int32_t{RB_WOULD_BLOCK};
@@ -104,33 +107,43 @@ struct HostFunction {
 
 constexpr auto kFunctions = std::to_array<HostFunction>({
     {"log", 2, false, [](ComponentHostState& s, Args a, Val* /*r*/) { s.log(u32(a[0]), text(a[1])); }},
-    {"checkpoint", 2, true, [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.checkpoint(u32(a[0]), text(a[1])), *r); }},
+    {"checkpoint", 2, true,
+     [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.checkpoint(u32(a[0]), text(a[1])), *r); }},
     {"metric", 1, true, [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.metric(text(a[0])), *r); }},
     {"emit-dlq-record", 4, true,
-     [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.emit_dlq_record(text(a[0]), text(a[1]), text(a[2]), text(a[3])), *r); }},
-    {"state-get", 2, true, [](ComponentHostState& s, Args a, Val* r) { encode_optional_string(s.state_get(u32(a[0]), text(a[1])), *r); }},
-    {"state-put", 3, true, [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.state_put(u32(a[0]), text(a[1]), text(a[2])), *r); }},
+     [](ComponentHostState& s, Args a, Val* r) {
+       encode_unit(s.emit_dlq_record(text(a[0]), text(a[1]), text(a[2]), text(a[3])), *r);
+     }},
+    {"state-get", 2, true,
+     [](ComponentHostState& s, Args a, Val* r) { encode_optional_string(s.state_get(u32(a[0]), text(a[1])), *r); }},
+    {"state-put", 3, true,
+     [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.state_put(u32(a[0]), text(a[1]), text(a[2])), *r); }},
     {"state-cas", 4, true,
      [](ComponentHostState& s, Args a, Val* r) {
        std::optional<std::string> expected;
        if (const auto given = as_optional_string(a[2]); given && *given) expected = std::string(**given);
        encode_bool(s.state_cas(u32(a[0]), text(a[1]), expected, text(a[3])), *r);
      }},
-    {"connect-tcp", 2, true, [](ComponentHostState& s, Args a, Val* r) { encode_u64(s.connect_tcp(text(a[0]), u16(a[1])), *r); }},
+    {"connect-tcp", 2, true,
+     [](ComponentHostState& s, Args a, Val* r) { encode_u64(s.connect_tcp(text(a[0]), u16(a[1])), *r); }},
     {"socket-close", 1, false, [](ComponentHostState& s, Args a, Val* /*r*/) { s.socket_close(u64(a[0])); }},
     {"socket-wait", 3, true,
      [](ComponentHostState& s, Args a, Val* r) {
        const bool writable = as_enum(a[1]) == "writable";
-       encode_bool(s.socket_wait(u64(a[0]), writable ? SocketInterest::kWritable : SocketInterest::kReadable, u32(a[2])), *r);
+       encode_bool(
+           s.socket_wait(u64(a[0]), writable ? SocketInterest::kWritable : SocketInterest::kReadable, u32(a[2])), *r);
      }},
-    {"socket-start-tls", 4, true, [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.socket_start_tls(u64(a[0]), tls_options(a)), *r); }},
+    {"socket-start-tls", 4, true,
+     [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.socket_start_tls(u64(a[0]), tls_options(a)), *r); }},
     {"is-cancelled", 0, true, [](ComponentHostState& s, Args /*a*/, Val* r) { *r = Val(s.is_cancelled()); }},
-    {"pending-checkpoint", 0, true, [](ComponentHostState& s, Args /*a*/, Val* r) { encode_optional_string(s.pending_checkpoint(), *r); }},
+    {"pending-checkpoint", 0, true,
+     [](ComponentHostState& s, Args /*a*/, Val* r) { encode_optional_string(s.pending_checkpoint(), *r); }},
 });
 
 /// The callback of every function above; `env` is its row.
-wasmtime_error_t* call_host_function(void* env, wasmtime_context_t* context, const wasmtime_component_func_type_t* /*type*/,
-                                     wasmtime_component_val_t* args, size_t arg_count, wasmtime_component_val_t* results,
+wasmtime_error_t* call_host_function(void* env, wasmtime_context_t* context,
+                                     const wasmtime_component_func_type_t* /*type*/, wasmtime_component_val_t* args,
+                                     size_t arg_count, wasmtime_component_val_t* results,
                                      size_t result_count) noexcept {
   const auto& function = *static_cast<const HostFunction*>(env);
   try {
@@ -139,7 +152,8 @@ wasmtime_error_t* call_host_function(void* env, wasmtime_context_t* context, con
     }
     static_assert(sizeof(Val) == sizeof(wasmtime_component_val_t) && alignof(Val) == alignof(wasmtime_component_val_t));
     const auto* values = reinterpret_cast<const Val*>(args);
-    function.call(state_of(wasmtime_context_get_data(context)), Args(values, arg_count), reinterpret_cast<Val*>(results));
+    function.call(state_of(wasmtime_context_get_data(context)), Args(values, arg_count),
+                  reinterpret_cast<Val*>(results));
     return nullptr;
   } catch (...) {
     return wasmtime_error_new("a host function failed inside the host (out of memory?)");
@@ -157,8 +171,9 @@ Status define_host_functions(wasmtime_component_linker_instance_t* instance) {
   const rb_byte_functions_t byte_functions = {&emit_batch, &next_batch, &socket_read, &socket_write};
   if (auto* error = rb_linker_define_byte_functions(instance, &byte_functions)) return linker_error(error);
   for (const HostFunction& function : kFunctions) {
-    auto* error = wasmtime_component_linker_instance_add_func(instance, function.name.data(), function.name.size(), &call_host_function,
-                                                              const_cast<HostFunction*>(&function), nullptr);
+    auto* error =
+        wasmtime_component_linker_instance_add_func(instance, function.name.data(), function.name.size(),
+                                                    &call_host_function, const_cast<HostFunction*>(&function), nullptr);
     if (error != nullptr) return linker_error(error);
   }
   return {};

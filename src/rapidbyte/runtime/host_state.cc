@@ -68,15 +68,19 @@ std::optional<Metric> read_metric(const Json& json) {
 }  // namespace
 
 Status HostServices::emit_batch(PooledBuffer /*batch*/) {
-  return internal_error("NO_SENDER", "emit-batch: this call of the connector has no stage behind it that takes batches");
+  return internal_error("NO_SENDER",
+                        "emit-batch: this call of the connector has no stage behind it that takes batches");
 }
 Result<std::optional<PooledBuffer>> HostServices::next_batch() {
-  return internal_error("NO_RECEIVER", "next-batch: this call of the connector has no stage before it that gives batches");
+  return internal_error("NO_RECEIVER",
+                        "next-batch: this call of the connector has no stage before it that gives batches");
 }
 Status HostServices::checkpoint(CheckpointKind /*kind*/, std::string /*payload_json*/) { return {}; }
 Result<std::optional<std::string>> HostServices::pending_checkpoint() { return std::optional<std::string>(); }
 Status HostServices::emit_dlq_record(DlqRecord /*record*/) {
-  return internal_error("NO_DLQ", "emit-dlq-record: this call of the connector is not part of a run, so there is no file for rejected records");
+  return internal_error(
+      "NO_DLQ",
+      "emit-dlq-record: this call of the connector is not part of a run, so there is no file for rejected records");
 }
 void HostServices::metric(const Metric& /*metric*/) {}
 void HostServices::log(LogLevel level, std::string_view message) { log_line(level, message); }
@@ -91,11 +95,14 @@ ComponentHostState::ComponentHostState(InstanceOptions options, NetworkAcl acl, 
 }
 
 Status ComponentHostState::emit_batch(std::span<const std::byte> batch) {
-  if (batch.empty()) return internal_error("EMPTY_BATCH", "emit-batch: a batch of zero bytes; a batch is an Arrow IPC stream, which is never empty");
+  if (batch.empty())
+    return internal_error("EMPTY_BATCH",
+                          "emit-batch: a batch of zero bytes; a batch is an Arrow IPC stream, which is never empty");
   if (batch.size() > options_.max_batch_bytes) {
-    return make_error(ErrorCategory::kData, "BATCH_TOO_LARGE",
-                      fmt::format("emit-batch: a batch of {} bytes; the limit is {} (split it, or raise resources.max_batch_bytes)",
-                                  batch.size(), options_.max_batch_bytes));
+    return make_error(
+        ErrorCategory::kData, "BATCH_TOO_LARGE",
+        fmt::format("emit-batch: a batch of {} bytes; the limit is {} (split it, or raise resources.max_batch_bytes)",
+                    batch.size(), options_.max_batch_bytes));
   }
   if (is_cancelled()) return cancelled_error();
   Status status;
@@ -129,17 +136,21 @@ void ComponentHostState::log(uint32_t level, std::string_view message) {
 
 Status ComponentHostState::checkpoint(uint32_t kind, std::string_view payload_json) {
   if (kind > 2) {
-    return config_error("INVALID_CHECKPOINT_KIND", fmt::format("checkpoint: kind {} is none of 0 (source), 1 (destination), 2 (transform)", kind));
+    return config_error("INVALID_CHECKPOINT_KIND",
+                        fmt::format("checkpoint: kind {} is none of 0 (source), 1 (destination), 2 (transform)", kind));
   }
   std::optional<Json> payload;
   if (payload_json.size() <= kMaxStateValueBytes) payload = parse_object(payload_json);
   if (!payload) {
     return make_error(ErrorCategory::kData, "PARSE_CHECKPOINT",
-                      fmt::format("checkpoint: the payload is not a JSON object of at most {} bytes and {} levels", kMaxStateValueBytes, kMaxJsonDepth));
+                      fmt::format("checkpoint: the payload is not a JSON object of at most {} bytes and {} levels",
+                                  kMaxStateValueBytes, kMaxJsonDepth));
   }
-  if (const auto inner = payload->find("payload"); inner != payload->end() && inner->is_object()) payload = Json(*inner);
+  if (const auto inner = payload->find("payload"); inner != payload->end() && inner->is_object())
+    payload = Json(*inner);
   progress();
-  return options_.services->checkpoint(static_cast<CheckpointKind>(kind), payload->dump(-1, ' ', false, Json::error_handler_t::replace));
+  return options_.services->checkpoint(static_cast<CheckpointKind>(kind),
+                                       payload->dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 Status ComponentHostState::metric(std::string_view payload_json) {
@@ -148,29 +159,34 @@ Status ComponentHostState::metric(std::string_view payload_json) {
   const auto metric = payload ? read_metric(*payload) : std::nullopt;
   if (!metric) {
     return make_error(ErrorCategory::kData, "PARSE_METRIC",
-                      "metric: the payload is not of the form {\"name\": s, \"value\": {\"counter\"|\"gauge\"|\"histogram\": n}, \"labels\": [[k, v], ...]}");
+                      "metric: the payload is not of the form {\"name\": s, \"value\": "
+                      "{\"counter\"|\"gauge\"|\"histogram\": n}, \"labels\": [[k, v], ...]}");
   }
   options_.services->metric(*metric);
   return {};
 }
 
-Status ComponentHostState::emit_dlq_record(std::string_view stream, std::string_view record_json, std::string_view message,
-                                           std::string_view category) {
+Status ComponentHostState::emit_dlq_record(std::string_view stream, std::string_view record_json,
+                                           std::string_view message, std::string_view category) {
   const size_t total = stream.size() + record_json.size() + message.size() + category.size();
   if (total > kMaxDlqRecordBytes) {
     return make_error(ErrorCategory::kData, "DLQ_RECORD_TOO_LARGE",
                       fmt::format("emit-dlq-record: a record of {} bytes; the limit is {}", total, kMaxDlqRecordBytes));
   }
   progress();
-  return options_.services->emit_dlq_record({std::string(stream), std::string(record_json), std::string(message), std::string(category)});
+  return options_.services->emit_dlq_record(
+      {std::string(stream), std::string(record_json), std::string(message), std::string(category)});
 }
 
 Result<std::string> ComponentHostState::scoped_key(uint32_t scope, std::string_view key) const {
   if (scope > 2) {
-    return config_error("INVALID_SCOPE", fmt::format("state: scope {} is none of 0 (pipeline), 1 (stream), 2 (connector instance)", scope));
+    return config_error(
+        "INVALID_SCOPE",
+        fmt::format("state: scope {} is none of 0 (pipeline), 1 (stream), 2 (connector instance)", scope));
   }
   if (key.size() > kMaxStateKeyBytes) {
-    return config_error("KEY_TOO_LONG", fmt::format("state: a key of {} bytes; the limit is {}", key.size(), kMaxStateKeyBytes));
+    return config_error("KEY_TOO_LONG",
+                        fmt::format("state: a key of {} bytes; the limit is {}", key.size(), kMaxStateKeyBytes));
   }
   if (scope == 1) return options_.stream + ":" + std::string(key);
   if (scope == 2) return options_.connector_id + ":" + std::string(key);
@@ -178,7 +194,8 @@ Result<std::string> ComponentHostState::scoped_key(uint32_t scope, std::string_v
 }
 
 Status ComponentHostState::check_state_access() const {
-  if (options_.state == nullptr) return internal_error("STATE_BACKEND", "state: this call of the connector has no state store");
+  if (options_.state == nullptr)
+    return internal_error("STATE_BACKEND", "state: this call of the connector has no state store");
   return {};
 }
 
@@ -191,17 +208,19 @@ Result<std::optional<std::string>> ComponentHostState::state_get(uint32_t scope,
 Status ComponentHostState::state_put(uint32_t scope, std::string_view key, std::string_view value) {
   RB_ASSIGN_OR_RETURN(const std::string full_key, scoped_key(scope, key));
   if (value.size() > kMaxStateValueBytes) {
-    return config_error("VALUE_TOO_LONG", fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));
+    return config_error("VALUE_TOO_LONG",
+                        fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));
   }
   RB_RETURN_NOT_OK(check_state_access());
   return options_.state->put(options_.pipeline, full_key, value);
 }
 
-Result<bool> ComponentHostState::state_cas(uint32_t scope, std::string_view key, const std::optional<std::string>& expected,
-                                           std::string_view value) {
+Result<bool> ComponentHostState::state_cas(uint32_t scope, std::string_view key,
+                                           const std::optional<std::string>& expected, std::string_view value) {
   RB_ASSIGN_OR_RETURN(const std::string full_key, scoped_key(scope, key));
   if (value.size() > kMaxStateValueBytes) {
-    return config_error("VALUE_TOO_LONG", fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));
+    return config_error("VALUE_TOO_LONG",
+                        fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));
   }
   RB_RETURN_NOT_OK(check_state_access());
   return options_.state->compare_and_set(options_.pipeline, full_key, expected, value);
@@ -250,7 +269,9 @@ Status ComponentHostState::socket_start_tls(uint64_t handle, const TlsOptions& o
   return status;
 }
 
-Result<std::optional<std::string>> ComponentHostState::pending_checkpoint() { return options_.services->pending_checkpoint(); }
+Result<std::optional<std::string>> ComponentHostState::pending_checkpoint() {
+  return options_.services->pending_checkpoint();
+}
 
 void ComponentHostState::begin_call() {
   call_start_ = last_progress_ = Clock::now();
@@ -259,7 +280,8 @@ void ComponentHostState::begin_call() {
 
 GuestVerdict ComponentHostState::judge() {
   const auto now = Clock::now();
-  if (const auto cancelled_at = options_.cancel.cancelled_at(); cancelled_at && now - std::max(*cancelled_at, call_start_) >= kCancelGrace) {
+  if (const auto cancelled_at = options_.cancel.cancelled_at();
+      cancelled_at && now - std::max(*cancelled_at, call_start_) >= kCancelGrace) {
     verdict_ = GuestVerdict::kCancelled;
   } else if (now - last_progress_ >= options_.guest_timeout) {
     verdict_ = GuestVerdict::kTimedOut;

@@ -31,8 +31,8 @@ inline constexpr size_t kMaxStateKeyBytes = 1024;
 inline constexpr size_t kMaxStateValueBytes = size_t{4} << 20U;
 /// Largest rejected record, bytes. 64 MiB: the largest batch, so whatever could arrive can be rejected.
 inline constexpr size_t kMaxDlqRecordBytes = size_t{64} << 20U;
-/// Time that a guest has to unwind after a cancellation before its code is stopped. With the epoch tick it keeps the end
-/// of a run under 2 s.
+/// Time that a guest has to unwind after a cancellation before its code is stopped. With the epoch tick it keeps the
+/// end of a run under 2 s.
 inline constexpr std::chrono::milliseconds kCancelGrace{800};
 
 /// What the epoch tick decides about a running guest.
@@ -102,7 +102,8 @@ class ComponentHostState {
   GuestVerdict verdict_ = GuestVerdict::kContinue;
 };
 
-/// Defines every host function in `instance` (rapidbyte:connector/host). The store's data pointer is a ComponentHostState.
+/// Defines every host function in `instance` (rapidbyte:connector/host). The store's data pointer is a
+/// ComponentHostState.
 Status define_host_functions(wasmtime_component_linker_instance_t* instance);
 
 }  // namespace rapidbyte::runtime

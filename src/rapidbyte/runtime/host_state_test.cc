@@ -31,7 +31,9 @@ class HostStateTest : public ::testing::Test {
     options_.pool = std::make_shared<BufferPool>(size_t{16} << 20U);
   }
   ComponentHostState make() { return ComponentHostState(options_, NetworkAcl(), true); }
-  static std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+  static std::span<const std::byte> bytes(std::string_view text) {
+    return std::as_bytes(std::span(text.data(), text.size()));
+  }
 
   std::shared_ptr<Services> services_ = std::make_shared<Services>();
   InstanceOptions options_;
@@ -39,7 +41,8 @@ class HostStateTest : public ::testing::Test {
 
 TEST_F(HostStateTest, batches_survive_every_compression) {
   const std::string text(300'000, 'q');
-  for (const auto compression : {pipeline::Compression::kNone, pipeline::Compression::kLz4, pipeline::Compression::kZstd}) {
+  for (const auto compression :
+       {pipeline::Compression::kNone, pipeline::Compression::kLz4, pipeline::Compression::kZstd}) {
     options_.compression = compression;
     auto state = make();
     ASSERT_TRUE(state.emit_batch(bytes(text)).ok());

@@ -29,19 +29,24 @@ struct flock lock_range(short type) {
 
 std::string holder_of(int fd) {
   struct flock range = lock_range(F_WRLCK);
-  if (fcntl(fd, F_OFD_GETLK, &range) != 0 || range.l_type == F_UNLCK || range.l_pid <= 0) return "another program or another stream of this run";
+  if (fcntl(fd, F_OFD_GETLK, &range) != 0 || range.l_type == F_UNLCK || range.l_pid <= 0)
+    return "another program or another stream of this run";
   return fmt::format("the process {}", range.l_pid);
 }
 
 Status open_error(const std::filesystem::path& file, int error) {
-  return make_error(error == EACCES || error == EPERM || error == EROFS ? ErrorCategory::kPermission : ErrorCategory::kConfig, "DATABASE_OPEN",
-                    fmt::format("cannot open {} for writing: {}; check the path and its permissions", file.string(), std::strerror(error)));
+  return make_error(
+      error == EACCES || error == EPERM || error == EROFS ? ErrorCategory::kPermission : ErrorCategory::kConfig,
+      "DATABASE_OPEN",
+      fmt::format("cannot open {} for writing: {}; check the path and its permissions", file.string(),
+                  std::strerror(error)));
 }
 
 // Bytes 18 and 19 of the file's header are 2 in WAL mode (SQLite's file format, section 1.3.3).
 bool is_in_wal_mode(int fd) {
   unsigned char header[20] = {};
-  return pread(fd, header, sizeof(header), 0) == static_cast<ssize_t>(sizeof(header)) && header[18] == 2 && header[19] == 2;
+  return pread(fd, header, sizeof(header), 0) == static_cast<ssize_t>(sizeof(header)) && header[18] == 2 &&
+         header[19] == 2;
 }
 
 // Some file systems cannot sync a folder; SQLite itself goes on there, too.
@@ -62,9 +67,10 @@ Status SqliteFileLock::make_journal() {
   journal_ += is_in_wal_mode(fd_) ? "-wal" : "-journal";
   const int fd = open(journal_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
   if (fd >= 0) {
-    // It holds the database's rows, so it gets the database's owner and permissions (as SQLite does). What the process may
-    // not change stays private.
-    if (fchown(fd, database.st_uid, database.st_gid) == 0 || database.st_uid == geteuid()) fchmod(fd, database.st_mode & 0666);
+    // It holds the database's rows, so it gets the database's owner and permissions (as SQLite does). What the process
+    // may not change stays private.
+    if (fchown(fd, database.st_uid, database.st_gid) == 0 || database.st_uid == geteuid())
+      fchmod(fd, database.st_mode & 0666);
     close(fd);
   } else if (errno != EEXIST) {
     return open_error(journal_, errno);
@@ -73,7 +79,8 @@ Status SqliteFileLock::make_journal() {
   return {};
 }
 
-Result<SqliteFileLock> SqliteFileLock::acquire(const std::filesystem::path& file, std::chrono::milliseconds timeout, const CancelToken& cancel) {
+Result<SqliteFileLock> SqliteFileLock::acquire(const std::filesystem::path& file, std::chrono::milliseconds timeout,
+                                               const CancelToken& cancel) {
   const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
   if (fd < 0) {
     return open_error(file, errno);
@@ -89,14 +96,16 @@ Result<SqliteFileLock> SqliteFileLock::acquire(const std::filesystem::path& file
     if (fcntl(fd, F_OFD_SETLK, &range) == 0) break;
     if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
       return make_error(ErrorCategory::kConfig, "DATABASE_OPEN",
-                        fmt::format("{} is on a file system without locks ({}); put the database on a local disk", file.string(), std::strerror(errno)));
+                        fmt::format("{} is on a file system without locks ({}); put the database on a local disk",
+                                    file.string(), std::strerror(errno)));
     }
     if (cancel.cancelled()) return internal_error("CANCELLED", "the run is being ended");
     if (std::chrono::steady_clock::now() >= end) {
-      return make_retryable_error(ErrorCategory::kTransientDb, "DATABASE_LOCKED",
-                                  fmt::format("{} is in use by {}; end that program's transaction or close it, then run again (waited {} s)",
-                                              file.string(), holder_of(fd), std::chrono::duration_cast<std::chrono::seconds>(timeout).count()),
-                                  BackoffClass::kSlow);
+      return make_retryable_error(
+          ErrorCategory::kTransientDb, "DATABASE_LOCKED",
+          fmt::format("{} is in use by {}; end that program's transaction or close it, then run again (waited {} s)",
+                      file.string(), holder_of(fd), std::chrono::duration_cast<std::chrono::seconds>(timeout).count()),
+          BackoffClass::kSlow);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
@@ -108,7 +117,8 @@ void SqliteFileLock::release() {
   if (fd_ < 0) return;
   struct stat info{};
   // Still under the lock, so nobody else can be using it. One with content belongs to whoever opens the database next.
-  if (!journal_.empty() && lstat(journal_.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size == 0) unlink(journal_.c_str());
+  if (!journal_.empty() && lstat(journal_.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size == 0)
+    unlink(journal_.c_str());
   close(fd_);
   fd_ = -1;
 }

@@ -1,10 +1,10 @@
 #pragma once
-// SqliteFileLock: SQLite's own exclusive lock on a database file, held by the host for a guest that has no locks (WASI).
-// Other programs see an ordinary locked database ("database is locked") and wait or refuse; SQLite's locking protocol is
-// at https://sqlite.org/lockingv3.html, its byte ranges in sqlite3's os.h. Open-file-description locks are used: they
-// conflict with other programs' POSIX locks, and closing another descriptor of the same file in this process does not
-// drop them. The host also does for the guest what WASI cannot: it makes SQLite's journal beside the database with the
-// database's owner and permissions, and syncs the folder, so that neither file vanishes in a power cut.
+// SqliteFileLock: SQLite's own exclusive lock on a database file, held by the host for a guest that has no locks
+// (WASI). Other programs see an ordinary locked database ("database is locked") and wait or refuse; SQLite's locking
+// protocol is at https://sqlite.org/lockingv3.html, its byte ranges in sqlite3's os.h. Open-file-description locks are
+// used: they conflict with other programs' POSIX locks, and closing another descriptor of the same file in this process
+// does not drop them. The host also does for the guest what WASI cannot: it makes SQLite's journal beside the database
+// with the database's owner and permissions, and syncs the folder, so that neither file vanishes in a power cut.
 
 #include <chrono>
 #include <filesystem>
@@ -20,10 +20,11 @@ inline constexpr std::chrono::milliseconds kSqliteLockTimeout{5000};
 
 class SqliteFileLock {
  public:
-  /// Locks `file`, creating it (empty, which is a valid database) when absent, and makes its `-journal` (in WAL mode its `-wal`)
-  /// unless there is one. DATABASE_LOCKED (transient-db, retryable) names the process that holds the lock; DATABASE_OPEN
-  /// (permission, config) when the file or the journal beside it cannot be opened for writing.
-  static Result<SqliteFileLock> acquire(const std::filesystem::path& file, std::chrono::milliseconds timeout, const CancelToken& cancel);
+  /// Locks `file`, creating it (empty, which is a valid database) when absent, and makes its `-journal` (in WAL mode
+  /// its `-wal`) unless there is one. DATABASE_LOCKED (transient-db, retryable) names the process that holds the lock;
+  /// DATABASE_OPEN (permission, config) when the file or the journal beside it cannot be opened for writing.
+  static Result<SqliteFileLock> acquire(const std::filesystem::path& file, std::chrono::milliseconds timeout,
+                                        const CancelToken& cancel);
 
   SqliteFileLock(SqliteFileLock&& other) noexcept;
   SqliteFileLock& operator=(SqliteFileLock&& other) noexcept;

@@ -60,7 +60,8 @@ TEST_F(SqliteFileLockTest, other_programs_find_the_database_locked_until_it_is_r
 
 class HeldElsewhere : public SqliteFileLockTest, public ::testing::WithParamInterface<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Modes, HeldElsewhere,
-                         ::testing::Values("BEGIN EXCLUSIVE", "BEGIN IMMEDIATE", "BEGIN; SELECT * FROM t", "PRAGMA journal_mode=WAL; SELECT * FROM t"));
+                         ::testing::Values("BEGIN EXCLUSIVE", "BEGIN IMMEDIATE", "BEGIN; SELECT * FROM t",
+                                           "PRAGMA journal_mode=WAL; SELECT * FROM t"));
 
 TEST_P(HeldElsewhere, a_database_in_use_by_another_program_is_refused_and_the_program_is_named) {
   int ready[2];

@@ -1,7 +1,8 @@
 #pragma once
-// What a guest sees of the machine beyond the host interface: environment variables and folders, nothing else (no network,
-// no arguments, no terminal). build_wasi_context() turns the manifest, the pipeline's grants and the connector's config
-// into a WasiContext, a plain value that wasm_runtime hands to Wasmtime. Pure but for file-system checks; any thread.
+// What a guest sees of the machine beyond the host interface: environment variables and folders, nothing else (no
+// network, no arguments, no terminal). build_wasi_context() turns the manifest, the pipeline's grants and the
+// connector's config into a WasiContext, a plain value that wasm_runtime hands to Wasmtime. Pure but for file-system
+// checks; any thread.
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -32,8 +33,8 @@ struct WasiContext {
   nlohmann::json config;
 };
 
-/// Errors: PATH_NOT_FOUND and PATH_INVALID (config) name the config key, the path and what to do. A null manifest grants
-/// nothing.
+/// Errors: PATH_NOT_FOUND and PATH_INVALID (config) name the config key, the path and what to do. A null manifest
+/// grants nothing.
 Result<WasiContext> build_wasi_context(const Manifest* manifest, const InstanceOptions& options);
 
 }  // namespace rapidbyte::runtime

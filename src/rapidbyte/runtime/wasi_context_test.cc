@@ -82,8 +82,11 @@ TEST_F(WasiContextTest, an_absent_value_grants_nothing) {
 
 TEST_F(WasiContextTest, errors_name_the_key_and_the_path) {
   manifest_.permissions.config_paths = {{"/folder", false, ""}};
-  for (const auto& [value, code] : std::vector<std::pair<nlohmann::json, std::string>>{
-           {"nowhere", "PATH_NOT_FOUND"}, {7, "PATH_INVALID"}, {"", "PATH_INVALID"}, {std::string("a\0b", 3), "PATH_INVALID"}}) {
+  for (const auto& [value, code] :
+       std::vector<std::pair<nlohmann::json, std::string>>{{"nowhere", "PATH_NOT_FOUND"},
+                                                           {7, "PATH_INVALID"},
+                                                           {"", "PATH_INVALID"},
+                                                           {std::string("a\0b", 3), "PATH_INVALID"}}) {
     options_.config = {{"folder", value}};
     const auto context = build_wasi_context(&manifest_, options_);
     ASSERT_FALSE(context.ok());

@@ -39,10 +39,12 @@ struct Deleter {
 using ErrorPtr = std::unique_ptr<wasmtime_error_t, Deleter<&wasmtime_error_delete>>;
 using EnginePtr = std::unique_ptr<wasm_engine_t, Deleter<&wasm_engine_delete>>;
 using LinkerPtr = std::unique_ptr<wasmtime_component_linker_t, Deleter<&wasmtime_component_linker_delete>>;
-using LinkerInstancePtr = std::unique_ptr<wasmtime_component_linker_instance_t, Deleter<&wasmtime_component_linker_instance_delete>>;
+using LinkerInstancePtr =
+    std::unique_ptr<wasmtime_component_linker_instance_t, Deleter<&wasmtime_component_linker_instance_delete>>;
 using ComponentPtr = std::unique_ptr<wasmtime_component_t, Deleter<&wasmtime_component_delete>>;
 using ComponentTypePtr = std::unique_ptr<wasmtime_component_type_t, Deleter<&wasmtime_component_type_delete>>;
-using ExportIndexPtr = std::unique_ptr<wasmtime_component_export_index_t, Deleter<&wasmtime_component_export_index_delete>>;
+using ExportIndexPtr =
+    std::unique_ptr<wasmtime_component_export_index_t, Deleter<&wasmtime_component_export_index_delete>>;
 using StorePtr = std::unique_ptr<wasmtime_store_t, Deleter<&wasmtime_store_delete>>;
 using UsagePtr = std::unique_ptr<rb_store_usage_t, Deleter<&rb_store_usage_delete>>;
 using WasiConfigPtr = std::unique_ptr<wasi_config_t, Deleter<&wasi_config_delete>>;
@@ -92,7 +94,8 @@ EnginePtr make_engine() {
 
 std::vector<std::string> names_of(const wasmtime_component_type_t* type, const wasm_engine_t* engine, bool imports) {
   std::vector<std::string> names;
-  const size_t count = imports ? wasmtime_component_type_import_count(type, engine) : wasmtime_component_type_export_count(type, engine);
+  const size_t count =
+      imports ? wasmtime_component_type_import_count(type, engine) : wasmtime_component_type_export_count(type, engine);
   for (size_t i = 0; i < count; ++i) {
     const char* name = nullptr;
     size_t size = 0;
@@ -115,8 +118,12 @@ ptrdiff_t guest_output(void* data, const unsigned char* bytes, size_t size, LogL
   return static_cast<ptrdiff_t>(size);
 }
 
-ptrdiff_t guest_stdout(void* data, const unsigned char* bytes, size_t size) noexcept { return guest_output(data, bytes, size, LogLevel::kInfo); }
-ptrdiff_t guest_stderr(void* data, const unsigned char* bytes, size_t size) noexcept { return guest_output(data, bytes, size, LogLevel::kWarn); }
+ptrdiff_t guest_stdout(void* data, const unsigned char* bytes, size_t size) noexcept {
+  return guest_output(data, bytes, size, LogLevel::kInfo);
+}
+ptrdiff_t guest_stderr(void* data, const unsigned char* bytes, size_t size) noexcept {
+  return guest_output(data, bytes, size, LogLevel::kWarn);
+}
 
 Result<WasiConfigPtr> make_wasi_config(const WasiContext& wasi, ComponentHostState* state) {
   WasiConfigPtr config(wasi_config_new());
@@ -131,8 +138,10 @@ Result<WasiConfigPtr> make_wasi_config(const WasiContext& wasi, ComponentHostSta
     return config_error("ENV_INVALID", "an environment variable that the connector is allowed to see is not UTF-8");
   }
   for (const Preopen& preopen : wasi.preopens) {
-    if (!wasi_config_preopen_dir(config.get(), preopen.folder.c_str(), preopen.guest_path.c_str(), preopen.read_write)) {
-      return config_error("PATH_INVALID", fmt::format("the folder {} cannot be opened for the connector", preopen.folder.string()));
+    if (!wasi_config_preopen_dir(config.get(), preopen.folder.c_str(), preopen.guest_path.c_str(),
+                                 preopen.read_write)) {
+      return config_error("PATH_INVALID",
+                          fmt::format("the folder {} cannot be opened for the connector", preopen.folder.string()));
     }
   }
   wasi_config_set_stdout_custom(config.get(), &guest_stdout, state, nullptr);
@@ -141,7 +150,8 @@ Result<WasiConfigPtr> make_wasi_config(const WasiContext& wasi, ComponentHostSta
 }
 
 /// Asked by Wasmtime at every epoch tick, on the guest's thread.
-wasmtime_error_t* on_epoch(wasmtime_context_t* /*context*/, void* data, uint64_t* delta, wasmtime_update_deadline_kind_t* kind) noexcept {
+wasmtime_error_t* on_epoch(wasmtime_context_t* /*context*/, void* data, uint64_t* delta,
+                           wasmtime_update_deadline_kind_t* kind) noexcept {
   *delta = 1;
   *kind = WASMTIME_UPDATE_DEADLINE_CONTINUE;
   if (static_cast<ComponentHostState*>(data)->judge() == GuestVerdict::kContinue) return nullptr;
@@ -149,7 +159,9 @@ wasmtime_error_t* on_epoch(wasmtime_context_t* /*context*/, void* data, uint64_t
 }
 
 /// The same question for a guest that sleeps, which no epoch reaches.
-bool may_wait(void* data) noexcept { return static_cast<ComponentHostState*>(data)->judge() == GuestVerdict::kContinue; }
+bool may_wait(void* data) noexcept {
+  return static_cast<ComponentHostState*>(data)->judge() == GuestVerdict::kContinue;
+}
 
 }  // namespace
 
@@ -209,7 +221,10 @@ LoadedComponent::LoadedComponent(std::unique_ptr<Impl> impl, ComponentShape shap
 LoadedComponent::~LoadedComponent() = default;
 
 struct Guest::Impl {
-  Impl(std::shared_ptr<const LoadedComponent> loaded, EpochClock& epoch_clock) : component(std::move(loaded)), clock(epoch_clock) { clock.guest_started(); }
+  Impl(std::shared_ptr<const LoadedComponent> loaded, EpochClock& epoch_clock)
+      : component(std::move(loaded)), clock(epoch_clock) {
+    clock.guest_started();
+  }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
@@ -247,8 +262,10 @@ Status Guest::Impl::explain(wasmtime_error_t* raw, const ComponentHostState& sta
     out.safe_to_retry = true;
   } else if (state.last_verdict() == GuestVerdict::kTimedOut) {
     out.code = "GUEST_TIMEOUT";
-    out.message = fmt::format("stopped after {} s without progress (no batch, socket or checkpoint call); raise resources.guest_timeout_seconds if it needs longer",
-                              std::chrono::duration<double>(options.guest_timeout).count());
+    out.message = fmt::format(
+        "stopped after {} s without progress (no batch, socket or checkpoint call); raise "
+        "resources.guest_timeout_seconds if it needs longer",
+        std::chrono::duration<double>(options.guest_timeout).count());
   } else if (cause == kExit) {
     int status = 0;
     wasmtime_error_exit_status(error.get(), &status);
@@ -257,18 +274,23 @@ Status Guest::Impl::explain(wasmtime_error_t* raw, const ComponentHostState& sta
   } else if (cause == kStackOverflow) {
     out.code = "STACK_OVERFLOW";
     out.message = "the connector's recursion used up its stack; this is a bug of the connector";
-  } else if (const uint64_t refused = rb_store_usage_refused(usage.get()); refused > 0 && (cause == kGaveUp || cause == 0)) {
+  } else if (const uint64_t refused = rb_store_usage_refused(usage.get());
+             refused > 0 && (cause == kGaveUp || cause == 0)) {
     out.code = "MEMORY_LIMIT";
-    out.message = fmt::format("the connector wanted {:.1f} MiB of memory; the limit is {:.1f} MiB (raise resources.max_memory, or give it smaller batches)",
-                              static_cast<double>(refused) / 1048576.0, static_cast<double>(options.max_memory) / 1048576.0);
+    out.message = fmt::format(
+        "the connector wanted {:.1f} MiB of memory; the limit is {:.1f} MiB (raise resources.max_memory, or give it "
+        "smaller batches)",
+        static_cast<double>(refused) / 1048576.0, static_cast<double>(options.max_memory) / 1048576.0);
   } else {
     out.code = "GUEST_TRAP";
-    out.message = fmt::format("the connector crashed{}: {}", cause == kTrap || cause == kGaveUp ? "" : " in a call", short_message(full));
+    out.message = fmt::format("the connector crashed{}: {}", cause == kTrap || cause == kGaveUp ? "" : " in a call",
+                              short_message(full));
   }
   return out;
 }
 
-Guest::Guest(std::unique_ptr<Impl> impl, std::unique_ptr<ComponentHostState> state) : state_(std::move(state)), impl_(std::move(impl)) {}
+Guest::Guest(std::unique_ptr<Impl> impl, std::unique_ptr<ComponentHostState> state)
+    : state_(std::move(state)), impl_(std::move(impl)) {}
 Guest::~Guest() {
   impl_.reset();
   state_->guest_log().flush();
@@ -278,19 +300,27 @@ uint64_t Guest::peak_memory_bytes() const { return rb_store_usage_peak(impl_->us
 
 std::chrono::nanoseconds Guest::network_wait() const { return state_->network_wait(); }
 
-Status Guest::call(std::string_view function, std::span<const GuestArgument> arguments, const std::function<Status(const WitValue&)>& decode) {
+Status Guest::call(std::string_view function, std::span<const GuestArgument> arguments,
+                   const std::function<Status(const WitValue&)>& decode) {
   using wasmtime::component::Val;
-  if (poisoned_) return internal_error("INSTANCE_POISONED", fmt::format("{} was not called: an earlier call of this instance crashed", function));
+  if (poisoned_)
+    return internal_error("INSTANCE_POISONED",
+                          fmt::format("{} was not called: an earlier call of this instance crashed", function));
   wasmtime_context_t* context = wasmtime_store_context(impl_->store.get());
   const std::string& interface = impl_->component->shape().export_interface;
-  const ExportIndexPtr interface_index(wasmtime_component_instance_get_export_index(&impl_->instance, context, nullptr, interface.data(), interface.size()));
+  const ExportIndexPtr interface_index(wasmtime_component_instance_get_export_index(
+      &impl_->instance, context, nullptr, interface.data(), interface.size()));
   ExportIndexPtr index;
   if (interface_index) {
-    index.reset(wasmtime_component_instance_get_export_index(&impl_->instance, context, interface_index.get(), function.data(), function.size()));
+    index.reset(wasmtime_component_instance_get_export_index(&impl_->instance, context, interface_index.get(),
+                                                             function.data(), function.size()));
   }
   wasmtime_component_func_t func;
   if (!index || !wasmtime_component_instance_get_func(&impl_->instance, context, index.get(), &func)) {
-    return config_error("EXPORT_MISSING", fmt::format("the component has no function {} in {}; it was not built for the world that it claims", function, interface));
+    return config_error(
+        "EXPORT_MISSING",
+        fmt::format("the component has no function {} in {}; it was not built for the world that it claims", function,
+                    interface));
   }
   std::vector<Val> values;
   for (const GuestArgument& argument : arguments) {
@@ -301,7 +331,8 @@ Status Guest::call(std::string_view function, std::span<const GuestArgument> arg
   Val result(false);
   state_->begin_call();
   wasmtime_context_set_epoch_deadline(context, 1);
-  auto* error = wasmtime_component_func_call(&func, context, Val::to_capi(values.data()), values.size(), Val::to_capi(&result), 1);
+  auto* error = wasmtime_component_func_call(&func, context, Val::to_capi(values.data()), values.size(),
+                                             Val::to_capi(&result), 1);
   state_->guest_log().flush();
   if (error != nullptr) {
     poisoned_ = true;
@@ -337,17 +368,19 @@ Result<std::unique_ptr<WasmRuntime>> WasmRuntime::create(AotCache cache) {
     // Defined once as 2.1.0: by semantic versioning it also serves a component that imports 2.0.0.
     constexpr std::string_view kHost = "rapidbyte:connector/host@2.1.0";
     wasmtime_component_linker_instance_t* raw = nullptr;
-    if (auto* error = wasmtime_component_linker_instance_add_instance(root.get(), kHost.data(), kHost.size(), &raw)) return linker_failed(error);
+    if (auto* error = wasmtime_component_linker_instance_add_instance(root.get(), kHost.data(), kHost.size(), &raw))
+      return linker_failed(error);
     const LinkerInstancePtr host(raw);
     RB_RETURN_NOT_OK(define_host_functions(host.get()));
   }
   const uint64_t hash = rb_engine_compatibility_hash(engine.get());
   auto clock = std::make_unique<EpochClock>(engine.get());
-  return std::unique_ptr<WasmRuntime>(
-      new WasmRuntime(std::make_unique<Impl>(Impl{std::move(engine), std::move(linker), std::move(cache), hash, std::move(clock)})));
+  return std::unique_ptr<WasmRuntime>(new WasmRuntime(
+      std::make_unique<Impl>(Impl{std::move(engine), std::move(linker), std::move(cache), hash, std::move(clock)})));
 }
 
-Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(std::span<const std::byte> wasm, std::string_view name) {
+Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(std::span<const std::byte> wasm,
+                                                                 std::string_view name) {
   const std::string content_hash = sha256_hex(wasm);
   wasmtime_component_t* raw = nullptr;
   bool from_cache = false;
@@ -363,7 +396,8 @@ Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(std::span<const
   }
   ComponentPtr component(raw);
   if (!component) {
-    auto* error = wasmtime_component_new(impl_->engine.get(), reinterpret_cast<const uint8_t*>(wasm.data()), wasm.size(), &raw);
+    auto* error =
+        wasmtime_component_new(impl_->engine.get(), reinterpret_cast<const uint8_t*>(wasm.data()), wasm.size(), &raw);
     if (error != nullptr) return invalid_component(error);
     component.reset(raw);
   }
@@ -377,7 +411,8 @@ Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(std::span<const
       const ErrorPtr owned(error);
       log_debug("a component cannot be cached: {}", full_message(owned.get()));
     } else {
-      impl_->cache.store(name, content_hash, impl_->engine_hash, std::as_bytes(std::span(compiled.data, compiled.size)));
+      impl_->cache.store(name, content_hash, impl_->engine_hash,
+                         std::as_bytes(std::span(compiled.data, compiled.size)));
       wasm_byte_vec_delete(&compiled);
     }
   }
@@ -386,13 +421,16 @@ Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(std::span<const
   return std::shared_ptr<const LoadedComponent>(new LoadedComponent(std::move(impl), std::move(shape), from_cache));
 }
 
-Result<std::unique_ptr<Guest>> WasmRuntime::start_guest(std::shared_ptr<const LoadedComponent> component, std::unique_ptr<ComponentHostState> state,
+Result<std::unique_ptr<Guest>> WasmRuntime::start_guest(std::shared_ptr<const LoadedComponent> component,
+                                                        std::unique_ptr<ComponentHostState> state,
                                                         const WasiContext& wasi) {
   auto impl = std::make_unique<Guest::Impl>(component, *impl_->clock);
   impl->store.reset(wasmtime_store_new(impl_->engine.get(), state.get(), nullptr));
   wasmtime_context_t* context = wasmtime_store_context(impl->store.get());
-  impl->usage.reset(rb_store_limit(impl->store.get(), state->options().max_memory, kMaxTableElements, kMaxInstances, kMaxTables, kMaxMemories));
-  if (const uint64_t call_bytes = state->options().max_batch_bytes + kCallBytesBesideBatch; call_bytes > kWasmtimeCallBytes) {
+  impl->usage.reset(rb_store_limit(impl->store.get(), state->options().max_memory, kMaxTableElements, kMaxInstances,
+                                   kMaxTables, kMaxMemories));
+  if (const uint64_t call_bytes = state->options().max_batch_bytes + kCallBytesBesideBatch;
+      call_bytes > kWasmtimeCallBytes) {
     rb_store_allow_call_bytes(impl->store.get(), static_cast<size_t>(call_bytes));
   }
   wasmtime_store_epoch_deadline_callback(impl->store.get(), &on_epoch, state.get(), nullptr);
@@ -403,9 +441,12 @@ Result<std::unique_ptr<Guest>> WasmRuntime::start_guest(std::shared_ptr<const Lo
     return internal_error("WASI", "cannot set up the connector's folders: " + full_message(owned.get()));
   }
   state->begin_call();
-  if (auto* error = wasmtime_component_linker_instantiate(impl_->linker.get(), context, component->impl_->component.get(), &impl->instance)) {
+  if (auto* error = wasmtime_component_linker_instantiate(impl_->linker.get(), context,
+                                                          component->impl_->component.get(), &impl->instance)) {
     int32_t cause = rb_error_classify(&error);
-    if (cause == 0 && state->last_verdict() == GuestVerdict::kContinue && rb_store_usage_refused(impl->usage.get()) == 0) return invalid_component(error);
+    if (cause == 0 && state->last_verdict() == GuestVerdict::kContinue &&
+        rb_store_usage_refused(impl->usage.get()) == 0)
+      return invalid_component(error);
     return impl->explain(error, *state);
   }
   return std::unique_ptr<Guest>(new Guest(std::move(impl), std::move(state)));

@@ -1,8 +1,8 @@
 #pragma once
 // WasmRuntime: the process's one Wasmtime engine, its linker, its epoch clock and its cache of compiled components. A
-// LoadedComponent is a compiled component whose protocol and role are known (shared, immutable); a Guest is one store with
-// one instance in it, used by one thread. Every store is made by WasmRuntime::start_guest(), which sets memory limit and
-// epoch deadline; there is no other way to make one. Wasmtime's types stay in wasm_runtime.cc.
+// LoadedComponent is a compiled component whose protocol and role are known (shared, immutable); a Guest is one store
+// with one instance in it, used by one thread. Every store is made by WasmRuntime::start_guest(), which sets memory
+// limit and epoch deadline; there is no other way to make one. Wasmtime's types stay in wasm_runtime.cc.
 
 #include <cstdint>
 #include <filesystem>
@@ -68,7 +68,8 @@ class Guest {
   /// Calls `function` of the connector's interface and hands the returned value to `decode` while it is alive. A trap
   /// poisons the guest: GUEST_TRAP, STACK_OVERFLOW, GUEST_EXIT, GUEST_TIMEOUT, MEMORY_LIMIT, CANCELLED; then
   /// INSTANCE_POISONED. EXPORT_MISSING when the component has no such function.
-  Status call(std::string_view function, std::span<const GuestArgument> arguments, const std::function<Status(const WitValue&)>& decode);
+  Status call(std::string_view function, std::span<const GuestArgument> arguments,
+              const std::function<Status(const WitValue&)>& decode);
   [[nodiscard]] bool poisoned() const { return poisoned_; }
   [[nodiscard]] uint64_t peak_memory_bytes() const;
   [[nodiscard]] std::chrono::nanoseconds network_wait() const;
@@ -95,9 +96,10 @@ class WasmRuntime {
   Result<std::shared_ptr<const LoadedComponent>> load(std::span<const std::byte> wasm, std::string_view name);
 
   /// Makes the store, limited and with a deadline, and instantiates the component in it. The guest's own initialisers
-  /// run here. COMPONENT_INVALID when an import is not offered, else as Guest::call. The runtime must outlive the guest.
-  Result<std::unique_ptr<Guest>> start_guest(std::shared_ptr<const LoadedComponent> component, std::unique_ptr<ComponentHostState> state,
-                                             const WasiContext& wasi);
+  /// run here. COMPONENT_INVALID when an import is not offered, else as Guest::call. The runtime must outlive the
+  /// guest.
+  Result<std::unique_ptr<Guest>> start_guest(std::shared_ptr<const LoadedComponent> component,
+                                             std::unique_ptr<ComponentHostState> state, const WasiContext& wasi);
 
   [[nodiscard]] uint64_t engine_hash() const;
 

@@ -70,9 +70,9 @@ std::optional<ConnectorError> decode_error(const Val& value) {
   const Val* retry_after = field(record, "retry-after-ms");
   const Val* commit_state = field(record, "commit-state");
   const Val* details = field(record, "details-json");
-  const bool complete = category && scope && backoff && code && message && retryable && safe && retry_after != nullptr &&
-                        retry_after->is_option() && commit_state != nullptr && commit_state->is_option() &&
-                        details != nullptr && details->is_option();
+  const bool complete = category && scope && backoff && code && message && retryable && safe &&
+                        retry_after != nullptr && retry_after->is_option() && commit_state != nullptr &&
+                        commit_state->is_option() && details != nullptr && details->is_option();
   if (!complete) return std::nullopt;
   ConnectorError error;
   error.category = error_category_from_string(*category).value_or(ErrorCategory::kInternal);

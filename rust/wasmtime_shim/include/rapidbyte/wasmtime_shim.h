@@ -22,7 +22,7 @@ extern "C" {
 
 /* Borrowed bytes. data == NULL stands for an absent text. */
 typedef struct rb_bytes {
-  const uint8_t *data;
+  const uint8_t* data;
   size_t size;
 } rb_bytes_t;
 
@@ -48,48 +48,49 @@ enum { RB_OK = 0, RB_NOTHING = 1, RB_WOULD_BLOCK = 2, RB_ERROR = 3 };
  * next_batch: RB_OK with bytes, RB_NOTHING at the end of the stream.
  * socket_read: RB_OK with bytes, RB_NOTHING at the end of the file, RB_WOULD_BLOCK. */
 typedef struct rb_byte_functions {
-  int32_t (*emit_batch)(void *data, rb_bytes_t batch, rb_connector_error_t *error);
-  int32_t (*next_batch)(void *data, rb_bytes_t *batch, rb_connector_error_t *error);
-  int32_t (*socket_read)(void *data, uint64_t handle, uint64_t len, rb_bytes_t *bytes, rb_connector_error_t *error);
-  int32_t (*socket_write)(void *data, uint64_t handle, rb_bytes_t bytes, uint64_t *written, rb_connector_error_t *error);
+  int32_t (*emit_batch)(void* data, rb_bytes_t batch, rb_connector_error_t* error);
+  int32_t (*next_batch)(void* data, rb_bytes_t* batch, rb_connector_error_t* error);
+  int32_t (*socket_read)(void* data, uint64_t handle, uint64_t len, rb_bytes_t* bytes, rb_connector_error_t* error);
+  int32_t (*socket_write)(void* data, uint64_t handle, rb_bytes_t bytes, uint64_t* written,
+                          rb_connector_error_t* error);
 } rb_byte_functions_t;
 
 /* Defines the four functions in `instance` (rapidbyte:connector/host). NULL on success. */
-wasmtime_error_t *rb_linker_define_byte_functions(wasmtime_component_linker_instance_t *instance,
-                                                  const rb_byte_functions_t *functions);
+wasmtime_error_t* rb_linker_define_byte_functions(wasmtime_component_linker_instance_t* instance,
+                                                  const rb_byte_functions_t* functions);
 
 /* What a store used, readable after the store has gone. */
 typedef struct rb_store_usage rb_store_usage_t;
 
 /* Caps the sum of the store's linear memories (bytes) and the number of its parts. A growth beyond the cap fails in the
  * guest (memory.grow answers -1) and is remembered. Call once, before instantiation. */
-rb_store_usage_t *rb_store_limit(wasmtime_store_t *store, uint64_t max_memory, size_t max_table_elements,
+rb_store_usage_t* rb_store_limit(wasmtime_store_t* store, uint64_t max_memory, size_t max_table_elements,
                                  size_t max_instances, size_t max_tables, size_t max_memories);
 /* Raises what one call of a host function may bring, all its bytes together. Wasmtime's own budget is 128 MiB; a call
  * that brings more traps. */
-void rb_store_allow_call_bytes(wasmtime_store_t *store, size_t bytes);
-uint64_t rb_store_usage_peak(const rb_store_usage_t *usage);
-uint64_t rb_store_usage_refused(const rb_store_usage_t *usage);
-void rb_store_usage_delete(rb_store_usage_t *usage);
+void rb_store_allow_call_bytes(wasmtime_store_t* store, size_t bytes);
+uint64_t rb_store_usage_peak(const rb_store_usage_t* usage);
+uint64_t rb_store_usage_refused(const rb_store_usage_t* usage);
+void rb_store_usage_delete(rb_store_usage_t* usage);
 
 /* Hash of everything that decides whether this engine can load compiled code. */
-uint64_t rb_engine_compatibility_hash(const wasm_engine_t *engine);
+uint64_t rb_engine_compatibility_hash(const wasm_engine_t* engine);
 
 /* WASI's file calls run on the calling thread instead of a thread pool. */
-void rb_wasi_config_file_calls_inline(wasi_config_t *config);
+void rb_wasi_config_file_calls_inline(wasi_config_t* config);
 
-/* Whether the guest of a store may wait on. `data` is the store's wasmtime_context_get_data(). Asked on the guest's thread
- * before a wait begins and about every 50 ms while it lasts. */
-typedef bool (*rb_may_wait_t)(void *data);
+/* Whether the guest of a store may wait on. `data` is the store's wasmtime_context_get_data(). Asked on the guest's
+ * thread before a wait begins and about every 50 ms while it lasts. */
+typedef bool (*rb_may_wait_t)(void* data);
 
-/* Makes the waits of wasi:io/poll (a guest's sleep() and poll()) end, as an error of the guest's call, when may_wait answers
- * false. Call once, after wasmtime_component_linker_add_wasip2(). NULL on success. */
-wasmtime_error_t *rb_linker_guard_waits(wasmtime_component_linker_t *linker, rb_may_wait_t may_wait);
+/* Makes the waits of wasi:io/poll (a guest's sleep() and poll()) end, as an error of the guest's call, when may_wait
+ * answers false. Call once, after wasmtime_component_linker_add_wasip2(). NULL on success. */
+wasmtime_error_t* rb_linker_guard_waits(wasmtime_component_linker_t* linker, rb_may_wait_t may_wait);
 
 /* Why a call ended: 0 another error, 1 trap, 2 stack overflow, 3 exit(), 4 the guest gave up by itself (`unreachable`:
- * abort(), also what a C++ guest does when it gets no memory). *error stays owned by the caller and may be replaced by an
- * equal one. */
-int32_t rb_error_classify(wasmtime_error_t **error);
+ * abort(), also what a C++ guest does when it gets no memory). *error stays owned by the caller and may be replaced by
+ * an equal one. */
+int32_t rb_error_classify(wasmtime_error_t** error);
 
 #ifdef __cplusplus
 }
