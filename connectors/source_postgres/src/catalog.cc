@@ -253,6 +253,15 @@ Result<Relation> begin_read(Connection& connection, const TableName& name, const
   return std::move(found.front());
 }
 
+std::vector<std::string> select_readable(const Relation& relation) {
+  std::vector<std::string> names;
+  for (const CatalogColumn& column : relation.columns) {
+    if (column.readable) names.push_back(column.name);
+  }
+  if (names.size() == relation.columns.size()) names.clear();
+  return names;
+}
+
 Status unknown_column(const Relation& relation, std::string_view what, std::string_view column) {
   // Columns are listed in full up to a number that still reads as a sentence.
   constexpr size_t kShown = 30;

@@ -55,6 +55,9 @@ sdk::Result<postgres::QueryResult> query_catalog(postgres::Connection& connectio
 sdk::Result<std::vector<ColumnPlan>> plan_columns(const Relation& relation, std::span<const std::string> select,
                                                   std::span<const std::string> text_columns);
 
+/// Names of the columns that the role may read; empty when that is all of them.
+std::vector<std::string> select_readable(const Relation& relation);
+
 /// UNKNOWN_COLUMN (config): `what` names the option, the message the nearest columns.
 sdk::Status unknown_column(const Relation& relation, std::string_view what, std::string_view column);
 

@@ -26,6 +26,8 @@ struct StreamOptions {
   /// nullopt: the primary key.
   std::optional<std::vector<std::string>> tie_breaker;
   std::optional<Lag> lag;
+  /// Nobody named the table: of its columns those are read that the role may read.
+  bool only_readable = false;
 };
 
 struct SourceOptions {

@@ -71,6 +71,12 @@ Result<sdk::Catalog> PostgresSource::discover() {
     StreamOptions options;
     options.name = relation.name.spelling(options_.connection.schema);
     options.table = relation.name;
+    options.select = select_readable(relation);
+    if (!options.select.empty()) {
+      sdk::host::log_warn("stream '" + options.name + "': only " + std::to_string(options.select.size()) + " of " +
+                          std::to_string(relation.columns.size()) + " columns are read, because the role `" +
+                          options_.connection.user + "` has no right to the others");
+    }
     RB_SDK_ASSIGN_OR_RETURN(sdk::CatalogStream stream, catalog_stream(relation, options));
     catalog.streams.push_back(std::move(stream));
   }
@@ -119,7 +125,10 @@ Result<StreamOptions> PostgresSource::options_of(const sdk::StreamContext& ctx) 
   for (const StreamOptions& stream : options_.streams) {
     if (stream.name == ctx.stream_name) return stream;
   }
-  return parse_stream_options(ctx.stream_options, ctx.stream_name, options_.connection.schema);
+  RB_SDK_ASSIGN_OR_RETURN(StreamOptions stream,
+                          parse_stream_options(ctx.stream_options, ctx.stream_name, options_.connection.schema));
+  stream.only_readable = options_.streams.empty() && stream.select.empty();
+  return stream;
 }
 
 Result<std::vector<sdk::Json>> PostgresSource::plan_partitions(const sdk::StreamContext& ctx, uint32_t want) {

@@ -76,7 +76,8 @@ Status StreamReader::prepare() {
                         ": row-level security is on; only the rows that the policies show to this role are read");
   }
   RB_SDK_ASSIGN_OR_RETURN(std::vector<ColumnPlan> columns,
-                          plan_columns(relation_, options_.select, options_.text_columns));
+                          plan_columns(relation_, options_.only_readable ? select_readable(relation_) : options_.select,
+                                       options_.text_columns));
   RB_SDK_RETURN_NOT_OK(check_columns(columns));
   query_.table = options_.table;
   if (!options_.where.empty()) query_.conditions.push_back(options_.where);

@@ -129,6 +129,21 @@ TEST_F(Discovery, LeavesOutWhatTheRoleMayNotRead) {
   const auto catalog = discover(reader);
   ASSERT_TRUE(catalog.ok()) << catalog.error().message;
   EXPECT_EQ(names_of(*catalog), (std::vector<std::string>{"open_one", "partly"}));
+  EXPECT_EQ(find(*catalog, "partly")->schema.size(), 1U);
+  EXPECT_EQ(find(*catalog, "open_one")->schema.size(), 2U);
+  {
+    sdk::native::FakeHost host;
+    sdk::SourceAdapter<PostgresSource> source;
+    Json everything = this->config();
+    everything.update(reader);
+    ASSERT_TRUE(source.open(sdk::to_text(everything)).ok());
+    RunOptions partly;
+    partly.name = "partly";
+    const auto read =
+        source.run_read(sdk::to_text(testing::make_run_context(partly, find(*catalog, "partly")->schema)));
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    EXPECT_EQ(read->records_read, 1U);
+  }
   const auto validation = validate(reader);
   ASSERT_TRUE(validation.ok());
   EXPECT_EQ(validation->kind, sdk::Validation::Kind::kWarning);
