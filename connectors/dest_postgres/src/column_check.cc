@@ -162,6 +162,13 @@ class Check {
   std::vector<RefusedRow>& refused_;
 };
 
+/// The texts that `"char"` takes and gives whole: one byte, or above 127 a backslash with three octal digits.
+bool is_single_char(std::string_view text) {
+  if (text.size() <= 1) return true;
+  return text.size() == 4 && text[0] == '\\' && text[1] >= '0' && text[1] <= '3' &&
+         std::all_of(text.begin() + 2, text.end(), [](char c) { return c >= '0' && c <= '7'; });
+}
+
 }  // namespace
 
 bool is_uuid(std::string_view text) {
@@ -198,7 +205,7 @@ void check_column(const ColumnPlan& plan, const ColumnSource& source, size_t row
     case WireType::kOther:
       if (plan.type.oid == kOidSingleChar) {
         check.each("a \"char\" is one byte, and the server would drop the others",
-                   [&](size_t row) { return source.bytes(row).size() <= 1; });
+                   [&](size_t row) { return is_single_char(source.bytes(row)); });
       }
       return check.utf8();
     case WireType::kJsonb: return check.utf8();

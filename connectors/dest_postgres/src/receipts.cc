@@ -48,9 +48,10 @@ Status Receipts::ensure_table() {
   RB_SDK_ASSIGN_OR_RETURN(const bool there, exists());
   if (there) return {};
   RB_SDK_RETURN_NOT_OK(session_.in_transaction([&]() -> Status {
-    // Two loads may come here at the same time, and IF NOT EXISTS alone does not keep them apart.
-    RB_SDK_RETURN_NOT_OK(
-        session_.exec("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('rapidbyte receipts', 0))"));
+    // Two loads may come here at the same time, and IF NOT EXISTS alone does not keep them apart. Loads into other
+    // schemas need not wait, perhaps for a session whose client is out of reach.
+    RB_SDK_RETURN_NOT_OK(session_.exec("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(" +
+                                       postgres::quote_literal("rapidbyte receipts of " + name_.schema) + ", 0))"));
     RB_SDK_RETURN_NOT_OK(ensure_schema(session_, name_.schema));
     return session_.exec("CREATE TABLE IF NOT EXISTS " + name_.sql() +
                          " (\n  pipeline text NOT NULL,\n  stream text NOT NULL,\n  partition text NOT NULL,\n"

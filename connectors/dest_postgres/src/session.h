@@ -53,11 +53,13 @@ class Session {
   /// Plain COMMIT. COMMIT_ROLLED_BACK (internal) when the server answered that it rolled back. See Commit for data.
   Status commit();
 
-  /// While one lives, the server may be silent for a day: a merge of many rows, an exchange or a commit gives no sign
-  /// before it is done. A server that is gone is found by the host's keepalives.
+  /// While one lives, the server may be silent for a day unless the user has set a limit: a merge of many rows, an
+  /// exchange or a commit gives no sign before it is done.
   class Patience {
    public:
-    explicit Patience(Session& session) : session_(session) { session.wait_at_most(kLongestSilenceMs); }
+    explicit Patience(Session& session) : session_(session) {
+      if (!session.options_.read_timeout_given) session.wait_at_most(kLongestSilenceMs);
+    }
     ~Patience() { session_.wait_at_most(session_.options_.read_timeout_ms); }
     Patience(const Patience&) = delete;
     Patience& operator=(const Patience&) = delete;

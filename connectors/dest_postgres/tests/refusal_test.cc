@@ -108,6 +108,7 @@ TEST_F(RefusalTest, ValuesWithoutAnExactPlaceAreRefusedByName) {
       {"integer[]", kText, "{1,2}", "{1"},
       {"xml", kText, "<a/>", "<a>"},
       {"\"char\"", kText, "a", "abc"},
+      {"\"char\"", kText, "\\377", "\\400"},
       {"bit(2)", kText, "01", "011"},
       {"oid", kInt, 1, -1},
       {"date", DataType::of(TypeId::kDate32), 0, 2'145'042'906},

@@ -49,6 +49,7 @@ class OptionsReader {
     const std::string weak = reader_.optional_enum("allow_weak_auth", "none", {"none", "md5", "cleartext"});
     out.weak_auth = weak == "md5" ? WeakAuth::kMd5 : weak == "cleartext" ? WeakAuth::kCleartext : WeakAuth::kNone;
     out.connect_timeout_ms = connect_timeout_seconds() * 1000;
+    out.read_timeout_given = reader_.raw("read_timeout_seconds") != nullptr;
     out.read_timeout_ms =
         static_cast<uint32_t>(reader_.optional_uint("read_timeout_seconds", 600, 0, kMaxSeconds)) * 1000;
     out.application_name = text("application_name", parameter("application_name")).value_or("rapidbyte");

@@ -37,6 +37,8 @@ struct ConnectionOptions {
   uint32_t connect_timeout_ms = 10'000;
   /// Longest silence of a server that owes an answer; 0: no limit. A commit that waits for a lock is silent, too.
   uint32_t read_timeout_ms = 600'000;
+  /// The user has set read_timeout_ms, so it is to be kept whatever the server is doing.
+  bool read_timeout_given = false;
   std::string application_name = "rapidbyte";
 
   /// "db.example.com:5432/shop": for messages.
