@@ -112,6 +112,9 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
     def fresh_target(self, table, shape=None):
         """Drops the target, makes it anew when a shape is given, and lets the disks come to rest."""
         self.destination.query(f"DROP TABLE IF EXISTS {table}")
+        # ingestr remembers there which tables it has made.
+        for (remembered,) in self.destination.query("SELECT oid::regclass::text FROM pg_class WHERE relname LIKE '\\_dlt%' AND relkind = 'r'"):
+            self.destination.query(f"DROP TABLE {remembered}")
         if shape:
             self.destination.query(postgres_data.create(shape, table))
         self.destination.query("CHECKPOINT")
