@@ -15,8 +15,6 @@ constexpr uint16_t kPositiveInfinity = 0xD000;
 constexpr uint16_t kNegativeInfinity = 0xF000;
 constexpr int32_t kGroupDigits = 4;  // decimal digits in one digit of base 10000
 constexpr uint64_t kPowers[] = {1, 10, 100, 1000};
-// Largest magnitude that can be multiplied by 1000.
-constexpr uint64_t kMaxAligned = UINT64_MAX / 1000;
 // Limits of the type: digits before and after the decimal point (documentation, "Numeric Types").
 constexpr size_t kMaxWholeDigits = 131072;
 constexpr size_t kMaxFractionDigits = 16383;
@@ -60,28 +58,24 @@ bool all_digits(std::string_view text) { return text.find_first_not_of("01234567
 
 }  // namespace
 
-uint8_t* put_decimal64(uint8_t* at, uint64_t magnitude, bool negative, int32_t scale) {
+DecimalLayout DecimalLayout::of(int32_t scale) {
+  // What four digits hold.
+  constexpr uint64_t kEnd = 10'000'000'000'000'000;
+  DecimalLayout layout;
+  layout.scale = scale;
+  if (scale < 0) return layout;
   const int32_t padding = padding_of(scale);
-  if (magnitude > kMaxAligned) {
-    const uint64_t words[2] = {negative ? ~magnitude + 1 : magnitude,
-                               negative && magnitude != 0 ? ~uint64_t{0} : uint64_t{0}};
-    return put_decimal(at, words, 2, scale);
-  }
-  uint64_t rest = magnitude * kPowers[padding];
-  uint16_t groups[8];
-  size_t count = 0;
-  // Two groups per division: 64-bit divisions are what costs.
-  while (rest >= 100'000'000) {
-    const uint64_t quotient = rest / 100'000'000;
-    const auto pair = static_cast<uint32_t>(rest - quotient * 100'000'000);
-    groups[count++] = static_cast<uint16_t>(pair % 10'000);
-    groups[count++] = static_cast<uint16_t>(pair / 10'000);
-    rest = quotient;
-  }
-  const auto pair = static_cast<uint32_t>(rest);
-  groups[count++] = static_cast<uint16_t>(pair % 10'000);
-  groups[count++] = static_cast<uint16_t>(pair / 10'000);
-  return put_groups(at, groups, count, negative, scale, (scale + padding) / kGroupDigits);
+  layout.align = kPowers[padding];
+  layout.largest = (kEnd - 1) / layout.align;
+  layout.fraction_groups = (scale + padding) / kGroupDigits;
+  return layout;
+}
+
+uint8_t* put_decimal64(uint8_t* at, uint64_t magnitude, bool negative, int32_t scale) {
+  const DecimalLayout layout = DecimalLayout::of(scale);
+  if (magnitude <= layout.largest) return put_small_decimal(at, magnitude, negative, layout);
+  const uint64_t words[2] = {negative ? ~magnitude + 1 : magnitude, negative ? ~uint64_t{0} : 0};
+  return put_decimal(at, words, 2, scale);
 }
 
 uint8_t* put_decimal(uint8_t* at, const uint64_t* words, size_t count, int32_t scale) {
@@ -94,9 +88,10 @@ uint8_t* put_decimal(uint8_t* at, const uint64_t* words, size_t count, int32_t s
     magnitude[i] = ~words[i] + carry;
     carry = carry != 0 && magnitude[i] == 0 ? 1 : 0;
   }
-  bool small = scale >= 0 && magnitude[0] <= kMaxAligned;
+  const DecimalLayout layout = DecimalLayout::of(scale);
+  bool small = magnitude[0] <= layout.largest;
   for (size_t i = 1; i < count; ++i) small = small && magnitude[i] == 0;
-  if (small) return put_decimal64(at, magnitude[0], negative, scale);
+  if (small) return put_small_decimal(at, magnitude[0], negative, layout);
 
   const int32_t shown_scale = scale < 0 ? 0 : scale;
   const int32_t padding = scale < 0 ? (-scale) % kGroupDigits : padding_of(scale);

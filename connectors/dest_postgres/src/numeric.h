@@ -3,9 +3,12 @@
 // and display scale (numeric_send in the server's numeric.c). From integers, from Arrow's decimals, and from text. All
 // exact; nothing goes through a double. Pure functions over caller's memory.
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string_view>
+
+#include "postgres/message.h"
 
 namespace rapidbyte::dest_postgres {
 
@@ -14,7 +17,41 @@ inline constexpr size_t kMaxDecimalBytes = 96;
 /// Room that put_numeric_text() needs beyond the text's own length.
 inline constexpr size_t kNumericTextExtra = 16;
 
-/// Length (4 bytes) and value of `magnitude` * 10^-scale, scale 0..76; the end of what was written.
+/// What the scale of a column means for its digits, worked out once: see put_small_decimal().
+struct DecimalLayout {
+  uint64_t align = 1;  // 10^n that puts the decimal point between two digits of base 10000
+  uint64_t largest = 0;  // magnitude that put_small_decimal() takes; 0: it takes none but zero
+  int32_t fraction_groups = 0;  // digits of base 10000 behind the point
+  int32_t scale = 0;
+
+  static DecimalLayout of(int32_t scale);
+};
+
+/// Length (4 bytes) and value of `magnitude` * 10^-scale for numbers of up to four digits of base 10000, which nearly all
+/// numbers of the world are; the end of what was written. Requires magnitude <= layout.largest. Without loops and without
+/// branches that depend on the digits: a column of amounts would make a processor guess wrong at every other one.
+inline uint8_t* put_small_decimal(uint8_t* at, uint64_t magnitude, bool negative, const DecimalLayout& layout) {
+  using postgres::store_be;
+  const uint64_t aligned = magnitude * layout.align;
+  const auto high = static_cast<uint32_t>(aligned / 100'000'000);
+  const auto low = static_cast<uint32_t>(aligned - high * uint64_t{100'000'000});
+  uint64_t groups = uint64_t{high / 10'000} << 48U | uint64_t{high % 10'000} << 32U | uint64_t{low / 10'000} << 16U |
+                    uint64_t{low % 10'000};
+  // Zeros at both ends are the weight's matter; of zero nothing is left, and its weight is 0.
+  const auto leading = static_cast<uint32_t>(std::countl_zero(groups)) / 16;
+  const uint32_t trailing = groups == 0 ? 0 : static_cast<uint32_t>(std::countr_zero(groups)) / 16;
+  const uint32_t count = 4 - leading - trailing;
+  const int32_t weight = groups == 0 ? 0 : 3 - static_cast<int32_t>(leading) - layout.fraction_groups;
+  groups <<= 16 * (leading & 3U);
+  store_be<uint32_t>(at, 8 + 2 * count);
+  store_be<uint64_t>(at + 4, uint64_t{count} << 48U | uint64_t{static_cast<uint16_t>(weight)} << 32U |
+                                 (negative && groups != 0 ? uint64_t{0x4000} << 16U : 0) |
+                                 static_cast<uint16_t>(layout.scale));
+  store_be<uint64_t>(at + 12, groups);
+  return at + 12 + size_t{2} * count;
+}
+
+/// The same for every magnitude, scale 0..76.
 uint8_t* put_decimal64(uint8_t* at, uint64_t magnitude, bool negative, int32_t scale);
 /// The same for `words` little-endian 64-bit words of two's complement (2 or 4), scale -76..76.
 uint8_t* put_decimal(uint8_t* at, const uint64_t* words, size_t count, int32_t scale);

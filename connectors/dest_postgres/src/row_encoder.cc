@@ -5,7 +5,6 @@
 
 #include "postgres/message.h"
 #include "src/column_check.h"
-#include "src/numeric.h"
 #include "src/value_text.h"
 
 namespace rapidbyte::dest_postgres {
@@ -32,7 +31,7 @@ uint8_t* put_fixed(uint8_t* at, T value) {
 
 uint8_t* put_bytes(uint8_t* at, std::string_view bytes) {
   store_be<uint32_t>(at, static_cast<uint32_t>(bytes.size()));
-  if (!bytes.empty()) std::memcpy(at + kLengthBytes, bytes.data(), bytes.size());
+  sdk::copy_bytes(at + kLengthBytes, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   return at + kLengthBytes + bytes.size();
 }
 
@@ -58,6 +57,19 @@ uint8_t* put_words(const ColumnSource& source, bool special_values, size_t row, 
   std::memcpy(words, source.values + row * sizeof words, sizeof words);
   if (special_values && is_most_negative(words)) return put_numeric_nan(at);
   return put_decimal(at, words, kWords, source.type.scale);
+}
+
+/// Nearly every decimal of a column fits its 64 low bits and four digits of base 10000.
+inline uint8_t* put_decimal128(const ColumnSource& source, const DecimalLayout& layout, bool special_values, size_t row,
+                               uint8_t* at) {
+  const auto low = source.value<uint64_t>(2 * row);
+  const auto high = source.value<uint64_t>(2 * row + 1);
+  const auto sign = static_cast<uint64_t>(static_cast<int64_t>(high) >> 63);  // all ones of a negative number
+  const uint64_t magnitude = (low ^ sign) - sign;
+  // -2^64 has no low bits, either.
+  const bool fits = high == sign && magnitude <= layout.largest && (magnitude != 0 || sign == 0);
+  if (!fits) return put_words<2>(source, special_values, row, at);
+  return put_small_decimal(at, magnitude, sign != 0, layout);
 }
 
 uint8_t* put_uuid(uint8_t* at, std::string_view text) {
@@ -267,6 +279,7 @@ void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
         plan_->format == RowFormat::kBinary ? binary_op(wire, column.source.type) : text_op(wire, column.source.type);
     column.fixed_bound = bound_of(column.op);
     column.is_variable = is_variable(column.op);
+    column.decimal = DecimalLayout::of(column.op == Op::kDecimal128 ? column.source.type.scale : 0);
     row_bound_ += column.fixed_bound + 1;
   }
   if (refused_.empty()) return;
@@ -313,7 +326,7 @@ bool RowEncoder::is_variable(Op op) {
   }
 }
 
-inline uint8_t* RowEncoder::put_binary(const Column& column, size_t row, uint8_t* at) {
+[[gnu::always_inline]] inline uint8_t* RowEncoder::put_binary(const Column& column, size_t row, uint8_t* at) {
   const ColumnSource& source = column.source;
   switch (column.op) {
     case Op::kBool: return put_fixed<uint8_t>(at, source.boolean(row) ? 1 : 0);
@@ -338,7 +351,7 @@ inline uint8_t* RowEncoder::put_binary(const Column& column, size_t row, uint8_t
       store_be<int32_t>(at + 16, interval.months);
       return at + 20;
     }
-    case Op::kDecimal128: return put_words<2>(source, column.special_values, row, at);
+    case Op::kDecimal128: return put_decimal128(source, column.decimal, column.special_values, row, at);
     case Op::kDecimal256: return put_words<4>(source, column.special_values, row, at);
     case Op::kIntegerToNumeric: {
       const int64_t value = source.integer(row);
@@ -357,7 +370,7 @@ inline uint8_t* RowEncoder::put_binary(const Column& column, size_t row, uint8_t
       const std::string_view text = source.bytes(row);
       store_be<uint32_t>(at, static_cast<uint32_t>(text.size() + 1));
       at[kLengthBytes] = 1;  // the only version there is
-      if (!text.empty()) std::memcpy(at + kLengthBytes + 1, text.data(), text.size());
+      sdk::copy_bytes(at + kLengthBytes + 1, reinterpret_cast<const uint8_t*>(text.data()), text.size());
       return at + kLengthBytes + 1 + text.size();
     }
     case Op::kUuidText: return put_uuid(at, source.bytes(row));
@@ -451,6 +464,12 @@ size_t RowEncoder::encode_rows(size_t begin, size_t end, sdk::ByteBuffer& out, s
           *at++ = '\\';
           *at++ = 'N';
         }
+        continue;
+      }
+      if (kFormat == RowFormat::kBinary && column.op == Op::kBytes) {
+        const std::string_view bytes = column.source.bytes_at<int32_t>(row);
+        if (out.capacity() - used() < bound + bytes.size()) make_room(bound + bytes.size());
+        at = put_bytes(at, bytes);
         continue;
       }
       // The bound of the whole row stays free behind a variable value.

@@ -14,6 +14,7 @@
 #include "src/column_plan.h"
 #include "src/column_source.h"
 #include "src/conversion.h"
+#include "src/numeric.h"
 
 namespace rapidbyte::dest_postgres {
 
@@ -87,6 +88,7 @@ class RowEncoder {
     bool special_values = false;
     bool is_variable = false;
     size_t fixed_bound = 0;  // most bytes of a value, length included; of variable ones their head only
+    DecimalLayout decimal;
     ColumnSource source;
   };
 

@@ -88,6 +88,29 @@ TEST(NumericTest, EveryPowerOfTenAndItsNeighboursAgreeBetweenBothWays) {
   }
 }
 
+TEST(NumericTest, MagnitudesAroundTheShortWaysEndAgreeWithTheirTexts) {
+  for (int32_t scale = 0; scale <= 9; ++scale) {
+    const DecimalLayout layout = DecimalLayout::of(scale);
+    for (const uint64_t magnitude :
+         {uint64_t{0}, uint64_t{1}, uint64_t{9'999}, uint64_t{10'000}, uint64_t{100'000'000}, uint64_t{1'0000'0001'0000},
+          layout.largest - 1, layout.largest, layout.largest + 1, uint64_t{INT64_MAX}, uint64_t{INT64_MAX} + 1,
+          UINT64_MAX}) {
+      for (const bool negative : {false, true}) {
+        uint8_t buffer[kMaxDecimalBytes];
+        std::string plain = std::to_string(magnitude);
+        while (plain.size() <= static_cast<size_t>(scale)) plain.insert(0, 1, '0');
+        if (scale > 0) plain.insert(plain.size() - static_cast<size_t>(scale), 1, '.');
+        const std::string bytes = hex(buffer + 4, put_decimal64(buffer, magnitude, negative, scale));
+        std::string text = of_text((negative ? "-" : "") + plain);
+        // A text's trailing zero groups stay; the number of groups stands at the front.
+        while (text.size() > bytes.size() && text.ends_with("0000")) text.resize(text.size() - 4);
+        ASSERT_EQ(text.substr(4), bytes.substr(4)) << (negative ? "-" : "") << plain;
+        ASSERT_EQ(of_decimal((negative ? "-" : "") + std::to_string(magnitude), scale, 2), bytes) << plain;
+      }
+    }
+  }
+}
+
 TEST(NumericTest, NegativeScalesAppendZeros) {
   EXPECT_EQ(of_decimal("12", -3, 2), of_decimal("12000", 0, 2));
   EXPECT_EQ(of_decimal("-7", -38, 4), of_decimal("-7" + std::string(38, '0'), 0, 4));

@@ -106,7 +106,7 @@ CopyDecoder::CopyDecoder(std::vector<ColumnPlan> columns, const DecoderLimits& l
   buffers_.resize(columns_.size() - watched);
 }
 
-bool CopyDecoder::copy_text(Column& column, const uint8_t* at, size_t size) {
+inline bool CopyDecoder::copy_text(Column& column, const uint8_t* at, size_t size) {
   uint8_t* const to = column.store.text_room(size);
   if (!copy_ascii(to, at, size) && !sdk::is_valid_utf8({reinterpret_cast<const char*>(at), size})) return false;
   column.store.end_text(rows_, size);
@@ -241,6 +241,13 @@ CopyDecoder::Outcome CopyDecoder::decode_row(const uint8_t* at, const uint8_t* c
         column->store.set(row, load_be<int64_t>(at));
         break;
       case WireKind::kNumeric128: {
+        sdk::Decimal128Words value;
+        // What follows in the piece may be looked at, too.
+        if (static_cast<size_t>(end - at) >= kSmallNumericBytes &&
+            decode_small_numeric(at, size, column->scale, value)) {
+          column->store.set(row, value);
+          break;
+        }
         const Outcome outcome = decode_decimal<sdk::Decimal128Words>(*column, {at, size});
         if (outcome != Outcome::kOk) return outcome;
         break;

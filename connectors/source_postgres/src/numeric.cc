@@ -12,9 +12,9 @@ namespace {
 using postgres::load_be;
 using Wide = unsigned __int128;
 
-constexpr size_t kHeaderBytes = 8;
+constexpr size_t kHeaderBytes = kNumericHeaderBytes;
 constexpr uint16_t kPositive = 0x0000;
-constexpr uint16_t kNegative = 0x4000;
+constexpr uint16_t kNegative = kNegativeNumeric;
 constexpr uint16_t kNan = 0xC000;
 constexpr uint16_t kInfinity = 0xD000;
 constexpr uint16_t kNegativeInfinity = 0xF000;
@@ -35,27 +35,6 @@ bool read_header(std::span<const uint8_t> bytes, Header& out) {
   out.display_scale = load_be<uint16_t>(bytes.data() + 6);
   return out.digits >= 0 && bytes.size() == kHeaderBytes + 2 * static_cast<size_t>(out.digits);
 }
-
-constexpr uint64_t kPowers[] = {1ULL,
-                                10ULL,
-                                100ULL,
-                                1000ULL,
-                                10000ULL,
-                                100000ULL,
-                                1000000ULL,
-                                10000000ULL,
-                                100000000ULL,
-                                1000000000ULL,
-                                10000000000ULL,
-                                100000000000ULL,
-                                1000000000000ULL,
-                                10000000000000ULL,
-                                100000000000000ULL,
-                                1000000000000000ULL,
-                                10000000000000000ULL,
-                                100000000000000000ULL,
-                                1000000000000000000ULL,
-                                10000000000000000000ULL};
 
 /// 256 bits without sign, least significant word first.
 struct Words256 {
@@ -103,14 +82,14 @@ bool accumulate(const uint8_t* digits, const Header& header, int32_t scale, T& o
   int32_t shift = 4 * (header.weight - (header.digits - 1)) + scale;
   if (shift < 0) {
     if (shift < -3) return false;
-    const auto cut = static_cast<uint16_t>(kPowers[-shift]);
+    const auto cut = static_cast<uint16_t>(kPowersOfTen[-shift]);
     if (last % cut != 0) return false;
-    out.multiply_add(kPowers[4 + shift], last / cut);
+    out.multiply_add(kPowersOfTen[4 + shift], last / cut);
     return true;
   }
   out.multiply_add(10000, last);
-  for (; shift > 19; shift -= 19) out.multiply_add(kPowers[19], 0);
-  if (shift != 0) out.multiply_add(kPowers[shift], 0);
+  for (; shift > 19; shift -= 19) out.multiply_add(kPowersOfTen[19], 0);
+  if (shift != 0) out.multiply_add(kPowersOfTen[shift], 0);
   return true;
 }
 

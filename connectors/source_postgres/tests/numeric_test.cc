@@ -63,6 +63,45 @@ TEST(Numeric, BecomesAnUnscaledInteger) {
   }
 }
 
+/// decode_small_numeric() with bytes behind the value that are not its own.
+bool decode_small(std::string bytes, int32_t scale, sdk::Decimal128Words& out) {
+  const size_t size = bytes.size();
+  bytes.append(kSmallNumericBytes, '\x7E');
+  return decode_small_numeric(span_of(bytes).data(), size, scale, out);
+}
+
+TEST(Numeric, TheShortWayAgreesWithTheLongOne) {
+  const std::vector<int16_t> some = {0, 1, 9, 10, 99, 100, 1000, 1200, 1230, 1234, 5600, 9999, 10'000, 16'384, -1};
+  uint64_t taken = 0;
+  for (int digits = 0; digits <= 5; ++digits) {
+    for (int variant = 0; variant < 400; ++variant) {
+      std::vector<int16_t> groups;
+      for (int i = 0, seed = variant * 7 + digits; i < digits; ++i, seed = seed * 31 + 17) {
+        groups.push_back(some[static_cast<size_t>(seed % static_cast<int>(some.size()))]);
+      }
+      for (const uint16_t sign : {kPlus, kMinus, uint16_t{0xC000}, uint16_t{0x1234}}) {
+        for (int16_t weight = -3; weight <= 5; ++weight) {
+          for (const int32_t scale : {-4, 0, 1, 2, 3, 4, 7, 14, 38}) {
+            const std::string bytes = numeric_bytes(weight, sign, 2, groups);
+            sdk::Decimal128Words small;
+            if (!decode_small(bytes, scale, small)) continue;
+            ++taken;
+            sdk::Decimal128Words whole;
+            ASSERT_EQ(decode_numeric(span_of(bytes), scale, whole), NumericOutcome::kOk);
+            ASSERT_TRUE(value_of(small) == value_of(whole))
+                << digits << " digits, variant " << variant << ", weight " << weight << ", scale " << scale;
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(taken, 10'000U);
+  sdk::Decimal128Words words;
+  EXPECT_TRUE(decode_small(numeric_bytes(0, kMinus, 2, {12, 3400}), 2, words));
+  EXPECT_TRUE(value_of(words) == -1234);
+  EXPECT_FALSE(decode_small(numeric_bytes(0, kPlus, 2, {12, 3400}).substr(0, 11), 2, words));  // a digit is missing
+}
+
 TEST(Numeric, HoldsTheLargestDecimals) {
   const std::string most = numeric_bytes(9, kMinus, 0, {99, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999});
   sdk::Decimal128Words narrow;
