@@ -35,7 +35,8 @@ class AotCacheTest : public ::testing::Test {
   bool load() {
     auto runtime = WasmRuntime::create(AotCache(folder_));
     EXPECT_TRUE(runtime.ok());
-    auto loaded = (*runtime)->load(std::as_bytes(std::span(wasm_.data(), wasm_.size())), "Transform ../x");
+    const auto bytes = std::as_bytes(std::span(wasm_.data(), wasm_.size()));
+    auto loaded = (*runtime)->load({{bytes.begin(), bytes.end()}, sha256_hex(bytes)}, "Transform ../x");
     EXPECT_TRUE(loaded.ok()) << loaded.status().to_string();
     return loaded.ok() && (*loaded)->from_cache();
   }

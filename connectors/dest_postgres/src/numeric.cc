@@ -62,8 +62,9 @@ DecimalLayout DecimalLayout::of(int32_t scale) {
   // What four digits hold.
   constexpr uint64_t kEnd = 10'000'000'000'000'000;
   DecimalLayout layout;
-  layout.scale = scale;
+  // A negative scale appends zeros, and the number has no fraction.
   if (scale < 0) return layout;
+  layout.scale = scale;
   const int32_t padding = padding_of(scale);
   layout.align = kPowers[padding];
   layout.largest = (kEnd - 1) / layout.align;
@@ -80,7 +81,7 @@ uint8_t* put_decimal64(uint8_t* at, uint64_t magnitude, bool negative, int32_t s
 
 uint8_t* put_decimal(uint8_t* at, const uint64_t* words, size_t count, int32_t scale) {
   const bool negative = (words[count - 1] >> 63) != 0;
-  uint64_t magnitude[4];
+  uint64_t magnitude[4] = {};
   uint64_t carry = 1;
   for (size_t i = 0; i < count; ++i) {
     magnitude[i] = words[i];

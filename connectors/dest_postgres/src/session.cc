@@ -102,7 +102,10 @@ Status Session::commit() {
 
 Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool shared, const std::string& then) {
   const std::string key = (shared ? "shared " : "") + table.text();
-  if (locked_ == key) return connection_->query(then);
+  if (locked_ == key) {
+    if (then.empty()) return postgres::QueryResult();
+    return connection_->query(then);
+  }
   // One round trip; an error takes the setting back.
   auto locked =
       connection_->query("SET lock_timeout = '" + std::string(kLockWait) + "'; SELECT pg_catalog.pg_advisory_lock" +

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
+#include <system_error>
+#include <utility>
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/cli/error_text.h"
@@ -160,6 +163,25 @@ std::optional<Refusal> parse_for_command(const CommandContext& context, const st
   for (const Problem& warning : outcome.warnings) log_warn("{}", pipeline::format_problem(file.string(), warning));
   if (!outcome.problems.empty() || !outcome.config) return refuse(outcome.problems);
   return std::nullopt;
+}
+
+std::vector<std::jthread> load_ahead(std::span<const ConnectorSlot> slots, runtime::ComponentRuntime& runtime) {
+  std::vector<std::jthread> threads;
+  for (const ConnectorSlot& slot : slots.subspan(std::min<size_t>(slots.size(), 1))) {
+    try {
+      threads.emplace_back([use = slot.use->use, role = slot.role, &runtime] {
+        try {
+          (void)runtime.load(use, role);
+        } catch (const std::exception& error) {
+          log_debug("loading {} ahead: {}", use, error.what());
+        }
+      });
+    } catch (const std::system_error&) {
+      // Without another thread it is loaded when its turn comes.
+      break;
+    }
+  }
+  return threads;
 }
 
 std::optional<Refusal> load_checked(const pipeline::ParseOutcome& parsed, const ConnectorSlot& slot,

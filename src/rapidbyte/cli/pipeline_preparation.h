@@ -5,8 +5,10 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "rapidbyte/cli/command_context.h"
@@ -63,6 +65,12 @@ void show_refusal(const CommandContext& context, const std::filesystem::path& fi
 /// Parses and shows warnings. `outcome.config` is set when no refusal is returned.
 [[nodiscard]] std::optional<Refusal> parse_for_command(const CommandContext& context, const std::filesystem::path& file,
                                                        pipeline::ParseOutcome& outcome);
+
+/// Loads the connectors of all slots but the first on threads of their own, so that load_checked() of the first one does
+/// not keep the others waiting: reading and checking megabytes is most of a warm start. Failures are silent here;
+/// load_checked() meets them again. The threads end with what is returned.
+[[nodiscard]] std::vector<std::jthread> load_ahead(std::span<const ConnectorSlot> slots,
+                                                   runtime::ComponentRuntime& runtime);
 
 /// Loads the slot's connector and checks its config.
 [[nodiscard]] std::optional<Refusal> load_checked(const pipeline::ParseOutcome& parsed, const ConnectorSlot& slot,

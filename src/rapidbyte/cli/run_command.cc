@@ -96,10 +96,13 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   runtime_options.allow_unmanifested = arguments.allow_unmanifested;
   auto runtime = context.make_runtime(runtime_options);
   if (!runtime.ok()) return refuse_run(arguments, context, refuse(engine::Stage::kInternal, runtime.error()));
+  std::vector<ConnectorSlot> slots = connector_slots(config);
+  // A dry run does not touch the destination, so it may be missing yet.
+  if (arguments.dry_run)
+    std::erase_if(slots, [](const auto& slot) { return slot.role == runtime::ConnectorRole::kDestination; });
   std::vector<pipeline::Problem> problems;
-  for (const ConnectorSlot& slot : connector_slots(config)) {
-    // A dry run does not touch the destination, so it may be missing yet.
-    if (arguments.dry_run && slot.role == runtime::ConnectorRole::kDestination) continue;
+  const std::vector<std::jthread> ahead = load_ahead(slots, **runtime);
+  for (const ConnectorSlot& slot : slots) {
     std::shared_ptr<const runtime::Connector> connector;
     auto refusal = load_checked(parsed, slot, **runtime, connector);
     if (refusal && refusal->problems.empty()) return refuse_run(arguments, context, *refusal);

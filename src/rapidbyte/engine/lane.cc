@@ -204,6 +204,7 @@ void Lane::destination_stage() {
 
 Status Lane::write() {
   if (destination_ == nullptr) RB_RETURN_NOT_OK(open_destination());
+  if (before_write_) RB_RETURN_NOT_OK(before_write_());
   RB_ASSIGN_OR_RETURN(write_summary_,
                       destination_->run_write(context_json(attempt_, *run_.destination, 0, destination_partition())));
   if (destination_services_->saw_end()) return {};

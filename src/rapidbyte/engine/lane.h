@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -60,6 +61,9 @@ class Lane {
   [[nodiscard]] bool complete() const { return complete_; }
   /// Whether the destination wrote or rejected what it was given.
   [[nodiscard]] Status check_rows() const;
+  /// Before run(): what the destination's thread does before the destination writes, while the source begins to read.
+  /// When it fails, the destination has failed.
+  void before_write(std::function<Status()> action) { before_write_ = std::move(action); }
   /// All that the destination wrote is committed: also what it never reported.
   Status finish_commits() { return tracker_.finished(); }
   [[nodiscard]] LaneResult result() const;
@@ -101,6 +105,7 @@ class Lane {
   std::vector<std::unique_ptr<BatchQueue>> queues_;
   std::shared_ptr<DestinationServices> destination_services_;  // shared with the instance
   std::unique_ptr<runtime::ComponentInstance> destination_;
+  std::function<Status()> before_write_;
 
   // Written by one stage before it closes its queue, read by the next one after it saw the end, and after the join.
   std::vector<uint64_t> rows_out_;

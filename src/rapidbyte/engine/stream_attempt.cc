@@ -63,16 +63,24 @@ StreamAttempt::Failure StreamAttempt::write_stream() {
   if (Failure failure = find_position()) return failure;
   result_.load_begun = true;
   begin_commits();
-  if (Failure failure = begin_stream()) return failure;
+  const bool reads = !attempt_.position.finish_only;
+  if (reads && !is_split()) {
+    // The servers of both sides take their time; the source need not wait for the destination's.
+    lanes_.front()->before_write([this] { return begin_stream(); });
+  } else {
+    const StageStopwatch watch(destination_usage());
+    const Status begun = begin_stream();
+    if (!begun.ok()) return failure_of(run_, Stage::kDestination, begun);
+  }
   Failure failure;
-  if (!attempt_.position.finish_only) {
+  if (reads) {
     failure = run_lanes();
     if (!failure) failure = check_lanes();
     // Every partition has been read, or will not be: the snapshot is no longer needed.
     partition_plan_.release();
   }
   if (!failure) failure = finish_stream();
-  if (failure) discard_staging();
+  if (failure && begun_) discard_staging();
   return failure;
 }
 
@@ -168,12 +176,11 @@ uint64_t StreamAttempt::rows_committed() const {
   return rows;
 }
 
-StreamAttempt::Failure StreamAttempt::begin_stream() {
-  const StageStopwatch watch(destination_usage());
+Status StreamAttempt::begin_stream() {
   discard_given_up_staging();
-  const Status begun = destination().begin_stream(destination_context());
-  if (!begun.ok()) return failure_of(run_, Stage::kDestination, begun);
-  return std::nullopt;
+  RB_RETURN_NOT_OK(destination().begin_stream(destination_context()));
+  begun_ = true;
+  return {};
 }
 
 StreamAttempt::Failure StreamAttempt::run_lanes() {

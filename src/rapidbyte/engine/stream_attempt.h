@@ -54,7 +54,7 @@ class StreamAttempt {
   Failure open_destination();
   Failure find_position();
   void begin_commits();
-  Failure begin_stream();
+  Status begin_stream();
   Failure run_lanes();
   void run_next_lanes();
   Failure check_lanes();
@@ -87,6 +87,8 @@ class StreamAttempt {
   /// Of a split stream; otherwise the only lane's destination does all.
   std::unique_ptr<runtime::ComponentInstance> coordinator_;
   StageUsage coordinator_usage_;
+  /// Set by the thread that calls begin-stream, read after it has ended.
+  bool begun_ = false;
   AttemptResult result_;
   std::optional<std::chrono::steady_clock::time_point> ending_since_;
 };

@@ -132,11 +132,16 @@ class WasmComponentRuntime final : public ComponentRuntime {
 
   Result<std::shared_ptr<const Connector>> load(std::string_view reference, ConnectorRole role) override {
     // The command line loads before the engine does; reading and hashing megabytes twice would be seen in a warm start.
-    std::lock_guard lock(loaded_mutex_);
-    const auto key = std::pair(std::string(reference), role);
-    if (const auto known = loaded_.find(key); known != loaded_.end()) return known->second;
+    Loading* loading = nullptr;
+    {
+      std::lock_guard lock(loaded_mutex_);
+      loading = &loaded_[std::pair(std::string(reference), role)];
+    }
+    // Who comes for the same connector meanwhile waits for it; others load theirs at the same time.
+    std::lock_guard lock(loading->mutex);
+    if (loading->connector) return loading->connector;
     auto connector = load_new(reference, role);
-    if (connector.ok()) loaded_.emplace(key, *connector);
+    if (connector.ok()) loading->connector = *connector;
     return connector;
   }
 
@@ -160,7 +165,7 @@ class WasmComponentRuntime final : public ComponentRuntime {
                         resolve_connector_path(ref, connector_search_folders(options_.connector_dir)));
     RB_ASSIGN_OR_RETURN(std::optional<Manifest> manifest,
                         load_connector_manifest(ref, path, options_.allow_unmanifested));
-    RB_ASSIGN_OR_RETURN(const std::vector<std::byte> wasm, read_component_file(path));
+    RB_ASSIGN_OR_RETURN(const ComponentFile wasm, read_component_file(path));
     if (manifest) RB_RETURN_NOT_OK(verify_wasm_checksum(wasm, *manifest, path));
     auto loaded = runtime_->load(wasm, ref.name);
     if (!loaded.ok()) return std::move(loaded).status().with_context(fmt::format("{} ({})", reference, path.string()));
@@ -196,9 +201,12 @@ class WasmComponentRuntime final : public ComponentRuntime {
 
   RuntimeOptions options_;
   std::unique_ptr<WasmRuntime> runtime_;
+  struct Loading {
+    std::mutex mutex;
+    std::shared_ptr<const Connector> connector;  // shared with every caller; null until it is loaded
+  };
   std::mutex loaded_mutex_;
-  std::map<std::pair<std::string, ConnectorRole>, std::shared_ptr<const Connector>>
-      loaded_;  // shared with every caller
+  std::map<std::pair<std::string, ConnectorRole>, Loading> loaded_;
 };
 
 }  // namespace

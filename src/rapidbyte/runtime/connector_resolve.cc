@@ -204,32 +204,32 @@ Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref,
   return std::optional<Manifest>(std::move(manifest));
 }
 
-Result<std::vector<std::byte>> read_component_file(const fs::path& wasm) {
+Result<ComponentFile> read_component_file(const fs::path& wasm) {
   RB_ASSIGN_OR_RETURN(auto bytes, read_bytes(wasm, kMaxComponentBytes, "COMPONENT_INVALID"));
   constexpr std::array<unsigned char, 4> kMagic = {0x00, 'a', 's', 'm'};
   if (bytes.size() < 8 || std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0) {
     return config_error("COMPONENT_INVALID",
                         fmt::format("{} is not WebAssembly. Build or install the connector again", wasm.string()));
   }
-  return bytes;
+  std::string digest = sha256_hex(bytes);
+  return ComponentFile{std::move(bytes), std::move(digest)};
 }
 
-Status verify_wasm_checksum(std::span<const std::byte> bytes, const Manifest& manifest, const fs::path& wasm) {
+Status verify_wasm_checksum(const ComponentFile& file, const Manifest& manifest, const fs::path& wasm) {
   if (!manifest.checksum) return {};
   constexpr std::string_view kPrefix = "sha256:";
-  const std::string actual = sha256_hex(bytes);
   const std::string expected = lower_hex(*manifest.checksum);
-  if (expected == std::string(kPrefix) + actual) return {};
+  if (expected == std::string(kPrefix) + file.sha256) return {};
   return make_error(
       ErrorCategory::kPermission, "CHECKSUM_MISMATCH",
       fmt::format("{} is not the file that its manifest describes: the manifest says {}, the file is {}{}. Install "
                   "the connector again, component and manifest together",
-                  wasm.string(), *manifest.checksum, kPrefix, actual));
+                  wasm.string(), *manifest.checksum, kPrefix, file.sha256));
 }
 
 Status verify_wasm_checksum(const fs::path& wasm, const Manifest& manifest) {
-  RB_ASSIGN_OR_RETURN(const auto bytes, read_bytes(wasm, kMaxComponentBytes, "COMPONENT_INVALID"));
-  return verify_wasm_checksum(bytes, manifest, wasm);
+  RB_ASSIGN_OR_RETURN(const ComponentFile file, read_component_file(wasm));
+  return verify_wasm_checksum(file, manifest, wasm);
 }
 
 }  // namespace rapidbyte::runtime

@@ -58,12 +58,19 @@ struct ConnectorFolder {
                                                                       const std::filesystem::path& wasm,
                                                                       bool allow_unmanifested);
 
-/// Reads a component whole. COMPONENT_INVALID when it can't be read, is empty, no WebAssembly, or above 256 MiB.
-[[nodiscard]] Result<std::vector<std::byte>> read_component_file(const std::filesystem::path& wasm);
+/// A component and its digest, which the manifest's checksum and the key of the AOT cache are both about.
+struct ComponentFile {
+  std::vector<std::byte> bytes;
+  std::string sha256;  // of the bytes, 64 hexadecimal digits
+};
 
-/// Compares the bytes that will be compiled with the manifest's checksum: CHECKSUM_MISMATCH (permission). A manifest
-/// without a checksum promises nothing, so it passes. Take the bytes form in production: no file can change in between.
-[[nodiscard]] Status verify_wasm_checksum(std::span<const std::byte> bytes, const Manifest& manifest,
+/// Reads a component whole. COMPONENT_INVALID when it can't be read, is empty, no WebAssembly, or above 256 MiB.
+[[nodiscard]] Result<ComponentFile> read_component_file(const std::filesystem::path& wasm);
+
+/// Compares what will be compiled with the manifest's checksum: CHECKSUM_MISMATCH (permission). A manifest without a
+/// checksum promises nothing, so it passes. Take the form for a file that was read in production: nothing can change in
+/// between.
+[[nodiscard]] Status verify_wasm_checksum(const ComponentFile& file, const Manifest& manifest,
                                           const std::filesystem::path& wasm);
 [[nodiscard]] Status verify_wasm_checksum(const std::filesystem::path& wasm, const Manifest& manifest);
 

@@ -219,7 +219,7 @@ TEST_F(ConnectorResolve, verifies_the_checksum_of_the_bytes) {
 }
 
 TEST_F(ConnectorResolve, reads_components_and_refuses_other_files) {
-  EXPECT_EQ(read_component_file(write("ok.wasm", kWasm))->size(), kWasm.size());
+  EXPECT_EQ(read_component_file(write("ok.wasm", kWasm))->bytes.size(), kWasm.size());
   for (const std::string_view text :
        {std::string_view(""), std::string_view("\0asm", 4), std::string_view("#!/bin/sh\nexit")}) {
     auto result = read_component_file(write("bad.wasm", text));

@@ -379,9 +379,9 @@ Result<std::unique_ptr<WasmRuntime>> WasmRuntime::create(AotCache cache) {
       std::make_unique<Impl>(Impl{std::move(engine), std::move(linker), std::move(cache), hash, std::move(clock)})));
 }
 
-Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(std::span<const std::byte> wasm,
+Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(const ComponentFile& wasm,
                                                                  std::string_view name) {
-  const std::string content_hash = sha256_hex(wasm);
+  const std::string& content_hash = wasm.sha256;
   wasmtime_component_t* raw = nullptr;
   bool from_cache = false;
   if (const auto entry = impl_->cache.find(name, content_hash, impl_->engine_hash)) {
@@ -397,7 +397,8 @@ Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(std::span<const
   ComponentPtr component(raw);
   if (!component) {
     auto* error =
-        wasmtime_component_new(impl_->engine.get(), reinterpret_cast<const uint8_t*>(wasm.data()), wasm.size(), &raw);
+        wasmtime_component_new(impl_->engine.get(), reinterpret_cast<const uint8_t*>(wasm.bytes.data()),
+                               wasm.bytes.size(), &raw);
     if (error != nullptr) return invalid_component(error);
     component.reset(raw);
   }

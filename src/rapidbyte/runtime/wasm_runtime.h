@@ -17,6 +17,7 @@
 #include "rapidbyte/base/status.h"
 #include "rapidbyte/runtime/aot_cache.h"
 #include "rapidbyte/runtime/component_runtime.h"
+#include "rapidbyte/runtime/connector_resolve.h"
 #include "rapidbyte/runtime/host_state.h"
 #include "rapidbyte/runtime/wasi_context.h"
 #include "rapidbyte/runtime/wit_bindings.h"
@@ -93,7 +94,7 @@ class WasmRuntime {
 
   /// Compiles `wasm`, or takes it from the cache. `name` is for the cache's file names and errors. COMPONENT_INVALID,
   /// PROTOCOL_MISMATCH.
-  Result<std::shared_ptr<const LoadedComponent>> load(std::span<const std::byte> wasm, std::string_view name);
+  Result<std::shared_ptr<const LoadedComponent>> load(const ComponentFile& wasm, std::string_view name);
 
   /// Makes the store, limited and with a deadline, and instantiates the component in it. The guest's own initialisers
   /// run here. COMPONENT_INVALID when an import is not offered, else as Guest::call. The runtime must outlive the
