@@ -239,6 +239,39 @@ TEST(RunPipeline, SaysWhichStageAndCodeForFailuresBeforeTheStages) {
   }
 }
 
+TEST(RunPipeline, TheSourceReadsWhileTheDestinationBeginsTheStream) {
+  std::promise<void> reading;
+  CountingOptions source;
+  source.before_batch = [&](const InstanceOptions&, int64_t batch) {
+    if (batch == 0) reading.set_value();
+    return Status();
+  };
+  EngineHarness h(source);
+  h.destination->script.begin_stream = [&, begin = h.destination->script.begin_stream](const InstanceOptions& options,
+                                                                                      const json& context) {
+    if (reading.get_future().wait_for(std::chrono::seconds(5)) != std::future_status::ready) {
+      return internal_error("WAITED", "the source waits for begin-stream");
+    }
+    return begin(options, context);
+  };
+  const RunReport report = h.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+}
+
+TEST(RunPipeline, AStreamThatWasNotBegunIsNotFinished) {
+  EngineHarness h;
+  h.pipeline.destination.write_mode = pipeline::WriteMode::kReplace;
+  h.destination->script.begin_stream = [](auto&&...) { return make_error(ErrorCategory::kAuth, "REFUSED", "no"); };
+  int finished = 0;
+  h.destination->script.finish_stream = [&](auto&&...) {
+    ++finished;
+    return Status();
+  };
+  EXPECT_EQ(h.run().failure->error.code, "REFUSED");
+  EXPECT_EQ(finished, 0);
+}
+
 TEST(RunPipeline, FailsWhenTheRowsDoNotAddUp) {
   struct Case {
     const char* name;
