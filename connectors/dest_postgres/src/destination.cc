@@ -56,8 +56,8 @@ Status PostgresDestination::open(const sdk::Json& config) {
   session_ = std::make_unique<Session>(std::move(options));
   // The host may do this beside the source's discovery (feature "open-early").
   session_->open_ahead();
-  // A new session of the server knows nothing of the catalogs: its first look at a table takes three times as long as the
-  // next one, which is the load's.
+  // A new session of the server knows nothing of the catalogs: its first look at a table takes three times as long as
+  // the next one, which is the load's.
   if (session_->is_open()) (void)read_table(*session_, {"pg_catalog", "pg_namespace"});
   return {};
 }

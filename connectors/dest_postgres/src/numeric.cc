@@ -74,7 +74,7 @@ DecimalLayout DecimalLayout::of(int32_t scale) {
 
 uint8_t* put_decimal64(uint8_t* at, uint64_t magnitude, bool negative, int32_t scale) {
   const DecimalLayout layout = DecimalLayout::of(scale);
-  if (magnitude <= layout.largest) return put_small_decimal(at, magnitude, negative, layout);
+  if (magnitude <= layout.largest) return put_small_decimal(at, small_decimal(magnitude, negative, layout));
   const uint64_t words[2] = {negative ? ~magnitude + 1 : magnitude, negative ? ~uint64_t{0} : 0};
   return put_decimal(at, words, 2, scale);
 }
@@ -92,7 +92,7 @@ uint8_t* put_decimal(uint8_t* at, const uint64_t* words, size_t count, int32_t s
   const DecimalLayout layout = DecimalLayout::of(scale);
   bool small = magnitude[0] <= layout.largest;
   for (size_t i = 1; i < count; ++i) small = small && magnitude[i] == 0;
-  if (small) return put_small_decimal(at, magnitude[0], negative, layout);
+  if (small) return put_small_decimal(at, small_decimal(magnitude[0], negative, layout));
 
   const int32_t shown_scale = scale < 0 ? 0 : scale;
   const int32_t padding = scale < 0 ? (-scale) % kGroupDigits : padding_of(scale);

@@ -27,31 +27,65 @@ struct DecimalLayout {
   static DecimalLayout of(int32_t scale);
 };
 
-/// Length (4 bytes) and value of `magnitude` * 10^-scale for numbers of up to four digits of base 10000, which nearly all
-/// numbers of the world are; the end of what was written. Requires magnitude <= layout.largest. Without loops and without
-/// branches that depend on the digits: a column of amounts would make a processor guess wrong at every other one.
-inline uint8_t* put_small_decimal(uint8_t* at, uint64_t magnitude, bool negative, const DecimalLayout& layout) {
-  using postgres::store_be;
+/// A number of up to four digits of base 10000, which nearly all numbers of the world are, ready to be written.
+struct SmallDecimal {
+  uint64_t head = 0;  // numeric's four header words: digits, weight, sign, scale
+  uint64_t digits = 0;  // the first one in the highest 16 bits
+  uint32_t value_bytes = 0;  // header and digits
+};
+
+/// Whether small_decimal() takes the 128-bit number `high`:`low`.
+inline bool is_small_decimal(uint64_t low, uint64_t high, const DecimalLayout& layout) {
+  const auto sign = static_cast<uint64_t>(static_cast<int64_t>(high) >> 63);  // all ones of a negative number
+  const uint64_t magnitude = (low ^ sign) - sign;
+  // -2^64 has no low bits, either.
+  return high == sign && magnitude <= layout.largest && (magnitude != 0 || sign == 0);
+}
+
+/// Without loops and without branches that depend on the digits: a column of amounts would make a processor guess wrong
+/// at every other one. Requires magnitude <= layout.largest.
+inline SmallDecimal small_decimal(uint64_t magnitude, bool negative, const DecimalLayout& layout) {
   const uint64_t aligned = magnitude * layout.align;
   const auto high = static_cast<uint32_t>(aligned / 100'000'000);
   const auto low = static_cast<uint32_t>(aligned - high * uint64_t{100'000'000});
-  uint64_t groups = uint64_t{high / 10'000} << 48U | uint64_t{high % 10'000} << 32U | uint64_t{low / 10'000} << 16U |
-                    uint64_t{low % 10'000};
+  const uint64_t digits = uint64_t{high / 10'000} << 48U | uint64_t{high % 10'000} << 32U |
+                          uint64_t{low / 10'000} << 16U | uint64_t{low % 10'000};
   // Zeros at both ends are the weight's matter; of zero nothing is left, and its weight is 0.
-  const auto leading = static_cast<uint32_t>(std::countl_zero(groups)) / 16;
-  const uint32_t trailing = groups == 0 ? 0 : static_cast<uint32_t>(std::countr_zero(groups)) / 16;
+  const auto leading = static_cast<uint32_t>(std::countl_zero(digits)) / 16;
+  const uint32_t trailing = digits == 0 ? 0 : static_cast<uint32_t>(std::countr_zero(digits)) / 16;
   const uint32_t count = 4 - leading - trailing;
-  const int32_t weight = groups == 0 ? 0 : 3 - static_cast<int32_t>(leading) - layout.fraction_groups;
-  groups <<= 16 * (leading & 3U);
-  store_be<uint32_t>(at, 8 + 2 * count);
-  store_be<uint64_t>(at + 4, uint64_t{count} << 48U | uint64_t{static_cast<uint16_t>(weight)} << 32U |
-                                 (negative && groups != 0 ? uint64_t{0x4000} << 16U : 0) |
-                                 static_cast<uint16_t>(layout.scale));
-  store_be<uint64_t>(at + 12, groups);
-  return at + 12 + size_t{2} * count;
+  const int32_t weight = digits == 0 ? 0 : 3 - static_cast<int32_t>(leading) - layout.fraction_groups;
+  SmallDecimal out;
+  out.head = uint64_t{count} << 48U | uint64_t{static_cast<uint16_t>(weight)} << 32U |
+             (negative && digits != 0 ? uint64_t{0x4000} << 16U : 0) | static_cast<uint16_t>(layout.scale);
+  out.digits = digits << (16 * (leading & 3U));
+  out.value_bytes = 8 + 2 * count;
+  return out;
+}
+/// Of a 128-bit number that is_small_decimal().
+inline SmallDecimal small_decimal(uint64_t low, uint64_t high, const DecimalLayout& layout) {
+  const auto sign = static_cast<uint64_t>(static_cast<int64_t>(high) >> 63);
+  return small_decimal((low ^ sign) - sign, sign != 0, layout);
 }
 
-/// The same for every magnitude, scale 0..76.
+/// Length (4 bytes) and value; the end of what was written. Writes no byte behind it.
+inline uint8_t* put_small_decimal(uint8_t* at, const SmallDecimal& number) {
+  using postgres::store_be;
+  store_be<uint32_t>(at, number.value_bytes);
+  store_be<uint64_t>(at + 4, number.head);
+  const uint32_t digit_bytes = number.value_bytes - 8;
+  at += 12;
+  // Halves that overlap: three digits are the first two and the last two.
+  if (digit_bytes >= 4) {
+    store_be<uint32_t>(at, static_cast<uint32_t>(number.digits >> 32U));
+    store_be<uint32_t>(at + digit_bytes - 4, static_cast<uint32_t>(number.digits >> (64 - 8 * digit_bytes)));
+  } else if (digit_bytes != 0) {
+    store_be<uint16_t>(at, static_cast<uint16_t>(number.digits >> 48U));
+  }
+  return at + digit_bytes;
+}
+
+/// Length (4 bytes) and value of `magnitude` * 10^-scale, scale 0..76; the end of what was written.
 uint8_t* put_decimal64(uint8_t* at, uint64_t magnitude, bool negative, int32_t scale);
 /// The same for `words` little-endian 64-bit words of two's complement (2 or 4), scale -76..76.
 uint8_t* put_decimal(uint8_t* at, const uint64_t* words, size_t count, int32_t scale);

@@ -6,6 +6,7 @@
 #include "postgres/message.h"
 #include "src/column_check.h"
 #include "src/value_text.h"
+#include "src/wire_value.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
@@ -13,36 +14,9 @@ namespace {
 using postgres::store_be;
 using sdk::TypeId;
 
-// PostgreSQL counts from 2000-01-01, Arrow from 1970-01-01.
-constexpr int32_t kEpochDays = 10'957;
-constexpr int64_t kEpochMicros = int64_t{kEpochDays} * 86'400'000'000;
-
-constexpr size_t kLengthBytes = 4;
 // Escapes and hex digits take two bytes for one.
 template <RowFormat kFormat>
 constexpr size_t kVariableFactor = kFormat == RowFormat::kBinary ? 1 : 2;
-
-template <typename T>
-uint8_t* put_fixed(uint8_t* at, T value) {
-  store_be<uint32_t>(at, sizeof(T));
-  store_be<T>(at + kLengthBytes, value);
-  return at + kLengthBytes + sizeof(T);
-}
-
-uint8_t* put_bytes(uint8_t* at, std::string_view bytes) {
-  store_be<uint32_t>(at, static_cast<uint32_t>(bytes.size()));
-  sdk::copy_bytes(at + kLengthBytes, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  return at + kLengthBytes + bytes.size();
-}
-
-bool is_extreme(int64_t value) { return value == INT64_MIN || value == INT64_MAX; }
-
-// The check let extremes pass only where they mean infinity; PostgreSQL's own infinities are the same integers.
-int64_t to_postgres_micros(int64_t value, sdk::TimeUnit unit) {
-  return is_extreme(value) ? value : to_micros(value, unit) - kEpochMicros;
-}
-
-int32_t to_postgres_days(int32_t days) { return days == INT32_MIN || days == INT32_MAX ? days : days - kEpochDays; }
 
 template <size_t kWords>
 bool is_most_negative(const uint64_t (&words)[kWords]) {
@@ -57,42 +31,6 @@ uint8_t* put_words(const ColumnSource& source, bool special_values, size_t row, 
   std::memcpy(words, source.values + row * sizeof words, sizeof words);
   if (special_values && is_most_negative(words)) return put_numeric_nan(at);
   return put_decimal(at, words, kWords, source.type.scale);
-}
-
-/// Nearly every decimal of a column fits its 64 low bits and four digits of base 10000.
-inline uint8_t* put_decimal128(const ColumnSource& source, const DecimalLayout& layout, bool special_values, size_t row,
-                               uint8_t* at) {
-  const auto low = source.value<uint64_t>(2 * row);
-  const auto high = source.value<uint64_t>(2 * row + 1);
-  const auto sign = static_cast<uint64_t>(static_cast<int64_t>(high) >> 63);  // all ones of a negative number
-  const uint64_t magnitude = (low ^ sign) - sign;
-  // -2^64 has no low bits, either.
-  const bool fits = high == sign && magnitude <= layout.largest && (magnitude != 0 || sign == 0);
-  if (!fits) return put_words<2>(source, special_values, row, at);
-  return put_small_decimal(at, magnitude, sign != 0, layout);
-}
-
-uint8_t* put_uuid(uint8_t* at, std::string_view text) {
-  store_be<uint32_t>(at, 16);
-  at += kLengthBytes;
-  int high = -1;
-  for (const char c : text) {
-    int digit = 0;
-    if (c >= '0' && c <= '9') {
-      digit = c - '0';
-    } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
-      digit = (c | 0x20) - 'a' + 10;
-    } else {
-      continue;  // a hyphen or brace
-    }
-    if (high < 0) {
-      high = digit;
-    } else {
-      *at++ = static_cast<uint8_t>(high << 4 | digit);
-      high = -1;
-    }
-  }
-  return at;
 }
 
 uint8_t* put_escaped(uint8_t* at, std::string_view text) {
@@ -130,6 +68,29 @@ char* put_decimal_text(const ColumnSource& source, bool special_values, size_t r
 }
 
 }  // namespace
+
+uint8_t* put_uuid(uint8_t* at, std::string_view text) {
+  store_be<uint32_t>(at, 16);
+  at += kLengthBytes;
+  int high = -1;
+  for (const char c : text) {
+    int digit = 0;
+    if (c >= '0' && c <= '9') {
+      digit = c - '0';
+    } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
+      digit = (c | 0x20) - 'a' + 10;
+    } else {
+      continue;  // a hyphen or brace
+    }
+    if (high < 0) {
+      high = digit;
+    } else {
+      *at++ = static_cast<uint8_t>(high << 4 | digit);
+      high = -1;
+    }
+  }
+  return at;
+}
 
 std::string_view RowEncoder::header(RowFormat format) {
   // Signature, no flags, no header extension.
@@ -279,9 +240,9 @@ void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
         plan_->format == RowFormat::kBinary ? binary_op(wire, column.source.type) : text_op(wire, column.source.type);
     column.fixed_bound = bound_of(column.op);
     column.is_variable = is_variable(column.op);
-    column.decimal = DecimalLayout::of(column.op == Op::kDecimal128 ? column.source.type.scale : 0);
     row_bound_ += column.fixed_bound + 1;
   }
+  choose_block();
   if (refused_.empty()) return;
   std::stable_sort(refused_.begin(), refused_.end(),
                    [](const RefusedRow& a, const RefusedRow& b) { return a.row < b.row; });
@@ -289,6 +250,51 @@ void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
                              [](const RefusedRow& a, const RefusedRow& b) { return a.row == b.row; }),
                  refused_.end());
   for (const RefusedRow& refused : refused_) skip(refused.row);
+}
+
+std::optional<RowBlock::Form> RowEncoder::block_form(Op op, const sdk::DataType& type) {
+  using Form = RowBlock::Form;
+  switch (op) {
+    case Op::kBool: return Form::kBool;
+    case Op::kFixed2: return Form::kFixed2;
+    case Op::kFixed4: return Form::kFixed4;
+    case Op::kFixed8: return Form::kFixed8;
+    case Op::kDate: return Form::kDate;
+    case Op::kTimestampMicros: return Form::kTimestampMicros;
+    case Op::kDecimal128: return Form::kDecimal128;
+    case Op::kBytes: return Form::kBytes;
+    case Op::kJsonb: return type.is_large() ? std::nullopt : std::optional(Form::kJsonb);
+    case Op::kUuidText: return type.is_large() ? std::nullopt : std::optional(Form::kUuidText);
+    default: return std::nullopt;
+  }
+}
+
+void RowEncoder::choose_block() {
+  block_columns_.clear();
+  in_blocks_ = false;
+  if (plan_->format != RowFormat::kBinary) return;
+  for (const Column& column : columns_) {
+    const auto form = block_form(column.op, column.source.type);
+    if (!form) return;
+    block_columns_.push_back(
+        {.form = *form,
+         .special_values = column.special_values,
+         .source = column.source,
+         .decimal = DecimalLayout::of(column.op == Op::kDecimal128 ? column.source.type.scale : 0)});
+  }
+  in_blocks_ = true;
+}
+
+size_t RowEncoder::encode_blocks(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit) {
+  while (begin < end && out.size() < soft_limit) {
+    // Rows of a thousand columns fill the buffer sooner.
+    const size_t most = std::clamp<size_t>((soft_limit - out.size()) / row_bound_ + 1, 1, RowBlock::kRows);
+    const size_t rows = std::min(most, end - begin);
+    const auto number = first_row_number_ + static_cast<int64_t>(begin);
+    block_.encode(block_columns_, plan_->number_rows ? std::optional(number) : std::nullopt, begin, rows, out);
+    begin += rows;
+  }
+  return begin;
 }
 
 void RowEncoder::convert(const ColumnPlan& plan, Column& column) {
@@ -326,7 +332,7 @@ bool RowEncoder::is_variable(Op op) {
   }
 }
 
-[[gnu::always_inline]] inline uint8_t* RowEncoder::put_binary(const Column& column, size_t row, uint8_t* at) {
+inline uint8_t* RowEncoder::put_binary(const Column& column, size_t row, uint8_t* at) {
   const ColumnSource& source = column.source;
   switch (column.op) {
     case Op::kBool: return put_fixed<uint8_t>(at, source.boolean(row) ? 1 : 0);
@@ -351,7 +357,7 @@ bool RowEncoder::is_variable(Op op) {
       store_be<int32_t>(at + 16, interval.months);
       return at + 20;
     }
-    case Op::kDecimal128: return put_decimal128(source, column.decimal, column.special_values, row, at);
+    case Op::kDecimal128: return put_words<2>(source, column.special_values, row, at);
     case Op::kDecimal256: return put_words<4>(source, column.special_values, row, at);
     case Op::kIntegerToNumeric: {
       const int64_t value = source.integer(row);
@@ -366,13 +372,7 @@ bool RowEncoder::is_variable(Op op) {
     case Op::kBytes: return put_bytes(at, source.bytes_at<int32_t>(row));
     case Op::kLargeBytes: return put_bytes(at, source.bytes_at<int64_t>(row));
     case Op::kFixedBytes: return put_bytes(at, source.bytes(row));
-    case Op::kJsonb: {
-      const std::string_view text = source.bytes(row);
-      store_be<uint32_t>(at, static_cast<uint32_t>(text.size() + 1));
-      at[kLengthBytes] = 1;  // the only version there is
-      sdk::copy_bytes(at + kLengthBytes + 1, reinterpret_cast<const uint8_t*>(text.data()), text.size());
-      return at + kLengthBytes + 1 + text.size();
-    }
+    case Op::kJsonb: return put_jsonb(at, source.bytes(row));
     case Op::kUuidText: return put_uuid(at, source.bytes(row));
     default: return at;
   }
@@ -458,18 +458,11 @@ size_t RowEncoder::encode_rows(size_t begin, size_t end, sdk::ByteBuffer& out, s
       }
       if (column.source.is_null(row)) {
         if constexpr (kFormat == RowFormat::kBinary) {
-          store_be<uint32_t>(at, UINT32_MAX);
-          at += kLengthBytes;
+          at = put_null(at);
         } else {
           *at++ = '\\';
           *at++ = 'N';
         }
-        continue;
-      }
-      if (kFormat == RowFormat::kBinary && column.op == Op::kBytes) {
-        const std::string_view bytes = column.source.bytes_at<int32_t>(row);
-        if (out.capacity() - used() < bound + bytes.size()) make_room(bound + bytes.size());
-        at = put_bytes(at, bytes);
         continue;
       }
       // The bound of the whole row stays free behind a variable value.
@@ -495,7 +488,8 @@ size_t RowEncoder::encode_rows(size_t begin, size_t end, sdk::ByteBuffer& out, s
   return row;
 }
 
-size_t RowEncoder::encode(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit) const {
+size_t RowEncoder::encode(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit) {
+  if (in_blocks_ && !any_skipped_) return encode_blocks(begin, end, out, soft_limit);
   return plan_->format == RowFormat::kBinary ? encode_rows<RowFormat::kBinary>(begin, end, out, soft_limit)
                                              : encode_rows<RowFormat::kText>(begin, end, out, soft_limit);
 }

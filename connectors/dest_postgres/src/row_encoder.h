@@ -2,10 +2,12 @@
 // RowEncoder: batches of Arrow columns as rows of COPY, in binary or in text format, and as binary arrays for INSERT.
 // load() works column by column: it converts what has another type than the table's column and finds every row that
 // cannot be stored (column_check.h), so that encode(), the inner loop of the connector, has nothing left to refuse. It
-// appends to the connection's own buffer; per row there is no allocation and no call per value. The loaded batch must
-// live until its rows are encoded. Pure code: no socket.
+// appends to the connection's own buffer; per row there is no allocation and no call per value. Batches of the usual
+// types go column by column (row_block.h), others value by value. The loaded batch must live until its rows are
+// encoded. Pure code: no socket.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +16,7 @@
 #include "src/column_plan.h"
 #include "src/column_source.h"
 #include "src/conversion.h"
-#include "src/numeric.h"
+#include "src/row_block.h"
 
 namespace rapidbyte::dest_postgres {
 
@@ -33,7 +35,7 @@ class RowEncoder {
   [[nodiscard]] bool any_skipped() const { return any_skipped_; }
 
   /// Appends the rows from `begin` on until `end` or until `out` has `soft_limit` bytes; the row after the last one.
-  size_t encode(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit) const;
+  size_t encode(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit);
   /// Appends the rows [begin, end) of one column (an index of the plan) as a one-dimensional array of type `element`.
   /// Requires binary format; columns without a binary form of their own come as texts.
   void encode_array(size_t column, size_t begin, size_t end, Oid element, sdk::ByteBuffer& out) const;
@@ -88,7 +90,6 @@ class RowEncoder {
     bool special_values = false;
     bool is_variable = false;
     size_t fixed_bound = 0;  // most bytes of a value, length included; of variable ones their head only
-    DecimalLayout decimal;
     ColumnSource source;
   };
 
@@ -102,12 +103,20 @@ class RowEncoder {
   static uint8_t* put_binary(const Column& column, size_t row, uint8_t* at);
   /// Writes the value as text, escaped for COPY. Requires fixed_bound bytes, plus twice a variable value's length.
   static uint8_t* put_text(const Column& column, size_t row, uint8_t* at);
+  /// How RowBlock writes what is put so; nullopt: it does not.
+  static std::optional<RowBlock::Form> block_form(Op op, const sdk::DataType& type);
+  /// Sets in_blocks_: whether all columns of the loaded batch are such that RowBlock can write them.
+  void choose_block();
+  size_t encode_blocks(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit);
   template <RowFormat kFormat>
   size_t encode_rows(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit) const;
 
   const TargetPlan* plan_ = nullptr;
   std::vector<Column> columns_;
   std::vector<sdk::ColumnBuilder> converted_;
+  RowBlock block_;
+  std::vector<RowBlock::Column> block_columns_;
+  bool in_blocks_ = false;
   size_t row_bound_ = 0;  // most bytes of a row without its variable values
   size_t rows_ = 0;
   int64_t first_row_number_ = 0;

@@ -92,6 +92,12 @@ TEST_F(FaultTest, ABackendThatIsEndedInTheMiddleLosesAndDoublesNothing) {
         PostgresServer::shared().sql("SELECT pg_terminate_backend(" + find_backend() + ")");
       };
       const Status status = run(host, ctx, 0);
+      if (at == kBatches && mode != "replace") {
+        // All was committed before, and the server is asked nothing more.
+        EXPECT_TRUE(status.ok()) << status.to_string();
+        expect_rows(kBatches);
+        continue;
+      }
       ASSERT_FALSE(status.ok());
       EXPECT_TRUE(status.error().retryable) << status.to_string();
       if (mode != "replace") {

@@ -91,10 +91,9 @@ TEST(NumericTest, EveryPowerOfTenAndItsNeighboursAgreeBetweenBothWays) {
 TEST(NumericTest, MagnitudesAroundTheShortWaysEndAgreeWithTheirTexts) {
   for (int32_t scale = 0; scale <= 9; ++scale) {
     const DecimalLayout layout = DecimalLayout::of(scale);
-    for (const uint64_t magnitude :
-         {uint64_t{0}, uint64_t{1}, uint64_t{9'999}, uint64_t{10'000}, uint64_t{100'000'000}, uint64_t{1'0000'0001'0000},
-          layout.largest - 1, layout.largest, layout.largest + 1, uint64_t{INT64_MAX}, uint64_t{INT64_MAX} + 1,
-          UINT64_MAX}) {
+    for (const uint64_t magnitude : {uint64_t{0}, uint64_t{1}, uint64_t{9'999}, uint64_t{10'000}, uint64_t{100'000'000},
+                                     uint64_t{1'0000'0001'0000}, layout.largest - 1, layout.largest, layout.largest + 1,
+                                     uint64_t{INT64_MAX}, uint64_t{INT64_MAX} + 1, UINT64_MAX}) {
       for (const bool negative : {false, true}) {
         uint8_t buffer[kMaxDecimalBytes];
         std::string plain = std::to_string(magnitude);

@@ -12,8 +12,8 @@
 namespace rapidbyte::sdk {
 
 /// Copies `size` bytes between places that do not overlap. Short texts are the rule, for which a call of memcpy (in a
-/// component an instruction of the engine, which calls out) costs more than the copy; blocks overlap each other instead of
-/// going byte by byte.
+/// component an instruction of the engine, which calls out) costs more than the copy; blocks overlap each other instead
+/// of going byte by byte.
 inline void copy_bytes(uint8_t* to, const uint8_t* from, size_t size) {
   typedef uint8_t Block __attribute__((vector_size(16)));
   // From here on the call is the smaller part.
