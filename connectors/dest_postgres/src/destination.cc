@@ -1,6 +1,7 @@
 #include "src/destination.h"
 
 #include "src/commit.h"
+#include "src/publish.h"
 #include "src/staging.h"
 #include "src/target.h"
 

@@ -107,6 +107,7 @@ Result<std::optional<TableInfo>> read_table(Session& session, const TableName& n
     column.generated = is_true(values[10]);
     column.type.cast = values[11].value_or("");
     column.identity = is_true(values[12]);
+    column.number = number<int>(values[13]);
     table.columns.push_back(std::move(column));
   }
   return std::optional<TableInfo>(std::move(table));

@@ -24,6 +24,7 @@ struct TableColumn {
   bool identity = false;
   bool identity_always = false;  // takes a value on INSERT only, and only with OVERRIDING SYSTEM VALUE
   bool generated = false;
+  int number = 0;  // attnum
 };
 
 struct TableInfo {

@@ -274,7 +274,7 @@ TEST_F(ModesTest, ReplaceKeepsEverythingThatHangsOnATable) {
                 "FROM pg_class c WHERE oid = 's'::regclass"),
             Lines{"1\tt\t{fillfactor=70}\t1\tmine"});
   // What only the target knows is judged when its rows are exchanged; the old ones stay then.
-  EXPECT_EQ(replace({row(3, "no parent")}).code(), "CONSTRAINT_VIOLATED");
+  EXPECT_EQ(replace({row(3, "no parent")}).code(), "ROW_REFUSED");
   EXPECT_EQ(sql("SELECT id FROM s ORDER BY id"), (Lines{"2", "7"}));
   const Json ctx = on_error(context("s", two_columns(), "replace"), "skip");
   const Outcome skipped = load(ctx, two_columns(), {row(3, "no parent"), row(1, "d")});
