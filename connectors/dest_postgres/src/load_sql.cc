@@ -92,9 +92,24 @@ std::string create_upsert_table_sql(const TargetPlan& plan) {
          ", 0::bigint AS " + kRowNumber + " FROM " + plan.name.sql() + " WITH NO DATA";
 }
 
-std::string merge_sql(const TargetPlan& plan) {
-  return insert_into(plan) + "SELECT DISTINCT ON (" + key_list(plan) + ") " + column_list(plan) + " FROM " +
-         kUpsertTable + " ORDER BY " + key_list(plan) + ", " + kRowNumber + " DESC" + on_conflict(plan);
+std::string merge_sql(const TargetPlan& plan, std::optional<std::pair<uint64_t, uint64_t>> rows) {
+  std::string sql =
+      insert_into(plan) + "SELECT DISTINCT ON (" + key_list(plan) + ") " + column_list(plan) + " FROM " + kUpsertTable;
+  if (rows) {
+    sql += std::string(" WHERE ") + kRowNumber + " >= " + std::to_string(rows->first) + " AND " + kRowNumber + " < " +
+           std::to_string(rows->second);
+  }
+  return sql + " ORDER BY " + key_list(plan) + ", " + kRowNumber + " DESC" + on_conflict(plan);
+}
+
+std::string forget_replaced_sql(const TargetPlan& plan) {
+  return std::string("DELETE FROM ") + kUpsertTable + " t USING (SELECT " + kRowNumber +
+         " AS replaced, row_number() OVER (PARTITION BY " + key_list(plan) + " ORDER BY " + kRowNumber +
+         " DESC) AS n FROM " + kUpsertTable + ") d WHERE d.n > 1 AND d.replaced = t." + kRowNumber;
+}
+
+std::string upsert_row_sql(const TargetPlan& plan, uint64_t row) {
+  return "SELECT " + column_list(plan) + " FROM " + kUpsertTable + " WHERE " + kRowNumber + " = " + std::to_string(row);
 }
 
 ArrayType array_type(const ColumnPlan& column) {

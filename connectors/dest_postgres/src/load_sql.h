@@ -1,7 +1,10 @@
 #pragma once
 // The statements that load rows, made once per schema of a stream. Pure functions.
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "src/column_plan.h"
 
@@ -19,8 +22,14 @@ bool counts_upserts(const TargetPlan& plan);
 std::string copy_sql(const TargetPlan& plan);
 /// Makes kUpsertTable with the plan's columns.
 std::string create_upsert_table_sql(const TargetPlan& plan);
-/// Moves kUpsertTable's rows into the plan's table.
-std::string merge_sql(const TargetPlan& plan);
+/// Stands before a merge, so that the rows are still there when it fails.
+inline constexpr const char* kMergeSavepoint = "rapidbyte_merge";
+/// Moves kUpsertTable's rows into the plan's table; with `rows` only those whose numbers are in [first, second).
+std::string merge_sql(const TargetPlan& plan, std::optional<std::pair<uint64_t, uint64_t>> rows = {});
+/// Removes the rows of kUpsertTable that a later one of the same key replaces.
+std::string forget_replaced_sql(const TargetPlan& plan);
+/// SELECT of one row of kUpsertTable by its number.
+std::string upsert_row_sql(const TargetPlan& plan, uint64_t row);
 /// INSERT of arrays, one parameter per column (and one of row numbers behind them when the plan has a key). With
 /// counts_upserts() it returns the rows to write and those written.
 std::string insert_sql(const TargetPlan& plan);

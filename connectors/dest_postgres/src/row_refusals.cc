@@ -3,6 +3,8 @@
 
 #include "rapidbyte/sdk/host.h"
 #include "src/column_check.h"
+#include "src/load_sql.h"
+#include "src/row_search.h"
 #include "src/table_writer.h"
 
 namespace rapidbyte::dest_postgres {
@@ -17,14 +19,6 @@ constexpr size_t kFirstPiece = 32;
 // How much of a record an error shows.
 constexpr size_t kShownRecord = 500;
 
-// Whether the server refused a row for what is in it, and would take others: data exceptions, broken constraints, a
-// trigger's RAISE, rows and index entries that are too large, json that is nested too deeply.
-bool is_row_error(std::string_view sqlstate) {
-  if (sqlstate == "22P04") return false;  // malformed COPY data would be a mistake of ours
-  return sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate.starts_with("P0") ||
-         sqlstate.starts_with("54");
-}
-
 // Whether "COPY orders, line 17, column price: "x"" or the error's own field names this column.
 bool names_column(const ServerError& error, const std::string& column) {
   if (error.column == column) return true;
@@ -35,19 +29,14 @@ bool names_column(const ServerError& error, const std::string& column) {
   return end == error.where.size() || error.where[end] == ':' || error.where[end] == '\n';
 }
 
-}  // namespace
-
-Result<std::optional<sdk::Error>> TableWriter::try_load(size_t begin, size_t end) {
-  RB_SDK_RETURN_NOT_OK(session_.exec("SAVEPOINT rapidbyte_rows"));
-  const Status loaded = load(begin, end);
-  if (loaded.ok()) {
-    RB_SDK_RETURN_NOT_OK(session_.exec("RELEASE SAVEPOINT rapidbyte_rows"));
-    return std::optional<sdk::Error>();
-  }
-  if (!session_.is_open() || !is_row_error(postgres::sqlstate_of(loaded.error()))) return loaded;
-  RB_SDK_RETURN_NOT_OK(session_.exec("ROLLBACK TO SAVEPOINT rapidbyte_rows; RELEASE SAVEPOINT rapidbyte_rows"));
-  return std::optional<sdk::Error>(loaded.error());
+// Says that the refused row's value of this column is why.
+void name_column(RefusedRow& refused, const sdk::BatchReader& batch, const ColumnPlan& column) {
+  const sdk::ColumnView& view = batch.column(column.source);
+  refused.column = column.name;
+  refused.value = readable_value(ColumnSource::of(view.type(), view.buffers(), column.special_values), refused.row);
 }
+
+}  // namespace
 
 std::optional<size_t> TableWriter::suspect(const sdk::Error& error, size_t begin, size_t end) const {
   const auto server = postgres::server_error_of(error);
@@ -73,7 +62,8 @@ Status TableWriter::load_around_refusals(sdk::WriteCount& count) {
       at = stop;
       continue;
     }
-    RB_SDK_ASSIGN_OR_RETURN(const std::optional<sdk::Error> refused, try_load(at, stop));
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<sdk::Error> refused,
+                            try_rows(session_, [&] { return load(at, stop); }));
     if (!refused) {
       piece = std::max(kFirstPiece, 2 * (stop - at));
       at = stop;
@@ -97,15 +87,11 @@ RefusedRow TableWriter::refusal(const sdk::Error& error, const sdk::BatchReader*
   RefusedRow refused{.row = row, .column = {}, .value = {}, .reason = error.message};
   const auto server = postgres::server_error_of(error);
   if (!server) return refused;
-  refused.reason = server->message;
-  if (!server->detail.empty()) refused.reason += " (" + server->detail + ")";
+  refused.reason = reason_of(*server);
   for (const ColumnPlan& column : plan_.columns) {
     if (!names_column(*server, column.name)) continue;
     refused.column = column.name;
-    if (batch != nullptr) {
-      const sdk::ColumnView& view = batch->column(column.source);
-      refused.value = readable_value(ColumnSource::of(view.type(), view.buffers(), column.special_values), row);
-    }
+    if (batch != nullptr) name_column(refused, *batch, column);
     break;
   }
   return refused;
@@ -113,31 +99,99 @@ RefusedRow TableWriter::refusal(const sdk::Error& error, const sdk::BatchReader*
 
 Status TableWriter::row_error(const Status& status, uint64_t first_row) const {
   const auto server = postgres::server_error_of(status.error());
-  if (!server || !is_row_error(server->sqlstate)) {
+  if (!server || !is_row_error(*server)) {
     Status out = status;
     return std::move(out).with_context("stream \"" + ctx_.stream_name + "\"");
   }
   sdk::BatchReader batch;
   size_t row = 0;
   bool known = false;
-  std::string message = "stream \"" + ctx_.stream_name + "\"";
+  std::string at;
   // A row that is too large shows only when a block of rows is written: the line is that of the last one.
   const auto line = server->sqlstate == "54000" ? std::nullopt : server->copy_line();
   if (line && *line > 0) {
     const uint64_t number = first_row + *line - 1;
-    message += ", row " + std::to_string(number + 1);
+    at = ", row " + std::to_string(number + 1);
     // The server judges behind what was sent: the row may have been in an earlier batch.
     const RecentBatches::Found found = recent_.find(number);
     known = !found.batch.empty() && batch.load(found.batch).ok();
     row = found.row;
   }
   const RefusedRow refused = refusal(status.error(), known ? &batch : nullptr, row);
-  if (!refused.column.empty()) message += ", column " + quote_identifier(refused.column);
-  if (!refused.value.empty()) message += ", value " + refused.value;
-  return sdk::data_error("ROW_REFUSED", message + ": " + refused.reason + ". Table " + plan_.name.text() + " of " +
-                                            session_.options().where() +
+  if (!refused.column.empty()) at += ", column " + quote_identifier(refused.column);
+  if (!refused.value.empty()) at += ", value " + refused.value;
+  return row_refused(at, refused.reason);
+}
+
+Status TableWriter::row_refused(const std::string& at, const std::string& reason) const {
+  return sdk::data_error("ROW_REFUSED", "stream \"" + ctx_.stream_name + "\"" + at + ": " + reason + ". Table " +
+                                            plan_.name.text() + " of " + session_.options().where() +
                                             " does not take it; nothing of this transaction was kept. Correct the "
                                             "source, or set on_data_error: skip or dlq.");
+}
+
+Status TableWriter::insert_error(const Status& status) {
+  if (!session_.is_open() || !is_row_error(status.error())) return row_error(status, rows_seen_);
+  // The transaction is lost anyway. In a new one its earlier batches are missing, so the search may find nothing.
+  session_.rollback();
+  RB_SDK_RETURN_NOT_OK(session_.begin());
+  const size_t rows = batch_.rows();
+  const auto found = find_refused(session_, 0, rows, status.error(), [&](uint64_t begin, uint64_t end) {
+    return insert_rows(static_cast<size_t>(begin), static_cast<size_t>(end));
+  });
+  if (!found) {
+    return row_refused(", rows " + std::to_string(rows_seen_ + 1) + " to " + std::to_string(rows_seen_ + rows),
+                       reason_of(*postgres::server_error_of(status.error())));
+  }
+  const auto row = static_cast<size_t>(found->position);
+  RefusedRow refused = refusal(found->error, &batch_, row);
+  if (refused.column.empty()) {
+    RB_SDK_ASSIGN_OR_RETURN(const ColumnPlan* column, column_of_text(row));
+    if (column != nullptr) name_column(refused, batch_, *column);
+  }
+  sdk::WriteCount count;
+  return reject(refused, count);
+}
+
+Result<const ColumnPlan*> TableWriter::column_of_text(size_t row) {
+  const ColumnPlan* none = nullptr;
+  for (size_t i = 0; i < plan_.columns.size(); ++i) {
+    const ColumnPlan& column = plan_.columns[i];
+    const ArrayType array = array_type(column);
+    if (array.element == column.type.oid) continue;
+    sdk::ByteBuffer value;
+    encoder_.encode_array(i, row, row + 1, array.element, value);
+    const std::span<const uint8_t> bytes = value.span();
+    const postgres::Parameter parameters[] = {
+        postgres::Parameter::binary({reinterpret_cast<const char*>(bytes.data()), bytes.size()})};
+    const Oid types[] = {array.array};
+    const std::string sql = "SELECT c::" + column.type.cast + " FROM unnest($1) AS u(c)";
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<sdk::Error> refused, try_rows(session_, [&] {
+                              return session_.connection().execute(sql, parameters, types).status();
+                            }));
+    if (refused) return &column;
+  }
+  return none;
+}
+
+Status TableWriter::merge_error(const Status& status) {
+  const uint64_t first_row = copy_first_row_;
+  if (!session_.is_open() || !is_row_error(status.error())) return row_error(status, first_row);
+  const Session::Patience patience(session_);
+  // A row that a later one of its key replaces was not refused.
+  Status ready =
+      session_.exec(std::string("ROLLBACK TO SAVEPOINT ") + kMergeSavepoint + "; " + forget_replaced_sql(plan_));
+  if (!ready.ok()) return row_error(status, first_row);
+  const auto found =
+      find_refused(session_, first_row, first_row + copied_, status.error(),
+                   [&](uint64_t begin, uint64_t end) { return session_.exec(merge_sql(plan_, {{begin, end}})); });
+  if (!found) return row_error(status, first_row);
+  std::vector<std::string> columns;
+  for (const ColumnPlan& column : plan_.columns) columns.push_back(column.name);
+  const auto row = read_stored_row(session_, upsert_row_sql(plan_, found->position), columns, found->error);
+  if (!row.ok()) return row_error(status, first_row);
+  return row_refused(", row " + std::to_string(found->position + 1) + row->place(),
+                     reason_of(*postgres::server_error_of(found->error)) + row->shown());
 }
 
 std::string TableWriter::record_json(size_t row) const {
@@ -152,9 +206,9 @@ std::string TableWriter::record_json(size_t row) const {
 }
 
 Status TableWriter::reject(const RefusedRow& refused, sdk::WriteCount& count) {
-  std::string message = "stream \"" + ctx_.stream_name + "\", row " + std::to_string(rows_seen_ + refused.row + 1);
-  if (!refused.column.empty()) message += ", column " + quote_identifier(refused.column) + ", value " + refused.value;
-  message += ": " + refused.reason;
+  std::string at = ", row " + std::to_string(rows_seen_ + refused.row + 1);
+  if (!refused.column.empty()) at += ", column " + quote_identifier(refused.column) + ", value " + refused.value;
+  const std::string message = "stream \"" + ctx_.stream_name + "\"" + at + ": " + refused.reason;
   switch (ctx_.policies.on_data_error) {
     case sdk::OnDataError::kFail: break;
     case sdk::OnDataError::kSkip:
@@ -166,10 +220,8 @@ Status TableWriter::reject(const RefusedRow& refused, sdk::WriteCount& count) {
       ++count.failed;
       return sdk::host::emit_dlq_record(ctx_.stream_name, record_json(refused.row), message);
   }
-  if (refused.column.empty()) message += " in " + record_json(refused.row).substr(0, kShownRecord);
-  return sdk::data_error("ROW_REFUSED", message + ". Table " + plan_.name.text() + " of " + session_.options().where() +
-                                            " does not take it; nothing of this transaction was kept. Correct the "
-                                            "source, or set on_data_error: skip or dlq.");
+  if (!refused.column.empty()) return row_refused(at, refused.reason);
+  return row_refused(at, refused.reason + " in " + record_json(refused.row).substr(0, kShownRecord));
 }
 
 }  // namespace rapidbyte::dest_postgres

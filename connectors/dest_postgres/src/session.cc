@@ -32,12 +32,12 @@ void Session::open_ahead() {
 }
 
 Status Session::open() {
-  if (is_open()) return {};
   if (failed_ahead_) {
     Status failed = std::move(*failed_ahead_);
     failed_ahead_.reset();
     return failed;
   }
+  if (is_open()) return {};
   connection_.reset();
   locked_.reset();
   RB_SDK_ASSIGN_OR_RETURN(postgres::Connection connection, postgres::Connection::connect(options_));
@@ -48,7 +48,10 @@ Status Session::open() {
   }
   ++generation_;
   connection_ = std::make_unique<postgres::Connection>(std::move(connection));
-  return set_up();
+  Status set = set_up();
+  // With other settings the same texts would mean something else.
+  if (!set.ok()) close();
+  return set;
 }
 
 Status Session::set_up() {

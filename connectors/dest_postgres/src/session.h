@@ -3,6 +3,7 @@
 // make texts mean the same everywhere, transactions, and a lock per target table that keeps a second load away. One
 // instance of the connector has one session; one thread.
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,9 +66,13 @@ class Session {
     Patience& operator=(const Patience&) = delete;
 
    private:
-    static constexpr uint32_t kLongestSilenceMs = 86'400'000;
     Session& session_;
   };
+  /// How long the server may be silent while a Patience lives; nullopt: without limit.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> patience() const {
+    const uint32_t ms = options_.read_timeout_given ? options_.read_timeout_ms : kLongestSilenceMs;
+    return ms == 0 ? std::nullopt : std::optional(std::chrono::milliseconds(ms));
+  }
 
   /// Keeps other loads away from `table` until the session ends: `shared` locks go together, for loads that only add
   /// rows. TARGET_BUSY (transient-db) when another load holds it for longer than a few seconds.
@@ -75,6 +80,8 @@ class Session {
   Result<postgres::QueryResult> lock_target(const TableName& table, bool shared, const std::string& then = {});
 
  private:
+  static constexpr uint32_t kLongestSilenceMs = 86'400'000;
+
   void wait_at_most(uint32_t silence_ms) {
     if (connection_) connection_->set_read_timeout_ms(silence_ms);
   }

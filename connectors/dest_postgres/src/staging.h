@@ -1,17 +1,9 @@
 #pragma once
-// Staging for write mode replace: rows go into a table of their own beside the target, durable and logged, and take the
-// target's place in one transaction when the load has succeeded. Until then readers see the old rows, and a failed run
-// leaves them as they were.
-//
-// Three ways to publish. A target that is not there: the staging gets its name. A target that is nothing but columns,
-// checks, keys, indexes and grants: the staging was made like it and takes its name, and the old one is dropped; this
-// costs no second writing of the rows. Any other target (views, foreign keys, triggers, policies, publications,
-// identity columns
-// ... hang on it): it stays the table that it is, and its rows are exchanged by TRUNCATE and INSERT ... SELECT
-// in one transaction, so that nothing is lost; readers wait while that runs.
+// Staging for write mode replace: rows go into a table of their own beside the target, durable and logged, which
+// publish.h puts in the target's place when the load has succeeded. Until then readers see the old rows, and a failed
+// run leaves them as they were.
 
 #include <string>
-#include <vector>
 
 #include "rapidbyte/sdk/context.h"
 #include "src/session.h"
@@ -33,12 +25,12 @@ Status check_replaceable(Session& session, const TableName& target, const std::s
 Status make_staging(Session& session, const TableName& target, const sdk::StreamContext& ctx,
                     const sdk::Schema& schema);
 
-/// Puts the staging's rows in the target's place, inside the open transaction. `rows`: how many there must be.
-/// STAGING_LOST, STAGING_CHANGED (internal), ROW_DISCARDED (data), and the server's errors when the rows break a
-/// constraint that only the target has.
-Status publish_staging(Session& session, const TableName& target, const std::string& stream, int64_t rows);
-
-/// Why the target must stay the table that it is; empty: a table made like it can take its place.
-Result<std::vector<std::string>> reasons_to_keep(Session& session, const TableInfo& target);
+/// What the target was when the staging was made like it. It stands in the staging's comment, because another instance
+/// may publish the load.
+struct Likeness {
+  int columns = 0;         // how many the target had; those of the staging with higher numbers came with the load
+  std::string definition;  // definition_number() of the target; empty: there was none
+};
+Result<Likeness> likeness_of(Session& session, const TableInfo& staging);
 
 }  // namespace rapidbyte::dest_postgres

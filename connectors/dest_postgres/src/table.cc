@@ -24,7 +24,7 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
     WHERE t.typtype = 'd')
   SELECT DISTINCT ON (a.attnum) a.attname, b.type, b.modifier, bt.typtype, bt.typarray,
     pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.format_type(b.type, b.modifier),
-    a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), a.atthasdef OR a.attidentity <> '', a.attidentity = 'a',
+    a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL, a.attidentity = 'a',
     a.attgenerated <> '', pg_catalog.format_type(b.type, -1), a.attidentity <> '', a.attnum
   FROM pg_catalog.pg_attribute a JOIN base b USING (attnum) JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   JOIN pg_catalog.pg_type bt ON bt.oid = b.type WHERE a.attrelid = c.oid ORDER BY a.attnum, b.depth DESC) k ON true
@@ -107,6 +107,7 @@ Result<std::optional<TableInfo>> read_table(Session& session, const TableName& n
     column.generated = is_true(values[10]);
     column.type.cast = values[11].value_or("");
     column.identity = is_true(values[12]);
+    column.number = number<int>(values[13]);
     table.columns.push_back(std::move(column));
   }
   return std::optional<TableInfo>(std::move(table));

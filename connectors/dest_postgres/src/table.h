@@ -20,10 +20,11 @@ struct TableColumn {
   std::string name;
   PgType type;
   bool not_null = false;
-  bool has_default = false;  // also identity
+  bool has_default = false;  // of its own, of its domain, or identity
   bool identity = false;
   bool identity_always = false;  // takes a value on INSERT only, and only with OVERRIDING SYSTEM VALUE
   bool generated = false;
+  int number = 0;  // attnum
 };
 
 struct TableInfo {

@@ -89,8 +89,8 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
     recent_.add(bytes, rows_seen_, batch_.rows());
     RB_SDK_RETURN_NOT_OK(append_to_copy());
   } else if (ctx_.policies.on_data_error == sdk::OnDataError::kFail) {
-    const Status loaded = load(0, batch_.rows());
-    if (!loaded.ok()) return row_error(loaded, rows_seen_);
+    const Status loaded = insert_rows(0, batch_.rows());
+    if (!loaded.ok()) return insert_error(loaded);
   } else {
     RB_SDK_RETURN_NOT_OK(load_around_refusals(count));
   }
@@ -143,7 +143,7 @@ Status TableWriter::finish_rows() {
   copy_.reset();
   if (!ended.ok()) return row_error(ended, copy_first_row_);
   const Status merged = merge();
-  return merged.ok() ? Status() : row_error(merged, copy_first_row_);
+  return merged.ok() ? Status() : merge_error(merged);
 }
 
 Status TableWriter::merge() {
@@ -156,7 +156,10 @@ Status TableWriter::merge() {
     RB_SDK_ASSIGN_OR_RETURN(keys, session_.value(std::string("SELECT count(*) FROM (SELECT DISTINCT ") + list +
                                                  " FROM " + kUpsertTable + ") k"));
   }
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult result, session_.connection().exec(merge_sql_));
+  // No round trip of its own. Where single rows are refused, each load has a savepoint already.
+  const std::string savepoint =
+      one_statement_per_commit() ? std::string("SAVEPOINT ") + kMergeSavepoint + "; " : std::string();
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult result, session_.connection().exec(savepoint + merge_sql_));
   // Without triggers nothing can drop a row, and rows that did not change are not counted.
   if (!keys || *keys == std::to_string(result.affected_rows)) return {};
   return discarded(count_of(keys), result.affected_rows);

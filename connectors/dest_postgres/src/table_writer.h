@@ -54,8 +54,6 @@ class TableWriter {
   Status merge();
   /// Loads the batch in pieces, leaving out and reporting what the server refuses.
   Status load_around_refusals(sdk::WriteCount& count);
-  /// Loads behind a savepoint. The server's error when it refused a row; then nothing of this piece is in.
-  Result<std::optional<sdk::Error>> try_load(size_t begin, size_t end);
   /// The row of a COPY of [begin, end) that the server's error names.
   [[nodiscard]] std::optional<size_t> suspect(const sdk::Error& error, size_t begin, size_t end) const;
   [[nodiscard]] uint64_t kept_rows(size_t begin, size_t end) const;
@@ -63,6 +61,13 @@ class TableWriter {
   [[nodiscard]] RefusedRow refusal(const sdk::Error& error, const sdk::BatchReader* batch, size_t row) const;
   /// The server's error in fail mode, with the row that it names.
   [[nodiscard]] Status row_error(const Status& status, uint64_t first_row) const;
+  /// The same of the INSERT of a batch, and of a merge behind kMergeSavepoint: they name no row, so it is looked for.
+  Status insert_error(const Status& status);
+  Status merge_error(const Status& status);
+  /// The first column of a row, sent as text, whose type does not read it; null: none.
+  Result<const ColumnPlan*> column_of_text(size_t row);
+  /// `at`: ", row 3, column "c"".
+  [[nodiscard]] Status row_refused(const std::string& at, const std::string& reason) const;
   Status reject(const RefusedRow& refused, sdk::WriteCount& count);
   [[nodiscard]] std::string record_json(size_t row) const;
   [[nodiscard]] Status discarded(uint64_t sent, uint64_t kept) const;

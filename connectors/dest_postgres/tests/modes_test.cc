@@ -274,7 +274,7 @@ TEST_F(ModesTest, ReplaceKeepsEverythingThatHangsOnATable) {
                 "FROM pg_class c WHERE oid = 's'::regclass"),
             Lines{"1\tt\t{fillfactor=70}\t1\tmine"});
   // What only the target knows is judged when its rows are exchanged; the old ones stay then.
-  EXPECT_EQ(replace({row(3, "no parent")}).code(), "CONSTRAINT_VIOLATED");
+  EXPECT_EQ(replace({row(3, "no parent")}).code(), "ROW_REFUSED");
   EXPECT_EQ(sql("SELECT id FROM s ORDER BY id"), (Lines{"2", "7"}));
   const Json ctx = on_error(context("s", two_columns(), "replace"), "skip");
   const Outcome skipped = load(ctx, two_columns(), {row(3, "no parent"), row(1, "d")});
@@ -458,6 +458,51 @@ TEST_F(ModesTest, TwoLoadsOfOneTableDoNotMeet) {
   auto fourth = open();
   EXPECT_TRUE(third->begin_stream(sdk::to_text(context("a", two_columns()))).ok());
   EXPECT_TRUE(fourth->begin_stream(sdk::to_text(context("a", two_columns()))).ok());
+}
+
+TEST_F(ModesTest, ValidateSaysWhichRightsAreMissing) {
+  using Kind = sdk::Validation::Kind;
+  const std::string role = schema_name() + "_role";
+  const std::string receipts = schema_name() + "_receipts";
+  const std::string database(PostgresServer::kDatabase);
+  sql("CREATE ROLE " + role + " LOGIN PASSWORD 'few'; CREATE SCHEMA " + receipts + "; GRANT USAGE, CREATE ON SCHEMA " +
+      schema_name() + " TO " + role);
+  Json config = {{"user", role}, {"password", "few"}};
+  const auto expect = [&](Kind kind, const std::string& part) {
+    FakeHost host;
+    const auto validation = open(config)->validate();
+    ASSERT_TRUE(validation.ok()) << validation.status().to_string();
+    EXPECT_EQ(validation->kind, kind) << validation->message;
+    EXPECT_NE(validation->message.find(part), std::string::npos) << validation->message;
+  };
+  expect(Kind::kSuccess, ", schema " + schema_name());
+  sql("REVOKE TEMPORARY ON DATABASE " + database + " FROM PUBLIC");
+  expect(Kind::kWarning, "write_mode upsert needs. Run: GRANT TEMPORARY ON DATABASE \"" + database + "\" TO \"" + role);
+  const Json ctx = context("s", two_columns(), upsert({"id"}));
+  EXPECT_EQ(load(ctx, two_columns(), {row(1, "a")}, config).code(), "PERMISSION_DENIED") << "check was right";
+  config["load_method"] = "insert";
+  expect(Kind::kSuccess, "");
+  EXPECT_EQ(load(ctx, two_columns(), {row(1, "a")}, config).code(), "ok");
+  sql("GRANT TEMPORARY ON DATABASE " + database + " TO PUBLIC");
+
+  config["receipts_schema"] = receipts;
+  expect(Kind::kFailed, "receipts in schema " + receipts + ". Run: GRANT USAGE, CREATE ON SCHEMA \"" + receipts);
+  config["receipts_schema"] = receipts + "2";
+  expect(Kind::kFailed, "schema " + receipts + "2 is not there, and this user may not create it");
+  sql("CREATE TABLE " + receipts + "._rapidbyte_receipts (id int); GRANT USAGE ON SCHEMA " + receipts + " TO " + role);
+  config["receipts_schema"] = receipts;
+  expect(Kind::kFailed, "GRANT SELECT, INSERT, UPDATE, DELETE ON \"" + receipts + "\".\"_rapidbyte_receipts\"");
+  sql("GRANT SELECT, INSERT, UPDATE ON " + receipts + "._rapidbyte_receipts TO " + role);
+  expect(Kind::kFailed, "GRANT SELECT, INSERT, UPDATE, DELETE ON");
+  sql("GRANT DELETE ON " + receipts + "._rapidbyte_receipts TO " + role);
+  expect(Kind::kSuccess, "");
+  sql("REVOKE CREATE ON SCHEMA " + schema_name() + " FROM " + role);
+  expect(Kind::kWarning, "may not create tables in schema " + schema_name());
+
+  sql("ALTER ROLE " + role + " SET default_transaction_read_only = on");
+  expect(Kind::kFailed, "READ_ONLY: ");
+  sql("SET client_min_messages = error; DROP SCHEMA " + receipts + " CASCADE; DROP OWNED BY " + role + "; DROP ROLE " +
+      role);
 }
 
 TEST_F(ModesTest, ValidateSaysWhatWorks) {

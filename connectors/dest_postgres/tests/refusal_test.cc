@@ -19,7 +19,20 @@ std::vector<Json> mixed_rows(int64_t count) {
   return rows;
 }
 
-class RefusalTest : public PostgresTest {};
+class RefusalTest : public PostgresTest {
+ protected:
+  /// All batches in one transaction.
+  Status write(const Json& context, const Batches& batches, const Json& more = Json::object()) {
+    FakeHost host;
+    for (const auto& batch : batches) host.push_batch(batch);
+    host.push_end_marker();
+    auto destination = open(more);
+    const std::string text = sdk::to_text(context);
+    Status status = destination->begin_stream(text);
+    if (status.ok()) status = destination->run_write(text).status();
+    return status;
+  }
+};
 
 TEST_F(RefusalTest, FailNamesStreamRowColumnAndValueAndKeepsNothing) {
   sql("CREATE TABLE s (id bigint UNIQUE, name varchar(3))");
@@ -48,6 +61,163 @@ TEST_F(RefusalTest, FailNamesStreamRowColumnAndValueAndKeepsNothing) {
   EXPECT_NE(null.message().find("stream \"s\", row 2, column \"name\", value NULL: null value"), std::string::npos)
       << null.message();
   EXPECT_EQ(table("s"), Lines{});
+}
+
+// COPY says in which line it broke off; an INSERT and a merge do not.
+TEST_F(RefusalTest, FailNamesTheRowOfAnInsertAndOfAMerge) {
+  const auto batch = [](const std::vector<Json>& rows) { return make_batch(two_columns(), rows); };
+  std::vector<Json> many;
+  for (int64_t i = 0; i < 5000; ++i) many.push_back(row(i, "n" + std::to_string(i)));
+  std::vector<Json> last_bad = many;
+  last_bad.push_back(row(9999, "bad"));
+  std::vector<Json> replaced = {row(7, "bad")};  // by row 9 of the batch
+  replaced.insert(replaced.end(), many.begin(), many.begin() + 100);
+  replaced.push_back(row(4000, nullptr));
+  const Json by_key = upsert({"id"});
+  const struct {
+    const char* method;
+    Json mode;
+    std::vector<Batches::value_type> batches;
+    const char* named;
+  } cases[] = {
+      {"insert",
+       "append",
+       {batch({row(1, "a")}), batch({row(2, "b"), row(3, nullptr), row(4, "bad")})},
+       R"(stream "s", row 3, column "name", value NULL: null value in column "name")"},
+      {"insert",
+       "append",
+       {batch({row(-5, "a")}), batch(last_bad)},
+       R"(row 5002: new row for relation "s" violates check constraint "s_name_check" (Failing row contains (9999, bad).) in {"id":9999,"name":"bad"}. Table)"},
+      {"insert", "replace", {batch(last_bad)}, R"(stream "s", row 5001: new row for relation)"},
+      {"insert",
+       "append",
+       {batch({row(1, "a"), row(2, "b"), row(2, "c"), row(3, "d")})},
+       R"(row 3: duplicate key value violates unique constraint "s_pkey" (Key (id)=(2) already exists.) in {"id":2,"name":"c"})"},
+      // Its twin is in a batch that is gone.
+      {"insert",
+       "append",
+       {batch({row(1, "a"), row(2, "b")}), batch({row(3, "c"), row(2, "c")})},
+       R"(stream "s", rows 3 to 4: duplicate key value violates unique constraint "s_pkey" (Key (id)=(2) already)"},
+      {"insert",
+       by_key,
+       {batch({row(1, "a"), row(1, "b"), row(2, nullptr)})},
+       R"(stream "s", row 3, column "name", value NULL)"},
+      {"copy",
+       by_key,
+       {batch({row(1, "a")}), batch({row(2, "b"), row(3, nullptr), row(4, "b")})},
+       R"(stream "s", row 3, column "name", value NULL: null value in column "name")"},
+      {"copy",
+       by_key,
+       {batch(many), batch({row(9999, "bad")}), batch(many)},
+       R"(row 5001: new row for relation "s" violates check constraint "s_name_check" (Failing row contains (9999, bad).) in {"id":9999,"name":"bad"}. Table)"},
+      {"copy", by_key, {batch(replaced)}, R"(stream "s", row 102, column "name", value NULL)"},
+      {"copy",
+       by_key,
+       {batch({row(1, "a"), row(2, "same"), row(3, "b"), row(4, "same")})},
+       R"(row 4: duplicate key value violates unique constraint "s_name_key" (Key (name)=(same) already exists.) in {"id":4,)"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(std::string(c.method) + " " + c.mode.dump() + " " + c.named);
+    sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; CREATE TABLE s (id bigint PRIMARY KEY, name text NOT "
+        "NULL CHECK (name <> 'bad')); INSERT INTO s VALUES (-1, 'old')");
+    if (std::string(c.named).find("s_name_key") != std::string::npos) sql("ALTER TABLE s ADD UNIQUE (name)");
+    const Status status = write(context("s", two_columns(), c.mode), c.batches, {{"load_method", c.method}});
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error().code, "ROW_REFUSED");
+    EXPECT_EQ(status.error().category, sdk::ErrorCategory::kData);
+    EXPECT_NE(status.error().message.find(c.named), std::string::npos) << status.error().message;
+    EXPECT_EQ(table("s"), Lines{"(-1,old)"});
+  }
+}
+
+TEST_F(RefusalTest, FailNamesTheColumnOfATextThatItsTypeDoesNotRead) {
+  sql("CREATE TABLE s (id bigint, a inet, c inet, n integer[])");
+  const Schema schema{{{"id", kInt}, {"a", kText}, {"c", kText}, {"n", kText}}};
+  const std::vector<Json> rows = {Json::array({1, "10.0.0.1", nullptr, "{1}"}), Json::array({2, nullptr, "::1", "{}"}),
+                                  Json::array({3, "10.0.0.1", "ten", "{2"})};
+  for (const char* method : {"copy", "insert"}) {
+    const Outcome outcome = load(context("s", schema), schema, rows, {{"load_method", method}});
+    EXPECT_EQ(outcome.code(), "ROW_REFUSED");
+    EXPECT_NE(
+        outcome.message().find(R"(stream "s", row 3, column "c", value "ten": invalid input syntax for type inet)"),
+        std::string::npos)
+        << method << ": " << outcome.message();
+  }
+  EXPECT_EQ(table("s"), Lines{});
+}
+
+// A search that cannot find the row says what the server said.
+TEST_F(RefusalTest, ARefusalThatDoesNotComeAgainIsToldAllTheSame) {
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); CREATE SEQUENCE seen; CREATE FUNCTION once() RETURNS trigger "
+      "LANGUAGE plpgsql SET search_path FROM CURRENT AS 'BEGIN IF nextval(''seen'') = 2 THEN RAISE ''only once''; END "
+      "IF; RETURN NEW; END'; CREATE TRIGGER t BEFORE INSERT ON s FOR EACH ROW EXECUTE FUNCTION once()");
+  const Json modes[] = {"append", upsert({"id"}), "replace"};
+  for (const Json& mode : modes) {
+    for (const char* method : {"copy", "insert"}) {
+      SCOPED_TRACE(mode.dump() + method);
+      sql("SELECT setval('seen', 1, false)");
+      const Outcome outcome =
+          load(context("s", two_columns(), mode), two_columns(), {row(1, "a"), row(2, "b")}, {{"load_method", method}});
+      EXPECT_EQ(outcome.code(), "ROW_REFUSED") << outcome.status.to_string();
+      EXPECT_NE(outcome.message().find("only once"), std::string::npos) << outcome.message();
+      EXPECT_EQ(table("s"), Lines{});
+    }
+  }
+}
+
+TEST_F(RefusalTest, WhatATriggerRaisesUnderItsOwnCodeIsARefusedRow) {
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS "
+      "'BEGIN IF NEW.id = 2 THEN RAISE EXCEPTION ''no twos'' USING ERRCODE = ''45000''; END IF; IF NEW.id = 3 THEN "
+      "RAISE "
+      "insufficient_privilege USING MESSAGE = ''no threes''; END IF; RETURN NEW; END'; CREATE TRIGGER t BEFORE INSERT "
+      "ON "
+      "s FOR EACH ROW EXECUTE FUNCTION judge()");
+  for (const Json& mode : {Json("append"), upsert({"id"})}) {
+    for (const char* method : {"copy", "insert"}) {
+      SCOPED_TRACE(mode.dump() + " " + method);
+      sql("TRUNCATE s");
+      const Json more = {{"load_method", method}};
+      const std::vector<Json> rows = {row(1, "a"), row(2, "b"), row(3, "c"), row(4, "d")};
+      const Outcome failed = load(context("s", two_columns(), mode), two_columns(), rows, more);
+      EXPECT_EQ(failed.code(), "ROW_REFUSED");
+      EXPECT_NE(failed.message().find("stream \"s\", row 2"), std::string::npos) << failed.message();
+      EXPECT_NE(failed.message().find("no twos"), std::string::npos) << failed.message();
+      const Outcome kept = load(on_error(context("s", two_columns(), mode), "dlq"), two_columns(), rows, more);
+      ASSERT_EQ(kept.code(), "ok") << kept.status.to_string();
+      ASSERT_EQ(kept.dlq.size(), 2U);
+      EXPECT_NE(kept.dlq[1].error_message.find("row 3: no threes"), std::string::npos) << kept.dlq[1].error_message;
+      EXPECT_EQ(table("s"), (Lines{"(1,a)", "(4,d)"}));
+    }
+  }
+}
+
+TEST_F(RefusalTest, RowsThatRowSecurityForbidsAreRefusedRowsAndMissingRightsAreNot) {
+  const std::string role = schema_name() + "_role";
+  sql("CREATE ROLE " + role + " LOGIN PASSWORD 'few'; GRANT USAGE, CREATE ON SCHEMA " + schema_name() + " TO " + role +
+      "; CREATE TABLE s (id bigint PRIMARY KEY, name text); GRANT SELECT, INSERT, UPDATE ON s TO " + role +
+      "; ALTER TABLE s ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON s USING (true) WITH CHECK (id <> 2)");
+  Json more = {{"user", role}, {"password", "few"}, {"load_method", "insert"}};
+  const std::vector<Json> rows = {row(1, "a"), row(2, "b"), row(3, "c")};
+  const Json ctx = context("s", two_columns());
+  const Outcome failed = load(ctx, two_columns(), rows, more);
+  EXPECT_EQ(failed.code(), "ROW_REFUSED") << failed.status.to_string();
+  EXPECT_NE(failed.message().find("row 2: new row violates row-level security policy"), std::string::npos)
+      << failed.message();
+  EXPECT_EQ(load(on_error(ctx, "skip"), two_columns(), rows, more).code(), "ok");
+  EXPECT_EQ(table("s"), (Lines{"(1,a)", "(3,c)"}));
+  more["load_method"] = "copy";
+  const Json by_key = context("s", two_columns(), upsert({"id"}));
+  const Outcome merged = load(by_key, two_columns(), rows, more);
+  EXPECT_EQ(merged.code(), "ROW_REFUSED") << merged.status.to_string();
+  EXPECT_NE(merged.message().find("row 2: new row violates"), std::string::npos) << merged.message();
+  // A trigger that lacks a right lacks it for every row.
+  sql("CREATE TABLE log (id bigint); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SET search_path FROM "
+      "CURRENT "
+      "AS 'BEGIN INSERT INTO log VALUES (NEW.id); RETURN NEW; END'; CREATE TRIGGER t BEFORE INSERT ON s FOR EACH ROW "
+      "EXECUTE FUNCTION note()");
+  more["load_method"] = "insert";
+  EXPECT_EQ(load(on_error(ctx, "skip"), two_columns(), {row(8, "a")}, more).code(), "PERMISSION_DENIED");
+  sql("SET client_min_messages = error; DROP OWNED BY " + role + "; DROP ROLE " + role);
 }
 
 TEST_F(RefusalTest, SkipAndDlqKeepTheGoodRowsInEveryWay) {

@@ -1,4 +1,6 @@
 // The four axes of schema_evolution against existing tables.
+#include <map>
+
 #include "tests/postgres_fixture.h"
 
 namespace rapidbyte::dest_postgres {
@@ -72,6 +74,120 @@ TEST_F(SchemaPolicyTest, RemovedColumn) {
   sql("DROP TABLE s; CREATE TABLE s (id bigint, needed text NOT NULL DEFAULT 'd', n serial)");
   EXPECT_EQ(load(ctx, schema, {Json::array({1})}).code(), "ok");
   EXPECT_EQ(table("s"), Lines{"(1,d,1)"});
+  // A domain's default counts as well.
+  sql("CREATE DOMAIN needed AS text DEFAULT 'x' NOT NULL; CREATE DOMAIN bare AS text NOT NULL");
+  for (const char* method : {"copy", "insert"}) {
+    const Json more = {{"load_method", method}};
+    sql("DROP TABLE s; CREATE TABLE s (id bigint, c needed)");
+    const Outcome outcome = load(ctx, schema, {Json::array({1})}, more);
+    EXPECT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+    EXPECT_EQ(table("s"), Lines{"(1,x)"});
+    sql("DROP TABLE s; CREATE TABLE s (id bigint, c bare)");
+    EXPECT_EQ(load(ctx, schema, {Json::array({1})}, more).code(), "COLUMN_REQUIRED");
+  }
+}
+
+// A table that differs from the source in all four ways, under every combination of the four axes.
+TEST_F(SchemaPolicyTest, EveryCombinationOfTheAxes) {
+  // `n` and `m` have another type than the table's, and the table's `m` takes no null; `req` may be null in the source
+  // but not in the table; `extra` is new; the table's `gone` is not in the source.
+  const Schema schema{{{"id", kInt}, {"n", kText}, {"m", kText, false}, {"req", kText}, {"extra", kInt}}};
+  const std::vector<Json> rows = {Json::array({1, "7", "7", "a", 10}), Json::array({2, "x", "8", "b", 20}),
+                                  Json::array({3, "9", "9", nullptr, 30}), Json::array({4, "10", "y", "d", 40}),
+                                  Json::array({5, nullptr, "11", "e", nullptr})};
+  const std::string made =
+      "CREATE TABLE s (id bigint, gone text DEFAULT 'g', n integer, m integer NOT NULL, req text NOT NULL); INSERT "
+      "INTO s "
+      "VALUES (0, 'old', 0, 0, 'old')";
+  int combinations = 0;
+  for (const std::string new_column : {"add", "ignore", "fail"}) {
+    for (const std::string removed_column : {"ignore", "fail"}) {
+      for (const std::string type_change : {"fail", "coerce", "null"}) {
+        for (const std::string nullability_change : {"allow", "fail"}) {
+          ++combinations;
+          // Columns are judged in the source's order, and then those that it does not have.
+          std::string code = "ok";
+          if (type_change == "fail")
+            code = "TYPE_CHANGED";
+          else if (nullability_change == "fail")
+            code = "NULLABILITY_CHANGED";
+          else if (new_column == "fail")
+            code = "NEW_COLUMN";
+          else if (removed_column == "fail")
+            code = "REMOVED_COLUMN";
+          const bool added = code == "ok" && new_column == "add";
+          const bool keeps_x = type_change == "null";
+          Lines stored = {"0\told\t0\t0\told"};
+          if (code == "ok") {
+            stored.emplace_back("1\tg\t7\t7\ta");
+            if (keeps_x) stored.emplace_back("2\tg\t\\N\t8\tb");
+            stored.emplace_back("5\tg\t\\N\t11\te");
+          }
+          if (added) {
+            for (std::string& line : stored) {
+              line += line[0] == '1' ? "\t10" : line[0] == '2' ? "\t20" : "\t\\N";
+            }
+          }
+          for (const char* method : {"copy", "insert"}) {
+            SCOPED_TRACE("new_column " + new_column + ", removed_column " + removed_column + ", type_change " +
+                         type_change + ", nullability_change " + nullability_change + ", " + method);
+            sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; " + made);
+            Json ctx = with_policy(context("s", schema), "new_column", new_column);
+            ctx = with_policy(ctx, "removed_column", removed_column);
+            ctx = with_policy(ctx, "type_change", type_change);
+            ctx = with_policy(ctx, "nullability_change", nullability_change);
+            const Outcome outcome = load(on_error(ctx, "dlq"), schema, rows, {{"load_method", method}});
+            EXPECT_EQ(outcome.code(), code) << outcome.status.to_string();
+            const std::string columns = added ? "id, gone, n, m, req, extra" : "*";
+            EXPECT_EQ(sql("SELECT " + columns + " FROM s ORDER BY id"), stored);
+            EXPECT_EQ(sql("SELECT count(*) FROM pg_attribute WHERE attrelid = 's'::regclass AND attnum > 0"),
+                      Lines{added ? "6" : "5"});
+            // "x" is refused or NULL; a NULL in `req` and a NULL that "y" became in `m` are refused by the table.
+            Lines refused;
+            for (const auto& record : outcome.dlq) {
+              refused.push_back(std::to_string(sdk::parse_json(record.record_json)->at("id").get<int64_t>()));
+            }
+            EXPECT_EQ(sorted(refused), code != "ok" ? Lines{} : keeps_x ? Lines({"3", "4"}) : Lines({"2", "3", "4"}));
+          }
+        }
+      }
+    }
+  }
+  EXPECT_EQ(combinations, 36);
+}
+
+// And with one way at a time, so that each axis is seen to decide whatever the others say.
+TEST_F(SchemaPolicyTest, AnAxisThatIsNotConcernedDecidesNothing) {
+  const struct {
+    const char* made;
+    Schema schema;
+    const char* axis;  // the only one that may refuse
+    const char* code;
+  } cases[] = {
+      {"CREATE TABLE s (id bigint)", {{{"id", kInt}, {"extra", kInt}}}, "new_column", "NEW_COLUMN"},
+      {"CREATE TABLE s (id bigint, gone text)", {{{"id", kInt}}}, "removed_column", "REMOVED_COLUMN"},
+      {"CREATE TABLE s (id integer)", {{{"id", kInt}}}, "type_change", "TYPE_CHANGED"},
+      {"CREATE TABLE s (id bigint NOT NULL)", {{{"id", kInt}}}, "nullability_change", "NULLABILITY_CHANGED"},
+  };
+  const std::map<std::string, const char*> lenient = {
+      {"new_column", "add"}, {"removed_column", "ignore"}, {"type_change", "coerce"}, {"nullability_change", "allow"}};
+  for (const auto& c : cases) {
+    const std::vector<Json> rows = {c.schema.size() == 2 ? Json::array({1, 2}) : Json::array({1})};
+    for (const char* method : {"copy", "insert"}) {
+      SCOPED_TRACE(std::string(c.made) + " " + method);
+      for (const bool strict : {false, true}) {
+        sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; " + std::string(c.made));
+        Json ctx = context("s", c.schema);
+        for (const auto& [axis, value] : lenient) {
+          // The concerned axis alone fails, or all the others do.
+          ctx = with_policy(ctx, axis, (axis == c.axis) == strict ? "fail" : value);
+        }
+        const Outcome outcome = load(ctx, c.schema, rows, {{"load_method", method}});
+        EXPECT_EQ(outcome.code(), strict ? c.code : "ok") << outcome.status.to_string();
+        EXPECT_EQ(sql("SELECT count(*) FROM s"), Lines{strict ? "0" : "1"});
+      }
+    }
+  }
 }
 
 TEST_F(SchemaPolicyTest, ReplaceHeedsThePolicies) {

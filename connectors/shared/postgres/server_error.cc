@@ -149,6 +149,7 @@ std::string details_json(const ServerError& error) {
   put_if_set(out, "column", error.column);
   put_if_set(out, "data_type", error.data_type);
   put_if_set(out, "constraint", error.constraint);
+  put_if_set(out, "routine", error.routine);
   return sdk::to_text(Json{{"postgres", std::move(out)}});
 }
 
@@ -169,7 +170,9 @@ void append_sentence(std::string& message, std::string_view sentence) {
 
 std::optional<uint64_t> ServerError::copy_line() const {
   constexpr std::string_view kLine = ", line ";
-  const size_t at = where.starts_with("COPY ") ? where.find(kLine) : std::string::npos;
+  // Behind the lines of a trigger that raised it.
+  const size_t above = where.starts_with("COPY ") ? 0 : where.find("\nCOPY ");
+  const size_t at = above == std::string::npos ? above : where.find(kLine, above);
   if (at == std::string::npos) return std::nullopt;
   uint64_t line = 0;
   const char* digits = where.data() + at + kLine.size();
@@ -199,7 +202,8 @@ sdk::Result<ServerError> parse_server_error(std::span<const uint8_t> body) {
       case 'c': out.column = field_text(value); break;
       case 'd': out.data_type = field_text(value); break;
       case 'n': out.constraint = field_text(value); break;
-      default: break;  // fields of newer servers, and the place in the server's source code
+      case 'R': out.routine = field_text(value); break;
+      default: break;  // fields of newer servers, file and line in the server's source code
     }
   }
   if (reader.failed()) return protocol_error("an error message that is cut");
@@ -249,6 +253,7 @@ std::optional<ServerError> server_error_of(const sdk::Error& error) {
   out.column = text("column");
   out.data_type = text("data_type");
   out.constraint = text("constraint");
+  out.routine = text("routine");
   return out;
 }
 

@@ -27,6 +27,7 @@ struct ServerError {
   std::string column;
   std::string data_type;
   std::string constraint;
+  std::string routine;  // of the server's source code; unlike the message it is not translated
 
   bool operator==(const ServerError&) const = default;
   /// Whether the server ended the session with it.

@@ -54,7 +54,8 @@ TEST(ServerErrorTest, ReadsEveryField) {
                                 .table = "orders",
                                 .column = "id",
                                 .data_type = "int4",
-                                .constraint = "orders_pkey"};
+                                .constraint = "orders_pkey",
+                                .routine = "_bt_check_unique"};
   EXPECT_EQ(*error, expected);
   EXPECT_EQ(error->copy_line(), 12U);
 
@@ -65,6 +66,17 @@ TEST(ServerErrorTest, ReadsEveryField) {
             "COPY into public.orders: duplicate key. Key (id)=(5) already exists. COPY orders, line 12, column id. "
             "a hint (SQLSTATE 23505)");
   EXPECT_EQ(server_error_of(status.error()), expected) << "the fields travel inside the SDK's error";
+}
+
+TEST(ServerErrorTest, TheLineOfACopyMayStandBehindThoseOfATrigger) {
+  const auto line_of = [](const std::string& where) {
+    ServerError error;
+    error.where = where;
+    return error.copy_line();
+  };
+  EXPECT_EQ(line_of("PL/pgSQL function judge() line 3 at RAISE\nCOPY orders, line 12: \"12\""), 12U);
+  EXPECT_EQ(line_of("PL/pgSQL function judge() line 3 at RAISE"), std::nullopt);
+  EXPECT_EQ(line_of("SQL statement \"SELECT 1\"\nPL/pgSQL function judge(), line 3"), std::nullopt);
 }
 
 TEST(ServerErrorTest, CutAndEmptyBodiesAreProtocolErrors) {

@@ -1,0 +1,276 @@
+#include "src/publish.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <optional>
+
+#include "rapidbyte/sdk/host.h"
+#include "src/row_search.h"
+#include "src/staging.h"
+#include "src/table_shape.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+using postgres::Parameter;
+using postgres::quote_identifier;
+
+// Indexes of the target ($1) and of the staging ($2) that are made in the same way, with their names. Equal ones are
+// paired in the order of making.
+constexpr std::string_view kIndexPairsQuery = R"(
+WITH i AS (
+  SELECT x.indrelid, c.relname, k AS definition, row_number() OVER (PARTITION BY x.indrelid, k ORDER BY x.indexrelid) AS n
+  FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid, LATERAL (SELECT x.indisunique::text || x.indisprimary ||
+    EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conindid = x.indexrelid) ||
+    substring(pg_catalog.pg_get_indexdef(x.indexrelid) FROM position(' USING ' IN pg_catalog.pg_get_indexdef(x.indexrelid))) AS k) d
+  WHERE x.indrelid IN ($1::oid, $2::oid))
+SELECT o.relname, s.relname FROM (SELECT * FROM i WHERE indrelid = $1::oid) o
+FULL JOIN (SELECT * FROM i WHERE indrelid = $2::oid) s USING (definition, n))";
+
+// What gives another table ($2, as SQL) the rights of the target ($1), all given by the owner; nothing when it has the
+// rights of every new table.
+constexpr std::string_view kGrantsQuery = R"(
+SELECT format('REVOKE ALL ON TABLE %s FROM %I', $2::text, current_user) FROM pg_catalog.pg_class
+  WHERE oid = $1::oid AND relacl IS NOT NULL
+UNION ALL SELECT format('GRANT %s ON TABLE %s TO %s%s', string_agg(privilege_type, ', '), $2::text,
+    CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END,
+    CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+  FROM pg_catalog.pg_class, pg_catalog.aclexplode(relacl) WHERE oid = $1::oid GROUP BY grantee, is_grantable)";
+
+// Who holds a lock on a table ($1), its partitions or its children, as a text. Of other users' sessions the server may
+// show no more than their number.
+constexpr std::string_view kHoldersQuery = R"(
+WITH RECURSIVE tables(oid) AS (SELECT $1::oid
+  UNION ALL SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tables t ON t.oid = i.inhparent)
+SELECT string_agg(DISTINCT CASE WHEN l.pid IS NULL THEN 'a prepared transaction' ELSE 'session ' || l.pid ||
+  coalesce(' (' || nullif(concat_ws(', ', 'user ' || a.usename, nullif(a.application_name, ''),
+    a.state || ' since ' || date_trunc('second', a.state_change)), '') || ')', '') END, '; ')
+FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() AND
+  l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) AND
+  l.relation IN (SELECT oid FROM tables))";
+
+Result<std::optional<std::string>> for_table(Session& session, std::string_view sql, Oid oid) {
+  const std::string text = std::to_string(oid);
+  const Parameter parameters[] = {text};
+  return session.value(sql, parameters);
+}
+
+// Whoever comes after a lock that waits has to wait, too: behind one slow reader all others would stand still. So the
+// wait is short, and between two of them the others get their turn. All of it takes no longer than the server may be
+// silent, as if it were one wait.
+Status lock_out_readers(Session& session, const TableInfo& table, const std::string& stream) {
+  using std::chrono::milliseconds;
+  using std::chrono::steady_clock;
+  constexpr milliseconds kOneWait{2000};
+  constexpr useconds_t kPauseUs = 500'000;
+  const auto limit = session.patience();
+  // Shorter than the limit, so that the server's answer says what is wrong, and not our own clock.
+  const auto one_wait = limit ? std::min(kOneWait, *limit / 2) : kOneWait;
+  const auto begin = steady_clock::now();
+  bool warned = false;
+  for (;;) {
+    const Status locked =
+        session.exec("SAVEPOINT rapidbyte_lock; SET LOCAL lock_timeout = " + std::to_string(one_wait.count()) +
+                     "; LOCK TABLE " + table.name.sql() + " IN ACCESS EXCLUSIVE MODE");
+    if (locked.ok()) return session.exec("SET LOCAL lock_timeout = 0; RELEASE SAVEPOINT rapidbyte_lock");
+    if (postgres::sqlstate_of(locked.error()) != "55P03" || sdk::host::is_cancelled()) return locked;
+    RB_SDK_RETURN_NOT_OK(session.exec("ROLLBACK TO SAVEPOINT rapidbyte_lock; RELEASE SAVEPOINT rapidbyte_lock"));
+    const bool give_up = limit && steady_clock::now() - begin >= *limit;
+    if (give_up || !warned) {
+      RB_SDK_ASSIGN_OR_RETURN(const auto holders, for_table(session, kHoldersQuery, table.oid));
+      const std::string in_use = "stream \"" + stream + "\": table " + table.name.text() + " of " +
+                                 session.options().where() + " is in use by " +
+                                 holders.value_or("sessions that come and go");
+      if (give_up) {
+        Status status = sdk::transient_db_error(
+            "LOCKED", in_use + ", so that the new rows could not take the place of the old ones within " +
+                          std::to_string(std::chrono::duration_cast<std::chrono::seconds>(*limit).count()) +
+                          " seconds (read_timeout_seconds). The old rows were left as they were. End these "
+                          "transactions (pg_terminate_backend ends a session), and run again.");
+        status.error().safe_to_retry = true;
+        status.error().backoff_class = sdk::BackoffClass::kSlow;
+        return status;
+      }
+      sdk::host::log_warn(in_use + "; the new rows take the place of the old ones as soon as its transactions end");
+      warned = true;
+    }
+    usleep(kPauseUs);
+  }
+}
+
+Status take_name(Session& session, const TableName& staging, const TableName& target) {
+  return session.exec("COMMENT ON TABLE " + staging.sql() + " IS NULL; ALTER TABLE " + staging.sql() + " RENAME TO " +
+                      quote_identifier(target.table));
+}
+
+// The staging becomes the target. False, and nothing was changed: their indexes do not match.
+Result<bool> swap_tables(Session& session, const TableInfo& target, const TableInfo& staging) {
+  const std::string old_oid = std::to_string(target.oid);
+  const std::string new_oid = std::to_string(staging.oid);
+  const Parameter oids[] = {old_oid, new_oid};
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult indexes, session.connection().execute(kIndexPairsQuery, oids));
+  for (const postgres::Row& pair : indexes.rows) {
+    if (!pair[0] || !pair[1]) return false;
+  }
+  RB_SDK_ASSIGN_OR_RETURN(const auto comment,
+                          for_table(session, "SELECT pg_catalog.obj_description($1::oid, 'pg_class')", target.oid));
+  const std::string new_table = staging.name.sql();
+  const Parameter tables[] = {old_oid, new_table};
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult grants, session.connection().execute(kGrantsQuery, tables));
+  for (const postgres::Row& grant : grants.rows) RB_SDK_RETURN_NOT_OK(session.exec(grant[0].value_or("")));
+  RB_SDK_RETURN_NOT_OK(session.exec("DROP TABLE " + target.name.sql()));
+  RB_SDK_RETURN_NOT_OK(take_name(session, staging.name, target.name));
+  for (const postgres::Row& pair : indexes.rows) {
+    const TableName made{target.name.schema, *pair[1]};
+    RB_SDK_RETURN_NOT_OK(session.exec("ALTER INDEX " + made.sql() + " RENAME TO " + quote_identifier(*pair[0])));
+  }
+  if (comment) {
+    RB_SDK_RETURN_NOT_OK(
+        session.exec("COMMENT ON TABLE " + target.name.sql() + " IS " + postgres::quote_literal(*comment)));
+  }
+  return true;
+}
+
+// Tries again, and then the load begins anew with the table as it is now.
+Status target_changed(const TableInfo& target, const std::string& stream, const std::string& what) {
+  Status status = sdk::transient_db_error(
+      "TARGET_CHANGED", "stream \"" + stream + "\": while the load ran, " + what + " of table " + target.name.text() +
+                            ". Its old rows were left as they were; the next attempt loads into the table as it is "
+                            "now, as schema_evolution says.");
+  status.error().safe_to_retry = true;
+  return status;
+}
+
+// The row that the target does not take, found in the staging. Its place there says nothing about its place in the
+// stream.
+Status exchange_error(Session& session, const TableInfo& target, const TableInfo& staging, const std::string& stream,
+                      const std::string& insert, const std::vector<std::string>& columns, const Status& status) {
+  if (!session.is_open() || !is_row_error(status.error())) return status;
+  // Positions are ctids: the server's pages hold fewer rows than this.
+  constexpr uint64_t kRowsPerPage = 4096;
+  const auto ctid = [](uint64_t position) {
+    return "'(" + std::to_string(position / kRowsPerPage) + "," + std::to_string(position % kRowsPerPage) + ")'::tid";
+  };
+  const std::string from = " FROM " + staging.name.sql() + " WHERE ctid ";
+  const auto search = [&]() -> Result<std::optional<FoundRow>> {
+    RB_SDK_RETURN_NOT_OK(session.exec("ROLLBACK TO SAVEPOINT rapidbyte_exchange"));
+    RB_SDK_ASSIGN_OR_RETURN(
+        const auto pages,
+        for_table(session, "SELECT pg_catalog.pg_relation_size($1::oid) / current_setting('block_size')::bigint",
+                  staging.oid));
+    uint64_t count = 0;
+    if (pages) std::from_chars(pages->data(), pages->data() + pages->size(), count);
+    return find_refused(session, 0, count * kRowsPerPage, status.error(), [&](uint64_t begin, uint64_t end) {
+      return session.exec(insert + from + ">= " + ctid(begin) + " AND ctid < " + ctid(end));
+    });
+  };
+  const auto found = search();
+  const FoundRow* row = found.ok() && *found ? &**found : nullptr;
+  std::string at;
+  std::string reason = reason_of(*postgres::server_error_of(row != nullptr ? row->error : status.error()));
+  if (row != nullptr) {
+    std::string list;
+    for (const std::string& name : columns) list += (list.empty() ? "" : ", ") + quote_identifier(name);
+    const auto stored =
+        read_stored_row(session, "SELECT " + list + from + "= " + ctid(row->position), columns, row->error);
+    if (stored.ok()) {
+      at = stored->place();
+      reason += " in " + stored->record;
+    }
+  }
+  return sdk::data_error("ROW_REFUSED", "stream \"" + stream + "\"" + at + ": " + reason + ". Table " +
+                                            target.name.text() + " of " + session.options().where() +
+                                            " does not take it; the old rows were left as they were. Correct the "
+                                            "source, or drop what refuses the row for the time of the load.");
+}
+
+// The target stays; its rows are exchanged.
+Status exchange_rows(Session& session, const TableInfo& target, const TableInfo& staging, const Likeness& like,
+                     const std::string& stream, int64_t rows) {
+  std::vector<std::string> names;
+  std::string columns;
+  for (const TableColumn& column : staging.columns) {
+    if (column.generated) continue;
+    const std::string name = quote_identifier(column.name);
+    const TableColumn* there = target.find(column.name);
+    if (there == nullptr) {
+      // Who dropped or renamed it did not mean it to come back, and its values would be lost without it.
+      if (column.number <= like.columns) {
+        return target_changed(target, stream, "somebody dropped or renamed column " + name);
+      }
+      RB_SDK_RETURN_NOT_OK(
+          session.exec("ALTER TABLE " + target.name.sql() + " ADD COLUMN " + name + " " + column.type.formatted));
+    } else if (there->type.formatted != column.type.formatted || there->generated) {
+      // The server would round or cut values on the way without a word.
+      return target_changed(target, stream,
+                            "somebody changed the type of column " + name + " (it was " + column.type.formatted + ")");
+    }
+    columns += (columns.empty() ? "" : ", ") + name;
+    names.push_back(column.name);
+  }
+  // Partitions are emptied with their parent; children of another kind have rows of their own.
+  RB_SDK_RETURN_NOT_OK(
+      session.exec(std::string("TRUNCATE ") + (target.kind == 'p' ? "" : "ONLY ") + target.name.sql()));
+  const std::string list = columns.empty() ? "" : " (" + columns + ") OVERRIDING SYSTEM VALUE";
+  const std::string insert = "INSERT INTO " + target.name.sql() + list + " SELECT " + columns;
+  const auto inserted =
+      session.connection().exec("SAVEPOINT rapidbyte_exchange; " + insert + " FROM " + staging.name.sql());
+  if (!inserted.ok()) {
+    return exchange_error(session, target, staging, stream, insert, names, inserted.status());
+  }
+  if (static_cast<uint64_t>(rows) != inserted->affected_rows) {
+    return sdk::data_error("ROW_DISCARDED", "stream \"" + stream + "\": of " + std::to_string(rows) + " rows table " +
+                                                target.name.text() + " took " +
+                                                std::to_string(inserted->affected_rows) +
+                                                ": a trigger drops rows without an error. The old rows were left as "
+                                                "they were; drop the trigger, or filter in the source.");
+  }
+  return session.exec("DROP TABLE " + staging.name.sql());
+}
+
+}  // namespace
+
+Status publish_staging(Session& session, const TableName& target, const std::string& stream, int64_t rows) {
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(session, staging_name(target)));
+  if (!staging) {
+    return sdk::internal_error("STAGING_LOST", "stream \"" + stream + "\": the staging table " +
+                                                   staging_name(target).text() + " with " + std::to_string(rows) +
+                                                   " rows is gone. The old table was left as it was; run again.");
+  }
+  const Session::Patience patience(session);
+  RB_SDK_ASSIGN_OR_RETURN(const auto staged, session.value("SELECT count(*) FROM " + staging->name.sql()));
+  if (staged != std::to_string(rows)) {
+    return sdk::internal_error("STAGING_CHANGED", "stream \"" + stream + "\": the staging table " +
+                                                      staging_name(target).text() + " has " + staged.value_or("?") +
+                                                      " rows, but " + std::to_string(rows) +
+                                                      " were loaded into it. The old table was left as it was; run "
+                                                      "again.");
+  }
+  RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> table, read_table(session, target));
+  if (!table) return take_name(session, staging->name, target);
+  // From here on nobody changes the table or hangs something on it.
+  RB_SDK_RETURN_NOT_OK(lock_out_readers(session, *table, stream));
+  RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, target));
+  if (!table) return take_name(session, staging->name, target);
+  RB_SDK_RETURN_NOT_OK(check_replaceable(session, target, stream));
+  RB_SDK_ASSIGN_OR_RETURN(std::vector<std::string> reasons, reasons_to_keep(session, *table));
+  RB_SDK_ASSIGN_OR_RETURN(const Likeness like, likeness_of(session, *staging));
+  RB_SDK_ASSIGN_OR_RETURN(const std::string definition, definition_number(session, *table));
+  if (like.definition != definition) reasons.emplace_back("its definition changed during the load");
+  if (reasons.empty()) {
+    RB_SDK_ASSIGN_OR_RETURN(const bool swapped, swap_tables(session, *table, *staging));
+    if (swapped) return {};
+    reasons.emplace_back("its indexes are not those of the staging table");
+  }
+  std::string why;
+  for (const std::string& reason : reasons) why += (why.empty() ? "" : ", ") + reason;
+  sdk::host::log_debug("stream \"" + stream + "\": table " + target.text() + " keeps its definition (" + why +
+                       "); its rows are exchanged");
+  return exchange_rows(session, *table, *staging, like, stream, rows);
+}
+
+}  // namespace rapidbyte::dest_postgres

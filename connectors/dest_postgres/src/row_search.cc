@@ -1,0 +1,101 @@
+#include "src/row_search.h"
+
+#include <algorithm>
+
+#include "rapidbyte/sdk/host.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+using postgres::quote_identifier;
+using postgres::ServerError;
+
+// How much of a value and of a record a message shows.
+constexpr std::string_view kShownValue = "200";
+constexpr std::string_view kShownRecord = "500";
+
+bool is_one_of(std::string_view sqlstate, std::initializer_list<std::string_view> classes) {
+  return std::any_of(classes.begin(), classes.end(), [&](std::string_view c) { return sqlstate.starts_with(c); });
+}
+
+// Rows of a table that references itself may stand on later ones, which a part of them is without.
+bool needs_later_rows(const ServerError& error) {
+  return error.sqlstate == "23503" && error.detail.find('"' + error.table + '"') != std::string::npos;
+}
+
+}  // namespace
+
+bool is_row_error(const ServerError& error) {
+  const std::string_view sqlstate = error.sqlstate;
+  if (sqlstate == "22P04") return false;  // malformed COPY data would be a mistake of ours
+  if (is_one_of(sqlstate, {"22", "23", "38", "54", "P0"})) return true;
+  // Where the server checks the policies of row security, whose SQLSTATE is that of a missing right.
+  if (error.routine == "ExecWithCheckOptions") return true;
+  // RAISE, under whatever code the trigger likes, unless it says that this is no time for the load.
+  return error.routine == "exec_stmt_raise" && !is_one_of(sqlstate, {"08", "25", "40", "53", "55", "57", "58", "XX"});
+}
+
+bool is_row_error(const sdk::Error& error) {
+  const auto server = postgres::server_error_of(error);
+  return server && is_row_error(*server);
+}
+
+std::string reason_of(const ServerError& error) {
+  return error.detail.empty() ? error.message : error.message + " (" + error.detail + ")";
+}
+
+Result<std::optional<sdk::Error>> try_rows(Session& session, const std::function<Status()>& work) {
+  RB_SDK_RETURN_NOT_OK(session.exec("SAVEPOINT rapidbyte_rows"));
+  const Status done = work();
+  if (done.ok()) {
+    RB_SDK_RETURN_NOT_OK(session.exec("RELEASE SAVEPOINT rapidbyte_rows"));
+    return std::optional<sdk::Error>();
+  }
+  if (!session.is_open() || !is_row_error(done.error())) return done;
+  RB_SDK_RETURN_NOT_OK(session.exec("ROLLBACK TO SAVEPOINT rapidbyte_rows; RELEASE SAVEPOINT rapidbyte_rows"));
+  return std::optional<sdk::Error>(done.error());
+}
+
+std::optional<FoundRow> find_refused(Session& session, uint64_t begin, uint64_t end, const sdk::Error& error,
+                                     const std::function<Status(uint64_t begin, uint64_t end)>& load) {
+  const auto wanted = postgres::server_error_of(error);
+  if (!wanted || needs_later_rows(*wanted)) return std::nullopt;
+  while (begin < end && !sdk::host::is_cancelled()) {
+    const uint64_t stop = begin + std::max<uint64_t>(1, (end - begin) / 2);
+    const auto refused = try_rows(session, [&] { return load(begin, stop); });
+    if (!refused.ok()) return std::nullopt;
+    if (!*refused) {
+      begin = stop;
+    } else if (stop - begin > 1) {
+      end = stop;
+    } else {
+      const auto server = postgres::server_error_of(**refused);
+      if (server->sqlstate != wanted->sqlstate || server->constraint != wanted->constraint) return std::nullopt;
+      return FoundRow{.position = begin, .error = **refused};
+    }
+  }
+  return std::nullopt;
+}
+
+std::string StoredRow::place() const {
+  return column.empty() ? std::string() : ", column " + quote_identifier(column) + ", value " + value;
+}
+
+Result<StoredRow> read_stored_row(Session& session, const std::string& row, const std::vector<std::string>& columns,
+                                  const sdk::Error& error) {
+  const auto server = postgres::server_error_of(error);
+  StoredRow out;
+  // It may be a column of another table, which a trigger writes.
+  if (server && std::find(columns.begin(), columns.end(), server->column) != columns.end()) out.column = server->column;
+  const std::string value = out.column.empty() ? "NULL" : "to_json(r." + quote_identifier(out.column) + ")::text";
+  RB_SDK_ASSIGN_OR_RETURN(
+      const postgres::QueryResult found,
+      session.connection().query("SELECT left(row_to_json(r)::text, " + std::string(kShownRecord) + "), left(" + value +
+                                 ", " + std::string(kShownValue) + ") FROM (" + row + ") r"));
+  if (found.rows.empty()) return out;
+  out.record = found.rows.front()[0].value_or("");
+  out.value = found.rows.front()[1].value_or("NULL");
+  return out;
+}
+
+}  // namespace rapidbyte::dest_postgres

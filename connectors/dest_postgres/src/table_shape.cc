@@ -1,0 +1,89 @@
+#include "src/table_shape.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+using postgres::Parameter;
+
+// What CREATE TABLE ... (LIKE ...) does not bring along, and what holds on to the table itself. One row per reason.
+constexpr std::string_view kReasonsQuery = R"(
+WITH t AS (SELECT * FROM pg_catalog.pg_class WHERE oid = $1::oid)
+SELECT 'it is partitioned, inherits, or is a typed or unlogged table' FROM t
+  WHERE relkind <> 'r' OR relispartition OR relpersistence <> 'p' OR reloftype <> 0 OR EXISTS (
+    SELECT FROM pg_catalog.pg_inherits WHERE inhparent = t.oid OR inhrelid = t.oid)
+UNION ALL SELECT 'it has an identity column' FROM t WHERE EXISTS (
+  SELECT FROM pg_catalog.pg_attribute WHERE attrelid = t.oid AND attidentity <> '')
+UNION ALL SELECT 'it owns a sequence' FROM t WHERE EXISTS (
+  SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid WHERE d.classid = 'pg_class'::regclass AND
+    d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid AND s.relkind = 'S')
+UNION ALL SELECT 'it has triggers' FROM t WHERE EXISTS (
+  SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = t.oid AND NOT tgisinternal)
+UNION ALL SELECT 'it has foreign keys' FROM t WHERE EXISTS (
+  SELECT FROM pg_catalog.pg_constraint WHERE contype = 'f' AND (conrelid = t.oid OR confrelid = t.oid))
+UNION ALL SELECT 'it has rules' FROM t WHERE relhasrules
+UNION ALL SELECT 'it has row security or policies' FROM t WHERE relrowsecurity OR EXISTS (
+  SELECT FROM pg_catalog.pg_policy WHERE polrelid = t.oid)
+UNION ALL SELECT 'it belongs to a publication' FROM t WHERE EXISTS (
+  SELECT FROM pg_catalog.pg_publication_tables p WHERE p.schemaname = t.relnamespace::regnamespace::name AND p.tablename = relname)
+UNION ALL SELECT 'it has extended statistics' FROM t WHERE EXISTS (
+  SELECT FROM pg_catalog.pg_statistic_ext WHERE stxrelid = t.oid)
+UNION ALL SELECT 'it belongs to another user' FROM t WHERE pg_catalog.pg_get_userbyid(relowner) <> current_user
+UNION ALL SELECT 'it has grants on columns or by somebody else than its owner' FROM t WHERE EXISTS (
+    SELECT FROM pg_catalog.aclexplode(relacl) WHERE grantor <> t.relowner) OR EXISTS (
+    SELECT FROM pg_catalog.pg_attribute WHERE attrelid = t.oid AND attacl IS NOT NULL)
+UNION ALL SELECT 'new tables get grants by default' FROM t WHERE EXISTS (
+  SELECT FROM pg_catalog.pg_default_acl WHERE defaclobjtype = 'r' AND defaclrole = t.relowner)
+UNION ALL SELECT 'it has settings of its own' FROM t WHERE reloptions IS NOT NULL OR reltablespace <> 0 OR
+  EXISTS (SELECT FROM pg_catalog.pg_class x WHERE x.oid = t.reltoastrelid AND x.reloptions IS NOT NULL) OR
+  relreplident <> 'd' OR EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = t.oid AND attnum > 0 AND
+    NOT attisdropped AND (attstattarget >= 0 OR attoptions IS NOT NULL))
+UNION ALL SELECT 'it has another access method than new tables get' FROM t WHERE relam <> 0 AND relam <> (
+  SELECT oid FROM pg_catalog.pg_am WHERE amname = current_setting('default_table_access_method'))
+UNION ALL SELECT 'it has a security label' FROM t WHERE EXISTS (
+  SELECT FROM pg_catalog.pg_seclabel WHERE objoid = t.oid AND classoid = 'pg_class'::regclass)
+UNION ALL SELECT 'it has an index that is invalid or that it is clustered by' FROM t WHERE EXISTS (
+  SELECT FROM pg_catalog.pg_index WHERE indrelid = t.oid AND (indisclustered OR NOT indisvalid))
+UNION ALL SELECT 'views, functions or other tables use it' FROM t WHERE EXISTS (
+  SELECT FROM pg_catalog.pg_depend d WHERE d.deptype = 'n' AND
+    ((d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid) OR
+     (d.refclassid = 'pg_type'::regclass AND d.refobjid IN (
+       t.reltype, (SELECT typarray FROM pg_catalog.pg_type WHERE oid = t.reltype)))) AND
+    NOT (d.classid = 'pg_constraint'::regclass AND EXISTS (
+      SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = d.objid AND k.conrelid = t.oid)) AND
+    NOT (d.classid = 'pg_attrdef'::regclass AND EXISTS (
+      SELECT FROM pg_catalog.pg_attrdef k WHERE k.oid = d.objid AND k.adrelid = t.oid)) AND
+    NOT (d.classid = 'pg_class'::regclass AND EXISTS (
+      SELECT FROM pg_catalog.pg_index k WHERE k.indexrelid = d.objid AND k.indrelid = t.oid))))";
+
+// attcompression came with server 14; as JSON it may be absent.
+constexpr std::string_view kDefinitionQuery = R"(
+SELECT pg_catalog.hashtextextended(string_agg(line, E'\n' ORDER BY line COLLATE "C"), 0) FROM (
+  SELECT ROW('column', row_number() OVER (ORDER BY a.attnum), a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+    a.attcollation, a.attnotnull, a.attstorage, to_jsonb(a) ->> 'attcompression', a.attgenerated,
+    pg_catalog.pg_get_expr(d.adbin, d.adrelid), pg_catalog.col_description(a.attrelid, a.attnum))::text AS line
+  FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+  WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL SELECT ROW('constraint', conname, pg_catalog.pg_get_constraintdef(oid),
+    pg_catalog.obj_description(oid, 'pg_constraint'))::text FROM pg_catalog.pg_constraint WHERE conrelid = $1::oid
+  UNION ALL SELECT ROW('index', pg_catalog.pg_get_indexdef(indexrelid),
+    pg_catalog.obj_description(indexrelid, 'pg_class'))::text FROM pg_catalog.pg_index WHERE indrelid = $1::oid) l)";
+
+}  // namespace
+
+Result<std::vector<std::string>> reasons_to_keep(Session& session, const TableInfo& table) {
+  const std::string oid = std::to_string(table.oid);
+  const Parameter parameters[] = {oid};
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found, session.connection().execute(kReasonsQuery, parameters));
+  std::vector<std::string> reasons;
+  for (const postgres::Row& row : found.rows) reasons.push_back(row[0].value_or(""));
+  return reasons;
+}
+
+Result<std::string> definition_number(Session& session, const TableInfo& table) {
+  const std::string oid = std::to_string(table.oid);
+  const Parameter parameters[] = {oid};
+  RB_SDK_ASSIGN_OR_RETURN(const auto number, session.value(kDefinitionQuery, parameters));
+  return number.value_or("");
+}
+
+}  // namespace rapidbyte::dest_postgres

@@ -1,0 +1,22 @@
+#pragma once
+// What a table is beyond its rows, as far as a replace must know it: what would be lost if a table made like it took
+// its place, and a number for its definition, by which a change during a load is seen. Read from the catalogs inside
+// whatever transaction the session has open.
+
+#include <string>
+#include <vector>
+
+#include "src/session.h"
+#include "src/table.h"
+
+namespace rapidbyte::dest_postgres {
+
+/// Why the table must stay the one that it is; empty: a table made by CREATE TABLE ... (LIKE ... INCLUDING ALL) can
+/// take its place.
+Result<std::vector<std::string>> reasons_to_keep(Session& session, const TableInfo& table);
+
+/// Equal numbers, equal columns, defaults, constraints, indexes and comments on them: all that LIKE copies. Settings of
+/// the session that change how expressions are spelled change it, too.
+Result<std::string> definition_number(Session& session, const TableInfo& table);
+
+}  // namespace rapidbyte::dest_postgres
