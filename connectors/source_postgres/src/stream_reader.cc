@@ -81,11 +81,21 @@ Status StreamReader::prepare() {
   RB_SDK_RETURN_NOT_OK(check_columns(columns));
   query_.table = options_.table;
   if (!options_.where.empty()) query_.conditions.push_back(options_.where);
-  if (partition_) query_.conditions.push_back(partition_->condition(query_.table.sql()));
+  if (partition_) RB_SDK_RETURN_NOT_OK(prepare_partition());
   if (ctx_.sync_mode == sdk::SyncMode::kIncremental) RB_SDK_RETURN_NOT_OK(prepare_incremental());
   RB_SDK_ASSIGN_OR_RETURN(encoder_, sdk::IpcEncoder::make(schema_of(columns)));
   query_.columns.insert(query_.columns.end(), std::make_move_iterator(columns.begin()),
                         std::make_move_iterator(columns.end()));
+  return {};
+}
+
+Status StreamReader::prepare_partition() {
+  RB_SDK_ASSIGN_OR_RETURN(std::vector<postgres::Oid> tables, tables_of_snapshot(session_.connection, relation_));
+  if (relation_.kind != 'p' && tables.size() <= 1) {
+    query_.only = true;  // costs nothing per row
+    tables.clear();
+  }
+  query_.conditions.push_back(partition_->condition(query_.table.sql(), tables));
   return {};
 }
 
