@@ -130,6 +130,7 @@ Status StreamReader::check_null_cursors() {
   std::vector<std::string> conditions = query_.conditions;
   const std::string column = query_.column_sql(plan_->cursor->name);
   conditions.push_back(column + " IS NULL");
+  const Patience patience(session_);  // without an index it looks at the whole table
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult found,
       session_.connection.execute("SELECT 1 FROM " + query_.table.sql() + where_sql(conditions) + " LIMIT 1", {}));
@@ -177,10 +178,12 @@ Status StreamReader::copy() {
   limits.record_bytes = static_cast<size_t>(std::min<uint64_t>(record_limit(ctx_.limits), SIZE_MAX));
   limits.special_values = ctx_.destination_has("special-values");
   CopyDecoder decoder(query_.columns, limits);
+  Patience until_first_row(session_);
   RB_SDK_ASSIGN_OR_RETURN(postgres::CopyOut copy, session_.connection.copy_out(query_.copy_sql()));
   postgres::CopyChunk chunk;
   bool ended = false;
   while (copy.next(chunk)) {
+    until_first_row.end();
     summary_.bytes_read += chunk.bytes.size();
     decoder.feed(chunk.bytes);
     for (auto event = decoder.next(); event != CopyDecoder::Event::kNeedMore; event = decoder.next()) {
