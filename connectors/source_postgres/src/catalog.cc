@@ -16,6 +16,11 @@ using sdk::Status;
 // relispartition and declarative partitioning came with 10, which itself is out of support since 2022.
 constexpr uint32_t kOldestServer = 100'000;
 
+// One answer holds this many columns, some 10 MiB in the sandbox.
+constexpr size_t kRowsAtOnce = 20'000;
+// So many tables with 1,600 columns each fit one answer.
+constexpr size_t kFewTables = 25;
+
 // Domains become the types below them, over any number of levels; the innermost level has the modifier. Identity and
 // generated columns are columns like others here; dropped ones have numbers, but no rows that matter.
 constexpr std::string_view kRelations = R"sql(
@@ -93,16 +98,26 @@ void note_indexes(std::string_view text, const std::string& column, Indexes& ind
   }
 }
 
-std::vector<Relation> relations_of(QueryResult& result) {
-  std::vector<Relation> out;
-  Indexes indexes;
-  const auto end_relation = [&] {
-    for (auto& [index, columns] : indexes) out.back().unique_keys.push_back(std::move(columns));
-    indexes.clear();
-  };
-  for (postgres::Row& row : result.rows) {
+/// Puts the rows of relations_sql() together, one per column, which may come in parts.
+class RelationReader {
+ public:
+  void add(QueryResult& part) {
+    for (postgres::Row& row : part.rows) add_row(row);
+  }
+  std::vector<Relation> finish() {
+    end_relation();
+    return std::move(out_);
+  }
+
+ private:
+  void end_relation() {
+    for (auto& [index, columns] : indexes_) out_.back().unique_keys.push_back(std::move(columns));
+    indexes_.clear();
+  }
+
+  void add_row(postgres::Row& row) {
     const auto oid = number_of<postgres::Oid>(row[2], 0);
-    if (out.empty() || out.back().oid != oid) {
+    if (out_.empty() || out_.back().oid != oid) {
       end_relation();
       Relation relation;
       relation.name = {std::move(row[0]).value_or(""), std::move(row[1]).value_or("")};
@@ -111,26 +126,34 @@ std::vector<Relation> relations_of(QueryResult& result) {
       relation.has_children = truth_of(row[4]);
       relation.filtered = truth_of(row[5]);
       relation.readable = truth_of(row[6]);
-      out.push_back(std::move(relation));
+      out_.push_back(std::move(relation));
     }
-    if (!row[7]) continue;  // a table without columns
+    if (!row[7]) return;  // a table without columns
+    Relation& relation = out_.back();
     CatalogColumn column;
     column.name = std::move(*row[7]);
-    column.nullable = !truth_of(row[8]) || out.back().has_children;
+    column.nullable = !truth_of(row[8]) || relation.has_children;
     column.type = number_of<postgres::Oid>(row[9], 0);
     column.type_modifier = number_of<int32_t>(row[10], -1);
     column.type_name = std::move(row[11]).value_or("");
     column.type_kind = row[12] && !row[12]->empty() ? row[12]->front() : 'b';
     column.readable = truth_of(row[14]);
     column.is_deterministic = row[16] != "f";
-    if (!out.back().has_children) {
+    if (!relation.has_children) {
       column.key_position = number_of<int32_t>(row[13], -1);
-      note_indexes(row[15].value_or(""), column.name, indexes);
+      note_indexes(row[15].value_or(""), column.name, indexes_);
     }
-    out.back().columns.push_back(std::move(column));
+    relation.columns.push_back(std::move(column));
   }
-  end_relation();
-  return out;
+
+  std::vector<Relation> out_;
+  Indexes indexes_;  // of the newest relation
+};
+
+std::vector<Relation> relations_of(QueryResult& result) {
+  RelationReader reader;
+  reader.add(result);
+  return reader.finish();
 }
 
 Status check_version(const Connection& connection) {
@@ -153,6 +176,26 @@ std::string relations_sql(const Connection& connection, bool with_details, std::
   sql += kWhere;
   sql += condition;
   return sql;
+}
+
+/// For any number of tables: a database may have more columns than one answer may hold.
+Result<std::vector<Relation>> fetch_relations(Connection& connection, const std::string& sql) {
+  const std::string fetch = "FETCH " + std::to_string(kRowsAtOnce) + " FROM rapidbyte_relations";
+  RelationReader reader;
+  // WITH HOLD, so that a small database is known after one round trip, without a transaction to end.
+  RB_SDK_ASSIGN_OR_RETURN(
+      QueryResult part,
+      query_catalog(connection,
+                    "CLOSE ALL; DECLARE rapidbyte_relations NO SCROLL CURSOR WITH HOLD FOR " + sql + "; " + fetch));
+  reader.add(part);
+  if (part.rows.size() < kRowsAtOnce) return reader.finish();
+  while (part.rows.size() == kRowsAtOnce) {
+    RB_SDK_ASSIGN_OR_RETURN(part, connection.query(fetch));
+    reader.add(part);
+  }
+  // What the server keeps of it may be large.
+  RB_SDK_RETURN_NOT_OK(connection.exec("CLOSE rapidbyte_relations").status());
+  return reader.finish();
 }
 
 std::string named(std::span<const TableName> names) {
@@ -212,15 +255,20 @@ Result<QueryResult> query_catalog(Connection& connection, std::string_view sql) 
 
 Result<std::vector<Relation>> load_all_relations(Connection& connection) {
   RB_SDK_RETURN_NOT_OK(check_version(connection));
-  RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(connection, relations_sql(connection, false, kUserTables)));
-  return relations_of(result);
+  return fetch_relations(connection, relations_sql(connection, false, kUserTables));
 }
 
 Result<std::vector<Relation>> load_relations(Connection& connection, std::span<const TableName> names) {
   if (names.empty()) return std::vector<Relation>();
   RB_SDK_RETURN_NOT_OK(check_version(connection));
-  RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(connection, relations_sql(connection, true, named(names))));
-  const std::vector<Relation> found = relations_of(result);
+  const std::string sql = relations_sql(connection, true, named(names));
+  std::vector<Relation> found;
+  if (names.size() <= kFewTables) {
+    RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(connection, sql));
+    found = relations_of(result);
+  } else {
+    RB_SDK_ASSIGN_OR_RETURN(found, fetch_relations(connection, sql));
+  }
   std::vector<Relation> out;
   out.reserve(names.size());
   for (const TableName& name : names) {

@@ -18,6 +18,9 @@ using sdk::Status;
 constexpr size_t kMaxSeenRows = 1000;
 constexpr size_t kMaxSeenBytes = 64 << 10;
 
+// What one value of a date stands for.
+constexpr uint64_t kSecondsOfADate = 86'400;
+
 std::string literal(const CatalogColumn& column, std::string_view text) {
   return postgres::quote_literal(text) + "::" + column.type_name;
 }
@@ -105,6 +108,13 @@ Status check_lag(const StreamOptions& options, const CatalogColumn& cursor) {
   };
   switch (cursor.type) {
     case postgres::kOidDate:
+      if (!options.lag->seconds) return bad("must be a duration such as 1d or 26h");
+      if (*options.lag->seconds >= kSecondsOfADate) return {};
+      return sdk::config_error(
+          "LAG_TOO_SHORT",
+          "stream '" + options.name + "': lag with the cursor `" + cursor.name +
+              "` of type date must be at least 1d. A shorter one reads a day that is not over, and rows that are added "
+              "to it later could be lost. Set lag to 1d and what transactions may take, such as 25h, or leave it out");
     case postgres::kOidTimestamp:
     case postgres::kOidTimestamptz:
       return options.lag->seconds ? Status() : bad("must be a duration such as 90s, 5m, 2h or 1d");
@@ -333,7 +343,8 @@ Status CursorPosition::note(const std::vector<std::optional<std::string>>& watch
 bool CursorPosition::is_exact() const {
   if (!only_last_ || newest_.empty()) return true;
   if (carried_) return highest_ && integer_of(newest_[0]) >= *highest_;
-  // With a lag the user says that no row comes any more with a value that is read.
+  // With a lag, which is never zero and for dates at least a day, the user says that no row comes any more with a value
+  // that is read.
   return plan_->tie_grows || plan_->lag.has_value();
 }
 
@@ -350,8 +361,9 @@ Status CursorPosition::finish() {
       "more than " + std::to_string(kMaxSeenRows) + " rows have the newest value '" + value_ + "' of the cursor `" +
           plan_->cursor->name + "`, and the tie-breaker " + joined(names) +
           " does not tell older from newer rows, so that rows which are added later with this value could be lost. Set "
-          "lag, so that a value is read when no rows are added with it any more; or use a finer cursor, or a "
-          "tie_breaker that is a growing integer");
+          "lag, so that a value is read when no rows are added with it any more: longer than transactions take and "
+          "than the span that one value stands for (a day of a date, an hour of timestamps cut to the hour); or use a "
+          "finer cursor, or a tie_breaker that is a growing integer");
 }
 
 sdk::CursorValue CursorPosition::to_cursor() const {

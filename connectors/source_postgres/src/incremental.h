@@ -29,7 +29,7 @@ struct IncrementalPlan {
   std::optional<Lag> lag;
 };
 
-/// UNKNOWN_COLUMN, CURSOR_TYPE, TIE_BREAKER_MISSING, LAG_TYPE (config).
+/// UNKNOWN_COLUMN, CURSOR_TYPE, TIE_BREAKER_MISSING, LAG_TYPE, LAG_TOO_SHORT (config).
 sdk::Result<IncrementalPlan> plan_incremental(const Relation& relation, const StreamOptions& options,
                                               const std::string& cursor_field);
 

@@ -29,20 +29,24 @@ std::optional<Lag> parse_lag(std::string_view text) {
     uint64_t count = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
     if (error != std::errc() || end != digits.data() + digits.size() || count > kMaxSeconds / unit) return std::nullopt;
+    if (count == 0) return std::nullopt;
     Lag lag;
     lag.seconds = count * unit;
     return lag;
   }
   if (text.size() > kMaxAmountDigits) return std::nullopt;
   size_t points = 0;
+  bool is_zero = true;
   for (const char c : text) {
     if (c == '.') {
       ++points;
     } else if (c < '0' || c > '9') {
       return std::nullopt;
+    } else if (c != '0') {
+      is_zero = false;
     }
   }
-  if (points > 1 || text.front() == '.' || text.back() == '.') return std::nullopt;
+  if (points > 1 || text.front() == '.' || text.back() == '.' || is_zero) return std::nullopt;
   Lag lag;
   lag.amount = text;
   return lag;

@@ -1,6 +1,7 @@
 #pragma once
 // Lag: how far an incremental read stays behind the newest rows, so that transactions which commit late with an older
-// cursor value are not passed over. A duration for dates and timestamps, an amount for numbers.
+// cursor value are not passed over. A duration for dates and timestamps, an amount for numbers. Never zero: a lag says
+// that no row comes any more with a value that is read, which nobody can say of the newest one.
 
 #include <cstdint>
 #include <optional>
@@ -16,7 +17,7 @@ struct Lag {
   std::string amount;
 };
 
-/// "90s", "5m", "2h", "1d"; or a number without a unit, zero or positive. nullopt: neither.
+/// "90s", "5m", "2h", "1d"; or a positive number without a unit. nullopt: neither.
 std::optional<Lag> parse_lag(std::string_view text);
 
 }  // namespace rapidbyte::source_postgres

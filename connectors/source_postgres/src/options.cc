@@ -23,7 +23,8 @@ void read_lag(ConfigReader& config, StreamOptions& out) {
   if (text) out.lag = parse_lag(*text);
   if (!out.lag) {
     config.add_problem("lag",
-                       "must be a duration such as 90s, 5m, 2h or 1d, or for a cursor that is a number an amount");
+                       "must be a duration such as 90s, 5m, 2h or 1d, or for a cursor that is a number an amount, and "
+                       "above zero; to read up to the newest rows leave it out");
   }
 }
 

@@ -23,9 +23,14 @@ struct Partition {
   [[nodiscard]] sdk::Json to_json() const;
   /// INVALID_PARTITION (internal).
   static sdk::Result<Partition> from_json(const sdk::Json& json);
-  /// The rows of the range; `table`: its name in SQL.
-  [[nodiscard]] std::string condition(const std::string& table) const;
+  /// The rows of the range; `table`: its name in SQL. `tables`: the only ones whose rows count; empty: all.
+  [[nodiscard]] std::string condition(const std::string& table, const std::vector<postgres::Oid>& tables = {}) const;
 };
+
+/// OIDs of the table itself and of its partitions or child tables over all levels, by the snapshot of the open
+/// transaction. A query reads those of the moment it begins in, whatever its snapshot, so that of a table which is
+/// attached between two partitions of a read only those that begin later would see their part.
+sdk::Result<std::vector<postgres::Oid>> tables_of_snapshot(postgres::Connection& connection, const Relation& relation);
 
 /// Cuts `blocks` into `count` ranges of nearly the same length, the last one open, because children may be longer.
 std::vector<Partition> cut_blocks(uint64_t blocks, uint64_t count, const std::string& snapshot);

@@ -81,11 +81,21 @@ Status StreamReader::prepare() {
   RB_SDK_RETURN_NOT_OK(check_columns(columns));
   query_.table = options_.table;
   if (!options_.where.empty()) query_.conditions.push_back(options_.where);
-  if (partition_) query_.conditions.push_back(partition_->condition(query_.table.sql()));
+  if (partition_) RB_SDK_RETURN_NOT_OK(prepare_partition());
   if (ctx_.sync_mode == sdk::SyncMode::kIncremental) RB_SDK_RETURN_NOT_OK(prepare_incremental());
   RB_SDK_ASSIGN_OR_RETURN(encoder_, sdk::IpcEncoder::make(schema_of(columns)));
   query_.columns.insert(query_.columns.end(), std::make_move_iterator(columns.begin()),
                         std::make_move_iterator(columns.end()));
+  return {};
+}
+
+Status StreamReader::prepare_partition() {
+  RB_SDK_ASSIGN_OR_RETURN(std::vector<postgres::Oid> tables, tables_of_snapshot(session_.connection, relation_));
+  if (relation_.kind != 'p' && tables.size() <= 1) {
+    query_.only = true;  // costs nothing per row
+    tables.clear();
+  }
+  query_.conditions.push_back(partition_->condition(query_.table.sql(), tables));
   return {};
 }
 
@@ -120,6 +130,7 @@ Status StreamReader::check_null_cursors() {
   std::vector<std::string> conditions = query_.conditions;
   const std::string column = query_.column_sql(plan_->cursor->name);
   conditions.push_back(column + " IS NULL");
+  const Patience patience(session_);  // without an index it looks at the whole table
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult found,
       session_.connection.execute("SELECT 1 FROM " + query_.table.sql() + where_sql(conditions) + " LIMIT 1", {}));
@@ -167,10 +178,12 @@ Status StreamReader::copy() {
   limits.record_bytes = static_cast<size_t>(std::min<uint64_t>(record_limit(ctx_.limits), SIZE_MAX));
   limits.special_values = ctx_.destination_has("special-values");
   CopyDecoder decoder(query_.columns, limits);
+  Patience until_first_row(session_);
   RB_SDK_ASSIGN_OR_RETURN(postgres::CopyOut copy, session_.connection.copy_out(query_.copy_sql()));
   postgres::CopyChunk chunk;
   bool ended = false;
   while (copy.next(chunk)) {
+    until_first_row.end();
     summary_.bytes_read += chunk.bytes.size();
     decoder.feed(chunk.bytes);
     for (auto event = decoder.next(); event != CopyDecoder::Event::kNeedMore; event = decoder.next()) {

@@ -31,6 +31,8 @@ class StreamReader {
  private:
   StreamReader(const sdk::StreamContext& ctx, const StreamOptions& options, Session& session);
   sdk::Status prepare();
+  /// Narrows the query to the partition: its blocks, and those tables alone that the snapshot knows.
+  sdk::Status prepare_partition();
   sdk::Status prepare_incremental();
   /// Whether the server sends what was discovered. SCHEMA_CHANGED (schema).
   sdk::Status check_columns(const std::vector<ColumnPlan>& columns) const;

@@ -23,7 +23,7 @@ std::string TableQuery::select_sql() const {
     sql += column_sql(column.field.name);
     if (column.cast_to_text) sql += "::pg_catalog.text";
   }
-  sql += " FROM " + table.sql() + where_sql(conditions);
+  sql += (only ? " FROM ONLY " : " FROM ") + table.sql() + where_sql(conditions);
   for (size_t i = 0; i < order.size(); ++i) sql += (i == 0 ? " ORDER BY " : ", ") + column_sql(order[i]);
   return sql;
 }

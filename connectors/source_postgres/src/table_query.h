@@ -11,6 +11,8 @@ namespace rapidbyte::source_postgres {
 
 struct TableQuery {
   TableName table;
+  /// Without the rows of child tables.
+  bool only = false;
   std::vector<ColumnPlan> columns;
   /// All must hold; each is put in brackets.
   std::vector<std::string> conditions;

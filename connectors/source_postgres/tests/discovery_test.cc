@@ -211,5 +211,34 @@ TEST_F(Discovery, AsksOnceForThousandsOfTables) {
   EXPECT_EQ(requests[0], requests[1]);
 }
 
+TEST_F(Discovery, ListsMoreColumnsThanOneAnswerHolds) {
+  sql("DO $$ BEGIN FOR i IN 101..170 LOOP EXECUTE 'CREATE TABLE t' || i || ' (' || (SELECT string_agg('c' || j || ' "
+      "int', ', ') FROM generate_series(1, 1500) j) || ')'; END LOOP; END $$");
+  Json streams = Json::array();
+  for (int i = 170; i > 100; --i) streams.push_back({{"name", "t" + std::to_string(i)}});
+  for (const bool by_name : {false, true}) {
+    const auto catalog = discover(by_name ? Json{{"streams", streams}} : Json::object());
+    ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+    ASSERT_EQ(catalog->streams.size(), 70U);
+    EXPECT_EQ(catalog->streams[0].name, by_name ? "t170" : "t101");
+    for (const sdk::CatalogStream& stream : catalog->streams) {
+      ASSERT_EQ(stream.schema.size(), 1500U) << stream.name;
+      ASSERT_EQ(stream.schema.fields[1499].name, "c1500") << stream.name;
+    }
+  }
+}
+
+TEST_F(Discovery, MayComeTwiceInASession) {
+  sql("CREATE TABLE t (a int)");
+  sdk::native::FakeHost host;
+  PostgresSource source;
+  ASSERT_TRUE(source.open(config()).ok());
+  for (int i = 0; i < 2; ++i) {
+    const auto catalog = source.discover();
+    ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+    EXPECT_EQ(names_of(*catalog), std::vector<std::string>{"t"});
+  }
+}
+
 }  // namespace
 }  // namespace rapidbyte::source_postgres

@@ -45,8 +45,8 @@ TEST(Lag, IsADurationOrAnAmount) {
   EXPECT_EQ(parse_lag("1d")->seconds, 86'400U);
   EXPECT_EQ(parse_lag("1000")->amount, "1000");
   EXPECT_EQ(parse_lag("0.5")->amount, "0.5");
-  for (const std::string_view bad :
-       {"", "m", "-5m", "5 m", "1.5h", "5w", ".5", "5.", "1e3", "1.2.3", "99999999999d", "'"}) {
+  for (const std::string_view bad : {"", "m", "-5m", "5 m", "1.5h", "5w", ".5", "5.", "1e3", "1.2.3", "99999999999d",
+                                     "'", "0", "0.00", "000", "0s", "0m", "00d"}) {
     EXPECT_FALSE(parse_lag(bad).has_value()) << bad;
   }
 }

@@ -4,7 +4,11 @@
 #include <numeric>
 #include <thread>
 
+#include "fake_host.h"
+#include "rapidbyte/sdk/config.h"
 #include "server_fixture.h"
+#include "session.h"
+#include "stream_reader.h"
 
 namespace rapidbyte::source_postgres {
 namespace {
@@ -166,6 +170,54 @@ TEST_F(Read, EndsWithTheErrorOfTheServerOrOfTheHost) {
   EXPECT_TRUE(lines("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%' AND state = 'active' AND pid <> "
                     "pg_backend_pid()")
                   .empty());
+}
+
+TEST_F(Read, LeavesNoBackendAtWorkWhenItGivesUp) {
+  sql("CREATE TABLE t AS SELECT 1 AS a");
+  RunOptions options;
+  options.stream["where"] = "(SELECT pg_catalog.pg_sleep(60)) IS NOT NULL";
+  const RunResult result = run(options, {{"read_timeout_seconds", 1}});
+  ASSERT_FALSE(result.status.ok());
+  EXPECT_EQ(result.status.error().code, "SOCKET_TIMEOUT");
+  // It writes nothing that could tell it that nobody listens.
+  const std::string at_work =
+      "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%' AND state = 'active' AND datname = "
+      "current_database() AND pid <> pg_backend_pid()";
+  for (int i = 0; i < 100 && !lines(at_work).empty(); ++i) sql("SELECT pg_sleep(0.1)");
+  EXPECT_TRUE(lines(at_work).empty());
+  // Over TCP the server shows what it really has: a client that is out of reach is noticed, too.
+  options.stream["where"] = "current_setting('tcp_keepalives_idle') = '15'";
+  EXPECT_EQ(run(options).rows.size(), 1U);
+}
+
+TEST_F(Read, WaitsForTheFirstRowUnlessALimitIsSet) {
+  sql("CREATE TABLE t AS SELECT 1 AS a");
+  sdk::native::FakeHost host;
+  const Json values = config();
+  sdk::ConfigReader reader(values);
+  postgres::ConnectionOptions connection = postgres::read_connection_options(reader);
+  connection.read_timeout_ms = 1000;
+  StreamOptions stream;
+  stream.name = "t";
+  stream.table = {"public", "t"};
+  stream.where = "(SELECT pg_catalog.pg_sleep(2)) IS NOT NULL";
+  const auto ctx = sdk::StreamContext::parse(sdk::to_text(testing::make_run_context({}, {})));
+  ASSERT_TRUE(ctx.ok()) << ctx.error().message;
+  for (const bool given : {false, true}) {
+    connection.read_timeout_given = given;
+    auto session = open_session(connection);
+    ASSERT_TRUE(session.ok()) << session.error().message;
+    const auto summary = StreamReader::run(*ctx, stream, *session);
+    EXPECT_EQ(summary.ok(), !given);
+    if (given) {
+      EXPECT_EQ(summary.error().code, "SOCKET_TIMEOUT");
+    } else {
+      // Only so long.
+      const auto later = session->connection.query("SELECT pg_sleep(2)");
+      ASSERT_FALSE(later.ok());
+      EXPECT_EQ(later.error().code, "SOCKET_TIMEOUT");
+    }
+  }
 }
 
 TEST_F(Read, ABackendThatIsKilledIsWorthAnotherTry) {

@@ -72,6 +72,18 @@ TEST_F(RealServerTest, EachLoginMethodWorksWhenItIsAllowed) {
   server().set_hba({});
 }
 
+TEST_F(RealServerTest, TakesAPasswordOutsideAsciiInItsNormalFormOnly) {
+  // The server normalizes what it is given; we send what we are given, as the docs say.
+  const std::string decomposed = "canary-e\xcc\x81";
+  server().sql("CREATE ROLE accent LOGIN PASSWORD '" + decomposed + "'");
+  ConnectionOptions options = server().options();
+  options.user = "accent";
+  options.password = "canary-\xc3\xa9";
+  EXPECT_TRUE(Connection::connect(options).ok());
+  options.password = decomposed;
+  EXPECT_EQ(refusal(options).code, "PASSWORD_REFUSED");
+}
+
 TEST_F(RealServerTest, RefusedLoginsSayWhatToDo) {
   ConnectionOptions options = server().options();
   options.password = "canary-wrong";
