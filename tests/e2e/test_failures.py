@@ -123,6 +123,105 @@ class ExitCodes(harness.EndToEnd):
         self.assert_table("t", ["id", "name"], ["int", "text"], [(1, "a"), (2, "b")])
 
 
+class BrokenOffAppend(harness.EndToEnd):
+    """An append that stopped at a bad value after rows had been committed: never begun again where that could double them."""
+
+    ROWS = 20_000
+    RESOURCES = "checkpoint_interval_rows: 3000\nmax_batch_bytes: 16kb"
+
+    def installation(self, month, first):
+        """A pipeline with a folder and a state of its own; all have the same name and the same database."""
+        folder = self.folder / month
+        (folder / "in").mkdir(parents=True)
+        self.write_rows(month, first)
+        return self.write(f"{month}/orders.yaml", "\n".join([
+            'version: "1.0"', "pipeline: orders",
+            "source: {use: rapidbyte/source-file, config: {folder: in}, streams: [{name: orders, columns: {v: integer}}]}",
+            "destination: {use: rapidbyte/dest-sqlite, config: {path: ../out.db}}", "resources:",
+            harness.indent(self.RESOURCES, 2), ""
+        ]))
+
+    def write_rows(self, month, first, bad=None):
+        rows = "".join(f"{i},{'five' if i == bad else 5}\n" for i in range(first, first + self.ROWS))
+        self.write(f"{month}/in/orders.csv", f"id,v\n{rows}")
+
+    def break_off(self):
+        """January's load ends at a bad row, which is mended then. Its committed rows."""
+        january = self.installation("jan", 0)
+        self.write_rows("jan", 0, bad=self.ROWS - 100)
+        done = self.expect(SOURCE, "run", january, says=["five", "mend the cause, then run the same command again to continue",
+                                                         "if a column needs another type", "state reset"])
+        self.assertIn(f"rapidbyte state reset {january} --stream orders", done.err)
+        rows = self.query("SELECT count(*) FROM orders")[0][0]
+        self.assertGreater(rows, 0)
+        self.write_rows("jan", 0)
+        return january, rows
+
+    def assert_ids(self, *firsts):
+        ids = [i for first in firsts for i in range(first, first + self.ROWS)]
+        self.assertEqual([i for (i,) in self.query("SELECT id FROM orders ORDER BY id")], ids)
+
+    def test_mended_it_goes_on(self):
+        january, _ = self.break_off()
+        self.run_ok(january)
+        self.assert_ids(0)
+
+    def test_behind_another_installations_load_it_is_refused_and_the_advice_leads_on(self):
+        january, rows = self.break_off()
+        february = self.installation("feb", 1_000_000)
+        self.run_ok(february)
+        for options in ((), ("-q",)):
+            done = self.expect(STATE, "run", january, *options,
+                               says=["RECEIPT_FOREIGN", f"{rows} rows", "another installation", "its own name"])
+        self.assertEqual(self.query("SELECT count(*) FROM orders"), [(rows + self.ROWS,)])
+        # The way out that the message names.
+        command = f"rapidbyte state reset {january} --stream orders"
+        self.assertIn(command, done.err)
+        connection = self.connect()
+        connection.execute("DELETE FROM orders WHERE id < 1000000")
+        connection.close()
+        self.assertEqual(self.rapidbyte(*command.split()[1:], "--yes").code, OK)
+        self.run_ok(january)
+        self.assert_ids(0, 1_000_000)
+
+    def test_without_its_receipt_it_is_refused(self):
+        january, rows = self.break_off()
+        connection = self.connect()
+        connection.execute("DROP TABLE _rapidbyte_receipts")
+        connection.close()
+        self.expect(STATE, "run", january, says=["RECEIPT_MISSING", f"{rows} rows", "state reset"])
+        self.assertEqual(self.query("SELECT count(*) FROM orders"), [(rows,)])
+
+    def test_without_its_table_or_its_database_it_begins_again(self):
+        january, _ = self.break_off()
+        connection = self.connect()
+        connection.execute("DROP TABLE orders")
+        connection.close()
+        self.run_ok(january)
+        self.assert_ids(0)
+        shutil.rmtree(self.folder / "jan")
+        self.database.unlink()
+        january, _ = self.break_off()
+        self.database.unlink()
+        self.run_ok(january)
+        self.assert_ids(0)
+
+    def test_a_type_that_was_wrong_is_mended_by_the_advice(self):
+        january, _ = self.break_off()
+        self.write_rows("jan", 0, bad=self.ROWS - 100)
+        january.write_text(january.read_text().replace("columns: {v: integer}", "columns: {v: text}"))
+        done = self.expect(DESTINATION, "run", january, says=["TYPE_CHANGED", "drop the table"])
+        command = f"rapidbyte state reset {january} --stream orders"
+        self.assertIn(command, done.err)
+        connection = self.connect()
+        connection.execute("DROP TABLE orders")
+        connection.close()
+        self.assertEqual(self.rapidbyte(*command.split()[1:], "--yes").code, OK)
+        self.run_ok(january)
+        self.assert_ids(0)
+        self.assertEqual(self.query("SELECT v FROM orders WHERE v <> '5'"), [("five",)])
+
+
 class Secrets(harness.EndToEnd):
 
     def test_values_from_the_environment_do_not_reach_any_output(self):

@@ -240,6 +240,22 @@ class RejectedRows(harness.EndToEnd):
         for value in self.bad.values():
             self.assertEqual(sum(value in json.dumps(record["record"]) for record in records), 1, value)
 
+    def test_later_runs_append_to_the_dlq_and_have_the_whole_cap(self):
+        dlq = self.folder / "rejected.ndjson"
+        runs = []
+        for _ in range(3):
+            runs.append(json.loads(self.load("dlq", extra=f"dlq: {{path: {dlq}, max_bytes: 2kb}}").out)["run_id"])
+        records = [json.loads(line) for line in dlq.read_text(encoding="utf-8").splitlines()]
+        self.assertEqual([record["run_id"] for record in records], [run for run in runs for _ in self.bad])
+        self.assertGreater(dlq.stat().st_size, 2048)
+
+    def test_a_folder_for_the_dlq_gets_a_file_per_run(self):
+        folder = self.folder / "rejected"
+        for count in (1, 2):
+            report = json.loads(self.load("dlq", extra=f"dlq: {{path: {folder}/}}").out)
+            self.assertEqual(report["dlq_path"], str(folder / f"e2e-{report['run_id']}.ndjson"))
+            self.assertEqual(len(list(folder.iterdir())), count)
+
     def test_the_byte_cap_of_the_dlq_ends_the_run(self):
         dlq = self.folder / "rejected.ndjson"
         with open(self.data / "t.csv", "a", encoding="utf-8") as out:

@@ -9,7 +9,7 @@ import urllib.parse
 import harness
 import postgres_harness
 from fault_proxy import FaultProxy
-from harness import DESTINATION, INVALID, OK, SOURCE
+from harness import DESTINATION, INVALID, OK, SOURCE, STATE
 from postgres_client import literal
 from postgres_harness import make_table
 
@@ -113,6 +113,28 @@ class Refusals(postgres_harness.PostgresTest):
         self.assertEqual([report["streams"][0][key] for key in ("rows_read", "rows_written", "rows_rejected")], [20, 19, 1])
         self.assertIn("far too long", dlq.read_text(encoding="utf-8"))
         self.assert_same(where="id <> 13")
+
+    def test_a_broken_off_append_is_not_begun_again_when_its_receipts_are_looked_for_elsewhere(self):
+        rows = 9000
+        self.source.query("DROP TABLE t; CREATE TABLE t AS SELECT i::bigint AS id, CASE WHEN i = 8500 THEN 'far too long for it' "
+                          f"ELSE 'ok' END AS note FROM generate_series(1, {rows}) AS i; ALTER TABLE t ADD PRIMARY KEY (id)")
+        self.destination.query("CREATE TABLE t (id bigint, note varchar(10))")
+
+        def pipeline(**config):
+            return self.postgres([{"name": "t", "sync_mode": "incremental", "cursor_field": "id"}], destination_config=config,
+                                 resources={"checkpoint_interval_rows": 3000, "max_batch_bytes": "64kb"})
+
+        self.failure(pipeline(), DESTINATION)
+        committed = self.destination.query("SELECT count(*) FROM t")
+        self.assertNotEqual(committed, [("0",)])
+        self.destination.query("ALTER TABLE t ALTER note TYPE text")
+        for _ in range(2):
+            failure = self.failure(pipeline(receipts_schema="etl"), STATE)
+            self.assertEqual(failure["code"], "RECEIPT_MISSING")
+            self.assertIn("receipts_schema", failure["message"])
+            self.assertEqual(self.destination.query("SELECT count(*) FROM t"), committed)
+        self.run_ok(pipeline())
+        self.assert_same()
 
     def test_all_mistakes_of_a_config_are_told_before_anything_is_started(self):
         done = self.expect(INVALID, "run", self.postgres(source_config={"schemaa": "x", "sslmode": "often"}), says=["schemaa", "sslmode"])

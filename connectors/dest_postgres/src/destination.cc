@@ -312,13 +312,13 @@ Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk
   RB_SDK_RETURN_NOT_OK(session_->open());
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read(ctx));
   resumed_from_ = receipt;
-  if (!receipt || !receipt->checkpoint_json) return std::optional<std::string>();
-  if (receipt->published) return receipt->checkpoint_json;
+  if (receipt && receipt->checkpoint_json && receipt->published) return receipt->checkpoint_json;
   const TableName written = written_table(ctx, target);
-  if (receipt->target != written.text()) return std::optional<std::string>();
-  // Somebody dropped the table to begin again: the receipt speaks of rows that are gone.
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, written));
-  if (!existing && receipt->rows != 0) return std::optional<std::string>();
+  const auto none = existing ? std::optional<std::string>() : std::optional<std::string>(sdk::kTargetAbsent);
+  if (!receipt || !receipt->checkpoint_json || receipt->target != written.text()) return none;
+  // Somebody dropped the table to begin again: the receipt speaks of rows that are gone.
+  if (!existing && receipt->rows != 0) return none;
   return receipt->checkpoint_json;
 }
 

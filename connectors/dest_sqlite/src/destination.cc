@@ -174,18 +174,19 @@ Status SqliteDestination::finish_replace(const sdk::StreamContext& ctx, const st
 
 Result<std::optional<std::string>> SqliteDestination::last_committed(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(const bool there, database_->open_existing());
-  if (!there) return std::optional<std::string>();
+  if (!there) return std::optional<std::string>(sdk::kTargetAbsent);
+  const std::string table = table_prefix_ + ctx.stream_name;
+  const std::string written = mode_of(ctx) == sdk::WriteMode::kReplace ? staging_name(table) : table;
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*database_, written));
+  const auto none = existing ? std::optional<std::string>() : std::optional<std::string>(sdk::kTargetAbsent);
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
-  if (!receipt || !receipt->checkpoint_json) return std::optional<std::string>();
+  if (!receipt || !receipt->checkpoint_json) return none;
   RB_SDK_ASSIGN_OR_RETURN(sdk::Json checkpoint, sdk::parse_json(*receipt->checkpoint_json));
   if (!receipt->published) {
-    const std::string table = table_prefix_ + ctx.stream_name;
-    const std::string written = mode_of(ctx) == sdk::WriteMode::kReplace ? staging_name(table) : table;
     const std::string holds_rows = sdk::string_member(checkpoint, kTableKey).value_or(written);
-    if (!same_name(holds_rows, written)) return std::optional<std::string>();
+    if (!same_name(holds_rows, written)) return none;
     // Somebody dropped the table to begin again: the receipt speaks of rows that are gone.
-    RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*database_, written));
-    if (!existing && receipt->rows != 0) return std::optional<std::string>();
+    if (!existing && receipt->rows != 0) return none;
   }
   if (checkpoint.is_object()) checkpoint.erase(kTableKey);
   return std::optional<std::string>(sdk::to_text(checkpoint));

@@ -88,19 +88,49 @@ std::string describe_total(const RunReport& report) {
                      format_count(report.rows_rejected()), format_bytes(bytes), format_duration(report.seconds));
 }
 
-std::string hint_for(const RunReport& report, const std::filesystem::path& file, ExitCode code) {
-  const std::string pipeline = make_printable(file.string());
+/// Whether the next run goes on behind rows that are committed: in append and upsert.
+bool has_rows_of_load(const StreamReport& stream) {
+  return stream.outcome != Outcome::kSucceeded && (stream.rows_written > 0 || stream.resumed);
+}
+
+/// What to do after a source, a destination or a transform has failed.
+std::string next_step(const RunReport& report, const std::string& pipeline) {
   const bool committed = std::any_of(report.streams.begin(), report.streams.end(),
                                      [](const StreamReport& stream) { return stream.rows_written > 0; });
   const std::string kept = committed ? "What was committed stays; " : "";
+  const std::string mend = kept + (committed ? "mend" : "Mend") + " the cause, then run the same command again";
+  const std::string check = fmt::format(", or look closer with: rapidbyte check {}", pipeline);
+  const ConnectorError error = report.failure ? report.failure->error : ConnectorError();
+  if (error.retryable) return kept + "run the same command again to continue" + check;
+  switch (error.category) {
+    case ErrorCategory::kRateLimit:
+    case ErrorCategory::kTransientNetwork:
+    case ErrorCategory::kTransientDb:
+    case ErrorCategory::kInternal: return kept + "run the same command again to continue" + check;
+    case ErrorCategory::kConfig:
+    case ErrorCategory::kAuth:
+    case ErrorCategory::kPermission: return mend + check;
+    case ErrorCategory::kData:
+    case ErrorCategory::kSchema: break;
+  }
+  const auto broken_off = std::find_if(report.streams.begin(), report.streams.end(), has_rows_of_load);
+  if (report.dry_run || report.limit || broken_off == report.streams.end()) return mend;
+  // The table keeps the types that it was made with, whatever the pipeline says since.
+  return fmt::format(
+      "{} to continue.\nIf a column needs another type, begin anew, because the table has the old one: drop the table "
+      "(or "
+      "change the column there and remove what this load wrote), then: rapidbyte state reset {} --stream {}",
+      mend, pipeline, make_printable(broken_off->stream));
+}
+
+std::string hint_for(const RunReport& report, const std::filesystem::path& file, ExitCode code) {
+  const std::string pipeline = make_printable(file.string());
   switch (code) {
     case ExitCode::kInvalidPipeline: return fmt::format("Check the file with: rapidbyte check {}", pipeline);
     case ExitCode::kConnector: return "List the connectors that are found with: rapidbyte connectors";
     case ExitCode::kSource:
     case ExitCode::kDestination:
-    case ExitCode::kTransform:
-      return fmt::format("{}run the same command again to continue, or look closer with: rapidbyte check {}", kept,
-                         pipeline);
+    case ExitCode::kTransform: return next_step(report, pipeline);
     case ExitCode::kRejectedRows:
       return report.dlq_path.empty() ? std::string()
                                      : fmt::format("Look at the rejected rows in {}; dlq.max_bytes is the cap",

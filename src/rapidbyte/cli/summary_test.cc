@@ -97,6 +97,71 @@ TEST(Summary, AFailureSaysWhatAndWhatToDoNext) {
   EXPECT_EQ(exit_code_of(made), ExitCode::kDestination);
 }
 
+TEST(Summary, AdvisesToRunAgainOnlyWhereThatCanHelp) {
+  using engine::Stage;
+  constexpr std::string_view kAgain =
+      "run the same command again to continue, or look closer with: rapidbyte check p.yaml\n";
+  constexpr std::string_view kMend = "Mend the cause, then run the same command again";
+  struct Case {
+    ErrorCategory category;
+    bool retryable;
+    std::string_view advice;
+  };
+  const std::vector<Case> cases = {{ErrorCategory::kTransientNetwork, true, kAgain},
+                                   {ErrorCategory::kTransientDb, false, kAgain},
+                                   {ErrorCategory::kRateLimit, false, kAgain},
+                                   {ErrorCategory::kInternal, false, kAgain},
+                                   {ErrorCategory::kSchema, true, kAgain},
+                                   {ErrorCategory::kConfig, false, kMend},
+                                   {ErrorCategory::kAuth, false, kMend},
+                                   {ErrorCategory::kPermission, false, kMend},
+                                   {ErrorCategory::kData, false, kMend},
+                                   {ErrorCategory::kSchema, false, kMend}};
+  for (const Case& c : cases) {
+    for (const Stage stage : {Stage::kSource, Stage::kDestination, Stage::kTransform}) {
+      SCOPED_TRACE(std::string(to_string(c.category)) + " in " + std::string(to_string(stage)));
+      auto made = report(engine::Outcome::kFailed);
+      ConnectorError error;
+      error.category = c.category;
+      error.retryable = c.retryable;
+      error.message = "it failed";
+      made.streams[0] = stream("orders", engine::Outcome::kFailed, 0);
+      made.failure = made.streams[0].failure = engine::RunFailure{stage, error};
+      const std::string text = render_summary(made, "p.yaml", kPlain);
+      EXPECT_THAT(text, HasSubstr(std::string(c.advice)));
+      EXPECT_THAT(text, Not(HasSubstr("state reset")));
+    }
+  }
+}
+
+// A corrected type does not fit the table that holds the rows of the broken-off load.
+TEST(Summary, NamesTheWayOutWhenCommittedRowsHaveTheWrongType) {
+  ConnectorError error;
+  error.category = ErrorCategory::kData;
+  error.code = "WRONG_TYPE";
+  error.message = "zip is no Int64. Declare columns: {zip: text}";
+  auto first = report(engine::Outcome::kFailed);
+  first.streams.push_back(stream("zips", engine::Outcome::kFailed, 60'000));
+  first.failure = first.streams[1].failure = engine::RunFailure{engine::Stage::kSource, error};
+  // The next run, after the advice.
+  error.category = ErrorCategory::kSchema;
+  error.code = "TYPE_CHANGED";
+  auto second = report(engine::Outcome::kFailed);
+  second.streams.push_back(stream("zips", engine::Outcome::kFailed, 0));
+  second.streams[1].resumed = true;
+  second.failure = second.streams[1].failure = engine::RunFailure{engine::Stage::kDestination, error};
+  for (const auto& made : {first, second}) {
+    const std::string text = render_summary(made, "p.yaml", kPlain);
+    EXPECT_THAT(text,
+                HasSubstr("What was committed stays; mend the cause, then run the same command again to continue.\n"
+                          "  If a column needs another type, begin anew"));
+    EXPECT_THAT(text, HasSubstr("drop the table"));
+    EXPECT_THAT(text, HasSubstr("then: rapidbyte state reset p.yaml --stream zips\n"));
+  }
+  second.limit = 10;
+  EXPECT_THAT(render_summary(second, "p.yaml", kPlain), Not(HasSubstr("state reset"))) << "--limit leaves no load";
+}
+
 TEST(Summary, QuietShowsTheErrorOnly) {
   auto made = report(engine::Outcome::kFailed);
   made.failure = engine::RunFailure{engine::Stage::kSource, {}};

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,17 +52,46 @@ void sync_folder(const std::filesystem::path& folder) {
   ::close(handle);
 }
 
+// Keeps the writers of other runs and pipelines away while a line is written, or cut back. Where the file system knows
+// no locks, held() is false.
+class FileLock {
+ public:
+  explicit FileLock(int file) : file_(file) {
+    int done = 0;
+    do done = ::flock(file_, LOCK_EX);
+    while (done != 0 && errno == EINTR);
+    held_ = done == 0;
+  }
+  ~FileLock() {
+    if (held_) (void)::flock(file_, LOCK_UN);
+  }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+  [[nodiscard]] bool held() const { return held_; }
+
+ private:
+  int file_;
+  bool held_ = false;
+};
+
 }  // namespace
 
-std::filesystem::path default_dlq_path(const std::filesystem::path& state_folder, std::string_view pipeline,
-                                       std::string_view run_id) {
+std::string dlq_file_name(std::string_view pipeline, std::string_view run_id) {
   std::string name(pipeline);
   for (char& c : name) {
     const bool fine =
         (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
     if (!fine) c = '_';
   }
-  return state_folder / "dlq" / fmt::format("{}-{}.ndjson", name, run_id);
+  return fmt::format("{}-{}.ndjson", name, run_id);
+}
+
+std::filesystem::path dlq_path_of(const std::filesystem::path& given, const std::filesystem::path& state_folder,
+                                  std::string_view pipeline, std::string_view run_id) {
+  if (given.empty()) return state_folder / "dlq" / dlq_file_name(pipeline, run_id);
+  std::error_code ignored;
+  const bool folder = !given.has_filename() || std::filesystem::is_directory(given, ignored);
+  return folder ? given / dlq_file_name(pipeline, run_id) : given;
 }
 
 DlqWriter::DlqWriter(std::filesystem::path path, uint64_t max_bytes, std::string pipeline, std::string run_id)
@@ -89,29 +119,30 @@ Status DlqWriter::open_locked() {
     return write_failed(path_, "use as", EINVAL);
   }
   file_ = handle;
-  size_ = static_cast<uint64_t>(info.st_size);
   sync_folder(path_.parent_path());
-  // A line that an earlier run was killed in must not swallow our first record.
-  char last = '\n';
-  if (size_ > 0 && ::pread(file_, &last, 1, info.st_size - 1) == 1 && last != '\n') return write_locked("\n");
   return {};
 }
 
-Status DlqWriter::write_locked(std::string_view line) {
+Status DlqWriter::write_locked(std::string line) {
+  const FileLock lock(file_);
+  const off_t start = ::lseek(file_, 0, SEEK_END);
+  // A line that another run was killed in must not swallow this record.
+  char last = '\n';
+  if (start > 0 && ::pread(file_, &last, 1, start - 1) == 1 && last != '\n') line.insert(0, 1, '\n');
   size_t done = 0;
   while (done < line.size()) {
     const ssize_t count = ::write(file_, line.data() + done, line.size() - done);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
       const int failure = errno;
-      // Half a line would damage the next one.
-      if (::ftruncate(file_, static_cast<off_t>(size_)) != 0)
+      // Half a line would damage the next one; without the lock the lines of others might be cut off.
+      if (done > 0 && (!lock.held() || start < 0 || ::ftruncate(file_, start) != 0))
         log_warn("cannot cut {} back to whole lines", path_.string());
       return write_failed(path_, "write to", failure);
     }
     done += static_cast<size_t>(count);
   }
-  size_ += line.size();
+  written_ += line.size();
   dirty_ = true;
   return {};
 }
@@ -133,15 +164,14 @@ Status DlqWriter::append(std::string_view connector, const runtime::DlqRecord& r
 
   std::lock_guard lock(mutex_);
   RB_RETURN_NOT_OK(open_locked());
-  if (line.size() > max_bytes_ || size_ > max_bytes_ - line.size()) {
-    return make_error(
-        ErrorCategory::kData, "DLQ_FULL",
-        fmt::format(
-            "the file of rejected records {} has {} bytes and may have {} (dlq.max_bytes): too many records are "
-            "rejected. Look at them, mend the source or the types, or raise dlq.max_bytes",
-            path_.string(), size_, max_bytes_));
+  if (line.size() > max_bytes_ || written_ > max_bytes_ - line.size()) {
+    return make_error(ErrorCategory::kData, "DLQ_FULL",
+                      fmt::format("this run has written {} bytes of rejected records to {} and may write {} "
+                                  "(dlq.max_bytes): too many records "
+                                  "are rejected. Look at them, mend the source or the types, or raise dlq.max_bytes",
+                                  written_, path_.string(), max_bytes_));
   }
-  RB_RETURN_NOT_OK(write_locked(line));
+  RB_RETURN_NOT_OK(write_locked(std::move(line)));
   records_.fetch_add(1, std::memory_order_relaxed);
   return {};
 }

@@ -1,8 +1,8 @@
 #pragma once
-// DlqWriter: the rejected records of one run, as one NDJSON file that all streams share. The file is made with the
-// first record, mode 0600, and every record is in the kernel's hands when append() returns; sync() makes them durable,
-// and is called before the commit that covers them. No record is ever dropped: at the byte cap append() fails, which
-// ends the run. Thread safe.
+// DlqWriter: the rejected records of one run, in one NDJSON file that all streams share. The file is made with the
+// first record, mode 0600, or appended to, for example to what earlier runs or other pipelines wrote. Every record is
+// in the kernel's hands when append() returns; sync() makes them durable, and is called before the commit that covers
+// them. No record is ever dropped: at the run's byte cap append() fails, which ends the run. Thread safe.
 
 #include <atomic>
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace rapidbyte::engine {
 
 class DlqWriter {
  public:
-  /// `path`: absolute; an existing file is appended to. `max_bytes`: size of the file beyond which DLQ_FULL comes.
+  /// `path`: absolute; an existing file is appended to. `max_bytes`: what this run may write before DLQ_FULL comes.
   DlqWriter(std::filesystem::path path, uint64_t max_bytes, std::string pipeline, std::string run_id);
   ~DlqWriter();
   DlqWriter(const DlqWriter&) = delete;
@@ -35,7 +35,7 @@ class DlqWriter {
 
  private:
   Status open_locked();
-  Status write_locked(std::string_view line);
+  Status write_locked(std::string line);
 
   const std::filesystem::path path_;
   const uint64_t max_bytes_;
@@ -43,13 +43,16 @@ class DlqWriter {
   const std::string run_id_;
   std::mutex mutex_;
   int file_ = -1;
-  uint64_t size_ = 0;
+  uint64_t written_ = 0;  // by this run
   bool dirty_ = false;
   std::atomic<uint64_t> records_{0};
 };
 
-/// `dlq/<pipeline>-<run id>.ndjson` in `state_folder`; characters that do not belong in a file name become '_'.
-std::filesystem::path default_dlq_path(const std::filesystem::path& state_folder, std::string_view pipeline,
-                                       std::string_view run_id);
+/// `<pipeline>-<run id>.ndjson`; characters that do not belong in a file name become '_'.
+std::string dlq_file_name(std::string_view pipeline, std::string_view run_id);
+/// Where a run's rejected records go. `given` (dlq.path, absolute or empty): a file, or a folder (there, or spelled
+/// with a slash at its end) in which every run has a file of its own; by default the folder `dlq` beside the state.
+std::filesystem::path dlq_path_of(const std::filesystem::path& given, const std::filesystem::path& state_folder,
+                                  std::string_view pipeline, std::string_view run_id);
 
 }  // namespace rapidbyte::engine

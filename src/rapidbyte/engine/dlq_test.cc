@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -105,6 +107,57 @@ TEST_F(DlqWriterTest, AppendsToAnEarlierFileAndStartsANewLineAfterATornOne) {
   EXPECT_EQ(text().rfind("{\"old\": 1}\n{\"torn\": \n{\"time\"", 0), 0U) << text();
 }
 
+TEST_F(DlqWriterTest, CountsOnlyWhatThisRunWrites) {
+  std::string before;
+  for (int run = 0; run < 5; ++run) {
+    DlqWriter writer(path_, 200, "p", "run-" + std::to_string(run));
+    ASSERT_TRUE(writer.append("dest", {"s", "{}", "e", "data"}).ok()) << "run " << run;
+    EXPECT_EQ(writer.append("dest", {"s", "{}", "e", "data"}).error().code, "DLQ_FULL") << "run " << run;
+    EXPECT_EQ(text().rfind(before, 0), 0U) << "what earlier runs wrote stays";
+    before = text();
+  }
+  const auto all = lines();
+  ASSERT_EQ(all.size(), 5U);
+  for (size_t run = 0; run < 5; ++run) EXPECT_EQ(all[run]["run_id"], "run-" + std::to_string(run));
+}
+
+TEST_F(DlqWriterTest, KeepsTheLinesOfSeveralPipelinesInOneFileWhole) {
+  DlqWriter one(path_, 10'000'000, "one", "run"), two(path_, 10'000'000, "two", "run");
+  std::vector<std::thread> threads;
+  for (DlqWriter* writer : {&one, &two}) {
+    threads.emplace_back([writer] {
+      for (int i = 0; i < 100; ++i)
+        ASSERT_TRUE(writer->append("dest", {"s", "{}", std::string(5000, 'x'), "data"}).ok());
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(lines().size(), 200U);
+  // One of the two is killed in a line.
+  std::ofstream(path_, std::ios::app) << "{\"torn\": ";
+  ASSERT_TRUE(two.append("dest", {"s", "{}", "e", "data"}).ok());
+  EXPECT_NE(text().find("{\"torn\": \n{\"time\""), std::string::npos);
+}
+
+TEST_F(DlqWriterTest, WhenTheDiskIsFullCutsOffItsOwnHalfLineOnly) {
+  DlqWriter other(path_, 10'000, "other", "run"), full(path_, 1'000'000, "full", "run");
+  ASSERT_TRUE(full.append("dest", {"s", "{}", "e", "data"}).ok());
+  ASSERT_TRUE(other.append("dest", {"s", "{}", "e", "data"}).ok());
+  const std::string before = text();
+  // A limit on the file's size stands for the full disk: the write ends in the middle of the line.
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+  rlimit low = old;
+  low.rlim_cur = before.size() + 1000;
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &low), 0);
+  const Status status = full.append("dest", {"s", "{}", std::string(5000, 'x'), "data"});
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old), 0);
+  std::signal(SIGXFSZ, handler);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, "DLQ_WRITE_FAILED");
+  EXPECT_EQ(text(), before);
+}
+
 TEST_F(DlqWriterTest, RedactsSecretsInTheErrorText) {
   add_secret("hunter2-of-the-dlq-test");
   DlqWriter writer(path_, 1000, "p", "run");
@@ -138,9 +191,12 @@ TEST_F(DlqWriterTest, KeepsTheLinesOfSeveralStreamsWhole) {
   EXPECT_EQ(writer.records(), 800U);
 }
 
-TEST(DefaultDlqPath, StaysInItsFolder) {
-  EXPECT_EQ(default_dlq_path("/s", "orders", "r1"), "/s/dlq/orders-r1.ndjson");
-  EXPECT_EQ(default_dlq_path("/s", "../../etc/x y", "r1"), "/s/dlq/.._.._etc_x_y-r1.ndjson");
+TEST_F(DlqWriterTest, APathIsAFileOrAFolderForAFilePerRun) {
+  EXPECT_EQ(dlq_path_of("", "/s", "orders", "r1"), "/s/dlq/orders-r1.ndjson");
+  EXPECT_EQ(dlq_path_of("", "/s", "../../etc/x y", "r1"), "/s/dlq/.._.._etc_x_y-r1.ndjson") << "stays in its folder";
+  EXPECT_EQ(dlq_path_of("/x/rejected.ndjson", "/s", "orders", "r1"), "/x/rejected.ndjson");
+  EXPECT_EQ(dlq_path_of("/x/rejected/", "/s", "orders", "r1"), "/x/rejected/orders-r1.ndjson");
+  EXPECT_EQ(dlq_path_of(folder_, "/s", "orders", "r1"), folder_ / "orders-r1.ndjson");
 }
 
 }  // namespace

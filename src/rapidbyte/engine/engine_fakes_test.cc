@@ -355,7 +355,10 @@ Script database_destination(FakeDatabase& database, DatabaseOptions options) {
   };
   script.last_committed = [&database](const json& ctx) {
     std::lock_guard lock(database.mutex);
-    const auto& receipts = database.tables[ctx["stream_name"]].receipts;
+    const auto table = database.tables.find(ctx["stream_name"]);
+    if (table == database.tables.end())
+      return Result<std::optional<std::string>>(std::string(R"({"target_absent":true})"));
+    const auto& receipts = table->second.receipts;
     const auto at = receipts.find(ctx["partition"].dump());
     if (at == receipts.end()) return Result<std::optional<std::string>>(std::optional<std::string>());
     return Result<std::optional<std::string>>(at->second);

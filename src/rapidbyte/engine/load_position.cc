@@ -23,8 +23,20 @@ std::string notes_of(const RunContext& run) { return run.pipeline.name + ":engin
 
 std::string miscount_key(std::string_view stream) { return fmt::format("miscounted:{}", stream); }
 
+// So that the command of a message can be copied into a shell.
+std::string shell_word(const std::string& text) {
+  const bool plain = !text.empty() && text.find_first_not_of(
+                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+@%:=,") ==
+                                          std::string::npos;
+  if (plain) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
 std::string reset_hint(const RunContext& run, const StreamPlan& plan) {
-  return fmt::format("rapidbyte state reset {} --stream {}", run.pipeline.name, plan.config.name);
+  return fmt::format("rapidbyte state reset {} --stream {}", shell_word(run.pipeline.file.string()),
+                     shell_word(plan.config.name));
 }
 
 json parse_object(const std::optional<std::string>& text) {
@@ -37,6 +49,8 @@ std::optional<RunFailure> fail(Stage stage, Status status) { return RunFailure{s
 
 bool is_incremental(const StreamPlan& plan) { return plan.config.sync_mode != SyncMode::kFullRefresh; }
 
+// In the answer of last-committed: there is no table, so no row that could be doubled (protocol.md section 3).
+constexpr const char* kTargetAbsent = "target_absent";
 // Ends the id of a load into a staging table. Its rows are nowhere else, so a run in another write mode must not go on
 // behind them.
 constexpr std::string_view kReplaceSuffix = "-replace";
@@ -72,6 +86,61 @@ std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan
               plan.config.name, text_member(known, "why"), reset_hint(run, plan))));
 }
 
+/// Whether the load has committed no row, by its newest checkpoint.
+bool committed_nothing(const state::StreamState& known, const json& checkpoint) {
+  return known.rows_committed == 0 && count_member(checkpoint, "batches_covered").value_or(1) == 0;
+}
+
+/// Rows that the load has committed up to `receipt`, which is newer than the checkpoint `saved`. The destination's
+/// count is lost; the source's tells how many more there were at least.
+uint64_t rows_up_to(const json& receipt, const json& saved, const state::StreamState& known) {
+  const bool saved_is_of_load = text_member(saved, "load_id") == known.load_id;
+  const uint64_t before = saved_is_of_load ? count_member(saved, "records_processed").value_or(0) : 0;
+  const uint64_t now = count_member(receipt, "records_processed").value_or(0);
+  // A source counts from each attempt's beginning.
+  return known.rows_committed + (now >= before ? now - before : now);
+}
+
+/// Whether a load begun by another installation wrote the receipt after `load_id` had begun: only one load of a
+/// pipeline is under way in one state. Ids begin with the time.
+bool is_of_later_load(const std::string& receipt_load, const std::string& load_id) {
+  const auto time_of = [](std::string_view id) { return id.substr(0, id.find('-')); };
+  return time_of(receipt_load) > time_of(load_id);
+}
+
+/// Refuses to begin an append again whose rows may be in the destination: it would double them.
+std::optional<RunFailure> no_receipt_of_load(const RunContext& run, const StreamPlan& plan,
+                                             const state::StreamState& known, const std::string& receipt_load) {
+  const std::string what = fmt::format("stream '{}': an earlier run was broken off after {} rows were committed, ",
+                                       plan.config.name, known.rows_committed);
+  const std::string anew =
+      fmt::format("look at the table, remove what this pipeline has loaded into it, and begin anew with: {}",
+                  reset_hint(run, plan));
+  if (!receipt_load.empty()) {
+    return fail(
+        Stage::kState,
+        config_error(
+            "RECEIPT_FOREIGN",
+            fmt::format(
+                "{}but the destination's receipt is that of another load ({}, not {}). So it is not known which of its "
+                "rows are there, and reading again could double them. Perhaps another installation, with a state of "
+                "its own, uses the same pipeline name on this destination: give every pipeline its own name. Or the "
+                "database was restored from an older copy. This run wrote nothing. To go on, {}",
+                what, receipt_load, known.load_id, anew)));
+  }
+  return fail(
+      Stage::kState,
+      config_error(
+          "RECEIPT_MISSING",
+          fmt::format(
+              "{}but the destination has no receipt of its load {}. So it is not known which of its rows are there, "
+              "and "
+              "reading again could double them. Perhaps a setting that says where tables or receipts are was changed "
+              "(receipts_schema of dest-postgres): then change it back. Or the receipts were deleted, or the table was "
+              "emptied, made anew, or restored from an older copy. This run wrote nothing. To go on, {}",
+              what, known.load_id, anew)));
+}
+
 std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& plan, const state::StreamState& known,
                                        json checkpoint, LoadPosition& position) {
   position.resumed = true;
@@ -89,9 +158,7 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
   }
   position.cursor = position.load_start_cursor;
   position.rows_before = 0;
-  const bool nothing_written =
-      known.rows_committed == 0 && count_member(checkpoint, "batches_covered").value_or(1) == 0;
-  if (plan.write_mode == WriteMode::kUpsert || nothing_written) return std::nullopt;
+  if (plan.write_mode == WriteMode::kUpsert || committed_nothing(known, checkpoint)) return std::nullopt;
   return fail(
       Stage::kConfig,
       config_error(
@@ -122,12 +189,25 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
 
   if (text_member(receipt, "load_id") == known.load_id) {
     // The commit may have been the last thing that happened before a crash: now the state learns of it.
+    state::StreamState now = known;
     if (receipt != saved) {
+      now.rows_committed = rows_up_to(receipt, saved, known);
       Status saved_now =
-          run.state.save_checkpoint(key_of(run, plan), known.load_id, **receipt_text, known.rows_committed);
+          run.state.save_checkpoint(key_of(run, plan), known.load_id, **receipt_text, now.rows_committed);
       if (!saved_now.ok()) return fail(Stage::kState, std::move(saved_now));
     }
-    return go_on_behind(run, plan, known, receipt, position);
+    return go_on_behind(run, plan, now, receipt, position);
+  }
+  const bool keeps_receipts = run.destination->speaks_2_1() && has_feature(*run.destination, "receipts");
+  const bool target_absent = receipt.value(kTargetAbsent, json(false)) == json(true);
+  if (keeps_receipts && plan.write_mode == WriteMode::kAppend && !target_absent) {
+    const std::string receipt_load = text_member(receipt, "load_id");
+    // Of a first commit the state may not have learned before the crash, and then the other load's receipt took the
+    // place of ours.
+    const bool overwritten =
+        text_member(saved, "load_id") != receipt_load && is_of_later_load(receipt_load, known.load_id);
+    const bool has_rows = saved_is_of_load && !committed_nothing(known, saved);
+    if (has_rows || overwritten) return no_receipt_of_load(run, plan, known, receipt_load);
   }
   if (!saved_is_of_load) {
     position.resumed = true;
@@ -136,13 +216,13 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     position.load_start_cursor = position.cursor;
     return std::nullopt;
   }
-  if (run.destination->speaks_2_1() && has_feature(*run.destination, "receipts")) {
-    // Rows and receipt are written in one transaction, so without the receipt the rows are gone too: another or a
-    // restored database.
+  if (keeps_receipts) {
+    // Going on behind the state's checkpoint would leave a gap when the rows are gone; beginning again doubles nothing:
+    // there is no table, or the rows have a key.
     log_warn(
-        "stream '{}': the destination has no receipt of load {}, of which {} rows were committed; it was emptied, "
-        "replaced or "
-        "restored. The load begins again",
+        "stream '{}': the destination has no receipt of load {}, which was broken off after {} rows were committed. "
+        "The "
+        "load begins again",
         plan.config.name, known.load_id, known.rows_committed);
     const json start = saved.contains("load_start_cursor") ? saved["load_start_cursor"] : json();
     if (is_incremental(plan)) {

@@ -34,13 +34,15 @@ struct LoadPosition {
   std::string given_up_replace;
 };
 
-/// Asks the destination for its newest receipt (last-committed), nullopt when it has or keeps none.
+/// Asks the destination for its newest receipt (last-committed), nullopt when it has or keeps none; with the member
+/// `target_absent` true when not even the table is there.
 using LastCommitted = std::function<Result<std::optional<std::string>>(const std::string& load_id)>;
 
 /// Fills `position` and notes the load in the state (unless the run keeps none). `load_id`: of this run's earlier
 /// attempt, empty at the first. Failures: STATE_BACKEND; LOAD_IN_PROGRESS (--limit while a load is under way);
 /// LOAD_MISCOUNTED (its rows did not add up); RESUME_NOT_SUPPORTED (rows are committed, and reading again would double
-/// them); what last-committed says.
+/// them); RECEIPT_MISSING and RECEIPT_FOREIGN (an append may have committed rows of which the destination's receipt
+/// says nothing); what last-committed says.
 std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& plan, const std::string& load_id,
                                              const LastCommitted& last_committed, LoadPosition& position);
 

@@ -122,15 +122,15 @@ PipelineRun::Failure PipelineRun::prepare() {
     auto lease = run_.state.acquire_lease(run_.pipeline.name, run_.run_id);
     if (!lease.ok()) return RunFailure{Stage::kState, lease.error()};
     lease_ = std::move(*lease);
-    std::filesystem::path path = run_.pipeline.dlq.path;
-    if (path.empty()) {
-      std::filesystem::path folder = run_.pipeline.state.connection.parent_path();
-      if (folder.empty()) folder = run_.pipeline.file.parent_path() / ".rapidbyte";
-      path = default_dlq_path(folder, run_.pipeline.name, run_.run_id);
-    }
     // Relative to the pipeline file, as every path in it.
-    if (path.is_relative()) path = run_.pipeline.file.parent_path() / path;
-    run_.dlq = std::make_unique<DlqWriter>(path, run_.pipeline.dlq.max_bytes, run_.pipeline.name, run_.run_id);
+    const std::filesystem::path beside = run_.pipeline.file.parent_path();
+    std::filesystem::path given = run_.pipeline.dlq.path;
+    if (!given.empty()) given = beside / given;
+    std::filesystem::path folder = run_.pipeline.state.connection.parent_path();
+    if (folder.empty()) folder = ".rapidbyte";
+    std::filesystem::path path = dlq_path_of(given, beside / folder, run_.pipeline.name, run_.run_id);
+    run_.dlq =
+        std::make_unique<DlqWriter>(std::move(path), run_.pipeline.dlq.max_bytes, run_.pipeline.name, run_.run_id);
   }
   if (Failure failure = cancelled()) return failure;
   return discover();

@@ -324,6 +324,43 @@ TEST(RunPipeline, FailsWhenTheRowsDoNotAddUp) {
   }
 }
 
+TEST(RunPipeline, ACheckpointOfTheWrongKindIsRefusedAndNamesItsConnector) {
+  using runtime::CheckpointKind;
+  const auto check = [](const std::string& connector, const auto& with_wrong_kind) {
+    SCOPED_TRACE(connector);
+    EngineHarness h;
+    Status answer;
+    with_wrong_kind(h, [&answer](const InstanceOptions& o, CheckpointKind kind) {
+      answer = o.services->checkpoint(kind, "{}");
+      return answer;
+    });
+    (void)h.run();
+    ASSERT_FALSE(answer.ok());
+    EXPECT_EQ(answer.error().code, "INVALID_CHECKPOINT_KIND");
+    EXPECT_EQ(answer.error().message.rfind(connector + ": a ", 0), 0U) << answer.error().message;
+  };
+  check("fake-source", [](EngineHarness& h, auto send) {
+    h.source->script.read = [=](const InstanceOptions& o, const json&) -> Result<runtime::ReadSummary> {
+      return send(o, CheckpointKind::kDestination);
+    };
+  });
+  check("fake-destination", [](EngineHarness& h, auto send) {
+    h.destination->script.write = [=](const InstanceOptions& o, const json&) -> Result<runtime::WriteSummary> {
+      return send(o, CheckpointKind::kSource);
+    };
+  });
+  check("pass", [](EngineHarness& h, auto send) {
+    Script pass;
+    pass.transform = [=](const InstanceOptions& o, const json&) -> Result<runtime::TransformSummary> {
+      return send(o, CheckpointKind::kSource);
+    };
+    h.runtime.add("pass", runtime::ConnectorRole::kTransform, pass);
+    pipeline::ConnectorUse use;
+    use.use = "pass";
+    h.pipeline.transforms.push_back(use);
+  });
+}
+
 TEST(RunPipeline, DoesNotTakeAMiscountedLoadForASuccessLater) {
   EngineHarness h;
   const auto honest = h.destination->script.write;
@@ -337,7 +374,8 @@ TEST(RunPipeline, DoesNotTakeAMiscountedLoadForASuccessLater) {
   const RunReport second = h.run();
   ASSERT_EQ(second.outcome, Outcome::kFailed);
   EXPECT_EQ(second.failure->error.code, "LOAD_MISCOUNTED");
-  EXPECT_THAT(second.failure->error.message, HasSubstr("state reset p --stream numbers"));
+  EXPECT_THAT(second.failure->error.message,
+              HasSubstr("state reset " + h.pipeline.file.string() + " --stream numbers"));
   ASSERT_TRUE(h.state->reset("p", "numbers").ok());
   EXPECT_TRUE(h.run().succeeded());
 }

@@ -64,7 +64,7 @@ Status SourceServices::emit_batch(PooledBuffer batch) {
 }
 
 Status SourceServices::checkpoint(CheckpointKind kind, std::string payload_json) {
-  if (kind != CheckpointKind::kSource) return wrong_kind(context().stream, "source", kind);
+  if (kind != CheckpointKind::kSource) return wrong_kind(connector(), "source", kind);
   RB_RETURN_NOT_OK(check_not_failed());
   RB_ASSIGN_OR_RETURN(json body, parse_checkpoint(payload_json, context().stream));
   // A source that has read nothing new has no new position either; the old one must not be lost.
@@ -108,7 +108,7 @@ Result<std::optional<PooledBuffer>> TransformServices::next_batch() {
 }
 
 Status TransformServices::checkpoint(CheckpointKind kind, std::string payload_json) {
-  if (kind != CheckpointKind::kTransform) return wrong_kind(context().stream, "transform", kind);
+  if (kind != CheckpointKind::kTransform) return wrong_kind(connector(), "transform", kind);
   return parse_checkpoint(payload_json, context().stream).status();
 }
 
@@ -198,7 +198,7 @@ Result<std::optional<std::string>> DestinationServices::pending_checkpoint() {
 }
 
 Status DestinationServices::checkpoint(CheckpointKind kind, std::string payload_json) {
-  if (kind != CheckpointKind::kDestination) return wrong_kind(context().stream, "destination", kind);
+  if (kind != CheckpointKind::kDestination) return wrong_kind(connector(), "destination", kind);
   RB_RETURN_NOT_OK(check_not_failed());
   RB_ASSIGN_OR_RETURN(const json payload, parse_checkpoint(payload_json, context().stream));
   RB_RETURN_NOT_OK(sync_dlq());

@@ -46,6 +46,7 @@ class StageServices : public runtime::HostServices {
 
  protected:
   [[nodiscard]] const StageContext& context() const { return context_; }
+  [[nodiscard]] const std::string& connector() const { return connector_; }
   /// Notes a failure of the engine itself, which ends the attempt whatever the guest makes of the error. Returns
   /// `status`.
   Status fail(Stage stage, Status status);

@@ -68,6 +68,10 @@ class CommitGate {
   std::string last_committed_;
 };
 
+/// What `last_committed` answers when there is no receipt and the target table is not there either: no row can be
+/// doubled, so the host begins a broken-off load again. With nullopt it refuses to, for an append that committed rows.
+inline constexpr const char* kTargetAbsent = R"({"target_absent":true})";
+
 /// What a destination did with one batch.
 struct WriteCount {
   uint64_t written = 0;
