@@ -250,7 +250,8 @@ bool parse_decimal(std::string_view text, char point, int32_t precision, int32_t
   unsigned __int128 value = 0;
   int32_t fraction = -1;
   bool any = false;
-  const unsigned __int128 limit = pow10_128(static_cast<uint32_t>(precision));
+  // A value of this size has no room for another digit. Asked before it is added: 10 times a 38-digit value wraps.
+  const unsigned __int128 full = pow10_128(static_cast<uint32_t>(precision - 1));
   for (; p != end; ++p) {
     if (*p == point && fraction < 0) {
       fraction = 0;
@@ -264,15 +265,15 @@ bool parse_decimal(std::string_view text, char point, int32_t precision, int32_t
       ++fraction;
       continue;
     }
+    if (value >= full) return false;
     value = value * 10 + digit;
-    if (value >= limit) return false;
     fraction += fraction >= 0 ? 1 : 0;
   }
   if (!any || (strict && fraction == 0)) return false;
   int32_t shift = scale - (fraction > 0 ? (fraction < scale ? fraction : scale) : 0);
   for (; shift > 0; --shift) {
+    if (value >= full) return false;
     value *= 10;
-    if (value >= limit) return false;
   }
   out = sign.negative ? -static_cast<__int128>(value) : static_cast<__int128>(value);
   return true;
