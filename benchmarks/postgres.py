@@ -28,6 +28,7 @@ from postgres_server import PostgresServer  # noqa: E402  (the same private serv
 LINEITEM_FACTOR = 1.2
 BIG_FACTOR = 10
 NEW_ROWS = 1000
+BAD_ROWS, BAD_ID, BAD_VALUE = 1000, 700, "12x4"
 CSV_COLUMNS = "id bigint, name text, city text, amount numeric, rate double precision, flag text, day text, at text, count bigint, note text"
 
 
@@ -72,11 +73,13 @@ class Bench:
                                 PGSSLMODE="disable")
         self.stage_lines = []
         self.peer_lines = []
+        self.failure_lines = []
 
     # --- running ------------------------------------------------------------------------------------------------------
 
-    def pipeline(self, stream, *, table=None, load_method="copy", mode="append", parallelism=1, sync="full_refresh", more="", folder=None):
-        folder = folder or tempfile.mkdtemp(dir=self.scratch)
+    def pipeline(self, stream, *, load_method="copy", mode="append", parallelism=1, sync="full_refresh", more="",
+                 on_data_error="fail", type_change="fail"):
+        folder = tempfile.mkdtemp(dir=self.scratch)
         file = os.path.join(folder, "pipeline.yaml")
 
         def connection(server, variable):
@@ -93,6 +96,8 @@ destination:
   use: rapidbyte/dest-postgres
   config: {{{connection(self.destination, "BENCH_DESTINATION_PASSWORD")}, load_method: {load_method}}}
   write_mode: {mode}
+  on_data_error: {on_data_error}
+  schema_evolution: {{type_change: {type_change}}}
 resources: {{parallelism: {parallelism}}}
 state: {{backend: sqlite, connection: {folder}/state.db}}
 """)
@@ -141,32 +146,32 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
         return Load(rows, done, server_cpu(self.source) + server_cpu(self.destination) - before)
 
     def peer(self, name, table, rows):
-        """A peer's load of the same table."""
+        """Rows a second of a peer's load of the same table. A peer that fails raises what measure() ends the program with."""
         command = self.peer_command(name, table)
         self.fresh_target(table)
-        before = server_cpu(self.source) + server_cpu(self.destination)
-        done = measure(command, environment=self.environment)
-        return Load(rows, done, server_cpu(self.source) + server_cpu(self.destination) - before)
+        return rows / measure(command, environment=self.environment).seconds
 
     def peer_command(self, name, table):
-        python = self.options.ingestr if name == "ingestr" else self.options.peers
-        return [python, os.path.join(HERE, "postgres_peer.py"), name, self.source.url(), self.destination.url(), table]
+        return [self.peers()[name], os.path.join(HERE, "postgres_peer.py"), name, self.source.url(), self.destination.url(), table]
 
     def peers(self):
-        return (["adbc", "duckdb"] if self.options.peers else []) + (["ingestr"] if self.options.ingestr else [])
+        """The Python of each peer; empty where it is not installed."""
+        return {"adbc": self.options.peers, "duckdb": self.options.peers, "ingestr": self.options.ingestr}
 
     # --- the figures --------------------------------------------------------------------------------------------------
 
     def tables(self):
-        """Full loads of both tables: copy, two at a time, insert, and the peers, against the floor."""
+        """Full loads of both tables: copy, two at a time, insert, and the peers, against the floor. Of one also what it costs to be ready
+        for rows that are refused, when none is."""
         for table, factor in (("narrow", 1), ("lineitem", LINEITEM_FACTOR)):
             rows = int(self.options.rows * factor)
             self.make_source(table, rows)
             loads = {"floor": lambda: self.floor(table, rows), "copy": lambda: self.ours(table, rows),
                      "replace": lambda: self.ours(table, rows, mode="replace"),
-                     "parallel-2": lambda: self.ours(table, rows, mode="replace", parallelism=2)}
+                     "parallel-2": lambda: self.ours(table, rows, mode="replace", parallelism=2),
+                     "insert": lambda: self.ours(table, rows, load_method="insert")}
             if table == "narrow":
-                loads["insert"] = lambda: self.ours(table, rows, load_method="insert")
+                loads["dlq"] = lambda: self.ours(table, rows, on_data_error="dlq")
             results = {name: [] for name in loads}
             for repetition in range(self.options.repetitions + 1):
                 for name, load in loads.items():
@@ -181,6 +186,9 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
 
     def report_table(self, table, rows, results):
         floor = statistics.median(load.rate for load in results["floor"])
+        psql = f"psql | psql, {statistics.median(load.seconds for load in results['floor']):.2f} s"
+        # Ready for refused rows is compared with our own load that is not.
+        floors = {"dlq": (statistics.median(load.rate for load in results["copy"]), f"pg.{table}.copy")}
         targets = {"copy": 0.90, "insert": 0.35}
         for name, loads in results.items():
             if name == "floor":
@@ -188,19 +196,28 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
             rate = statistics.median(load.rate for load in loads)
             target = targets.get(name)
             low, high = min(load.rate for load in loads), max(load.rate for load in loads)
+            against, meaning = floors.get(name, (floor, psql))
             self.figures.add(f"pg.{table}.{name}", rate, "rows/s", f">= {target} of the floor" if target else "for orientation",
-                             target is None or rate / floor >= target, floor=floor,
-                             note=f"{rows} rows, {low:.0f} to {high:.0f} rows/s; floor: psql | psql, {statistics.median(l.seconds for l in results['floor']):.2f} s")
+                             target is None or rate / floor >= target, floor=against,
+                             note=f"{rows} rows, {low:.0f} to {high:.0f} rows/s; floor: {meaning}")
         share = statistics.median(load.cpu / load.servers for load in results["copy"])
         cpu = statistics.median(load.cpu for load in results["copy"])
         self.figures.add(f"pg.{table}.cpu", share, "of the servers'", "<= 0.30", share <= 0.30,
                          note=f"{cpu:.2f} s of CPU against {statistics.median(l.servers for l in results['copy']):.2f} s")
         peak = max(load.peak for load in results["copy"]) / (1 << 20)
         self.figures.add(f"pg.{table}.memory", peak, "MiB", f"<= {LIMIT_MIB} MiB", peak <= LIMIT_MIB)
-        self.stage_lines.append((table, statistics.median_low(sorted(load.seconds for load in results["copy"])), results["copy"][-1].report))
-        for peer in self.peers():
-            rates = [self.peer(peer, table, rows).rate for _ in range(2)]
-            self.peer_lines.append((table, peer, max(rates), max(rates) / floor))
+        by_time = sorted(results["copy"], key=lambda load: load.seconds)
+        self.stage_lines.append((table, by_time[(len(by_time) - 1) // 2]))
+        for peer, python in self.peers().items():
+            self.peer_lines.append(self.measure_peer(peer, table, rows, floor) if python else peer_line(peer, table, "not installed"))
+
+    def measure_peer(self, peer, table, rows, floor):
+        try:
+            rate = max(self.peer(peer, table, rows) for _ in range(2))
+        except SystemExit as error:
+            # The other figures do not depend on it.
+            return peer_line(peer, table, f"failed: {str(error).strip().splitlines()[-1][:200]}")
+        return peer_line(peer, table, value=round(rate), ratio=round(rate / floor, 3))
 
     def make_source(self, table, rows):
         self.source.query(f"DROP TABLE IF EXISTS {table}")
@@ -300,14 +317,37 @@ state: {{backend: sqlite, connection: {run_folder}/state.db}}
         """What is left of a load that is killed in the middle, and of one with a value that the table cannot take."""
         rows = self.options.rows
         self.make_source("narrow", rows)
-        lines = [("tool", "killed: rows left", "then run again", "bad value: exit code", "rows left")]
-        for name in ["rapidbyte"] + self.peers():
-            lines.append((name, *self.killed(name, rows), *self.bad_value(name)))
-        widths = [max(len(str(row[i])) for row in lines) for i in range(len(lines[0]))]
-        print(f"\nOf {rows} rows, after SIGKILL in the middle; and of 1,000 rows of which the text '12x4' does not fit the target's integer column:")
-        for row in lines:
-            print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths)).rstrip())
-        self.figures.add("pg.killed", int(lines[1][2]), "rows", f"= {rows} after the next run", int(lines[1][2]) == rows)
+        self.failure_line("rapidbyte", killed=self.killed("rapidbyte", rows), bad=self.bad_value("rapidbyte"))
+        # By default a text column does not go into an integer one at all; told to convert, it is the value that is refused.
+        self.failure_line("rapidbyte, type_change: coerce", bad=self.bad_value("rapidbyte", type_change="coerce"))
+        for peer, python in self.peers().items():
+            if python:
+                self.failure_line(peer, killed=self.killed(peer, rows), bad=self.bad_value(peer))
+            else:
+                self.failure_line(peer, note="not installed")
+        ours, coerce = self.failure_lines[:2]
+        self.figures.add("pg.killed", ours["killed_rows_left_after_next_run"], "rows", f"= {rows} after the next run",
+                         ours["killed_rows_left_after_next_run"] == rows)
+        refused = all(line["bad_value_exit_code"] != 0 and line["bad_value_rows_left"] == 0 for line in (ours, coerce))
+        self.figures.add("pg.bad-value", coerce["bad_value_rows_left"], "rows", "= 0, and the run fails", refused)
+
+    def failure_line(self, tool, killed=(None, None), bad=(None, None, None), note=""):
+        self.failure_lines.append({
+            "name": f"failures.{tool}", "tool": tool, "killed_rows_left": killed[0], "killed_rows_left_after_next_run": killed[1],
+            "bad_value_exit_code": bad[0], "bad_value_rows_left": bad[1], "bad_value_became": bad[2], **({"note": note} if note else {})})
+
+    def print_failures(self):
+        if not self.failure_lines:
+            return
+        keys = {"tool": "tool", "killed_rows_left": "killed: rows left", "killed_rows_left_after_next_run": "then run again",
+                "bad_value_exit_code": "bad value: exit code", "bad_value_rows_left": "rows left", "bad_value_became": "the value became"}
+        table = [tuple(keys.values())]
+        table += [tuple("-" if line[key] is None else str(line[key]) for key in keys) + (line.get("note", ""),) for line in self.failure_lines]
+        widths = [max(len(row[i]) for row in table) for i in range(len(keys))]
+        print(f"\nOf {self.options.rows} rows, after SIGKILL in the middle; and of {BAD_ROWS} rows of which the text {BAD_VALUE!r} does not fit the "
+              "target's integer column:")
+        for row in table:
+            print("  ".join([cell.ljust(width) for cell, width in zip(row, widths)] + list(row[len(widths):])).rstrip())
 
     def command(self, name, table, file):
         if name == "rapidbyte":
@@ -335,16 +375,29 @@ state: {{backend: sqlite, connection: {run_folder}/state.db}}
         shutil.rmtree(os.path.dirname(file))
         return left, again
 
-    def bad_value(self, name):
+    def bad_value(self, name, **options):
+        """(exit code, rows left, what the bad value became)"""
         self.source.query("DROP TABLE IF EXISTS bad")
         self.source.query("CREATE TABLE bad (id bigint, value text)")
-        self.source.query("INSERT INTO bad SELECT i, CASE WHEN i = 700 THEN '12x4' ELSE i::text END FROM generate_series(1, 1000) AS i")
-        self.destination.query("DROP TABLE IF EXISTS bad")
+        self.source.query(f"INSERT INTO bad SELECT i, CASE WHEN i = {BAD_ID} THEN '{BAD_VALUE}' ELSE i::text END FROM generate_series(1, {BAD_ROWS}) AS i")
+        self.fresh_target("bad")
         self.destination.query("CREATE TABLE bad (id bigint, value integer)")
-        file = self.pipeline("bad")
+        file = self.pipeline("bad", **options)
         done = subprocess.run(self.command(name, "bad", file), env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(os.path.dirname(file))
-        return done.returncode, self.count("bad")
+        return done.returncode, self.count("bad"), self.fate_of_bad_value(done.returncode)
+
+    def fate_of_bad_value(self, exit_code):
+        if self.count("bad") == "no table":
+            return "no table"
+        rows = self.destination.query(f"SELECT to_jsonb(bad) FROM bad WHERE id = {BAD_ID}")
+        if not rows:
+            return "refused" if exit_code else "left out"
+        row = json.loads(rows[0][0])
+        fate = "NULL" if row["value"] is None else repr(row["value"])
+        # Some tools put what does not fit into a column that they add.
+        others = [column for column, value in row.items() if value == BAD_VALUE and column != "value"]
+        return f"{fate}, and {BAD_VALUE!r} in a new column {others[0]}" if others else fate
 
     def count(self, table):
         try:
@@ -372,27 +425,33 @@ state: {{backend: sqlite, connection: {run_folder}/state.db}}
             shutil.rmtree(self.scratch, ignore_errors=True)
         self.print_stages()
         self.print_peers()
+        self.print_failures()
 
     def print_stages(self):
         """Where the time of one run went, from its report: per stage, busy and waiting."""
-        for table, seconds, report in self.stage_lines:
-            stages = report["streams"][0].get("stages", [])
-            print(f"\nWhere the time of {table} goes (one stream, {seconds:.2f} s):")
-            for stage in stages:
+        for table, load in self.stage_lines:
+            print(f"\nWhere the time of {table} goes (one stream, the median run of {load.seconds:.2f} s):")
+            for stage in load.report["streams"][0].get("stages", []):
                 print("  " + ", ".join(f"{key} {value}" if isinstance(value, str) else f"{key} {value:.2f}" for key, value in stage.items()))
 
     def print_peers(self):
         if self.peer_lines:
             print("\nPeers, the better of two runs:")
-        for table, peer, rate, ratio in self.peer_lines:
-            print(f"  {table:9} {peer:10} {rate:10.0f} rows/s  {ratio:.2f} of the floor")
+        for line in self.peer_lines:
+            _, table, peer = line["name"].split(".")
+            print(f"  {table:9} {peer:10} " + (line.get("note") or f"{line['value']:10.0f} rows/s  {line['ratio']:.2f} of the floor"))
+
+
+def peer_line(peer, table, note="", value=None, ratio=None):
+    """A line of the results; `note` says why there is no figure."""
+    return {"name": f"peer.{table}.{peer}", "value": value, "unit": "rows/s", "ratio": ratio, **({"note": note} if note else {})}
 
 
 def main():
     parser = argparse.ArgumentParser(description="Measures PostgreSQL to PostgreSQL.")
     parser.add_argument("--build", default="build/release")
-    parser.add_argument("--peers", default="", help="a Python that has ADBC and DuckDB; empty: without them")
-    parser.add_argument("--ingestr", default="", help="a Python that has ingestr; empty: without it")
+    parser.add_argument("--peers", default="", help="a Python that has ADBC and DuckDB; empty: they are not installed")
+    parser.add_argument("--ingestr", default="", help="a Python that has ingestr; empty: it is not installed")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--megabytes", type=int, default=320)
     parser.add_argument("--repetitions", type=int, default=5)
@@ -405,8 +464,7 @@ def main():
         bench.run_all()
     print_table(note, bench.figures.lines)
     if not options.filter:
-        peers = [{"name": f"peer.{table}.{peer}", "value": round(rate), "unit": "rows/s", "ratio": round(ratio, 3)} for table, peer, rate, ratio in bench.peer_lines]
-        write_results(options.output, note, bench.figures.lines + peers)
+        write_results(options.output, note, bench.figures.lines + bench.peer_lines + bench.failure_lines)
     sys.exit(0 if bench.figures.all_met() else 1)
 
 

@@ -1,8 +1,9 @@
 """A TCP proxy before a PostgreSQL server that knows where its messages begin, and breaks the connection at one of them.
 
-Messages of both directions are counted in the order in which they pass. What one side says before the other answers is one *step*
-(a question, the rows of a COPY), so that `steps` of a small load is short and nearly the same each time. A fault happens instead
-of a chosen message of a chosen step; it fires once, and other connections are not touched. Works on connections without TLS.
+Messages of both directions are counted per connection, in the order in which they pass. What one side says before the other answers
+is one *step* (a question, the rows of a COPY), so that `steps` of a small load is short and the same each time, also when several
+connections work at once. A fault happens instead of a chosen message of a chosen step; it fires once, and other connections are not
+touched. Once a connection speaks TLS, its records count as messages: nobody between can see more.
 """
 import collections
 import contextlib
@@ -16,9 +17,10 @@ FAULTS = ("reset", "stall", "half-close", "truncate")
 """reset: both ends get a RST. stall: nothing passes any more until one side gives up, which the other then hears. half-close: the
 receiver sees the end, its own bytes still pass. truncate: half of the message, then the end for both."""
 
-Step = collections.namedtuple("Step", "connection sender kinds")
-"""`kinds`: the type byte of each message, in order; * for the first one of a client, which has none."""
+Step = collections.namedtuple("Step", "connection number sender kinds")
+"""`kinds`: the type byte of each message, in order; * for the first ones of a client, which have none, "tls" for a record of TLS."""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_SSL_REQUEST = 80877103
 
 
 class FaultProxy:
@@ -36,11 +38,12 @@ class FaultProxy:
         self.disarm()
         self._go(self._accept)
 
-    def arm(self, fault, step, index=1):
-        """Counts the steps of new connections anew; `fault` comes instead of message `index` (from 1) of step `step` (from 0)."""
+    def arm(self, fault, connection, step, index=1):
+        """Counts new connections and their steps anew; on connection `connection` (from 1) `fault` comes instead of message `index`
+        (from 1) of step `step` (from 0)."""
         assert fault in FAULTS, fault
         with self._lock:
-            self._fault, self._at = fault, (step, index)
+            self._fault, self._at = fault, (connection, step, index)
             self._restart_count()
 
     def disarm(self):
@@ -76,7 +79,7 @@ class FaultProxy:
     def _restart_count(self):
         """Connections that are open already count no more: their last words would shift the numbers."""
         self.fired = threading.Event()
-        self.steps = []
+        self.steps, self._newest = [], {}
         self._before = self.connections
 
     def _go(self, function, *arguments):
@@ -124,7 +127,7 @@ class FaultProxy:
     def _pump(self, link, sender):
         source, target = (link.client, link.server) if sender == CLIENT else (link.server, link.client)
         try:
-            for kind, message in _messages(source, has_startup=sender == CLIENT):
+            for kind, message in _messages(source, link, sender):
                 fault = None if link.stalled.is_set() else self._count(link.number, sender, kind)
                 if fault:
                     self._break(fault, link, target, message)
@@ -144,11 +147,13 @@ class FaultProxy:
             connection -= self._before
             if connection <= 0:
                 return None
-            if not self.steps or self.steps[-1][:2] != (connection, sender):
-                self.steps.append(Step(connection, sender, []))
-            kinds = self.steps[-1].kinds
-            kinds.append(kind)
-            if not self._fault or self.fired.is_set() or self._at != (len(self.steps) - 1, len(kinds)):
+            step = self._newest.get(connection)
+            if not step or step.sender != sender:
+                step = Step(connection, step.number + 1 if step else 0, sender, [])
+                self._newest[connection] = step
+                self.steps.append(step)
+            step.kinds.append(kind)
+            if not self._fault or self.fired.is_set() or self._at != (connection, step.number, len(step.kinds)):
                 return None
             self.fired.set()
             return self._fault
@@ -171,10 +176,34 @@ class FaultProxy:
 
 
 class _Link:
+    """Both ends of one connection, and how its messages begin: `phase` is STARTUP until the client has said who it is, ASKED while the
+    server owes the single byte that answers a request for TLS, then PLAIN or TLS. The sides take turns until then, so that no lock
+    is needed."""
+
+    STARTUP, ASKED, PLAIN, TLS = range(4)
 
     def __init__(self, number, client, server):
         self.number, self.client, self.server = number, client, server
         self.stalled = threading.Event()
+        self.phase = self.STARTUP
+
+    def next_message(self, sender, buffer):
+        """(kind, length) of the message that begins `buffer`, or None when not all of it is there yet."""
+        if self.phase == self.ASKED and sender == SERVER and buffer:
+            self.phase = self.TLS if buffer[:1] == b"S" else self.STARTUP
+            return chr(buffer[0]), 1
+        if self.phase == self.TLS:
+            head, kind = 5, "tls"
+            length = head + struct.unpack_from("!H", buffer, 3)[0] if len(buffer) >= head else 0
+        else:
+            without_kind = sender == CLIENT and self.phase == self.STARTUP
+            head, kind = (4, "*") if without_kind else (5, buffer[:1].decode("latin-1"))
+            length = head - 4 + struct.unpack_from("!I", buffer, head - 4)[0] if len(buffer) >= head else 0
+        if len(buffer) < head or len(buffer) < length:
+            return None
+        if kind == "*":
+            self.phase = self.ASKED if struct.unpack_from("!I", buffer, 4)[0] == _SSL_REQUEST else self.PLAIN
+        return kind, length
 
 
 def _reset(one):
@@ -185,31 +214,27 @@ def _reset(one):
     one.close()
 
 
-def _messages(source, has_startup):
-    """(kind, bytes) of each message, as they come; the first one of a client has no kind byte."""
-    buffer, kind_length = bytearray(), 0 if has_startup else 1
+def _messages(source, link, sender):
+    """(kind, bytes) of each message, as they come."""
+    buffer = bytearray()
     while True:
         more = source.recv(1 << 18)
         if not more:
             return
         buffer += more
-        while len(buffer) >= kind_length + 4:
-            length = kind_length + struct.unpack_from("!I", buffer, kind_length)[0]
-            if len(buffer) < length:
-                break
-            kind = buffer[:1].decode("latin-1") if kind_length else "*"
+        while found := link.next_message(sender, buffer):
+            kind, length = found
             yield kind, bytes(buffer[:length])
             del buffer[:length]
-            kind_length = 1
 
 
-def points(steps):
-    """Where to break a load whose `steps` were counted: at every message, but of many of one kind only at the first, one in the
-    middle and the last."""
-    for number, step in enumerate(steps):
+def points(steps, every=False):
+    """(connection, step, index) of where to break a load whose `steps` were counted: at every message; or, unless `every`, of many of
+    one kind only at the first, one in the middle and the last."""
+    for step in steps:
         at = 0
         for _, same in itertools.groupby(step.kinds):
             count = len(list(same))
-            for index in sorted({1, count // 2 + 1, count}):
-                yield number, at + index
+            for index in range(1, count + 1) if every else sorted({1, count // 2 + 1, count}):
+                yield step.connection, step.number, at + index
             at += count

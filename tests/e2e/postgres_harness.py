@@ -153,3 +153,13 @@ def make_table(server, count, table="t", first=1, key=True):
     server.query(f"INSERT INTO {identifier(table)} {rows_sql(count, first)}")
     if key:
         server.query(f"ALTER TABLE {identifier(table)} ADD PRIMARY KEY (id)")
+
+
+def make_large_table(server, count, table="t"):
+    """make_table() with its `count` rows spread over 34 MiB, enough for source-postgres to read it in two parts."""
+    every, name = 36_000 // count, identifier(table)
+    server.query(f"CREATE TABLE {name} (id bigint PRIMARY KEY, amount numeric(12,2), at timestamptz, note text) "
+                 "WITH (fillfactor = 10)")
+    server.query(f"INSERT INTO {name} {rows_sql(count * every)}")
+    server.query(f"DELETE FROM {name} WHERE id % {every} <> 0")
+    server.query(f"VACUUM {name}")

@@ -1,9 +1,12 @@
-"""SIGKILL at seeded moments of loads between two servers, then run again: the table equals the source, every time, in every mode.
+"""SIGKILL at seeded moments of loads between two servers, then run again: the table equals the source, every time, in every mode
+and way of loading.
 
 The moments are spread over the whole load, from before the first row to around the last commit. The next run begins at
 once, while the servers may not have noticed yet that their clients are gone. Some loads are killed again in their second run.
-RAPIDBYTE_KILL_MOMENTS sets how many moments there are in all.
+RAPIDBYTE_KILL_MOMENTS sets how many moments there are for each of them.
 """
+import collections
+import json
 import os
 import random
 import threading
@@ -11,13 +14,26 @@ import time
 
 import harness
 import postgres_harness
-from postgres_harness import make_table, rows_sql
+from postgres_harness import make_large_table, make_table, rows_sql
 
-MOMENTS = int(os.environ.get("RAPIDBYTE_KILL_MOMENTS", "52"))
-MODES = ("append", "replace", "upsert", "incremental")
-ROWS = 30_000
+MOMENTS = int(os.environ.get("RAPIDBYTE_KILL_MOMENTS", "13"))
+ROWS = 36_000
 # Small batches and, where a load commits on the way, a commit every 3,000 rows.
 RESOURCES = {"checkpoint_interval_rows": 3000, "max_batch_bytes": "64kb"}
+INCREMENTAL = {"name": "t", "sync_mode": "incremental", "cursor_field": "at"}
+BAD_ROW = "id % 1000 = 7"
+
+Load = collections.namedtuple("Load", "mode streams options parallelism", defaults=("append", "t", {}, 1))
+LOADS = {
+    "append": Load(),
+    "replace": Load("replace"),
+    "upsert": Load("upsert"),
+    "incremental": Load(streams=INCREMENTAL),
+    "insert": Load(streams=INCREMENTAL, options={"destination_config": {"load_method": "insert"}}),
+    "rejects": Load(streams=INCREMENTAL, options={"on_data_error": "dlq"}),
+    "parallel_replace": Load("replace", parallelism=2),
+    "parallel_upsert": Load("upsert", parallelism=2),
+}
 
 
 def setUpModule():
@@ -26,38 +42,38 @@ def setUpModule():
 
 class Kill(postgres_harness.PostgresTest):
 
-    def setUp(self):
-        super().setUp()
-        make_table(self.source, ROWS)
-
-    def pipeline_of(self, mode, number):
+    def pipeline_of(self, name, number):
         """A pipeline with its own state and its own schema in the destination, so that no load sees another's leavings."""
-        incremental = mode == "incremental"
-        streams = [{"name": "t", "sync_mode": "incremental", "cursor_field": "at"} if incremental else "t"]
-        return self.postgres(streams, mode="append" if incremental else mode, name=f"{mode}-{number}", resources=RESOURCES,
-                             destination_config={"schema": self.schema(mode, number)})
+        load = LOADS[name]
+        options = dict(load.options)
+        config = {"schema": self.schema(name, number), **options.pop("destination_config", {})}
+        return self.postgres([load.streams], mode=load.mode, name=self.schema(name, number), destination_config=config,
+                             resources={**RESOURCES, "parallelism": load.parallelism}, **options)
 
     @staticmethod
-    def schema(mode, number):
-        return f"{mode}_{number}"
+    def schema(name, number):
+        return f"{name}_{number}"
 
-    def prepare(self, mode, number):
-        """What is there before the load: for replace and upsert an older table, for the others nothing."""
-        schema = self.schema(mode, number)
+    def prepare(self, name, number):
+        """What is there before the load: an older table for replace and upsert, one that refuses some rows, or nothing."""
+        schema = self.schema(name, number)
         self.destination.query(f"CREATE SCHEMA {schema}")
-        if mode in ("replace", "upsert"):
+        if LOADS[name].mode != "append":
             self.destination.query(f"CREATE TABLE {schema}.t AS {rows_sql(ROWS // 2)}; UPDATE {schema}.t SET note = 'old'; "
                                    f"ALTER TABLE {schema}.t ADD PRIMARY KEY (id)")
+        if name == "rejects":
+            self.destination.query(f"CREATE TABLE {schema}.t (id bigint PRIMARY KEY, amount numeric(12,2), at timestamptz, "
+                                   f"note text, CONSTRAINT good CHECK (NOT {BAD_ROW}))")
 
-    def rows_left(self, mode, number):
+    def rows_left(self, name, number):
         """Rows after a kill. No row is doubled; replace shows the old or the new table."""
-        schema = self.schema(mode, number)
+        schema = self.schema(name, number)
         if not self.has_table(self.destination, "t", schema):
-            self.assertIn(mode, ("append", "incremental"), "the old table is gone")
+            self.assertEqual(LOADS[name].mode, "append", "the old table is gone")
             return 0
         rows, ids = map(int, self.destination.query(f"SELECT count(*), count(DISTINCT id) FROM {schema}.t")[0])
         self.assertEqual(rows, ids, "rows are doubled")
-        if mode == "replace":
+        if LOADS[name].mode == "replace":
             self.assertIn(rows, (ROWS // 2, ROWS), "neither the old table nor the new one")
         return rows
 
@@ -72,37 +88,64 @@ class Kill(postgres_harness.PostgresTest):
         harness.kill(process)
         return process.returncode == -9
 
-    def is_equal(self, mode, number):
+    def assert_loaded(self, name, number):
+        """The table equals the source; but for the rows that it refuses, which stand in the dead-letter files."""
+        schema = self.schema(name, number)
+        where = f"NOT {BAD_ROW}" if name == "rejects" else "true"
         digest = "SELECT count(*), sum(hashtextextended(row(id, amount, at, note)::text, 0)::numeric) FROM"
-        return self.source.query(f"{digest} t") == self.destination.query(f"{digest} {self.schema(mode, number)}.t")
+        want, have = self.source.query(f"{digest} t WHERE {where}"), self.destination.query(f"{digest} {schema}.t")
+        if want != have:
+            self.assert_same(schema=schema, where=where)
+            self.fail(f"{have}, expected {want}")
+        if name == "rejects":
+            refused = {id for (id,) in self.source.query(f"SELECT id FROM t WHERE {BAD_ROW}")}
+            self.assertEqual(self.dead_letters(schema), refused)
+        names = self.destination.query(f"SELECT tablename FROM pg_tables WHERE schemaname = '{schema}' "
+                                       "AND tablename NOT LIKE '\\_rapidbyte\\_receipts%' AND tablename <> 't'")
+        self.assertEqual(names, [], "staging is left")
 
-    def kill_at_moments(self, mode):
-        count = -(-MOMENTS // len(MODES))
-        generator = random.Random(f"postgres-{mode}")
-        self.prepare(mode, "whole")
-        whole = self.run_ok(self.pipeline_of(mode, "whole")).seconds
-        self.assertTrue(self.is_equal(mode, "whole"))
+    def dead_letters(self, name):
+        """The ids in the files of all runs. A run that goes on after a kill may refuse a row again, one file has it once."""
+        found = set()
+        for file in (self.folder / "dlq").glob(f"{name}-*.ndjson"):
+            lines = file.read_text(encoding="utf-8").split("\n")
+            # What a kill cut off was not committed either.
+            ids = [str(json.loads(line)["record"]["id"]) for line in lines[:-1]]
+            self.assertEqual(len(ids), len(set(ids)), "a file has a row twice")
+            found.update(ids)
+        return found
+
+    def kill_at_moments(self, name):
+        load = LOADS[name]
+        generator = random.Random(f"postgres-{name}")
+        if load.parallelism > 1:
+            make_large_table(self.source, ROWS)
+        else:
+            make_table(self.source, ROWS)
+        self.prepare(name, "whole")
+        pipeline = self.pipeline_of(name, "whole")
+        began = time.monotonic()
+        report = self.run_report(pipeline)
+        whole = time.monotonic() - began
+        self.assertEqual(report["streams"][0]["partitions"], load.parallelism)
+        self.assert_loaded(name, "whole")
         killed, left = 0, set()
-        for number in range(count):
-            self.prepare(mode, number)
-            pipeline = self.pipeline_of(mode, number)
-            seconds = (number + generator.random()) / count * whole
-            with self.subTest(mode=mode, number=number, seconds=round(seconds, 3)):
+        for number in range(MOMENTS):
+            self.prepare(name, number)
+            pipeline = self.pipeline_of(name, number)
+            seconds = (number + generator.random()) / MOMENTS * whole
+            with self.subTest(load=name, number=number, seconds=round(seconds, 3)):
                 killed += self.kill_after(pipeline, seconds)
-                left.add(self.rows_left(mode, number))
+                left.add(self.rows_left(name, number))
                 if number % 4 == 3 and not self.load_of(pipeline)[1]:
                     self.kill_after(pipeline, generator.random() * whole)
-                    self.rows_left(mode, number)
+                    self.rows_left(name, number)
                 # A load that is durably complete is not begun again: for append that would be a further load.
                 if not self.load_of(pipeline)[1]:
                     self.run_ok(pipeline)
-                if not self.is_equal(mode, number):
-                    self.assert_same(schema=self.schema(mode, number))
-                names = self.destination.query(f"SELECT tablename FROM pg_tables WHERE schemaname = '{self.schema(mode, number)}' "
-                                               "AND tablename NOT LIKE '\\_rapidbyte\\_receipts%' AND tablename <> 't'")
-                self.assertEqual(names, [], "staging is left")
-        self.assertGreater(killed, count // 2, "runs ended before they were to be killed")
-        if mode == "incremental":
+                self.assert_loaded(name, number)
+        self.assertGreater(killed, MOMENTS // 2, "runs ended before they were to be killed")
+        if load.streams == INCREMENTAL:
             self.assertGreater(len(left), 2, f"no kill hit a load between its commits: {sorted(left)}")
 
     def test_append(self):
@@ -117,7 +160,20 @@ class Kill(postgres_harness.PostgresTest):
     def test_incremental(self):
         self.kill_at_moments("incremental")
 
+    def test_insert(self):
+        self.kill_at_moments("insert")
+
+    def test_rejects(self):
+        self.kill_at_moments("rejects")
+
+    def test_parallel_replace(self):
+        self.kill_at_moments("parallel_replace")
+
+    def test_parallel_upsert(self):
+        self.kill_at_moments("parallel_upsert")
+
     def test_readers_never_see_an_empty_or_half_table_while_it_is_replaced(self):
+        make_table(self.source, ROWS)
         make_table(self.destination, ROWS // 2)
         pipeline = self.postgres(mode="replace", resources=RESOURCES)
         stop, seen, errors = threading.Event(), [], []
