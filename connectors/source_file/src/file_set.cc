@@ -15,7 +15,7 @@ namespace {
 using sdk::Result;
 using sdk::Status;
 
-// Deeper folders than this are a loop of links.
+// Deeper than any folders that people keep; each level takes stack.
 constexpr int kMaxDepth = 64;
 
 std::string join(const std::string& folder, const std::string& name) {
@@ -38,16 +38,40 @@ Result<std::vector<std::string>> entries_of(const std::string& path) {
   return names;
 }
 
-enum class PathKind : uint8_t { kNone, kFile, kFolder };
+enum class PathKind : uint8_t {
+  kNone,
+  kFile,
+  kFolder,
+  kOther,  // a pipe or a device: opening it could block for ever, outside the reach of every deadline
+  kUnreadable,  // the name is there, but what it leads to cannot be looked at; errno says why
+};
 
 PathKind kind_of(const std::string& path, uint64_t& size) {
   struct stat info = {};
-  if (::stat(path.c_str(), &info) != 0) return PathKind::kNone;
+  if (::stat(path.c_str(), &info) != 0) {
+    const int why = errno;
+    const bool named = ::lstat(path.c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
+    errno = why;
+    return named ? PathKind::kUnreadable : PathKind::kNone;
+  }
   if (S_ISDIR(info.st_mode)) return PathKind::kFolder;
-  // Opening a pipe or a device could block for ever, outside the reach of every deadline.
-  if (!S_ISREG(info.st_mode)) return PathKind::kNone;
+  if (!S_ISREG(info.st_mode)) return PathKind::kOther;
   size = static_cast<uint64_t>(info.st_size);
   return PathKind::kFile;
+}
+
+bool is_link(const std::string& path) {
+  struct stat info = {};
+  return ::lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+/// Call directly after kind_of() said kUnreadable. Leaving the file out would lose its rows in silence.
+Status unreadable(const std::string& folder, const std::string& name) {
+  return sdk::config_error("FILE_UNREADABLE",
+                           "'" + name + "' in folder '" + folder + "' cannot be read (" + std::strerror(errno) +
+                               "). If it is a link, it leads to nothing or out of the folder, where this connector "
+                               "may not look: put the file itself there, set the option folder to a folder that holds "
+                               "both, or choose a path that does not match it");
 }
 
 std::vector<std::string> split_path(std::string_view path) {
@@ -71,11 +95,17 @@ Status walk(const std::string& folder, const std::string& name, const std::vecto
     const std::string child_name = name.empty() ? child : name + "/" + child;
     FileEntry entry{child_name, join(folder, child_name), 0};
     const PathKind kind = kind_of(entry.path, entry.size);
+    if (kind == PathKind::kUnreadable) return unreadable(folder, child_name);
     if (next == parts.size()) {
       if (kind == PathKind::kFile) out.push_back(std::move(entry));
       return {};
     }
-    if (kind != PathKind::kFolder || depth == kMaxDepth) return {};
+    if (kind != PathKind::kFolder) return {};
+    if (depth >= kMaxDepth) {
+      return sdk::config_error("FOLDER_TOO_DEEP", "'" + child_name + "' in folder '" + folder + "' lies deeper than " +
+                                                      std::to_string(kMaxDepth) +
+                                                      " folders; set the option folder to a folder nearer to it");
+    }
     return walk(folder, child_name, parts, next, depth + 1, out);
   };
   const std::string& part = parts[at];
@@ -85,7 +115,8 @@ Status walk(const std::string& folder, const std::string& name, const std::vecto
     for (const std::string& child : names) {
       if (child.front() == '.') continue;
       if (at + 1 == parts.size()) RB_SDK_RETURN_NOT_OK(visit(child, at + 1));
-      RB_SDK_RETURN_NOT_OK(visit(child, at));
+      // As a shell's globstar: through a link the same files would come once more, or without end.
+      if (!is_link(join(path, child))) RB_SDK_RETURN_NOT_OK(visit(child, at));
     }
     return {};
   }
@@ -211,7 +242,9 @@ Result<std::vector<FileEntry>> find_stream_file(const std::string& folder, const
         FileEntry entry{name, join(folder, name), 0};
         tried += tried.empty() ? "" : ", ";
         tried += name;
-        if (kind_of(entry.path, entry.size) == PathKind::kFile) found.push_back(std::move(entry));
+        const PathKind kind = kind_of(entry.path, entry.size);
+        if (kind == PathKind::kUnreadable) return unreadable(folder, name);
+        if (kind == PathKind::kFile) found.push_back(std::move(entry));
       }
     }
   }
@@ -235,7 +268,10 @@ Result<std::vector<FileEntry>> list_folder(const std::string& folder) {
   std::vector<FileEntry> files;
   for (const std::string& name : names) {
     FileEntry entry{name, join(folder, name), 0};
-    if (name.front() != '.' && kind_of(entry.path, entry.size) == PathKind::kFile) files.push_back(std::move(entry));
+    if (name.front() == '.') continue;
+    const PathKind kind = kind_of(entry.path, entry.size);
+    if (kind == PathKind::kUnreadable) return unreadable(folder, name);
+    if (kind == PathKind::kFile) files.push_back(std::move(entry));
   }
   return files;
 }

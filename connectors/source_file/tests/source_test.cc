@@ -320,6 +320,43 @@ TEST(SourceTest, globs_read_all_files_in_order_and_map_columns_by_name) {
   EXPECT_THAT(changed.status.error().message, HasSubstr("'c'"));
 }
 
+TEST(SourceTest, files_behind_links_are_read_once_or_are_an_error) {
+  const TempFolder folder;
+  folder.write("in/2024/a.csv", "a\n1\n");
+  folder.write("in/2024/b.csv", "a\n2\n");
+  const std::filesystem::path in = std::filesystem::path(folder.path()) / "in";
+  std::filesystem::create_directory_symlink("2024", in / "latest");
+  std::filesystem::create_directory_symlink(".", in / "loop");
+  RunOptions options;
+  options.stream = {{"path", "in/**/*.csv"}};
+  EXPECT_EQ(run(folder.path(), options).rows, (Table{{"1"}, {"2"}})) << "** does not go through links";
+  options.stream = {{"path", "in/latest/*.csv"}};
+  EXPECT_EQ(run(folder.path(), options).rows, (Table{{"1"}, {"2"}})) << "a link that is named is followed";
+
+  std::filesystem::create_symlink("nowhere", in / "2024" / "c.csv");
+  for (const char* path : {"in/2024/*.csv", "in/2024/c.csv", "in/**/*.csv"}) {
+    options.stream = {{"path", path}};
+    const RunResult got = run(folder.path(), options);
+    ASSERT_FALSE(got.status.ok()) << path;
+    EXPECT_EQ(got.status.error().code, "FILE_UNREADABLE") << path;
+    EXPECT_THAT(got.status.error().message, HasSubstr("c.csv")) << path;
+  }
+  options.stream = {{"path", "in/2024/[ab].csv"}};
+  EXPECT_EQ(run(folder.path(), options).rows.size(), 2U) << "what is not asked for may be broken";
+}
+
+TEST(SourceTest, files_deeper_than_the_limit_are_an_error) {
+  const TempFolder folder;
+  std::string deep;
+  for (int i = 0; i < 70; ++i) deep += "x/";
+  folder.write(deep + "a.csv", "a\n1\n");
+  RunOptions options;
+  options.stream = {{"path", "**/*.csv"}};
+  const RunResult got = run(folder.path(), options);
+  ASSERT_FALSE(got.status.ok());
+  EXPECT_EQ(got.status.error().code, "FOLDER_TOO_DEEP");
+}
+
 TEST(SourceTest, wrong_paths_and_configs_say_how_to_fix_them) {
   const TempFolder folder;
   folder.write("data.csv", "a\n1\n");

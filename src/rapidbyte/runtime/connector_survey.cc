@@ -66,9 +66,7 @@ Result<ConnectorAccess> describe_access(const Manifest* manifest, const Instance
   for (const Preopen& preopen : wasi.preopens) access.folders.push_back({preopen.folder, preopen.read_write});
   for (const auto& [name, value] : wasi.env) access.env_vars.push_back(name);
   if (manifest == nullptr) return access;
-  std::set<std::string> granted(manifest->permissions.env_allowed_vars.begin(),
-                                manifest->permissions.env_allowed_vars.end());
-  granted.insert(options.allow_env.begin(), options.allow_env.end());
+  const std::set<std::string> granted(options.allow_env.begin(), options.allow_env.end());
   std::set_difference(granted.begin(), granted.end(), access.env_vars.begin(), access.env_vars.end(),
                       std::back_inserter(access.env_vars_unset));
   return access;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 
 namespace rapidbyte::runtime {
 namespace {
@@ -81,11 +82,17 @@ Result<WasiContext> build_wasi_context(const Manifest* manifest, const InstanceO
   if (manifest == nullptr) return context;
   const auto& permissions = manifest->permissions;
 
-  std::vector<std::string> names = permissions.env_allowed_vars;
-  names.insert(names.end(), options.allow_env.begin(), options.allow_env.end());
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  for (const std::string& name : names) {
+  // A manifest asks and the pipeline grants: neither alone is enough, or a connector could help itself to the secrets
+  // of whoever runs it.
+  const std::set<std::string> granted(options.allow_env.begin(), options.allow_env.end());
+  for (const std::string& name : granted) {
+    const auto& asked = permissions.env_allowed_vars;
+    if (std::find(asked.begin(), asked.end(), name) == asked.end()) {
+      return config_error("ENV_NOT_ASKED",
+                          fmt::format("permissions.env grants the variable {}, which the connector's manifest does not "
+                                      "ask for; it asks for {}. Take the name out of permissions.env",
+                                      name, asked.empty() ? "none" : fmt::format("{}", fmt::join(asked, ", "))));
+    }
     if (const char* value = std::getenv(name.c_str())) context.env.emplace_back(name, value);
   }
 

@@ -102,15 +102,20 @@ TEST_F(WasiContextTest, preopens_of_a_manifest_are_read_only_unless_the_pipeline
   EXPECT_TRUE(build_wasi_context(&manifest_, options_)->preopens.at(0).read_write);
 }
 
-TEST_F(WasiContextTest, variables_come_from_manifest_and_pipeline_only) {
+TEST_F(WasiContextTest, variables_need_manifest_and_pipeline) {
   setenv("RB_WASI_A", "1", 1);
   setenv("RB_WASI_B", "2", 1);
   setenv("RB_WASI_C", "3", 1);
   manifest_.permissions.env_allowed_vars = {"RB_WASI_A", "RB_WASI_UNSET"};
-  options_.allow_env = {"RB_WASI_B", "RB_WASI_A"};
+  EXPECT_TRUE(build_wasi_context(&manifest_, options_)->env.empty()) << "asked for, not granted";
+  options_.allow_env = {"RB_WASI_A", "RB_WASI_UNSET"};
   const auto context = build_wasi_context(&manifest_, options_);
   ASSERT_TRUE(context.ok());
-  EXPECT_EQ(context->env, (std::vector<std::pair<std::string, std::string>>{{"RB_WASI_A", "1"}, {"RB_WASI_B", "2"}}));
+  EXPECT_EQ(context->env, (std::vector<std::pair<std::string, std::string>>{{"RB_WASI_A", "1"}}));
+  options_.allow_env = {"RB_WASI_A", "RB_WASI_B"};
+  const auto refused = build_wasi_context(&manifest_, options_);
+  ASSERT_FALSE(refused.ok()) << "granted, not asked for";
+  EXPECT_EQ(refused.status().error().code, "ENV_NOT_ASKED");
 }
 
 }  // namespace
