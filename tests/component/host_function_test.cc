@@ -198,8 +198,9 @@ class FolderTest : public GuestTest {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   /// What a guest with this manifest and config says after `action`.
-  std::string say(const Manifest& manifest, nlohmann::json config) {
+  std::string say(const Manifest& manifest, nlohmann::json config, std::vector<std::string> allow_env = {}) {
     InstanceOptions options;
+    options.allow_env = std::move(allow_env);
     options.services = services_;
     options.pool = std::make_shared<BufferPool>(size_t{0});
     options.config = std::move(config);
@@ -207,10 +208,9 @@ class FolderTest : public GuestTest {
     auto wasi = build_wasi_context(&manifest, options);
     if (!wasi.ok()) return wasi.error().code;
     auto wasm = WasmRuntime::create(AotCache(std::nullopt));
-    auto bytes = std::ifstream(std::filesystem::path(std::getenv("RAPIDBYTE_TEST_GUESTS")) / "source_200.wasm",
-                               std::ios::binary);
-    const std::string content((std::istreambuf_iterator<char>(bytes)), {});
-    auto loaded = (*wasm)->load(std::as_bytes(std::span(content.data(), content.size())), "source");
+    const auto file =
+        read_component_file(std::filesystem::path(std::getenv("RAPIDBYTE_TEST_GUESTS")) / "source_200.wasm");
+    auto loaded = (*wasm)->load(*file, "source");
     auto guest =
         (*wasm)->start_guest(*loaded, std::make_unique<ComponentHostState>(options, NetworkAcl(), true), *wasi);
     if (!guest.ok()) return guest.status().to_string();
@@ -268,8 +268,10 @@ TEST_F(FolderTest, only_allowed_variables_are_seen) {
   setenv("RB_TEST_HIDDEN", "no", 1);
   Manifest manifest;
   manifest.permissions.env_allowed_vars = {"RB_TEST_ALLOWED"};
-  EXPECT_EQ(say(manifest, {{"action", "env"}, {"name", "RB_TEST_ALLOWED"}}), "yes");
-  EXPECT_EQ(say(manifest, {{"action", "env"}, {"name", "RB_TEST_HIDDEN"}}), "unset");
+  const std::vector<std::string> granted = {"RB_TEST_ALLOWED"};
+  EXPECT_EQ(say(manifest, {{"action", "env"}, {"name", "RB_TEST_ALLOWED"}}, granted), "yes");
+  EXPECT_EQ(say(manifest, {{"action", "env"}, {"name", "RB_TEST_HIDDEN"}}, granted), "unset");
+  EXPECT_EQ(say(manifest, {{"action", "env"}, {"name", "RB_TEST_ALLOWED"}}), "unset");
 }
 
 }  // namespace

@@ -63,12 +63,12 @@ TEST_F(ConnectorSurvey, DescribesHostsFoldersAndVariables) {
   unsetenv("SURVEY_UNSET");
   Manifest made;
   made.permissions.network.allowed_domains = {"db.example.com"};
-  made.permissions.env_allowed_vars = {"SURVEY_SET"};
+  made.permissions.env_allowed_vars = {"SURVEY_SET", "SURVEY_UNSET", "SURVEY_NOT_GRANTED"};
   made.permissions.config_paths = {{.pointer = "/folder", .read_write = false, .lock = ""}};
   InstanceOptions options;
   options.config = {{"folder", "data"}};
   options.base_folder = root_;
-  options.allow_env = {"SURVEY_UNSET"};
+  options.allow_env = {"SURVEY_SET", "SURVEY_UNSET"};
   auto access = describe_access(&made, options);
   ASSERT_TRUE(access.ok()) << access.status().to_string();
   EXPECT_FALSE(access->every_host);
