@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "guest_fixture.h"
+#include "rapidbyte/base/sha256.h"
 #include "rapidbyte/runtime/wasm_runtime.h"
 
 namespace rapidbyte::runtime {
@@ -147,14 +148,15 @@ TEST_F(GuestTest, after_cancellation_host_calls_say_so) {
 // Components that no toolchain made: written as text.
 class OddComponent : public GuestTest {
  protected:
-  static std::vector<std::byte> assemble(std::string_view wat) {
+  static ComponentFile assemble(std::string_view wat) {
     wasm_byte_vec_t binary;
     wasmtime_error_t* error = wasmtime_wat2wasm(wat.data(), wat.size(), &binary);
     EXPECT_EQ(error, nullptr);
     std::vector<std::byte> bytes(binary.size);
     std::memcpy(bytes.data(), binary.data, binary.size);
     wasm_byte_vec_delete(&binary);
-    return bytes;
+    std::string digest = sha256_hex(bytes);
+    return {std::move(bytes), std::move(digest)};
   }
   void SetUp() override {
     auto made = WasmRuntime::create(AotCache(std::nullopt));
@@ -195,9 +197,10 @@ TEST_F(OddComponent, another_protocol_is_refused_by_name) {
 }
 
 TEST_F(OddComponent, what_is_no_connector_is_refused) {
-  for (const auto& bytes : {assemble("(component)"), assemble("(module)"), std::vector<std::byte>(100, std::byte{7}),
-                            std::vector<std::byte>()}) {
-    const auto loaded = wasm_->load(bytes, "odd");
+  for (const ComponentFile& file :
+       {assemble("(component)"), assemble("(module)"),
+        ComponentFile{std::vector<std::byte>(100, std::byte{7}), "sevens"}, ComponentFile{{}, "nothing"}}) {
+    const auto loaded = wasm_->load(file, "odd");
     ASSERT_FALSE(loaded.ok());
     EXPECT_EQ(loaded.error().code, "COMPONENT_INVALID") << loaded.status().to_string();
   }
