@@ -11,8 +11,10 @@
 #include <ctime>
 #include <mutex>
 #include <system_error>
+#include <thread>
 #include <utility>
 
+#include "rapidbyte/base/deadline.h"
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/state/lease_lock.h"
 #include "rapidbyte/state/sqlite_connection.h"
@@ -418,10 +420,22 @@ Status check_damage(SqliteConnection& db) {
   return sqlite_state_error(db.file(), SQLITE_CORRUPT, verdict);
 }
 
+/// The journal mode that the database has then. While another process makes the same change, SQLite answers "busy" at
+/// once, without its busy timeout: waiting for a lock while it holds one itself could last for ever.
+Result<std::string> change_to_wal(SqliteConnection& db) {
+  constexpr std::chrono::milliseconds kPause{5};
+  const Deadline deadline = Deadline::after(std::chrono::milliseconds(kBusyTimeoutMs));
+  while (true) {
+    Result<std::string> mode = db.query_text("PRAGMA journal_mode = WAL");
+    if (mode.ok() || !mode.error().retryable || deadline.expired()) return mode;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
 Status set_up(SqliteConnection& db, uint64_t max_bytes) {
   if (db.is_read_only()) return sqlite_state_error(db.file(), SQLITE_READONLY, "it can only be read");
   RB_RETURN_NOT_OK(check_owner(db));
-  RB_ASSIGN_OR_RETURN(const std::string mode, db.query_text("PRAGMA journal_mode = WAL"));
+  RB_ASSIGN_OR_RETURN(const std::string mode, change_to_wal(db));
   if (mode != "wal")
     return cannot_open(db.file(),
                        fmt::format("its file system does not support SQLite's WAL (journal mode is {})", mode));
