@@ -156,7 +156,8 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
 
     def peers(self):
         """The Python of each peer; empty where it is not installed."""
-        return {"adbc": self.options.peers, "duckdb": self.options.peers, "ingestr": self.options.ingestr}
+        pythons = {"adbc": self.options.peers, "duckdb": self.options.peers, "ingestr": self.options.ingestr}
+        return {peer: python if os.access(python, os.X_OK) else "" for peer, python in pythons.items()}
 
     # --- the figures --------------------------------------------------------------------------------------------------
 
@@ -331,7 +332,8 @@ state: {{backend: sqlite, connection: {run_folder}/state.db}}
         refused = all(line["bad_value_exit_code"] != 0 and line["bad_value_rows_left"] == 0 for line in (ours, coerce))
         self.figures.add("pg.bad-value", coerce["bad_value_rows_left"], "rows", "= 0, and the run fails", refused)
 
-    def failure_line(self, tool, killed=(None, None), bad=(None, None, None), note=""):
+    def failure_line(self, tool, killed=(None, None, ""), bad=(None, None, None), note=""):
+        note = note or killed[2]
         self.failure_lines.append({
             "name": f"failures.{tool}", "tool": tool, "killed_rows_left": killed[0], "killed_rows_left_after_next_run": killed[1],
             "bad_value_exit_code": bad[0], "bad_value_rows_left": bad[1], "bad_value_became": bad[2], **({"note": note} if note else {})})
@@ -355,17 +357,21 @@ state: {{backend: sqlite, connection: {run_folder}/state.db}}
         return self.peer_command(name, table)
 
     def killed(self, name, rows):
-        self.fresh_target("narrow", "narrow")
+        """(rows left, rows after the next run, a note)"""
+        # Each makes the table itself: not every peer can append to one with other types than its own.
+        self.fresh_target("narrow")
         file = self.pipeline("narrow")
         command = self.command(name, "narrow", file)
+        before = self.destination_bytes()
         process = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # In the middle: when the target has grown to about half of the source's size.
+        # In the middle: when the destination has grown by about half of the source's size.
         half = int(self.source.query("SELECT pg_table_size('narrow')")[0][0]) // 2
         end = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < end:
-            if int(self.destination.query("SELECT coalesce(sum(pg_table_size(oid)), 0) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")[0][0]) >= half:
+            if self.destination_bytes() - before >= half:
                 break
             time.sleep(0.005)
+        note = "ended before it was killed" if process.poll() is not None else ""
         process.send_signal(signal.SIGKILL)
         process.wait()
         self.wait_for_idle()
@@ -373,7 +379,11 @@ state: {{backend: sqlite, connection: {run_folder}/state.db}}
         subprocess.run(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         again = self.count("narrow")
         shutil.rmtree(os.path.dirname(file))
-        return left, again
+        return left, again, note
+
+    def destination_bytes(self):
+        """Of its files, so also of tables that are not committed yet and that no other session sees."""
+        return int(self.destination.query("SELECT pg_database_size(current_database())")[0][0])
 
     def bad_value(self, name, **options):
         """(exit code, rows left, what the bad value became)"""

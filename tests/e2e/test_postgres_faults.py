@@ -1,7 +1,9 @@
-"""Connections and servers that fail in the middle: the exit code names the side, nothing hangs, the next run makes tables equal.
+"""Connections and servers that fail in the middle: the exit code names the side, nothing hangs, the next run makes tables
+equal.
 
-A proxy breaks the connection: a reset instead of every single message of a load; stalls, half-closed and cut connections, which take
-longer, at messages spread over the whole load. RAPIDBYTE_FAULT_POINTS sets at how many messages each of these comes; 0 is all of them:
+A proxy breaks the connection: a reset instead of every single message of a load; stalls, half-closed and cut connections,
+which take longer, at messages spread over the whole load. RAPIDBYTE_FAULT_POINTS sets at how many messages each of these
+comes; 0 is all of them:
 
     RAPIDBYTE_FAULT_POINTS=0 ctest --test-dir build/dev -R postgres-messages --timeout 3600
 
@@ -49,10 +51,12 @@ class AtEveryMessage(postgres_harness.PostgresTest):
 
     def pipeline_through(self, proxy, side, load, name):
         options = dict(LOADS[load])
-        configs = {"source": dict(PATIENCE), "destination": {**PATIENCE, "schema": name, **options.pop("destination_config", {})}}
+        configs = {"source": dict(PATIENCE),
+                   "destination": {**PATIENCE, "schema": name, **options.pop("destination_config", {})}}
         configs[side].update(port=proxy.port, **options.pop("proxied", {}))
-        return self.postgres(options.pop("streams", ["t"]), name=name, resources={**ONCE, **options.pop("resources", {})},
-                             source_config=configs["source"], destination_config=configs["destination"], **options)
+        resources = {**ONCE, **options.pop("resources", {})}
+        return self.postgres(options.pop("streams", ["t"]), name=name, resources=resources, source_config=configs["source"],
+                             destination_config=configs["destination"], **options)
 
     def steps_of(self, side, load):
         with FaultProxy(getattr(self, side).port) as proxy:
@@ -74,7 +78,7 @@ class AtEveryMessage(postgres_harness.PostgresTest):
             if first.seconds > 15:
                 return f"the run took {first.seconds:.1f} s", fired
             proxy.disarm()
-            # The load may be complete although the run failed at its very end; to append it again would be a further load.
+            # The load may be complete although the run failed at its very end: to append again would be a further load.
             if first.code != OK and not self.load_of(pipeline)[1]:
                 second = self.rapidbyte("run", pipeline, timeout=60)
                 if second.code != OK:
@@ -83,7 +87,8 @@ class AtEveryMessage(postgres_harness.PostgresTest):
         with self.source.session() as source, self.destination.session() as destination:
             want, have = source.query(f"{rows} t"), destination.query(f"{rows} {name}.t")
             destination.query(f"DROP SCHEMA {name} CASCADE")
-        return (None if want == have else f"rows differ: {have}, expected {want}; the first run said: {first.err}"), fired
+        same = want == have
+        return None if same else f"rows differ: {have}, expected {want}; the first run said: {first.err}", fired
 
     def break_everywhere(self, side, load):
         if load == "parallel":
