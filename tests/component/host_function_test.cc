@@ -159,7 +159,8 @@ TEST_F(GuestTest, a_socket_carries_bytes_and_reads_of_2_0_0_are_clamped_to_64_Ki
 TEST_F(GuestTest, a_host_outside_the_manifests_list_is_denied) {
   auto wasm = WasmRuntime::create(AotCache(std::nullopt));
   ASSERT_TRUE(wasm.ok());
-  const auto file = read_component_file(std::filesystem::path(std::getenv("RAPIDBYTE_TEST_GUESTS")) / "source_200.wasm");
+  const auto file =
+      read_component_file(std::filesystem::path(std::getenv("RAPIDBYTE_TEST_GUESTS")) / "source_200.wasm");
   ASSERT_TRUE(file.ok());
   auto loaded = (*wasm)->load(*file, "source");
   ASSERT_TRUE(loaded.ok());

@@ -66,8 +66,8 @@ void show_refusal(const CommandContext& context, const std::filesystem::path& fi
 [[nodiscard]] std::optional<Refusal> parse_for_command(const CommandContext& context, const std::filesystem::path& file,
                                                        pipeline::ParseOutcome& outcome);
 
-/// Loads the connectors of all slots but the first on threads of their own, so that load_checked() of the first one does
-/// not keep the others waiting: reading and checking megabytes is most of a warm start. Failures are silent here;
+/// Loads the connectors of all slots but the first on threads of their own, so that load_checked() of the first one
+/// does not keep the others waiting: reading and checking megabytes is most of a warm start. Failures are silent here;
 /// load_checked() meets them again. The threads end with what is returned.
 [[nodiscard]] std::vector<std::jthread> load_ahead(std::span<const ConnectorSlot> slots,
                                                    runtime::ComponentRuntime& runtime);

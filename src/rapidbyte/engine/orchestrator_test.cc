@@ -248,7 +248,7 @@ TEST(RunPipeline, TheSourceReadsWhileTheDestinationBeginsTheStream) {
   };
   EngineHarness h(source);
   h.destination->script.begin_stream = [&, begin = h.destination->script.begin_stream](const InstanceOptions& options,
-                                                                                      const json& context) {
+                                                                                       const json& context) {
     if (reading.get_future().wait_for(std::chrono::seconds(5)) != std::future_status::ready) {
       return internal_error("WAITED", "the source waits for begin-stream");
     }

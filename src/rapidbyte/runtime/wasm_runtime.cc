@@ -379,8 +379,7 @@ Result<std::unique_ptr<WasmRuntime>> WasmRuntime::create(AotCache cache) {
       std::make_unique<Impl>(Impl{std::move(engine), std::move(linker), std::move(cache), hash, std::move(clock)})));
 }
 
-Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(const ComponentFile& wasm,
-                                                                 std::string_view name) {
+Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(const ComponentFile& wasm, std::string_view name) {
   const std::string& content_hash = wasm.sha256;
   wasmtime_component_t* raw = nullptr;
   bool from_cache = false;
@@ -396,9 +395,8 @@ Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(const Component
   }
   ComponentPtr component(raw);
   if (!component) {
-    auto* error =
-        wasmtime_component_new(impl_->engine.get(), reinterpret_cast<const uint8_t*>(wasm.bytes.data()),
-                               wasm.bytes.size(), &raw);
+    auto* error = wasmtime_component_new(impl_->engine.get(), reinterpret_cast<const uint8_t*>(wasm.bytes.data()),
+                                         wasm.bytes.size(), &raw);
     if (error != nullptr) return invalid_component(error);
     component.reset(raw);
   }
