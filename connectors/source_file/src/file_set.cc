@@ -29,11 +29,19 @@ Result<std::vector<std::string>> entries_of(const std::string& path) {
                                                         "; check the option folder and its access rights");
   }
   std::vector<std::string> names;
+  errno = 0;
   while (const dirent* entry = ::readdir(directory)) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
+    errno = 0;
   }
+  const int why = errno;
   ::closedir(directory);
+  // A listing that breaks off must not pass for a short one.
+  if (why != 0) {
+    return sdk::config_error("FOLDER_NOT_READABLE",
+                             "cannot read all of folder '" + path + "': " + std::strerror(why) + "; check the disk");
+  }
   std::sort(names.begin(), names.end());
   return names;
 }
