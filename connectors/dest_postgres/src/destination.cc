@@ -250,15 +250,15 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
     receipt.rows = previous->rows;
   }
   TableWriter writer(*session_, ctx, method_, [&](const sdk::Schema& schema) { return prepare(ctx, target, schema); });
+  const auto counted = [&](Result<sdk::WriteCount> count) {
+    if (count.ok()) receipt.rows += static_cast<int64_t>(count->written);
+    return count;
+  };
   return sdk::run_commit_loop(
       [&](std::span<const uint8_t> batch) -> Result<sdk::WriteCount> {
-        RB_SDK_ASSIGN_OR_RETURN(const sdk::WriteCount count, writer.write(batch));
-        receipt.rows += static_cast<int64_t>(count.written);
-        return count;
+        return counted(writer.write(batch));
       },
       [&](const std::string& checkpoint_json) -> Status {
-        RB_SDK_RETURN_NOT_OK(session_->begin());
-        RB_SDK_RETURN_NOT_OK(writer.finish_rows());
         receipt.checkpoint_json = checkpoint_json;
         const uint64_t generation = session_->generation();
         RB_SDK_RETURN_NOT_OK(commit_with_receipt(*session_, receipts, ctx, receipt, previous));
@@ -266,6 +266,10 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
         // A new connection after a lost answer: the lock went with the old one.
         if (generation != session_->generation() && ctx.partition.is_null()) return lock(ctx, target);
         return {};
+      },
+      [&]() -> Result<sdk::WriteCount> {
+        RB_SDK_RETURN_NOT_OK(session_->begin());
+        return counted(writer.finish_rows());
       });
 }
 

@@ -1,5 +1,6 @@
 // The part of TableWriter that deals with refused rows.
 #include <algorithm>
+#include <utility>
 
 #include "rapidbyte/sdk/host.h"
 #include "src/column_check.h"
@@ -38,22 +39,57 @@ void name_column(RefusedRow& refused, const sdk::BatchReader& batch, const Colum
 
 }  // namespace
 
-std::optional<size_t> TableWriter::suspect(const sdk::Error& error, size_t begin, size_t end) const {
+std::optional<uint64_t> TableWriter::refused_line(const sdk::Error& error) const {
   const auto server = postgres::server_error_of(error);
-  const auto line = server && method_ == LoadMethod::kCopy ? server->copy_line() : std::nullopt;
-  if (!line) return std::nullopt;
+  return server && method_ == LoadMethod::kCopy ? server->copy_line() : std::nullopt;
+}
+
+std::optional<size_t> TableWriter::row_of_line(uint64_t line, size_t begin, size_t end) const {
   uint64_t seen = 0;
   for (size_t row = begin; row < end; ++row) {
-    if (!encoder_.is_skipped(row) && ++seen == *line) return row;
+    if (!encoder_.is_skipped(row) && ++seen == line) return row;
   }
   return std::nullopt;
 }
 
-Status TableWriter::load_around_refusals(sdk::WriteCount& count) {
+Status TableWriter::end_group(Status sent) {
+  if (sent.ok()) sent = end_copy(*copy_, copied_);
+  copy_.reset();
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<sdk::Error> refused, end_try(session_, std::move(sent)));
+  if (refused) return load_group_again(*refused);
+  count_.written += copied_;
+  group_bytes_ = std::min(2 * group_bytes_, kMostGroupBytes);
+  return {};
+}
+
+Status TableWriter::load_group_again(const sdk::Error& refused) {
+  // Where one row is refused there may be more of them. Small groups lose less.
+  group_bytes_ = kLeastGroupBytes;
+  const uint64_t seen = rows_seen_;
+  // The caller may be at a batch that is not of the group.
+  sdk::BatchReader current = std::exchange(batch_, sdk::BatchReader());
+  const auto line = refused_line(refused);
+  uint64_t kept = 0;
+  for (const HeldBatch& held : held_.batches()) {
+    RB_SDK_RETURN_NOT_OK(batch_.load(held.bytes));
+    const size_t rows = batch_.rows();
+    rows_seen_ = held.first_row;
+    logged_ = false;
+    // What the encoder refuses was reported when the batch came.
+    encoder_.load(batch_, static_cast<int64_t>(rows_seen_));
+    const auto suspected = line && *line > kept ? row_of_line(*line - kept, 0, rows) : std::nullopt;
+    kept += kept_rows(0, rows);
+    const bool alone = held_.batches().size() == 1 && !suspected && rows > 1;
+    RB_SDK_RETURN_NOT_OK(load_around_refusals(suspected.value_or(rows), alone ? rows / 2 : rows));
+  }
+  rows_seen_ = seen;
+  batch_ = std::move(current);
+  return {};
+}
+
+Status TableWriter::load_around_refusals(size_t suspected, size_t piece) {
   const size_t rows = batch_.rows();
   size_t at = 0;
-  size_t piece = rows;
-  size_t suspected = rows;  // the row that the server named; `rows`: none
   while (at < rows) {
     size_t stop = std::min(rows - at, piece) + at;
     // What comes before a suspect goes in first: whether the suspect is refused may depend on it.
@@ -62,20 +98,21 @@ Status TableWriter::load_around_refusals(sdk::WriteCount& count) {
       at = stop;
       continue;
     }
-    RB_SDK_ASSIGN_OR_RETURN(const std::optional<sdk::Error> refused,
-                            try_rows(session_, [&] { return load(at, stop); }));
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<sdk::Error> refused, try_load(at, stop));
     if (!refused) {
+      count_.written += kept_rows(at, stop);
       piece = std::max(kFirstPiece, 2 * (stop - at));
       at = stop;
     } else if (kept_rows(at, stop) == 1) {
       size_t row = at;
       while (encoder_.is_skipped(row)) ++row;
-      RB_SDK_RETURN_NOT_OK(reject(refusal(*refused, &batch_, row), count));
+      RB_SDK_RETURN_NOT_OK(reject(refusal(*refused, &batch_, row)));
       encoder_.skip(row);
       at = stop;
       piece = kFirstPiece;
     } else {
-      const auto named = suspect(*refused, at, stop);
+      const auto line = refused_line(*refused);
+      const auto named = line ? row_of_line(*line, at, stop) : std::nullopt;
       suspected = named.value_or(rows);
       if (!named) piece = (stop - at) / 2;
     }
@@ -113,7 +150,7 @@ Status TableWriter::row_error(const Status& status, uint64_t first_row) const {
     const uint64_t number = first_row + *line - 1;
     at = ", row " + std::to_string(number + 1);
     // The server judges behind what was sent: the row may have been in an earlier batch.
-    const RecentBatches::Found found = recent_.find(number);
+    const HeldBatches::Found found = held_.find(number);
     known = !found.batch.empty() && batch.load(found.batch).ok();
     row = found.row;
   }
@@ -149,8 +186,7 @@ Status TableWriter::insert_error(const Status& status) {
     RB_SDK_ASSIGN_OR_RETURN(const ColumnPlan* column, column_of_text(row));
     if (column != nullptr) name_column(refused, batch_, *column);
   }
-  sdk::WriteCount count;
-  return reject(refused, count);
+  return reject(refused);
 }
 
 Result<const ColumnPlan*> TableWriter::column_of_text(size_t row) {
@@ -205,19 +241,20 @@ std::string TableWriter::record_json(size_t row) const {
   return sdk::to_text(record);
 }
 
-Status TableWriter::reject(const RefusedRow& refused, sdk::WriteCount& count) {
+Status TableWriter::reject(const RefusedRow& refused) {
   std::string at = ", row " + std::to_string(rows_seen_ + refused.row + 1);
   if (!refused.column.empty()) at += ", column " + quote_identifier(refused.column) + ", value " + refused.value;
   const std::string message = "stream \"" + ctx_.stream_name + "\"" + at + ": " + refused.reason;
   switch (ctx_.policies.on_data_error) {
     case sdk::OnDataError::kFail: break;
     case sdk::OnDataError::kSkip:
-      if (count.failed++ == 0) {
+      ++count_.failed;
+      if (!std::exchange(logged_, true)) {
         sdk::host::log_warn(message + " (skipped, as on_data_error says; others of this batch are not logged)");
       }
       return {};
     case sdk::OnDataError::kDlq:
-      ++count.failed;
+      ++count_.failed;
       return sdk::host::emit_dlq_record(ctx_.stream_name, record_json(refused.row), message);
   }
   if (!refused.column.empty()) return row_refused(at, refused.reason);

@@ -45,15 +45,17 @@ std::string reason_of(const ServerError& error) {
 }
 
 Result<std::optional<sdk::Error>> try_rows(Session& session, const std::function<Status()>& work) {
-  RB_SDK_RETURN_NOT_OK(session.exec("SAVEPOINT rapidbyte_rows"));
-  const Status done = work();
-  if (done.ok()) {
-    RB_SDK_RETURN_NOT_OK(session.exec("RELEASE SAVEPOINT rapidbyte_rows"));
-    return std::optional<sdk::Error>();
-  }
+  RB_SDK_RETURN_NOT_OK(session.exec(std::string(kBeginTry)));
+  Status done = work();
+  if (done.ok()) RB_SDK_RETURN_NOT_OK(session.exec(std::string(kEndTry)));
+  return end_try(session, std::move(done));
+}
+
+Result<std::optional<sdk::Error>> end_try(Session& session, Status done) {
+  if (done.ok()) return std::optional<sdk::Error>();
   if (!session.is_open() || !is_row_error(done.error())) return done;
-  RB_SDK_RETURN_NOT_OK(session.exec("ROLLBACK TO SAVEPOINT rapidbyte_rows; RELEASE SAVEPOINT rapidbyte_rows"));
-  return std::optional<sdk::Error>(done.error());
+  RB_SDK_RETURN_NOT_OK(session.exec("ROLLBACK TO SAVEPOINT rapidbyte_rows; " + std::string(kEndTry)));
+  return std::optional(std::move(done.error()));
 }
 
 std::optional<FoundRow> find_refused(Session& session, uint64_t begin, uint64_t end, const sdk::Error& error,

@@ -25,6 +25,10 @@ std::string reason_of(const postgres::ServerError& error);
 
 /// Does `work` behind a savepoint. The server's error when it refused a row; then nothing of the work is in.
 Result<std::optional<sdk::Error>> try_rows(Session& session, const std::function<Status()>& work);
+/// The same in parts, for work that sends kBeginTry and kEndTry with its own statements: `done` is how all of it ended.
+inline constexpr std::string_view kBeginTry = "SAVEPOINT rapidbyte_rows";
+inline constexpr std::string_view kEndTry = "RELEASE SAVEPOINT rapidbyte_rows";
+Result<std::optional<sdk::Error>> end_try(Session& session, Status done);
 
 struct FoundRow {
   uint64_t position = 0;

@@ -1,9 +1,11 @@
 #include "src/table_writer.h"
 
 #include <charconv>
+#include <utility>
 
 #include "rapidbyte/sdk/host.h"
 #include "src/load_sql.h"
+#include "src/row_search.h"
 
 namespace rapidbyte::dest_postgres {
 using postgres::CopyIn;
@@ -31,7 +33,7 @@ TableWriter::~TableWriter() {
 }
 
 Status TableWriter::prepare() {
-  RB_SDK_RETURN_NOT_OK(finish_rows());
+  RB_SDK_RETURN_NOT_OK(end_rows());
   const auto plan = [&]() -> Status {
     RB_SDK_ASSIGN_OR_RETURN(plan_, prepare_(batch_.schema()));
     plan_.number_rows = !plan_.key.empty();
@@ -51,6 +53,9 @@ Status TableWriter::prepare() {
   encoder_.use(plan_);
   described_ = with_context(batch_.schema(), ctx_.schema);
   copy_sql_ = copy_sql(plan_);
+  // The savepoint has no round trips of its own; for upsert it covers the merge, too.
+  try_copy_sql_ = std::string(kBeginTry) + "; " + copy_sql_;
+  if (plan_.key.empty()) try_copy_sql_ += "; " + std::string(kEndTry);
   merge_sql_ = plan_.key.empty() ? std::string() : merge_sql(plan_);
   insert_types_.clear();
   arrays_.clear();
@@ -83,24 +88,28 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   }
   RB_SDK_RETURN_NOT_OK(session_.begin());
   encoder_.load(batch_, static_cast<int64_t>(rows_seen_));
-  sdk::WriteCount count;
-  for (const RefusedRow& refused : encoder_.refused()) RB_SDK_RETURN_NOT_OK(reject(refused, count));
+  const size_t rows = batch_.rows();
+  logged_ = false;
+  for (const RefusedRow& refused : encoder_.refused()) RB_SDK_RETURN_NOT_OK(reject(refused));
   if (one_statement_per_commit()) {
-    recent_.add(bytes, rows_seen_, batch_.rows());
+    held_.add_within(kMostRecentBytes, bytes, rows_seen_, rows);
     RB_SDK_RETURN_NOT_OK(append_to_copy());
+    count_.written += rows;
+  } else if (in_groups()) {
+    RB_SDK_RETURN_NOT_OK(append_to_group(bytes));
   } else if (ctx_.policies.on_data_error == sdk::OnDataError::kFail) {
-    const Status loaded = insert_rows(0, batch_.rows());
+    const Status loaded = insert_rows(0, rows);
     if (!loaded.ok()) return insert_error(loaded);
+    count_.written += rows;
   } else {
-    RB_SDK_RETURN_NOT_OK(load_around_refusals(count));
+    RB_SDK_RETURN_NOT_OK(load_around_refusals(rows, rows));
   }
-  count.written = batch_.rows() - count.failed;
-  rows_seen_ += batch_.rows();
-  return count;
+  rows_seen_ += rows;
+  return std::exchange(count_, {});
 }
 
-Status TableWriter::open_copy() {
-  auto started = session_.connection().copy_in(copy_sql_);
+Status TableWriter::open_copy(const std::string& sql) {
+  auto started = session_.connection().copy_in(sql);
   if (!started.ok()) return std::move(started).status();
   copy_.emplace(std::move(*started));
   copy_->out().append(RowEncoder::header(plan_.format).data(), RowEncoder::header(plan_.format).size());
@@ -109,7 +118,7 @@ Status TableWriter::open_copy() {
 
 Status TableWriter::encode_into(CopyIn& copy, size_t begin, size_t end) {
   while (begin < end) {
-    begin = encoder_.encode(begin, end, copy.out(), CopyIn::kSendBytes);
+    begin = encoder_.encode(begin, end, copy.out(), copy.wanted_bytes());
     RB_SDK_RETURN_NOT_OK(copy.send_if_full());
   }
   return {};
@@ -128,7 +137,7 @@ Status TableWriter::append_to_copy() {
   if (!copy_) {
     copy_first_row_ = rows_seen_;
     copied_ = 0;
-    RB_SDK_RETURN_NOT_OK(open_copy());
+    RB_SDK_RETURN_NOT_OK(open_copy(copy_sql_));
   }
   copied_ += batch_.rows();
   const Status sent = encode_into(*copy_, 0, batch_.rows());
@@ -137,8 +146,28 @@ Status TableWriter::append_to_copy() {
   return row_error(sent, copy_first_row_);
 }
 
-Status TableWriter::finish_rows() {
+Status TableWriter::append_to_group(std::span<const uint8_t> bytes) {
+  if (!copy_) {
+    copied_ = 0;
+    held_.clear();
+    const Status opened = open_copy(try_copy_sql_);
+    // No row was sent, so none can be refused.
+    if (!opened.ok()) return opened;
+  }
+  held_.add(bytes, rows_seen_, batch_.rows());
+  copied_ += kept_rows(0, batch_.rows());
+  Status sent = encode_into(*copy_, 0, batch_.rows());
+  return sent.ok() && held_.bytes() < group_bytes_ ? Status() : end_group(std::move(sent));
+}
+
+Result<sdk::WriteCount> TableWriter::finish_rows() {
+  RB_SDK_RETURN_NOT_OK(end_rows());
+  return std::exchange(count_, {});
+}
+
+Status TableWriter::end_rows() {
   if (!copy_) return {};
+  if (in_groups()) return end_group({});
   const Status ended = end_copy(*copy_, copied_);
   copy_.reset();
   if (!ended.ok()) return row_error(ended, copy_first_row_);
@@ -165,19 +194,20 @@ Status TableWriter::merge() {
   return discarded(count_of(keys), result.affected_rows);
 }
 
-Status TableWriter::load(size_t begin, size_t end) {
-  return method_ == LoadMethod::kCopy ? copy_rows(begin, end) : insert_rows(begin, end);
+Result<std::optional<sdk::Error>> TableWriter::try_load(size_t begin, size_t end) {
+  if (method_ == LoadMethod::kCopy) return end_try(session_, try_copy(begin, end));
+  return try_rows(session_, [&] { return insert_rows(begin, end); });
 }
 
-Status TableWriter::copy_rows(size_t begin, size_t end) {
-  RB_SDK_RETURN_NOT_OK(open_copy());
+Status TableWriter::try_copy(size_t begin, size_t end) {
+  RB_SDK_RETURN_NOT_OK(open_copy(try_copy_sql_));
   Status status = encode_into(*copy_, begin, end);
   if (status.ok()) status = end_copy(*copy_, kept_rows(begin, end));
   copy_.reset();
   RB_SDK_RETURN_NOT_OK(status);
   if (plan_.key.empty()) return {};
   RB_SDK_RETURN_NOT_OK(merge());
-  return session_.exec(std::string("TRUNCATE ") + kUpsertTable);
+  return session_.exec(std::string("TRUNCATE ") + kUpsertTable + "; " + std::string(kEndTry));
 }
 
 Status TableWriter::insert_rows(size_t begin, size_t end) {

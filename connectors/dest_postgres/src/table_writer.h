@@ -1,7 +1,8 @@
 #pragma once
 // TableWriter: puts batches into one table, and deals with the rows that the encoder or the server refuses as the
-// stream's on_data_error says. With `fail` one COPY runs from commit to commit; with skip and dlq every batch is a COPY
-// behind a savepoint, and a refused row is found by trying smaller pieces. Works inside the transaction that its owner
+// stream's on_data_error says. With `fail` one COPY runs from commit to commit. With skip and dlq a group of batches is
+// a COPY behind a savepoint, and what the server refuses is sent again in smaller pieces around the refused rows; for
+// upsert and INSERT, each batch is such a group. Works inside the transaction that its owner
 // ends; after an error the owner must roll back.
 
 #include <functional>
@@ -14,7 +15,7 @@
 #include "rapidbyte/sdk/batch_reader.h"
 #include "rapidbyte/sdk/checkpoint.h"
 #include "rapidbyte/sdk/context.h"
-#include "src/recent_batches.h"
+#include "src/held_batches.h"
 #include "src/row_encoder.h"
 #include "src/session.h"
 #include "src/target.h"
@@ -34,28 +35,39 @@ class TableWriter {
   TableWriter(const TableWriter&) = delete;
   TableWriter& operator=(const TableWriter&) = delete;
 
-  /// Sends one batch; begins a transaction when none is open. Errors: those of `prepare`, the server's; ROW_REFUSED
-  /// (data) names stream, row, column and value.
+  /// Sends one batch; begins a transaction when none is open. Counts rows, of this batch or earlier ones, of which it
+  /// is now known whether they are refused. Errors: those of `prepare`, the server's; ROW_REFUSED (data) names stream,
+  /// row, column and value.
   Result<sdk::WriteCount> write(std::span<const uint8_t> batch);
-  /// Ends what is being sent, so that the transaction can be committed: now all rows are the server's.
-  Status finish_rows();
+  /// Ends what is being sent, so that the transaction can be committed: now all rows are the server's. Counts those that
+  /// write() has not counted.
+  Result<sdk::WriteCount> finish_rows();
 
  private:
   Status prepare();
   Status make_upsert_table();
-  /// One statement behind a savepoint or for a whole batch; the rows [begin, end) that are not skipped.
-  Status load(size_t begin, size_t end);
-  Status copy_rows(size_t begin, size_t end);
+  /// The rows [begin, end) that are not skipped behind a savepoint, as try_rows() does.
+  Result<std::optional<sdk::Error>> try_load(size_t begin, size_t end);
+  Status try_copy(size_t begin, size_t end);
   Status insert_rows(size_t begin, size_t end);
   Status append_to_copy();
-  Status open_copy();
+  Status append_to_group(std::span<const uint8_t> bytes);
+  /// Ends what is being sent.
+  Status end_rows();
+  /// Ends the COPY of a group, of which sending was ok or not; loads its batches one by one when a row was refused.
+  Status end_group(Status sent);
+  Status load_group_again(const sdk::Error& refused);
+  Status open_copy(const std::string& sql);
   Status encode_into(postgres::CopyIn& copy, size_t begin, size_t end);
   Status end_copy(postgres::CopyIn& copy, uint64_t rows);
   Status merge();
-  /// Loads the batch in pieces, leaving out and reporting what the server refuses.
-  Status load_around_refusals(sdk::WriteCount& count);
-  /// The row of a COPY of [begin, end) that the server's error names.
-  [[nodiscard]] std::optional<size_t> suspect(const sdk::Error& error, size_t begin, size_t end) const;
+  /// Loads the batch in pieces, leaving out and reporting what the server refuses. `suspected`: the row that it is
+  /// known to refuse, rows() for none; `piece`: how many rows to try first.
+  Status load_around_refusals(size_t suspected, size_t piece);
+  /// The line of a COPY that the server's error names, from 1.
+  [[nodiscard]] std::optional<uint64_t> refused_line(const sdk::Error& error) const;
+  /// The row of the `line`th kept row of [begin, end).
+  [[nodiscard]] std::optional<size_t> row_of_line(uint64_t line, size_t begin, size_t end) const;
   [[nodiscard]] uint64_t kept_rows(size_t begin, size_t end) const;
   /// The server's error as the refusal of a row of a batch; `batch` is null when the row is not known any more.
   [[nodiscard]] RefusedRow refusal(const sdk::Error& error, const sdk::BatchReader* batch, size_t row) const;
@@ -68,12 +80,22 @@ class TableWriter {
   Result<const ColumnPlan*> column_of_text(size_t row);
   /// `at`: ", row 3, column "c"".
   [[nodiscard]] Status row_refused(const std::string& at, const std::string& reason) const;
-  Status reject(const RefusedRow& refused, sdk::WriteCount& count);
+  /// As on_data_error says; counts it.
+  Status reject(const RefusedRow& refused);
   [[nodiscard]] std::string record_json(size_t row) const;
   [[nodiscard]] Status discarded(uint64_t sent, uint64_t kept) const;
   [[nodiscard]] bool one_statement_per_commit() const {
     return method_ == LoadMethod::kCopy && ctx_.policies.on_data_error == sdk::OnDataError::kFail;
   }
+  [[nodiscard]] bool in_groups() const {
+    return method_ == LoadMethod::kCopy && ctx_.policies.on_data_error != sdk::OnDataError::kFail && plan_.key.empty();
+  }
+
+  // About what fits between this program and the server's executor: the buffers of both sockets.
+  static constexpr size_t kMostRecentBytes = size_t{8} << 20;
+  // A COPY of a group costs the server a millisecond of its own.
+  static constexpr size_t kMostGroupBytes = size_t{8} << 20;
+  static constexpr size_t kLeastGroupBytes = size_t{256} << 10;
 
   Session& session_;
   const sdk::StreamContext& ctx_;
@@ -85,6 +107,7 @@ class TableWriter {
   TargetPlan plan_;
   sdk::Schema described_;  // of the batch, with what the context says about it
   std::string copy_sql_;
+  std::string try_copy_sql_;
   std::string merge_sql_;
   std::string insert_sql_;
   std::vector<Oid> insert_types_;
@@ -96,7 +119,10 @@ class TableWriter {
   uint64_t copy_first_row_ = 0;  // of the stream
   uint64_t copied_ = 0;  // rows of the running COPY
   uint64_t rows_seen_ = 0;  // before the current batch
-  RecentBatches recent_;  // of the running COPY
+  sdk::WriteCount count_;  // what the caller was not told yet
+  bool logged_ = false;  // a refused row of the current batch
+  HeldBatches held_;  // of the running COPY: the last ones, or all of its group
+  size_t group_bytes_ = kMostGroupBytes;  // at which a group ends
 };
 
 }  // namespace rapidbyte::dest_postgres

@@ -55,19 +55,21 @@ Json PostgresTest::context(const std::string& stream, const Schema& schema, cons
   return ctx;
 }
 
-void PostgresTest::push(FakeHost& host, const Json& context, const Batches& batches) {
+void PostgresTest::push(FakeHost& host, const Json& context, const Batches& batches, Commits commits) {
   host.load_id = context["load_id"].get<std::string>();
   int64_t marker = 0;
   for (const auto& batch : batches) {
     host.push_batch(batch);
+    if (commits == Commits::kAtTheEnd) continue;
     host.push_marker({{"id", "c" + std::to_string(++marker)}, {"kind", "source"}, {"stream", context["stream_name"]}});
   }
   host.push_end_marker();
 }
 
-PostgresTest::Outcome PostgresTest::load(const Json& context, const Batches& batches, const Json& more) {
+PostgresTest::Outcome PostgresTest::load(const Json& context, const Batches& batches, const Json& more,
+                                         Commits commits) {
   FakeHost host;
-  push(host, context, batches);
+  push(host, context, batches, commits);
   auto destination = open(more);
   const std::string text = sdk::to_text(context);
   Outcome outcome;

@@ -43,14 +43,17 @@ class PostgresTest : public ::testing::Test {
     [[nodiscard]] std::string code() const { return status.ok() ? "ok" : status.error().code; }
     [[nodiscard]] std::string message() const { return status.ok() ? "" : status.error().message; }
   };
-  /// begin-stream, run-write of these batches with a checkpoint behind each, finish-stream, close: as the engine does.
-  Outcome load(const Json& context, const Batches& batches, const Json& more = Json::object());
+  enum class Commits : uint8_t { kAfterEachBatch, kAtTheEnd };
+  /// begin-stream, run-write of these batches with checkpoints, finish-stream, close: as the engine does.
+  Outcome load(const Json& context, const Batches& batches, const Json& more = Json::object(),
+               Commits commits = Commits::kAfterEachBatch);
   Outcome load(const Json& context, const Schema& schema, const std::vector<Json>& rows,
                const Json& more = Json::object()) {
     return load(context, Batches{make_batch(schema, rows)}, more);
   }
   /// Puts a load's batches and checkpoints into `host`.
-  static void push(FakeHost& host, const Json& context, const Batches& batches);
+  static void push(FakeHost& host, const Json& context, const Batches& batches,
+                   Commits commits = Commits::kAfterEachBatch);
 
   /// Runs SQL by psql with the test's schema first in the search path; its lines, columns separated by tabs.
   Lines sql(const std::string& text) const;

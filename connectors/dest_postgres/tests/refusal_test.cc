@@ -1,4 +1,5 @@
 // Rows that the encoder or the server refuses, under each on_data_error.
+#include <algorithm>
 #include <chrono>
 
 #include "tests/postgres_fixture.h"
@@ -19,20 +20,7 @@ std::vector<Json> mixed_rows(int64_t count) {
   return rows;
 }
 
-class RefusalTest : public PostgresTest {
- protected:
-  /// All batches in one transaction.
-  Status write(const Json& context, const Batches& batches, const Json& more = Json::object()) {
-    FakeHost host;
-    for (const auto& batch : batches) host.push_batch(batch);
-    host.push_end_marker();
-    auto destination = open(more);
-    const std::string text = sdk::to_text(context);
-    Status status = destination->begin_stream(text);
-    if (status.ok()) status = destination->run_write(text).status();
-    return status;
-  }
-};
+class RefusalTest : public PostgresTest {};
 
 TEST_F(RefusalTest, FailNamesStreamRowColumnAndValueAndKeepsNothing) {
   sql("CREATE TABLE s (id bigint UNIQUE, name varchar(3))");
@@ -121,7 +109,8 @@ TEST_F(RefusalTest, FailNamesTheRowOfAnInsertAndOfAMerge) {
     sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; CREATE TABLE s (id bigint PRIMARY KEY, name text NOT "
         "NULL CHECK (name <> 'bad')); INSERT INTO s VALUES (-1, 'old')");
     if (std::string(c.named).find("s_name_key") != std::string::npos) sql("ALTER TABLE s ADD UNIQUE (name)");
-    const Status status = write(context("s", two_columns(), c.mode), c.batches, {{"load_method", c.method}});
+    const Status status =
+        load(context("s", two_columns(), c.mode), c.batches, {{"load_method", c.method}}, Commits::kAtTheEnd).status;
     ASSERT_FALSE(status.ok());
     EXPECT_EQ(status.error().code, "ROW_REFUSED");
     EXPECT_EQ(status.error().category, sdk::ErrorCategory::kData);
@@ -244,6 +233,68 @@ TEST_F(RefusalTest, SkipAndDlqKeepTheGoodRowsInEveryWay) {
         }
       }
     }
+  }
+}
+
+// Batches of one transaction share a COPY until a row is refused.
+TEST_F(RefusalTest, AGroupOfBatchesIsLoadedAgainAroundItsRefusedRows) {
+  const auto text = [](size_t length) { return std::string(length, 'x'); };
+  const struct {
+    const char* what;
+    const char* constraint;
+    bool (*refused)(int64_t id);
+  } cases[] = {
+      {"none", "CHECK (true)", [](int64_t) { return false; }},
+      {"the server names the row", "CHECK (id % 1000 <> 77)", [](int64_t id) { return id % 1000 == 77; }},
+      {"it names none", "REFERENCES parent", [](int64_t id) { return id % 1700 == 3; }},
+      {"one in the last batch", "CHECK (id <> 6999)", [](int64_t id) { return id == 6999; }},
+      {"one in the first batch", "CHECK (id <> 0)", [](int64_t id) { return id == 0; }},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.what);
+    sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; DROP TABLE IF EXISTS parent; CREATE TABLE parent (id "
+        "bigint PRIMARY KEY); INSERT INTO parent SELECT id FROM generate_series(0, 6999) id WHERE id % 1700 <> 3; "
+        "CREATE TABLE s (id bigint " +
+        std::string(c.constraint) + ", name varchar(9000), more text)");
+    // 7 batches of 1,000 rows, the fifth so large that the group ends with it, the sixth with another column. One row
+    // of each is refused by the encoder.
+    Batches batches;
+    std::vector<int64_t> refused;
+    for (int64_t first = 0; first < 7000; first += 1000) {
+      Schema schema = two_columns();
+      if (first == 5000) schema.fields.push_back({"more", kText});
+      std::vector<Json> rows;
+      for (int64_t id = first; id < first + 1000; ++id) {
+        const bool too_long = id % 1000 == 500;
+        if (too_long || c.refused(id)) refused.push_back(id);
+        Json cells = row(id, text(too_long ? 9001 : (first == 4000 ? 8990 : 10)));
+        if (first == 5000) cells.push_back("m");
+        rows.push_back(cells);
+      }
+      batches.push_back(make_batch(schema, rows));
+    }
+    Schema schema = two_columns();
+    schema.fields.push_back({"more", kText});
+    const Outcome outcome = load(on_error(context("s", schema), "dlq"), batches, Json::object(), Commits::kAtTheEnd);
+    ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+    EXPECT_EQ(outcome.summary.records_written, 7000 - refused.size());
+    EXPECT_EQ(outcome.summary.records_failed, refused.size());
+    std::vector<int64_t> reported;
+    for (const auto& record : outcome.dlq) {
+      const int64_t id = Json::parse(record.record_json)["id"].get<int64_t>();
+      reported.push_back(id);
+      const std::string place = "stream \"s\", row " + std::to_string(id + 1);
+      EXPECT_EQ(record.error_message.find(place + (id % 1000 == 500 ? ", column" : ": ")), 0U) << record.error_message;
+    }
+    std::ranges::sort(reported);
+    EXPECT_EQ(reported, refused);
+    const Lines table = sql("SELECT count(*), count(DISTINCT id), count(more), min(id), max(id) FROM s");
+    const std::string good = std::to_string(7000 - refused.size());
+    const bool loses_m = c.refused(5077) || c.refused(5103);
+    EXPECT_EQ(table, Lines{good + "\t" + good + "\t" + (loses_m ? "998" : "999") + "\t" + (c.refused(0) ? "1" : "0") +
+                           "\t" + (c.refused(6999) ? "6998" : "6999")});
+    EXPECT_EQ(sql("SELECT rows FROM _rapidbyte_receipts"), Lines{good});
+    sql("DELETE FROM _rapidbyte_receipts");
   }
 }
 

@@ -254,12 +254,16 @@ Result<uint64_t> Connection::sync() {
   return rows;
 }
 
-/// Sends a COPY statement and takes its first answer, `type` 'G' or 'H'; gives the body that describes the data.
+/// Sends a COPY statement and takes the answer of what is before it and its own first one, `type` 'G' or 'H'; gives the
+/// body that describes the data.
 Result<Connection::CopyFormat> Connection::begin_copy(std::string_view sql, char type) {
   RB_SDK_RETURN_NOT_OK(begin_statement());
   RB_SDK_RETURN_NOT_OK(check_sql(sql));
   RB_SDK_RETURN_NOT_OK(MessageWriter(session_->stream.out(), 'Q').zero_terminated(sql).end());
-  RB_SDK_ASSIGN_OR_RETURN(const Message message, session_->stream.next());
+  RB_SDK_ASSIGN_OR_RETURN(Message message, session_->stream.next());
+  while (message.type == 'C') {
+    RB_SDK_ASSIGN_OR_RETURN(message, session_->stream.next());
+  }
   if (message.type == 'E') return session_->fail_with(message.body, "");
   if (message.type != type) {
     session_->stream.break_off();

@@ -86,7 +86,8 @@ class Connection {
 
   /// Starts COPY ... TO STDOUT. NOT_A_COPY (internal) when the statement is something else.
   sdk::Result<CopyOut> copy_out(std::string_view sql);
-  /// Starts COPY ... FROM STDIN.
+  /// Starts COPY ... FROM STDIN. Statements without rows may stand before and behind it: the answer of those behind is
+  /// part of CopyIn::finish(), and an error of any is the copy's.
   sdk::Result<CopyIn> copy_in(std::string_view sql);
 
   /// Asks the server, by a second connection, to end what this one is running. Ok when it was asked; the running

@@ -70,7 +70,9 @@ Result<CommandResult> Session::finish_command(std::string_view what) {
   CommandResult out;
   RB_SDK_RETURN_NOT_OK(read_answer(what, [&](const Message& message) -> Result<bool> {
     if (message.type != 'C') return false;
-    RB_SDK_ASSIGN_OR_RETURN(out, parse_command_complete(message.body));
+    if (out.tag.empty()) {
+      RB_SDK_ASSIGN_OR_RETURN(out, parse_command_complete(message.body));
+    }
     return true;
   }));
   return out;

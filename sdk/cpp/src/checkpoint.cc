@@ -81,12 +81,21 @@ Status CommitGate::check_complete() const {
 }
 
 Result<WriteSummary> run_commit_loop(const std::function<Result<WriteCount>(std::span<const uint8_t> batch)>& write,
-                                     const std::function<Status(const std::string& checkpoint_json)>& commit) {
+                                     const std::function<Status(const std::string& checkpoint_json)>& commit,
+                                     const std::function<Result<WriteCount>()>& settle) {
   CommitGate gate;
   WriteSummary summary;
+  const auto add = [&](const WriteCount& count) {
+    summary.records_written += count.written;
+    summary.records_failed += count.failed;
+  };
   const auto commit_if_aligned = [&]() -> Status {
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<std::string> checkpoint, gate.poll());
     if (!checkpoint) return {};
+    if (settle) {
+      RB_SDK_ASSIGN_OR_RETURN(const WriteCount count, settle());
+      add(count);
+    }
     RB_SDK_RETURN_NOT_OK(commit(*checkpoint));
     return gate.committed(*checkpoint, summary.records_written);
   };
@@ -98,8 +107,7 @@ Result<WriteSummary> run_commit_loop(const std::function<Result<WriteCount>(std:
     RB_SDK_ASSIGN_OR_RETURN(const WriteCount count, write(batch->span()));
     gate.batch_written();
     ++summary.batches_written;
-    summary.records_written += count.written;
-    summary.records_failed += count.failed;
+    add(count);
     summary.bytes_written += batch->size();
     RB_SDK_RETURN_NOT_OK(commit_if_aligned());
   }

@@ -201,6 +201,53 @@ TEST(CommitLoopOrderTest, AnErrorOfTheCommitStopsEverything) {
   EXPECT_TRUE(host.durable_markers().empty());
 }
 
+TEST(CommitLoopOrderTest, RowsThatSettleLateAreCountedBeforeTheirCommit) {
+  FakeHost host;
+  host.eager_markers = true;
+  for (uint8_t i = 1; i <= 3; ++i) host.push_batch(batch_named(i));
+  host.push_marker({{"cursor", 3}});
+  host.push_batch(batch_named(4));
+  host.push_end_marker();
+  uint64_t open = 0;
+  std::vector<std::string> order;
+  const auto summary = run_commit_loop(
+      [&](std::span<const uint8_t>) -> Result<WriteCount> {
+        open += 10;
+        return WriteCount{};
+      },
+      [&](const std::string&) -> Status {
+        order.emplace_back("commit");
+        return {};
+      },
+      [&]() -> Result<WriteCount> {
+        order.emplace_back("settle");
+        return WriteCount{.written = std::exchange(open, 0) - 1, .failed = 1};
+      });
+  ASSERT_TRUE(summary.ok()) << summary.status().to_string();
+  EXPECT_EQ(summary->records_written, 38U);
+  EXPECT_EQ(summary->records_failed, 2U);
+  EXPECT_EQ(order, (std::vector<std::string>{"settle", "commit", "settle", "commit"}));
+  ASSERT_EQ(host.checkpoints().size(), 2U);
+  EXPECT_EQ(uint_member(host.checkpoints()[0].payload, "records_processed"), 29U);
+}
+
+TEST(CommitLoopOrderTest, NothingIsCommittedWhenRowsDoNotSettle) {
+  FakeHost host;
+  host.push_batch(batch_named(1));
+  host.push_end_marker();
+  bool committed = false;
+  const auto summary = run_commit_loop(
+      [](std::span<const uint8_t>) { return Result<WriteCount>(WriteCount{}); },
+      [&](const std::string&) -> Status {
+        committed = true;
+        return {};
+      },
+      []() -> Result<WriteCount> { return data_error("REFUSED", "a row"); });
+  ASSERT_FALSE(summary.ok());
+  EXPECT_EQ(summary.error().code, "REFUSED");
+  EXPECT_FALSE(committed);
+}
+
 TEST(CommitGateTest, RefusesACheckpointWithoutACount) {
   FakeHost host;
   host.push_batch(batch_named(1));

@@ -56,7 +56,7 @@ TEST(Parser, AppliesEveryDefault) {
   EXPECT_TRUE(config.dlq.path.empty());
   EXPECT_EQ(config.dlq.max_bytes, 1ULL << 30U);
   EXPECT_EQ(config.resources.max_memory, 256ULL << 20U);
-  EXPECT_EQ(config.resources.max_batch_bytes, 1ULL << 20U);
+  EXPECT_EQ(config.resources.max_batch_bytes, 256ULL << 10U);
   EXPECT_EQ(config.resources.max_record_bytes, 16ULL << 20U);
   EXPECT_EQ(config.resources.checkpoint_interval_bytes, 64ULL << 20U);
   EXPECT_EQ(config.resources.max_retries, 3U);

@@ -24,7 +24,7 @@ TEST(StreamContext, SourceOf200GetsExactlyThePublishedFieldsWithTheirDefaults) {
     "schema": {"columns": [{"name": "id", "data_type": "Int64", "nullable": false}]},
     "sync_mode": "full_refresh",
     "cursor_info": null,
-    "limits": {"max_batch_bytes": 1048576, "max_record_bytes": 16777216, "max_inflight_batches": 16, "max_parallel_requests": 1,
+    "limits": {"max_batch_bytes": 262144, "max_record_bytes": 16777216, "max_inflight_batches": 16, "max_parallel_requests": 1,
                "checkpoint_interval_bytes": 67108864, "checkpoint_interval_rows": 0, "checkpoint_interval_seconds": 0},
     "policies": {"on_data_error": "fail",
                  "schema_evolution": {"new_column": "add", "removed_column": "ignore", "type_change": "fail", "nullability_change": "allow"}},

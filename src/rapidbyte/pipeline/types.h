@@ -95,8 +95,8 @@ struct DlqConfig {
 struct Resources {
   /// Cap on one guest's linear memories together.
   uint64_t max_memory = uint64_t{256} << 20U;
-  /// 1 MiB: batches stay in cache (design.md section 4).
-  uint64_t max_batch_bytes = uint64_t{1} << 20U;
+  /// 256 KiB: a batch and what is made of it stay in a core's cache (docs/adr/0010).
+  uint64_t max_batch_bytes = uint64_t{256} << 10U;
   /// Largest single record: the published default of `limits.max_record_bytes`.
   uint64_t max_record_bytes = uint64_t{16} << 20U;
   /// Streams that run at the same time. 0: by cores.

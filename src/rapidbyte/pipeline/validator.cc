@@ -245,7 +245,7 @@ class Validator {
   void check_batches_and_memory() {
     const Resources& r = config_.resources;
     check_size_range("/resources/max_batch_bytes", r.max_batch_bytes, kLeastBatchBytes, kMostBatchBytes,
-                     "1mb keeps batches in the processor's cache");
+                     "256kb keeps batches in the processor's cache");
     check_size_range("/resources/max_record_bytes", r.max_record_bytes, kLeastRecordBytes, kMostRecordBytes,
                      "a record is held in memory several times over");
     // As it came, as columns and as a batch; buffers double while they grow.

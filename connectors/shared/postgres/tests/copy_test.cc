@@ -222,10 +222,43 @@ TEST_F(CopyTest, ARefusedCopyIsTheServersErrorAndTheConnectionGoesOn) {
   EXPECT_TRUE(connection.exec("SET x").ok());
 }
 
+// A savepoint around a COPY needs no round trips of its own.
+TEST_F(CopyTest, InMayStandBetweenOtherStatements) {
+  ScriptedServer server([](Peer& peer) {
+    peer.log_in_and_receive();
+    peer.send(command_complete("SAVEPOINT") + copy_response('G', true, 1));
+    while (peer.receive().type != 'c') {
+    }
+    peer.send(command_complete("COPY 5") + command_complete("RELEASE") + ready());
+    peer.receive();
+    peer.send(command_complete("SAVEPOINT") + error_response("ERROR", "42P01", "relation \"t\" does not exist") + ready('E'));
+    peer.receive();
+    peer.send(command_complete("SAVEPOINT") + copy_response('G', true, 1));
+    while (peer.receive().type != 'c') {
+    }
+    peer.send(command_complete("COPY 5") + error_response("ERROR", "3B001", "no such savepoint") + ready('E'));
+    peer.drain();
+  });
+  Connection connection = connect(server);
+  const char* statements = "SAVEPOINT s; COPY t FROM STDIN (FORMAT binary); RELEASE SAVEPOINT s";
+  auto copy = connection.copy_in(statements);
+  ASSERT_TRUE(copy.ok()) << copy.status().to_string();
+  const auto done = copy->finish();
+  ASSERT_TRUE(done.ok()) << done.status().to_string();
+  EXPECT_EQ(done->tag, "COPY 5");
+  EXPECT_EQ(done->affected_rows, 5U);
+  EXPECT_EQ(connection.copy_in(statements).error().code, "TABLE_MISSING");
+  EXPECT_EQ(connection.transaction_status(), TransactionStatus::kFailed);
+  auto again = connection.copy_in(statements);
+  ASSERT_TRUE(again.ok()) << again.status().to_string();
+  EXPECT_NE(again->finish().status().to_string().find("no such savepoint"), std::string::npos);
+}
+
 /// What a server receives during COPY, up to CopyDone or CopyFail.
 struct Received {
   std::string data;
   size_t messages = 0;
+  size_t first = 0;  // bytes of the first message
   size_t largest = 0;
   ClientMessage end;
 };
@@ -238,7 +271,7 @@ Received receive_copy(Peer& peer) {
       out.end = std::move(next);
       return out;
     }
-    ++out.messages;
+    if (out.messages++ == 0) out.first = next.body.size();
     out.largest = std::max(out.largest, next.body.size());
     out.data += next.body;
   }
@@ -277,7 +310,9 @@ TEST_F(CopyTest, InSendsWhatWasAppendedInLargeMessages) {
     EXPECT_EQ(copy->send().error().code, "COPY_OVER");
   }
   EXPECT_TRUE(received.data == expected);
-  EXPECT_LT(received.messages, expected.size() / CopyIn::kSendBytes + 2);
+  EXPECT_LT(received.messages, expected.size() / CopyIn::kSendBytes + 3);
+  EXPECT_GE(received.first, CopyIn::kFirstSendBytes - kMessageHeaderBytes);
+  EXPECT_LT(received.first, CopyIn::kFirstSendBytes + 20) << "the server waits for the first rows";
   EXPECT_EQ(received.end.type, 'c');
 }
 
@@ -393,7 +428,9 @@ sdk::Status send_until_refused(CopyIn& copy, uint64_t& bytes) {
     bytes = copy.bytes_sent();
     if (!status.ok()) return status;
   }
-  return copy.finish().status();
+  sdk::Status ended = copy.finish().status();
+  bytes = copy.bytes_sent();
+  return ended;
 }
 
 TEST_F(CopyTest, ARefusedLoadStopsSoon) {

@@ -90,9 +90,11 @@ struct TransformSummary {
 
 /// Takes batch after batch until the stream ends. `write` puts one batch into the open transaction (and begins one when
 /// none is open); `commit` writes the receipt with the given checkpoint JSON and commits, all in one transaction; it
-/// may be called when no batch has been written since the last commit. On an error of either, nothing further is
-/// called: roll back.
+/// may be called when no batch has been written since the last commit. `settle`, which may be left out, comes before
+/// each commit, for destinations that learn late what became of their rows: it counts those that `write` did not. On an
+/// error of any, nothing further is called: roll back.
 Result<WriteSummary> run_commit_loop(const std::function<Result<WriteCount>(std::span<const uint8_t> batch)>& write,
-                                     const std::function<Status(const std::string& checkpoint_json)>& commit);
+                                     const std::function<Status(const std::string& checkpoint_json)>& commit,
+                                     const std::function<Result<WriteCount>()>& settle = {});
 
 }  // namespace rapidbyte::sdk

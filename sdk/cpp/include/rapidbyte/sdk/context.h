@@ -54,7 +54,7 @@ struct CursorInfo {
 };
 
 struct Limits {
-  uint64_t max_batch_bytes = uint64_t{1} << 20U;   // 1 MiB: a batch stays in cache
+  uint64_t max_batch_bytes = uint64_t{256} << 10U;  // a batch stays in cache
   uint64_t max_record_bytes = uint64_t{16} << 20U;
   uint32_t max_inflight_batches = 16;
   uint32_t max_parallel_requests = 1;
