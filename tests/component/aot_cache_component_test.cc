@@ -82,7 +82,9 @@ TEST_F(AotCacheTest, an_entry_of_another_engine_is_a_miss_even_with_a_right_hash
   load();
   const fs::path path = entry();
   std::ofstream(path, std::ios::trunc) << "not compiled code";
-  std::ofstream(path.string() + ".sha256", std::ios::trunc) << sha256_hex(std::string_view("not compiled code"));
+  constexpr std::string_view kForeign = "not compiled code";
+  std::ofstream(path.string() + std::string(kCacheEntryHashSuffix), std::ios::trunc)
+      << cache_entry_hash(std::as_bytes(std::span(kForeign.data(), kForeign.size())));
   EXPECT_FALSE(load());
   EXPECT_TRUE(load());
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "rapidbyte/base/cancel_token.h"
 #include "rapidbyte/base/status.h"
@@ -25,6 +26,8 @@ struct CommandContext {
   std::function<Result<std::unique_ptr<runtime::ComponentRuntime>>(runtime::RuntimeOptions)> make_runtime;
   std::function<Result<std::unique_ptr<state::StateBackend>>(const std::filesystem::path&)> open_state;
   std::function<std::optional<std::string>(std::string_view name)> environment;
+  /// What has nothing left to do: the process's end frees it in a fraction of the time of its destructor.
+  std::vector<std::shared_ptr<void>> kept_until_exit = {};
   /// Asks on the terminal; nullopt when there is nobody to ask.
   std::function<std::optional<bool>(std::string_view question)> confirm;
 };

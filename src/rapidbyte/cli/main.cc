@@ -118,6 +118,9 @@ ExitCode run_program(int argc, char** argv) {
   }
   const ExitCode code = std::visit(Dispatch{context}, command);
   send_log_to(nullptr);
+  // Everything that must be ended or written has been: without this, taking apart the engine, the parsers' tables and
+  // OpenSSL's would be a tenth of the time that a small run takes.
+  if (!context.kept_until_exit.empty()) _exit(to_int(code));
   return code;
 }
 

@@ -151,6 +151,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
                            .stages = arguments.verbosity.verbose > 0,
                            .width = table_style(context.talk).width};
   context.talk.write(render_summary(report, arguments.pipeline, style));
+  context.kept_until_exit.emplace_back(std::move(*runtime));
   const ExitCode code = exit_code_of(report);
   return code == ExitCode::kOk && !written ? ExitCode::kInternal : code;
 }

@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,7 +14,6 @@
 #include <cstring>
 
 #include "rapidbyte/base/log.h"
-#include "rapidbyte/base/sha256.h"
 
 namespace rapidbyte::runtime {
 namespace {
@@ -20,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxNameBytes = 64;
-constexpr size_t kSha256HexBytes = 64;
+constexpr size_t kHashHexBytes = 32;
 
 /// A file descriptor that closes itself.
 struct Descriptor {
@@ -47,10 +48,12 @@ std::optional<std::string> hash_of_file(const fs::path& path) {
   const auto size = static_cast<size_t>(info.st_size);
   void* mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
   if (mapped == MAP_FAILED) return std::nullopt;
-  std::string hash = sha256_hex(std::span(static_cast<const std::byte*>(mapped), size));
+  std::string hash = cache_entry_hash(std::span(static_cast<const std::byte*>(mapped), size));
   munmap(mapped, size);
   return hash;
 }
+
+fs::path hash_path(const fs::path& entry) { return entry.string() + std::string(kCacheEntryHashSuffix); }
 
 std::optional<std::string> read_small_file(const fs::path& path, size_t most) {
   Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
@@ -132,6 +135,11 @@ Status write_file_atomic(const std::filesystem::path& path, std::span<const std:
   return status;
 }
 
+std::string cache_entry_hash(std::span<const std::byte> compiled) {
+  const XXH128_hash_t hash = XXH3_128bits(compiled.data(), compiled.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
 AotCache AotCache::from_environment() {
   if (!env_flag_enabled("RAPIDBYTE_WASMTIME_AOT", true)) return AotCache(std::nullopt);
   return AotCache(default_folder());
@@ -156,8 +164,8 @@ std::optional<std::filesystem::path> AotCache::find(std::string_view name, std::
                                                     uint64_t engine_hash) const {
   if (!folder_) return std::nullopt;
   fs::path entry = entry_path(name, content_sha256, engine_hash);
-  const auto expected = read_small_file(entry.string() + ".sha256", kSha256HexBytes + 1);
-  if (!expected || expected->size() != kSha256HexBytes) return std::nullopt;
+  const auto expected = read_small_file(hash_path(entry), kHashHexBytes + 1);
+  if (!expected || expected->size() != kHashHexBytes) return std::nullopt;
   if (hash_of_file(entry) != expected) return std::nullopt;
   return entry;
 }
@@ -166,17 +174,17 @@ void AotCache::store(std::string_view name, std::string_view content_sha256, uin
                      std::span<const std::byte> compiled) const {
   if (!folder_) return;
   const fs::path entry = entry_path(name, content_sha256, engine_hash);
-  const std::string hash = sha256_hex(compiled);
+  const std::string hash = cache_entry_hash(compiled);
   Status status = write_file_atomic(entry, compiled);
   if (status.ok())
-    status = write_file_atomic(entry.string() + ".sha256", std::as_bytes(std::span(hash.data(), hash.size())));
+    status = write_file_atomic(hash_path(entry), std::as_bytes(std::span(hash.data(), hash.size())));
   if (!status.ok()) log_warn("a compiled connector was not cached: {}", status.error().message);
 }
 
 void AotCache::discard(const std::filesystem::path& entry) const {
   std::error_code error;
   fs::remove(entry, error);
-  fs::remove(entry.string() + ".sha256", error);
+  fs::remove(hash_path(entry), error);
 }
 
 }  // namespace rapidbyte::runtime

@@ -1,8 +1,8 @@
 #pragma once
 // AotCache: compiled components on disk, so that a warm start maps native code instead of compiling. Loading an entry
 // runs it, hence the rules: the folder is 0700 and owned by the user or it is not used; an entry is keyed by the
-// component's content and the engine's compatibility hash; its own hash is checked before use; it is written
-// atomically. Whatever is stale, truncated or foreign is a miss, never a failure. Stateless after construction; any
+// component's content and the engine's compatibility hash; its own hash is checked before use, against what damages
+// files (nobody else can write there); it is written atomically. Whatever is stale, truncated or foreign is a miss, never a failure. Stateless after construction; any
 // thread, any process.
 
 #include <cstddef>
@@ -27,6 +27,11 @@ namespace rapidbyte::runtime {
 /// Writes a file so that readers see the old one or the whole new one: temporary file in the same folder, fsync,
 /// rename. Mode 0600. WRITE_FAILED (internal) names the path and the system's reason.
 Status write_file_atomic(const std::filesystem::path& path, std::span<const std::byte> bytes);
+
+/// What is stored beside an entry: 128 bits of XXH3, 32 hex digits. A warm start reads megabytes for it.
+[[nodiscard]] std::string cache_entry_hash(std::span<const std::byte> compiled);
+/// Where: the entry's path with this behind it.
+inline constexpr std::string_view kCacheEntryHashSuffix = ".xxh3";
 
 class AotCache {
  public:
