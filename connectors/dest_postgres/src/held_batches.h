@@ -1,6 +1,6 @@
 #pragma once
-// HeldBatches: copies of the batches that were sent last, so that a row which the server refuses a little later can
-// still be shown, or all of them be sent again around it. A copy costs a hundredth of what sending the batch does.
+// HeldBatches: the batches that were sent last, so that a row which the server refuses a little later can still be
+// shown, or all of them be sent again around it. A copy costs a hundredth of what sending the batch does.
 
 #include <cstdint>
 #include <deque>
@@ -11,7 +11,8 @@
 namespace rapidbyte::dest_postgres {
 
 struct HeldBatch {
-  std::vector<uint8_t> bytes;
+  std::span<const uint8_t> bytes;
+  std::vector<uint8_t> copy;  // where they are, unless they are borrowed
   uint64_t first_row = 0;  // of the stream
   uint64_t rows = 0;
 };
@@ -19,10 +20,13 @@ struct HeldBatch {
 class HeldBatches {
  public:
   void add(std::span<const uint8_t> batch, uint64_t first_row, uint64_t rows) {
-    HeldBatch held{.bytes = std::move(spare_), .first_row = first_row, .rows = rows};
-    held.bytes.assign(batch.begin(), batch.end());
-    bytes_ += batch.size();
-    batches_.push_back(std::move(held));
+    spare_.assign(batch.begin(), batch.end());
+    push({.bytes = spare_, .copy = std::move(spare_), .first_row = first_row, .rows = rows});
+    spare_ = {};
+  }
+  /// As add(), of bytes that stay until clear().
+  void borrow(std::span<const uint8_t> batch, uint64_t first_row, uint64_t rows) {
+    push({.bytes = batch, .copy = {}, .first_row = first_row, .rows = rows});
   }
   /// As add(), but the oldest leave when all together have more than `max_bytes`; a larger one is not kept.
   void add_within(size_t max_bytes, std::span<const uint8_t> batch, uint64_t first_row, uint64_t rows) {
@@ -50,10 +54,14 @@ class HeldBatches {
   }
 
  private:
+  void push(HeldBatch held) {
+    bytes_ += held.bytes.size();
+    batches_.push_back(std::move(held));
+  }
   void drop_oldest() {
     bytes_ -= batches_.front().bytes.size();
     // What leaves gives its memory to what comes.
-    spare_ = std::move(batches_.front().bytes);
+    if (!batches_.front().copy.empty()) spare_ = std::move(batches_.front().copy);
     batches_.pop_front();
   }
 

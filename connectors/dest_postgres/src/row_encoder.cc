@@ -67,6 +67,24 @@ char* put_decimal_text(const ColumnSource& source, bool special_values, size_t r
   return write_decimal(out, words, kWords, source.type.scale);
 }
 
+// Head of a binary array: dimensions, whether there are NULLs, element type, count, first index; four bytes each.
+constexpr size_t kArrayHeadBytes = 20;
+
+void begin_array(Oid element, sdk::ByteBuffer& out) {
+  if (out.size() != 0) return;
+  out.resize(kArrayHeadBytes);
+  store_be<uint32_t>(out.data(), 1);
+  store_be<uint32_t>(out.data() + 4, 0);
+  store_be<uint32_t>(out.data() + 8, element);
+  store_be<uint32_t>(out.data() + 12, 0);
+  store_be<uint32_t>(out.data() + 16, 1);
+}
+
+void count_array(uint32_t more, bool has_null, sdk::ByteBuffer& out) {
+  if (has_null) store_be<uint32_t>(out.data() + 4, 1);
+  store_be<uint32_t>(out.data() + 12, postgres::load_be<uint32_t>(out.data() + 12) + more);
+}
+
 }  // namespace
 
 uint8_t* put_uuid(uint8_t* at, std::string_view text) {
@@ -496,8 +514,7 @@ size_t RowEncoder::encode(size_t begin, size_t end, sdk::ByteBuffer& out, size_t
 
 void RowEncoder::encode_array(size_t column, size_t begin, size_t end, Oid element, sdk::ByteBuffer& out) const {
   const Column& source = columns_[column];
-  const size_t start = out.size();
-  out.resize(start + 20);
+  begin_array(element, out);
   uint32_t count = 0;
   bool has_null = false;
   for (size_t row = begin; row < end; ++row) {
@@ -512,17 +529,11 @@ void RowEncoder::encode_array(size_t column, size_t begin, size_t end, Oid eleme
     const uint8_t* value_end = put_binary(source, row, out.data() + out.size());
     out.resize(static_cast<size_t>(value_end - out.data()));
   }
-  uint8_t* head = out.data() + start;
-  store_be<uint32_t>(head, 1);  // dimensions
-  store_be<uint32_t>(head + 4, has_null ? 1 : 0);
-  store_be<uint32_t>(head + 8, element);
-  store_be<uint32_t>(head + 12, count);
-  store_be<uint32_t>(head + 16, 1);  // the first index
+  count_array(count, has_null, out);
 }
 
 void RowEncoder::encode_row_numbers(size_t begin, size_t end, sdk::ByteBuffer& out) const {
-  const size_t start = out.size();
-  out.resize(start + 20);
+  begin_array(postgres::kOidInt8, out);
   uint32_t count = 0;
   for (size_t row = begin; row < end; ++row) {
     if (is_skipped(row)) continue;
@@ -531,12 +542,7 @@ void RowEncoder::encode_row_numbers(size_t begin, size_t end, sdk::ByteBuffer& o
     put_fixed(out.data() + out.size(), first_row_number_ + static_cast<int64_t>(row));
     out.resize(out.size() + 12);
   }
-  uint8_t* head = out.data() + start;
-  store_be<uint32_t>(head, 1);
-  store_be<uint32_t>(head + 4, 0);
-  store_be<uint32_t>(head + 8, postgres::kOidInt8);
-  store_be<uint32_t>(head + 12, count);
-  store_be<uint32_t>(head + 16, 1);
+  count_array(count, false, out);
 }
 
 }  // namespace rapidbyte::dest_postgres

@@ -36,10 +36,11 @@ class RowEncoder {
 
   /// Appends the rows from `begin` on until `end` or until `out` has `soft_limit` bytes; the row after the last one.
   size_t encode(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit);
-  /// Appends the rows [begin, end) of one column (an index of the plan) as a one-dimensional array of type `element`.
-  /// Requires binary format; columns without a binary form of their own come as texts.
+  /// Appends the rows [begin, end) of one column (an index of the plan) to the one-dimensional array of type `element`
+  /// that is `out`, and begins it when `out` is empty. Requires binary format; columns without a binary form of their
+  /// own come as texts.
   void encode_array(size_t column, size_t begin, size_t end, Oid element, sdk::ByteBuffer& out) const;
-  /// Appends the row numbers of [begin, end) as an array of int8.
+  /// The same with the row numbers of [begin, end), as an array of int8.
   void encode_row_numbers(size_t begin, size_t end, sdk::ByteBuffer& out) const;
 
   /// What stands before the first row and after the last one; empty in text format.

@@ -53,12 +53,21 @@ std::optional<size_t> TableWriter::row_of_line(uint64_t line, size_t begin, size
 }
 
 Status TableWriter::end_group(Status sent) {
-  if (sent.ok()) sent = end_copy(*copy_, copied_);
-  copy_.reset();
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<sdk::Error> refused, end_try(session_, std::move(sent)));
+  in_group_ = false;
+  std::optional<sdk::Error> refused;
+  if (method_ == LoadMethod::kCopy) {
+    if (sent.ok()) sent = end_try_copy(copied_);
+    copy_.reset();
+    RB_SDK_ASSIGN_OR_RETURN(refused, end_try(session_, std::move(sent)));
+  } else if (ctx_.policies.on_data_error == sdk::OnDataError::kFail) {
+    const Status inserted = insert_gathered();
+    if (!inserted.ok()) return insert_error(inserted);
+  } else {
+    RB_SDK_ASSIGN_OR_RETURN(refused, try_rows(session_, [&] { return insert_gathered(); }));
+  }
   if (refused) return load_group_again(*refused);
   count_.written += copied_;
-  group_bytes_ = std::min(2 * group_bytes_, kMostGroupBytes);
+  group_bytes_ = std::min(2 * group_bytes_, most_group_bytes());
   return {};
 }
 
@@ -71,12 +80,9 @@ Status TableWriter::load_group_again(const sdk::Error& refused) {
   const auto line = refused_line(refused);
   uint64_t kept = 0;
   for (const HeldBatch& held : held_.batches()) {
-    RB_SDK_RETURN_NOT_OK(batch_.load(held.bytes));
+    RB_SDK_RETURN_NOT_OK(load_held(held));
     const size_t rows = batch_.rows();
-    rows_seen_ = held.first_row;
     logged_ = false;
-    // What the encoder refuses was reported when the batch came.
-    encoder_.load(batch_, static_cast<int64_t>(rows_seen_));
     const auto suspected = line && *line > kept ? row_of_line(*line - kept, 0, rows) : std::nullopt;
     kept += kept_rows(0, rows);
     const bool alone = held_.batches().size() == 1 && !suspected && rows > 1;
@@ -84,6 +90,14 @@ Status TableWriter::load_group_again(const sdk::Error& refused) {
   }
   rows_seen_ = seen;
   batch_ = std::move(current);
+  return {};
+}
+
+Status TableWriter::load_held(const HeldBatch& held) {
+  RB_SDK_RETURN_NOT_OK(batch_.load(held.bytes));
+  rows_seen_ = held.first_row;
+  // What the encoder refuses was reported when the batch came.
+  encoder_.load(batch_, static_cast<int64_t>(rows_seen_));
   return {};
 }
 
@@ -168,25 +182,30 @@ Status TableWriter::row_refused(const std::string& at, const std::string& reason
 }
 
 Status TableWriter::insert_error(const Status& status) {
-  if (!session_.is_open() || !is_row_error(status.error())) return row_error(status, rows_seen_);
-  // The transaction is lost anyway. In a new one its earlier batches are missing, so the search may find nothing.
+  const uint64_t first = held_.batches().front().first_row;
+  if (!session_.is_open() || !is_row_error(status.error())) return row_error(status, first);
+  // The transaction is lost anyway. In a new one the rows before the group are missing, so the search may find nothing.
   session_.rollback();
   RB_SDK_RETURN_NOT_OK(session_.begin());
-  const size_t rows = batch_.rows();
-  const auto found = find_refused(session_, 0, rows, status.error(), [&](uint64_t begin, uint64_t end) {
-    return insert_rows(static_cast<size_t>(begin), static_cast<size_t>(end));
-  });
-  if (!found) {
-    return row_refused(", rows " + std::to_string(rows_seen_ + 1) + " to " + std::to_string(rows_seen_ + rows),
-                       reason_of(*postgres::server_error_of(status.error())));
+  for (const HeldBatch& held : held_.batches()) {
+    RB_SDK_RETURN_NOT_OK(load_held(held));
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<sdk::Error> refused, try_load(0, batch_.rows()));
+    if (!refused) continue;
+    const auto found = find_refused(session_, 0, batch_.rows(), status.error(), [&](uint64_t begin, uint64_t end) {
+      return insert_rows(static_cast<size_t>(begin), static_cast<size_t>(end));
+    });
+    if (!found) break;
+    const auto row = static_cast<size_t>(found->position);
+    RefusedRow about = refusal(found->error, &batch_, row);
+    if (about.column.empty()) {
+      RB_SDK_ASSIGN_OR_RETURN(const ColumnPlan* column, column_of_text(row));
+      if (column != nullptr) name_column(about, batch_, *column);
+    }
+    return reject(about);
   }
-  const auto row = static_cast<size_t>(found->position);
-  RefusedRow refused = refusal(found->error, &batch_, row);
-  if (refused.column.empty()) {
-    RB_SDK_ASSIGN_OR_RETURN(const ColumnPlan* column, column_of_text(row));
-    if (column != nullptr) name_column(refused, batch_, *column);
-  }
-  return reject(refused);
+  const HeldBatch& last = held_.batches().back();
+  return row_refused(", rows " + std::to_string(first + 1) + " to " + std::to_string(last.first_row + last.rows),
+                     reason_of(*postgres::server_error_of(status.error())));
 }
 
 Result<const ColumnPlan*> TableWriter::column_of_text(size_t row) {

@@ -23,7 +23,7 @@ uint64_t count_of(const std::optional<std::string>& text) {
 }  // namespace
 
 TableWriter::TableWriter(Session& session, const sdk::StreamContext& ctx, LoadMethod method, Prepare prepare)
-    : session_(session), ctx_(ctx), method_(method), prepare_(std::move(prepare)) {}
+    : session_(session), ctx_(ctx), method_(method), prepare_(std::move(prepare)), group_bytes_(most_group_bytes()) {}
 
 TableWriter::~TableWriter() {
   if (!copy_ || !session_.is_open()) return;
@@ -95,14 +95,8 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
     held_.add_within(kMostRecentBytes, bytes, rows_seen_, rows);
     RB_SDK_RETURN_NOT_OK(append_to_copy());
     count_.written += rows;
-  } else if (in_groups()) {
-    RB_SDK_RETURN_NOT_OK(append_to_group(bytes));
-  } else if (ctx_.policies.on_data_error == sdk::OnDataError::kFail) {
-    const Status loaded = insert_rows(0, rows);
-    if (!loaded.ok()) return insert_error(loaded);
-    count_.written += rows;
   } else {
-    RB_SDK_RETURN_NOT_OK(load_around_refusals(rows, rows));
+    RB_SDK_RETURN_NOT_OK(append_to_group(bytes));
   }
   rows_seen_ += rows;
   return std::exchange(count_, {});
@@ -147,17 +141,29 @@ Status TableWriter::append_to_copy() {
 }
 
 Status TableWriter::append_to_group(std::span<const uint8_t> bytes) {
-  if (!copy_) {
-    copied_ = 0;
-    held_.clear();
-    const Status opened = open_copy(try_copy_sql_);
-    // No row was sent, so none can be refused.
-    if (!opened.ok()) return opened;
+  if (!in_group_) RB_SDK_RETURN_NOT_OK(begin_group());
+  const size_t rows = batch_.rows();
+  // The last one is there until its group has ended. That matters for large ones.
+  const bool is_last = held_.bytes() + bytes.size() >= group_bytes_;
+  is_last ? held_.borrow(bytes, rows_seen_, rows) : held_.add(bytes, rows_seen_, rows);
+  copied_ += kept_rows(0, rows);
+  Status sent;
+  if (copy_) {
+    sent = encode_into(*copy_, 0, rows);
+  } else {
+    gather(0, rows);
   }
-  held_.add(bytes, rows_seen_, batch_.rows());
-  copied_ += kept_rows(0, batch_.rows());
-  Status sent = encode_into(*copy_, 0, batch_.rows());
-  return sent.ok() && held_.bytes() < group_bytes_ ? Status() : end_group(std::move(sent));
+  return sent.ok() && !is_last ? Status() : end_group(std::move(sent));
+}
+
+Status TableWriter::begin_group() {
+  copied_ = 0;
+  held_.clear();
+  forget_gathered();
+  // No row is sent yet, so an error is not about one.
+  if (method_ == LoadMethod::kCopy) RB_SDK_RETURN_NOT_OK(open_copy(try_copy_sql_));
+  in_group_ = true;
+  return {};
 }
 
 Result<sdk::WriteCount> TableWriter::finish_rows() {
@@ -166,8 +172,8 @@ Result<sdk::WriteCount> TableWriter::finish_rows() {
 }
 
 Status TableWriter::end_rows() {
+  if (in_group_) return end_group({});
   if (!copy_) return {};
-  if (in_groups()) return end_group({});
   const Status ended = end_copy(*copy_, copied_);
   copy_.reset();
   if (!ended.ok()) return row_error(ended, copy_first_row_);
@@ -201,29 +207,48 @@ Result<std::optional<sdk::Error>> TableWriter::try_load(size_t begin, size_t end
 
 Status TableWriter::try_copy(size_t begin, size_t end) {
   RB_SDK_RETURN_NOT_OK(open_copy(try_copy_sql_));
-  Status status = encode_into(*copy_, begin, end);
-  if (status.ok()) status = end_copy(*copy_, kept_rows(begin, end));
+  Status sent = encode_into(*copy_, begin, end);
+  if (sent.ok()) sent = end_try_copy(kept_rows(begin, end));
   copy_.reset();
-  RB_SDK_RETURN_NOT_OK(status);
+  return sent;
+}
+
+Status TableWriter::end_try_copy(uint64_t rows) {
+  RB_SDK_RETURN_NOT_OK(end_copy(*copy_, rows));
   if (plan_.key.empty()) return {};
   RB_SDK_RETURN_NOT_OK(merge());
   return session_.exec(std::string("TRUNCATE ") + kUpsertTable + "; " + std::string(kEndTry));
 }
 
 Status TableWriter::insert_rows(size_t begin, size_t end) {
-  const uint64_t rows = kept_rows(begin, end);
-  if (rows == 0) return {};
-  std::vector<Parameter> parameters;
-  const std::string row_count = std::to_string(rows);
-  if (plan_.columns.empty()) parameters.emplace_back(row_count);
+  forget_gathered();
+  gather(begin, end);
+  return insert_gathered();
+}
+
+void TableWriter::forget_gathered() {
+  gathered_ = 0;
+  for (sdk::ByteBuffer& array : arrays_) array.clear();
+}
+
+void TableWriter::gather(size_t begin, size_t end) {
+  gathered_ += kept_rows(begin, end);
   for (size_t i = 0; i < arrays_.size(); ++i) {
-    arrays_[i].clear();
     if (i < plan_.columns.size()) {
       encoder_.encode_array(i, begin, end, array_type(plan_.columns[i]).element, arrays_[i]);
     } else {
       encoder_.encode_row_numbers(begin, end, arrays_[i]);
     }
-    const std::span<const uint8_t> bytes = arrays_[i].span();
+  }
+}
+
+Status TableWriter::insert_gathered() {
+  if (gathered_ == 0) return {};
+  std::vector<Parameter> parameters;
+  const std::string row_count = std::to_string(gathered_);
+  if (plan_.columns.empty()) parameters.emplace_back(row_count);
+  for (const sdk::ByteBuffer& array : arrays_) {
+    const std::span<const uint8_t> bytes = array.span();
     parameters.push_back(Parameter::binary({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
   }
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult result,
@@ -232,7 +257,7 @@ Status TableWriter::insert_rows(size_t begin, size_t end) {
     if (!counts_upserts(plan_) || result.rows.front()[0] == result.rows.front()[1]) return {};
     return discarded(count_of(result.rows.front()[0]), count_of(result.rows.front()[1]));
   }
-  return result.command.affected_rows == rows ? Status() : discarded(rows, result.command.affected_rows);
+  return result.command.affected_rows == gathered_ ? Status() : discarded(gathered_, result.command.affected_rows);
 }
 
 uint64_t TableWriter::kept_rows(size_t begin, size_t end) const {

@@ -1,8 +1,8 @@
 #pragma once
 // TableWriter: puts batches into one table, and deals with the rows that the encoder or the server refuses as the
 // stream's on_data_error says. With `fail` one COPY runs from commit to commit. With skip and dlq a group of batches is
-// a COPY behind a savepoint, and what the server refuses is sent again in smaller pieces around the refused rows; for
-// upsert and INSERT, each batch is such a group. Works inside the transaction that its owner
+// a COPY behind a savepoint, and what the server refuses is sent again in smaller pieces around the refused rows. An
+// INSERT has a smaller group. Works inside the transaction that its owner
 // ends; after an error the owner must roll back.
 
 #include <functional>
@@ -46,17 +46,28 @@ class TableWriter {
  private:
   Status prepare();
   Status make_upsert_table();
-  /// The rows [begin, end) that are not skipped behind a savepoint, as try_rows() does.
+  /// The rows [begin, end) of the batch that are not skipped, behind a savepoint, as try_rows() does.
   Result<std::optional<sdk::Error>> try_load(size_t begin, size_t end);
   Status try_copy(size_t begin, size_t end);
+  /// Ends the COPY of try_copy_sql_, with all that belongs to its savepoint.
+  Status end_try_copy(uint64_t rows);
+  /// Appends the rows [begin, end) of the batch that are not skipped to arrays_, and to gathered_.
+  void gather(size_t begin, size_t end);
+  void forget_gathered();
+  /// INSERT of what is gathered.
+  Status insert_gathered();
   Status insert_rows(size_t begin, size_t end);
   Status append_to_copy();
   Status append_to_group(std::span<const uint8_t> bytes);
+  Status begin_group();
   /// Ends what is being sent.
   Status end_rows();
-  /// Ends the COPY of a group, of which sending was ok or not; loads its batches one by one when a row was refused.
+  /// Ends a group, of which sending was ok or not; what becomes of refused rows is up to on_data_error.
   Status end_group(Status sent);
+  /// Loads its batches one by one, around the rows that are refused.
   Status load_group_again(const sdk::Error& refused);
+  /// Makes a batch of the group the current one.
+  Status load_held(const HeldBatch& held);
   Status open_copy(const std::string& sql);
   Status encode_into(postgres::CopyIn& copy, size_t begin, size_t end);
   Status end_copy(postgres::CopyIn& copy, uint64_t rows);
@@ -73,7 +84,7 @@ class TableWriter {
   [[nodiscard]] RefusedRow refusal(const sdk::Error& error, const sdk::BatchReader* batch, size_t row) const;
   /// The server's error in fail mode, with the row that it names.
   [[nodiscard]] Status row_error(const Status& status, uint64_t first_row) const;
-  /// The same of the INSERT of a batch, and of a merge behind kMergeSavepoint: they name no row, so it is looked for.
+  /// The same of the INSERT of a group, and of a merge behind kMergeSavepoint: they name no row, so it is looked for.
   Status insert_error(const Status& status);
   Status merge_error(const Status& status);
   /// The first column of a row, sent as text, whose type does not read it; null: none.
@@ -84,17 +95,19 @@ class TableWriter {
   Status reject(const RefusedRow& refused);
   [[nodiscard]] std::string record_json(size_t row) const;
   [[nodiscard]] Status discarded(uint64_t sent, uint64_t kept) const;
+  [[nodiscard]] size_t most_group_bytes() const {
+    return method_ == LoadMethod::kCopy ? kMostCopyBytes : kMostInsertBytes;
+  }
   [[nodiscard]] bool one_statement_per_commit() const {
     return method_ == LoadMethod::kCopy && ctx_.policies.on_data_error == sdk::OnDataError::kFail;
-  }
-  [[nodiscard]] bool in_groups() const {
-    return method_ == LoadMethod::kCopy && ctx_.policies.on_data_error != sdk::OnDataError::kFail && plan_.key.empty();
   }
 
   // About what fits between this program and the server's executor: the buffers of both sockets.
   static constexpr size_t kMostRecentBytes = size_t{8} << 20;
-  // A COPY of a group costs the server a millisecond of its own.
-  static constexpr size_t kMostGroupBytes = size_t{8} << 20;
+  // A COPY of a group costs the server a millisecond of its own. An INSERT costs it half of one, and holds its rows in
+  // memory several times.
+  static constexpr size_t kMostCopyBytes = size_t{8} << 20;
+  static constexpr size_t kMostInsertBytes = size_t{1} << 20;
   static constexpr size_t kLeastGroupBytes = size_t{256} << 10;
 
   Session& session_;
@@ -116,13 +129,15 @@ class TableWriter {
   uint64_t generation_ = 0;  // of the session, when the plan was made
   bool upsert_table_made_ = false;  // in this generation
   std::optional<postgres::CopyIn> copy_;
+  bool in_group_ = false;
   uint64_t copy_first_row_ = 0;  // of the stream
-  uint64_t copied_ = 0;  // rows of the running COPY
+  uint64_t copied_ = 0;  // rows of the running COPY or group
+  uint64_t gathered_ = 0;  // rows in arrays_
   uint64_t rows_seen_ = 0;  // before the current batch
   sdk::WriteCount count_;  // what the caller was not told yet
   bool logged_ = false;  // a refused row of the current batch
-  HeldBatches held_;  // of the running COPY: the last ones, or all of its group
-  size_t group_bytes_ = kMostGroupBytes;  // at which a group ends
+  HeldBatches held_;  // of the running COPY: the last ones; all of a group
+  size_t group_bytes_;  // at which a group ends
 };
 
 }  // namespace rapidbyte::dest_postgres

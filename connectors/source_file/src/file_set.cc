@@ -271,12 +271,13 @@ Result<std::vector<FileEntry>> find_stream_file(const std::string& folder, const
   return sdk::config_error("AMBIGUOUS_FILE", "stream '" + stream + "' could mean " + names + "; set the stream's path");
 }
 
-Result<std::vector<FileEntry>> list_folder(const std::string& folder) {
+Result<std::vector<FileEntry>> list_folder(const std::string& folder,
+                                           const std::function<bool(const std::string& name)>& wanted) {
   RB_SDK_ASSIGN_OR_RETURN(const std::vector<std::string> names, entries_of(folder));
   std::vector<FileEntry> files;
   for (const std::string& name : names) {
     FileEntry entry{name, join(folder, name), 0};
-    if (name.front() == '.') continue;
+    if (name.front() == '.' || !wanted(name)) continue;
     const PathKind kind = kind_of(entry.path, entry.size);
     if (kind == PathKind::kUnreadable) return unreadable(folder, name);
     if (kind == PathKind::kFile) files.push_back(std::move(entry));

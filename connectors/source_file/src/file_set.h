@@ -3,6 +3,7 @@
 // so that a load that is resumed meets the same files in the same order. Reads folders, never file contents.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +33,8 @@ sdk::Result<std::vector<FileEntry>> list_files(const std::string& folder, const 
 sdk::Result<std::vector<FileEntry>> find_stream_file(const std::string& folder, const std::string& stream,
                                                      const std::vector<std::string>& extensions);
 
-/// All regular files directly in `folder`, sorted.
-sdk::Result<std::vector<FileEntry>> list_folder(const std::string& folder);
+/// The regular files directly in `folder` whose names are wanted, sorted. Names that are not wanted are not looked at.
+sdk::Result<std::vector<FileEntry>> list_folder(const std::string& folder,
+                                                const std::function<bool(const std::string& name)>& wanted);
 
 }  // namespace rapidbyte::source_file

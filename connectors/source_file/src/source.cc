@@ -16,12 +16,11 @@ Status FileSource::open(const sdk::Json& config) {
 Result<std::vector<StreamOptions>> FileSource::streams() const {
   if (!options_.streams.empty()) return options_.streams;
   std::vector<StreamOptions> out;
-  RB_SDK_ASSIGN_OR_RETURN(const std::vector<FileEntry> files, list_folder(options_.folder));
+  const auto is_data = [](const std::string& name) { return !stream_name_of_file(name).empty(); };
+  RB_SDK_ASSIGN_OR_RETURN(const std::vector<FileEntry> files, list_folder(options_.folder, is_data));
   for (const FileEntry& file : files) {
-    const std::string name = stream_name_of_file(file.name);
-    if (name.empty()) continue;
     StreamOptions stream;
-    stream.name = name;
+    stream.name = stream_name_of_file(file.name);
     stream.path = file.name;
     stream.read = options_.read;
     stream.read.format = Format::kByName;

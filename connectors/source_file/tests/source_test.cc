@@ -507,6 +507,12 @@ TEST(SourceTest, discover_without_streams_lists_the_folder) {
   EXPECT_EQ(catalog->streams[0].name, "a");
   EXPECT_EQ(catalog->streams[1].name, "b");
   EXPECT_EQ(source.validate()->kind, sdk::Validation::Kind::kSuccess);
+  // A link that leads to nothing is in nobody's way, unless it is named as data.
+  const std::filesystem::path root(folder.path());
+  std::filesystem::create_symlink("nowhere", root / "current");
+  EXPECT_TRUE(source.discover().ok());
+  std::filesystem::create_symlink("nowhere", root / "d.csv");
+  EXPECT_EQ(source.discover().status().error().code, "FILE_UNREADABLE");
   FileSource lost;
   ASSERT_TRUE(lost.open({{"folder", folder.path()}, {"streams", sdk::Json::array({{{"name", "c"}}})}}).ok());
   EXPECT_EQ(lost.validate()->kind, sdk::Validation::Kind::kFailed);

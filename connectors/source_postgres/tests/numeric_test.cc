@@ -76,8 +76,9 @@ TEST(Numeric, TheShortWayAgreesWithTheLongOne) {
   for (int digits = 0; digits <= 5; ++digits) {
     for (int variant = 0; variant < 400; ++variant) {
       std::vector<int16_t> groups;
-      for (int i = 0, seed = variant * 7 + digits; i < digits; ++i, seed = seed * 31 + 17) {
-        groups.push_back(some[static_cast<size_t>(seed % static_cast<int>(some.size()))]);
+      auto seed = static_cast<uint32_t>(variant * 7 + digits);
+      for (int i = 0; i < digits; ++i, seed = seed * 31 + 17) {
+        groups.push_back(some[seed % some.size()]);
       }
       for (const uint16_t sign : {kPlus, kMinus, uint16_t{0xC000}, uint16_t{0x1234}}) {
         for (int16_t weight = -3; weight <= 5; ++weight) {

@@ -44,6 +44,10 @@ std::string describe(const runtime::ConnectorAccess& access) {
                         access.folders[i].read_write ? "read and write" : "read");
   }
   text += fmt::format("; variables: {}", access.env_vars.empty() ? "none" : joined(access.env_vars));
+  if (!access.env_vars_not_granted.empty()) {
+    text += fmt::format(" (permissions.env does not grant {}, which its manifest asks for)",
+                        joined(access.env_vars_not_granted));
+  }
   return text;
 }
 

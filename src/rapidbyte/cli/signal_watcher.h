@@ -1,6 +1,6 @@
 #pragma once
 // SignalWatcher: turns SIGINT, SIGTERM and SIGHUP into a cancelled token. A thread of its own reads them from a
-// signalfd, so nothing runs in a signal handler. The first signal cancels; a second one, or two seconds without an end,
+// signalfd, so nothing runs in a signal handler. The first signal cancels; a second one, or nearly two seconds without an end,
 // leaves the process at once: nothing uncommitted is ever claimed, so leaving loses only time. Made by main before any
 // other thread exists, because the signals must be blocked in all of them.
 
@@ -19,8 +19,8 @@ class SignalWatcher {
  public:
   struct Options {
     CancelToken cancel;
-    /// Issue: a run ends within 2 s of Ctrl-C.
-    std::chrono::milliseconds grace{2000};
+    /// A run ends within 2 s of Ctrl-C; leaving takes a part of them.
+    std::chrono::milliseconds grace{1800};
     /// Called on the watcher's thread after the first signal; may be empty.
     std::function<void(int signal)> on_first_signal;
     /// Must not return in the program (it leaves the process); tests take note and return.

@@ -14,8 +14,6 @@ using namespace testing;
 using runtime::InstanceOptions;
 using ::testing::HasSubstr;
 
-std::string why(const RunReport& report) { return to_json(report).dump(2); }
-
 TEST(DryRun, ShowsTheFirstRowsAndTouchesNothing) {
   CountingOptions source;
   source.streams = {"a", "b"};

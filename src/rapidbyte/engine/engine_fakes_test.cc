@@ -459,10 +459,24 @@ state::StreamState EngineHarness::stream_state(const std::string& stream) {
   return known.ok() ? *known : state::StreamState();
 }
 
+void EngineHarness::make_incremental() {
+  pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kIncremental;
+  pipeline.source.streams[0].cursor_field = "id";
+}
+
 std::vector<int64_t> count_to(int64_t count) {
   std::vector<int64_t> ids;
   for (int64_t i = 0; i < count; ++i) ids.push_back(i);
   return ids;
+}
+
+std::string why(const RunReport& report) { return to_json(report).dump(2); }
+
+std::function<Status(const runtime::InstanceOptions&, int64_t)> once(int64_t at, Status status) {
+  auto done = std::make_shared<std::atomic<bool>>(false);
+  return [=](const runtime::InstanceOptions&, int64_t number) {
+    return number == at && !done->exchange(true) ? status : Status();
+  };
 }
 
 }  // namespace rapidbyte::engine::testing

@@ -187,6 +187,8 @@ class EngineHarness {
   EngineHarness& operator=(const EngineHarness&) = delete;
 
   RunReport run();
+  /// Stream numbers reads by its cursor, the column id.
+  void make_incremental();
 
   FakeDatabase database;
   FakeRuntime runtime;
@@ -203,5 +205,11 @@ class EngineHarness {
 
 /// 0, 1, ... count - 1.
 std::vector<int64_t> count_to(int64_t count);
+
+/// The whole report, for a test that fails.
+std::string why(const RunReport& report);
+
+/// For before_batch, after_commit ...: fails once, at batch or commit `at`.
+std::function<Status(const runtime::InstanceOptions&, int64_t)> once(int64_t at, Status status);
 
 }  // namespace rapidbyte::engine::testing

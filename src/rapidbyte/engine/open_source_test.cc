@@ -16,8 +16,6 @@ using namespace testing;
 using runtime::InstanceOptions;
 using ::testing::ElementsAre;
 
-std::string why(const RunReport& report) { return to_json(report).dump(2); }
-
 /// A source that may be asked everything in one instance, as far as the run has one stream only.
 class OpenSourceTest : public ::testing::Test {
  protected:

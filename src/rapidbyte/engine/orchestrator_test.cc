@@ -18,8 +18,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::string why(const RunReport& report) { return to_json(report).dump(2); }
-
 TEST(RunPipeline, MovesEveryRowAndReportsIt) {
   EngineHarness h;
   const RunReport report = h.run();
@@ -115,8 +113,7 @@ TEST(RunPipeline, ReadsAnIncrementalStreamFromItsCursorOn) {
   CountingOptions source;
   source.rows = 40;
   EngineHarness h(source);
-  h.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kIncremental;
-  h.pipeline.source.streams[0].cursor_field = "id";
+  h.make_incremental();
   ASSERT_TRUE(h.run().succeeded());
   source.rows = 70;
   h.source->script = counting_source(source);

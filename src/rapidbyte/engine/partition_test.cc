@@ -20,10 +20,6 @@ using runtime::InstanceOptions;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::string why(const RunReport& report) {
-  return report.failure ? Status(report.failure->error).to_string() : std::string("succeeded");
-}
-
 CountingOptions in_parts(int64_t partitions) {
   CountingOptions options;
   options.partitions = partitions;
@@ -441,8 +437,7 @@ INSTANTIATE_TEST_SUITE_P(
                 [](PartitionHarness& h) {
                   h.pipeline.destination.write_mode = WriteMode::kUpsert;
                   h.pipeline.destination.primary_key = {"id"};
-                  h.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kIncremental;
-                  h.pipeline.source.streams[0].cursor_field = "id";
+                  h.make_incremental();
                 }},
         Unsplit{"upsert_of_what_a_transform_makes",
                 [](PartitionHarness& h) {

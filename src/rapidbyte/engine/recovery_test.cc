@@ -19,18 +19,9 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::string why(const RunReport& report) { return to_json(report).dump(2); }
-
 Status transient(std::string code = "CONNECTION_LOST") {
   return make_retryable_error(ErrorCategory::kTransientNetwork, std::move(code), "the connection was lost",
                               BackoffClass::kFast);
-}
-
-/// Fails once, at batch or commit `at`.
-std::function<Status(const InstanceOptions&, int64_t)> once(int64_t at, Status status) {
-  auto done = std::make_shared<std::atomic<bool>>(false);
-  return
-      [=](const InstanceOptions&, int64_t number) { return number == at && !done->exchange(true) ? status : Status(); };
 }
 
 TEST(Retry, GoesOnBehindTheLastCommitWithNewInstancesAndTheSameLoad) {
@@ -207,8 +198,7 @@ TEST(Crash, BeforeTheFinishIsFinishedWithoutReadingAgain) {
 
 TEST(Crash, ANewLoadDoesNotTakeTheOldLoadsEndForItsOwn) {
   EngineHarness h;
-  h.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kIncremental;
-  h.pipeline.source.streams[0].cursor_field = "id";
+  h.make_incremental();
   ASSERT_TRUE(h.run().succeeded());
   // The second load is noted in the state, then nothing more happens.
   CountingOptions more;
@@ -265,8 +255,7 @@ TEST(Crash, ALoadThatBeginsAgainForWantOfAReceiptKeepsItsStartThroughFurtherFail
   CountingOptions source;
   source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
   EngineHarness h(source);
-  h.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kIncremental;
-  h.pipeline.source.streams[0].cursor_field = "id";
+  h.make_incremental();
   h.destination->own_role().features.push_back("receipts");
   ASSERT_EQ(h.run().failure->error.code, "KILLED");
   ASSERT_FALSE(h.database.rows("numbers").empty());
@@ -296,193 +285,6 @@ TEST(Crash, RefusesToDoubleRowsOfASourceThatCannotGoOn) {
   // With a key reading again is harmless.
   h.pipeline.destination.write_mode = pipeline::WriteMode::kUpsert;
   h.pipeline.destination.primary_key = {"id"};
-  ASSERT_TRUE(h.run().succeeded());
-  EXPECT_EQ(h.database.rows("numbers"), count_to(100));
-}
-
-/// A run that breaks off after rows of stream numbers have been committed.
-void break_off(EngineHarness& h) {
-  CountingOptions source;
-  source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
-  h.source->script = counting_source(source);
-  ASSERT_EQ(h.run().failure->error.code, "KILLED");
-  ASSERT_FALSE(h.database.rows("numbers").empty());
-}
-
-/// Another installation: the same pipeline and destination, a state of its own. Reads ids from 1000 on.
-RunReport run_elsewhere(EngineHarness& h) {
-  auto state = state::make_memory_state();
-  CountingOptions far;
-  far.rows = 1100;
-  const Script script = std::exchange(h.source->script, counting_source(far));
-  h.source->script.read = [read = h.source->script.read](const InstanceOptions& o, json ctx) {
-    ctx["resume"] = {{"next", 1000}};
-    return read(o, ctx);
-  };
-  std::swap(h.state, state);
-  RunReport report = h.run();
-  std::swap(h.state, state);
-  h.source->script = script;
-  return report;
-}
-
-TEST(Crash, AnAppendDoesNotBeginAgainWhenItsReceiptIsMissing) {
-  for (const bool incremental : {false, true}) {
-    SCOPED_TRACE(incremental);
-    EngineHarness h;
-    if (incremental) {
-      h.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kIncremental;
-      h.pipeline.source.streams[0].cursor_field = "id";
-    }
-    h.pipeline.file = h.folder / "a pipeline.yaml";
-    break_off(h);
-    const auto rows = h.database.rows("numbers");
-    const auto receipts = std::exchange(h.database.tables["numbers"].receipts, {});
-    const std::string load = h.stream_state().load_id;
-    for (int run = 0; run < 2; ++run) {
-      const RunReport report = h.run();
-      ASSERT_EQ(report.outcome, Outcome::kFailed);
-      EXPECT_EQ(report.failure->error.code, "RECEIPT_MISSING");
-      EXPECT_EQ(report.failure->stage, Stage::kState);
-      EXPECT_FALSE(report.failure->error.retryable);
-      for (const std::string& part :
-           {load, std::to_string(rows.size()) + " rows", std::string("receipts_schema"), std::string("emptied"),
-            "rapidbyte state reset '" + h.pipeline.file.string() + "' --stream numbers"}) {
-        EXPECT_THAT(report.failure->error.message, HasSubstr(part));
-      }
-      EXPECT_EQ(h.database.rows("numbers"), rows);
-    }
-    // The cause is undone: the load goes on where it stood.
-    h.database.tables["numbers"].receipts = receipts;
-    ASSERT_TRUE(h.run().succeeded());
-    EXPECT_EQ(h.database.rows("numbers"), count_to(100));
-  }
-}
-
-TEST(Crash, AnAppendDoesNotBeginAgainWhenTheReceiptIsAnotherInstallations) {
-  for (const bool incremental : {false, true}) {
-    SCOPED_TRACE(incremental);
-    EngineHarness h;
-    if (incremental) {
-      h.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kIncremental;
-      h.pipeline.source.streams[0].cursor_field = "id";
-    }
-    break_off(h);
-    const RunReport other = run_elsewhere(h);
-    ASSERT_TRUE(other.succeeded()) << why(other);
-    const auto rows = h.database.rows("numbers");
-    const RunReport report = h.run();
-    ASSERT_EQ(report.outcome, Outcome::kFailed);
-    EXPECT_EQ(report.failure->error.code, "RECEIPT_FOREIGN");
-    for (const std::string& part :
-         {other.streams[0].load_id, h.stream_state().load_id, std::string("give every pipeline its own name"),
-          "rapidbyte state reset " + h.pipeline.file.string() + " --stream numbers"}) {
-      EXPECT_THAT(report.failure->error.message, HasSubstr(part));
-    }
-    EXPECT_EQ(h.database.rows("numbers"), rows);
-    // As the message says: its rows are removed, and the load is given up.
-    std::erase_if(h.database.tables["numbers"].rows, [](int64_t id) { return id < 1000; });
-    ASSERT_TRUE(h.state->reset("p", "numbers").ok());
-    ASSERT_TRUE(h.run().succeeded());
-    EXPECT_EQ(h.database.rows("numbers").size(), 200U);
-  }
-}
-
-// The state did not learn of the first commit, and another installation has written its receipt over that commit's.
-TEST(Crash, AFirstCommitIsNotForgottenBehindAnotherInstallationsReceipt) {
-  DatabaseOptions destination;
-  destination.after_commit = once(0, make_error(ErrorCategory::kInternal, "KILLED", "killed here"));
-  EngineHarness h({}, destination);
-  ASSERT_EQ(h.run().failure->error.code, "KILLED");
-  ASSERT_FALSE(h.database.rows("numbers").empty());
-  ASSERT_FALSE(h.stream_state().checkpoint_json.has_value());
-  std::this_thread::sleep_for(2ms);  // ids of loads tell their order by the millisecond
-  ASSERT_TRUE(run_elsewhere(h).succeeded());
-  EXPECT_EQ(h.run().failure->error.code, "RECEIPT_FOREIGN");
-}
-
-TEST(Crash, AReceiptOfAnEarlierLoadDoesNotHinderOneThatHasCommittedNothing) {
-  for (const bool incremental : {false, true}) {
-    SCOPED_TRACE(incremental);
-    EngineHarness h;
-    if (incremental) {
-      h.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kIncremental;
-      h.pipeline.source.streams[0].cursor_field = "id";
-    }
-    ASSERT_TRUE(h.run().succeeded());
-    CountingOptions more;
-    more.rows = 120;
-    more.before_batch = once(0, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
-    h.source->script = counting_source(more);
-    ASSERT_EQ(h.run().failure->error.code, "KILLED");
-    const RunReport third = h.run();
-    ASSERT_TRUE(third.succeeded()) << why(third);
-    EXPECT_EQ(third.rows_written(), incremental ? 20U : 120U);
-  }
-}
-
-TEST(Crash, BeginsAgainWithoutAReceiptWhereThatDoublesNothing) {
-  const auto lose_receipt = [](EngineHarness& h) { h.database.tables["numbers"].receipts.clear(); };
-  {
-    SCOPED_TRACE("upsert");
-    EngineHarness h;
-    h.pipeline.destination.write_mode = pipeline::WriteMode::kUpsert;
-    h.pipeline.destination.primary_key = {"id"};
-    break_off(h);
-    lose_receipt(h);
-    ASSERT_TRUE(h.run().succeeded());
-    EXPECT_EQ(h.database.rows("numbers"), count_to(100));
-  }
-  {
-    SCOPED_TRACE("no row was committed");
-    CountingOptions none;
-    none.rows = 0;
-    EngineHarness h(none);
-    const auto finish = std::exchange(h.destination->script.finish_stream, [](auto&&...) {
-      return make_error(ErrorCategory::kInternal, "KILLED", "killed");
-    });
-    ASSERT_EQ(h.run().failure->error.code, "KILLED");
-    ASSERT_TRUE(h.stream_state().committed);
-    lose_receipt(h);
-    h.destination->script.finish_stream = finish;
-    h.source->script = counting_source({});
-    const RunReport second = h.run();
-    ASSERT_TRUE(second.succeeded()) << why(second);
-    EXPECT_EQ(h.database.rows("numbers"), count_to(100));
-  }
-}
-
-// The rows that the state learns of from the receipt count, too: else a load looks as if it had committed none.
-TEST(Crash, RowsOfACommitThatTheStateMissedAreCounted) {
-  DatabaseOptions destination;
-  destination.after_commit = [](const InstanceOptions&, int64_t) {
-    return make_error(ErrorCategory::kInternal, "KILLED", "killed here");
-  };
-  EngineHarness h({}, destination);
-  for (int run = 0; run < 3; ++run) ASSERT_EQ(h.run().failure->error.code, "KILLED");
-  EXPECT_EQ(h.stream_state().rows_committed, 40U) << "the third run begins behind the second one's commit";
-  EXPECT_EQ(h.database.rows("numbers"), count_to(60));
-}
-
-TEST(Crash, BeginsAgainWhenTheTableWasDropped) {
-  CountingOptions source;
-  source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
-  EngineHarness h(source);
-  ASSERT_EQ(h.run().failure->error.code, "KILLED");
-  h.database.tables.clear();
-  const RunReport second = h.run();
-  ASSERT_TRUE(second.succeeded()) << why(second);
-  EXPECT_EQ(h.database.rows("numbers"), count_to(100))
-      << "going on at the cursor would lose the rows that were deleted";
-}
-
-TEST(Crash, TrustsTheStateForADestinationWithoutReceipts) {
-  CountingOptions source;
-  source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
-  EngineHarness h(source);
-  h.destination->own_role().features = {};
-  h.destination->script.last_committed = nullptr;
-  ASSERT_EQ(h.run().failure->error.code, "KILLED");
   ASSERT_TRUE(h.run().succeeded());
   EXPECT_EQ(h.database.rows("numbers"), count_to(100));
 }

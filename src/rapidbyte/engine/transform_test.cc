@@ -11,15 +11,6 @@ namespace {
 using namespace testing;
 using runtime::InstanceOptions;
 
-std::string why(const RunReport& report) { return to_json(report).dump(2); }
-
-/// Fails once, at batch `at`.
-std::function<Status(const InstanceOptions&, int64_t)> once(int64_t at, Status status) {
-  auto done = std::make_shared<std::atomic<bool>>(false);
-  return
-      [=](const InstanceOptions&, int64_t number) { return number == at && !done->exchange(true) ? status : Status(); };
-}
-
 Script doubling_filter(bool keep_odd) {
   Script script;
   script.transform = [keep_odd](const InstanceOptions& o, const json&) -> Result<runtime::TransformSummary> {

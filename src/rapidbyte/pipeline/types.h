@@ -61,7 +61,7 @@ struct StreamConfig {
 struct ConnectorUse {
   std::string use;  // reference, for example rapidbyte/source-file@v0.1.0
   nlohmann::json config = nlohmann::json::object();
-  /// What the pipeline grants beyond the manifest: environment variables (name only) and read-write preopens.
+  /// What the pipeline grants of what the manifest asks for: environment variables (name only) and read-write preopens.
   std::vector<std::string> allow_env;
   std::vector<std::string> read_write_preopens;
   SourceLocation location;

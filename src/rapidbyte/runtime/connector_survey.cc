@@ -69,6 +69,9 @@ Result<ConnectorAccess> describe_access(const Manifest* manifest, const Instance
   const std::set<std::string> granted(options.allow_env.begin(), options.allow_env.end());
   std::set_difference(granted.begin(), granted.end(), access.env_vars.begin(), access.env_vars.end(),
                       std::back_inserter(access.env_vars_unset));
+  for (const std::string& name : manifest->permissions.env_allowed_vars) {
+    if (!granted.contains(name)) access.env_vars_not_granted.push_back(name);
+  }
   return access;
 }
 

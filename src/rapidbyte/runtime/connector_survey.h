@@ -39,7 +39,8 @@ struct ConnectorAccess {
   std::string hosts;  // "db.example.com, *.example.org"; "nothing" when empty
   std::vector<Folder> folders;
   std::vector<std::string> env_vars;      // names that are set and passed
-  std::vector<std::string> env_vars_unset;  // granted by the manifest or the pipeline, but not set
+  std::vector<std::string> env_vars_unset;  // granted, but not set
+  std::vector<std::string> env_vars_not_granted;  // that the manifest asks for and the pipeline does not grant
 };
 
 /// The access that an instance of `manifest` (null: none) with `options` would get. PATH_NOT_FOUND and PATH_INVALID as

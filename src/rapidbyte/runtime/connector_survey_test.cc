@@ -12,6 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 class ConnectorSurvey : public ::testing::Test {
@@ -78,6 +79,7 @@ TEST_F(ConnectorSurvey, DescribesHostsFoldersAndVariables) {
   EXPECT_FALSE(access->folders[0].read_write);
   EXPECT_THAT(access->env_vars, ElementsAre("SURVEY_SET"));
   EXPECT_THAT(access->env_vars_unset, ElementsAre("SURVEY_UNSET"));
+  EXPECT_THAT(access->env_vars_not_granted, ElementsAre("SURVEY_NOT_GRANTED"));
 }
 
 TEST_F(ConnectorSurvey, WithoutAManifestEveryHostIsOpenAndNoFolder) {
@@ -85,6 +87,13 @@ TEST_F(ConnectorSurvey, WithoutAManifestEveryHostIsOpenAndNoFolder) {
   ASSERT_TRUE(access.ok());
   EXPECT_TRUE(access->every_host);
   EXPECT_THAT(access->folders, IsEmpty());
+  // Nothing is ignored in silence.
+  InstanceOptions options;
+  options.allow_env = {"HOME"};
+  access = describe_access(nullptr, options);
+  ASSERT_FALSE(access.ok());
+  EXPECT_EQ(access.status().error().code, "ENV_NOT_ASKED");
+  EXPECT_THAT(access.status().error().message, HasSubstr("no manifest"));
 }
 
 }  // namespace

@@ -79,7 +79,13 @@ Status grant_config_path(const ConfigPath& entry, const fs::path& base, WasiCont
 Result<WasiContext> build_wasi_context(const Manifest* manifest, const InstanceOptions& options) {
   WasiContext context;
   context.config = options.config;
-  if (manifest == nullptr) return context;
+  if (manifest == nullptr) {
+    if (options.allow_env.empty()) return context;
+    return config_error("ENV_NOT_ASKED",
+                        fmt::format("permissions.env grants the variable {}, but the connector has no manifest that "
+                                    "asks for it. Give it one, or take permissions.env out",
+                                    options.allow_env.front()));
+  }
   const auto& permissions = manifest->permissions;
 
   // A manifest asks and the pipeline grants: neither alone is enough, or a connector could help itself to the secrets
