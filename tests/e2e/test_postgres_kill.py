@@ -86,7 +86,9 @@ class Kill(postgres_harness.PostgresTest):
             out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             harness.kill(process)
-            return None if process.returncode == -9 else seconds
+            out, err = "", "it ended just before it was to be killed"
+            if process.returncode == -9:
+                return None
         self.assertEqual(process.returncode, harness.OK, err + out)
         return time.monotonic() - began
 

@@ -254,23 +254,21 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
     if (count.ok()) receipt.rows += static_cast<int64_t>(count->written);
     return count;
   };
-  return sdk::run_commit_loop(
-      [&](std::span<const uint8_t> batch) -> Result<sdk::WriteCount> {
-        return counted(writer.write(batch));
-      },
-      [&](const std::string& checkpoint_json) -> Status {
-        receipt.checkpoint_json = checkpoint_json;
-        const uint64_t generation = session_->generation();
-        RB_SDK_RETURN_NOT_OK(commit_with_receipt(*session_, receipts, ctx, receipt, previous));
-        previous = receipt;
-        // A new connection after a lost answer: the lock went with the old one.
-        if (generation != session_->generation() && ctx.partition.is_null()) return lock(ctx, target);
-        return {};
-      },
-      [&]() -> Result<sdk::WriteCount> {
-        RB_SDK_RETURN_NOT_OK(session_->begin());
-        return counted(writer.finish_rows());
-      });
+  return sdk::run_commit_loop([&](std::span<const uint8_t> batch) { return counted(writer.write(batch)); },
+                              [&](const std::string& checkpoint_json) -> Status {
+                                receipt.checkpoint_json = checkpoint_json;
+                                const uint64_t generation = session_->generation();
+                                RB_SDK_RETURN_NOT_OK(commit_with_receipt(*session_, receipts, ctx, receipt, previous));
+                                previous = receipt;
+                                // A new connection after a lost answer: the lock went with the old one.
+                                if (generation != session_->generation() && ctx.partition.is_null())
+                                  return lock(ctx, target);
+                                return {};
+                              },
+                              [&]() -> Result<sdk::WriteCount> {
+                                RB_SDK_RETURN_NOT_OK(session_->begin());
+                                return counted(writer.finish_rows());
+                              });
 }
 
 Status PostgresDestination::finish_stream(const sdk::StreamContext& ctx, bool succeeded) {

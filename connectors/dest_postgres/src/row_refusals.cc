@@ -78,15 +78,16 @@ Status TableWriter::load_group_again(const sdk::Error& refused) {
   // The caller may be at a batch that is not of the group.
   sdk::BatchReader current = std::exchange(batch_, sdk::BatchReader());
   const auto line = refused_line(refused);
+  const bool is_alone = held_.batches().size() == 1;
   uint64_t kept = 0;
   for (const HeldBatch& held : held_.batches()) {
     RB_SDK_RETURN_NOT_OK(load_held(held));
     const size_t rows = batch_.rows();
-    logged_ = false;
     const auto suspected = line && *line > kept ? row_of_line(*line - kept, 0, rows) : std::nullopt;
     kept += kept_rows(0, rows);
-    const bool alone = held_.batches().size() == 1 && !suspected && rows > 1;
-    RB_SDK_RETURN_NOT_OK(load_around_refusals(suspected.value_or(rows), alone ? rows / 2 : rows));
+    // Known to be refused as a whole, so that the halves come first.
+    const bool halve = is_alone && !suspected && rows > 1;
+    RB_SDK_RETURN_NOT_OK(load_around_refusals(suspected.value_or(rows), halve ? rows / 2 : rows));
   }
   rows_seen_ = seen;
   batch_ = std::move(current);
@@ -184,13 +185,15 @@ Status TableWriter::row_refused(const std::string& at, const std::string& reason
 Status TableWriter::insert_error(const Status& status) {
   const uint64_t first = held_.batches().front().first_row;
   if (!session_.is_open() || !is_row_error(status.error())) return row_error(status, first);
-  // The transaction is lost anyway. In a new one the rows before the group are missing, so the search may find nothing.
+  // The transaction is lost anyway. In a new one the rows before the group are missing, and what was done to the table
+  // for them, so the search may find nothing.
   session_.rollback();
-  RB_SDK_RETURN_NOT_OK(session_.begin());
+  if (!session_.is_open() || !session_.begin().ok()) return row_error(status, first);
   for (const HeldBatch& held : held_.batches()) {
     RB_SDK_RETURN_NOT_OK(load_held(held));
-    RB_SDK_ASSIGN_OR_RETURN(const std::optional<sdk::Error> refused, try_load(0, batch_.rows()));
-    if (!refused) continue;
+    const auto refused = try_load(0, batch_.rows());
+    if (!refused.ok()) break;
+    if (!*refused) continue;
     const auto found = find_refused(session_, 0, batch_.rows(), status.error(), [&](uint64_t begin, uint64_t end) {
       return insert_rows(static_cast<size_t>(begin), static_cast<size_t>(end));
     });
@@ -198,7 +201,7 @@ Status TableWriter::insert_error(const Status& status) {
     const auto row = static_cast<size_t>(found->position);
     RefusedRow about = refusal(found->error, &batch_, row);
     if (about.column.empty()) {
-      RB_SDK_ASSIGN_OR_RETURN(const ColumnPlan* column, column_of_text(row));
+      const ColumnPlan* column = column_of_text(row);
       if (column != nullptr) name_column(about, batch_, *column);
     }
     return reject(about);
@@ -208,8 +211,7 @@ Status TableWriter::insert_error(const Status& status) {
                      reason_of(*postgres::server_error_of(status.error())));
 }
 
-Result<const ColumnPlan*> TableWriter::column_of_text(size_t row) {
-  const ColumnPlan* none = nullptr;
+const ColumnPlan* TableWriter::column_of_text(size_t row) {
   for (size_t i = 0; i < plan_.columns.size(); ++i) {
     const ColumnPlan& column = plan_.columns[i];
     const ArrayType array = array_type(column);
@@ -221,12 +223,12 @@ Result<const ColumnPlan*> TableWriter::column_of_text(size_t row) {
         postgres::Parameter::binary({reinterpret_cast<const char*>(bytes.data()), bytes.size()})};
     const Oid types[] = {array.array};
     const std::string sql = "SELECT c::" + column.type.cast + " FROM unnest($1) AS u(c)";
-    RB_SDK_ASSIGN_OR_RETURN(const std::optional<sdk::Error> refused, try_rows(session_, [&] {
-                              return session_.connection().execute(sql, parameters, types).status();
-                            }));
-    if (refused) return &column;
+    const auto refused =
+        try_rows(session_, [&] { return session_.connection().execute(sql, parameters, types).status(); });
+    if (!refused.ok()) break;
+    if (*refused) return &column;
   }
-  return none;
+  return nullptr;
 }
 
 Status TableWriter::merge_error(const Status& status) {
@@ -268,8 +270,10 @@ Status TableWriter::reject(const RefusedRow& refused) {
     case sdk::OnDataError::kFail: break;
     case sdk::OnDataError::kSkip:
       ++count_.failed;
-      if (!std::exchange(logged_, true)) {
-        sdk::host::log_warn(message + " (skipped, as on_data_error says; others of this batch are not logged)");
+      if (++skipped_ == log_at_) {
+        log_at_ *= 10;
+        sdk::host::log_warn(message + " (skipped, as on_data_error says; " + std::to_string(skipped_) +
+                            " so far, of which the 1st, 10th, 100th and so on are logged)");
       }
       return {};
     case sdk::OnDataError::kDlq:

@@ -89,7 +89,6 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   RB_SDK_RETURN_NOT_OK(session_.begin());
   encoder_.load(batch_, static_cast<int64_t>(rows_seen_));
   const size_t rows = batch_.rows();
-  logged_ = false;
   for (const RefusedRow& refused : encoder_.refused()) RB_SDK_RETURN_NOT_OK(reject(refused));
   if (one_statement_per_commit()) {
     held_.add_within(kMostRecentBytes, bytes, rows_seen_, rows);
@@ -145,7 +144,11 @@ Status TableWriter::append_to_group(std::span<const uint8_t> bytes) {
   const size_t rows = batch_.rows();
   // The last one is there until its group has ended. That matters for large ones.
   const bool is_last = held_.bytes() + bytes.size() >= group_bytes_;
-  is_last ? held_.borrow(bytes, rows_seen_, rows) : held_.add(bytes, rows_seen_, rows);
+  if (is_last) {
+    held_.borrow(bytes, rows_seen_, rows);
+  } else {
+    held_.add(bytes, rows_seen_, rows);
+  }
   copied_ += kept_rows(0, rows);
   Status sent;
   if (copy_) {

@@ -2,8 +2,8 @@
 // TableWriter: puts batches into one table, and deals with the rows that the encoder or the server refuses as the
 // stream's on_data_error says. With `fail` one COPY runs from commit to commit. With skip and dlq a group of batches is
 // a COPY behind a savepoint, and what the server refuses is sent again in smaller pieces around the refused rows. An
-// INSERT has a smaller group. Works inside the transaction that its owner
-// ends; after an error the owner must roll back.
+// INSERT always takes a smaller group, behind a savepoint where rows may be refused. Works inside the transaction that
+// its owner ends; after an error the owner must roll back.
 
 #include <functional>
 #include <optional>
@@ -35,12 +35,12 @@ class TableWriter {
   TableWriter(const TableWriter&) = delete;
   TableWriter& operator=(const TableWriter&) = delete;
 
-  /// Sends one batch; begins a transaction when none is open. Counts rows, of this batch or earlier ones, of which it
-  /// is now known whether they are refused. Errors: those of `prepare`, the server's; ROW_REFUSED (data) names stream,
-  /// row, column and value.
+  /// Sends one batch; begins a transaction when none is open. Counts rows, of this batch or earlier ones, that are not
+  /// refused any more, or whose refusal would end the load. Errors: those of `prepare`, the server's; ROW_REFUSED
+  /// (data) names stream, row, column and value.
   Result<sdk::WriteCount> write(std::span<const uint8_t> batch);
-  /// Ends what is being sent, so that the transaction can be committed: now all rows are the server's. Counts those that
-  /// write() has not counted.
+  /// Ends what is being sent, so that the transaction can be committed: now all rows are the server's. Counts those
+  /// that write() has not counted.
   Result<sdk::WriteCount> finish_rows();
 
  private:
@@ -88,7 +88,7 @@ class TableWriter {
   Status insert_error(const Status& status);
   Status merge_error(const Status& status);
   /// The first column of a row, sent as text, whose type does not read it; null: none.
-  Result<const ColumnPlan*> column_of_text(size_t row);
+  const ColumnPlan* column_of_text(size_t row);
   /// `at`: ", row 3, column "c"".
   [[nodiscard]] Status row_refused(const std::string& at, const std::string& reason) const;
   /// As on_data_error says; counts it.
@@ -135,7 +135,8 @@ class TableWriter {
   uint64_t gathered_ = 0;  // rows in arrays_
   uint64_t rows_seen_ = 0;  // before the current batch
   sdk::WriteCount count_;  // what the caller was not told yet
-  bool logged_ = false;  // a refused row of the current batch
+  uint64_t skipped_ = 0;
+  uint64_t log_at_ = 1;  // of skipped_
   HeldBatches held_;  // of the running COPY: the last ones; all of a group
   size_t group_bytes_;  // at which a group ends
 };

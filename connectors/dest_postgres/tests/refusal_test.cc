@@ -275,12 +275,13 @@ TEST_F(RefusalTest, AGroupOfBatchesIsLoadedAgainAroundItsRefusedRows) {
     for (const Json& mode : {Json("append"), upsert({"id"})}) {
       for (const char* method : {"copy", "insert"}) {
         SCOPED_TRACE(std::string(c.what) + " " + mode.dump() + " " + method);
-        sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; DROP TABLE IF EXISTS parent; DROP TABLE IF EXISTS "
+        sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; DROP TABLE IF EXISTS parent; DROP TABLE IF "
+            "EXISTS "
             "_rapidbyte_receipts; CREATE TABLE parent (id bigint PRIMARY KEY); INSERT INTO parent SELECT id FROM "
             "generate_series(0, 6999) id WHERE id % 1700 <> 3; CREATE TABLE s (id bigint PRIMARY KEY " +
             std::string(c.constraint) + ", name varchar(9000), more text)");
-        const Outcome outcome = load(on_error(context("s", schema, mode), "dlq"), batches, {{"load_method", method}},
-                                     Commits::kAtTheEnd);
+        const Outcome outcome =
+            load(on_error(context("s", schema, mode), "dlq"), batches, {{"load_method", method}}, Commits::kAtTheEnd);
         ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
         EXPECT_EQ(outcome.summary.records_written, 7000 - refused.size());
         EXPECT_EQ(outcome.summary.records_failed, refused.size());
@@ -297,12 +298,69 @@ TEST_F(RefusalTest, AGroupOfBatchesIsLoadedAgainAroundItsRefusedRows) {
         const std::string good = std::to_string(7000 - refused.size());
         const bool loses_m = c.refused(5077) || c.refused(5103);
         EXPECT_EQ(sql("SELECT count(*), count(DISTINCT id), count(more), min(id), max(id) FROM s"),
-                  Lines{good + "\t" + good + "\t" + (loses_m ? "998" : "999") + "\t" + (c.refused(0) ? "1" : "0") + "\t" +
-                        (c.refused(6999) ? "6998" : "6999")});
+                  Lines{good + "\t" + good + "\t" + (loses_m ? "998" : "999") + "\t" + (c.refused(0) ? "1" : "0") +
+                        "\t" + (c.refused(6999) ? "6998" : "6999")});
         EXPECT_EQ(sql("SELECT rows FROM _rapidbyte_receipts"), Lines{good});
       }
     }
   }
+}
+
+// The server stops reading before all of the group is sent; later batches are of a group of their own.
+TEST_F(RefusalTest, AGroupThatTheServerBreaksOffEarlyIsLoadedAgain) {
+  Batches batches;
+  for (int64_t batch = 0; batch < 6; ++batch) {
+    std::vector<Json> rows;
+    for (int64_t i = 0; i < 250; ++i) rows.push_back(row(batch * 250 + i, std::string(8000, 'x')));
+    batches.push_back(make_batch(two_columns(), rows));
+  }
+  for (const auto commits : {Commits::kAtTheEnd, Commits::kAfterEachBatch}) {
+    sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; CREATE TABLE s (id bigint CHECK (id NOT IN (3, "
+        "999)), "
+        "name text)");
+    const Outcome outcome = load(on_error(context("s", two_columns()), "skip"), batches, Json::object(), commits);
+    ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+    EXPECT_EQ(outcome.summary.records_written, 1498U);
+    EXPECT_EQ(outcome.summary.records_failed, 2U);
+    EXPECT_EQ(sql("SELECT count(*), count(DISTINCT id), sum(length(name)) FROM s"), Lines{"1498\t1498\t11984000"});
+    const auto logged = std::ranges::count_if(
+        outcome.logs, [](const std::string& line) { return line.find("skipped") != std::string::npos; });
+    EXPECT_EQ(logged, 1) << "the first, then the tenth";
+  }
+}
+
+TEST_F(RefusalTest, TheLastRowOfAKeyWinsOverBatchesOfAGroup) {
+  for (const char* method : {"copy", "insert"}) {
+    SCOPED_TRACE(method);
+    sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; CREATE TABLE s (id bigint PRIMARY KEY, name text "
+        "CHECK "
+        "(name <> 'bad'))");
+    const Batches batches = {make_batch(two_columns(), {row(1, "a"), row(2, "b")}),
+                             make_batch(two_columns(), {row(3, "c"), row(1, "d")}),
+                             make_batch(two_columns(), {row(2, "e"), row(4, "f")})};
+    const Json ctx = on_error(context("s", two_columns(), upsert({"id"})), "skip");
+    const Outcome outcome = load(ctx, batches, {{"load_method", method}}, Commits::kAtTheEnd);
+    ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+    EXPECT_EQ(table("s"), (Lines{"(1,d)", "(2,e)", "(3,c)", "(4,f)"}));
+    Batches bad = batches;
+    bad.push_back(make_batch(two_columns(), {row(1, "bad"), row(3, "g")}));
+    ASSERT_EQ(load(ctx, bad, {{"load_method", method}}, Commits::kAtTheEnd).code(), "ok");
+    EXPECT_EQ(table("s"), (Lines{"(1,d)", "(2,e)", "(3,g)", "(4,f)"}));
+  }
+}
+
+// The new column is gone with the transaction, so the search for the row cannot load the batch again.
+TEST_F(RefusalTest, ASearchThatCannotLoadAgainSaysWhatTheServerSaid) {
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text)");
+  Schema wider = two_columns();
+  wider.fields.push_back({"more", kText});
+  const Outcome outcome = load(context("s", wider),
+                               {make_batch(two_columns(), {row(1, "a")}),
+                                make_batch(wider, {Json::array({2, "b", "m"}), Json::array({2, "c", "m"})})},
+                               {{"load_method", "insert"}}, Commits::kAtTheEnd);
+  EXPECT_EQ(outcome.code(), "ROW_REFUSED") << outcome.status.to_string();
+  EXPECT_NE(outcome.message().find("Key (id)=(2) already exists"), std::string::npos) << outcome.message();
+  EXPECT_EQ(table("s"), Lines{});
 }
 
 TEST_F(RefusalTest, ARowIsRefusedOnlyIfTheGoodOnesBeforeItForbidIt) {

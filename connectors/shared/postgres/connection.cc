@@ -254,8 +254,7 @@ Result<uint64_t> Connection::sync() {
   return rows;
 }
 
-/// Sends a COPY statement and takes the answer of what is before it and its own first one, `type` 'G' or 'H'; gives the
-/// body that describes the data.
+/// Sends a COPY statement and takes the answer of what is before it and its own first one, `type` 'G' or 'H'.
 Result<Connection::CopyFormat> Connection::begin_copy(std::string_view sql, char type) {
   RB_SDK_RETURN_NOT_OK(begin_statement());
   RB_SDK_RETURN_NOT_OK(check_sql(sql));

@@ -23,7 +23,8 @@ struct Session {
   /// Reads an answer up to ReadyForQuery and gives each message to `on_message`. An ErrorResponse is the result, after
   /// the rest was read. `what` begins its message and may be empty.
   sdk::Status read_answer(std::string_view what, const Handler& on_message);
-  /// The rest of a command's answer: its tag, also when others came behind it in the same message, or the server's error.
+  /// The rest of a command's answer: its tag, also when others stood behind it in the same query, or the server's
+  /// error.
   sdk::Result<CommandResult> finish_command(std::string_view what);
   /// `body` of an ErrorResponse as an error, after the rest of the answer was read.
   sdk::Status fail_with(std::span<const uint8_t> body, std::string_view what);

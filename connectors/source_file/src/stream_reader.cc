@@ -26,8 +26,8 @@ ReaderLimits reader_limits(const sdk::Limits& limits) {
   // Several blocks make a batch, so that batches come near their target without going over it. 32 bytes per field are
   // more than any fixed-width value with its share of offsets and bits.
   const uint64_t batch = std::max<uint64_t>(limits.max_batch_bytes, 4096);
-  out.max_block_bytes = static_cast<uint32_t>(std::clamp<uint64_t>(batch / 16, 1024, uint64_t{64} * 1024));
-  out.max_block_fields = static_cast<uint32_t>(std::clamp<uint64_t>(batch / 64, 64, uint64_t{16} * 1024));
+  out.max_block_bytes = static_cast<uint32_t>(std::clamp<uint64_t>(batch / 8, 1024, uint64_t{64} * 1024));
+  out.max_block_fields = static_cast<uint32_t>(std::clamp<uint64_t>(batch / 32, 64, uint64_t{16} * 1024));
   return out;
 }
 
@@ -44,10 +44,7 @@ StreamReader::StreamReader(const sdk::StreamContext& ctx, const StreamOptions& s
       encoder_(std::move(encoder)),
       pacer_(ctx),
       rejection_(stream.name, ctx.policies.on_data_error, limits.max_record_bytes) {
-  // The messages around the buffers take a few hundred bytes per column.
-  const uint64_t framing = 1024 + 256 * specs_.size();
-  const uint64_t wanted = std::max<uint64_t>(ctx.limits.max_batch_bytes, 4096);
-  batch_target_ = static_cast<size_t>(std::max(wanted / 2, wanted > framing ? wanted - framing : 0));
+  batch_target_ = sdk::batch_payload_bytes(ctx.limits, specs_.size());
   for (const ColumnSpec& spec : specs_) writers_.emplace_back(spec, rules_);
 }
 

@@ -66,7 +66,7 @@ struct RunOptions {
   std::string cursor_field;                 // incremental when set
   sdk::Json last_value = "null";
   sdk::Json resume;
-  uint64_t max_batch_bytes = 1 << 20;
+  uint64_t max_batch_bytes = 256 << 10;
   uint64_t max_record_bytes = 0;
   uint64_t checkpoint_interval_rows = 0;
   uint64_t fail_emit = 0;                   // the nth emit-batch fails

@@ -38,7 +38,7 @@ struct RowProblem {
 };
 
 struct DecoderLimits {
-  size_t batch_bytes = 1 << 20;  // a batch is full when its buffers hold so much
+  size_t batch_bytes = 256 << 10;  // a batch is full when its buffers hold so much
   size_t record_bytes = 16 << 20;
   /// Whether infinities and NaN may be sent in the form of special values.
   bool special_values = false;

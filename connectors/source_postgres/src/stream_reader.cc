@@ -171,10 +171,7 @@ Status StreamReader::copy() {
                                "with: rapidbyte state reset");
   }
   DecoderLimits limits;
-  // The messages around the buffers take a few hundred bytes per column.
-  const uint64_t framing = 1024 + 256 * query_.columns.size();
-  const uint64_t wanted = std::max<uint64_t>(ctx_.limits.max_batch_bytes, 4096);
-  limits.batch_bytes = static_cast<size_t>(std::max(wanted / 2, wanted > framing ? wanted - framing : 0));
+  limits.batch_bytes = sdk::batch_payload_bytes(ctx_.limits, query_.columns.size());
   limits.record_bytes = static_cast<size_t>(std::min<uint64_t>(record_limit(ctx_.limits), SIZE_MAX));
   limits.special_values = ctx_.destination_has("special-values");
   CopyDecoder decoder(query_.columns, limits);

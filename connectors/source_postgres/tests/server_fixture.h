@@ -24,7 +24,7 @@ struct RunOptions {
   sdk::Json partition;
   std::string on_data_error = "fail";
   bool special_values = true;
-  uint64_t max_batch_bytes = 1 << 20;
+  uint64_t max_batch_bytes = 256 << 10;
   uint64_t max_record_bytes = 16 << 20;
   uint64_t checkpoint_interval_rows = 0;
   /// Makes the `nth` emit-batch fail.

@@ -342,7 +342,7 @@ Json make_context(std::string_view stream, const Schema& schema) {
       {"sync_mode", "full_refresh"},
       {"cursor_info", nullptr},
       {"limits",
-       {{"max_batch_bytes", 1U << 20U},
+       {{"max_batch_bytes", 256U << 10U},
         {"max_record_bytes", 16U << 20U},
         {"max_inflight_batches", 16},
         {"max_parallel_requests", 1},

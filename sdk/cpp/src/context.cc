@@ -198,6 +198,12 @@ Result<StreamContext> StreamContext::parse(std::string_view text) {
   return ctx;
 }
 
+size_t batch_payload_bytes(const Limits& limits, size_t columns) {
+  const uint64_t messages = 1024 + 256 * static_cast<uint64_t>(columns);
+  const uint64_t wanted = std::max<uint64_t>(limits.max_batch_bytes, 4096);
+  return static_cast<size_t>(std::max({wanted / 2, messages, wanted > messages ? wanted - messages : 0}));
+}
+
 bool StreamContext::destination_has(std::string_view feature) const {
   return std::find(destination_features.begin(), destination_features.end(), feature) != destination_features.end();
 }

@@ -236,13 +236,12 @@ TEST(CommitLoopOrderTest, NothingIsCommittedWhenRowsDoNotSettle) {
   host.push_batch(batch_named(1));
   host.push_end_marker();
   bool committed = false;
-  const auto summary = run_commit_loop(
-      [](std::span<const uint8_t>) { return Result<WriteCount>(WriteCount{}); },
-      [&](const std::string&) -> Status {
-        committed = true;
-        return {};
-      },
-      []() -> Result<WriteCount> { return data_error("REFUSED", "a row"); });
+  const auto summary = run_commit_loop([](std::span<const uint8_t>) { return Result<WriteCount>(WriteCount{}); },
+                                       [&](const std::string&) -> Status {
+                                         committed = true;
+                                         return {};
+                                       },
+                                       []() -> Result<WriteCount> { return data_error("REFUSED", "a row"); });
   ASSERT_FALSE(summary.ok());
   EXPECT_EQ(summary.error().code, "REFUSED");
   EXPECT_FALSE(committed);

@@ -15,7 +15,7 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
   SHA256_CTX context;
   if (SHA256_Init(&context) != 1 || SHA256_Update(&context, bytes.data(), bytes.size()) != 1 ||
       SHA256_Final(digest.data(), &context) != 1) {
-    // Cannot be; no result of ours would be trustworthy.
+    // They fail for a null context only.
     std::abort();
   }
   constexpr std::string_view kHex = "0123456789abcdef";

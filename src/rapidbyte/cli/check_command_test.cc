@@ -44,6 +44,15 @@ TEST_F(CheckCommand, SaysOfEveryPartThatItIsFine) {
   EXPECT_EQ(data_.raw(), "");
 }
 
+TEST_F(CheckCommand, NamesVariablesThatAManifestAsksForAndThePipelineDoesNotGrant) {
+  connectors_["test/source"].manifest.permissions.env_allowed_vars = {"CHECK_TOKEN", "CHECK_PROXY"};
+  write_pipeline();
+  EXPECT_EQ(check(), ExitCode::kOk);
+  EXPECT_THAT(said(),
+              HasSubstr("ok       permissions  test/source gets hosts: none; folders: none; variables: none "
+                        "(permissions.env does not grant CHECK_TOKEN, CHECK_PROXY, which its manifest asks for)"));
+}
+
 TEST_F(CheckCommand, MovesNoDataCreatesNoStateAndClosesWhatItOpens) {
   write_pipeline();
   EXPECT_EQ(check(), ExitCode::kOk);

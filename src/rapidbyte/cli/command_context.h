@@ -26,7 +26,8 @@ struct CommandContext {
   std::function<Result<std::unique_ptr<runtime::ComponentRuntime>>(runtime::RuntimeOptions)> make_runtime;
   std::function<Result<std::unique_ptr<state::StateBackend>>(const std::filesystem::path&)> open_state;
   std::function<std::optional<std::string>(std::string_view name)> environment;
-  /// What has nothing left to do: the process's end frees it in a fraction of the time of its destructor.
+  /// Given back: what has nothing left to do. If there is any, main leaves by _exit behind the command, which frees it
+  /// in a fraction of its destructor's time; all that must be written or closed has to be by then.
   std::vector<std::shared_ptr<void>> kept_until_exit = {};
   /// Asks on the terminal; nullopt when there is nobody to ask.
   std::function<std::optional<bool>(std::string_view question)> confirm;

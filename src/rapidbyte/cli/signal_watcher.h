@@ -1,8 +1,8 @@
 #pragma once
 // SignalWatcher: turns SIGINT, SIGTERM and SIGHUP into a cancelled token. A thread of its own reads them from a
-// signalfd, so nothing runs in a signal handler. The first signal cancels; a second one, or nearly two seconds without an end,
-// leaves the process at once: nothing uncommitted is ever claimed, so leaving loses only time. Made by main before any
-// other thread exists, because the signals must be blocked in all of them.
+// signalfd, so nothing runs in a signal handler. The first signal cancels; a second one, or nearly two seconds without
+// an end, leaves the process at once: nothing uncommitted is ever claimed, so leaving loses only time. Made by main
+// before any other thread exists, because the signals must be blocked in all of them.
 
 #include <atomic>
 #include <chrono>

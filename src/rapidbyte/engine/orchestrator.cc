@@ -21,8 +21,8 @@
 namespace rapidbyte::engine {
 namespace {
 
-// Idle buffers that the run keeps. 16 MiB: a full queue of batches of the default size can drain and fill without new
-// pages.
+// Idle buffers that the run keeps. 16 MiB: full queues of four streams with batches of the default size can drain and
+// fill without new pages.
 constexpr size_t kMaxIdleBytes = size_t{16} << 20U;
 
 Status interrupted_error() {

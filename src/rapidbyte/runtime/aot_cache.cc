@@ -176,8 +176,7 @@ void AotCache::store(std::string_view name, std::string_view content_sha256, uin
   const fs::path entry = entry_path(name, content_sha256, engine_hash);
   const std::string hash = cache_entry_hash(compiled);
   Status status = write_file_atomic(entry, compiled);
-  if (status.ok())
-    status = write_file_atomic(hash_path(entry), std::as_bytes(std::span(hash.data(), hash.size())));
+  if (status.ok()) status = write_file_atomic(hash_path(entry), std::as_bytes(std::span(hash.data(), hash.size())));
   if (!status.ok()) log_warn("a compiled connector was not cached: {}", status.error().message);
 }
 

@@ -2,8 +2,8 @@
 // AotCache: compiled components on disk, so that a warm start maps native code instead of compiling. Loading an entry
 // runs it, hence the rules: the folder is 0700 and owned by the user or it is not used; an entry is keyed by the
 // component's content and the engine's compatibility hash; its own hash is checked before use, against what damages
-// files (nobody else can write there); it is written atomically. Whatever is stale, truncated or foreign is a miss, never a failure. Stateless after construction; any
-// thread, any process.
+// files (nobody else can write there); it is written atomically. Whatever is stale, truncated or foreign is a miss,
+// never a failure. Stateless after construction; any thread, any process.
 
 #include <cstddef>
 #include <cstdint>

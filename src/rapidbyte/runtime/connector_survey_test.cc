@@ -87,7 +87,7 @@ TEST_F(ConnectorSurvey, WithoutAManifestEveryHostIsOpenAndNoFolder) {
   ASSERT_TRUE(access.ok());
   EXPECT_TRUE(access->every_host);
   EXPECT_THAT(access->folders, IsEmpty());
-  // Nothing is ignored in silence.
+  // No variable is left out in silence.
   InstanceOptions options;
   options.allow_env = {"HOME"};
   access = describe_access(nullptr, options);

@@ -231,7 +231,8 @@ TEST_F(CopyTest, InMayStandBetweenOtherStatements) {
     }
     peer.send(command_complete("COPY 5") + command_complete("RELEASE") + ready());
     peer.receive();
-    peer.send(command_complete("SAVEPOINT") + error_response("ERROR", "42P01", "relation \"t\" does not exist") + ready('E'));
+    peer.send(command_complete("SAVEPOINT") + error_response("ERROR", "42P01", "relation \"t\" does not exist") +
+              ready('E'));
     peer.receive();
     peer.send(command_complete("SAVEPOINT") + copy_response('G', true, 1));
     while (peer.receive().type != 'c') {

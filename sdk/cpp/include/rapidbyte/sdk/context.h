@@ -63,6 +63,11 @@ struct Limits {
   uint64_t checkpoint_interval_seconds = 0;  // 0: no limit by time
 };
 
+/// How many bytes of buffers, of `columns` columns, make a batch of about limits.max_batch_bytes: the messages around
+/// them take a few hundred bytes per column. Batches of very many columns are larger, so that they are not mostly
+/// messages.
+size_t batch_payload_bytes(const Limits& limits, size_t columns);
+
 struct Policies {
   OnDataError on_data_error = OnDataError::kFail;
   NewColumn new_column = NewColumn::kAdd;
