@@ -87,6 +87,7 @@ PostgresTest::Outcome PostgresTest::load(const Json& context, const Batches& bat
   const Status closed = destination->close();
   EXPECT_TRUE(closed.ok()) << closed.to_string();
   outcome.dlq = host.dlq();
+  outcome.sends = host.calls("socket-write");
   for (const auto& line : host.logs()) outcome.logs.push_back(line.message);
   return outcome;
 }

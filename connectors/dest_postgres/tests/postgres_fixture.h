@@ -40,6 +40,7 @@ class PostgresTest : public ::testing::Test {
     std::vector<sdk::native::DlqRecord> dlq;
     std::vector<std::string> logs;
     std::string last_committed;
+    uint64_t sends = 0;  // to the server
     [[nodiscard]] std::string code() const { return status.ok() ? "ok" : status.error().code; }
     [[nodiscard]] std::string message() const { return status.ok() ? "" : status.error().message; }
   };

@@ -35,11 +35,11 @@ const std::string kLetIn = auth(0) + message('S', zero("TimeZone") + zero("UTC")
 
 TEST_F(LoginTest, TheStartupMessageNamesUserDatabaseAndEncoding) {
   std::string startup;
-  ScriptedServer server([&](Peer& peer) {
-    startup = peer.log_in();
-    peer.drain();
-  });
   {
+    ScriptedServer server([&](Peer& peer) {
+      startup = peer.log_in();
+      peer.drain();
+    });
     const auto connection = Connection::connect(server.options());
     ASSERT_TRUE(connection.ok()) << connection.status().to_string();
     EXPECT_EQ(connection->server_version(), 150004U);
