@@ -73,7 +73,7 @@ Status lock_out_readers(Session& session, const TableInfo& table, const std::str
   const auto begin = steady_clock::now();
   bool warned = false;
   for (;;) {
-    const Status locked =
+    Status locked =
         session.exec("SAVEPOINT rapidbyte_lock; SET LOCAL lock_timeout = " + std::to_string(one_wait.count()) +
                      "; LOCK TABLE " + table.name.sql() + " IN ACCESS EXCLUSIVE MODE");
     if (locked.ok()) return session.exec("SET LOCAL lock_timeout = 0; RELEASE SAVEPOINT rapidbyte_lock");

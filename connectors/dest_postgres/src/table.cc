@@ -169,7 +169,7 @@ Status ensure_schema(Session& session, const std::string& schema) {
   if (there) return {};
   // IF NOT EXISTS does not see a schema that somebody else is just making; then it breaks the catalog's unique key.
   RB_SDK_RETURN_NOT_OK(session.exec("SAVEPOINT rapidbyte_schema"));
-  const Status created = session.exec("CREATE SCHEMA IF NOT EXISTS " + quote_identifier(schema));
+  Status created = session.exec("CREATE SCHEMA IF NOT EXISTS " + quote_identifier(schema));
   if (created.ok() || postgres::sqlstate_of(created.error()) != "23505") return created;
   return session.exec("ROLLBACK TO SAVEPOINT rapidbyte_schema");
 }

@@ -43,7 +43,7 @@ Status TableWriter::prepare() {
   // Tables are altered in a transaction of their own, so that nobody waits for the whole load. When the schema changes
   // in the middle of a transaction, the change is part of it.
   const bool nested = session_.in_transaction();
-  const Status planned = plan();
+  Status planned = plan();
   if (!planned.ok()) {
     if (!nested) session_.rollback();
     return planned;

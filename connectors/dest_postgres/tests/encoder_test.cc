@@ -254,7 +254,7 @@ TEST(EncoderTest, DatesGoBothWays) {
 // Run with RB_ENCODER_ROWS=1000000 to see what a row costs natively: 8 mixed columns of about 94 bytes.
 TEST(EncoderTest, EncodesTheNarrowShape) {
   const char* wanted = std::getenv("RB_ENCODER_ROWS");
-  const int64_t total = wanted == nullptr ? 20'000 : std::atoll(wanted);
+  const int64_t total = wanted == nullptr ? 20'000 : std::strtoll(wanted, nullptr, 10);
   const Schema schema{{{"id", DataType::of(TypeId::kInt64)},
                        {"a", DataType::of(TypeId::kInt32)},
                        {"price", DataType::decimal128(12, 2)},

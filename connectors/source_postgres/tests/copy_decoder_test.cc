@@ -109,7 +109,7 @@ TEST(CopyDecoder, GivesTheSameRowsHoweverTheStreamIsCut) {
     if (i % 5 == 4) {
       bytes.null();
     } else {
-      bytes.int64(i * 1000);
+      bytes.int64(int64_t{i} * 1000);
     }
   }
   bytes.trailer();

@@ -70,7 +70,6 @@ TEST_F(Read, ReadsAllKindsOfTables) {
 
 TEST_F(Read, FindsTablesByOddNames) {
   const std::string longest(63, 'n');
-  const std::string schema = "we.\"ird\" sch";
   sql("CREATE SCHEMA \"we.\"\"ird\"\" sch\"; CREATE TABLE \"we.\"\"ird\"\" sch\".\"select\" (\"group\" int, \"Order "
       "by\" int, \"a\"\"b\" int);"
       "INSERT INTO \"we.\"\"ird\"\" sch\".\"select\" VALUES (1, 2, 3); CREATE TABLE \"" +

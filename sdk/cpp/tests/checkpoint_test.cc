@@ -11,7 +11,6 @@ namespace rapidbyte::sdk {
 namespace {
 
 using native::FakeHost;
-using native::make_context;
 using ::testing::HasSubstr;
 
 StreamContext context(uint64_t bytes, uint64_t rows, uint64_t seconds) {

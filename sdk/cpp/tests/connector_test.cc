@@ -10,7 +10,6 @@ namespace {
 
 using native::FakeHost;
 using native::make_context;
-using ::testing::HasSubstr;
 
 /// The least that a source is.
 struct SmallSource {

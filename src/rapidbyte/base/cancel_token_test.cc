@@ -11,7 +11,7 @@ namespace {
 
 TEST(CancelToken, CopiesShareOneFlagAndRememberWhen) {
   const CancelToken token;
-  const CancelToken copy = token;
+  const CancelToken copy = token;  // NOLINT(performance-unnecessary-copy-initialization): copies are the matter
   EXPECT_FALSE(copy.cancelled());
   EXPECT_EQ(copy.cancelled_at(), std::nullopt);
   const auto before = std::chrono::steady_clock::now();

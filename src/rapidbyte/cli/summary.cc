@@ -98,7 +98,7 @@ std::string next_step(const RunReport& report, const std::string& pipeline) {
   const bool committed = std::any_of(report.streams.begin(), report.streams.end(),
                                      [](const StreamReport& stream) { return stream.rows_written > 0; });
   const std::string kept = committed ? "What was committed stays; " : "";
-  const std::string mend = kept + (committed ? "mend" : "Mend") + " the cause, then run the same command again";
+  std::string mend = kept + (committed ? "mend" : "Mend") + " the cause, then run the same command again";
   const std::string check = fmt::format(", or look closer with: rapidbyte check {}", pipeline);
   const ConnectorError error = report.failure ? report.failure->error : ConnectorError();
   if (error.retryable) return kept + "run the same command again to continue" + check;

@@ -82,7 +82,7 @@ class BatchInspectorTest : public ::testing::Test {
 std::function<int(ArrowArray*)> integer(int64_t value) {
   return [value](ArrowArray* array) { return ArrowArrayAppendInt(array, value); };
 }
-std::function<int(ArrowArray*)> text(std::string value) {
+std::function<int(ArrowArray*)> text(const std::string& value) {
   return [value](ArrowArray* array) {
     return ArrowArrayAppendString(array, {value.data(), static_cast<int64_t>(value.size())});
   };
@@ -188,7 +188,7 @@ TEST_F(BatchInspectorTest, ShowsSpecialValuesWhereTheColumnMayHaveThem) {
         ArrowDecimalInit(&value, width, 38, 2);
         for (int i = 0; i < value.n_words; ++i) value.words[i] = 0;
         value.words[0] = lowest;
-        value.words[value.n_words - 1] |= highest;
+        value.words[width / 64 - 1] |= highest;
         return ArrowArrayAppendDecimal(array, &value);
       };
     };

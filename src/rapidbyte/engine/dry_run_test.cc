@@ -12,7 +12,6 @@ namespace {
 
 using namespace testing;
 using runtime::InstanceOptions;
-using ::testing::HasSubstr;
 
 TEST(DryRun, ShowsTheFirstRowsAndTouchesNothing) {
   CountingOptions source;

@@ -333,7 +333,7 @@ class Transaction {
 
 }  // namespace
 
-Script database_destination(FakeDatabase& database, DatabaseOptions options) {
+Script database_destination(FakeDatabase& database, const DatabaseOptions& options) {
   Script script;
   script.begin_stream = [&database](const InstanceOptions&, const json& ctx) {
     std::lock_guard lock(database.mutex);
@@ -421,7 +421,7 @@ std::map<std::string, StreamProgress> RecordingObserver::last_progress() {
   return progress_;
 }
 
-EngineHarness::EngineHarness(CountingOptions source_options, DatabaseOptions destination_options) {
+EngineHarness::EngineHarness(CountingOptions source_options, const DatabaseOptions& destination_options) {
   std::string pattern = (std::filesystem::temp_directory_path() / "rb-engine-XXXXXX").string();
   EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
   folder = pattern;
@@ -438,8 +438,8 @@ EngineHarness::EngineHarness(CountingOptions source_options, DatabaseOptions des
   }
   source = runtime.add("fake-source", ConnectorRole::kSource, counting_source(std::move(source_options)));
   source->own_role().features = {"resume"};
-  destination = runtime.add("fake-destination", ConnectorRole::kDestination,
-                            database_destination(database, std::move(destination_options)));
+  destination =
+      runtime.add("fake-destination", ConnectorRole::kDestination, database_destination(database, destination_options));
   destination->own_role().features = {"receipts"};
   options.clock = &clock;
 }
@@ -472,7 +472,7 @@ std::vector<int64_t> count_to(int64_t count) {
 
 std::string why(const RunReport& report) { return to_json(report).dump(2); }
 
-std::function<Status(const runtime::InstanceOptions&, int64_t)> once(int64_t at, Status status) {
+std::function<Status(const runtime::InstanceOptions&, int64_t)> once(int64_t at, const Status& status) {
   auto done = std::make_shared<std::atomic<bool>>(false);
   return [=](const runtime::InstanceOptions&, int64_t number) {
     return number == at && !done->exchange(true) ? status : Status();

@@ -140,7 +140,7 @@ struct DatabaseOptions {
   std::function<bool(int64_t id)> rejects;
 };
 /// Writes as protocol.md wants it: commits at each aligned checkpoint, with a receipt in the same transaction.
-Script database_destination(FakeDatabase& database, DatabaseOptions options = {});
+Script database_destination(FakeDatabase& database, const DatabaseOptions& options = {});
 
 /// A clock that does not wait; it notes the delays.
 class FakeClock final : public RetryClock {
@@ -181,7 +181,7 @@ class RecordingObserver final : public RunObserver {
 /// A pipeline fake-source -> fake-destination in a temporary folder, with everything to run it.
 class EngineHarness {
  public:
-  explicit EngineHarness(CountingOptions source = {}, DatabaseOptions destination = {});
+  explicit EngineHarness(CountingOptions source = {}, const DatabaseOptions& destination = {});
   ~EngineHarness();
   EngineHarness(const EngineHarness&) = delete;
   EngineHarness& operator=(const EngineHarness&) = delete;
@@ -210,6 +210,6 @@ std::vector<int64_t> count_to(int64_t count);
 std::string why(const RunReport& report);
 
 /// For before_batch, after_commit ...: fails once, at batch or commit `at`.
-std::function<Status(const runtime::InstanceOptions&, int64_t)> once(int64_t at, Status status);
+std::function<Status(const runtime::InstanceOptions&, int64_t)> once(int64_t at, const Status& status);
 
 }  // namespace rapidbyte::engine::testing

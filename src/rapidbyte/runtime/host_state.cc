@@ -75,6 +75,7 @@ Result<std::optional<PooledBuffer>> HostServices::next_batch() {
   return internal_error("NO_RECEIVER",
                         "next-batch: this call of the connector has no stage before it that gives batches");
 }
+// NOLINTBEGIN(performance-unnecessary-value-param): those that override them keep what they are given
 Status HostServices::checkpoint(CheckpointKind /*kind*/, std::string /*payload_json*/) { return {}; }
 Result<std::optional<std::string>> HostServices::pending_checkpoint() { return std::optional<std::string>(); }
 Status HostServices::emit_dlq_record(DlqRecord /*record*/) {
@@ -82,6 +83,7 @@ Status HostServices::emit_dlq_record(DlqRecord /*record*/) {
       "NO_DLQ",
       "emit-dlq-record: this call of the connector is not part of a run, so there is no file for rejected records");
 }
+// NOLINTEND(performance-unnecessary-value-param)
 void HostServices::metric(const Metric& /*metric*/) {}
 void HostServices::log(LogLevel level, std::string_view message) { log_line(level, message); }
 

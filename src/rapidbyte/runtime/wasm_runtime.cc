@@ -420,7 +420,7 @@ Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(const Component
   return std::shared_ptr<const LoadedComponent>(new LoadedComponent(std::move(impl), std::move(shape), from_cache));
 }
 
-Result<std::unique_ptr<Guest>> WasmRuntime::start_guest(std::shared_ptr<const LoadedComponent> component,
+Result<std::unique_ptr<Guest>> WasmRuntime::start_guest(const std::shared_ptr<const LoadedComponent>& component,
                                                         std::unique_ptr<ComponentHostState> state,
                                                         const WasiContext& wasi) {
   auto impl = std::make_unique<Guest::Impl>(component, *impl_->clock);

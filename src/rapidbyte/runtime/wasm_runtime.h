@@ -99,7 +99,7 @@ class WasmRuntime {
   /// Makes the store, limited and with a deadline, and instantiates the component in it. The guest's own initialisers
   /// run here. COMPONENT_INVALID when an import is not offered, else as Guest::call. The runtime must outlive the
   /// guest.
-  Result<std::unique_ptr<Guest>> start_guest(std::shared_ptr<const LoadedComponent> component,
+  Result<std::unique_ptr<Guest>> start_guest(const std::shared_ptr<const LoadedComponent>& component,
                                              std::unique_ptr<ComponentHostState> state, const WasiContext& wasi);
 
   [[nodiscard]] uint64_t engine_hash() const;
