@@ -108,10 +108,11 @@ class OneShotServer {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address);
-    listen(listener_, 1);
     socklen_t size = sizeof address;
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    const bool listens = listener_ >= 0 && bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                         listen(listener_, 1) == 0 &&
+                         getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+    EXPECT_TRUE(listens) << "no port on loopback";
     port_ = ntohs(address.sin_port);
     thread_ = std::thread([this, answer = std::move(answer)] {
       const int peer = accept(listener_, nullptr, nullptr);

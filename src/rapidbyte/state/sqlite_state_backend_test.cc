@@ -277,7 +277,7 @@ TEST(SqliteState, refuses_a_file_that_is_no_database) {
 
 TEST(SqliteState, an_empty_file_is_a_new_state) {
   const TempFolder folder;
-  std::ofstream(folder.path() / "state.db");
+  const std::ofstream empty(folder.path() / "state.db");
   EXPECT_TRUE(open_ok(folder.path() / "state.db")->put("p", "k", "v").ok());
 }
 
