@@ -270,11 +270,7 @@ Status TableWriter::reject(const RefusedRow& refused) {
     case sdk::OnDataError::kFail: break;
     case sdk::OnDataError::kSkip:
       ++count_.failed;
-      if (++skipped_ == log_at_) {
-        log_at_ *= 10;
-        sdk::host::log_warn(message + " (skipped, as on_data_error says; " + std::to_string(skipped_) +
-                            " so far, of which the 1st, 10th, 100th and so on are logged)");
-      }
+      skipped_.add(message);
       return {};
     case sdk::OnDataError::kDlq:
       ++count_.failed;

@@ -15,6 +15,7 @@
 #include "rapidbyte/sdk/batch_reader.h"
 #include "rapidbyte/sdk/checkpoint.h"
 #include "rapidbyte/sdk/context.h"
+#include "rapidbyte/sdk/skipped_rows.h"
 #include "src/held_batches.h"
 #include "src/row_encoder.h"
 #include "src/session.h"
@@ -135,8 +136,7 @@ class TableWriter {
   uint64_t gathered_ = 0;  // rows in arrays_
   uint64_t rows_seen_ = 0;  // before the current batch
   sdk::WriteCount count_;  // what the caller was not told yet
-  uint64_t skipped_ = 0;
-  uint64_t log_at_ = 1;  // of skipped_
+  sdk::SkippedRows skipped_;
   HeldBatches held_;  // of the running COPY: the last ones; all of a group
   size_t group_bytes_;  // at which a group ends
 };

@@ -9,8 +9,6 @@
 namespace rapidbyte::dest_postgres {
 namespace {
 
-const DataType kInt = DataType::of(TypeId::kInt64);
-const DataType kText = DataType::of(TypeId::kUtf8);
 constexpr int64_t kBatches = 6;
 constexpr int64_t kRows = 300;
 

@@ -6,13 +6,9 @@
 namespace rapidbyte::dest_postgres {
 namespace {
 
-const DataType kInt = DataType::of(TypeId::kInt64);
-const DataType kText = DataType::of(TypeId::kUtf8);
 constexpr int64_t kWriters = 4;
 constexpr int64_t kBatches = 5;
 constexpr int64_t kRows = 200;
-
-Schema schema() { return {{{"id", kInt}, {"name", kText}}}; }
 
 class PartitionTest : public PostgresTest {
  protected:
@@ -28,7 +24,7 @@ class PartitionTest : public PostgresTest {
         const int64_t id = (index * kBatches + batch) * kRows + row;
         rows.push_back(Json::array({id, "row " + std::to_string(id)}));
       }
-      batches.push_back(make_batch(schema(), rows));
+      batches.push_back(make_batch(two_columns(), rows));
     }
     push(host, ctx, batches);
     if (fails) host.fail_call("next-batch", 4, sdk::internal_error("NEXT", "the source broke").error());
@@ -56,7 +52,7 @@ TEST_F(PartitionTest, SeveralWritersFillOneTable) {
       sql(std::string("SET client_min_messages = error; DROP TABLE IF EXISTS s;") +
           (exists ? "CREATE TABLE s (id bigint PRIMARY KEY, name text); INSERT INTO s VALUES (1, 'old')" : ""));
       FakeHost host;
-      Json ctx = context("s", schema(), mode);
+      Json ctx = context("s", two_columns(), mode);
       ctx["load_id"] = mode.dump() + (exists ? "2" : "1");
       const std::string text = sdk::to_text(ctx);
       auto whole = open();
@@ -83,7 +79,7 @@ TEST_F(PartitionTest, SeveralWritersFillOneTable) {
 TEST_F(PartitionTest, AFailedPartitionLeavesTheOldTableAndTheNextLoadIsWhole) {
   sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); INSERT INTO s VALUES (1, 'old')");
   FakeHost host;
-  Json ctx = context("s", schema(), "replace");
+  Json ctx = context("s", two_columns(), "replace");
   auto whole = open();
   ASSERT_TRUE(whole->begin_stream(sdk::to_text(ctx)).ok());
   EXPECT_TRUE(write_partition(ctx, 0).ok());
@@ -101,7 +97,7 @@ TEST_F(PartitionTest, AFailedPartitionLeavesTheOldTableAndTheNextLoadIsWhole) {
 TEST_F(PartitionTest, AStagingThatSomebodyElseChangedIsNotPublished) {
   sql("CREATE TABLE s (id bigint, name text); INSERT INTO s VALUES (1, 'old')");
   FakeHost host;
-  const Json ctx = context("s", schema(), "replace");
+  const Json ctx = context("s", two_columns(), "replace");
   auto whole = open();
   ASSERT_TRUE(whole->begin_stream(sdk::to_text(ctx)).ok());
   EXPECT_TRUE(write_partition(ctx, 0).ok());
@@ -116,7 +112,7 @@ TEST_F(PartitionTest, WritersUnderAnotherDefaultIsolationDoNotFail) {
   sql("ALTER DATABASE " + std::string(PostgresServer::kDatabase) +
       " SET default_transaction_isolation = 'repeatable read'");
   FakeHost host;
-  const Json ctx = context("s", schema(), "replace");
+  const Json ctx = context("s", two_columns(), "replace");
   auto whole = open();
   const Status begun = whole->begin_stream(sdk::to_text(ctx));
   const auto results = write_all(ctx);
@@ -130,7 +126,7 @@ TEST_F(PartitionTest, WritersUnderAnotherDefaultIsolationDoNotFail) {
 TEST_F(PartitionTest, AStagingThatIsGoneIsNotTakenForAnEmptyLoad) {
   sql("CREATE TABLE s (id bigint, name text); INSERT INTO s VALUES (1, 'old')");
   FakeHost host;
-  const Json ctx = context("s", schema(), "replace");
+  const Json ctx = context("s", two_columns(), "replace");
   auto whole = open();
   ASSERT_TRUE(whole->begin_stream(sdk::to_text(ctx)).ok());
   EXPECT_TRUE(write_partition(ctx, 0).ok());

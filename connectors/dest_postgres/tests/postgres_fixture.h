@@ -18,6 +18,13 @@ using sdk::native::FakeHost;
 using Lines = std::vector<std::string>;
 using Batches = std::vector<std::vector<uint8_t>>;
 
+inline const DataType kInt = DataType::of(TypeId::kInt64);
+inline const DataType kText = DataType::of(TypeId::kUtf8);
+
+/// The usual table: id and name.
+inline Schema two_columns() { return {{{"id", kInt}, {"name", kText}}}; }
+inline Json row(int64_t id, const Json& name) { return Json::array({id, name}); }
+
 class PostgresTest : public ::testing::Test {
  protected:
   void SetUp() override;

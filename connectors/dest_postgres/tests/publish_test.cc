@@ -9,12 +9,6 @@
 namespace rapidbyte::dest_postgres {
 namespace {
 
-const DataType kInt = DataType::of(TypeId::kInt64);
-const DataType kText = DataType::of(TypeId::kUtf8);
-
-Schema two_columns() { return {{{"id", kInt}, {"name", kText}}}; }
-Json row(int64_t id, const Json& name) { return Json::array({id, name}); }
-
 class PublishTest : public PostgresTest {
  protected:
   /// A replace, with statements of somebody else between its last row and its publishing.

@@ -6,12 +6,6 @@
 namespace rapidbyte::dest_postgres {
 namespace {
 
-const DataType kInt = DataType::of(TypeId::kInt64);
-const DataType kText = DataType::of(TypeId::kUtf8);
-
-Schema two_columns() { return {{{"id", kInt}, {"name", kText}}}; }
-Json row(int64_t id, const Json& name) { return Json::array({id, name}); }
-
 // `count` rows, of which every tenth has no name.
 std::vector<Json> mixed_rows(int64_t count) {
   std::vector<Json> rows;

@@ -6,9 +6,6 @@
 namespace rapidbyte::dest_postgres {
 namespace {
 
-const DataType kInt = DataType::of(TypeId::kInt64);
-const DataType kText = DataType::of(TypeId::kUtf8);
-
 class SchemaPolicyTest : public PostgresTest {
  protected:
   static Json with_policy(Json ctx, const std::string& axis, const std::string& value) {

@@ -4,9 +4,6 @@
 namespace rapidbyte::dest_postgres {
 namespace {
 
-const DataType kInt = DataType::of(TypeId::kInt64);
-const DataType kText = DataType::of(TypeId::kUtf8);
-
 struct TypeCase {
   DataType type;
   std::vector<Json> values;

@@ -211,8 +211,8 @@ Status TableWriter::reject(const RefusedRow& refused, sdk::WriteCount& count) {
   switch (ctx_.policies.on_data_error) {
     case sdk::OnDataError::kFail: break;
     case sdk::OnDataError::kSkip:
-      if (count.failed++ == 0)
-        sdk::host::log_warn(message + " (skipped, as on_data_error says; others of this batch are not logged)");
+      ++count.failed;
+      skipped_.add(message);
       return {};
     case sdk::OnDataError::kDlq:
       ++count.failed;

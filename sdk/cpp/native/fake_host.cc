@@ -19,7 +19,7 @@ namespace rapidbyte::sdk::native {
 
 namespace {
 
-// Host functions carry no handle of their instance, so the stub has to find it by thread.
+// Host functions carry no handle of their instance: the one that was made last on this thread is asked.
 thread_local FakeHost* current_host = nullptr;
 
 constexpr size_t kMaxKeyBytes = 1024;        // protocol.md: state keys
