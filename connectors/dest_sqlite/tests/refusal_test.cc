@@ -60,7 +60,9 @@ TEST_F(RefusalTest, SkipCountsAndTheGoodRowsOfTheBatchLand) {
   EXPECT_EQ(outcome.summary.records_written, 90U);
   EXPECT_EQ(outcome.summary.records_failed, 10U);
   EXPECT_EQ(query("SELECT count(*), sum(id) FROM s"), Lines{"90|4470"});
-  EXPECT_EQ(outcome.logs.size(), 1U) << "one line per batch, not one per row";
+  ASSERT_EQ(outcome.logs.size(), 2U) << "the 1st and the 10th row, not every one";
+  EXPECT_NE(outcome.logs[1].find("row 94, column \"name\""), std::string::npos) << outcome.logs[1];
+  EXPECT_NE(outcome.logs[1].find("10 so far"), std::string::npos) << outcome.logs[1];
 }
 
 TEST_F(RefusalTest, DlqGetsTheWholeRecordAndTheReason) {
