@@ -36,7 +36,8 @@ class AotCacheTest : public ::testing::Test {
     auto runtime = WasmRuntime::create(AotCache(folder_));
     EXPECT_TRUE(runtime.ok());
     const auto bytes = std::as_bytes(std::span(wasm_.data(), wasm_.size()));
-    auto loaded = (*runtime)->load({{bytes.begin(), bytes.end()}, sha256_hex(bytes)}, "Transform ../x");
+    const auto read = [bytes] { return Result(std::vector<std::byte>(bytes.begin(), bytes.end())); };
+    auto loaded = (*runtime)->load({sha256_hex(bytes), read}, "Transform ../x");
     EXPECT_TRUE(loaded.ok()) << loaded.status().to_string();
     return loaded.ok() && (*loaded)->from_cache();
   }

@@ -156,7 +156,10 @@ class OddComponent : public GuestTest {
     std::memcpy(bytes.data(), binary.data, binary.size);
     wasm_byte_vec_delete(&binary);
     std::string digest = sha256_hex(bytes);
-    return {std::move(bytes), std::move(digest)};
+    return of_bytes(std::move(digest), std::move(bytes));
+  }
+  static ComponentFile of_bytes(std::string digest, std::vector<std::byte> bytes) {
+    return {std::move(digest), [bytes = std::move(bytes)] { return Result(bytes); }};
   }
   void SetUp() override {
     auto made = WasmRuntime::create(AotCache(std::nullopt));
@@ -199,7 +202,7 @@ TEST_F(OddComponent, another_protocol_is_refused_by_name) {
 TEST_F(OddComponent, what_is_no_connector_is_refused) {
   for (const ComponentFile& file :
        {assemble("(component)"), assemble("(module)"),
-        ComponentFile{std::vector<std::byte>(100, std::byte{7}), "sevens"}, ComponentFile{{}, "nothing"}}) {
+        of_bytes("sevens", std::vector<std::byte>(100, std::byte{7})), of_bytes("nothing", {})}) {
     const auto loaded = wasm_->load(file, "odd");
     ASSERT_FALSE(loaded.ok());
     EXPECT_EQ(loaded.error().code, "COMPONENT_INVALID") << loaded.status().to_string();

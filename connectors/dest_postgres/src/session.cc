@@ -40,6 +40,7 @@ Status Session::open() {
   if (is_open()) return {};
   connection_.reset();
   locked_.reset();
+  prepared_ = false;
   RB_SDK_ASSIGN_OR_RETURN(postgres::Connection connection, postgres::Connection::connect(options_));
   if (connection.server_version() < kOldestServer) {
     return sdk::config_error("UNSUPPORTED_SERVER",
@@ -77,6 +78,22 @@ Result<std::optional<std::string>> Session::value(std::string_view sql, std::spa
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult result, connection_->execute(sql, parameters));
   if (result.rows.empty() || result.rows.front().empty()) return std::optional<std::string>();
   return result.rows.front().front();
+}
+
+Result<postgres::QueryResult> Session::query_catalog(std::string_view query, std::string_view first,
+                                                     std::string_view second) {
+  std::string sql;
+  if (!prepared_) {
+    ++preparations_;
+    sql = "PREPARE rapidbyte_catalog_" + std::to_string(preparations_) + "(name, name) AS " + std::string(query) + "; ";
+  }
+  // The setting is the role's again behind it, for the sake of functions that triggers call.
+  sql += "SET LOCAL plan_cache_mode = force_generic_plan; EXECUTE rapidbyte_catalog_" + std::to_string(preparations_) +
+         "(" + postgres::quote_literal(first) + ", " + postgres::quote_literal(second) +
+         "); SET LOCAL plan_cache_mode TO DEFAULT";
+  auto result = connection_->query(sql);
+  prepared_ = result.ok();
+  return result;
 }
 
 bool Session::in_transaction() const {

@@ -37,6 +37,10 @@ class Session {
   /// First column of the first row; nullopt when there is none, or when it is NULL.
   Result<std::optional<std::string>> value(std::string_view sql, std::span<const postgres::Parameter> parameters = {});
 
+  /// Runs `query`, whose two parameters have type name, with `first` and `second`. The server parses and plans it once
+  /// per connection, for all values: that is most of what a look at its catalogs costs. Always the same `query`.
+  Result<postgres::QueryResult> query_catalog(std::string_view query, std::string_view first, std::string_view second);
+
   [[nodiscard]] bool in_transaction() const;
   /// Begins a transaction unless one is open, and runs `then` in it by the same round trip.
   Status begin(const std::string& then = {});
@@ -93,6 +97,9 @@ class Session {
   uint64_t generation_ = 0;
   std::optional<Status> failed_ahead_;
   std::optional<std::string> locked_;  // key of the lock that the connection holds
+  // Of query_catalog(): a statement that failed may or may not be prepared, so that the next gets another name.
+  uint32_t preparations_ = 0;
+  bool prepared_ = false;
 };
 
 /// {"a","b"} as PostgreSQL reads text[].

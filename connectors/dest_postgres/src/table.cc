@@ -77,8 +77,8 @@ const TableColumn* TableInfo::find(std::string_view column) const {
 Result<std::optional<TableInfo>> read_table(Session& session, const TableName& name) {
   TableInfo table;
   table.name = name;
-  const Parameter names[] = {name.schema, name.table};
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found, session.connection().execute(kTableQuery, names));
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found,
+                          session.query_catalog(kTableQuery, name.schema, name.table));
   if (found.rows.empty()) return std::optional<TableInfo>();
   const postgres::Row& row = found.rows.front();
   table.oid = number<Oid>(row[0]);

@@ -20,6 +20,7 @@ constexpr uint32_t kOldestServer = 100'000;
 constexpr size_t kRowsAtOnce = 20'000;
 // So many tables with 1,600 columns each fit one answer.
 constexpr size_t kFewTables = 25;
+constexpr std::string_view kExecuteLook = "EXECUTE rapidbyte_look";
 
 // Domains become the types below them, over any number of levels; the innermost level has the modifier. Identity and
 // generated columns are columns like others here; dropped ones have numbers, but no rows that matter.
@@ -198,6 +199,20 @@ Result<std::vector<Relation>> fetch_relations(Connection& connection, const std:
   return reader.finish();
 }
 
+/// Of one table, whose look is prepared if none is.
+Result<std::vector<Relation>> look_at(Session& session, const std::string& sql) {
+  std::string run(sql);
+  const bool prepares = session.prepared_look.empty();
+  if (prepares) {
+    run = "PREPARE rapidbyte_look AS " + sql + "; " + std::string(kExecuteLook);
+  } else if (sql == session.prepared_look) {
+    run = kExecuteLook;
+  }
+  RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(session.connection, run));
+  if (prepares) session.prepared_look = sql;
+  return relations_of(result);
+}
+
 std::string named(std::span<const TableName> names) {
   std::string condition = "(n.nspname, c.relname) IN (";
   for (const TableName& name : names) {
@@ -253,17 +268,21 @@ Result<QueryResult> query_catalog(Connection& connection, std::string_view sql) 
   return connection.query(within_catalog(sql));
 }
 
-Result<std::vector<Relation>> load_all_relations(Connection& connection) {
+Result<std::vector<Relation>> load_all_relations(Session& session) {
+  Connection& connection = session.connection;
   RB_SDK_RETURN_NOT_OK(check_version(connection));
   return fetch_relations(connection, relations_sql(connection, false, kUserTables));
 }
 
-Result<std::vector<Relation>> load_relations(Connection& connection, std::span<const TableName> names) {
+Result<std::vector<Relation>> load_relations(Session& session, std::span<const TableName> names) {
+  Connection& connection = session.connection;
   if (names.empty()) return std::vector<Relation>();
   RB_SDK_RETURN_NOT_OK(check_version(connection));
   const std::string sql = relations_sql(connection, true, named(names));
   std::vector<Relation> found;
-  if (names.size() <= kFewTables) {
+  if (names.size() == 1) {
+    RB_SDK_ASSIGN_OR_RETURN(found, look_at(session, sql));
+  } else if (names.size() <= kFewTables) {
     RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(connection, sql));
     found = relations_of(result);
   } else {
@@ -280,7 +299,8 @@ Result<std::vector<Relation>> load_relations(Connection& connection, std::span<c
   return out;
 }
 
-Result<Relation> begin_read(Connection& connection, const TableName& name, const std::optional<std::string>& snapshot) {
+Result<Relation> begin_read(Session& session, const TableName& name, const std::optional<std::string>& snapshot) {
+  Connection& connection = session.connection;
   RB_SDK_RETURN_NOT_OK(check_version(connection));
   std::string sql = snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
                                    postgres::quote_literal(*snapshot)
@@ -288,12 +308,13 @@ Result<Relation> begin_read(Connection& connection, const TableName& name, const
   // A read of no rows takes the lock with no more rights than the read itself needs (LOCK TABLE wants more on a view).
   sql += "; SELECT FROM " + name.sql() + " LIMIT 0; ";
   // All in one message: the server runs one after the other, and each sees what committed before it began.
-  auto result = connection.query(sql + within_catalog(relations_sql(connection, true, named({&name, 1}))));
+  const std::string look = relations_sql(connection, true, named({&name, 1}));
+  auto result = connection.query(sql + within_catalog(look == session.prepared_look ? kExecuteLook : look));
   if (!result.ok()) {
     const std::string state = postgres::sqlstate_of(result.error());
     if (state != "42P01" && state != "3F000") return result.status();
     RB_SDK_RETURN_NOT_OK(connection.exec("ROLLBACK").status());
-    RB_SDK_RETURN_NOT_OK(load_relations(connection, {&name, 1}).status());
+    RB_SDK_RETURN_NOT_OK(load_relations(session, {&name, 1}).status());
     return result.status();  // a table of a view or of a function
   }
   std::vector<Relation> found = relations_of(*result);

@@ -12,6 +12,7 @@
 #include "column_type.h"
 #include "postgres/connection.h"
 #include "rapidbyte/sdk/error.h"
+#include "session.h"
 #include "table_name.h"
 
 namespace rapidbyte::source_postgres {
@@ -39,14 +40,15 @@ struct Relation {
 
 /// All tables, partitioned tables, views, materialized views and foreign tables that users made, without the partitions
 /// of partitioned tables and without what belongs to extensions; by schema and name.
-sdk::Result<std::vector<Relation>> load_all_relations(postgres::Connection& connection);
-/// Those named, in that order, partitions too. TABLE_NOT_FOUND (schema) for the first that is not there.
-sdk::Result<std::vector<Relation>> load_relations(postgres::Connection& connection, std::span<const TableName> names);
+sdk::Result<std::vector<Relation>> load_all_relations(Session& session);
+/// Those named, in that order, partitions too. TABLE_NOT_FOUND (schema) for the first that is not there. One table's
+/// look is prepared: begin_read() of the same session and table then costs the server a third.
+sdk::Result<std::vector<Relation>> load_relations(Session& session, std::span<const TableName> names);
 
 /// Begins the transaction in which one table is read, locks the table, and only then looks at it: what commits before
 /// the lock (TRUNCATE, an ALTER TABLE that rewrites) is seen as a whole, and nothing of the kind can commit after it.
 /// `snapshot`: one that another session has exported after it took the lock; else every statement has its own.
-sdk::Result<Relation> begin_read(postgres::Connection& connection, const TableName& name,
+sdk::Result<Relation> begin_read(Session& session, const TableName& name,
                                  const std::optional<std::string>& snapshot = std::nullopt);
 /// A query of ours on the catalog alone.
 sdk::Result<postgres::QueryResult> query_catalog(postgres::Connection& connection, std::string_view sql);

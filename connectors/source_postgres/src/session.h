@@ -17,6 +17,8 @@ struct Session {
   /// Longest silence of the server, and whether the user has set it.
   uint32_t read_timeout_ms = 0;
   bool read_timeout_given = false;
+  /// The look at one table (catalog.h) that the server has prepared in this session; empty: none yet.
+  std::string prepared_look = {};
 };
 
 /// While one lives, the server may be silent for a day unless the user has set a limit: a sort or a view gives no sign

@@ -52,7 +52,7 @@ Result<sdk::Catalog> PostgresSource::discover() {
   if (!options_.streams.empty()) {
     std::vector<TableName> names;
     for (const StreamOptions& stream : options_.streams) names.push_back(stream.table);
-    RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> relations, load_relations(session.connection, names));
+    RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> relations, load_relations(session, names));
     for (size_t i = 0; i < relations.size(); ++i) {
       auto stream = catalog_stream(relations[i], options_.streams[i]);
       if (!stream.ok()) return std::move(stream).status().with_context("stream '" + options_.streams[i].name + "'");
@@ -61,7 +61,7 @@ Result<sdk::Catalog> PostgresSource::discover() {
     idle_.emplace(std::move(session));
     return catalog;
   }
-  RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> relations, load_all_relations(session.connection));
+  RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> relations, load_all_relations(session));
   size_t hidden = 0;
   for (const Relation& relation : relations) {
     if (!relation.readable) {
@@ -95,7 +95,7 @@ Result<sdk::Validation> PostgresSource::validate() {
   const std::string server = version_text(connection.server_version()) + " at " + options_.connection.where() +
                              (connection.is_encrypted() ? ", encrypted" : ", not encrypted");
   if (options_.streams.empty()) {
-    auto relations = load_all_relations(connection);
+    auto relations = load_all_relations(*session);
     if (!relations.ok()) return sdk::Validation::failed(relations.error().message);
     size_t readable = 0;
     for (const Relation& relation : *relations) readable += relation.readable ? 1 : 0;
@@ -106,7 +106,7 @@ Result<sdk::Validation> PostgresSource::validate() {
   }
   for (const StreamOptions& stream : options_.streams) {
     const std::string where = "stream '" + stream.name + "': ";
-    auto relation = load_relations(connection, {&stream.table, 1});
+    auto relation = load_relations(*session, {&stream.table, 1});
     if (!relation.ok()) return sdk::Validation::failed(where + relation.error().message);
     TableQuery query;
     query.table = stream.table;
@@ -138,7 +138,7 @@ Result<std::vector<sdk::Json>> PostgresSource::plan_partitions(const sdk::Stream
   planning_.reset();
   RB_SDK_ASSIGN_OR_RETURN(Session session, take_session());
   // The table's lock is held as long as the snapshot: a rewrite (VACUUM FULL, CLUSTER) would move rows to other blocks.
-  RB_SDK_ASSIGN_OR_RETURN(const Relation relation, begin_read(session.connection, stream.table));
+  RB_SDK_ASSIGN_OR_RETURN(const Relation relation, begin_read(session, stream.table));
   RB_SDK_ASSIGN_OR_RETURN(const std::vector<Partition> partitions,
                           plan_table_partitions(session.connection, relation, want));
   for (const Partition& partition : partitions) out.push_back(partition.to_json());

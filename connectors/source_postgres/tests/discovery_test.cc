@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "catalog.h"
 #include "fake_host.h"
 #include "server_fixture.h"
 
@@ -51,6 +52,33 @@ TEST_F(Discovery, ListsWhatUsersMadeAndNothingElse) {
   ASSERT_TRUE(of_sales.ok());
   EXPECT_NE(find(*of_sales, "orders"), nullptr);
   EXPECT_NE(find(*of_sales, "public.orders"), nullptr);
+}
+
+// A run of one stream discovers and reads by one session, and others go on changing tables in between.
+TEST_F(Discovery, ALookThatIsPreparedSeesTheTableAsItIsNow) {
+  sql("CREATE TABLE t (a int); CREATE TABLE u (x int)");
+  sdk::native::FakeHost host;
+  auto session = open_session(postgres::read_connection_options(*std::make_unique<sdk::ConfigReader>(config())));
+  ASSERT_TRUE(session.ok()) << session.error().message;
+  const TableName t{"public", "t"};
+  const TableName u{"public", "u"};
+  ASSERT_EQ(load_relations(*session, {&t, 1})->front().columns.size(), 1U);
+  sql("ALTER TABLE t ADD COLUMN b text, ADD PRIMARY KEY (a)");
+  auto now = begin_read(*session, t);
+  ASSERT_TRUE(now.ok()) << now.error().message;
+  EXPECT_EQ(now->columns.size(), 2U);
+  EXPECT_EQ(now->primary_key(), std::vector<std::string>{"a"});
+  ASSERT_TRUE(session->connection.exec("ROLLBACK").ok());
+  // Another table is looked at all the same, and only the first look is kept.
+  EXPECT_EQ(begin_read(*session, u)->columns.front().name, "x");
+  ASSERT_TRUE(session->connection.exec("ROLLBACK").ok());
+  EXPECT_EQ(load_relations(*session, {&u, 1})->front().name, u);
+  const auto kept = session->connection.query("SELECT count(*), max(generic_plans) FROM pg_prepared_statements");
+  ASSERT_TRUE(kept.ok()) << kept.error().message;
+  EXPECT_EQ(kept->rows.front()[0], "1");
+  EXPECT_EQ(kept->rows.front()[1], "2") << "planned once, run twice";
+  sql("DROP TABLE t");
+  EXPECT_EQ(begin_read(*session, t).error().code, "TABLE_NOT_FOUND");
 }
 
 TEST_F(Discovery, KnowsColumnsAsTheyAreNow) {

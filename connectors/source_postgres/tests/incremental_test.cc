@@ -371,7 +371,7 @@ TEST_F(Incremental, UsesTheIndexOfTheCursor) {
   StreamOptions stream;
   stream.name = "t";
   stream.table = {"public", "t"};
-  const auto relations = load_relations(session->connection, {&stream.table, 1});
+  const auto relations = load_relations(*session, {&stream.table, 1});
   ASSERT_TRUE(relations.ok());
   const auto explain = [&](const std::string& cursor, const Json& last) {
     const auto plan = plan_incremental(relations->front(), stream, cursor);

@@ -7,17 +7,25 @@
 
 #include <array>
 #include <cstdlib>
+#include <utility>
 
 namespace rapidbyte {
 
-std::string sha256_hex(std::span<const std::byte> bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+namespace {
+
+// They fail for a null context only.
+void must(int result) {
+  if (result != 1) std::abort();
+}
+
+}  // namespace
+
+std::string sha256_hex(const std::function<std::span<const std::byte>()>& next) {
   SHA256_CTX context;
-  if (SHA256_Init(&context) != 1 || SHA256_Update(&context, bytes.data(), bytes.size()) != 1 ||
-      SHA256_Final(digest.data(), &context) != 1) {
-    // They fail for a null context only.
-    std::abort();
-  }
+  must(SHA256_Init(&context));
+  for (auto piece = next(); !piece.empty(); piece = next()) must(SHA256_Update(&context, piece.data(), piece.size()));
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  must(SHA256_Final(digest.data(), &context));
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string text;
   text.reserve(digest.size() * 2);
@@ -26,6 +34,10 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
     text.push_back(kHex[byte & 15U]);
   }
   return text;
+}
+
+std::string sha256_hex(std::span<const std::byte> bytes) {
+  return sha256_hex([&bytes] { return std::exchange(bytes, {}); });
 }
 
 std::string sha256_hex(std::string_view text) { return sha256_hex(std::as_bytes(std::span(text.data(), text.size()))); }

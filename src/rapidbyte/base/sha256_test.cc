@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace rapidbyte {
 namespace {
 
@@ -13,6 +15,16 @@ TEST(Sha256, MatchesThePublishedVectors) {
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   EXPECT_EQ(sha256_hex(std::string(1'000'000, 'a')),
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+TEST(Sha256, PiecesAreHashedAsOne) {
+  std::vector<std::string> pieces = {"ab", "c"};
+  size_t at = 0;
+  EXPECT_EQ(sha256_hex([&]() -> std::span<const std::byte> {
+              if (at == pieces.size()) return {};
+              return std::as_bytes(std::span(pieces[at++]));
+            }),
+            sha256_hex("abc"));
 }
 
 TEST(Sha256, TextAndBytesAgree) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 
 #include <functional>
+#include <thread>
+#include <vector>
 
 #include "rapidbyte/cli/command_fixture.h"
 
@@ -106,6 +108,26 @@ TEST_F(RunCommand, MistakesOfTheFileAreAllShownAndListedInTheDocument) {
 TEST_F(RunCommand, AMissingFileIsAnInvalidPipeline) {
   EXPECT_EQ(run(), ExitCode::kInvalidPipeline);
   EXPECT_THAT(talk_.raw(), HasSubstr("p.yaml"));
+}
+
+TEST_F(RunCommand, AStateThatIsThereIsOpenedBesideTheConnectorsOnce) {
+  write_pipeline();
+  ASSERT_EQ(run(), ExitCode::kOk) << talk_.raw();
+  auto made = context();
+  std::vector<std::thread::id> openers;
+  made.open_state = [&openers, open = made.open_state](const std::filesystem::path& path) {
+    openers.push_back(std::this_thread::get_id());
+    return open(path);
+  };
+  EXPECT_EQ(run_command(arguments_, made), ExitCode::kOk) << talk_.raw();
+  ASSERT_EQ(openers.size(), 1U);
+  EXPECT_NE(openers[0], std::this_thread::get_id());
+
+  made.open_state = [](const std::filesystem::path&) {
+    return Result<std::unique_ptr<state::StateBackend>>(internal_error("STATE_BACKEND", "the file is damaged"));
+  };
+  EXPECT_EQ(run_command(arguments_, made), ExitCode::kState);
+  EXPECT_THAT(talk_.raw(), HasSubstr("the file is damaged"));
 }
 
 TEST_F(RunCommand, ADryRunWritesNothingAndNeedsNoDestination) {

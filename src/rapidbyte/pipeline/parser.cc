@@ -356,9 +356,14 @@ ParseOutcome parse_pipeline_file(const std::filesystem::path& file, const EnvLoo
                                                         std::generic_category().message(errno))));
     return outcome;
   }
-  // One byte more than allowed tells a file that is too large from one that just fits.
-  std::string text(kMaxFileBytes + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), handle.get()));
+  // One byte more than allowed tells a file that is too large from one that just fits. Room for that much at once would
+  // cost a small file more than all the rest.
+  std::string text;
+  for (std::array<char, 16384> piece; text.size() <= kMaxFileBytes;) {
+    const size_t read = std::fread(piece.data(), 1, std::min(piece.size(), kMaxFileBytes + 1 - text.size()), handle.get());
+    if (read == 0) break;
+    text.append(piece.data(), read);
+  }
   if (std::ferror(handle.get()) != 0) {
     outcome.problems.push_back(file_problem(fmt::format("cannot be read: {}", std::generic_category().message(errno))));
     return outcome;

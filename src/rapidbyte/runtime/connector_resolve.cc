@@ -19,6 +19,7 @@ constexpr uint64_t kMaxComponentBytes = uint64_t{256} << 20U;
 // A manifest is a page or two of JSON.
 constexpr uint64_t kMaxManifestBytes = uint64_t{1} << 20U;
 constexpr size_t kMaxReferenceBytes = 4096;
+constexpr uint64_t kPieceBytes = uint64_t{64} << 10U;
 
 Status bad_reference(std::string_view reference, std::string_view why) {
   return config_error(
@@ -61,7 +62,13 @@ fs::path absolute_or_same(const fs::path& path) {
   return error ? path : out.lexically_normal();
 }
 
-Result<std::vector<std::byte>> read_bytes(const fs::path& path, uint64_t most, std::string_view code) {
+Status cannot_read(const fs::path& path, std::string_view code) {
+  return config_error(
+      std::string(code),
+      fmt::format("cannot read {}: check that the file is complete and readable for you", path.string()));
+}
+
+Result<uint64_t> checked_size(const fs::path& path, uint64_t most, std::string_view code) {
   std::error_code error;
   const uint64_t size = fs::file_size(path, error);
   if (error) return config_error(std::string(code), fmt::format("cannot read {}: {}", path.string(), error.message()));
@@ -69,12 +76,15 @@ Result<std::vector<std::byte>> read_bytes(const fs::path& path, uint64_t most, s
     return config_error(std::string(code),
                         fmt::format("{} has {} bytes; the most that is read is {} bytes", path.string(), size, most));
   }
+  return size;
+}
+
+Result<std::vector<std::byte>> read_bytes(const fs::path& path, uint64_t most, std::string_view code) {
+  RB_ASSIGN_OR_RETURN(const uint64_t size, checked_size(path, most, code));
   std::vector<std::byte> bytes(size);
   std::ifstream file(path, std::ios::binary);
   if (!file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size)) && size > 0) {
-    return config_error(
-        std::string(code),
-        fmt::format("cannot read {}: check that the file is complete and readable for you", path.string()));
+    return cannot_read(path, code);
   }
   return bytes;
 }
@@ -205,14 +215,33 @@ Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref,
 }
 
 Result<ComponentFile> read_component_file(const fs::path& wasm) {
-  RB_ASSIGN_OR_RETURN(auto bytes, read_bytes(wasm, kMaxComponentBytes, "COMPONENT_INVALID"));
-  constexpr std::array<unsigned char, 4> kMagic = {0x00, 'a', 's', 'm'};
-  if (bytes.size() < 8 || std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0) {
+  static constexpr std::string_view kCode = "COMPONENT_INVALID";
+  RB_ASSIGN_OR_RETURN(const uint64_t size, checked_size(wasm, kMaxComponentBytes, kCode));
+  std::ifstream file(wasm, std::ios::binary);
+  // Small enough to stay in the cache, and no megabytes of fresh pages for each start.
+  std::vector<std::byte> piece(std::min<uint64_t>(size, kPieceBytes));
+  std::array<std::byte, 4> begin{};
+  uint64_t read = 0;
+  std::string digest = sha256_hex([&]() -> std::span<const std::byte> {
+    file.read(reinterpret_cast<char*>(piece.data()), static_cast<std::streamsize>(piece.size()));
+    const auto got = static_cast<size_t>(file.gcount());
+    if (read == 0 && got >= 8) std::memcpy(begin.data(), piece.data(), begin.size());
+    read += got;
+    return std::span(piece).first(got);
+  });
+  if (read != size) return cannot_read(wasm, kCode);
+  constexpr std::array<std::byte, 4> kMagic = {std::byte{0}, std::byte{'a'}, std::byte{'s'}, std::byte{'m'}};
+  if (begin != kMagic) {
     return config_error("COMPONENT_INVALID",
                         fmt::format("{} is not WebAssembly. Build or install the connector again", wasm.string()));
   }
-  std::string digest = sha256_hex(bytes);
-  return ComponentFile{std::move(bytes), std::move(digest)};
+  auto read_again = [wasm, digest]() -> Result<std::vector<std::byte>> {
+    RB_ASSIGN_OR_RETURN(auto bytes, read_bytes(wasm, kMaxComponentBytes, kCode));
+    if (sha256_hex(bytes) == digest) return bytes;
+    return config_error(std::string(kCode),
+                        fmt::format("{} was changed while it was being loaded. Run the command again", wasm.string()));
+  };
+  return ComponentFile{std::move(digest), std::move(read_again)};
 }
 
 Status verify_wasm_checksum(const ComponentFile& file, const Manifest& manifest, const fs::path& wasm) {

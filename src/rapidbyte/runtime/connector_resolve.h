@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -58,13 +59,16 @@ struct ConnectorFolder {
                                                                       const std::filesystem::path& wasm,
                                                                       bool allow_unmanifested);
 
-/// A component and its digest, which the manifest's checksum and the key of the AOT cache are both about.
+/// A component by its digest, which the manifest's checksum and the key of the AOT cache are both about. Its bytes are
+/// only needed when it must be compiled; keeping megabytes of them would be seen in a warm start.
 struct ComponentFile {
-  std::vector<std::byte> bytes;
   std::string sha256;  // of the bytes, 64 hexadecimal digits
+  /// The bytes with that digest.
+  std::function<Result<std::vector<std::byte>>()> read;
 };
 
-/// Reads a component whole. COMPONENT_INVALID when it can't be read, is empty, no WebAssembly, or above 256 MiB.
+/// Reads a component through. COMPONENT_INVALID when it can't be read, is empty, no WebAssembly, or above 256 MiB; also
+/// of ComponentFile::read, when the file has been changed since.
 [[nodiscard]] Result<ComponentFile> read_component_file(const std::filesystem::path& wasm);
 
 /// Compares what will be compiled with the manifest's checksum: CHECKSUM_MISMATCH (permission). A manifest without a

@@ -219,7 +219,16 @@ TEST_F(ConnectorResolve, verifies_the_checksum_of_the_bytes) {
 }
 
 TEST_F(ConnectorResolve, reads_components_and_refuses_other_files) {
-  EXPECT_EQ(read_component_file(write("ok.wasm", kWasm))->bytes.size(), kWasm.size());
+  const auto component = read_component_file(write("ok.wasm", kWasm));
+  ASSERT_TRUE(component.ok()) << component.status().to_string();
+  EXPECT_EQ(component->sha256, sha256_hex(kWasm));
+  EXPECT_EQ(component->read()->size(), kWasm.size());
+  write("ok.wasm", std::string(kWasm) + '\0');
+  EXPECT_NE(component->read().error().message.find("was changed while it was being loaded"), std::string::npos)
+      << "what is compiled and what was checked are one";
+  std::string large(kWasm);
+  large.append(200'000, 'x');
+  EXPECT_EQ(read_component_file(write("large.wasm", large))->sha256, sha256_hex(large)) << "read in pieces";
   for (const std::string_view text :
        {std::string_view(""), std::string_view("\0asm", 4), std::string_view("#!/bin/sh\nexit")}) {
     auto result = read_component_file(write("bad.wasm", text));
