@@ -36,7 +36,10 @@ class AotCacheTest : public ::testing::Test {
     auto runtime = WasmRuntime::create(AotCache(folder_));
     EXPECT_TRUE(runtime.ok());
     const auto bytes = std::as_bytes(std::span(wasm_.data(), wasm_.size()));
-    const auto read = [bytes] { return Result(std::vector<std::byte>(bytes.begin(), bytes.end())); };
+    const auto read = [this, bytes] {
+      ++reads_;
+      return Result(std::vector<std::byte>(bytes.begin(), bytes.end()));
+    };
     auto loaded = (*runtime)->load({sha256_hex(bytes), read}, "Transform ../x");
     EXPECT_TRUE(loaded.ok()) << loaded.status().to_string();
     return loaded.ok() && (*loaded)->from_cache();
@@ -50,11 +53,13 @@ class AotCacheTest : public ::testing::Test {
 
   fs::path folder_;
   std::string wasm_;
+  int reads_ = 0;  // of the component's bytes
 };
 
 TEST_F(AotCacheTest, the_second_load_comes_from_the_cache) {
   EXPECT_FALSE(load());
   EXPECT_TRUE(load());
+  EXPECT_EQ(reads_, 1) << "the bytes are read to be compiled, and only then";
   struct stat info{};
   ASSERT_EQ(stat(folder_.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777U, 0700U);

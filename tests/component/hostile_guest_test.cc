@@ -201,8 +201,8 @@ TEST_F(OddComponent, another_protocol_is_refused_by_name) {
 
 TEST_F(OddComponent, what_is_no_connector_is_refused) {
   for (const ComponentFile& file :
-       {assemble("(component)"), assemble("(module)"),
-        of_bytes("sevens", std::vector<std::byte>(100, std::byte{7})), of_bytes("nothing", {})}) {
+       {assemble("(component)"), assemble("(module)"), of_bytes("sevens", std::vector<std::byte>(100, std::byte{7})),
+        of_bytes("nothing", {})}) {
     const auto loaded = wasm_->load(file, "odd");
     ASSERT_FALSE(loaded.ok());
     EXPECT_EQ(loaded.error().code, "COMPONENT_INVALID") << loaded.status().to_string();

@@ -222,7 +222,7 @@ const ColumnPlan* TableWriter::column_of_text(size_t row) {
     const postgres::Parameter parameters[] = {
         postgres::Parameter::binary({reinterpret_cast<const char*>(bytes.data()), bytes.size()})};
     const Oid types[] = {array.array};
-    const std::string sql = "SELECT c::" + column.type.cast + " FROM unnest($1) AS u(c)";
+    const std::string sql = "SELECT c::" + column.type.cast + " FROM pg_catalog.unnest($1) AS u(c)";
     const auto refused =
         try_rows(session_, [&] { return session_.connection().execute(sql, parameters, types).status(); });
     if (!refused.ok()) break;

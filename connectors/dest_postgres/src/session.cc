@@ -40,7 +40,7 @@ Status Session::open() {
   if (is_open()) return {};
   connection_.reset();
   locked_.reset();
-  prepared_ = false;
+  prepared_query_.clear();
   RB_SDK_ASSIGN_OR_RETURN(postgres::Connection connection, postgres::Connection::connect(options_));
   if (connection.server_version() < kOldestServer) {
     return sdk::config_error("UNSUPPORTED_SERVER",
@@ -83,7 +83,8 @@ Result<std::optional<std::string>> Session::value(std::string_view sql, std::spa
 Result<postgres::QueryResult> Session::query_catalog(std::string_view query, std::string_view first,
                                                      std::string_view second) {
   std::string sql;
-  if (!prepared_) {
+  if (query != prepared_query_) {
+    prepared_query_.clear();
     ++preparations_;
     sql = "PREPARE rapidbyte_catalog_" + std::to_string(preparations_) + "(name, name) AS " + std::string(query) + "; ";
   }
@@ -92,7 +93,7 @@ Result<postgres::QueryResult> Session::query_catalog(std::string_view query, std
          "(" + postgres::quote_literal(first) + ", " + postgres::quote_literal(second) +
          "); SET LOCAL plan_cache_mode TO DEFAULT";
   auto result = connection_->query(sql);
-  prepared_ = result.ok();
+  if (result.ok()) prepared_query_ = query;
   return result;
 }
 

@@ -38,7 +38,7 @@ class Session {
   Result<std::optional<std::string>> value(std::string_view sql, std::span<const postgres::Parameter> parameters = {});
 
   /// Runs `query`, whose two parameters have type name, with `first` and `second`. The server parses and plans it once
-  /// per connection, for all values: that is most of what a look at its catalogs costs. Always the same `query`.
+  /// per connection, for all values: that is most of what a look at its catalogs costs.
   Result<postgres::QueryResult> query_catalog(std::string_view query, std::string_view first, std::string_view second);
 
   [[nodiscard]] bool in_transaction() const;
@@ -97,9 +97,10 @@ class Session {
   uint64_t generation_ = 0;
   std::optional<Status> failed_ahead_;
   std::optional<std::string> locked_;  // key of the lock that the connection holds
-  // Of query_catalog(): a statement that failed may or may not be prepared, so that the next gets another name.
+  // What query_catalog() has prepared in the connection. A statement that failed may or may not be prepared, so that
+  // the next one gets another name.
+  std::string prepared_query_;
   uint32_t preparations_ = 0;
-  bool prepared_ = false;
 };
 
 /// {"a","b"} as PostgreSQL reads text[].

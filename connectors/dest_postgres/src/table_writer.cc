@@ -37,6 +37,11 @@ Status TableWriter::prepare() {
   const auto plan = [&]() -> Status {
     RB_SDK_ASSIGN_OR_RETURN(plan_, prepare_(batch_.schema()));
     plan_.number_rows = !plan_.key.empty();
+    // The temporary table of an upsert by COPY has one column more than the target, which may be one too many.
+    if (plan_.number_rows && plan_.columns.size() >= kMaxColumns) {
+      method_ = LoadMethod::kInsert;
+      group_bytes_ = most_group_bytes();
+    }
     if (method_ == LoadMethod::kInsert) plan_.format = RowFormat::kBinary;
     return make_upsert_table();
   };

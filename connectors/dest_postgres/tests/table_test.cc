@@ -11,9 +11,9 @@ namespace {
 
 class TableTest : public PostgresTest {};
 
-// What the connector looks up again and again is planned once, also after an error, and the setting that this takes does
-// not stay: functions that triggers call are planned by it, too.
-TEST_F(TableTest, TheLookAtATableIsPlannedOnceAndSeesItAsItIsNow) {
+// The look at a table is one prepared statement, also after an error, and the setting that makes its plan serve every
+// table does not stay: functions that triggers call are planned by it, too.
+TEST_F(TableTest, APreparedLookSeesTheTableAsItIsNow) {
   sql("CREATE TABLE a (x int); CREATE TABLE \"o'dd\" (x int, y int)");
   FakeHost host;
   const Json settings = config();
@@ -38,6 +38,44 @@ TEST_F(TableTest, TheLookAtATableIsPlannedOnceAndSeesItAsItIsNow) {
   ASSERT_TRUE(session.open().ok());
   EXPECT_EQ((*read_table(session, a))->columns.size(), 2U) << "by another connection, which knows nothing of it";
   session.close();
+}
+
+TEST_F(TableTest, AnotherQueryIsAnotherStatement) {
+  FakeHost host;
+  const Json settings = config();
+  sdk::ConfigReader reader(settings);
+  Session session(postgres::read_connection_options(reader));
+  ASSERT_TRUE(session.open().ok());
+  for (const std::string first : {"one", "two"}) {
+    for (const std::string query : {"SELECT $1", "SELECT $2", "SELECT $1 || 1/0"}) {
+      const auto result = session.query_catalog(query, first, "second");
+      ASSERT_EQ(result.ok(), query.back() != '0');
+      if (query.back() == '0') continue;
+      EXPECT_EQ(result->rows.front().front(), query.back() == '1' ? first : "second");
+    }
+  }
+  session.close();
+}
+
+// Functions of users are looked for by the types of their arguments first, and only then by their schema.
+TEST_F(TableTest, NoFunctionOfAUserTakesThePlaceOfTheServers) {
+  sql("CREATE TABLE u (id bigint PRIMARY KEY, tags text[])");
+  const std::string taken = "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'taken over'; END $$";
+  sql("CREATE FUNCTION public.unnest(text[]) RETURNS SETOF text " + taken +
+      "; CREATE FUNCTION public.unnest(bigint[]) RETURNS SETOF bigint " + taken +
+      "; CREATE FUNCTION public.take(text, text) RETURNS text " + taken +
+      "; CREATE AGGREGATE public.array_agg(text) (SFUNC = public.take, STYPE = text)");
+  const Schema schema{{{"id", kInt}, {"tags", kText}}};
+  const Json method = {{"load_method", "insert"}};
+  const Outcome outcome = load(context("u", schema, upsert({"id"})), schema, {row(1, "{a}"), row(1, "{b}")}, method);
+  const Outcome refused =
+      load(on_error(context("u", schema, upsert({"id"})), "skip"), schema, {row(2, "{c}"), row(3, "{")}, method);
+  sql("DROP AGGREGATE public.array_agg(text); DROP FUNCTION public.take(text, text); "
+      "DROP FUNCTION public.unnest(text[]); DROP FUNCTION public.unnest(bigint[])");
+  EXPECT_EQ(outcome.code(), "ok") << outcome.message();
+  EXPECT_EQ(refused.code(), "ok") << refused.message();
+  EXPECT_EQ(refused.summary.records_failed, 1U);
+  EXPECT_EQ(table("u"), (Lines{"(1,{b})", "(2,{c})"}));
 }
 
 }  // namespace

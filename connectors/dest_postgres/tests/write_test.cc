@@ -222,6 +222,12 @@ TEST_F(WriteTest, WideNarrowAndEmptyStreams) {
     const Outcome outcome = load(context(name, wide), wide, {row}, {{"load_method", method}});
     ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
     EXPECT_EQ(sql("SELECT c0, c1, c1599 FROM " + name), Lines{"0\t\\N\t1599"});
+    sql("CREATE UNIQUE INDEX ON " + name + " (c0)");
+    row[1599] = 7;
+    const Outcome updated = load(context(name, wide, upsert({"c0"})), wide, {row}, {{"load_method", method}});
+    ASSERT_EQ(updated.code(), "ok") << updated.status.to_string();
+    EXPECT_EQ(sql("SELECT c0, c1, c1599 FROM " + name), Lines{"0\t\\N\t7"});
+    row[1599] = 1599;
   }
   wide.fields.push_back({"one_too_many", kInt});
   row.push_back(1);

@@ -199,20 +199,6 @@ Result<std::vector<Relation>> fetch_relations(Connection& connection, const std:
   return reader.finish();
 }
 
-/// Of one table, whose look is prepared if none is.
-Result<std::vector<Relation>> look_at(Session& session, const std::string& sql) {
-  std::string run(sql);
-  const bool prepares = session.prepared_look.empty();
-  if (prepares) {
-    run = "PREPARE rapidbyte_look AS " + sql + "; " + std::string(kExecuteLook);
-  } else if (sql == session.prepared_look) {
-    run = kExecuteLook;
-  }
-  RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(session.connection, run));
-  if (prepares) session.prepared_look = sql;
-  return relations_of(result);
-}
-
 std::string named(std::span<const TableName> names) {
   std::string condition = "(n.nspname, c.relname) IN (";
   for (const TableName& name : names) {
@@ -220,6 +206,24 @@ std::string named(std::span<const TableName> names) {
     condition += "(" + postgres::quote_literal(name.schema) + ", " + postgres::quote_literal(name.table) + ")";
   }
   return condition + ") ORDER BY n.nspname, c.relname, a.attnum";
+}
+
+/// What looks at one table, locked or not.
+std::string look_sql(const Session& session, const TableName& name) {
+  if (session.prepared_look == name) return std::string(kExecuteLook);
+  return relations_sql(session.connection, true, named({&name, 1}));
+}
+
+/// The look at one table, which is prepared for the next time.
+Result<std::vector<Relation>> look_at(Session& session, const TableName& name) {
+  std::string sql = look_sql(session, name);
+  if (session.prepared_look != name) {
+    session.prepared_look.reset();
+    sql = "DEALLOCATE ALL; PREPARE rapidbyte_look AS " + sql + "; " + std::string(kExecuteLook);
+  }
+  RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(session.connection, sql));
+  session.prepared_look = name;
+  return relations_of(result);
 }
 
 Status table_not_found(Connection& connection, const TableName& name) {
@@ -278,15 +282,15 @@ Result<std::vector<Relation>> load_relations(Session& session, std::span<const T
   Connection& connection = session.connection;
   if (names.empty()) return std::vector<Relation>();
   RB_SDK_RETURN_NOT_OK(check_version(connection));
-  const std::string sql = relations_sql(connection, true, named(names));
   std::vector<Relation> found;
   if (names.size() == 1) {
-    RB_SDK_ASSIGN_OR_RETURN(found, look_at(session, sql));
+    RB_SDK_ASSIGN_OR_RETURN(found, look_at(session, names.front()));
   } else if (names.size() <= kFewTables) {
-    RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(connection, sql));
+    RB_SDK_ASSIGN_OR_RETURN(QueryResult result,
+                            query_catalog(connection, relations_sql(connection, true, named(names))));
     found = relations_of(result);
   } else {
-    RB_SDK_ASSIGN_OR_RETURN(found, fetch_relations(connection, sql));
+    RB_SDK_ASSIGN_OR_RETURN(found, fetch_relations(connection, relations_sql(connection, true, named(names))));
   }
   std::vector<Relation> out;
   out.reserve(names.size());
@@ -308,8 +312,7 @@ Result<Relation> begin_read(Session& session, const TableName& name, const std::
   // A read of no rows takes the lock with no more rights than the read itself needs (LOCK TABLE wants more on a view).
   sql += "; SELECT FROM " + name.sql() + " LIMIT 0; ";
   // All in one message: the server runs one after the other, and each sees what committed before it began.
-  const std::string look = relations_sql(connection, true, named({&name, 1}));
-  auto result = connection.query(sql + within_catalog(look == session.prepared_look ? kExecuteLook : look));
+  auto result = connection.query(sql + within_catalog(look_sql(session, name)));
   if (!result.ok()) {
     const std::string state = postgres::sqlstate_of(result.error());
     if (state != "42P01" && state != "3F000") return result.status();

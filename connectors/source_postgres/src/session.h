@@ -3,10 +3,12 @@
 // can be written.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "postgres/connection.h"
 #include "rapidbyte/sdk/error.h"
+#include "table_name.h"
 
 namespace rapidbyte::source_postgres {
 
@@ -17,8 +19,8 @@ struct Session {
   /// Longest silence of the server, and whether the user has set it.
   uint32_t read_timeout_ms = 0;
   bool read_timeout_given = false;
-  /// The look at one table (catalog.h) that the server has prepared in this session; empty: none yet.
-  std::string prepared_look = {};
+  /// The table whose look (catalog.h) the server has prepared in this session.
+  std::optional<TableName> prepared_look = std::nullopt;
 };
 
 /// While one lives, the server may be silent for a day unless the user has set a limit: a sort or a view gives no sign

@@ -69,8 +69,8 @@ Status StreamReader::prepare() {
   if (!ctx_.partition.is_null()) {
     RB_SDK_ASSIGN_OR_RETURN(partition_, Partition::from_json(ctx_.partition));
   }
-  RB_SDK_ASSIGN_OR_RETURN(relation_, begin_read(session_, options_.table,
-                                                partition_ ? std::optional(partition_->snapshot) : std::nullopt));
+  RB_SDK_ASSIGN_OR_RETURN(
+      relation_, begin_read(session_, options_.table, partition_ ? std::optional(partition_->snapshot) : std::nullopt));
   if (relation_.filtered) {
     sdk::host::log_warn(what() +
                         ": row-level security is on; only the rows that the policies show to this role are read");

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <cstdlib>
-#include <utility>
 
 namespace rapidbyte {
 
@@ -20,12 +19,20 @@ void must(int result) {
 
 }  // namespace
 
-std::string sha256_hex(const std::function<std::span<const std::byte>()>& next) {
+struct Sha256::State {
   SHA256_CTX context;
-  must(SHA256_Init(&context));
-  for (auto piece = next(); !piece.empty(); piece = next()) must(SHA256_Update(&context, piece.data(), piece.size()));
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) { must(SHA256_Init(&state_->context)); }
+Sha256::~Sha256() = default;
+
+void Sha256::update(std::span<const std::byte> bytes) {
+  must(SHA256_Update(&state_->context, bytes.data(), bytes.size()));
+}
+
+std::string Sha256::hex() {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  must(SHA256_Final(digest.data(), &context));
+  must(SHA256_Final(digest.data(), &state_->context));
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string text;
   text.reserve(digest.size() * 2);
@@ -37,7 +44,9 @@ std::string sha256_hex(const std::function<std::span<const std::byte>()>& next) 
 }
 
 std::string sha256_hex(std::span<const std::byte> bytes) {
-  return sha256_hex([&bytes] { return std::exchange(bytes, {}); });
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.hex();
 }
 
 std::string sha256_hex(std::string_view text) { return sha256_hex(std::as_bytes(std::span(text.data(), text.size()))); }

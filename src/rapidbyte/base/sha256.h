@@ -2,7 +2,7 @@
 // SHA-256 as lower-case hex, by OpenSSL. For component checksums and cache keys.
 
 #include <cstddef>
-#include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,7 +12,21 @@ namespace rapidbyte {
 /// 64 lower-case hex digits.
 [[nodiscard]] std::string sha256_hex(std::span<const std::byte> bytes);
 [[nodiscard]] std::string sha256_hex(std::string_view text);
-/// Of all the pieces that `next` gives, up to an empty one.
-[[nodiscard]] std::string sha256_hex(const std::function<std::span<const std::byte>()>& next);
+
+/// The same for bytes that come in pieces.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void update(std::span<const std::byte> bytes);
+  /// Of all that came; call it once, last.
+  [[nodiscard]] std::string hex();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace rapidbyte

@@ -24,6 +24,7 @@ struct CommandContext {
   Terminal& talk;  // stderr
   CancelToken cancel;
   std::function<Result<std::unique_ptr<runtime::ComponentRuntime>>(runtime::RuntimeOptions)> make_runtime;
+  /// May be called on another thread while the command goes on, which waits for it before it ends.
   std::function<Result<std::unique_ptr<state::StateBackend>>(const std::filesystem::path&)> open_state;
   std::function<std::optional<std::string>(std::string_view name)> environment;
   /// Given back: what has nothing left to do. If there is any, main leaves by _exit behind the command, which frees it

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <functional>
 #include <future>
 #include <memory>
 #include <system_error>
@@ -69,32 +68,27 @@ ExitCode refuse_run(const RunArguments& arguments, CommandContext& context, cons
   return refusal.code;
 }
 
+using OpenedState = Result<std::unique_ptr<state::StateBackend>>;
+
 /// The state of a run. A file that is there is opened beside the loading of the connectors, since both wait for the
-/// disk; a new one only behind it, so that a refused run leaves no file. A dry run writes nothing, so it must not create
-/// one either; an existing one tells where increments begin.
-class StateOpening {
- public:
-  StateOpening(const RunArguments& arguments, const CommandContext& context, const pipeline::PipelineConfig& config)
-      : open_([&context, path = config.state.connection] { return context.open_state(path); }) {
-    std::error_code error;
-    if (std::filesystem::exists(config.state.connection, error)) {
-      try {
-        opened_ = std::async(std::launch::async, open_);
-      } catch (const std::system_error&) {
-        // Without another thread it is opened when its turn comes.
-      }
-    } else if (arguments.dry_run) {
-      open_ = [] { return Opened(state::make_memory_state()); };
+/// disk; it may be brought up to this version of the program even if the run is refused then. A new one is made only
+/// when it is asked for, so that a refused run leaves no file. A dry run writes nothing, so it must not make one
+/// either; an existing one tells where increments begin.
+std::future<OpenedState> begin_opening_state(const RunArguments& arguments, const CommandContext& context,
+                                             const pipeline::PipelineConfig& config) {
+  const auto open = [&context, path = config.state.connection] { return context.open_state(path); };
+  std::error_code error;
+  if (std::filesystem::exists(config.state.connection, error)) {
+    try {
+      return std::async(std::launch::async, open);
+    } catch (const std::system_error&) {
+      // Without another thread it is opened when its turn comes.
     }
+  } else if (arguments.dry_run) {
+    return std::async(std::launch::deferred, [] { return OpenedState(state::make_memory_state()); });
   }
-
-  using Opened = Result<std::unique_ptr<state::StateBackend>>;
-  Opened finish() { return opened_.valid() ? opened_.get() : open_(); }
-
- private:
-  std::function<Opened()> open_;
-  std::future<Opened> opened_;  // waits for its thread when it is destroyed
-};
+  return std::async(std::launch::deferred, open);
+}
 
 }  // namespace
 
@@ -113,7 +107,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
     return refuse_run(arguments, context, *refusal);
   const pipeline::PipelineConfig& config = *parsed.config;
 
-  StateOpening opening(arguments, context, config);
+  std::future<OpenedState> opening = begin_opening_state(arguments, context, config);
   runtime::RuntimeOptions runtime_options;
   runtime_options.allow_unmanifested = arguments.allow_unmanifested;
   auto runtime = context.make_runtime(runtime_options);
@@ -132,7 +126,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
     if (refusal) problems.insert(problems.end(), refusal->problems.begin(), refusal->problems.end());
   }
   if (!problems.empty()) return refuse_run(arguments, context, refuse(std::move(problems)));
-  auto state = opening.finish();
+  auto state = opening.get();
   if (!state.ok()) return refuse_run(arguments, context, refuse(engine::Stage::kState, state.error()));
 
   engine::RunOptions options;

@@ -123,6 +123,12 @@ TEST_F(RunCommand, AStateThatIsThereIsOpenedBesideTheConnectorsOnce) {
   ASSERT_EQ(openers.size(), 1U);
   EXPECT_NE(openers[0], std::this_thread::get_id());
 
+  // A refused run has opened it for nothing, and has closed it again.
+  write_pipeline("{name: orders, sync_mode: full_refresh}", "{folders: data}");
+  EXPECT_EQ(run_command(arguments_, made), ExitCode::kInvalidPipeline);
+  EXPECT_EQ(openers.size(), 2U);
+  write_pipeline();
+
   made.open_state = [](const std::filesystem::path&) {
     return Result<std::unique_ptr<state::StateBackend>>(internal_error("STATE_BACKEND", "the file is damaged"));
   };

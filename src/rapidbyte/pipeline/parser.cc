@@ -360,7 +360,8 @@ ParseOutcome parse_pipeline_file(const std::filesystem::path& file, const EnvLoo
   // cost a small file more than all the rest.
   std::string text;
   for (std::array<char, 16384> piece; text.size() <= kMaxFileBytes;) {
-    const size_t read = std::fread(piece.data(), 1, std::min(piece.size(), kMaxFileBytes + 1 - text.size()), handle.get());
+    const size_t read =
+        std::fread(piece.data(), 1, std::min(piece.size(), kMaxFileBytes + 1 - text.size()), handle.get());
     if (read == 0) break;
     text.append(piece.data(), read);
   }

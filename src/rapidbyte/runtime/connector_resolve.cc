@@ -219,22 +219,25 @@ Result<ComponentFile> read_component_file(const fs::path& wasm) {
   RB_ASSIGN_OR_RETURN(const uint64_t size, checked_size(wasm, kMaxComponentBytes, kCode));
   std::ifstream file(wasm, std::ios::binary);
   // Small enough to stay in the cache, and no megabytes of fresh pages for each start.
-  std::vector<std::byte> piece(std::min<uint64_t>(size, kPieceBytes));
+  std::vector<std::byte> piece(kPieceBytes);
   std::array<std::byte, 4> begin{};
-  uint64_t read = 0;
-  std::string digest = sha256_hex([&]() -> std::span<const std::byte> {
-    file.read(reinterpret_cast<char*>(piece.data()), static_cast<std::streamsize>(piece.size()));
-    const auto got = static_cast<size_t>(file.gcount());
-    if (read == 0 && got >= 8) std::memcpy(begin.data(), piece.data(), begin.size());
-    read += got;
-    return std::span(piece).first(got);
-  });
-  if (read != size) return cannot_read(wasm, kCode);
+  Sha256 hash;
+  uint64_t seen = 0;
+  while (seen < size) {
+    const uint64_t want = std::min<uint64_t>(piece.size(), size - seen);
+    if (!file.read(reinterpret_cast<char*>(piece.data()), static_cast<std::streamsize>(want))) {
+      return cannot_read(wasm, kCode);
+    }
+    if (seen == 0 && want >= 8) std::memcpy(begin.data(), piece.data(), begin.size());
+    hash.update(std::span(piece).first(want));
+    seen += want;
+  }
   constexpr std::array<std::byte, 4> kMagic = {std::byte{0}, std::byte{'a'}, std::byte{'s'}, std::byte{'m'}};
   if (begin != kMagic) {
     return config_error("COMPONENT_INVALID",
                         fmt::format("{} is not WebAssembly. Build or install the connector again", wasm.string()));
   }
+  std::string digest = hash.hex();
   auto read_again = [wasm, digest]() -> Result<std::vector<std::byte>> {
     RB_ASSIGN_OR_RETURN(auto bytes, read_bytes(wasm, kMaxComponentBytes, kCode));
     if (sha256_hex(bytes) == digest) return bytes;

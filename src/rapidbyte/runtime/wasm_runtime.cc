@@ -396,8 +396,8 @@ Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(const Component
   ComponentPtr component(raw);
   if (!component) {
     RB_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, wasm.read());
-    auto* error = wasmtime_component_new(impl_->engine.get(), reinterpret_cast<const uint8_t*>(bytes.data()),
-                                         bytes.size(), &raw);
+    auto* error =
+        wasmtime_component_new(impl_->engine.get(), reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), &raw);
     if (error != nullptr) return invalid_component(error);
     component.reset(raw);
   }
