@@ -68,13 +68,17 @@ TEST_F(TableTest, NoFunctionOfAUserTakesThePlaceOfTheServers) {
   const Schema schema{{{"id", kInt}, {"tags", kText}}};
   const Json method = {{"load_method", "insert"}};
   const Outcome outcome = load(context("u", schema, upsert({"id"})), schema, {row(1, "{a}"), row(1, "{b}")}, method);
-  const Outcome refused =
-      load(on_error(context("u", schema, upsert({"id"})), "skip"), schema, {row(2, "{c}"), row(3, "{")}, method);
+  const Json skip = on_error(context("u", schema, upsert({"id"})), "skip");
+  const Outcome refused = load(skip, schema, {row(2, "{c}"), row(3, "{")}, method);
+  sql("CREATE TABLE v (first text[], second text[])");
+  const Schema two{{{"first", kText}, {"second", kText}}};
+  const Outcome named = load(context("v", two), two, {Json::array({"{d}", "{"})}, method);
   sql("DROP AGGREGATE public.array_agg(text); DROP FUNCTION public.take(text, text); "
       "DROP FUNCTION public.unnest(text[]); DROP FUNCTION public.unnest(bigint[])");
   EXPECT_EQ(outcome.code(), "ok") << outcome.message();
   EXPECT_EQ(refused.code(), "ok") << refused.message();
   EXPECT_EQ(refused.summary.records_failed, 1U);
+  EXPECT_NE(named.message().find("column \"second\""), std::string::npos) << named.message();
   EXPECT_EQ(table("u"), (Lines{"(1,{b})", "(2,{c})"}));
 }
 
