@@ -101,6 +101,34 @@ TEST_F(AotCacheTest, an_entry_that_others_may_write_is_a_miss) {
   EXPECT_FALSE(load());
 }
 
+TEST_F(AotCacheTest, entries_that_nobody_uses_are_removed_when_one_is_added) {
+  const AotCache cache(folder_);
+  const auto put = [&](std::string_view content) {
+    cache.store("c", content, 1, std::as_bytes(std::span(content.data(), content.size())));
+    return cache.entry_path("c", content, 1);
+  };
+  const auto age = [](const fs::path& file, int days) {
+    fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::hours(24 * days));
+  };
+  const auto hash_of = [](const fs::path& entry) {
+    return fs::path(entry.string() + std::string(kCacheEntryHashSuffix));
+  };
+  const fs::path unused = put("unused");
+  const fs::path in_use = put("in use");
+  const fs::path recent = put("recent");
+  const fs::path half_written = folder_ / "c-x.cwasm.tmp.a1b2c3";
+  const fs::path foreign = folder_ / "notes.txt";
+  for (const fs::path& file : {half_written, foreign}) std::ofstream(file) << "x";
+  for (const fs::path& file : {unused, hash_of(unused), in_use, hash_of(in_use), half_written, foreign}) age(file, 31);
+  age(recent, 31);
+  age(hash_of(recent), 29);
+  EXPECT_TRUE(cache.find("c", "in use", 1)) << "which is a use";
+  put("another");
+  for (const fs::path& gone : {unused, hash_of(unused), half_written}) EXPECT_FALSE(fs::exists(gone)) << gone;
+  for (const fs::path& kept : {in_use, hash_of(in_use), recent, hash_of(recent), foreign})
+    EXPECT_TRUE(fs::exists(kept)) << kept;
+}
+
 TEST_F(AotCacheTest, a_folder_that_is_open_to_others_is_not_used) {
   fs::create_directories(folder_);
   ASSERT_EQ(chmod(folder_.c_str(), 0755), 0);

@@ -10,8 +10,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "rapidbyte/base/log.h"
 
@@ -22,6 +24,10 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxNameBytes = 64;
 constexpr size_t kHashHexBytes = 32;
+// Every build of a connector and every version of the program leaves an entry of megabytes behind.
+constexpr std::chrono::hours kKept{30 * 24};
+// How exactly the time of the last use is kept; a write for each start would be seen in it.
+constexpr std::chrono::hours kUseNoted{24};
 
 /// A file descriptor that closes itself.
 struct Descriptor {
@@ -93,6 +99,14 @@ std::optional<fs::path> default_folder() {
   if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
     return fs::path(home) / ".cache" / "rapidbyte" / "aot";
   return std::nullopt;
+}
+
+/// Since the entry was last used; never negative. The time of its hash's file says so.
+std::chrono::nanoseconds unused_for(const fs::path& hash_file) {
+  std::error_code error;
+  const fs::file_time_type used = fs::last_write_time(hash_file, error);
+  if (error) return {};
+  return std::max(std::chrono::nanoseconds::zero(), std::chrono::nanoseconds(fs::file_time_type::clock::now() - used));
 }
 
 }  // namespace
@@ -167,6 +181,10 @@ std::optional<std::filesystem::path> AotCache::find(std::string_view name, std::
   const auto expected = read_small_file(hash_path(entry), kHashHexBytes + 1);
   if (!expected || expected->size() != kHashHexBytes) return std::nullopt;
   if (hash_of_file(entry) != expected) return std::nullopt;
+  if (unused_for(hash_path(entry)) > kUseNoted) {
+    std::error_code error;
+    fs::last_write_time(hash_path(entry), fs::file_time_type::clock::now(), error);
+  }
   return entry;
 }
 
@@ -178,6 +196,21 @@ void AotCache::store(std::string_view name, std::string_view content_sha256, uin
   Status status = write_file_atomic(entry, compiled);
   if (status.ok()) status = write_file_atomic(hash_path(entry), std::as_bytes(std::span(hash.data(), hash.size())));
   if (!status.ok()) log_warn("a compiled connector was not cached: {}", status.error().message);
+  forget_unused();
+}
+
+void AotCache::forget_unused() const {
+  std::error_code error;
+  std::vector<fs::path> unused;
+  for (const auto& file : fs::directory_iterator(*folder_, error)) {
+    const std::string name = file.path().filename().string();
+    // Also what a killed process left half written. Other people's files stay.
+    const bool ours = name.ends_with(".cwasm") || name.find(".cwasm.") != std::string::npos;
+    if (!ours || !file.is_regular_file(error)) continue;
+    const bool has_hash = name.ends_with(".cwasm") && fs::exists(hash_path(file.path()), error);
+    if (unused_for(has_hash ? hash_path(file.path()) : file.path()) > kKept) unused.push_back(file.path());
+  }
+  for (const fs::path& path : unused) fs::remove(path, error);
 }
 
 void AotCache::discard(const std::filesystem::path& entry) const {

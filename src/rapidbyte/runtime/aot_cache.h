@@ -46,12 +46,15 @@ class AotCache {
   /// The entry's path when it is there, ours, and its bytes have the hash that was stored with it.
   [[nodiscard]] std::optional<std::filesystem::path> find(std::string_view name, std::string_view content_sha256,
                                                           uint64_t engine_hash) const;
-  /// Stores an entry; failures are logged and otherwise ignored (a cache).
+  /// Stores an entry, and removes those that nobody has used for 30 days; failures are logged and otherwise ignored (a
+  /// cache).
   void store(std::string_view name, std::string_view content_sha256, uint64_t engine_hash,
              std::span<const std::byte> compiled) const;
   void discard(const std::filesystem::path& entry) const;
 
  private:
+  void forget_unused() const;
+
   std::optional<std::filesystem::path> folder_;
 };
 

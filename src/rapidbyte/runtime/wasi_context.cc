@@ -74,31 +74,41 @@ Status grant_config_path(const ConfigPath& entry, const fs::path& base, WasiCont
   return {};
 }
 
+// A manifest asks and the pipeline grants: neither alone is enough, or a connector could help itself to the secrets of
+// whoever runs it. A grant that nobody asked for is a misspelt one. `what`: "the variable".
+Status check_grants(std::string_view code, std::string_view key, std::string_view what,
+                    const std::vector<std::string>& granted, const std::vector<std::string>* asked) {
+  for (const std::string& name : granted) {
+    if (asked == nullptr) {
+      return config_error(std::string(code),
+                          fmt::format("{} grants {} {}, but the connector has no manifest that asks for it. Give it "
+                                      "one, or take {} out",
+                                      key, what, name, key));
+    }
+    if (std::find(asked->begin(), asked->end(), name) != asked->end()) continue;
+    return config_error(
+        std::string(code),
+        fmt::format("{} grants {} {}, which the connector's manifest does not ask for; it asks for {}. Take the name "
+                    "out of {}",
+                    key, what, name, asked->empty() ? "none" : fmt::format("{}", fmt::join(*asked, ", ")), key));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<WasiContext> build_wasi_context(const Manifest* manifest, const InstanceOptions& options) {
   WasiContext context;
   context.config = options.config;
-  if (manifest == nullptr) {
-    if (options.allow_env.empty()) return context;
-    return config_error("ENV_NOT_ASKED",
-                        fmt::format("permissions.env grants the variable {}, but the connector has no manifest that "
-                                    "asks for it. Give it one, or take permissions.env out",
-                                    options.allow_env.front()));
-  }
-  const auto& permissions = manifest->permissions;
+  const Permissions* asked = manifest == nullptr ? nullptr : &manifest->permissions;
+  RB_RETURN_NOT_OK(check_grants("ENV_NOT_ASKED", "permissions.env", "the variable", options.allow_env,
+                                asked == nullptr ? nullptr : &asked->env_allowed_vars));
+  RB_RETURN_NOT_OK(check_grants("FOLDER_NOT_ASKED", "permissions.read_write_preopens", "the folder",
+                                options.read_write_preopens, asked == nullptr ? nullptr : &asked->preopens));
+  if (manifest == nullptr) return context;
+  const Permissions& permissions = *asked;
 
-  // A manifest asks and the pipeline grants: neither alone is enough, or a connector could help itself to the secrets
-  // of whoever runs it.
-  const std::set<std::string> granted(options.allow_env.begin(), options.allow_env.end());
-  for (const std::string& name : granted) {
-    const auto& asked = permissions.env_allowed_vars;
-    if (std::find(asked.begin(), asked.end(), name) == asked.end()) {
-      return config_error("ENV_NOT_ASKED",
-                          fmt::format("permissions.env grants the variable {}, which the connector's manifest does not "
-                                      "ask for; it asks for {}. Take the name out of permissions.env",
-                                      name, asked.empty() ? "none" : fmt::format("{}", fmt::join(asked, ", "))));
-    }
+  for (const std::string& name : std::set<std::string>(options.allow_env.begin(), options.allow_env.end())) {
     if (const char* value = std::getenv(name.c_str())) context.env.emplace_back(name, value);
   }
 

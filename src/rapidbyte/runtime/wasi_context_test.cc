@@ -100,6 +100,15 @@ TEST_F(WasiContextTest, preopens_of_a_manifest_are_read_only_unless_the_pipeline
   EXPECT_FALSE(build_wasi_context(&manifest_, options_)->preopens.at(0).read_write);
   options_.read_write_preopens = {"data"};
   EXPECT_TRUE(build_wasi_context(&manifest_, options_)->preopens.at(0).read_write);
+  options_.read_write_preopens = {"data", "dat"};
+  const auto refused = build_wasi_context(&manifest_, options_);
+  ASSERT_FALSE(refused.ok()) << "a misspelt grant would leave the folder read-only without a word";
+  EXPECT_EQ(refused.status().error().code, "FOLDER_NOT_ASKED");
+  EXPECT_NE(refused.status().error().message.find("the folder dat, which the connector's manifest does not ask for; "
+                                                  "it asks for data"),
+            std::string::npos)
+      << refused.status().error().message;
+  EXPECT_EQ(build_wasi_context(nullptr, options_).status().error().code, "FOLDER_NOT_ASKED");
 }
 
 TEST_F(WasiContextTest, variables_need_manifest_and_pipeline) {
