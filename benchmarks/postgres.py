@@ -190,7 +190,7 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
         psql = f"psql | psql, {statistics.median(load.seconds for load in results['floor']):.2f} s"
         # Ready for refused rows is compared with our own load that is not.
         floors = {"dlq": (statistics.median(load.rate for load in results["copy"]), f"pg.{table}.copy")}
-        targets = {"copy": 0.90, "insert": 0.35}
+        targets = {"copy": 0.90, "insert": 0.35, "dlq": 0.90}
         for name, loads in results.items():
             if name == "floor":
                 continue
@@ -198,8 +198,9 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
             target = targets.get(name)
             low, high = min(load.rate for load in loads), max(load.rate for load in loads)
             against, meaning = floors.get(name, (floor, psql))
-            self.figures.add(f"pg.{table}.{name}", rate, "rows/s", f">= {target} of the floor" if target else "for orientation",
-                             target is None or rate / floor >= target, floor=against,
+            what = meaning if name in floors else "the floor"
+            self.figures.add(f"pg.{table}.{name}", rate, "rows/s", f">= {target} of {what}" if target else "for orientation",
+                             target is None or rate / against >= target, floor=against,
                              note=f"{rows} rows, {low:.0f} to {high:.0f} rows/s; floor: {meaning}")
         share = statistics.median(load.cpu / load.servers for load in results["copy"])
         cpu = statistics.median(load.cpu for load in results["copy"])
@@ -435,7 +436,6 @@ state: {{backend: sqlite, connection: {run_folder}/state.db}}
             shutil.rmtree(self.scratch, ignore_errors=True)
         self.print_stages()
         self.print_peers()
-        self.print_failures()
 
     def print_stages(self):
         """Where the time of one run went, from its report: per stage, busy and waiting."""
@@ -473,6 +473,7 @@ def main():
         bench = Bench(options, source, destination)
         bench.run_all()
     print_table(note, bench.figures.lines)
+    bench.print_failures()
     if not options.filter:
         write_results(options.output, note, bench.figures.lines + bench.peer_lines + bench.failure_lines)
     sys.exit(0 if bench.figures.all_met() else 1)

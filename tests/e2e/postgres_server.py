@@ -110,6 +110,15 @@ class PostgresServer:
         """Ends one backend as an administrator would; False when it had ended already."""
         return self.admin(f"SELECT pg_terminate_backend({pid})") == [("t",)]
 
+    def kill(self, pid):
+        """Kills a backend, as the system does when memory runs out: the server ends all sessions, recovers and goes on."""
+        os.kill(pid, signal.SIGKILL)
+        self._forget_session()
+
+    def wait_until_recovered(self):
+        if not self._wait_until_ready():
+            raise RuntimeError(f"the server did not recover:\n{self.log_text()}")
+
     def wait_until_idle(self, seconds=20):
         """Until no client that came by TCP is left."""
         until = time.monotonic() + seconds

@@ -1,10 +1,14 @@
 """PostgreSQL to PostgreSQL and files into PostgreSQL: what arrives is what was there, in every mode; whole tables are compared."""
 import json
+import os
+import pwd
 import shutil
 import threading
+import unittest
 
 import harness
 import postgres_harness
+import postgres_server
 import sample_table
 from postgres_client import identifier, literal
 from postgres_harness import make_table, rows_sql
@@ -283,6 +287,14 @@ class WithoutLoading(postgres_harness.PostgresTest):
         self.expect(harness.OK, "check", self.postgres())
         self.assertEqual(self.tables(), [])
 
+    def test_check_finds_what_an_incremental_run_would_refuse(self):
+        self.source.query("CREATE TABLE log (at timestamptz NOT NULL, note text)")
+        stream = {"name": "log", "sync_mode": "incremental", "cursor_field": "at"}
+        done = self.expect(harness.SOURCE, "check", self.postgres([stream]))
+        self.assertIn("tie_breaker", done.out + done.err)
+        self.failure(self.postgres([stream]), harness.SOURCE)
+        self.expect(harness.OK, "check", self.postgres([{**stream, "tie_breaker": ["note"]}]))
+
     def test_discover_lists_tables_with_types_keys_and_nullability(self):
         make_table(self.source, 1)
         self.source.query("CREATE SCHEMA other; CREATE TABLE other.u (v jsonb); CREATE TABLE p (i int) PARTITION BY LIST (i); "
@@ -304,6 +316,31 @@ class WithoutLoading(postgres_harness.PostgresTest):
         done = self.run_ok(self.postgres(), "--dry-run", "--limit", "3")
         self.assertIn("2.74", done.out)
         self.assertEqual(self.tables(), [])
+
+
+class AnOrdinaryUser(unittest.TestCase):
+    """CI is root; a developer is not."""
+
+    @unittest.skipIf(os.geteuid() != 0, "every other test shows it")
+    def test_the_server_of_the_tests_runs_for_one(self):
+        nobody = pwd.getpwnam("nobody")
+        read, write = os.pipe()
+        child = os.fork()  # not exec: Python itself may lie where only root can read
+        if child == 0:
+            try:
+                os.setgroups([])
+                os.setgid(nobody.pw_gid)
+                os.setuid(nobody.pw_uid)
+                with postgres_server.PostgresServer() as server:
+                    answer = server.query("SELECT 41 + 1"), os.stat(f"/proc/{server.pid}").st_uid
+            except BaseException as error:  # pylint: disable=broad-except  (the parent shows it)
+                answer = repr(error)
+            os.write(write, repr(answer).encode())
+            os._exit(0)
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            self.assertEqual(pipe.read(), repr(([("42",)], nobody.pw_uid)))
+        os.waitpid(child, 0)
 
 
 class Incremental(postgres_harness.PostgresTest):

@@ -72,7 +72,7 @@ class Refusals(postgres_harness.PostgresTest):
             with self.subTest(side):
                 server.admin(f"ALTER ROLE {server.user} CONNECTION LIMIT 0")
                 self.addCleanup(server.admin, f"ALTER ROLE {server.user} CONNECTION LIMIT -1")
-                self.fails(self.postgres(resources=ONCE), code, "TOO_MANY_CONNECTIONS", ["connections", "max_connections"])
+                self.fails(self.postgres(resources=ONCE), code, "TOO_MANY_CONNECTIONS", ["connections for role", "CONNECTION LIMIT"])
                 server.admin(f"ALTER ROLE {server.user} CONNECTION LIMIT -1")
 
     def test_a_server_that_is_starting_up(self):

@@ -282,6 +282,24 @@ class Slow(postgres_harness.PostgresTest):
                     self.assertEqual(done.code, code, done.err)
                     self.fix_and_compare()
 
+    def test_a_backend_is_killed_in_the_middle(self):
+        for side, code, statement in (("source", SOURCE, "COPY"), ("destination", DESTINATION, "COPY"), ("destination", DESTINATION, "COMMIT")):
+            for retries in (0, 3):
+                with self.subTest(side=side, statement=statement, retries=retries):
+                    postgres_harness.clear(self.destination)
+                    postgres_harness.clear(self.source)
+                    server = getattr(self, side)
+                    # With retries the second attempt is to end soon.
+                    self.slow_source(seconds=0.003) if side == "source" else self.slow_destination(statement, seconds=0.6)
+                    self.file = self.postgres(name=f"{side}-{statement}-{retries}", resources={**ONCE, "max_retries": retries})
+                    done = self.catch(server, self.file, statement, act=lambda pid, _, server=server: server.kill(pid))
+                    server.wait_until_recovered()
+                    self.assertEqual(done.code, OK if retries else code, done.err)
+                    if retries:
+                        self.assert_same()
+                    else:
+                        self.fix_and_compare()
+
     def test_an_interrupted_run_ends_within_two_seconds(self):
         moments = {"reading": (self.slow_source, self.source, "COPY"),
                    "writing": (lambda: self.slow_destination("COPY", seconds=20), self.destination, "COPY"),

@@ -526,5 +526,22 @@ TEST_F(ModesTest, ValidateSaysWhatWorks) {
   EXPECT_EQ(sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'nowhere'"), Lines{"0"});
 }
 
+// A statement costs the server a start and an end, and a COPY writes pages together only within itself.
+TEST_F(ModesTest, ThereIsOneCopyPerCommitHoweverManyBatches) {
+  Batches batches;
+  for (int64_t i = 0; i < 5; ++i) batches.push_back(make_batch(two_columns(), {row(i, "x")}));
+  for (const auto& [commits, copies] : {std::pair(Commits::kAtTheEnd, "1"), std::pair(Commits::kAfterEachBatch, "5")}) {
+    sql("DROP TABLE IF EXISTS c, copies; CREATE TABLE c (id bigint, name text); CREATE TABLE copies (n int);"
+        "CREATE OR REPLACE FUNCTION note_copy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO " +
+        schema_name() +
+        ".copies VALUES (1); RETURN NULL; END $$;"
+        "CREATE TRIGGER t AFTER INSERT ON c FOR EACH STATEMENT EXECUTE FUNCTION note_copy()");
+    const Outcome outcome = load(context("c", two_columns()), batches, Json::object(), commits);
+    ASSERT_EQ(outcome.code(), "ok") << outcome.message();
+    EXPECT_EQ(sql("SELECT count(*) FROM c"), Lines{"5"});
+    EXPECT_EQ(sql("SELECT count(*) FROM copies"), Lines{copies});
+  }
+}
+
 }  // namespace
 }  // namespace rapidbyte::dest_postgres

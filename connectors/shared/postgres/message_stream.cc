@@ -236,6 +236,8 @@ void MessageStream::log_notice(std::span<const uint8_t> body) {
   if (!notice.ok() || ++notices_ > kMaxLoggedNotices) return;
   std::string text = "PostgreSQL: " + notice->severity + ": " + notice->message;
   if (!notice->detail.empty()) text += " (" + notice->detail + ")";
+  if (!notice->hint.empty()) text += ". " + notice->hint;
+  if (notice->sqlstate != "00000") text += " (SQLSTATE " + notice->sqlstate + ")";
   if (notices_ == kMaxLoggedNotices) text += " (further notices of this connection are not shown)";
   sdk::host::log(notice->severity == "WARNING" ? sdk::host::LogLevel::kWarn : sdk::host::LogLevel::kDebug, text);
 }

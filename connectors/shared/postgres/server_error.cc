@@ -39,7 +39,8 @@ constexpr Meaning kMeanings[] = {
     {"3D000", ErrorCategory::kConfig, "DATABASE_MISSING", kNoRetry, BackoffClass::kNormal,
      "Check `database`; names are case-sensitive."},
     {"53300", ErrorCategory::kTransientDb, "TOO_MANY_CONNECTIONS", kRetry, BackoffClass::kSlow,
-     "All the server's connections are taken: close some, lower resources.parallelism, or raise max_connections."},
+     "The server, the database or the role has no connection left: close some, lower resources.parallelism, or raise "
+     "the server's max_connections or the CONNECTION LIMIT of the role or the database."},
     {"57P03", ErrorCategory::kTransientDb, "SERVER_NOT_READY", kRetry, BackoffClass::kSlow,
      "The server is starting, recovering or stopping; try again when it is up."},
     {"57P01", ErrorCategory::kTransientDb, "SESSION_ENDED", kRetry, BackoffClass::kNormal,

@@ -78,7 +78,9 @@ Result<StreamOptions> parse_stream_options(const Json& entry, const std::string&
   }
   read_lag(config, out);
   // Keys of a stream that the engine acts on; they come along when it hands the pipeline's entries over.
-  for (const std::string_view key : {"name", "sync_mode", "cursor_field", "write_mode", "primary_key"}) config.raw(key);
+  for (const std::string_view key : {"name", "write_mode", "primary_key"}) config.raw(key);
+  const std::string cursor_field = config.optional_string("cursor_field");
+  if (config.optional_string("sync_mode") == "incremental") out.cursor_field = cursor_field;
   RB_SDK_RETURN_NOT_OK(config.finish());
   return out;
 }

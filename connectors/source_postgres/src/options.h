@@ -26,6 +26,8 @@ struct StreamOptions {
   /// nullopt: the primary key.
   std::optional<std::vector<std::string>> tie_breaker;
   std::optional<Lag> lag;
+  /// The pipeline's, for validate(): a read has it from the host. Empty: the stream is not read incrementally.
+  std::string cursor_field;
   /// Nobody named the table: of its columns those are read that the role may read.
   bool only_readable = false;
 };

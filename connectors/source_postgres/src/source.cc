@@ -1,6 +1,7 @@
 #include "source.h"
 
 #include "catalog.h"
+#include "incremental.h"
 #include "partition.h"
 #include "rapidbyte/sdk/host.h"
 #include "stream_reader.h"
@@ -112,6 +113,10 @@ Result<sdk::Validation> PostgresSource::validate() {
     query.table = stream.table;
     auto columns = plan_columns(relation->front(), stream.select, stream.text_columns);
     if (!columns.ok()) return sdk::Validation::failed(where + columns.error().message);
+    if (!stream.cursor_field.empty()) {
+      const auto incremental = plan_incremental(relation->front(), stream, stream.cursor_field);
+      if (!incremental.ok()) return sdk::Validation::failed(where + incremental.error().message);
+    }
     query.columns = std::move(*columns);
     if (!stream.where.empty()) query.conditions.push_back(stream.where);
     // Rights and the condition's syntax are the server's to judge.

@@ -216,6 +216,21 @@ TEST_F(Discovery, TellsTheServerAndTheMistakes) {
   EXPECT_NE(failure({{"name", "t"}, {"select", {"b"}}}).find("columns are: a"), std::string::npos);
   EXPECT_NE(failure({{"name", "t"}, {"columns", {{"b", "text"}}}}).find("columns are: a"), std::string::npos);
   EXPECT_NE(failure({{"name", "t"}, {"where", "a = = 1"}}).find("syntax"), std::string::npos);
+  // What only an incremental read minds.
+  sql("CREATE TABLE u (id int PRIMARY KEY, at timestamp NOT NULL, day date NOT NULL, j json)");
+  const auto by = [](const char* table, const char* cursor, Json more = Json::object()) {
+    more.update({{"name", table}, {"sync_mode", "incremental"}, {"cursor_field", cursor}});
+    return more;
+  };
+  EXPECT_NE(failure(by("t", "a")).find("tie_breaker"), std::string::npos);
+  EXPECT_NE(failure(by("u", "j")).find("json"), std::string::npos);
+  EXPECT_NE(failure(by("u", "gone")).find("columns are: id, at, day, j"), std::string::npos);
+  EXPECT_NE(failure(by("u", "at", {{"tie_breaker", {"gone"}}})).find("columns are: id"), std::string::npos);
+  EXPECT_NE(failure(by("u", "day", {{"lag", "1h"}})).find("lag"), std::string::npos);
+  EXPECT_EQ(validate({{"streams", {by("u", "at", {{"lag", "1h"}}), by("u", "day")}}})->kind,
+            sdk::Validation::Kind::kSuccess);
+  EXPECT_EQ(validate({{"streams", {{{"name", "t"}, {"cursor_field", "gone"}}}}})->kind, sdk::Validation::Kind::kSuccess)
+      << "a full refresh has no cursor";
   validation = validate({{"password", "wrong"}});
   ASSERT_TRUE(validation.ok());
   EXPECT_EQ(validation->kind, sdk::Validation::Kind::kFailed);

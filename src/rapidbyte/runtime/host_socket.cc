@@ -23,6 +23,11 @@ using std::chrono::milliseconds;
 // Addresses of one name that are tried; more would only stretch the deadline thin.
 constexpr size_t kMaxAddressesTried = 16;
 constexpr int kMaxPollMs = 1000;
+// Seconds of silence before the peer's machine is asked whether it is there, between questions, and how many of these
+// go unanswered: by the system's own defaults a machine that is gone is waited for two hours.
+constexpr int kKeepAliveIdle = 15;
+constexpr int kKeepAliveInterval = 5;
+constexpr int kKeepAliveCount = 3;
 
 struct ConnectFailure {
   std::string address;
@@ -40,10 +45,13 @@ Result<SocketEntry> connect_address(const SocketAddress& address, const Deadline
   if (fd < 0) return failed(errno_text(errno));
   SocketEntry entry(fd);
   // Guests send whole messages; waiting for more of them only adds delay. Keep-alive ends connections whose peer is
-  // gone.
+  // gone, however long a guest waits; a peer that is only busy answers by its kernel.
   const int on = 1;
   (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   (void)::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kKeepAliveIdle, sizeof(kKeepAliveIdle));
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kKeepAliveInterval, sizeof(kKeepAliveInterval));
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kKeepAliveCount, sizeof(kKeepAliveCount));
   if (::connect(fd, address.get(), address.length) != 0) {
     if (errno != EINPROGRESS && errno != EINTR) return failed(errno_text(errno));
     auto ready = wait_socket_ready(fd, SocketInterest::kWritable, deadline.remaining(share), cancel);

@@ -188,10 +188,17 @@ TEST(ConnectSocket, connects_without_blocking_mode_and_without_delay) {
   auto client = connect_local(listener.port());
   ASSERT_TRUE(client.ok()) << client.status().to_string();
   EXPECT_NE(::fcntl(client->fd(), F_GETFL) & O_NONBLOCK, 0);
-  int no_delay = 0;
-  socklen_t size = sizeof(no_delay);
-  ASSERT_EQ(::getsockopt(client->fd(), IPPROTO_TCP, TCP_NODELAY, &no_delay, &size), 0);
-  EXPECT_NE(no_delay, 0);
+  const auto option = [&](int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof(value);
+    EXPECT_EQ(::getsockopt(client->fd(), level, name, &value, &size), 0);
+    return value;
+  };
+  EXPECT_NE(option(IPPROTO_TCP, TCP_NODELAY), 0);
+  EXPECT_NE(option(SOL_SOCKET, SO_KEEPALIVE), 0);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE) + option(IPPROTO_TCP, TCP_KEEPINTVL) * option(IPPROTO_TCP, TCP_KEEPCNT),
+            30)
+      << "seconds until a machine that is gone is noticed";
 }
 
 TEST(ConnectSocket, asks_the_acl_before_the_resolver) {

@@ -13,6 +13,7 @@ namespace {
 
 using namespace testing;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class ConnectionTest : public ::testing::Test {
  protected:
@@ -143,7 +144,7 @@ TEST_F(ConnectionTest, WhateverComesInBetweenIsHandled) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
     std::string flood;
-    for (int i = 0; i < 200; ++i) flood += notice("WARNING", "look out");
+    for (int i = 0; i < 200; ++i) flood += notice("WARNING", "look out", "01000", "Step aside.");
     peer.send(notice("NOTICE", "hello") + message('S', zero("TimeZone") + zero("UTC")) +
               message('A', be32(1) + zero("channel") + zero("payload")) + flood + command_complete("SET") + ready());
     peer.drain();
@@ -155,7 +156,9 @@ TEST_F(ConnectionTest, WhateverComesInBetweenIsHandled) {
   ASSERT_EQ(host_.logs().size(), 50U) << "a flood of notices is cut";
   EXPECT_EQ(host_.logs()[0].level, sdk::host::LogLevel::kDebug);
   EXPECT_THAT(host_.logs()[0].message, HasSubstr("hello"));
+  EXPECT_THAT(host_.logs()[0].message, Not(HasSubstr("00000")));
   EXPECT_EQ(host_.logs()[1].level, sdk::host::LogLevel::kWarn);
+  EXPECT_THAT(host_.logs()[1].message, HasSubstr("look out. Step aside. (SQLSTATE 01000)"));
 }
 
 TEST_F(ConnectionTest, ServersThatBreakTheProtocolAreFoundOut) {

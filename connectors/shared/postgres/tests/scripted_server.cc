@@ -152,8 +152,9 @@ std::string error_response(std::string_view severity, std::string_view sqlstate,
   return message('E', "V" + zero(severity) + "C" + zero(sqlstate) + "M" + zero(text) + '\0');
 }
 
-std::string notice(std::string_view severity, std::string_view text) {
-  return message('N', "V" + zero(severity) + "C" + zero("00000") + "M" + zero(text) + '\0');
+std::string notice(std::string_view severity, std::string_view text, std::string_view sqlstate, std::string_view hint) {
+  const std::string advice = hint.empty() ? "" : "H" + zero(hint);
+  return message('N', "V" + zero(severity) + "C" + zero(sqlstate) + "M" + zero(text) + advice + '\0');
 }
 
 std::string row_description(const std::vector<std::string>& names) {

@@ -75,7 +75,8 @@ std::string auth(uint32_t code, std::string_view more = {});
 std::string ready(char status = 'I');
 std::string command_complete(std::string_view tag);
 std::string error_response(std::string_view severity, std::string_view sqlstate, std::string_view text);
-std::string notice(std::string_view severity, std::string_view text);
+std::string notice(std::string_view severity, std::string_view text, std::string_view sqlstate = "00000",
+                   std::string_view hint = "");
 /// RowDescription of text columns.
 std::string row_description(const std::vector<std::string>& names);
 std::string data_row(const std::vector<std::optional<std::string>>& values);
