@@ -3,7 +3,7 @@ equal.
 
 A proxy breaks the connection: a reset instead of every single message of a load; stalls, half-closed and cut connections,
 which take longer, at messages spread over the whole load. RAPIDBYTE_FAULT_POINTS sets at how many messages each of these
-comes; 0 is all of them, 1000 every kind of message at every place (9 minutes on 2 cores; run it after a change of the client):
+comes; 0 is all of them, 1000 every kind of message at every place (a quarter of an hour on 2 cores, for a change of the client):
 
     RAPIDBYTE_FAULT_POINTS=1000 ctest --test-dir build/dev -R postgres-messages --timeout 3600
 
