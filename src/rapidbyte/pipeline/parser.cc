@@ -356,16 +356,15 @@ ParseOutcome parse_pipeline_file(const std::filesystem::path& file, const EnvLoo
                                                         std::generic_category().message(errno))));
     return outcome;
   }
-  // One byte more than allowed tells a file that is too large from one that just fits. Room for that much at once would
-  // cost a small file more than all the rest.
+  // In pieces: room for the largest file at once would cost a small one more than all the rest. What is read beyond the
+  // limit tells a file that is too large from one that just fits.
   std::string text;
-  for (std::array<char, 16384> piece; text.size() <= kMaxFileBytes;) {
-    const size_t read =
-        std::fread(piece.data(), 1, std::min(piece.size(), kMaxFileBytes + 1 - text.size()), handle.get());
-    if (read == 0) break;
-    text.append(piece.data(), read);
+  std::array<char, 16384> piece;
+  std::FILE* const from = handle.get();
+  while (std::feof(from) == 0 && std::ferror(from) == 0 && text.size() <= kMaxFileBytes) {
+    text.append(piece.data(), std::fread(piece.data(), 1, piece.size(), from));
   }
-  if (std::ferror(handle.get()) != 0) {
+  if (std::ferror(from) != 0) {
     outcome.problems.push_back(file_problem(fmt::format("cannot be read: {}", std::generic_category().message(errno))));
     return outcome;
   }
