@@ -80,16 +80,17 @@ Result<std::optional<std::string>> Session::value(std::string_view sql, std::spa
   return result.rows.front().front();
 }
 
-Result<postgres::QueryResult> Session::query_catalog(std::string_view query, std::string_view first,
-                                                     std::string_view second) {
+Result<postgres::QueryResult> Session::query_prepared(std::string_view query, std::string_view first,
+                                                      std::string_view second) {
   std::string sql;
   if (query != prepared_query_) {
     prepared_query_.clear();
     ++preparations_;
-    sql = "PREPARE rapidbyte_catalog_" + std::to_string(preparations_) + "(name, name) AS " + std::string(query) + "; ";
+    sql =
+        "PREPARE rapidbyte_prepared_" + std::to_string(preparations_) + "(name, name) AS " + std::string(query) + "; ";
   }
   // The setting is the role's again behind it, for the sake of functions that triggers call.
-  sql += "SET LOCAL plan_cache_mode = force_generic_plan; EXECUTE rapidbyte_catalog_" + std::to_string(preparations_) +
+  sql += "SET LOCAL plan_cache_mode = force_generic_plan; EXECUTE rapidbyte_prepared_" + std::to_string(preparations_) +
          "(" + postgres::quote_literal(first) + ", " + postgres::quote_literal(second) +
          "); SET LOCAL plan_cache_mode TO DEFAULT";
   auto result = connection_->query(sql);

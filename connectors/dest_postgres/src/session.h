@@ -39,7 +39,7 @@ class Session {
 
   /// Runs `query`, whose two parameters have type name, with `first` and `second`. The server parses and plans it once
   /// per connection, for all values: that is most of what a look at its catalogs costs.
-  Result<postgres::QueryResult> query_catalog(std::string_view query, std::string_view first, std::string_view second);
+  Result<postgres::QueryResult> query_prepared(std::string_view query, std::string_view first, std::string_view second);
 
   [[nodiscard]] bool in_transaction() const;
   /// Begins a transaction unless one is open, and runs `then` in it by the same round trip.
@@ -97,7 +97,7 @@ class Session {
   uint64_t generation_ = 0;
   std::optional<Status> failed_ahead_;
   std::optional<std::string> locked_;  // key of the lock that the connection holds
-  // What query_catalog() has prepared in the connection. A statement that failed may or may not be prepared, so that
+  // What query_prepared() has prepared in the connection. A statement that failed may or may not be prepared, so that
   // the next one gets another name.
   std::string prepared_query_;
   uint32_t preparations_ = 0;

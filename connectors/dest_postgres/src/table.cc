@@ -78,7 +78,7 @@ Result<std::optional<TableInfo>> read_table(Session& session, const TableName& n
   TableInfo table;
   table.name = name;
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found,
-                          session.query_catalog(kTableQuery, name.schema, name.table));
+                          session.query_prepared(kTableQuery, name.schema, name.table));
   if (found.rows.empty()) return std::optional<TableInfo>();
   const postgres::Row& row = found.rows.front();
   table.oid = number<Oid>(row[0]);

@@ -187,12 +187,11 @@ Status check_upsert_key(Session& session, const TableInfo& table, const std::vec
       session.value(
           "SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND "
           "i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AND "
-          "(SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attname::text COLLATE \"C\") FROM "
-          "pg_catalog.pg_attribute a "
-          "WHERE "
-          "a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) = "
-          "(SELECT pg_catalog.array_agg(DISTINCT k COLLATE \"C\" ORDER BY k COLLATE \"C\") FROM "
-          "pg_catalog.unnest($2::text[]) k)",
+          "(SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attname::text COLLATE \"C\") "
+          "FROM pg_catalog.pg_attribute a "
+          "WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) = "
+          "(SELECT pg_catalog.array_agg(DISTINCT k COLLATE \"C\" ORDER BY k COLLATE \"C\") "
+          "FROM pg_catalog.unnest($2::text[]) k)",
           parameters));
   if (found) return {};
   return sdk::schema_error("UPSERT_KEY_NOT_UNIQUE",

@@ -48,7 +48,7 @@ TEST_F(TableTest, AnotherQueryIsAnotherStatement) {
   ASSERT_TRUE(session.open().ok());
   for (const std::string first : {"one", "two"}) {
     for (const std::string query : {"SELECT $1", "SELECT $2", "SELECT $1 || 1/0"}) {
-      const auto result = session.query_catalog(query, first, "second");
+      const auto result = session.query_prepared(query, first, "second");
       ASSERT_EQ(result.ok(), query.back() != '0');
       if (query.back() == '0') continue;
       EXPECT_EQ(result->rows.front().front(), query.back() == '1' ? first : "second");

@@ -13,13 +13,11 @@ namespace rapidbyte {
 [[nodiscard]] std::string sha256_hex(std::span<const std::byte> bytes);
 [[nodiscard]] std::string sha256_hex(std::string_view text);
 
-/// The same for bytes that come in pieces.
+/// The same for bytes that come in pieces. Neither copied nor moved.
 class Sha256 {
  public:
   Sha256();
   ~Sha256();
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
   void update(std::span<const std::byte> bytes);
   /// Of all that came; call it once, last.
   [[nodiscard]] std::string hex();

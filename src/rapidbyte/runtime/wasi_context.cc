@@ -77,20 +77,22 @@ Status grant_config_path(const ConfigPath& entry, const fs::path& base, WasiCont
 // A manifest asks and the pipeline grants: neither alone is enough, or a connector could help itself to the secrets of
 // whoever runs it. A grant that nobody asked for is a misspelt one. `what`: "the variable".
 Status check_grants(std::string_view code, std::string_view key, std::string_view what,
-                    const std::vector<std::string>& granted, const std::vector<std::string>* asked) {
+                    const std::vector<std::string>& granted, const Manifest* manifest,
+                    std::vector<std::string> Permissions::* list) {
   for (const std::string& name : granted) {
-    if (asked == nullptr) {
+    if (manifest == nullptr) {
       return config_error(std::string(code),
                           fmt::format("{} grants {} {}, but the connector has no manifest that asks for it. Give it "
                                       "one, or take {} out",
                                       key, what, name, key));
     }
-    if (std::find(asked->begin(), asked->end(), name) != asked->end()) continue;
+    const std::vector<std::string>& asked = manifest->permissions.*list;
+    if (std::find(asked.begin(), asked.end(), name) != asked.end()) continue;
     return config_error(
         std::string(code),
         fmt::format("{} grants {} {}, which the connector's manifest does not ask for; it asks for {}. Take the name "
                     "out of {}",
-                    key, what, name, asked->empty() ? "none" : fmt::format("{}", fmt::join(*asked, ", ")), key));
+                    key, what, name, asked.empty() ? "none" : fmt::format("{}", fmt::join(asked, ", ")), key));
   }
   return {};
 }
@@ -100,13 +102,12 @@ Status check_grants(std::string_view code, std::string_view key, std::string_vie
 Result<WasiContext> build_wasi_context(const Manifest* manifest, const InstanceOptions& options) {
   WasiContext context;
   context.config = options.config;
-  const Permissions* asked = manifest == nullptr ? nullptr : &manifest->permissions;
-  RB_RETURN_NOT_OK(check_grants("ENV_NOT_ASKED", "permissions.env", "the variable", options.allow_env,
-                                asked == nullptr ? nullptr : &asked->env_allowed_vars));
+  RB_RETURN_NOT_OK(check_grants("ENV_NOT_ASKED", "permissions.env", "the variable", options.allow_env, manifest,
+                                &Permissions::env_allowed_vars));
   RB_RETURN_NOT_OK(check_grants("FOLDER_NOT_ASKED", "permissions.read_write_preopens", "the folder",
-                                options.read_write_preopens, asked == nullptr ? nullptr : &asked->preopens));
+                                options.read_write_preopens, manifest, &Permissions::preopens));
   if (manifest == nullptr) return context;
-  const Permissions& permissions = *asked;
+  const Permissions& permissions = manifest->permissions;
 
   for (const std::string& name : std::set<std::string>(options.allow_env.begin(), options.allow_env.end())) {
     if (const char* value = std::getenv(name.c_str())) context.env.emplace_back(name, value);
