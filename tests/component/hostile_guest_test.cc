@@ -81,6 +81,18 @@ TEST_F(GuestTest, a_large_batch_crosses_whole) {
   EXPECT_EQ(services_->batches[0].size(), size_t{60} << 20U);
 }
 
+TEST_F(GuestTest, json_nested_a_hundred_thousand_deep_is_refused) {
+  EXPECT_EQ(perform({{"action", "deep_checkpoint"}})->substr(0, 22), "error PARSE_CHECKPOINT");
+  EXPECT_EQ(perform({{"action", "deep_metric"}})->substr(0, 18), "error PARSE_METRIC");
+  EXPECT_TRUE(services_->checkpoints.empty());
+  options_.config = {{"action", "error"}, {"count", 100'000}};
+  auto guest = start("source-200", ConnectorRole::kSource, options_.config);
+  const Status opened = guest->open();
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code, "TOO_FAST");
+  EXPECT_NE(opened.error().details_json->find("left_out"), std::string::npos);
+}
+
 TEST_F(GuestTest, an_unknown_socket_is_refused) {
   EXPECT_EQ(perform({{"action", "bad_handle"}})->substr(0, 20), "error INVALID_SOCKET");
 }

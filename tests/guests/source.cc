@@ -115,6 +115,33 @@ std::string use_file(bool write) {
   return text;
 }
 
+std::string column_named(const std::string& name) {
+  return "{\"name\": \"" + name + "\", \"data_type\": \"Int64\", \"nullable\": true}";
+}
+
+/// A catalog of one stream, `orders`, that is hostile in one way.
+std::string hostile_catalog() {
+  const std::string shape = text_of(g_config, "shape");
+  const size_t count = static_cast<size_t>(number_of(g_config, "count", 100'000));
+  std::string columns = column_named("id");
+  std::string more_streams;
+  if (shape == "depth") {
+    columns = "{\"name\": \"id\", \"data_type\": \"Int64\", \"native_type\": " + std::string(count, '[') +
+              std::string(count, ']') + "}";
+  } else if (shape == "columns") {
+    for (size_t i = 1; i < count; ++i) columns += "," + column_named("c" + std::to_string(i));
+  } else if (shape == "streams") {
+    for (size_t i = 1; i < count; ++i)
+      more_streams += ",{\"name\": \"s" + std::to_string(i) + "\", \"schema\": [" + column_named("id") + "]}";
+  } else if (shape == "nul") {
+    columns = column_named("price\\u0000old");
+  } else if (shape == "steering") {
+    columns = column_named("id\\u001b[31m") + "," + column_named("\\u202eevil");
+    more_streams = ",{\"name\": \"a\\u001b]0;title\\u0007\\u202eb\", \"schema\": [" + column_named("id") + "]}";
+  }
+  return "{\"streams\": [{\"name\": \"orders\", \"schema\": [" + columns + "]}" + more_streams + "]}";
+}
+
 std::string perform(const std::string& action) {
   Error error;
   if (action == "trap") __builtin_trap();
@@ -200,6 +227,15 @@ std::string perform(const std::string& action) {
     return rapidbyte_connector_host_emit_dlq_record(&a, &b, &c, &d, &error) ? "ok" : failed(error);
   }
 #endif
+  if (action == "deep_metric" || action == "deep_checkpoint") {
+    const size_t levels = static_cast<size_t>(number_of(g_config, "count", 100'000));
+    const std::string payload = "{\"a\": " + std::string(levels, '[') + std::string(levels, ']') + "}";
+    rapidbyte_source_string_t text = borrowed(payload);
+    const bool fine = action == "deep_metric" ? rapidbyte_connector_host_metric(&text, &error)
+                                              : rapidbyte_connector_host_checkpoint(0, &text, &error);
+    return fine ? "ok" : failed(error);
+  }
+  if (action == "catalog") return hostile_catalog();
   if (action == "state") return use_state();
   if (action == "socket") return use_socket();
   if (action == "read_file") return use_file(false);
@@ -229,7 +265,10 @@ bool exports_rapidbyte_connector_source_connector_open(rapidbyte_source_string_t
   err->safe_to_retry = true;
   err->commit_state = {true, RAPIDBYTE_CONNECTOR_TYPES_COMMIT_STATE_AFTER_COMMIT_UNKNOWN};
   err->details_json.is_some = true;
-  rapidbyte_source_string_dup(&err->details_json.val, "{\"n\":1}");
+  // By default small; with `count`, nested that deep.
+  const size_t levels = static_cast<size_t>(number_of(g_config, "count", 0));
+  const std::string details = levels == 0 ? "{\"n\":1}" : std::string(levels, '[') + std::string(levels, ']');
+  rapidbyte_source_string_dup_n(&err->details_json.val, details.data(), details.size());
   return false;
 }
 

@@ -1,45 +1,25 @@
 #include "rapidbyte/sdk/json.h"
 
 #include <limits>
+#include <utility>
+
+#include "rapidbyte/protocol/bounded_json.h"
 
 namespace rapidbyte::sdk {
 
 namespace {
 
-// Notes where parsing failed; a DOM built by hand would be slower and not more exact.
-class PositionOfError : public nlohmann::json_sax<Json> {
- public:
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool start_object(std::size_t) override { return true; }
-  bool key(string_t&) override { return true; }
-  bool end_object() override { return true; }
-  bool start_array(std::size_t) override { return true; }
-  bool end_array() override { return true; }
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
-    position_ = position;
-    return false;
-  }
-  [[nodiscard]] std::size_t position() const { return position_; }
-
- private:
-  std::size_t position_ = 0;
-};
+// The host's JSON is at most some 80 levels deep, and a guest has 1 MiB of stack for copying and printing a value. Size
+// is bounded by the guest's memory alone.
+constexpr protocol::JsonLimits kLimits = {std::numeric_limits<size_t>::max(), 128, std::numeric_limits<size_t>::max()};
 
 }  // namespace
 
 Result<Json> parse_json(std::string_view text) {
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_discarded()) return json;
-  PositionOfError where;
-  (void)Json::sax_parse(text, &where);
-  return config_error("INVALID_JSON", "not valid JSON: it goes wrong at byte " + std::to_string(where.position()) +
-                                          " of " + std::to_string(text.size()));
+  protocol::BoundedJson read = protocol::read_bounded_json(text, kLimits);
+  if (read.defect == protocol::JsonDefect::kNone) return std::move(read.value);
+  return config_error("INVALID_JSON",
+                      "not usable JSON: it " + protocol::describe_json_defect(read, text.size(), kLimits));
 }
 
 std::string to_text(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }

@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "rapidbyte/cli/catalog.h"
 #include "rapidbyte/cli/document.h"
 #include "rapidbyte/cli/open_connector.h"
 #include "rapidbyte/cli/pipeline_preparation.h"
 #include "rapidbyte/cli/quantities.h"
+#include "rapidbyte/protocol/catalog.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -22,9 +22,9 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-std::string render_catalog(const Catalog& catalog, const TableStyle& style) {
+std::string render_catalog(const protocol::Catalog& catalog, const TableStyle& style) {
   std::string out;
-  for (const CatalogStream& stream : catalog.streams) {
+  for (const protocol::CatalogStream& stream : catalog.streams) {
     std::string heading = fmt::format("{} ({} columns", stream.name, format_count(stream.columns.size()));
     if (!stream.sync_modes.empty()) heading += "; " + joined(stream.sync_modes);
     if (stream.cursor) heading += "; cursor " + *stream.cursor;
@@ -32,7 +32,7 @@ std::string render_catalog(const Catalog& catalog, const TableStyle& style) {
     if (!out.empty()) out += "\n";
     out += make_printable(heading) + ")\n";
     TablePrinter table({{"column"}, {"type"}, {"nullable"}});
-    for (const CatalogColumn& column : stream.columns) {
+    for (const protocol::CatalogColumn& column : stream.columns) {
       table.add_text_row({column.name, column.data_type, column.nullable ? "yes" : "no"});
     }
     out += table.render(style);
@@ -42,7 +42,7 @@ std::string render_catalog(const Catalog& catalog, const TableStyle& style) {
 
 /// Loads, opens and asks the source.
 std::optional<Refusal> discover(const pipeline::ParseOutcome& parsed, runtime::ComponentRuntime& runtime,
-                                const CancelToken& cancel, Catalog& catalog) {
+                                const CancelToken& cancel, protocol::Catalog& catalog) {
   const ConnectorSlot source = connector_slots(*parsed.config).front();
   std::shared_ptr<const runtime::Connector> connector;
   if (auto refusal = load_checked(parsed, source, runtime, connector)) return refusal;
@@ -52,7 +52,7 @@ std::optional<Refusal> discover(const pipeline::ParseOutcome& parsed, runtime::C
   auto text = (*opened)->instance().discover();
   if (!text.ok())
     return refuse(cancel.cancelled() ? engine::Stage::kInterrupted : engine::Stage::kSource, text.error());
-  auto read = parse_catalog(*text, connector->name());
+  auto read = protocol::parse_catalog(*text, connector->name());
   if (!read.ok()) return refuse(engine::Stage::kSource, read.error());
   catalog = std::move(*read);
   return std::nullopt;
@@ -72,7 +72,7 @@ ExitCode discover_command(const DiscoverArguments& arguments, CommandContext& co
   options.allow_unmanifested = arguments.allow_unmanifested;
   auto runtime = context.make_runtime(options);
   if (!runtime.ok()) return give_up(refuse(engine::Stage::kInternal, runtime.error()));
-  Catalog catalog;
+  protocol::Catalog catalog;
   if (auto refusal = discover(parsed, **runtime, context.cancel, catalog)) return give_up(*refusal);
   if (arguments.json) {
     return write_document(context.data, catalog.document, context.talk) ? ExitCode::kOk : ExitCode::kInternal;

@@ -52,8 +52,8 @@ TEST_F(DiscoverCommand, AHostileCatalogIsTheSourcesFailure) {
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   for (const std::string& catalog :
        {std::string("{"), std::string("[]"), std::string(R"({"streams": 7})"), std::string(R"({"streams": [7]})"),
-        std::string(R"({"streams": [{"name": "a"}]})"), std::string(R"({"streams": [{"name": "a", "schema": [{}]}]})"),
-        R"({"streams": )" + deep + "}"}) {
+        std::string(R"({"streams": [{"name": "a", "schema": 1}]})"),
+        std::string(R"({"streams": [{"name": "a", "schema": [{}]}]})"), R"({"streams": )" + deep + "}"}) {
     connectors_["test/source"].catalog = catalog;
     EXPECT_EQ(discover(), ExitCode::kSource) << catalog.substr(0, 60);
   }

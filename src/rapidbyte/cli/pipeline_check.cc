@@ -7,7 +7,6 @@
 #include <string_view>
 #include <utility>
 
-#include "rapidbyte/cli/catalog.h"
 #include "rapidbyte/cli/open_connector.h"
 #include "rapidbyte/engine/stream_plan.h"
 #include "rapidbyte/runtime/connector_survey.h"
@@ -217,7 +216,7 @@ void PipelineCheck::check_guest(const Loaded& loaded) {
 void PipelineCheck::check_streams(const Loaded& source, runtime::ComponentInstance& instance) {
   auto text = instance.discover();
   if (!text.ok()) return fail("source", text.error(), source.slot.stage);
-  auto catalog = parse_catalog(*text, source.connector->name());
+  auto catalog = protocol::parse_catalog(*text, source.connector->name());
   if (!catalog.ok()) return fail("source", catalog.error(), source.slot.stage);
   // The engine's own rules, one stream at a time, so that all mistakes are found and each has its place.
   const engine::RunOptions options;
@@ -233,7 +232,7 @@ void PipelineCheck::check_streams(const Loaded& source, runtime::ComponentInstan
   std::vector<pipeline::Problem> problems;
   size_t used = 0;
   const auto plan = [&](std::vector<pipeline::StreamConfig> selected, const std::string& section) {
-    auto plans = engine::plan_streams(run, std::move(selected), catalog->document);
+    auto plans = engine::plan_streams(run, std::move(selected), *catalog);
     if (plans.ok()) {
       used += plans->size();
     } else {

@@ -14,6 +14,7 @@
 #include "rapidbyte/cli/error_text.h"
 #include "rapidbyte/cli/pipeline_preparation.h"
 #include "rapidbyte/cli/quantities.h"
+#include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -55,13 +56,15 @@ std::optional<ExitCode> open_existing(const std::filesystem::path& file, const C
 /// The checkpoint's cursor, for people: "id = 42".
 std::string describe_cursor(const StreamState& stream) {
   if (!stream.checkpoint_json) return "none";
-  const nlohmann::json checkpoint = nlohmann::json::parse(*stream.checkpoint_json, nullptr, false);
-  if (!checkpoint.is_object()) return "not readable";
+  const auto parsed = protocol::parse_untrusted(*stream.checkpoint_json, protocol::kReceiptLimits);
+  if (!parsed.ok() || !parsed->is_object()) return "not readable";
+  const nlohmann::json& checkpoint = *parsed;
   const auto field = checkpoint.find("cursor_field");
   const auto value = checkpoint.find("cursor_value");
   if (field == checkpoint.end() || !field->is_string() || value == checkpoint.end()) return "position in the source";
   const nlohmann::json inner = value->is_object() && value->size() == 1 ? *value->begin() : *value;
-  return fmt::format("{} = {}", field->get<std::string>(), inner.is_string() ? inner.get<std::string>() : inner.dump());
+  return fmt::format("{} = {}", field->get<std::string>(),
+                     inner.is_string() ? inner.get<std::string>() : protocol::json_text(inner));
 }
 
 std::string describe_load(const StreamState& stream) {
@@ -74,8 +77,8 @@ std::string describe_load(const StreamState& stream) {
 nlohmann::json stream_json(const StreamKey& key, const StreamState& stream) {
   nlohmann::json checkpoint;
   if (stream.checkpoint_json) {
-    checkpoint = nlohmann::json::parse(*stream.checkpoint_json, nullptr, false);
-    if (checkpoint.is_discarded()) checkpoint = *stream.checkpoint_json;
+    auto parsed = protocol::parse_untrusted(*stream.checkpoint_json, protocol::kReceiptLimits);
+    checkpoint = parsed.ok() ? *std::move(parsed) : nlohmann::json(*stream.checkpoint_json);
   }
   return {{"stream", key.stream},
           {"partition", key.partition.empty() ? nlohmann::json() : nlohmann::json(key.partition)},

@@ -5,19 +5,21 @@
 #include <limits>
 #include <utility>
 
+#include "rapidbyte/protocol/untrusted_json.h"
+
 namespace rapidbyte::engine {
 
 using nlohmann::json;
 
 Result<json> parse_checkpoint(std::string_view payload_json, std::string_view stream) {
-  json body = json::parse(payload_json, nullptr, /*allow_exceptions=*/false);
-  if (!body.is_object()) {
-    return internal_error(
-        "PARSE_CHECKPOINT",
-        fmt::format("a checkpoint of stream '{}' is not a JSON object: the connector must send an object with "
-                    "at least cursor_value (protocol.md section 4)",
-                    stream));
+  auto parsed = protocol::parse_untrusted(payload_json, protocol::kReceiptLimits);
+  if (!parsed.ok() || !parsed->is_object()) {
+    return internal_error("PARSE_CHECKPOINT",
+                          fmt::format("a checkpoint of stream '{}' {}: the connector must send an object with "
+                                      "at least cursor_value (protocol.md section 4)",
+                                      stream, parsed.ok() ? "is not a JSON object" : parsed.error().message));
   }
+  json body = *std::move(parsed);
   body["stream"] = stream;
   return body;
 }
@@ -56,7 +58,7 @@ std::string CommitTracker::receipt(const CheckpointMarker& marker) const {
   body.erase("end");
   if (marker.end) body["end"] = true;
   if (!target_.load_start_cursor.is_null()) body["load_start_cursor"] = target_.load_start_cursor;
-  return body.dump(-1, ' ', false, json::error_handler_t::replace);
+  return protocol::json_text(body);
 }
 
 std::optional<std::string> CommitTracker::pending() const {

@@ -13,6 +13,7 @@
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/run_clock.h"
+#include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -32,10 +33,12 @@ Status write_failed(const std::filesystem::path& path, std::string_view what, in
 }
 
 // The record as JSON on one line, spelled as the connector spelled it: parsed and written again, a number such as 1.10
-// or a doubled key would not be the same. What is not JSON becomes a string.
+// or a doubled key would not be the same. What is not JSON, or
+// too deep for those who read the file, becomes a string.
 std::string record_text(const std::string& record) {
   const bool has_mark = record.rfind("\xEF\xBB\xBF", 0) == 0;
-  if (has_mark || !json::accept(record)) return json(record).dump(-1, ' ', false, json::error_handler_t::replace);
+  if (has_mark || !protocol::is_sound_json(record, protocol::kRecordLimits))
+    return json(record).dump(-1, ' ', false, json::error_handler_t::replace);
   std::string line = record;
   // In valid JSON a bare line end can only be white space.
   for (char& c : line) {

@@ -5,6 +5,7 @@
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/engine/run_clock.h"
+#include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -39,10 +40,17 @@ std::string reset_hint(const RunContext& run, const StreamPlan& plan) {
                      shell_word(plan.config.name));
 }
 
-json parse_object(const std::optional<std::string>& text) {
+/// What the state kept, or a destination's receipt; an empty object when there is none. What cannot be read is an
+/// error: taken for nothing, it would make a load begin again.
+Result<json> read_position(const StreamPlan& plan, const std::optional<std::string>& text, std::string_view owner) {
   if (!text) return json::object();
-  json value = json::parse(*text, nullptr, false);
-  return value.is_object() ? value : json::object();
+  auto value = protocol::parse_untrusted(*text, protocol::kReceiptLimits);
+  if (value.ok() && value->is_object()) return value;
+  // A destination that has nothing may say so.
+  if (value.ok() && value->is_null()) return json::object();
+  return make_error(ErrorCategory::kData, "POSITION_INVALID",
+                    fmt::format("stream '{}': the position that {} keeps {}. This run wrote nothing", plan.config.name,
+                                owner, value.ok() ? "is not a JSON object" : value.error().message));
 }
 
 std::optional<RunFailure> fail(Stage stage, Status status) { return RunFailure{stage, std::move(status.error())}; }
@@ -74,8 +82,9 @@ std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::st
 std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan& plan, const std::string& load_id) {
   auto mark = run.state.get(notes_of(run), miscount_key(plan.config.name));
   if (!mark.ok()) return fail(Stage::kState, std::move(mark).status());
-  const json known = parse_object(*mark);
-  if (text_member(known, "load_id") != load_id) return std::nullopt;
+  const auto known = read_position(plan, *mark, "the state");
+  if (!known.ok()) return fail(Stage::kState, known.status());
+  if (text_member(*known, "load_id") != load_id) return std::nullopt;
   return fail(
       Stage::kState,
       make_error(
@@ -83,7 +92,7 @@ std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan
           fmt::format(
               "stream '{}': an earlier run of this load ended with rows that do not add up, so it cannot be gone on "
               "with: {} Check the destination, then begin again with: {}",
-              plan.config.name, text_member(known, "why"), reset_hint(run, plan))));
+              plan.config.name, text_member(*known, "why"), reset_hint(run, plan))));
 }
 
 /// Whether the load has committed no row, by its newest checkpoint.
@@ -181,11 +190,15 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     return std::nullopt;
   }
   if (auto failure = check_not_miscounted(run, plan, known.load_id)) return failure;
-  const json saved = parse_object(known.checkpoint_json);
+  auto saved_position = read_position(plan, known.checkpoint_json, "the state");
+  if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
+  const json saved = *std::move(saved_position);
   const bool saved_is_of_load = text_member(saved, "load_id") == known.load_id;
   auto receipt_text = last_committed(known.load_id);
   if (!receipt_text.ok()) return failure_of(run, Stage::kDestination, std::move(receipt_text).status());
-  const json receipt = parse_object(*receipt_text);
+  auto read_receipt = read_position(plan, *receipt_text, fmt::format("the destination {}", run.destination->name()));
+  if (!read_receipt.ok()) return fail(Stage::kDestination, std::move(read_receipt).status());
+  const json receipt = *std::move(read_receipt);
 
   if (text_member(receipt, "load_id") == known.load_id) {
     // The commit may have been the last thing that happened before a crash: now the state learns of it.
@@ -229,7 +242,7 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
       // The cursor goes back first: should the new load break off before its first commit, the next run begins here
       // too.
       const json back = {{"load_id", known.load_id}, {"cursor_value", start}, {"load_start_cursor", start}};
-      Status saved_now = run.state.save_checkpoint(key_of(run, plan), known.load_id, back.dump(), 0);
+      Status saved_now = run.state.save_checkpoint(key_of(run, plan), known.load_id, protocol::json_text(back), 0);
       if (!saved_now.ok()) return fail(Stage::kState, std::move(saved_now));
     }
     return begin(run, plan, new_run_id(), start, position);
@@ -245,7 +258,9 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   auto known = run.state.load_stream(key_of(run, plan));
   if (!known.ok()) return fail(Stage::kState, std::move(known).status());
   if (run.options.dry_run) {
-    const json saved = parse_object(known->checkpoint_json);
+    auto saved_position = read_position(plan, known->checkpoint_json, "the state");
+    if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
+    const json saved = *std::move(saved_position);
     position.load_id = new_run_id();
     const bool in_load = known->load_in_progress && text_member(saved, "load_id") == known->load_id;
     if (is_incremental(plan))
@@ -267,7 +282,9 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
                 plan.config.name, reset_hint(run, plan))));
   }
   if (known->load_in_progress) return go_on(run, plan, *known, last_committed, position);
-  const json saved = parse_object(known->checkpoint_json);
+  auto saved_position = read_position(plan, known->checkpoint_json, "the state");
+  if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
+  const json saved = *std::move(saved_position);
   return begin(run, plan, next_id, is_incremental(plan) ? cursor_value_of(saved) : json(), position);
 }
 
@@ -285,8 +302,7 @@ std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPl
 Status save_partitioned_end(RunContext& run, const StreamPlan& plan, const std::string& load_id, size_t partitions,
                             uint64_t rows_committed) {
   const json end = {{"load_id", load_id}, {"stream", plan.config.name}, {"partitions", partitions}, {"end", true}};
-  return run.state.save_checkpoint(key_of(run, plan), load_id, end.dump(-1, ' ', false, json::error_handler_t::replace),
-                                   rows_committed);
+  return run.state.save_checkpoint(key_of(run, plan), load_id, protocol::json_text(end), rows_committed);
 }
 
 bool goes_on_with(const StreamPlan& plan, const state::StreamState& known) {
@@ -297,7 +313,7 @@ bool goes_on_with(const StreamPlan& plan, const state::StreamState& known) {
 Status mark_load_miscounted(RunContext& run, const std::string& stream, const std::string& load_id,
                             const std::string& why) {
   const json mark = {{"load_id", load_id}, {"why", why}};
-  return run.state.put(notes_of(run), miscount_key(stream), mark.dump(-1, ' ', false, json::error_handler_t::replace));
+  return run.state.put(notes_of(run), miscount_key(stream), protocol::json_text(mark));
 }
 
 }  // namespace rapidbyte::engine

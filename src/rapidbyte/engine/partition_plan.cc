@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "rapidbyte/engine/stage_services.h"
+#include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -43,7 +44,11 @@ Status PartitionPlan::ask(uint32_t want) {
   }
   RB_ASSIGN_OR_RETURN(const std::string answer,
                       planner_.instance->plan_partitions(context_json(attempt_, *run.source), want));
-  json list = json::parse(answer, nullptr, false);
+  auto parsed = protocol::parse_untrusted(answer, protocol::kPartitionsLimits);
+  if (!parsed.ok()) {
+    return invalid(run, attempt_.plan, fmt::format("gave an answer that {}", parsed.error().message));
+  }
+  json list = *std::move(parsed);
   if (!list.is_array()) return invalid(run, attempt_.plan, "did not answer with a list");
   if (list.size() > kMaxPartitions) {
     return invalid(run, attempt_.plan,
@@ -52,6 +57,10 @@ Status PartitionPlan::ask(uint32_t want) {
   for (json& partition : list) {
     // Null is what a stream that is not split has: a source that got it would read everything.
     if (partition.is_null()) return invalid(run, attempt_.plan, "answered with a null among the partitions");
+    if (const size_t bytes = protocol::json_text(partition).size(); bytes > kMaxPartitionBytes) {
+      return invalid(run, attempt_.plan,
+                     fmt::format("answered with a partition of {} bytes; {} are possible", bytes, kMaxPartitionBytes));
+    }
     partitions_.push_back(std::move(partition));
   }
   if (!partitions_.empty()) return {};

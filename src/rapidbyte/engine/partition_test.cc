@@ -471,7 +471,10 @@ TEST(Partitions, AnUpsertByAKeyThatTheSourceDoesNotCallUniqueStaysInOnePiece) {
 
 TEST(Partitions, AnswersThatAreNoPartitionsAreRefused) {
   const std::pair<std::string, std::string> cases[] = {
-      {"nonsense", "did not answer with a list"},
+      {"nonsense", "gave an answer that is not JSON"},
+      {std::string(100'000, '[') + std::string(100'000, ']'), "gave an answer that is nested deeper than 32 levels"},
+      {json(std::vector<int>(1'000'000, 1)).dump(), "gave an answer that has more than 500000 values"},
+      {json{std::string(300'000, 'x')}.dump(), "answered with a partition of 300002 bytes; 262144 are possible"},
       {"{}", "did not answer with a list"},
       {"[1, null]", "a null among the partitions"},
       {json(std::vector<int>(1025, 1)).dump(), "answered with 1025 partitions; 1024 are possible"}};

@@ -1,5 +1,7 @@
 #include "rapidbyte/engine/run_report.h"
 
+#include "rapidbyte/protocol/untrusted_json.h"
+
 namespace rapidbyte::engine {
 
 using nlohmann::json;
@@ -38,8 +40,14 @@ json to_json(const RunFailure& failure) {
               {"scope", to_string(error.scope)},   {"message", error.message}, {"retryable", error.retryable}};
   if (error.commit_state) out["commit_state"] = to_string(*error.commit_state);
   if (error.details_json) {
-    json details = json::parse(*error.details_json, nullptr, false);
-    out["details"] = details.is_discarded() ? json(*error.details_json) : std::move(details);
+    auto details = protocol::parse_untrusted(*error.details_json, protocol::kDetailsLimits);
+    if (details.ok()) {
+      out["details"] = *std::move(details);
+    } else if (details.error().code == "JSON_INVALID") {
+      out["details"] = *error.details_json;
+    } else {
+      out["details"] = {{"left_out", details.error().message}};
+    }
   }
   return out;
 }

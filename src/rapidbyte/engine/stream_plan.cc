@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <unordered_map>
 
 #include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/engine/stage_services.h"
@@ -18,16 +19,6 @@ using nlohmann::json;
 using pipeline::StreamConfig;
 using pipeline::SyncMode;
 using pipeline::WriteMode;
-
-std::vector<std::string> text_list(const json& object, std::string_view key) {
-  std::vector<std::string> list;
-  const auto at = object.find(key);
-  if (at == object.end() || !at->is_array()) return list;
-  for (const json& item : *at) {
-    if (item.is_string()) list.push_back(item.get<std::string>());
-  }
-  return list;
-}
 
 Status unknown_stream(std::string_view name, const std::vector<std::string>& known, std::string_view owner) {
   const std::vector<std::string_view> views(known.begin(), known.end());
@@ -54,9 +45,9 @@ Status check_column(const StreamPlan& plan, std::string_view column, std::string
                                                      what, column, pipeline::suggestion_text(column, views)));
 }
 
-Status check_sync_mode(const RunContext& run, const StreamPlan& plan, const json& entry) {
+Status check_sync_mode(const RunContext& run, const StreamPlan& plan, const protocol::CatalogStream& entry) {
   const std::string mode(to_string(plan.config.sync_mode));
-  std::vector<std::string> supported = text_list(entry, "supported_sync_modes");
+  std::vector<std::string> supported = entry.sync_modes;
   std::string owner = fmt::format("stream '{}'", plan.config.name);
   const runtime::Manifest* manifest = run.source->manifest();
   if (supported.empty() && manifest != nullptr && manifest->source) {
@@ -68,10 +59,10 @@ Status check_sync_mode(const RunContext& run, const StreamPlan& plan, const json
                                                            plan.config.name, mode, owner, fmt::join(supported, ", ")));
 }
 
-Status check_cursor(StreamPlan& plan, const json& entry) {
+Status check_cursor(StreamPlan& plan, const protocol::CatalogStream& entry) {
   if (plan.config.sync_mode != SyncMode::kIncremental) return {};
   if (!plan.config.cursor_field) {
-    const std::string given = text_member(entry, "source_defined_cursor");
+    const std::string given = entry.cursor.value_or("");
     if (given.empty()) {
       return config_error(
           "CURSOR_FIELD_MISSING",
@@ -85,7 +76,7 @@ Status check_cursor(StreamPlan& plan, const json& entry) {
   return check_column(plan, *plan.config.cursor_field, "cursor_field", "CURSOR_FIELD_MISSING");
 }
 
-Status check_write_mode(const RunContext& run, StreamPlan& plan, const json& entry) {
+Status check_write_mode(const RunContext& run, StreamPlan& plan, const protocol::CatalogStream& entry) {
   if (run.destination == nullptr) return {};
   const std::string mode(to_string(plan.write_mode));
   const runtime::Manifest* manifest = run.destination->manifest();
@@ -108,7 +99,7 @@ Status check_write_mode(const RunContext& run, StreamPlan& plan, const json& ent
   if (plan.config.primary_key.empty()) {
     plan.config.primary_key = pipeline::effective_primary_key(plan.config, run.pipeline.destination);
   }
-  const std::vector<std::string> sources_key = text_list(entry, "source_defined_primary_key");
+  const std::vector<std::string>& sources_key = entry.primary_key;
   if (plan.config.primary_key.empty()) plan.config.primary_key = sources_key;
   // A transform may make equal what was unique.
   plan.key_is_unique_in_source = run.transforms.empty() && !sources_key.empty() &&
@@ -130,17 +121,13 @@ Status check_write_mode(const RunContext& run, StreamPlan& plan, const json& ent
   return {};
 }
 
-Result<StreamPlan> plan_stream(const RunContext& run, StreamConfig config, const json& entry) {
+Result<StreamPlan> plan_stream(const RunContext& run, StreamConfig config, const protocol::CatalogStream& entry,
+                               const json& columns) {
   StreamPlan plan;
   plan.config = std::move(config);
   plan.write_mode = pipeline::effective_write_mode(plan.config, run.pipeline.destination);
   plan.config.write_mode = plan.write_mode;
-  if (const auto schema = entry.find("schema"); schema != entry.end()) {
-    // A list of columns, or the object form of the stream context.
-    if (schema->is_array()) plan.columns = *schema;
-    if (schema->is_object() && schema->contains("columns") && (*schema)["columns"].is_array())
-      plan.columns = (*schema)["columns"];
-  }
+  plan.columns = columns;
   RB_RETURN_NOT_OK(check_sync_mode(run, plan, entry));
   RB_RETURN_NOT_OK(check_cursor(plan, entry));
   RB_RETURN_NOT_OK(check_write_mode(run, plan, entry));
@@ -175,7 +162,7 @@ Result<std::vector<StreamConfig>> select_streams(const std::vector<StreamConfig>
   return selected;
 }
 
-Result<json> discover_catalog(RunContext& run, const std::string& only_stream) {
+Result<protocol::Catalog> discover_catalog(RunContext& run, const std::string& only_stream) {
   const CancelToken cancel = run.options.cancel.child();
   auto services = std::make_shared<RelayServices>(std::make_shared<IdleServices>(run.source->name()));
   RB_ASSIGN_OR_RETURN(
@@ -187,27 +174,17 @@ Result<json> discover_catalog(RunContext& run, const std::string& only_stream) {
   auto catalog_text = opened.ok() ? run.open_source.instance->discover() : Result<std::string>(opened);
   if (!catalog_text.ok() || only_stream.empty()) close_open_source(run);
   if (!catalog_text.ok()) return std::move(catalog_text).status();
-  json catalog = json::parse(*catalog_text, nullptr, false);
-  if (!catalog.is_object() || !catalog.contains("streams") || !catalog["streams"].is_array()) {
-    return make_error(
-        ErrorCategory::kSchema, "CATALOG_INVALID",
-        fmt::format(
-            "{}: discover did not answer with a catalog, an object with a list `streams` (protocol.md section 4)",
-            run.source->name()));
-  }
-  for (const json& entry : catalog["streams"]) {
-    if (!text_member(entry, "name").empty()) continue;
-    return make_error(
-        ErrorCategory::kSchema, "CATALOG_INVALID",
-        fmt::format("{}: the catalog has a stream without a name (protocol.md section 4)", run.source->name()));
-  }
-  return catalog;
+  return protocol::parse_catalog(*catalog_text, run.source->name());
 }
 
 Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<StreamConfig> selected,
-                                             const json& catalog) {
+                                             const protocol::Catalog& catalog) {
   std::vector<std::string> available;
-  for (const json& entry : catalog["streams"]) available.push_back(text_member(entry, "name"));
+  std::unordered_map<std::string_view, size_t> places;
+  for (const protocol::CatalogStream& stream : catalog.streams) {
+    places.emplace(stream.name, available.size());
+    available.push_back(stream.name);
+  }
   const std::string owner = fmt::format("the source {}", run.source->name());
   if (selected.empty()) {
     for (const std::string& name : run.options.streams) {
@@ -229,10 +206,10 @@ Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<
   }
   std::vector<StreamPlan> plans;
   for (StreamConfig& config : selected) {
-    const auto at = std::find(available.begin(), available.end(), config.name);
-    if (at == available.end()) return unknown_stream(config.name, available, owner);
-    const json& entry = catalog["streams"][static_cast<size_t>(at - available.begin())];
-    RB_ASSIGN_OR_RETURN(StreamPlan plan, plan_stream(run, std::move(config), entry));
+    const auto at = places.find(config.name);
+    if (at == places.end()) return unknown_stream(config.name, available, owner);
+    RB_ASSIGN_OR_RETURN(StreamPlan plan, plan_stream(run, std::move(config), catalog.streams[at->second],
+                                                     catalog.columns_json(at->second)));
     plans.push_back(std::move(plan));
   }
   return plans;

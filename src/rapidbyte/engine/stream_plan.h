@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rapidbyte/engine/run_context.h"
+#include "rapidbyte/protocol/catalog.h"
 
 namespace rapidbyte::engine {
 
@@ -21,12 +22,12 @@ Result<std::vector<pipeline::StreamConfig>> select_streams(const std::vector<pip
 
 /// Asks a source instance for its catalog: open, discover, close. CATALOG_INVALID. With `only_stream`, the one stream
 /// that the run reads, the instance is that stream's and stays open in `run.open_source`; the caller sees to its end.
-Result<nlohmann::json> discover_catalog(RunContext& run, const std::string& only_stream);
+Result<protocol::Catalog> discover_catalog(RunContext& run, const std::string& only_stream);
 
 /// One plan per stream of `selected`; when the pipeline names none, per stream of the catalog (of `options.streams`).
 /// Errors (config): UNKNOWN_STREAM, NO_STREAMS, UNSUPPORTED_SYNC_MODE, UNSUPPORTED_WRITE_MODE, CURSOR_FIELD_MISSING,
 /// PRIMARY_KEY_MISSING.
 Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<pipeline::StreamConfig> selected,
-                                             const nlohmann::json& catalog);
+                                             const protocol::Catalog& catalog);
 
 }  // namespace rapidbyte::engine

@@ -20,7 +20,11 @@ class PlanStreamsTest : public ::testing::Test {
     run_.source = h_.source;
     run_.destination = h_.destination;
   }
-  Result<std::vector<StreamPlan>> plan() { return plan_streams(run_, {stream_}, catalog_); }
+  Result<std::vector<StreamPlan>> plan_of(std::vector<StreamConfig> selected) {
+    RB_ASSIGN_OR_RETURN(const protocol::Catalog catalog, protocol::parse_catalog(catalog_.dump(), "source-x"));
+    return plan_streams(run_, std::move(selected), catalog);
+  }
+  Result<std::vector<StreamPlan>> plan() { return plan_of({stream_}); }
   std::string code() {
     auto plans = plan();
     return plans.ok() ? "" : plans.error().code;
@@ -40,7 +44,7 @@ class PlanStreamsTest : public ::testing::Test {
 };
 
 TEST_F(PlanStreamsTest, TakesTheColumnsOfBothShapesOfASchema) {
-  auto plans = plan_streams(run_, {}, catalog_);
+  auto plans = plan_of({});
   ASSERT_TRUE(plans.ok());
   ASSERT_EQ(plans->size(), 2U);
   EXPECT_EQ((*plans)[0].columns.size(), 2U);
@@ -58,7 +62,8 @@ TEST_F(PlanStreamsTest, GuessesWhatAnUnknownStreamWasMeantToBe) {
 }
 
 TEST_F(PlanStreamsTest, SaysThatThereIsNothingToRead) {
-  auto plans = plan_streams(run_, {}, json::parse(R"({"streams": []})"));
+  catalog_["streams"] = json::array();
+  auto plans = plan_of({});
   EXPECT_EQ(plans.error().code, "NO_STREAMS");
 }
 

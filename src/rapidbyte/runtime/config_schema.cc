@@ -12,6 +12,7 @@
 
 #include "rapidbyte/pipeline/secret_names.h"
 #include "rapidbyte/pipeline/suggestion.h"
+#include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::runtime {
 namespace {
@@ -77,8 +78,8 @@ size_t text_length(std::string_view text) {
 }
 
 bool looks_like_number(const std::string& text) {
-  const json parsed = json::parse(text, nullptr, false);
-  return parsed.is_number();
+  const auto parsed = protocol::parse_untrusted(text, {text.size(), 0, 1});
+  return parsed.ok() && parsed->is_number();
 }
 
 std::string join(const std::vector<std::string>& parts, std::string_view last) {

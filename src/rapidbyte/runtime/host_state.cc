@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "rapidbyte/protocol/untrusted_json.h"
+
 namespace rapidbyte::runtime {
 namespace {
 
@@ -12,21 +14,6 @@ using Json = nlohmann::json;
 
 // A guest of 2.1.0 may read larger blocks than the 64 KiB of 2.0.0: fewer calls per batch.
 constexpr uint64_t kMaxSocketReadBytes21 = uint64_t{1} << 20U;
-
-// Guests' JSON is hostile: parsing neither throws nor recurses without bound.
-constexpr int kMaxJsonDepth = 64;
-
-/// One JSON object out of `text`, or nullopt.
-std::optional<Json> parse_object(std::string_view text) {
-  bool too_deep = false;
-  const auto guard = [&too_deep](int depth, Json::parse_event_t /*event*/, Json& /*parsed*/) {
-    too_deep = too_deep || depth > kMaxJsonDepth;
-    return !too_deep;
-  };
-  Json value = Json::parse(text, guard, /*allow_exceptions=*/false);
-  if (too_deep || !value.is_object()) return std::nullopt;
-  return value;
-}
 
 Status cancelled_error() {
   ConnectorError error;
@@ -141,24 +128,26 @@ Status ComponentHostState::checkpoint(uint32_t kind, std::string_view payload_js
     return config_error("INVALID_CHECKPOINT_KIND",
                         fmt::format("checkpoint: kind {} is none of 0 (source), 1 (destination), 2 (transform)", kind));
   }
-  std::optional<Json> payload;
-  if (payload_json.size() <= kMaxStateValueBytes) payload = parse_object(payload_json);
-  if (!payload) {
-    return make_error(ErrorCategory::kData, "PARSE_CHECKPOINT",
-                      fmt::format("checkpoint: the payload is not a JSON object of at most {} bytes and {} levels",
-                                  kMaxStateValueBytes, kMaxJsonDepth));
+  // A destination gives back what a source sent, with the host's own keys.
+  const bool comes_back = static_cast<CheckpointKind>(kind) == CheckpointKind::kDestination;
+  auto payload =
+      protocol::parse_untrusted(payload_json, comes_back ? protocol::kReceiptLimits : protocol::kCheckpointLimits);
+  if (!payload.ok() || !payload->is_object()) {
+    return make_error(
+        ErrorCategory::kData, "PARSE_CHECKPOINT",
+        fmt::format("checkpoint: the payload {}", payload.ok() ? "is not a JSON object" : payload.error().message));
   }
-  if (const auto inner = payload->find("payload"); inner != payload->end() && inner->is_object())
-    payload = Json(*inner);
+  if (const auto inner = payload->find("payload"); inner != payload->end() && inner->is_object()) {
+    Json bare = std::move(*inner);
+    *payload = std::move(bare);
+  }
   progress();
-  return options_.services->checkpoint(static_cast<CheckpointKind>(kind),
-                                       payload->dump(-1, ' ', false, Json::error_handler_t::replace));
+  return options_.services->checkpoint(static_cast<CheckpointKind>(kind), protocol::json_text(*payload));
 }
 
 Status ComponentHostState::metric(std::string_view payload_json) {
-  std::optional<Json> payload;
-  if (payload_json.size() <= kMaxStateValueBytes) payload = parse_object(payload_json);
-  const auto metric = payload ? read_metric(*payload) : std::nullopt;
+  const auto payload = protocol::parse_untrusted(payload_json, protocol::kMetricLimits);
+  const auto metric = payload.ok() && payload->is_object() ? read_metric(*payload) : std::nullopt;
   if (!metric) {
     return make_error(ErrorCategory::kData, "PARSE_METRIC",
                       "metric: the payload is not of the form {\"name\": s, \"value\": "

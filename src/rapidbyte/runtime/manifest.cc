@@ -12,6 +12,7 @@
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
+#include "rapidbyte/protocol/untrusted_json.h"
 #include "rapidbyte/runtime/config_schema.h"
 
 namespace rapidbyte::runtime {
@@ -222,14 +223,10 @@ bool Role::has_feature(std::string_view feature) const {
 }
 
 Result<Manifest> parse_manifest(std::string_view json_text, std::string_view origin) {
-  json document;
-  try {
-    document = json::parse(json_text);
-  } catch (const json::exception& error) {
-    return invalid(origin, fmt::format("it is not JSON: {}", error.what()));
-  }
+  auto parsed = protocol::parse_untrusted(json_text, protocol::kManifestLimits);
+  if (!parsed.ok()) return invalid(origin, fmt::format("it {}", parsed.error().message));
+  const json document = *std::move(parsed);
   if (!document.is_object()) return invalid(origin, "it must be a JSON object");
-  if (is_deeper_than(document, kMaxJsonDepth)) return invalid(origin, "it is nested too deep");
 
   std::vector<std::string> problems;
   ObjectReader root(&document, "", problems);

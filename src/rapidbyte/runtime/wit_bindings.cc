@@ -6,6 +6,7 @@
 #include <vector>
 #include <wasmtime/component.hh>
 
+#include "rapidbyte/protocol/untrusted_json.h"
 #include "rapidbyte/wasmtime_shim.h"
 
 namespace rapidbyte::runtime {
@@ -57,6 +58,29 @@ bool u64_fields(const Record& record, std::initializer_list<std::pair<std::strin
   return true;
 }
 
+// Codes are words such as TABLE_MISSING.
+constexpr size_t kMaxCodeBytes = 128;
+// A message is read by a person; a server's own may quote a statement or a row.
+constexpr size_t kMaxMessageBytes = size_t{64} << 10U;
+
+/// `text`, cut between two characters.
+std::string cut_text(std::string_view text, size_t most) {
+  if (text.size() <= most) return std::string(text);
+  size_t end = most;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "... (" + std::to_string(text.size() - end) + " bytes more)";
+}
+
+/// Details that are too large or too deep go, with a word about it; the error that they belong to stays.
+std::string bounded_details(std::string_view text) {
+  const auto read = protocol::read_bounded_json(text, protocol::kDetailsLimits, /*build=*/false);
+  using protocol::JsonDefect;
+  if (read.defect == JsonDefect::kNone || read.defect == JsonDefect::kNotJson) return std::string(text);
+  const nlohmann::json note = {
+      {"left_out", protocol::describe_json_defect(read, text.size(), protocol::kDetailsLimits)}};
+  return protocol::json_text(note);
+}
+
 std::optional<ConnectorError> decode_error(const Val& value) {
   if (!value.is_record()) return std::nullopt;
   const Record& record = value.get_record();
@@ -78,8 +102,8 @@ std::optional<ConnectorError> decode_error(const Val& value) {
   error.category = error_category_from_string(*category).value_or(ErrorCategory::kInternal);
   error.scope = error_scope_from_string(*scope).value_or(ErrorScope::kPerStream);
   error.backoff_class = backoff_class_from_string(*backoff).value_or(BackoffClass::kNormal);
-  error.code = *code;
-  error.message = *message;
+  error.code = cut_text(*code, kMaxCodeBytes);
+  error.message = cut_text(*message, kMaxMessageBytes);
   error.retryable = *retryable;
   error.safe_to_retry = *safe;
   if (const Val* inner = retry_after->get_option().value(); inner != nullptr && inner->is_u64()) {
@@ -89,7 +113,7 @@ std::optional<ConnectorError> decode_error(const Val& value) {
     error.commit_state = commit_state_from_string(inner->get_enum());
   }
   if (const Val* inner = details->get_option().value(); inner != nullptr && inner->is_string()) {
-    error.details_json = std::string(inner->get_string());
+    error.details_json = bounded_details(inner->get_string());
   }
   return error;
 }

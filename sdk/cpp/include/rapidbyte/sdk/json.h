@@ -23,7 +23,7 @@ namespace rapidbyte::sdk {
 using Json = nlohmann::json;
 
 /// Parses one JSON text. INVALID_JSON (config) says at which byte; the text itself is not repeated, as it may hold
-/// secrets.
+/// secrets. What is nested deeper than 128 levels is INVALID_JSON, too: copying and printing a value recurse.
 Result<Json> parse_json(std::string_view text);
 
 /// Compact JSON text. Bytes that are not UTF-8 become U+FFFD instead of ending the program.
