@@ -58,7 +58,27 @@ std::string_view key_columns(const Connection& connection) {
   return connection.server_version() < 110'000 ? "indnatts" : "indnkeyatts";
 }
 
-/// Of a column: the unique indexes that it is part of, and whether its collation is deterministic (all were before 12).
+// How the type of a column is spelled and compared; of the user's types, because the system's are all compared by
+// operators of pg_catalog (403: B-tree; 3 and 5: equal and greater). 25 is text; functions of users have OIDs from
+// 16384 on.
+constexpr std::string_view kTypeDetails = R"sql(, a.attnum,
+  (SELECT pg_catalog.format('%I.%I', y.nspname, t.typname) FROM pg_catalog.pg_namespace y WHERE y.oid = t.typnamespace),
+  CASE WHEN t.typtype = 'b' AND t.oid >= 16384 THEN (
+    SELECT pg_catalog.string_agg(pg_catalog.format('OPERATOR(%I.%s)', y.nspname, o.oprname), ' ' ORDER BY m.amopstrategy)
+    FROM pg_catalog.pg_opclass k
+    JOIN pg_catalog.pg_amop m ON m.amopfamily = k.opcfamily AND m.amoplefttype = t.oid AND m.amoprighttype = t.oid
+      AND m.amopstrategy IN (3, 5)
+    JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr
+    JOIN pg_catalog.pg_namespace y ON y.oid = o.oprnamespace
+    WHERE k.opcmethod = 403 AND k.opcdefault AND k.opcintype = t.oid) END,
+  EXISTS (SELECT FROM pg_catalog.pg_cast k WHERE k.castsource = t.oid AND k.casttarget = 25 AND k.castfunc >= 16384),
+  (SELECT CASE l.collname WHEN 'default' THEN d.datcollate::pg_catalog.text ELSE l.collname::pg_catalog.text END
+   FROM pg_catalog.pg_collation l, pg_catalog.pg_database d
+   WHERE l.oid = a.attcollation AND d.datname = pg_catalog.current_database()))sql";
+constexpr std::string_view kNoDetails = "NULL, NULL, NULL, NULL, NULL, NULL, NULL";
+
+/// Of a column: the unique indexes that it is part of, and whether its collation is deterministic (all were before 12);
+/// and kTypeDetails.
 std::string details(const Connection& connection) {
   std::string sql =
       "(SELECT pg_catalog.string_agg(u.indexrelid::pg_catalog.text, ' ') FROM pg_catalog.pg_index u "
@@ -69,6 +89,7 @@ std::string details(const Connection& connection) {
   sql += connection.server_version() < 120'000
              ? "true"
              : "(SELECT l.collisdeterministic FROM pg_catalog.pg_collation l WHERE l.oid = a.attcollation)";
+  sql += kTypeDetails;
   return sql;
 }
 
@@ -133,17 +154,24 @@ class RelationReader {
     Relation& relation = out_.back();
     CatalogColumn column;
     column.name = std::move(*row[7]);
-    column.nullable = !truth_of(row[8]) || relation.has_children;
+    column.nullable = !truth_of(row[8]);
     column.type = number_of<postgres::Oid>(row[9], 0);
     column.type_modifier = number_of<int32_t>(row[10], -1);
     column.type_name = std::move(row[11]).value_or("");
     column.type_kind = row[12] && !row[12]->empty() ? row[12]->front() : 'b';
     column.readable = truth_of(row[14]);
     column.is_deterministic = row[16] != "f";
-    if (!relation.has_children) {
-      column.key_position = number_of<int32_t>(row[13], -1);
-      note_indexes(row[15].value_or(""), column.name, indexes_);
+    column.number = number_of<int32_t>(row[17], 0);
+    column.sql_type = std::move(row[18]).value_or("");
+    if (row[19]) {
+      const size_t space = row[19]->find(") ") + 1;
+      column.equal_operator = row[19]->substr(0, space);
+      column.greater_operator = row[19]->substr(space + 1);
     }
+    column.has_text_cast = truth_of(row[20]);
+    column.collation = std::move(row[21]).value_or("");
+    column.key_position = number_of<int32_t>(row[13], -1);
+    note_indexes(row[15].value_or(""), column.name, indexes_);
     relation.columns.push_back(std::move(column));
   }
 
@@ -164,14 +192,14 @@ Status check_version(const Connection& connection) {
                                                  "; source-postgres reads from 10 and newer");
 }
 
-/// The system's schema alone; then that of the role again, which functions and the user's conditions count on.
+/// The system's schema alone, whatever code of users that ran in this session before has made of the path.
 std::string within_catalog(std::string_view sql) {
-  return "SET LOCAL search_path = pg_catalog, pg_temp; " + std::string(sql) + "; SET LOCAL search_path TO DEFAULT";
+  return "SET LOCAL search_path = pg_catalog, pg_temp; " + std::string(sql);
 }
 
 std::string relations_sql(const Connection& connection, bool with_details, std::string_view condition) {
   std::string sql(kRelations);
-  sql += with_details ? details(connection) : "NULL, NULL";
+  sql += with_details ? details(connection) : kNoDetails;
   sql += kFrom;
   sql += key_columns(connection);
   sql += kWhere;
@@ -247,6 +275,15 @@ Status table_not_found(Connection& connection, const TableName& name) {
 }
 
 }  // namespace
+
+void Relation::take_child_rows() {
+  with_children = true;
+  unique_keys.clear();
+  for (CatalogColumn& column : columns) {
+    column.key_position = -1;
+    column.nullable = true;
+  }
+}
 
 std::vector<std::string> Relation::primary_key() const {
   std::vector<const CatalogColumn*> key;

@@ -1,7 +1,8 @@
 #pragma once
 // What the server's catalog says of tables: their columns with types, keys, and what the role may read. One query for
 // any number of tables, so that a database with thousands of them is discovered at once. The queries see no schema but
-// the system's, so that nobody's function or operator can take the place of one of the system's.
+// the system's, so that nobody's function or operator can take the place of one of the system's; and types of other
+// schemas than the system's are named with theirs.
 
 #include <cstdint>
 #include <optional>
@@ -21,9 +22,10 @@ struct Relation {
   TableName name;
   postgres::Oid oid = 0;
   char kind = 'r';  // pg_class.relkind: r table, p partitioned, v view, m materialized view, f foreign table
-  /// A plain table with INHERITS children, whose rows are read with it. Its keys do not hold for them, so that it
-  /// counts as a table without keys, and a column of theirs may be null where its own is not.
+  /// A plain table with INHERITS children.
   bool has_children = false;
+  /// Their rows are read with it: see take_child_rows().
+  bool with_children = false;
   /// Row-level security hides rows from this role.
   bool filtered = false;
   /// The role may read at least one column.
@@ -33,6 +35,9 @@ struct Relation {
   /// deferred). Only of tables that were asked for by name.
   std::vector<std::vector<std::string>> unique_keys;
 
+  /// The rows of children are read, too. The table's keys do not hold for them, so that it counts as one without keys,
+  /// and a column of theirs may be null where its own is not.
+  void take_child_rows();
   /// Names of the primary key's columns, in its order.
   [[nodiscard]] std::vector<std::string> primary_key() const;
   [[nodiscard]] const CatalogColumn* find_column(std::string_view name) const;
@@ -50,7 +55,7 @@ sdk::Result<std::vector<Relation>> load_relations(Session& session, std::span<co
 /// `snapshot`: one that another session has exported after it took the lock; else every statement has its own.
 sdk::Result<Relation> begin_read(Session& session, const TableName& name,
                                  const std::optional<std::string>& snapshot = std::nullopt);
-/// A query of ours on the catalog alone.
+/// A query of ours on the catalog alone. Within a transaction search_path stays the system's schema until its end.
 sdk::Result<postgres::QueryResult> query_catalog(postgres::Connection& connection, std::string_view sql);
 
 /// The columns that the user asked for, as they are read. UNKNOWN_COLUMN (config) names one that the table lacks.

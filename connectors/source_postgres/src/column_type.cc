@@ -1,5 +1,7 @@
 #include "column_type.h"
 
+#include <algorithm>
+#include <array>
 #include <string_view>
 
 namespace rapidbyte::source_postgres {
@@ -33,6 +35,22 @@ Mapped map_numeric(int32_t type_modifier) {
   if (precision <= 38) return {DataType::decimal128(precision, scale), WireKind::kNumeric128, false, true};
   if (precision <= 76) return {DataType::decimal256(precision, scale), WireKind::kNumeric256, false, true};
   return as_text;
+}
+
+/// Types that write their values and read none: no table could be loaded with them. They arrive as text.
+bool has_no_input(postgres::Oid type) {
+  constexpr std::array<postgres::Oid, 9> kOutputOnly = {
+      194,   // pg_node_tree
+      2277,  // anyarray, in pg_statistic
+      3361,  // pg_ndistinct
+      3402,  // pg_dependencies
+      3642,  // gtsvector
+      3644,  // gtsvector[]
+      4600,  // pg_brin_bloom_summary
+      4601,  // pg_brin_minmax_multi_summary
+      5017,  // pg_mcv_list
+  };
+  return std::find(kOutputOnly.begin(), kOutputOnly.end(), type) != kOutputOnly.end();
 }
 
 Mapped map_type(const CatalogColumn& column) {
@@ -82,9 +100,11 @@ ColumnPlan plan_column(const CatalogColumn& column, bool as_text) {
   // other side is that side's to know.
   constexpr std::string_view kPublic = "public.";
   const bool in_public = column.type_name.starts_with(kPublic);
-  if (!as_text) plan.field.native_type = "postgresql:" + column.type_name.substr(in_public ? kPublic.size() : 0);
+  if (!as_text && !has_no_input(column.type))
+    plan.field.native_type = "postgresql:" + column.type_name.substr(in_public ? kPublic.size() : 0);
   plan.kind = mapped.kind;
   plan.cast_to_text = mapped.cast;
+  plan.by_output = mapped.cast && column.has_text_cast;
   plan.wire_type = mapped.cast ? postgres::kOidText : column.type;
   return plan;
 }

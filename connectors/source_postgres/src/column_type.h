@@ -20,8 +20,22 @@ struct CatalogColumn {
   bool nullable = true;
   int32_t key_position = -1;  // in the primary key, from 0 upwards; -1: not part of it
   bool readable = true;       // by this role
-  /// Its collation holds no different texts to be equal. Only of tables that were asked for by name.
+  /// What follows is known only of tables that were asked for by name.
+  /// Its collation holds no different texts to be equal.
   bool is_deterministic = true;
+  /// pg_attribute.attnum: stays with the column whatever it is called.
+  int32_t number = 0;
+  /// The type in SQL, with its schema and without a modifier: pg_catalog."char". Nobody's type of the same name stands
+  /// in for it.
+  std::string sql_type;
+  /// The operators by which the type's B-tree index compares, as OPERATOR(schema.name).
+  std::string equal_operator = "OPERATOR(pg_catalog.=)";
+  std::string greater_operator = "OPERATOR(pg_catalog.>)";
+  /// Somebody made a function for the cast to text. The type's own output is read instead: it runs nobody's code, and
+  /// it is what the type reads back.
+  bool has_text_cast = false;
+  /// Of texts: the collation's name, for the default one the database's. Their order is part of a position.
+  std::string collation;
 };
 
 /// What a field holds in COPY's binary format, and what it becomes.
@@ -35,15 +49,15 @@ enum class WireKind : uint8_t {
   kFloat64,
   kText,
   kBytes,
-  kJsonb,        // a version byte, then text
-  kUuid,         // 16 bytes, becomes text
-  kDate,         // days since 2000-01-01
-  kTime,         // microseconds of the day
-  kTimestamp,    // microseconds since 2000-01-01
-  kNumeric128,   // numeric(p, s), p <= 38
-  kNumeric256,   // numeric(p, s), p <= 76
+  kJsonb,  // a version byte, then text
+  kUuid,  // 16 bytes, becomes text
+  kDate,  // days since 2000-01-01
+  kTime,  // microseconds of the day
+  kTimestamp,  // microseconds since 2000-01-01
+  kNumeric128,  // numeric(p, s), p <= 38
+  kNumeric256,  // numeric(p, s), p <= 76
   kNumericText,  // numeric of any precision, becomes text
-  kWatched,      // text that is kept of the newest row and is no column (see CopyDecoder)
+  kWatched,  // text that is kept of the newest row and is no column (see CopyDecoder)
 };
 
 /// A column that is read.
@@ -51,8 +65,9 @@ struct ColumnPlan {
   sdk::Field field;
   WireKind kind = WireKind::kText;
   bool cast_to_text = false;
+  bool by_output = false;  // ... by the type's output function, because a user has made a function for the cast
   postgres::Oid wire_type = postgres::kOidText;  // what the server must say that it sends
-  std::string type_name;                         // for messages and casts of literals
+  std::string type_name;  // for messages and casts of literals
 };
 
 /// `as_text`: the user wants the column as text (stream option `columns`).

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "position_origin.h"
 #include "rapidbyte/sdk/batch_builder.h"
 #include "rapidbyte/sdk/host.h"
 
@@ -22,7 +23,7 @@ constexpr size_t kMaxSeenBytes = 64 << 10;
 constexpr uint64_t kSecondsOfADate = 86'400;
 
 std::string literal(const CatalogColumn& column, std::string_view text) {
-  return postgres::quote_literal(text) + "::" + column.type_name;
+  return postgres::quote_literal(text) + "::" + column.sql_type;
 }
 
 bool is_integer(postgres::Oid type) {
@@ -147,6 +148,8 @@ Result<IncrementalPlan> plan_incremental(const Relation& relation, const StreamO
   RB_SDK_RETURN_NOT_OK(check_cursor_type(options, *plan.cursor));
   RB_SDK_RETURN_NOT_OK(check_lag(options, *plan.cursor));
   plan.lag = options.lag;
+  plan.keep_position = options.keep_position;
+  plan.stream = options.name;
   std::vector<std::string> names = {cursor_field};
   if (!options.tie_breaker && covers_unique_key(relation.unique_keys, names)) return plan;
   const std::vector<std::string> ties = options.tie_breaker ? *options.tie_breaker : relation.primary_key();
@@ -154,8 +157,10 @@ Result<IncrementalPlan> plan_incremental(const Relation& relation, const StreamO
     return sdk::config_error(
         "TIE_BREAKER_MISSING",
         "stream '" + options.name + "': `" + relation.name.spelling("") +
-            (relation.has_children ? "` has child tables, for whose rows its primary key does not hold, so that"
-                                   : "` has no primary key, so that") +
+            (relation.with_children ? "` has child tables, for whose rows its primary key does not hold (child_tables: "
+                                      "exclude leaves them "
+                                      "out), so that"
+                                    : "` has no primary key, so that") +
             " rows with equal values of the cursor `" + cursor_field +
             "` cannot be told apart and would be lost or read twice. Set tie_breaker to columns that tell them apart, "
             "use a cursor with a unique index, or read everything (sync_mode full_refresh) with write_mode replace or "
@@ -182,37 +187,55 @@ std::string lag_condition(const IncrementalPlan& plan, const TableQuery& query, 
                           const std::string& server_time_zone) {
   const std::string column = query.column_sql(plan.cursor->name);
   if (plan.lag->seconds) {
-    const std::string lag = " - pg_catalog.make_interval(secs => " + std::to_string(*plan.lag->seconds) + ")";
-    if (plan.cursor->type == postgres::kOidTimestamptz) return column + " <= pg_catalog.now()" + lag;
-    // Whether applications write UTC or local time is not known; the earlier of the two is safe with both.
-    std::string bound = "LEAST(pg_catalog.now() AT TIME ZONE 'UTC', pg_catalog.now() AT TIME ZONE " +
-                        postgres::quote_literal(server_time_zone.empty() ? "UTC" : server_time_zone) + ")" + lag;
+    const std::string lag =
+        " OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => " + std::to_string(*plan.lag->seconds) + ")";
+    std::string bound = "pg_catalog.now()";
+    if (plan.cursor->type != postgres::kOidTimestamptz) {
+      // Whether applications write UTC or local time is not known; the earlier of the two is safe with both.
+      bound = "LEAST(pg_catalog.now() AT TIME ZONE 'UTC', pg_catalog.now() AT TIME ZONE " +
+              postgres::quote_literal(server_time_zone.empty() ? "UTC" : server_time_zone) + ")";
+    }
+    bound = "(" + bound + lag + ")";
     // A date is complete when its day has passed.
-    if (plan.cursor->type == postgres::kOidDate) bound = "(" + bound + ")::pg_catalog.date";
-    return column + " <= " + bound;
+    if (plan.cursor->type == postgres::kOidDate) bound += "::pg_catalog.date";
+    return column + " OPERATOR(pg_catalog.<=) " + bound;
   }
   const std::string type = is_integer(plan.cursor->type)                ? "pg_catalog.int8"
                            : plan.cursor->type == postgres::kOidNumeric ? "pg_catalog.numeric"
                                                                         : "pg_catalog.float8";
   std::vector<std::string> conditions;
   if (!where.empty()) conditions.push_back(where);
-  return column + " <= (SELECT pg_catalog.max(" + column + ") FROM " + query.table.sql() + where_sql(conditions) +
-         ") - '" + plan.lag->amount + "'::" + type;
+  return column + " OPERATOR(pg_catalog.<=) ((SELECT pg_catalog.max(" + column + ")" + query.from_sql() +
+         where_sql(conditions) + ") OPERATOR(pg_catalog.-) '" + plan.lag->amount + "'::" + type + ")";
 }
 
-Result<CursorPosition> CursorPosition::make(const IncrementalPlan& plan, const sdk::CursorValue& last) {
-  CursorPosition position(plan);
+Result<CursorPosition> CursorPosition::make(const IncrementalPlan& plan, const sdk::CursorValue& last, Json origin) {
+  CursorPosition position(plan, std::move(origin));
   if (last.is_null()) return position;
-  const auto changed = [&](const std::string& why) {
+  const auto changed = [&](const std::string& why, bool may_be_kept = false) {
     return sdk::config_error(
-        "CURSOR_CHANGED", "the position of the last run does not fit the cursor `" + plan.cursor->name + "`: " + why +
-                              ". Set the stream as it was, or begin anew with: rapidbyte state reset");
+        "CURSOR_CHANGED",
+        "the position of the last run does not fit the cursor `" + plan.cursor->name + "`: " + why +
+            ". Set the stream as it was" +
+            (may_be_kept
+                 ? "; or, if all rows up to the position `" + sdk::string_member(last.json, "value").value_or("") +
+                       "` were loaded or are not wanted, go on behind it with the stream option keep_position: "
+                       "true"
+                 : "") +
+            "; or begin anew with: rapidbyte state reset PIPELINE.yaml --stream " + plan.stream);
   };
   if (last.kind != sdk::CursorValue::Kind::kJson) return changed("it is no position of source-postgres");
   const auto value = sdk::string_member(last.json, "value");
   const auto column = sdk::string_member(last.json, "column");
   if (!value || !column) return changed("it is no position of source-postgres");
   if (*column != plan.cursor->name) return changed("it was made with the cursor `" + *column + "`");
+  if (const Json* of = sdk::find_member(last.json, "of"); of != nullptr && position.origin_.is_object()) {
+    if (const auto change = find_origin_change(*of, position.origin_)) {
+      if (!change->may_be_kept || !plan.keep_position) return changed(change->what, change->may_be_kept);
+      sdk::host::log_warn("stream '" + plan.stream +
+                          "': goes on behind the position of the last run (keep_position), but " + change->what);
+    }
+  }
   position.present_ = true;
   position.value_ = *value;
   std::vector<std::string> names;
@@ -242,38 +265,65 @@ Result<CursorPosition> CursorPosition::make(const IncrementalPlan& plan, const s
   return position;
 }
 
-std::string CursorPosition::tie_condition(const TableQuery& query, const std::string& greater) const {
+std::string CursorPosition::tie_equals(const TableQuery& query, size_t from) const {
+  std::string sql;
+  for (size_t i = 0; i < plan_->ties.size(); ++i) {
+    const CatalogColumn& tie = *plan_->ties[i];
+    sql += (i == 0 ? "(" : " AND ") + query.column_sql(tie.name) + " " + tie.equal_operator + " " +
+           literal(tie, seen_[from + i]);
+  }
+  return sql + ")";
+}
+
+std::string CursorPosition::is_listed(const TableQuery& query) const {
   const size_t width = plan_->ties.size();
-  const auto row_of = [&](const auto& text_of) {
-    std::string sql = "ROW(";
-    for (size_t i = 0; i < width; ++i) sql += (i == 0 ? "" : ", ") + text_of(i);
-    return sql + ")";
-  };
-  const std::string columns = row_of([&](size_t i) { return query.column_sql(plan_->ties[i]->name); });
-  const auto literals = [&](size_t from) {
-    return row_of([&](size_t i) { return literal(*plan_->ties[i], seen_[from + i]); });
-  };
-  // A null makes neither comparison true or false. Such a row is read, and then refused by note().
-  if (only_last_) return greater + " OR (" + columns + " > " + literals(0) + ") IS NOT FALSE";
+  const CatalogColumn& first = *plan_->ties[0];
+  if (width != 1 || first.type_name.ends_with("[]")) {
+    std::string sql;
+    for (size_t from = 0; from < seen_.size(); from += width)
+      sql += (from == 0 ? "" : " OR ") + tie_equals(query, from);
+    return sql;
+  }
+  // One look into a list; an array of arrays would be one of their elements.
   std::string list;
-  for (size_t from = 0; from < seen_.size(); from += width) list += (from == 0 ? "" : ", ") + literals(from);
-  return greater + " OR (" + columns + " IN (" + list + ")) IS NOT TRUE";
+  for (const std::string& text : seen_) list += (list.empty() ? "" : ", ") + literal(first, text);
+  return query.column_sql(first.name) + " " + first.equal_operator + " ANY (ARRAY[" + list + "])";
+}
+
+std::string CursorPosition::is_behind_last(const TableQuery& query) const {
+  const auto greater = [&](size_t i) {
+    const CatalogColumn& tie = *plan_->ties[i];
+    return query.column_sql(tie.name) + " " + tie.greater_operator + " " + literal(tie, seen_[i]);
+  };
+  // a > x OR (a = x AND (b > y OR ...)): as a comparison of rows, whose columns may have different operators.
+  size_t i = plan_->ties.size() - 1;
+  std::string sql = greater(i);
+  while (i-- > 0) {
+    const CatalogColumn& tie = *plan_->ties[i];
+    sql.insert(0, greater(i) + " OR (" + query.column_sql(tie.name) + " " + tie.equal_operator + " " +
+                      literal(tie, seen_[i]) + " AND (");
+    sql += "))";
+  }
+  return sql;
 }
 
 std::string CursorPosition::condition(const TableQuery& query) const {
   const std::string column = query.column_sql(plan_->cursor->name);
   if (!present_) return column + " IS NOT NULL";
   const std::string value = literal(*plan_->cursor, value_);
-  if (plan_->ties.empty() || complete_) return column + " > " + value;
+  const std::string greater = column + " OPERATOR(pg_catalog.>) " + value;
+  if (plan_->ties.empty() || complete_) return greater;
   // The first comparison is what an index on the cursor is used for.
-  const std::string from = column + " >= " + value + " AND ";
+  const std::string from = column + " OPERATOR(pg_catalog.>=) " + value + " AND ";
   if (only_last_ && plan_->tie_grows) {
     // One comparison of rows can use an index on both columns.
     const CatalogColumn& tie = *plan_->ties[0];
-    return from + "ROW(" + column + ", " + query.column_sql(tie.name) + ") > ROW(" + value + ", " +
+    return from + "ROW(" + column + ", " + query.column_sql(tie.name) + ") OPERATOR(pg_catalog.>) ROW(" + value + ", " +
            literal(tie, seen_[0]) + ")";
   }
-  return from + "(" + tie_condition(query, column + " > " + value) + ")";
+  // A null makes neither comparison true or false. Such a row is read, and then refused by note().
+  return from + "(" + greater + " OR (" +
+         (only_last_ ? is_behind_last(query) + ") IS NOT FALSE)" : is_listed(query) + ") IS NOT TRUE)");
 }
 
 bool CursorPosition::is_equal(const std::vector<std::optional<std::string>>& watched) const {
@@ -379,6 +429,7 @@ sdk::CursorValue CursorPosition::to_cursor() const {
       json[only_last_ ? "last" : "seen"] = seen_;
     }
   }
+  if (origin_.is_object()) json["of"] = origin_;
   return sdk::CursorValue::of_json(std::move(json));
 }
 

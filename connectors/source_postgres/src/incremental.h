@@ -27,6 +27,9 @@ struct IncrementalPlan {
   /// A unique index says that no two rows are equal in cursor and tie-breaker.
   bool is_unique = true;
   std::optional<Lag> lag;
+  /// The user takes the last position for one of this stream although what it was made for has changed.
+  bool keep_position = false;
+  std::string stream;  // its name, for messages
 };
 
 /// UNKNOWN_COLUMN, CURSOR_TYPE, TIE_BREAKER_MISSING, LAG_TYPE, LAG_TOO_SHORT (config).
@@ -39,8 +42,11 @@ std::string lag_condition(const IncrementalPlan& plan, const TableQuery& query, 
 
 class CursorPosition {
  public:
-  /// Starts at what the last run left. CURSOR_CHANGED (config): it was made with another cursor or tie-breaker.
-  static sdk::Result<CursorPosition> make(const IncrementalPlan& plan, const sdk::CursorValue& last);
+  /// Starts at what the last run left. `origin`: what the position is made for (PositionOrigin), kept with it; null:
+  /// not known. CURSOR_CHANGED (config): the last one was made with another cursor or tie-breaker, or for something
+  /// else.
+  static sdk::Result<CursorPosition> make(const IncrementalPlan& plan, const sdk::CursorValue& last,
+                                          sdk::Json origin = nullptr);
 
   /// The rows behind the position, as an SQL condition.
   [[nodiscard]] std::string condition(const TableQuery& query) const;
@@ -58,10 +64,14 @@ class CursorPosition {
   [[nodiscard]] sdk::CursorValue to_cursor() const;
 
  private:
-  explicit CursorPosition(const IncrementalPlan& plan) : plan_(&plan) {}
-  [[nodiscard]] std::string tie_condition(const TableQuery& query, const std::string& greater) const;
+  CursorPosition(const IncrementalPlan& plan, sdk::Json origin) : plan_(&plan), origin_(std::move(origin)) {}
+  /// Whether a row has the tie-breaker that begins in the list at `from`.
+  [[nodiscard]] std::string tie_equals(const TableQuery& query, size_t from) const;
+  [[nodiscard]] std::string is_listed(const TableQuery& query) const;
+  [[nodiscard]] std::string is_behind_last(const TableQuery& query) const;
 
   const IncrementalPlan* plan_;
+  sdk::Json origin_;
   bool present_ = false;
   std::string value_;
   /// Tie-breakers of the rows with value_ that were read, one after the other, each of ties.size() texts; of the last

@@ -77,6 +77,12 @@ Result<StreamOptions> parse_stream_options(const Json& entry, const std::string&
     find_repeated(config, "tie_breaker", *out.tie_breaker);
   }
   read_lag(config, out);
+  const std::string children = config.optional_string("child_tables");
+  if (!children.empty()) out.child_rows = children == "include";
+  if (!children.empty() && children != "include" && children != "exclude") {
+    config.add_problem("child_tables", "must be include or exclude");
+  }
+  out.keep_position = config.optional_bool("keep_position", false);
   // Keys of a stream that the engine acts on; they come along when it hands the pipeline's entries over.
   for (const std::string_view key : {"name", "write_mode", "primary_key"}) config.raw(key);
   const std::string cursor_field = config.optional_string("cursor_field");

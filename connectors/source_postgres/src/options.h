@@ -26,10 +26,16 @@ struct StreamOptions {
   /// nullopt: the primary key.
   std::optional<std::vector<std::string>> tie_breaker;
   std::optional<Lag> lag;
+  /// Whether the rows of INHERITS children are read with their parent's; nullopt: the user did not say.
+  std::optional<bool> child_rows;
+  /// An earlier position counts although what it was made for has changed.
+  bool keep_position = false;
   /// The pipeline's, for validate(): a read has it from the host. Empty: the stream is not read incrementally.
   std::string cursor_field;
   /// Nobody named the table: of its columns those are read that the role may read.
   bool only_readable = false;
+  /// The pipeline names no streams, so that every table is one.
+  bool all_streams = false;
 };
 
 struct SourceOptions {

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "condition.h"
+#include "rapidbyte/sdk/host.h"
+
 namespace rapidbyte::source_postgres {
 
 namespace {
@@ -24,10 +27,38 @@ uint64_t number_of(const std::optional<std::string>& text) {
   return value;
 }
 
-/// "tree": the table and all below it.
+/// "tree": the table and all below it that is read with it.
 std::string tree_sql(const Relation& relation) {
-  return "WITH RECURSIVE tree(oid) AS (SELECT " + std::to_string(relation.oid) +
-         "::pg_catalog.oid UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid) ";
+  const bool alone = relation.kind != 'p' && !relation.with_children;
+  return "WITH RECURSIVE tree(oid) AS (SELECT " + std::to_string(relation.oid) + "::pg_catalog.oid" +
+         (alone ? "" : " UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid") +
+         ") ";
+}
+
+// Functions of the system whose value follows settings that all our sessions share, not the moment or the session.
+constexpr std::string_view kSteady =
+    "'array_to_json', 'array_to_string', 'concat', 'concat_ws', 'date', 'date_part', 'date_trunc', 'extract', "
+    "'format', "
+    "'json_build_array', 'json_build_object', 'jsonb_build_array', 'jsonb_build_object', 'make_timestamptz', "
+    "'overlaps', "
+    "'plainto_tsquery', 'quote_literal', 'quote_nullable', 'row_to_json', 'text', 'time', 'timestamp', 'timestamptz', "
+    "'timetz', 'timezone', 'to_char', 'to_date', 'to_json', 'to_jsonb', 'to_number', 'to_timestamp', 'to_tsquery', "
+    "'to_tsvector'";
+
+/// Whether the condition lets the same rows through in every session of one snapshot. now() is the moment in which its
+/// session's transaction began, and no session can take over that of another.
+Result<bool> is_steady(postgres::Connection& connection, const std::string& where) {
+  const ConditionNames names = condition_names(where);
+  if (names.may_follow_the_clock) return false;
+  if (names.calls.empty()) return true;
+  std::string list;
+  for (const std::string& name : names.calls) list += (list.empty() ? "" : ", ") + postgres::quote_literal(name);
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found,
+                          query_catalog(connection, "SELECT 1 FROM pg_catalog.pg_proc p WHERE p.proname IN (" + list +
+                                                        ") AND p.provolatile <> 'i' AND NOT (p.pronamespace = "
+                                                        "'pg_catalog'::pg_catalog.regnamespace AND p.proname IN (" +
+                                                        std::string(kSteady) + ")) LIMIT 1"));
+  return found.rows.empty();
 }
 
 }  // namespace
@@ -49,10 +80,11 @@ Result<Partition> Partition::from_json(const Json& json) {
 }
 
 std::string Partition::condition(const std::string& table, const std::vector<postgres::Oid>& tables) const {
-  std::string sql = table + ".ctid >= '(" + std::to_string(from_block) + ",0)'::pg_catalog.tid";
-  if (to_block) sql += " AND " + table + ".ctid < '(" + std::to_string(*to_block) + ",0)'::pg_catalog.tid";
+  const auto tid = [](uint64_t block) { return "'(" + std::to_string(block) + ",0)'::pg_catalog.tid"; };
+  std::string sql = table + ".ctid OPERATOR(pg_catalog.>=) " + tid(from_block);
+  if (to_block) sql += " AND " + table + ".ctid OPERATOR(pg_catalog.<) " + tid(*to_block);
   if (tables.empty()) return sql;
-  sql += " AND " + table + ".tableoid = ANY ('{";
+  sql += " AND " + table + ".tableoid OPERATOR(pg_catalog.=) ANY ('{";
   for (size_t i = 0; i < tables.size(); ++i) sql += (i == 0 ? "" : ",") + std::to_string(tables[i]);
   return sql + "}'::pg_catalog.oid[])";
 }
@@ -77,9 +109,11 @@ std::vector<Partition> cut_blocks(uint64_t blocks, uint64_t count, const std::st
 }
 
 Result<std::vector<Partition>> plan_table_partitions(postgres::Connection& connection, const Relation& relation,
-                                                     uint32_t want) {
+                                                     const std::string& where, uint32_t want) {
   const bool has_blocks = relation.kind == 'r' || relation.kind == 'p' || relation.kind == 'm';
   if (want < 2 || !has_blocks || connection.server_version() < kTidRangeScans) return std::vector<Partition>();
+  // Its policies may say anything.
+  if (relation.filtered) return std::vector<Partition>();
   // ctid is read with the right on the whole table, not with that on columns. With children a range is the same blocks
   // of each of them. Foreign tables and storage other than the heap have no blocks.
   RB_SDK_ASSIGN_OR_RETURN(
@@ -101,6 +135,15 @@ Result<std::vector<Partition>> plan_table_partitions(postgres::Connection& conne
   if (bytes < kSmallestTable || number_of(size.rows[0][3]) > kMostTables) return std::vector<Partition>();
   const uint64_t count = std::min<uint64_t>({want, bytes / kSmallestPartition, blocks});
   if (count < 2) return std::vector<Partition>();
+  if (!where.empty()) {
+    RB_SDK_ASSIGN_OR_RETURN(const bool steady, is_steady(connection, where));
+    if (!steady) {
+      sdk::host::log_info("table " + relation.name.spelling("") +
+                          " is read by one session: `where` may follow the clock or the session (now()), and parts of "
+                          "the table would be read by different ones");
+      return std::vector<Partition>();
+    }
+  }
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult snapshot,
                           query_catalog(connection, "SELECT pg_catalog.pg_export_snapshot()"));
   if (snapshot.rows.empty() || !snapshot.rows[0][0]) return std::vector<Partition>();

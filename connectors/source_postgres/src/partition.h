@@ -27,17 +27,18 @@ struct Partition {
   [[nodiscard]] std::string condition(const std::string& table, const std::vector<postgres::Oid>& tables = {}) const;
 };
 
-/// OIDs of the table itself and of its partitions or child tables over all levels, by the snapshot of the open
-/// transaction. A query reads those of the moment it begins in, whatever its snapshot, so that of a table which is
-/// attached between two partitions of a read only those that begin later would see their part.
+/// OIDs of the table itself and of those of its partitions or child tables that are read with it over all levels, by
+/// the snapshot of the open transaction. A query reads those of the moment it begins in, whatever its snapshot, so that
+/// of a table which is attached between two partitions of a read only those that begin later would see their part.
 sdk::Result<std::vector<postgres::Oid>> tables_of_snapshot(postgres::Connection& connection, const Relation& relation);
 
 /// Cuts `blocks` into `count` ranges of nearly the same length, the last one open, because children may be longer.
 std::vector<Partition> cut_blocks(uint64_t blocks, uint64_t count, const std::string& snapshot);
 
-/// At most `want` partitions of a table, none when reading it in parts does not pay or is not possible. Exports a
-/// snapshot from the open transaction, which must stay open until all partitions have been read.
+/// At most `want` partitions of a table, none when reading it in parts does not pay or is not possible, as with a
+/// condition or a policy that gives each session another answer. Exports a snapshot from the open transaction, which
+/// must stay open until all partitions have been read. `where`: the user's condition, may be empty.
 sdk::Result<std::vector<Partition>> plan_table_partitions(postgres::Connection& connection, const Relation& relation,
-                                                          uint32_t want);
+                                                          const std::string& where, uint32_t want);
 
 }  // namespace rapidbyte::source_postgres

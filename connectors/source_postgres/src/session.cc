@@ -20,6 +20,12 @@ sdk::Result<Session> open_session(const postgres::ConnectionOptions& options) {
   std::string settings =
       "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 3; "
       "SET bytea_output = 'hex'; SET lc_monetary = 'C'";
+  // Nobody's function, operator or type stands in for one of the system's, and texts name the schema of what they refer
+  // to (regclass). Where code of the user needs the role's own path, it gets it: see StreamReader.
+  settings += "; SET search_path = pg_catalog, pg_temp";
+  // A server that does not know how its texts are encoded refuses a whole answer for one byte that is not UTF-8. Sent
+  // as they are, it is a row that is refused.
+  if (connection.parameter("server_encoding") == "SQL_ASCII") settings += "; SET client_encoding = 'SQL_ASCII'";
   // The time limits are for interactive sessions: a read of a large table takes as long as it takes, and the session
   // that holds a snapshot for others waits without doing anything.
   settings += "; SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0";

@@ -1,11 +1,13 @@
 #include "source.h"
 
 #include "catalog.h"
+#include "child_tables.h"
 #include "incremental.h"
 #include "partition.h"
 #include "rapidbyte/sdk/host.h"
 #include "stream_reader.h"
 #include "table_query.h"
+#include "user_code.h"
 
 namespace rapidbyte::source_postgres {
 
@@ -13,6 +15,8 @@ namespace {
 
 using sdk::Result;
 using sdk::Status;
+
+constexpr std::string_view kDefaultSchema = "public";
 
 Result<sdk::CatalogStream> catalog_stream(const Relation& relation, const StreamOptions& options) {
   RB_SDK_ASSIGN_OR_RETURN(const std::vector<ColumnPlan> columns,
@@ -27,6 +31,15 @@ Result<sdk::CatalogStream> catalog_stream(const Relation& relation, const Stream
   for (const std::string& name : key) whole = whole && stream.schema.index_of(name).has_value();
   if (whole) stream.source_defined_primary_key = key;
   return stream;
+}
+
+/// Runs the query without its rows.
+Status try_query(postgres::Connection& connection, const TableQuery& query, bool user_path) {
+  RB_SDK_RETURN_NOT_OK(connection.exec("BEGIN READ ONLY").status());
+  Status status = user_path ? set_user_path(connection) : Status();
+  if (status.ok()) status = connection.execute(query.select_sql() + " LIMIT 0", {}).status();
+  if (!connection.is_broken()) RB_SDK_RETURN_NOT_OK(connection.exec("ROLLBACK").status());
+  return status;
 }
 
 std::string version_text(uint32_t version) {
@@ -53,9 +66,13 @@ Result<sdk::Catalog> PostgresSource::discover() {
   if (!options_.streams.empty()) {
     std::vector<TableName> names;
     for (const StreamOptions& stream : options_.streams) names.push_back(stream.table);
-    RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> relations, load_relations(session, names));
+    RB_SDK_ASSIGN_OR_RETURN(std::vector<Relation> relations, load_relations(session, names));
+    RB_SDK_RETURN_NOT_OK(check_child_streams(session, options_.streams, relations));
     for (size_t i = 0; i < relations.size(); ++i) {
-      auto stream = catalog_stream(relations[i], options_.streams[i]);
+      TableQuery unused;
+      Status chosen = choose_child_rows(options_.streams[i], relations[i], unused);
+      auto stream =
+          chosen.ok() ? catalog_stream(relations[i], options_.streams[i]) : Result<sdk::CatalogStream>(chosen);
       if (!stream.ok()) return std::move(stream).status().with_context("stream '" + options_.streams[i].name + "'");
       catalog.streams.push_back(std::move(*stream));
     }
@@ -63,6 +80,9 @@ Result<sdk::Catalog> PostgresSource::discover() {
     return catalog;
   }
   RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> relations, load_all_relations(session));
+  // A name without a schema stands for the destination's own, which nobody chose here; so that the tables of two
+  // schemas do not meet in one, only those of the schema that both sides have by default go without.
+  const std::string_view default_schema = options_.connection.schema == kDefaultSchema ? kDefaultSchema : "";
   size_t hidden = 0;
   for (const Relation& relation : relations) {
     if (!relation.readable) {
@@ -70,7 +90,7 @@ Result<sdk::Catalog> PostgresSource::discover() {
       continue;
     }
     StreamOptions options;
-    options.name = relation.name.spelling(options_.connection.schema);
+    options.name = relation.name.spelling(default_schema);
     options.table = relation.name;
     options.select = select_readable(relation);
     if (!options.select.empty()) {
@@ -105,12 +125,16 @@ Result<sdk::Validation> PostgresSource::validate() {
     return readable == relations->size() ? sdk::Validation::success(counts)
                                          : sdk::Validation::warning(counts + " (GRANT SELECT gives the right)");
   }
+  std::vector<Relation> relations;
   for (const StreamOptions& stream : options_.streams) {
     const std::string where = "stream '" + stream.name + "': ";
     auto relation = load_relations(*session, {&stream.table, 1});
     if (!relation.ok()) return sdk::Validation::failed(where + relation.error().message);
+    relations.push_back(relation->front());
     TableQuery query;
     query.table = stream.table;
+    const Status chosen = choose_child_rows(stream, relation->front(), query);
+    if (!chosen.ok()) return sdk::Validation::failed(where + chosen.error().message);
     auto columns = plan_columns(relation->front(), stream.select, stream.text_columns);
     if (!columns.ok()) return sdk::Validation::failed(where + columns.error().message);
     if (!stream.cursor_field.empty()) {
@@ -120,9 +144,11 @@ Result<sdk::Validation> PostgresSource::validate() {
     query.columns = std::move(*columns);
     if (!stream.where.empty()) query.conditions.push_back(stream.where);
     // Rights and the condition's syntax are the server's to judge.
-    auto tried = connection.execute(query.select_sql() + " LIMIT 0", {});
+    Status tried = try_query(connection, query, needs_user_path(stream, relation->front()));
     if (!tried.ok()) return sdk::Validation::failed(where + tried.error().message);
   }
+  const Status apart = check_child_streams(*session, options_.streams, relations);
+  if (!apart.ok()) return sdk::Validation::failed(apart.error().message);
   return sdk::Validation::success(server + "; " + std::to_string(options_.streams.size()) + " streams can be read");
 }
 
@@ -132,7 +158,10 @@ Result<StreamOptions> PostgresSource::options_of(const sdk::StreamContext& ctx) 
   }
   RB_SDK_ASSIGN_OR_RETURN(StreamOptions stream,
                           parse_stream_options(ctx.stream_options, ctx.stream_name, options_.connection.schema));
-  stream.only_readable = options_.streams.empty() && stream.select.empty();
+  stream.all_streams = options_.streams.empty();
+  stream.only_readable = stream.all_streams && stream.select.empty();
+  // The children are streams of their own.
+  if (stream.all_streams && !stream.child_rows) stream.child_rows = false;
   return stream;
 }
 
@@ -143,9 +172,11 @@ Result<std::vector<sdk::Json>> PostgresSource::plan_partitions(const sdk::Stream
   planning_.reset();
   RB_SDK_ASSIGN_OR_RETURN(Session session, take_session());
   // The table's lock is held as long as the snapshot: a rewrite (VACUUM FULL, CLUSTER) would move rows to other blocks.
-  RB_SDK_ASSIGN_OR_RETURN(const Relation relation, begin_read(session, stream.table));
+  RB_SDK_ASSIGN_OR_RETURN(Relation relation, begin_read(session, stream.table));
+  TableQuery unused;
+  RB_SDK_RETURN_NOT_OK(choose_child_rows(stream, relation, unused));
   RB_SDK_ASSIGN_OR_RETURN(const std::vector<Partition> partitions,
-                          plan_table_partitions(session.connection, relation, want));
+                          plan_table_partitions(session.connection, relation, stream.where, want));
   for (const Partition& partition : partitions) out.push_back(partition.to_json());
   if (!out.empty()) {
     planning_.emplace(std::move(session));

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "child_tables.h"
+#include "position_origin.h"
 #include "rapidbyte/sdk/host.h"
+#include "user_code.h"
 
 namespace rapidbyte::source_postgres {
 
@@ -75,6 +78,7 @@ Status StreamReader::prepare() {
     sdk::host::log_warn(what() +
                         ": row-level security is on; only the rows that the policies show to this role are read");
   }
+  RB_SDK_RETURN_NOT_OK(choose_child_rows(options_, relation_, query_));
   RB_SDK_ASSIGN_OR_RETURN(std::vector<ColumnPlan> columns,
                           plan_columns(relation_, options_.only_readable ? select_readable(relation_) : options_.select,
                                        options_.text_columns));
@@ -83,6 +87,7 @@ Status StreamReader::prepare() {
   if (!options_.where.empty()) query_.conditions.push_back(options_.where);
   if (partition_) RB_SDK_RETURN_NOT_OK(prepare_partition());
   if (ctx_.sync_mode == sdk::SyncMode::kIncremental) RB_SDK_RETURN_NOT_OK(prepare_incremental());
+  RB_SDK_RETURN_NOT_OK(prepare_path());
   RB_SDK_ASSIGN_OR_RETURN(encoder_, sdk::IpcEncoder::make(schema_of(columns)));
   query_.columns.insert(query_.columns.end(), std::make_move_iterator(columns.begin()),
                         std::make_move_iterator(columns.end()));
@@ -91,7 +96,7 @@ Status StreamReader::prepare() {
 
 Status StreamReader::prepare_partition() {
   RB_SDK_ASSIGN_OR_RETURN(std::vector<postgres::Oid> tables, tables_of_snapshot(session_.connection, relation_));
-  if (relation_.kind != 'p' && tables.size() <= 1) {
+  if (query_.only || (relation_.kind != 'p' && tables.size() <= 1)) {
     query_.only = true;  // costs nothing per row
     tables.clear();
   }
@@ -111,7 +116,8 @@ Status StreamReader::prepare_incremental() {
       RB_SDK_ASSIGN_OR_RETURN(last, sdk::CursorValue::from_json(*value));
     }
   }
-  RB_SDK_ASSIGN_OR_RETURN(position_, CursorPosition::make(*plan_, last));
+  RB_SDK_ASSIGN_OR_RETURN(sdk::Json origin, origin_of(session_, relation_, *plan_->cursor, options_));
+  RB_SDK_ASSIGN_OR_RETURN(position_, CursorPosition::make(*plan_, last, std::move(origin)));
   if (plan_->cursor->nullable) RB_SDK_RETURN_NOT_OK(check_null_cursors());
   query_.conditions.push_back(position_->condition(query_));
   if (plan_->lag) {
@@ -126,14 +132,22 @@ Status StreamReader::prepare_incremental() {
   return {};
 }
 
+Status StreamReader::prepare_path() {
+  user_path_ = needs_user_path(options_, relation_);
+  if (!user_path_) return {};
+  RB_SDK_ASSIGN_OR_RETURN(query_.output_in_catalog, refers_by_name(session_.connection, relation_));
+  return {};
+}
+
 Status StreamReader::check_null_cursors() {
   std::vector<std::string> conditions = query_.conditions;
   const std::string column = query_.column_sql(plan_->cursor->name);
   conditions.push_back(column + " IS NULL");
+  if (needs_user_path(options_, relation_)) RB_SDK_RETURN_NOT_OK(set_user_path(session_.connection));
   const Patience patience(session_);  // without an index it looks at the whole table
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult found,
-      session_.connection.execute("SELECT 1 FROM " + query_.table.sql() + where_sql(conditions) + " LIMIT 1", {}));
+      session_.connection.execute("SELECT 1" + query_.from_sql() + where_sql(conditions) + " LIMIT 1", {}));
   if (found.rows.empty()) return {};
   const std::string message =
       "the cursor column `" + plan_->cursor->name +
@@ -176,7 +190,9 @@ Status StreamReader::copy() {
   limits.special_values = ctx_.destination_has("special-values");
   CopyDecoder decoder(query_.columns, limits);
   Patience until_first_row(session_);
-  RB_SDK_ASSIGN_OR_RETURN(postgres::CopyOut copy, session_.connection.copy_out(query_.copy_sql()));
+  std::string sql = query_.copy_sql();
+  if (user_path_) sql.insert(0, std::string(kUserPath) + "; ");
+  RB_SDK_ASSIGN_OR_RETURN(postgres::CopyOut copy, session_.connection.copy_out(sql));
   postgres::CopyChunk chunk;
   bool ended = false;
   while (copy.next(chunk)) {

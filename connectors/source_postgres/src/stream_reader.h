@@ -34,6 +34,8 @@ class StreamReader {
   /// Narrows the query to the partition: its blocks, and those tables alone that the snapshot knows.
   sdk::Status prepare_partition();
   sdk::Status prepare_incremental();
+  /// Gives the statement the role's own search_path where code of users counts on it.
+  sdk::Status prepare_path();
   /// Whether the server sends what was discovered. SCHEMA_CHANGED (schema).
   sdk::Status check_columns(const std::vector<ColumnPlan>& columns) const;
   sdk::Status check_null_cursors();
@@ -47,6 +49,7 @@ class StreamReader {
   Session& session_;
   Relation relation_;  // kept because the plan below points into it
   TableQuery query_;
+  bool user_path_ = false;
   std::optional<Partition> partition_;
   std::optional<IncrementalPlan> plan_;
   std::optional<CursorPosition> position_;

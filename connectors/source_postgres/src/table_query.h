@@ -1,5 +1,7 @@
 #pragma once
-// The SQL that reads a table: columns with their casts, conditions, order. Pure.
+// The SQL that reads a table: columns with their casts, conditions, order. Every function, operator and type of ours
+// is named with its schema, because a condition of the user may need a search_path in which others can put their own.
+// Pure.
 
 #include <string>
 #include <vector>
@@ -11,8 +13,11 @@ namespace rapidbyte::source_postgres {
 
 struct TableQuery {
   TableName table;
-  /// Without the rows of child tables.
+  /// Leaves the rows of child tables out.
   bool only = false;
+  /// The statement's names are looked up in the path that is set when it is planned, but it runs with the system's
+  /// alone, so that texts name the schema of what they refer to.
+  bool output_in_catalog = false;
   std::vector<ColumnPlan> columns;
   /// All must hold; each is put in brackets.
   std::vector<std::string> conditions;
@@ -21,6 +26,7 @@ struct TableQuery {
 
   /// A column of the table that no name in the select list can hide: "schema"."table"."column".
   [[nodiscard]] std::string column_sql(std::string_view column) const;
+  [[nodiscard]] std::string from_sql() const;
   [[nodiscard]] std::string select_sql() const;
   [[nodiscard]] std::string copy_sql() const;
 };

@@ -50,8 +50,10 @@ TEST_F(Discovery, ListsWhatUsersMadeAndNothingElse) {
   EXPECT_EQ(find(*catalog, "orders")->supported_sync_modes.size(), 2U);
   const auto of_sales = discover({{"schema", "sales"}});
   ASSERT_TRUE(of_sales.ok());
-  EXPECT_NE(find(*of_sales, "orders"), nullptr);
+  // Both name their schema: a destination whose own is public would put `orders` and `public.orders` into one table.
+  EXPECT_NE(find(*of_sales, "sales.orders"), nullptr);
   EXPECT_NE(find(*of_sales, "public.orders"), nullptr);
+  EXPECT_EQ(find(*of_sales, "orders"), nullptr);
 }
 
 // A run of one stream discovers and reads by one session, and others go on changing tables in between.
@@ -121,9 +123,69 @@ TEST_F(Discovery, KnowsThatAKeyDoesNotHoldForChildTables) {
       "CREATE TABLE former (id int PRIMARY KEY); CREATE TABLE gone () INHERITS (former); DROP TABLE gone");
   const auto catalog = discover();
   ASSERT_TRUE(catalog.ok()) << catalog.error().message;
-  EXPECT_EQ(find(*catalog, "parent")->source_defined_primary_key, std::vector<std::string>{});
-  EXPECT_TRUE(find(*catalog, "parent")->schema.fields[1].nullable);
+  // Where all tables are streams, each brings its own rows.
+  EXPECT_EQ(find(*catalog, "parent")->source_defined_primary_key, std::vector<std::string>{"id"});
+  EXPECT_FALSE(find(*catalog, "parent")->schema.fields[1].nullable);
+  const auto named = discover({{"streams", {{{"name", "parent"}}}}});
+  ASSERT_TRUE(named.ok()) << named.error().message;
+  EXPECT_EQ(find(*named, "parent")->source_defined_primary_key, std::vector<std::string>{});
+  EXPECT_TRUE(find(*named, "parent")->schema.fields[1].nullable);
+  const auto alone = discover({{"streams", {{{"name", "parent"}, {"child_tables", "exclude"}}}}});
+  ASSERT_TRUE(alone.ok()) << alone.error().message;
+  EXPECT_EQ(find(*alone, "parent")->source_defined_primary_key, std::vector<std::string>{"id"});
   EXPECT_EQ(find(*catalog, "former")->source_defined_primary_key, std::vector<std::string>{"id"});
+}
+
+// Pagila's payment: a row of a child is one of its parent, too, and must not be loaded with both.
+TEST_F(Discovery, ReadsARowOfAChildTableOnce) {
+  sql("CREATE TABLE payment (id int PRIMARY KEY); CREATE TABLE payment_1 () INHERITS (payment); CREATE TABLE payment_2 "
+      "() "
+      "INHERITS (payment_1); INSERT INTO payment VALUES (1); INSERT INTO payment_1 VALUES (2), (3); INSERT INTO "
+      "payment_2 "
+      "VALUES (4);"
+      "CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE parted_1 PARTITION OF parted FOR "
+      "VALUES FROM (0) TO (10); INSERT INTO parted VALUES (1), (2)");
+  const auto read_all = [&](const Json& more) {
+    sdk::native::FakeHost host;
+    sdk::SourceAdapter<PostgresSource> source;
+    Json config = this->config();
+    config.update(more);
+    EXPECT_TRUE(source.open(sdk::to_text(config)).ok());
+    const auto catalog = source.discover();
+    EXPECT_TRUE(catalog.ok()) << catalog.error().message;
+    std::map<std::string, uint64_t> rows;
+    const Json document = *sdk::parse_json(*catalog);
+    for (const Json& stream : document["streams"]) {
+      RunOptions options;
+      options.name = *sdk::string_member(stream, "name");
+      if (more.contains("streams")) options.stream = more["streams"][rows.size()];
+      const auto schema = sdk::Schema::from_json(stream["schema"]);
+      const auto read = source.run_read(sdk::to_text(testing::make_run_context(options, *schema)));
+      EXPECT_TRUE(read.ok()) << read.error().message;
+      rows[options.name] = read->records_read;
+    }
+    return rows;
+  };
+  using Counts = std::map<std::string, uint64_t>;
+  EXPECT_EQ(read_all(Json::object()), (Counts{{"payment", 1}, {"payment_1", 2}, {"payment_2", 1}, {"parted", 2}}));
+  // A stream that is named has its children's rows, as any SELECT.
+  EXPECT_EQ(read_all({{"streams", {{{"name", "payment"}}}}}), (Counts{{"payment", 4}}));
+  EXPECT_EQ(read_all({{"streams", {{{"name", "payment"}, {"child_tables", "exclude"}}}}}), (Counts{{"payment", 1}}));
+  // Both are named: somebody has to say what is meant.
+  for (const auto& [parent, child] : {std::pair("payment", "payment_1"), std::pair("payment", "payment_2"),
+                                      std::pair("payment_1", "payment_2"), std::pair("parted", "parted_1")}) {
+    const Json both = {{"streams", {{{"name", child}}, {{"name", parent}}}}};
+    const auto refused = discover(both);
+    ASSERT_FALSE(refused.ok()) << parent << child;
+    EXPECT_EQ(refused.error().code, "CHILD_TABLES");
+    EXPECT_NE(refused.error().message.find("child_tables: include"), std::string::npos) << refused.error().message;
+    EXPECT_EQ(validate(both)->kind, sdk::Validation::Kind::kFailed);
+  }
+  EXPECT_EQ(read_all({{"streams", {{{"name", "payment_1"}, {"child_tables", "exclude"}}, {{"name", "payment_2"}}}}}),
+            (Counts{{"payment_1", 2}, {"payment_2", 1}}));
+  EXPECT_EQ(read_all({{"streams", {{{"name", "parted"}, {"child_tables", "include"}}, {{"name", "parted_1"}}}}}),
+            (Counts{{"parted", 2}, {"parted_1", 2}}));
+  EXPECT_EQ(discover({{"streams", {{{"name", "parted"}, {"child_tables", "exclude"}}}}}).error().code, "CHILD_TABLES");
 }
 
 TEST_F(Discovery, RunsNothingThatUsersMade) {

@@ -51,6 +51,24 @@ TEST(Lag, IsADurationOrAnAmount) {
   }
 }
 
+TEST(Condition, IsKnownToFollowTheClock) {
+  const auto calls = [](std::string_view sql) { return condition_names(sql).calls; };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(calls("at > now() - interval '1 day' AND Lower (x) IN ('a', 'b')"), (Names{"now", "lower", "in"}));
+  EXPECT_EQ(calls("s.\"Odd\"\"name\" /* a */ -- b\n (1)"), Names{"Odd\"name"});
+  EXPECT_EQ(calls("a = 'now(' OR \"f(\" > 1"), Names{});
+  for (const std::string_view sql :
+       {"at > current_date", "at > CURRENT_TIMESTAMP(3)", "at > localtime", "at < ' Now '", "at < 'today'::date",
+        "at < E'\\156ow'", "at < U&'\\006eow'", "U&\"\\006eow\"() > at", "at < $$yesterday$$", "at < 'to'\n'day'",
+        "id IN (SELECT id FROM v)", "who = current_user"}) {
+    EXPECT_TRUE(condition_names(sql).may_follow_the_clock) << sql;
+  }
+  for (const std::string_view sql :
+       {"region = 'EU'", "note = 'it''s'", "id > 5 AND \"current_date\" = 1", "f(x) > 1", "name = 'u&' AND u = 1"}) {
+    EXPECT_FALSE(condition_names(sql).may_follow_the_clock) << sql;
+  }
+}
+
 TEST(Options, TakeAStreamsKeys) {
   const Json entry = {{"name", "orders"},
                       {"sync_mode", "incremental"},

@@ -177,6 +177,28 @@ TEST_F(Partitions, AreNotMadeWhereTheyDoNotPayOrCannotBe) {
   }
 }
 
+TEST_F(Partitions, AreNotMadeWhereTheConditionMayFollowTheClock) {
+  sql("CREATE TABLE t AS SELECT i AS id, now() AS at, repeat('x', 400) AS pad FROM generate_series(1, 100000) i;"
+      "CREATE FUNCTION moody(int) RETURNS bool LANGUAGE sql VOLATILE AS 'SELECT random() > $1';"
+      "CREATE FUNCTION steady(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 > 0'");
+  RunOptions options;
+  for (const char* where : {"at > now() - interval '1 hour'", "at <= clock_timestamp()", "at <= 'now'", "moody(id)",
+                            "at > current_date", "age(at) < interval '1 day'", "random() < 0.5"}) {
+    options.stream["where"] = where;
+    EXPECT_TRUE(plan(options, 2).partitions.empty()) << where;
+  }
+  for (const char* where : {"id > 5", "lower(pad) = pad", "steady(id)", "date_trunc('day', at) > '2020-01-01'",
+                            "isfinite(at) AND id IN (1, 2)"}) {
+    options.stream["where"] = where;
+    EXPECT_EQ(plan(options, 2).partitions.size(), 2U) << where;
+  }
+  sql("CREATE ROLE clock_reader LOGIN PASSWORD 'reader'; GRANT SELECT ON t TO clock_reader; ALTER TABLE t ENABLE ROW "
+      "LEVEL SECURITY; CREATE POLICY p ON t USING (at <= now())");
+  options.stream.erase("where");
+  EXPECT_TRUE(plan(options, 2, {{"user", "clock_reader"}, {"password", "reader"}}).partitions.empty());
+  sql("DROP OWNED BY clock_reader; DROP ROLE clock_reader");
+}
+
 TEST_F(Partitions, NeedTheRightOnTheWholeTable) {
   sql("CREATE TABLE t AS SELECT i AS id, repeat('x', 400) AS pad FROM generate_series(1, 100000) i; DROP ROLE IF "
       "EXISTS partition_reader; CREATE ROLE partition_reader LOGIN PASSWORD 'reader'; GRANT SELECT (id) ON t TO "

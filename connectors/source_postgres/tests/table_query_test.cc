@@ -4,6 +4,7 @@
 
 #include "incremental.h"
 #include "partition.h"
+#include "position_origin.h"
 
 namespace rapidbyte::source_postgres {
 namespace {
@@ -14,6 +15,7 @@ CatalogColumn catalog_column(std::string name, postgres::Oid type, std::string t
   CatalogColumn column;
   column.name = std::move(name);
   column.type = type;
+  column.sql_type = "pg_catalog." + type_name;
   column.type_name = std::move(type_name);
   column.nullable = nullable;
   return column;
@@ -117,7 +119,8 @@ TEST(CursorPosition, KeepsOnlyTheLastOfManyEqualRows) {
   EXPECT_EQ(position->to_cursor().json["last"], Json{"4999"});
   auto next = CursorPosition::make(growing, position->to_cursor());
   ASSERT_TRUE(next.ok());
-  EXPECT_NE(next->condition(query()).find("ROW(\"public\".\"t\".\"at\", \"public\".\"t\".\"id\") > ROW("),
+  EXPECT_NE(next->condition(query()).find(
+                "ROW(\"public\".\"t\".\"at\", \"public\".\"t\".\"id\") OPERATOR(pg_catalog.>) ROW("),
             std::string::npos);
 
   IncrementalPlan jumping = plan_of(kAt, {&kKey}, false);
@@ -188,6 +191,39 @@ TEST(CursorPosition, RefusesPositionsOfAnotherCursor) {
       refused(sdk::CursorValue::of_json({{"column", "at"}, {"value", "1"}, {"tie_breaker", {"id"}}, {"seen", {"1"}}})));
 }
 
+TEST(PositionOrigin, SaysWhatChanged) {
+  const Json origin = {
+      {"server", "70"}, {"database", "5"}, {"table", "16"}, {"column", "1"}, {"type", "pg_catalog.int8"}};
+  struct Case {
+    Json change;
+    std::string says;  // empty: harmless
+  };
+  const Case cases[] = {
+      {Json::object(), ""},
+      {{{"server", "71"}}, "another server (system identifier 70, now 71)"},
+      {{{"server", nullptr}}, ""},  // it may not be read any more
+      {{{"database", "6"}}, "another database"},
+      {{{"table", "17"}}, "OID 16, now 17"},
+      {{{"column", "2"}}, "number 1, now 2"},
+      {{{"type", "pg_catalog.int4"}}, ""},
+      {{{"type", "pg_catalog.\"numeric\""}}, ""},
+      {{{"type", "pg_catalog.text"}}, "type was pg_catalog.int8, now pg_catalog.text"},
+      {{{"collation", "C"}}, "collation"},
+      {{{"where", "0011"}}, "`where`"},
+      {{{"columns", "0011"}}, "`select`"},
+      {{{"child_tables", "exclude"}}, "`child_tables`"},
+  };
+  for (const Case& c : cases) {
+    Json now = origin;
+    now.update(c.change);
+    for (const auto& change : {find_origin_change(origin, now), find_origin_change(now, origin)}) {
+      EXPECT_EQ(change.has_value(), !c.says.empty()) << sdk::to_text(c.change);
+    }
+    if (c.says.empty()) continue;
+    EXPECT_NE(find_origin_change(origin, now)->what.find(c.says), std::string::npos) << c.says;
+  }
+}
+
 TEST(CursorPosition, RefusesANullTieBreaker) {
   const IncrementalPlan plan = plan_of(kAt, {&kId}, false);
   auto position = CursorPosition::make(plan, {});
@@ -213,7 +249,9 @@ TEST(Partition, CoversEveryBlockOnce) {
   const Partition part{"00000003-1", 5, 9};
   const auto back = Partition::from_json(part.to_json());
   ASSERT_TRUE(back.ok());
-  EXPECT_EQ(back->condition("t"), "t.ctid >= '(5,0)'::pg_catalog.tid AND t.ctid < '(9,0)'::pg_catalog.tid");
+  EXPECT_EQ(back->condition("t", {7, 8}),
+            "t.ctid OPERATOR(pg_catalog.>=) '(5,0)'::pg_catalog.tid AND t.ctid OPERATOR(pg_catalog.<) "
+            "'(9,0)'::pg_catalog.tid AND t.tableoid OPERATOR(pg_catalog.=) ANY ('{7,8}'::pg_catalog.oid[])");
   EXPECT_FALSE(Partition::from_json(Json{{"snapshot", 5}}).ok());
 }
 

@@ -174,6 +174,48 @@ TEST_F(TypeTable, ExtensionTypesAsText) {
   check({"citext", "Utf8", {"'Mixed Case'"}});
 }
 
+// What writes its values and reads none could be loaded into no column of its type.
+TEST_F(TypeTable, TypesWithoutAnInputHaveNoNativeType) {
+  sql("CREATE TABLE t (n int, v pg_node_tree, g gtsvector)");
+  const RunResult result = run({});
+  ASSERT_TRUE(result.status.ok()) << result.status.error().message;
+  EXPECT_EQ(result.schema.fields[1].native_type, "");
+  EXPECT_EQ(result.schema.fields[2].native_type, "");
+  EXPECT_EQ(result.schema.fields[1].type.name(), "Utf8");
+  sql("CREATE VIEW v AS SELECT ev_action FROM pg_catalog.pg_rewrite LIMIT 1");
+  RunOptions options;
+  options.name = "v";
+  const RunResult view = run(options);
+  ASSERT_EQ(view.rows.size(), 1U) << view.status.error().message;
+  EXPECT_TRUE(view.firsts()[0].starts_with("({QUERY"));
+}
+
+TEST_F(TypeTable, AByteThatIsNotUtf8IsTheErrorOfItsRow) {
+  sql("CREATE DATABASE " + database_ + "_ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0");
+  database_ += "_ascii";
+  sql("CREATE TABLE t (id int PRIMARY KEY, note text, tags text[], d text); INSERT INTO t VALUES (1, 'plain', '{a}', "
+      "'x'), "
+      "(2, E'caf\\351', '{b}', 'x'), (3, 'd\xc3\xa9j\xc3\xa0', E'{\\351}', 'x'), (4, 'last', NULL, 'x')");
+  RunOptions options;
+  RunResult result = run(options);
+  ASSERT_FALSE(result.status.ok());
+  EXPECT_EQ(result.status.error().code, "INVALID_UTF8");
+  EXPECT_EQ(result.status.error().category, sdk::ErrorCategory::kData);
+  for (const std::string_view part : {"row 2", "column `note`", "\\x636166e9"}) {
+    EXPECT_NE(result.status.error().message.find(part), std::string::npos) << result.status.error().message;
+  }
+  options.on_data_error = "dlq";
+  result = run(options);
+  ASSERT_TRUE(result.status.ok()) << result.status.error().message;
+  EXPECT_EQ(result.firsts(), (std::vector<std::string>{"1", "4"}));
+  EXPECT_EQ(result.dlq.size(), 2U);
+  options.stream["where"] = "note <> 'd\xc3\xa9j\xc3\xa0'";
+  options.on_data_error = "skip";
+  result = run(options);
+  EXPECT_EQ(result.summary.records_read, 3U);
+  EXPECT_EQ(result.summary.records_skipped, 1U);
+}
+
 TEST_F(TypeTable, SpecialValuesAreRowErrorsWhereTheyAreNotKnown) {
   sql("CREATE TABLE t (n integer, d date, z timestamptz, x numeric(5,1)); INSERT INTO t VALUES (1, '2024-01-01', "
       "'epoch', 1.5), "

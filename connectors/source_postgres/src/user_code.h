@@ -1,0 +1,27 @@
+#pragma once
+// Where a read runs code of users: a stream's condition, views, foreign tables and the policies of row security. They
+// count on the search_path that the role has; everything else is read with the system's schema alone, and in a
+// statement with the role's path all of ours is named with its schema (TableQuery).
+
+#include <string_view>
+
+#include "catalog.h"
+#include "options.h"
+#include "postgres/connection.h"
+#include "rapidbyte/sdk/error.h"
+
+namespace rapidbyte::source_postgres {
+
+/// The role's own path, up to the end of the transaction.
+inline constexpr std::string_view kUserPath = "SET LOCAL search_path TO DEFAULT";
+
+/// Whether the read of the table runs such code.
+bool needs_user_path(const StreamOptions& options, const Relation& relation);
+/// Within a transaction.
+sdk::Status set_user_path(postgres::Connection& connection);
+
+/// Whether a value of the table may name a table, type, function or the like (regclass), also within arrays, composites
+/// and domains, so that its text follows the search_path in which it is written.
+sdk::Result<bool> refers_by_name(postgres::Connection& connection, const Relation& relation);
+
+}  // namespace rapidbyte::source_postgres
