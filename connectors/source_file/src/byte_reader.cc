@@ -20,20 +20,23 @@ using sdk::Status;
 // Large enough that a read is few system calls, small enough to stay in cache.
 constexpr size_t kCompressedChunk = size_t{128} * 1024;
 
-Status corrupt(const std::string& name, std::string_view how, std::string_view what) {
-  return sdk::data_error("COMPRESSED_DATA_CORRUPT", "file '" + name + "' is not valid " + std::string(how) + ": " +
-                                                        std::string(what) + "; make or copy the file again");
+Status corrupt(const FileWatch& file, std::string_view how, std::string_view what) {
+  return file.explain(sdk::data_error("COMPRESSED_DATA_CORRUPT", "file '" + file.name() + "' is not valid " +
+                                                                     std::string(how) + ": " + std::string(what) +
+                                                                     "; make or copy the file again"));
 }
 
-Status truncated(const std::string& name, std::string_view how) {
-  return sdk::data_error("COMPRESSED_DATA_TRUNCATED",
-                         "file '" + name + "' ends in the middle of its " + std::string(how) +
-                             " data; it was probably not written or copied completely: make or copy it again");
+Status truncated(const FileWatch& file, std::string_view how) {
+  return file.explain(
+      sdk::data_error("COMPRESSED_DATA_TRUNCATED",
+                      "file '" + file.name() + "' ends in the middle of its " + std::string(how) +
+                          " data; it was probably not written or copied completely: make or copy it again"));
 }
 
 class PlainReader : public ByteReader {
  public:
-  PlainReader(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
+  /// Owns `fd`.
+  PlainReader(int fd, FileWatch watch) : fd_(fd), watch_(std::move(watch)), left_(watch_.size()) {}
   PlainReader(const PlainReader&) = delete;
   PlainReader& operator=(const PlainReader&) = delete;
   ~PlainReader() override { ::close(fd_); }
@@ -59,21 +62,41 @@ class PlainReader : public ByteReader {
     return std::string_view(first_bytes_, head_size_);
   }
 
-  [[nodiscard]] const std::string& name() const { return name_; }
+  Status rewind() override {
+    if (::lseek(fd_, 0, SEEK_SET) != 0) return failed();
+    left_ = watch_.size();
+    head_ = head_size_ = 0;
+    return {};
+  }
+
+  [[nodiscard]] const FileWatch& watch() const override { return watch_; }
 
  private:
   Result<size_t> read_file(char* out, size_t capacity) {
+    if (left_ == 0) return size_t{0};
+    const size_t wanted = left_ < capacity ? static_cast<size_t>(left_) : capacity;
     while (true) {
-      const ssize_t count = ::read(fd_, out, capacity);
-      if (count >= 0) return static_cast<size_t>(count);
-      if (errno == EINTR) continue;
-      return sdk::make_error(sdk::ErrorCategory::kData, "FILE_READ_FAILED",
-                             "cannot read file '" + name_ + "': " + std::strerror(errno));
+      const ssize_t count = ::read(fd_, out, wanted);
+      if (count == 0) {
+        return watch_.changed("it was " + std::to_string(watch_.size()) + " bytes long, and after " +
+                              std::to_string(watch_.size() - left_) + " of them there was no more");
+      }
+      if (count > 0) {
+        left_ -= static_cast<uint64_t>(count);
+        return static_cast<size_t>(count);
+      }
+      if (errno != EINTR) return failed();
     }
   }
 
+  [[nodiscard]] Status failed() const {
+    return sdk::make_error(sdk::ErrorCategory::kData, "FILE_READ_FAILED",
+                           "cannot read file '" + watch_.name() + "': " + std::strerror(errno));
+  }
+
   int fd_;
-  std::string name_;
+  FileWatch watch_;
+  uint64_t left_;  // of the bytes that were there at open
   char first_bytes_[4] = {};
   size_t head_ = 0;
   size_t head_size_ = 0;
@@ -115,20 +138,29 @@ class GzipReader : public ByteReader {
           if (file_ended_) return size_t{0};
           continue;
         }
-        if (padding_) return corrupt(file_->name(), "gzip", "there is other data behind its end");
+        if (padding_) return corrupt(file_->watch(), "gzip", "there is other data behind its end");
         inflateReset(&stream_);
         between_members_ = false;
       }
-      if (stream_.avail_in == 0 && file_ended_) return truncated(file_->name(), "gzip");
+      if (stream_.avail_in == 0 && file_ended_) return truncated(file_->watch(), "gzip");
       const int code = inflate(&stream_, Z_NO_FLUSH);
       if (code == Z_STREAM_END) {
         between_members_ = true;
       } else if (code != Z_OK && code != Z_BUF_ERROR) {
-        return corrupt(file_->name(), "gzip", stream_.msg != nullptr ? stream_.msg : "unknown error");
+        return corrupt(file_->watch(), "gzip", stream_.msg != nullptr ? stream_.msg : "unknown error");
       }
     }
     return static_cast<size_t>(wanted - stream_.avail_out);
   }
+
+  Status rewind() override {
+    if (ready_) inflateReset(&stream_);
+    stream_.avail_in = 0;
+    file_ended_ = between_members_ = padding_ = false;
+    return file_->rewind();
+  }
+
+  [[nodiscard]] const FileWatch& watch() const override { return file_->watch(); }
 
  private:
   std::unique_ptr<PlainReader> file_;
@@ -160,14 +192,23 @@ class ZstdReader : public ByteReader {
       if (input_.pos == input_.size && file_ended_ && at_frame_end_) return size_t{0};
       const size_t in_before = input_.pos;
       const size_t code = ZSTD_decompressStream(stream_, &output, &input_);
-      if (ZSTD_isError(code) != 0) return corrupt(file_->name(), "zstd", ZSTD_getErrorName(code));
+      if (ZSTD_isError(code) != 0) return corrupt(file_->watch(), "zstd", ZSTD_getErrorName(code));
       at_frame_end_ = code == 0;
       if (file_ended_ && !at_frame_end_ && output.pos == 0 && input_.pos == in_before) {
-        return truncated(file_->name(), "zstd");
+        return truncated(file_->watch(), "zstd");
       }
     }
     return output.pos;
   }
+
+  Status rewind() override {
+    ZSTD_DCtx_reset(stream_, ZSTD_reset_session_only);
+    input_ = ZSTD_inBuffer{nullptr, 0, 0};
+    file_ended_ = at_frame_end_ = false;
+    return file_->rewind();
+  }
+
+  [[nodiscard]] const FileWatch& watch() const override { return file_->watch(); }
 
  private:
   std::unique_ptr<PlainReader> file_;
@@ -202,7 +243,12 @@ Result<std::unique_ptr<ByteReader>> open_byte_reader(const std::string& path, co
     }
     return sdk::config_error("FILE_OPEN_FAILED", "cannot open file '" + shown_name + "': " + std::strerror(errno));
   }
-  auto file = std::make_unique<PlainReader>(fd, shown_name);
+  auto watch = FileWatch::begin(fd, path, shown_name);
+  if (!watch.ok()) {
+    ::close(fd);
+    return std::move(watch).status();
+  }
+  auto file = std::make_unique<PlainReader>(fd, std::move(*watch));
   RB_SDK_ASSIGN_OR_RETURN(const std::string_view head, file->peek());
   if (is_gzip(head)) return std::unique_ptr<ByteReader>(std::make_unique<GzipReader>(std::move(file)));
   if (is_zstd(head)) return std::unique_ptr<ByteReader>(std::make_unique<ZstdReader>(std::move(file)));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "file_watch.h"
 #include "rapidbyte/sdk/error.h"
 
 namespace rapidbyte::source_file {
@@ -14,9 +15,12 @@ namespace rapidbyte::source_file {
 class ByteReader {
  public:
   virtual ~ByteReader() = default;
-  /// Reads up to `capacity` (at least 1) bytes; 0 only at the end. FILE_READ_FAILED, COMPRESSED_DATA_CORRUPT,
-  /// COMPRESSED_DATA_TRUNCATED (data) name the file.
+  /// Reads up to `capacity` (at least 1) bytes; 0 only at the end that the file had when it was opened.
+  /// FILE_READ_FAILED, COMPRESSED_DATA_CORRUPT, COMPRESSED_DATA_TRUNCATED, FILE_CHANGED (data) name the file.
   virtual sdk::Result<size_t> read(char* out, size_t capacity) = 0;
+  /// Goes back to the first byte. FILE_READ_FAILED.
+  virtual sdk::Status rewind() = 0;
+  [[nodiscard]] virtual const FileWatch& watch() const = 0;
 };
 
 /// Opens `path`; `shown_name` stands in messages. FILE_NOT_FOUND, FILE_OPEN_FAILED, COMPRESSION_MISMATCH (config).

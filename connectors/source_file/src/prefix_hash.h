@@ -4,7 +4,11 @@
 // nothing.
 
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace rapidbyte::source_file {
 
@@ -60,5 +64,24 @@ class PrefixHash {
   size_t tail_size_ = 0;
   uint64_t length_ = 0;
 };
+
+/// A hash as 16 hexadecimal digits: JSON numbers above 2^53 do not survive every reader.
+inline std::string hash_text(uint64_t value) {
+  char text[20];
+  const int size = snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(value));
+  return {text, static_cast<size_t>(size)};
+}
+
+/// The other way round; nullopt for other texts.
+inline std::optional<uint64_t> hash_of_text(std::string_view text) {
+  if (text.size() != 16) return std::nullopt;
+  uint64_t value = 0;
+  for (const char c : text) {
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit && (c < 'a' || c > 'f')) return std::nullopt;
+    value = value * 16 + static_cast<uint64_t>(digit ? c - '0' : c - 'a' + 10);
+  }
+  return value;
+}
 
 }  // namespace rapidbyte::source_file

@@ -107,6 +107,10 @@ Status RecordReader::refill() {
     at_end_ = count == 0;
     size_ += static_cast<uint32_t>(count);
   }
+  if (at_end_) {
+    RB_SDK_ASSIGN_OR_RETURN(const FileChange change, file_->watch().look());
+    grew_ = change == FileChange::kGrew;
+  }
   return {};
 }
 
@@ -118,16 +122,16 @@ BlockLimits RecordReader::block_limits(uint32_t columns) const {
 }
 
 ScanStop RecordReader::scan(RecordBlock& block, const BlockLimits& limits) {
-  if (ndjson_) return ndjson_->scan(buffer_.data(), begin_, size_, at_end_, limits, block);
-  return csv_->scan(buffer_.data(), begin_, size_, at_end_, columns_, limits, block);
+  if (ndjson_) return ndjson_->scan(buffer_.data(), begin_, size_, is_whole(), limits, block);
+  return csv_->scan(buffer_.data(), begin_, size_, is_whole(), columns_, limits, block);
 }
 
 Status RecordReader::unterminated_quote(uint64_t line) const {
-  return sdk::data_error(
+  return file_->watch().explain(sdk::data_error(
       "UNTERMINATED_QUOTE",
       "file '" + name_ + "' ends within quotes: in the record that begins in line " + std::to_string(line) +
           " a quote is opened and never closed. Close it, or set the option quote (empty: quotes have "
-          "no meaning) or escape");
+          "no meaning) or escape"));
 }
 
 Result<std::optional<std::vector<FieldSpan>>> RecordReader::first_record(bool consume) {
@@ -138,7 +142,7 @@ Result<std::optional<std::vector<FieldSpan>>> RecordReader::first_record(bool co
   RecordBlock block;
   while (true) {
     const ScanStop stop =
-        scanner.scan(buffer_.data(), begin_, size_, at_end_, columns, BlockLimits{1, UINT32_MAX}, block);
+        scanner.scan(buffer_.data(), begin_, size_, is_whole(), columns, BlockLimits{1, UINT32_MAX}, block);
     if (block.row_count == 0) {
       if (stop == ScanStop::kUnterminatedQuote) return unterminated_quote(line_at(block.end));
       if (at_end_) return std::optional<std::vector<FieldSpan>>();
@@ -190,7 +194,10 @@ Result<bool> RecordReader::next(RecordBlock& block) {
     }
     if (stop == ScanStop::kUnterminatedQuote) return unterminated_quote(line_at(begin_));
     if (stop == ScanStop::kBlockFull) continue;  // empty lines only
-    if (at_end_) return false;
+    if (at_end_) {
+      RB_SDK_RETURN_NOT_OK(check_end());
+      return false;
+    }
     if (size_ - begin_ > limits_.max_record_bytes) {
       RB_SDK_RETURN_NOT_OK(skip_long_record(block));
       return true;
@@ -236,6 +243,7 @@ Status RecordReader::skip_long_record(RecordBlock& block) {
   long_record_.assign(kept + kScanPadding, 0);
   std::memcpy(long_record_.data(), buffer_.data() + begin_, kept);
   long_record_line_ = lines_.lines() + 1;
+  long_record_offset_ = buffer_offset_ + begin_;
   CsvRecordSkipper skipper(csv_ ? csv_->dialect() : CsvDialect{});
   bool done = false;
   while (!done) {
@@ -251,7 +259,7 @@ Status RecordReader::skip_long_record(RecordBlock& block) {
     begin_ += static_cast<uint32_t>(used);
     if (done) break;
     if (at_end_) {
-      if (csv_ && skipper.within_quotes()) return unterminated_quote(long_record_line_);
+      if (csv_ && skipper.within_quotes() && !grew_) return unterminated_quote(long_record_line_);
       break;
     }
     RB_SDK_RETURN_NOT_OK(refill());
@@ -267,6 +275,46 @@ Status RecordReader::skip_long_record(RecordBlock& block) {
   block_data_ = long_record_.data();
   return {};
 }
+
+Status RecordReader::check_end() {
+  const FileWatch& watch = file_->watch();
+  RB_SDK_ASSIGN_OR_RETURN(const FileChange change, watch.look());
+  if (change == FileChange::kNone) return {};
+  if (change == FileChange::kCut)
+    return watch.changed("it is shorter now than the " + std::to_string(watch.size()) + " bytes that it was");
+  const bool last_is_open = begin_ == size_ && size_ != 0 && buffer_[size_ - 1] != '\n' && buffer_[size_ - 1] != '\r';
+  if (change == FileChange::kGrew && !grew_ && last_is_open) {
+    return watch.changed("its last line had no line end and has been added to");
+  }
+  return compare_again();
+}
+
+Status RecordReader::explain(Status error) {
+  const auto change = file_->watch().look();
+  if (!change.ok() || *change == FileChange::kNone) return error;
+  if (*change == FileChange::kCut) return check_end();
+  Status same = compare_again();
+  return same.ok() ? error : same;
+}
+
+Status RecordReader::compare_again() {
+  account(begin_);
+  uint64_t left = buffer_offset_ + begin_;
+  std::vector<char> chunk(static_cast<size_t>(std::min<uint64_t>(std::max<uint64_t>(left, 1), 128 * 1024)));
+  PrefixHash again;
+  RB_SDK_RETURN_NOT_OK(file_->rewind());
+  while (left != 0) {
+    RB_SDK_ASSIGN_OR_RETURN(const size_t count,
+                            file_->read(chunk.data(), static_cast<size_t>(std::min<uint64_t>(left, chunk.size()))));
+    if (count == 0) break;
+    again.feed(chunk.data(), count);
+    left -= count;
+  }
+  if (left == 0 && again.value() == hash_.value()) return {};
+  return file_->watch().changed("read a second time, it holds other bytes");
+}
+
+FileNews RecordReader::news() const { return {.grew = grew_, .replaced = file_->watch().is_replaced()}; }
 
 FilePosition RecordReader::position() {
   account(begin_);

@@ -19,6 +19,12 @@
 
 namespace rapidbyte::source_file {
 
+/// What happened to a file while it was read, of which its reading is none the worse.
+struct FileNews {
+  bool grew = false;  // read up to the last line end that was there when it was opened
+  bool replaced = false;  // the name leads to another file by now, or to none
+};
+
 /// A place behind a complete record.
 struct FilePosition {
   uint64_t offset = 0;  // bytes of text, that is after decompression
@@ -55,8 +61,18 @@ class RecordReader {
 
   /// The next records, at least one; false at the end of the file. Records over the cap have the problem kTooLong, and
   /// those that are not UTF-8 kInvalidUtf8. UNTERMINATED_QUOTE (data) ends the file, since nobody knows where the next
-  /// record begins.
+  /// record begins. At the end: as check_end().
   sdk::Result<bool> next(RecordBlock& block);
+
+  /// At the end of the file: ok when what was read is what the file holds. FILE_CHANGED (data) when it was cut or
+  /// written over in the meantime; when its size or time says that it may have been, it is read once more and compared.
+  sdk::Status check_end();
+  [[nodiscard]] FileNews news() const;
+  /// `error` about the last block, or FILE_CHANGED when what was read is not in the file any more: that explains
+  /// records that make no sense.
+  sdk::Status explain(sdk::Status error);
+  /// Of the file when it was opened.
+  [[nodiscard]] uint64_t file_size() const { return file_->watch().size(); }
 
   /// The buffer that the last block's offsets refer to.
   [[nodiscard]] const char* data() const { return block_data_; }
@@ -66,6 +82,10 @@ class RecordReader {
   [[nodiscard]] FilePosition position_before();
   /// Bytes of text consumed so far.
   [[nodiscard]] uint64_t offset() const { return buffer_offset_ + begin_; }
+  /// Place in the text of the byte at that offset of the last block.
+  [[nodiscard]] uint64_t text_offset(uint32_t offset) const {
+    return block_data_ == buffer_.data() ? buffer_offset_ + offset : long_record_offset_;
+  }
   /// Line (from 1) in which the byte at that offset of the last block stands.
   [[nodiscard]] uint64_t line_at(uint32_t offset) const;
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -85,6 +105,9 @@ class RecordReader {
   void check_records(RecordBlock& block, uint32_t begin);
   [[nodiscard]] BlockLimits block_limits(uint32_t columns) const;
   [[nodiscard]] sdk::Status unterminated_quote(uint64_t line) const;
+  sdk::Status compare_again();
+  /// Whether the text ends where the buffer does. Not when more is being added: the last record may go on.
+  [[nodiscard]] bool is_whole() const { return at_end_ && !grew_; }
 
   std::unique_ptr<ByteReader> file_;
   std::string name_;
@@ -98,13 +121,15 @@ class RecordReader {
   uint32_t size_ = 0;  // of what has been read
   uint32_t block_begin_ = 0;
   uint32_t accounted_ = 0;  // up to here bytes are in hash_ and lines_
-  bool at_end_ = false;
+  bool at_end_ = false;  // nothing more to read
+  bool grew_ = false;  // at_end_, and the file is longer than when it was opened
   uint64_t buffer_offset_ = 0;  // of the buffer's first byte in the text
   PrefixHash hash_;
   LineCounter lines_;
   const char* block_data_ = nullptr;
   std::vector<char> long_record_;  // beginning of a record that was too long, padded
   uint64_t long_record_line_ = 0;
+  uint64_t long_record_offset_ = 0;
 };
 
 }  // namespace rapidbyte::source_file

@@ -1,7 +1,5 @@
 #include "resume_position.h"
 
-#include <cstdio>
-
 #include "prefix_hash.h"
 
 namespace rapidbyte::source_file {
@@ -12,22 +10,9 @@ using sdk::Json;
 using sdk::Result;
 using sdk::Status;
 
-// JSON numbers above 2^53 do not survive every reader, so hashes travel as text.
-std::string hex_text(uint64_t value) {
-  char text[20];
-  const int size = snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(value));
-  return {text, static_cast<size_t>(size)};
-}
-
-std::optional<uint64_t> hex_value(const std::optional<std::string>& text) {
-  if (!text || text->size() != 16) return std::nullopt;
-  uint64_t value = 0;
-  for (const char c : *text) {
-    const bool digit = c >= '0' && c <= '9';
-    if (!digit && (c < 'a' || c > 'f')) return std::nullopt;
-    value = value * 16 + static_cast<uint64_t>(digit ? c - '0' : c - 'a' + 10);
-  }
-  return value;
+std::optional<uint64_t> hash_member(const Json& json, std::string_view key) {
+  const auto text = sdk::string_member(json, key);
+  return text ? hash_of_text(*text) : std::nullopt;
 }
 
 }  // namespace
@@ -35,14 +20,16 @@ std::optional<uint64_t> hex_value(const std::optional<std::string>& text) {
 Json ResumePosition::to_json() const {
   Json json = Json::object();
   json["files_done"] = files_done;
-  json["done_hash"] = hex_text(done_hash);
+  json["done_hash"] = hash_text(done_hash);
   if (!file.empty()) {
     json["file"] = file;
     json["offset"] = at.offset;
     json["lines"] = at.lines;
-    json["hash"] = hex_text(at.hash);
+    json["hash"] = hash_text(at.hash);
   }
   if (!cursor_max.is_null()) json["cursor_max"] = cursor_max.to_json();
+  if (!meaning.is_null()) json["meaning"] = meaning;
+  if (!rejected.empty()) json["rejected"] = rejected.to_json();
   return json;
 }
 
@@ -53,7 +40,7 @@ Result<ResumePosition> ResumePosition::from_json(const Json& json) {
                                                      std::string(key) + "; begin anew with: rapidbyte state reset");
   };
   const auto files_done = sdk::uint_member(json, "files_done");
-  const auto done_hash = hex_value(sdk::string_member(json, "done_hash"));
+  const auto done_hash = hash_member(json, "done_hash");
   if (!files_done) return invalid("files_done");
   if (!done_hash) return invalid("done_hash");
   out.files_done = *files_done;
@@ -61,7 +48,7 @@ Result<ResumePosition> ResumePosition::from_json(const Json& json) {
   if (const auto file = sdk::string_member(json, "file")) {
     out.file = *file;
     const auto offset = sdk::uint_member(json, "offset");
-    const auto hash = hex_value(sdk::string_member(json, "hash"));
+    const auto hash = hash_member(json, "hash");
     if (!offset) return invalid("offset");
     if (!hash) return invalid("hash");
     out.at.offset = *offset;
@@ -71,6 +58,8 @@ Result<ResumePosition> ResumePosition::from_json(const Json& json) {
   if (const Json* cursor = sdk::find_member(json, "cursor_max")) {
     RB_SDK_ASSIGN_OR_RETURN(out.cursor_max, sdk::CursorValue::from_json(*cursor));
   }
+  if (const Json* meaning = sdk::find_member(json, "meaning")) out.meaning = *meaning;
+  if (const Json* rejected = sdk::find_member(json, "rejected")) out.rejected.add(*rejected);
   return out;
 }
 

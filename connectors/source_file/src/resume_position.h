@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "file_set.h"
+#include "known_rejections.h"
 #include "rapidbyte/sdk/context.h"
 #include "rapidbyte/sdk/error.h"
 #include "rapidbyte/sdk/json.h"
@@ -22,6 +23,8 @@ struct ResumePosition {
   std::string file;             // the one being read; empty between files
   FilePosition at;              // in that file
   sdk::CursorValue cursor_max;  // highest cursor value of the rows covered; null without a cursor
+  sdk::Json meaning;            // PositionMeaning; null in positions of earlier versions
+  KnownRejections rejected;     // so far in this load; of incremental reads only
 
   [[nodiscard]] sdk::Json to_json() const;
   /// INVALID_RESUME (internal).

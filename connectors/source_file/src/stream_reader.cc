@@ -72,7 +72,10 @@ Status StreamReader::set_up_cursor() {
         "SYNC_MODE", "stream '" + stream_.name + "': files have no change log; use full_refresh or incremental");
   }
   if (ctx_.cursor) last_cursor_ = ctx_.cursor->last_value;
-  if (ctx_.sync_mode != sdk::SyncMode::kIncremental) return {};
+  if (ctx_.sync_mode != sdk::SyncMode::kIncremental) {
+    meaning_.emplace(stream_, files_, nullptr);
+    return {};
+  }
   if (!ctx_.cursor || ctx_.cursor->field.empty()) {
     return sdk::config_error("CURSOR_MISSING",
                              "stream '" + stream_.name + "': sync_mode incremental needs a cursor_field");
@@ -86,7 +89,9 @@ Status StreamReader::set_up_cursor() {
                                                    "' is not a column; the columns are: " + names);
   }
   cursor_column_ = static_cast<uint32_t>(found - specs_.begin());
-  auto filter = CursorFilter::make(*found, last_cursor_);
+  meaning_.emplace(stream_, files_, &*found);
+  RB_SDK_ASSIGN_OR_RETURN(const sdk::CursorValue last, meaning_->unbind(last_cursor_, known_rejections_));
+  auto filter = CursorFilter::make(*found, last);
   if (!filter.ok()) return std::move(filter).status().with_context("stream '" + stream_.name + "'");
   cursor_ = std::move(*filter);
   cursor_values_.emplace(*found, rules_);
@@ -105,7 +110,9 @@ Status StreamReader::set_up_resume() {
                                    "rapidbyte state reset");
   }
   RB_SDK_ASSIGN_OR_RETURN(resume_, ResumePosition::from_json(*position));
+  RB_SDK_RETURN_NOT_OK(meaning_->check_load(resume_->meaning.is_null() ? nullptr : &resume_->meaning));
   RB_SDK_RETURN_NOT_OK(check_position(*resume_, files_.files, stream_.name));
+  rejections_ = resume_->rejected;
   if (cursor_) RB_SDK_RETURN_NOT_OK(cursor_->raise_max(resume_->cursor_max));
   files_done_ = resume_->files_done;
   return {};
@@ -118,12 +125,26 @@ Status StreamReader::read_all() {
   }
   reader_.reset();
   RB_SDK_RETURN_NOT_OK(flush(nullptr));
-  rejection_.log_summary();
+  log_rejections();
   if (surplus_dropped_ != 0) {
     sdk::host::log_warn("stream '" + stream_.name + "': surplus fields of " + std::to_string(surplus_dropped_) +
                         " records were dropped (ragged: pad_and_drop)");
   }
-  return pacer_.emit(cursor_ ? cursor_->max() : last_cursor_, checkpoint_extra(nullptr));
+  return pacer_.emit(cursor_ ? meaning_->bind(cursor_->max(), rejections_) : last_cursor_, checkpoint_extra(nullptr));
+}
+
+void StreamReader::log_rejections() const {
+  rejection_.log_summary();
+  if (passed_over_ != 0) {
+    sdk::host::log_info("stream '" + stream_.name + "': " + std::to_string(passed_over_) +
+                        " records that earlier runs rejected are still in the files; they were passed over and are "
+                        "not counted");
+  }
+  if (rejections_.full()) {
+    sdk::host::log_warn("stream '" + stream_.name + "': more than " + std::to_string(KnownRejections::kMost) +
+                        " records were rejected. Only so many are remembered: the others are rejected again by every "
+                        "run until they are mended or removed");
+  }
 }
 
 Status StreamReader::map_columns(const std::vector<std::string>& names) {
@@ -164,6 +185,8 @@ Status StreamReader::map_columns(const std::vector<std::string>& names) {
 Status StreamReader::read_file(const FileEntry& file) {
   RB_SDK_ASSIGN_OR_RETURN(OpenFile open, open_stream_file(file, files_, stream_.read, limits_));
   reader_ = std::move(open.reader);
+  // What is read, and what a position says was read, is the file as it was now.
+  files_.files[files_done_].size = reader_->file_size();
   if (files_.format == Format::kNdjson) {
     std::vector<std::string> keys;
     keys.reserve(specs_.size());
@@ -174,6 +197,8 @@ Status StreamReader::read_file(const FileEntry& file) {
     if (open.names.empty()) {
       if (resume_ && !resume_->file.empty())
         return source_changed(stream_.name, "file '" + file.name + "' is empty now");
+      RB_SDK_RETURN_NOT_OK(reader_->check_end());
+      log_news();
       return {};
     }
     RB_SDK_RETURN_NOT_OK(map_columns(open.names));
@@ -200,7 +225,24 @@ Status StreamReader::read_file(const FileEntry& file) {
     }
   }
   summary_.bytes_read += reader_->offset() - begin;
+  log_news();
   return {};
+}
+
+void StreamReader::log_news() const {
+  const FileNews news = reader_->news();
+  const std::string file = "stream '" + stream_.name + "': file '" + reader_->name() + "' was ";
+  if (news.grew) {
+    sdk::host::log_warn(file +
+                        "added to while it was read. It was read up to the last line end that was there at the "
+                        "beginning; what comes behind is " +
+                        (ctx_.sync_mode == sdk::SyncMode::kIncremental ? "for the next run" : "not in this load"));
+  }
+  if (news.replaced) {
+    sdk::host::log_warn(file +
+                        "replaced or removed while it was read. The file that was there at the beginning has "
+                        "been read to its end; another one is for the next run");
+  }
 }
 
 void StreamReader::filter_by_cursor(const RecordBlock& block) {
@@ -280,10 +322,22 @@ Status StreamReader::reject_problems(const RecordBlock& block) {
   for (const RecordProblem& problem : problems_) {
     if (problem.row == last_row) continue;  // one reason per record is enough
     last_row = problem.row;
-    RB_SDK_RETURN_NOT_OK(rejection_.reject(problem, context));
+    if (cursor_ && is_known_rejection(block, problem.row)) continue;
+    Status rejected = rejection_.reject(problem, context);
+    if (!rejected.ok()) return reader_->explain(std::move(rejected));
     ++summary_.records_read;
   }
   return {};
+}
+
+bool StreamReader::is_known_rejection(const RecordBlock& block, uint32_t row) {
+  const uint32_t begin = block.row_begin[row];
+  const std::string_view record(reader_->data() + begin, block.row_end[row] - begin);
+  const uint64_t key = KnownRejections::key(reader_->name(), reader_->text_offset(begin), record);
+  rejections_.add(key);
+  if (!known_rejections_.has(key)) return false;
+  ++passed_over_;
+  return true;
 }
 
 size_t StreamReader::batch_bytes() const {
@@ -306,6 +360,8 @@ Json StreamReader::checkpoint_extra(const FilePosition* at) const {
   if (at != nullptr) {
     position.file = files_.files[files_done_].name;
     position.at = *at;
+    position.meaning = meaning_->to_json();
+    position.rejected = rejections_;
   }
   if (cursor_) position.cursor_max = cursor_->max();
   Json extra = Json::object();

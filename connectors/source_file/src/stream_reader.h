@@ -10,6 +10,8 @@
 
 #include "cursor.h"
 #include "discovery.h"
+#include "known_rejections.h"
+#include "position_meaning.h"
 #include "rapidbyte/sdk/checkpoint.h"
 #include "rapidbyte/sdk/context.h"
 #include "rapidbyte/sdk/error.h"
@@ -31,6 +33,8 @@ class StreamReader {
   sdk::Status set_up_resume();
   sdk::Status read_all();
   sdk::Status read_file(const FileEntry& file);
+  /// Warns of what happened to the file while it was read.
+  void log_news() const;
   /// Maps the file's fields to columns; SCHEMA_CHANGED when it has one that the stream has not.
   sdk::Status map_columns(const std::vector<std::string>& names);
   sdk::Status process_block(const RecordBlock& block);
@@ -38,6 +42,9 @@ class StreamReader {
   void filter_by_cursor(const RecordBlock& block);
   void append_rows(const RecordBlock& block);
   sdk::Status reject_problems(const RecordBlock& block);
+  /// Whether an earlier run of an incremental stream has rejected the record already; remembers it for the next one.
+  bool is_known_rejection(const RecordBlock& block, uint32_t row);
+  void log_rejections() const;
   [[nodiscard]] size_t batch_bytes() const;
   [[nodiscard]] size_t bytes_needed(const RecordBlock& block) const;
   sdk::Status flush(const RecordBlock* next_block);
@@ -60,6 +67,10 @@ class StreamReader {
   std::optional<ColumnWriter> cursor_values_;
   uint32_t cursor_column_ = 0;  // index into specs_
   std::optional<ResumePosition> resume_;
+  std::optional<PositionMeaning> meaning_;
+  KnownRejections known_rejections_;  // of earlier runs
+  KnownRejections rejections_;        // of incremental reads: those and this run's, as far as they are in the files
+  uint64_t passed_over_ = 0;
 
   // Of the file being read.
   std::unique_ptr<RecordReader> reader_;

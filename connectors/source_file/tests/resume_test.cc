@@ -82,6 +82,9 @@ TEST(ResumeTest, is_refused_when_what_was_read_has_changed) {
   expect_refused("the file is gone");
 }
 
+/// The value in the cursor of a run's last checkpoint.
+sdk::Json value_of(const RunResult& run) { return run.checkpoints.back()["cursor_value"]["json"]["value"]; }
+
 TEST(IncrementalTest, emits_what_is_behind_the_last_value) {
   struct Case {
     const char* type;
@@ -116,18 +119,18 @@ TEST(IncrementalTest, emits_what_is_behind_the_last_value) {
     ASSERT_TRUE(got.status.ok()) << got.status.to_string();
     ASSERT_EQ(got.schema.fields[1].type.name(), c.type);
     EXPECT_EQ(got.rows.size(), 4U) << c.type;
-    EXPECT_EQ(got.checkpoints.back()["cursor_value"], c.max) << c.type;
+    EXPECT_EQ(value_of(got), c.max) << c.type;
     options.last_value = c.last;
     got = run(folder.path(), options);
     ASSERT_TRUE(got.status.ok()) << got.status.to_string();
     ASSERT_EQ(got.rows.size(), 1U) << c.type;
     EXPECT_EQ(got.rows[0][0], "1");
     EXPECT_EQ(got.summary.records_read, 1U) << "old rows are not counted as read";
-    EXPECT_EQ(got.checkpoints.back()["cursor_value"], c.max) << c.type;
+    EXPECT_EQ(value_of(got), c.max) << c.type;
     options.last_value = c.max;
     got = run(folder.path(), options);
     EXPECT_TRUE(got.rows.empty());
-    EXPECT_EQ(got.checkpoints.back()["cursor_value"], c.max) << "without new rows the cursor stays";
+    EXPECT_EQ(value_of(got), c.max) << "without new rows the cursor stays";
   }
 }
 
@@ -153,10 +156,9 @@ TEST(IncrementalTest, checkpoints_move_the_cursor_only_at_the_end) {
     ASSERT_TRUE(rest.status.ok()) << rest.status.to_string();
     const Table expected(whole.rows.begin() + static_cast<std::ptrdiff_t>(whole.rows_covered[i]), whole.rows.end());
     EXPECT_EQ(rest.rows, expected);
-    EXPECT_EQ(rest.checkpoints.back()["cursor_value"], sdk::Json({{"int64", 3000}}))
-        << "the maximum may lie before the position";
+    EXPECT_EQ(value_of(rest), sdk::Json({{"int64", 3000}})) << "the maximum may lie before the position";
   }
-  EXPECT_EQ(whole.checkpoints.back()["cursor_value"], sdk::Json({{"int64", 3000}}));
+  EXPECT_EQ(value_of(whole), sdk::Json({{"int64", 3000}}));
 }
 
 TEST(IncrementalTest, a_null_cursor_is_a_data_error) {
@@ -176,6 +178,196 @@ TEST(IncrementalTest, a_null_cursor_is_a_data_error) {
   options.cursor_field = "v";
   options.last_value = {{"int64", 5}};
   EXPECT_EQ(run(folder.path(), options).status.error().code, "CURSOR_TYPE");
+}
+
+TEST(IncrementalTest, a_position_is_of_the_settings_that_it_was_made_with) {
+  const TempFolder folder;
+  const auto write = [&](const char* text) { folder.write("data.csv", text); };
+  write("id,qty,at\n1,500,01.02.2024\n2,600,02.02.2024\n");
+  folder.write("other.csv", "id,qty,at\n1,500,01.02.2024\n");
+  RunOptions base;
+  base.cursor_field = "id";
+  base.stream = {{"path", "data.csv"}, {"date_format", "%d.%m.%Y"}};
+  const RunResult first = run(folder.path(), base);
+  ASSERT_TRUE(first.status.ok()) << first.status.to_string();
+  ASSERT_EQ(first.rows.size(), 2U);
+  base.last_value = first.checkpoints.back()["cursor_value"];
+
+  struct Case {
+    const char* name;
+    std::function<void(RunOptions&)> change;
+    const char* says;  // null: the run goes on
+  };
+  const Case cases[] = {
+      {"nothing", [](RunOptions&) {}, nullptr},
+      {"another cursor", [](RunOptions& o) { o.cursor_field = "qty"; }, "'id', now it is 'qty'"},
+      {"another type", [](RunOptions& o) { o.stream["columns"] = {{"id", "text"}}; }, "had the type Int64"},
+      {"a wider type", [](RunOptions& o) { o.stream["columns"] = {{"id", "decimal(38, 2)"}}; }, nullptr},
+      {"another file", [](RunOptions& o) { o.stream["path"] = "other.csv"; }, "the files 'data.csv'"},
+      {"the same file, spelt otherwise", [](RunOptions& o) { o.stream["path"] = "./data.csv"; }, nullptr},
+      {"another quote", [](RunOptions& o) { o.stream["quote"] = "'"; }, "'quote'"},
+      {"no header",
+       [](RunOptions& o) {
+         o.stream["header"] = false;
+         o.cursor_field = "column_1";
+       },
+       "cursor_field"},
+      {"what does not change the cursor", [](RunOptions& o) { o.stream["null_values"] = {"NA"}; }, nullptr},
+      {"types of other columns", [](RunOptions& o) { o.stream["columns"] = {{"qty", "text"}}; }, nullptr},
+  };
+  for (const Case& c : cases) {
+    RunOptions options = base;
+    c.change(options);
+    const RunResult got = run(folder.path(), options);
+    if (c.says == nullptr) {
+      EXPECT_TRUE(got.status.ok()) << c.name << ": " << got.status.to_string();
+      EXPECT_TRUE(got.rows.empty()) << c.name;
+      continue;
+    }
+    ASSERT_FALSE(got.status.ok()) << c.name << ": " << got.rows.size() << " rows";
+    EXPECT_EQ(got.status.error().code, "CURSOR_CHANGED") << c.name;
+    EXPECT_EQ(got.status.error().category, sdk::ErrorCategory::kConfig);
+    EXPECT_THAT(got.status.error().message, HasSubstr(c.says));
+    EXPECT_THAT(got.status.error().message, HasSubstr("rapidbyte state reset PIPELINE --stream 'data'"));
+    EXPECT_TRUE(got.checkpoints.empty());
+  }
+
+  // A date that is read by another pattern is another date, although the type stays.
+  RunOptions dates = base;
+  dates.cursor_field = "at";
+  dates.last_value = "null";
+  dates.last_value = run(folder.path(), dates).checkpoints.back()["cursor_value"];
+  EXPECT_TRUE(run(folder.path(), dates).rows.empty());
+  dates.stream["date_format"] = "%m.%d.%Y";
+  EXPECT_EQ(run(folder.path(), dates).status.error().code, "CURSOR_CHANGED");
+
+  // Positions of earlier versions are bare values.
+  base.last_value = {{"int64", 1}};
+  EXPECT_EQ(run(folder.path(), base).rows.size(), 1U);
+}
+
+TEST(ResumeTest, is_refused_with_settings_that_change_values) {
+  const TempFolder folder;
+  std::string text = "id,price,day\n";
+  for (int i = 0; i < 4000; ++i) text += std::to_string(i) + ",\"" + std::to_string(i) + "\",2024-01-02\n";
+  folder.write("data.csv", text);
+  RunOptions base;
+  base.max_batch_bytes = 8192;
+  base.checkpoint_interval_rows = 500;
+  const auto position_of = [&](const RunOptions& options) {
+    const RunResult whole = run(folder.path(), options);
+    EXPECT_GT(whole.checkpoints.size(), 4U);
+    return whole.checkpoints[2];
+  };
+  struct Case {
+    const char* name;
+    std::function<void(RunOptions&)> change;
+    bool goes_on;
+  };
+  const Case cases[] = {
+      {"nothing", [](RunOptions&) {}, true},
+      {"null_values", [](RunOptions& o) { o.stream["null_values"] = {"7"}; }, false},
+      {"null_values of the connector", [](RunOptions& o) { o.config["null_values"] = {"7"}; }, false},
+      {"quoted_nulls", [](RunOptions& o) { o.stream["quoted_nulls"] = true; }, false},
+      {"columns", [](RunOptions& o) { o.stream["columns"] = {{"day", "text"}}; }, false},
+      {"date_format", [](RunOptions& o) { o.stream["date_format"] = "%Y-%d-%m"; }, false},
+      {"quote", [](RunOptions& o) { o.stream["quote"] = ""; }, false},
+      {"sync_mode", [](RunOptions& o) { o.cursor_field = "id"; }, false},
+      {"ragged", [](RunOptions& o) { o.stream["ragged"] = "pad"; }, true},
+      {"sample_rows", [](RunOptions& o) { o.stream["sample_rows"] = 20; }, true},
+      {"on_data_error", [](RunOptions& o) { o.on_data_error = "skip"; }, true},
+  };
+  base.resume = position_of(base);
+  for (const Case& c : cases) {
+    RunOptions options = base;
+    c.change(options);
+    const RunResult got = run(folder.path(), options);
+    EXPECT_EQ(got.status.ok(), c.goes_on) << c.name << ": " << got.status.to_string();
+    if (!got.status.ok()) {
+      EXPECT_EQ(got.status.error().code, "CURSOR_CHANGED") << c.name;
+    }
+  }
+  RunOptions incremental = base;
+  incremental.resume = nullptr;
+  incremental.cursor_field = "id";
+  incremental.resume = position_of(incremental);
+  EXPECT_TRUE(run(folder.path(), incremental).status.ok());
+  incremental.cursor_field = "day";
+  EXPECT_EQ(run(folder.path(), incremental).status.error().code, "CURSOR_CHANGED");
+  incremental.cursor_field.clear();
+  EXPECT_EQ(run(folder.path(), incremental).status.error().code, "CURSOR_CHANGED");
+
+  // Of an earlier version: it says nothing about settings.
+  base.resume["position"].erase("meaning");
+  base.stream["null_values"] = {"7"};
+  EXPECT_TRUE(run(folder.path(), base).status.ok());
+}
+
+TEST(IncrementalTest, a_bad_record_is_rejected_once) {
+  const TempFolder folder;
+  std::string text = "id,v\n1,a\n2,b,surplus\nx,c\n,d\n5,e\n";
+  folder.write("data.csv", text);
+  RunOptions options;
+  options.cursor_field = "id";
+  options.stream = {{"columns", {{"id", "integer"}}}};
+  for (const char* policy : {"skip", "dlq"}) {
+    options.on_data_error = policy;
+    options.last_value = "null";
+    folder.write("data.csv", text);
+    RunResult got = run(folder.path(), options);
+    ASSERT_TRUE(got.status.ok()) << got.status.to_string();
+    EXPECT_EQ(got.rows.size(), 2U);
+    EXPECT_EQ(got.summary.records_skipped, 3U);
+    EXPECT_EQ(got.summary.records_read, 5U);
+
+    options.last_value = got.checkpoints.back()["cursor_value"];
+    got = run(folder.path(), options);
+    ASSERT_TRUE(got.status.ok()) << got.status.to_string();
+    EXPECT_EQ(got.summary.records_skipped, 0U) << "they were rejected by the run before";
+    EXPECT_EQ(got.summary.records_read, 0U);
+    EXPECT_TRUE(got.dlq.empty());
+
+    // New ones are rejected, also when they look like old ones; and old ones that were mended are read.
+    options.last_value = got.checkpoints.back()["cursor_value"];
+    folder.write("data.csv", text + "6,f\n2,b,surplus\n");
+    got = run(folder.path(), options);
+    EXPECT_EQ(got.rows.size(), 1U);
+    EXPECT_EQ(got.summary.records_skipped, 1U);
+    options.last_value = got.checkpoints.back()["cursor_value"];
+    folder.write("data.csv", text + "6,f\n8,b\n");
+    got = run(folder.path(), options);
+    EXPECT_EQ(got.rows.size(), 1U);
+    EXPECT_EQ(got.summary.records_skipped, 0U);
+    // Nor does it end a run that stops at bad records: it was dealt with.
+    options.last_value = got.checkpoints.back()["cursor_value"];
+    options.on_data_error = "fail";
+    EXPECT_TRUE(run(folder.path(), options).status.ok());
+  }
+}
+
+TEST(IncrementalTest, what_was_rejected_is_known_also_after_a_read_that_was_broken_off) {
+  const TempFolder folder;
+  std::string text = "id,v\n";
+  for (int i = 1; i <= 3000; ++i) text += std::to_string(i) + (i % 100 == 0 ? ",x,surplus\n" : ",x\n");
+  folder.write("data.csv", text);
+  RunOptions options;
+  options.cursor_field = "id";
+  options.on_data_error = "skip";
+  options.max_batch_bytes = 4096;
+  options.checkpoint_interval_rows = 100;
+  const RunResult whole = run(folder.path(), options);
+  ASSERT_TRUE(whole.status.ok());
+  ASSERT_EQ(whole.summary.records_skipped, 30U);
+  RunOptions again = options;
+  again.resume = whole.checkpoints[whole.checkpoints.size() / 2];
+  const RunResult rest = run(folder.path(), again);
+  ASSERT_TRUE(rest.status.ok()) << rest.status.to_string();
+  EXPECT_LT(rest.summary.records_skipped, 30U);
+  RunOptions next = options;
+  next.last_value = rest.checkpoints.back()["cursor_value"];
+  const RunResult last = run(folder.path(), next);
+  EXPECT_EQ(last.summary.records_skipped, 0U);
+  EXPECT_TRUE(last.rows.empty());
 }
 
 }  // namespace

@@ -158,6 +158,12 @@ RunResult run(const std::string& folder, const RunOptions& options) {
     error.code = "CHANNEL_SEND";
     host.fail_call("emit-batch", options.fail_emit, error);
   }
+  bool done = !options.meanwhile;
+  host.before_call = [&](std::string_view function) {
+    if (done || function != "emit-batch") return;
+    done = true;
+    options.meanwhile();
+  };
   const auto summary = source.run_read(sdk::to_text(ctx));
   if (summary.ok()) {
     out.summary = *summary;

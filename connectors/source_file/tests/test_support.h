@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,6 +71,7 @@ struct RunOptions {
   uint64_t max_record_bytes = 0;
   uint64_t checkpoint_interval_rows = 0;
   uint64_t fail_emit = 0;                   // the nth emit-batch fails
+  std::function<void()> meanwhile;          // called once, when the first batch is emitted
 };
 RunResult run(const std::string& folder, const RunOptions& options = {});
 

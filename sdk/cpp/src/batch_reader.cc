@@ -2,8 +2,10 @@
 
 #include <nanoarrow/nanoarrow_ipc.h>
 
+#include <deque>
 #include <vector>
 
+#include "aligned_header.h"
 #include "nanoarrow_schema.h"
 #include "rapidbyte/sdk/byte_buffer.h"
 
@@ -36,8 +38,10 @@ uint32_t read_u32(std::span<const uint8_t> bytes, size_t at) {
   return value;
 }
 
-/// Checks sizes here, in 64 bits, because nanoarrow adds them in 32; then has the flatbuffer verified.
-Result<Message> read_message(ArrowIpcDecoder* decoder, std::span<const uint8_t> bytes) {
+/// Checks sizes here, in 64 bits, because nanoarrow adds them in 32; then has the flatbuffer verified. The header of a
+/// record batch whose vectors are not aligned is put into `realigned`, which must outlive the message.
+Result<Message> read_message(ArrowIpcDecoder* decoder, std::span<const uint8_t> bytes,
+                             std::vector<uint8_t>& realigned) {
   if (bytes.size() < kPrefix) return invalid("it ends within a message prefix");
   if (read_u32(bytes, 0) != 0xFFFFFFFFU) return invalid("a message does not start with the continuation marker");
   const uint32_t metadata = read_u32(bytes, 4);
@@ -49,7 +53,9 @@ Result<Message> read_message(ArrowIpcDecoder* decoder, std::span<const uint8_t> 
   if (metadata % 8 != 0 || metadata > static_cast<uint32_t>(INT32_MAX) || metadata > bytes.size() - kPrefix) {
     return invalid("message metadata of " + std::to_string(metadata) + " bytes in " + std::to_string(bytes.size()));
   }
+  const auto after = bytes.subspan(kPrefix + metadata);
   out.header = bytes.first(kPrefix + metadata);
+  if (ipc::realign_record_batch_header(out.header, realigned)) out.header = realigned;
   ArrowError error{};
   const ArrowBufferView view{{out.header.data()}, static_cast<int64_t>(out.header.size())};
   if (ArrowIpcDecoderVerifyHeader(decoder, view, &error) != NANOARROW_OK) return invalid(error.message);
@@ -57,7 +63,6 @@ Result<Message> read_message(ArrowIpcDecoder* decoder, std::span<const uint8_t> 
   static_assert(sizeof decoder->message_type == sizeof out.type);
   std::memcpy(&out.type, &decoder->message_type, sizeof out.type);
   const int64_t body = decoder->body_size_bytes;
-  const auto after = bytes.subspan(out.header.size());
   if (body < 0 || static_cast<uint64_t>(body) > after.size()) {
     return invalid("a body of " + std::to_string(body) + " bytes, but " + std::to_string(after.size()) + " follow");
   }
@@ -84,6 +89,8 @@ struct BatchReader::Impl {
   uint64_t schema_version = 0;
   ByteBuffer schema_header;  // of the message that `schema` came from; empty: none
   ByteBuffer aligned;        // a copy, when the caller's bytes are not aligned
+  std::vector<uint8_t> realigned_header;
+  std::deque<ByteBuffer> realigned_buffers;  // of columns, where those of the batch are not aligned
   std::vector<ColumnView> columns;
   size_t rows = 0;
 
@@ -97,7 +104,8 @@ struct BatchReader::Impl {
   Status load(std::span<const uint8_t> batch);
   Status load_schema(const Message& message);
   Status load_columns(const Message& message);
-  Status check_column(const ArrowArrayView& view, const Field& field, std::span<const uint8_t> body) const;
+  /// Also copies buffers that are not aligned, before anybody reads them.
+  Status check_column(ArrowArrayView& view, const Field& field, std::span<const uint8_t> body);
 };
 
 Status BatchReader::Impl::load_schema(const Message& message) {
@@ -119,18 +127,19 @@ Status BatchReader::Impl::load_schema(const Message& message) {
   return {};
 }
 
-Status BatchReader::Impl::check_column(const ArrowArrayView& view, const Field& field,
-                                       std::span<const uint8_t> body) const {
+Status BatchReader::Impl::check_column(ArrowArrayView& view, const Field& field, std::span<const uint8_t> body) {
   const auto bad = [&field](std::string_view what) {
     return invalid("column `" + field.name + "` " + std::string(what));
   };
   if (view.length < 0 || static_cast<uint64_t>(view.length) != rows) {
     return bad("has " + std::to_string(view.length) + " values for " + std::to_string(rows) + " rows");
   }
-  for (const ArrowBufferView& buffer : view.buffer_views) {
+  for (ArrowBufferView& buffer : view.buffer_views) {
     if (!within(buffer, body)) return bad("has a buffer outside of the message");
     if (buffer.size_bytes != 0 && reinterpret_cast<uintptr_t>(buffer.data.as_uint8) % 8 != 0) {
-      return bad("has a buffer that is not aligned to 8 bytes");
+      ByteBuffer& copy = realigned_buffers.emplace_back();
+      copy.append(buffer.data.as_uint8, static_cast<size_t>(buffer.size_bytes));
+      buffer.data.as_uint8 = copy.data();
     }
   }
   if (view.null_count > 0 && view.buffer_views[0].size_bytes == 0) return bad("has nulls but no validity bitmap");
@@ -148,6 +157,7 @@ Status BatchReader::Impl::load_columns(const Message& message) {
   if (view->length < 0) return invalid("a negative number of rows");
   rows = static_cast<size_t>(view->length);
   columns.resize(schema.size());
+  realigned_buffers.clear();
   // Before nanoarrow validates: it takes a buffer of size -1 for one of unknown size.
   for (size_t i = 0; i < schema.size(); ++i) {
     RB_SDK_RETURN_NOT_OK(check_column(*view->children[i], schema.fields[i], message.body));
@@ -180,10 +190,10 @@ Status BatchReader::Impl::load(std::span<const uint8_t> batch) {
     aligned.append(batch.data(), batch.size());
     batch = aligned.span();
   }
-  RB_SDK_ASSIGN_OR_RETURN(const Message first, read_message(&decoder, batch));
+  RB_SDK_ASSIGN_OR_RETURN(const Message first, read_message(&decoder, batch, realigned_header));
   if (first.type != NANOARROW_IPC_MESSAGE_TYPE_SCHEMA) return invalid("it does not start with a schema");
   RB_SDK_RETURN_NOT_OK(load_schema(first));
-  RB_SDK_ASSIGN_OR_RETURN(const Message second, read_message(&decoder, first.rest));
+  RB_SDK_ASSIGN_OR_RETURN(const Message second, read_message(&decoder, first.rest, realigned_header));
   if (second.type != NANOARROW_IPC_MESSAGE_TYPE_RECORD_BATCH) return invalid("no record batch follows the schema");
   RB_SDK_RETURN_NOT_OK(load_columns(second));
   if (second.rest.empty()) return {};
@@ -218,10 +228,11 @@ Result<uint64_t> count_rows(std::span<const uint8_t> batch) {
   }
   ArrowIpcDecoder decoder{};
   if (ArrowIpcDecoderInit(&decoder) != NANOARROW_OK) std::abort();
+  std::vector<uint8_t> realigned;
   const auto read = [&]() -> Result<uint64_t> {
-    RB_SDK_ASSIGN_OR_RETURN(const Message first, read_message(&decoder, batch));
+    RB_SDK_ASSIGN_OR_RETURN(const Message first, read_message(&decoder, batch, realigned));
     if (first.type != NANOARROW_IPC_MESSAGE_TYPE_SCHEMA) return invalid("it does not start with a schema");
-    RB_SDK_ASSIGN_OR_RETURN(const Message second, read_message(&decoder, first.rest));
+    RB_SDK_ASSIGN_OR_RETURN(const Message second, read_message(&decoder, first.rest, realigned));
     if (second.type != NANOARROW_IPC_MESSAGE_TYPE_RECORD_BATCH) return invalid("no record batch follows the schema");
     const auto message = org_apache_arrow_flatbuf_Message_as_root(second.header.data() + kPrefix);
     const auto table =

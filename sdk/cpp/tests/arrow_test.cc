@@ -7,6 +7,8 @@
 #include <nanoarrow/nanoarrow.h>
 
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <random>
 
 namespace rapidbyte::sdk {
@@ -322,6 +324,69 @@ TEST(BatchReaderTest, ReadsBytesThatAreNotAligned) {
   }
 }
 
+/// A batch that another library wrote: data/README.md.
+std::vector<uint8_t> foreign_batch(int columns) {
+  std::ifstream file(std::string(RB_ARROW_FILES) + "/arrow_rs_53_" + std::to_string(columns) + ".arrows",
+                     std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(BatchReaderTest, ReadsHeadersWhoseVectorsLieOnFourBytes) {
+  const char* const expected[5][9] = {
+      {"1", "10", "0.5", "true", "\"one\"", nullptr, "\"12.34\"", "\"1970-01-01\"", nullptr},
+      {"2", "null", "-1.25", "false", "null", nullptr, "\"-0.05\"", "\"2024-02-29\"", nullptr},
+      {"3", "-30", "null", "null", "\"\"", nullptr, "null", "null", nullptr},
+      {"4", "40", "1e+300", "true", "\"vier \u00e4\"", nullptr, "\"0.00\"", "\"1969-12-31\"", nullptr},
+      {"9223372036854775807", "null", "3.0", "false", "\"five\"", nullptr, "\"999999999.99\"", "\"2024-10-04\"",
+       nullptr},
+  };
+  for (const int columns : {1, 2, 9}) {
+    const std::vector<uint8_t> bytes = foreign_batch(columns);
+    ASSERT_FALSE(bytes.empty());
+    BatchReader reader;
+    const Status loaded = reader.load(bytes);
+    ASSERT_TRUE(loaded.ok()) << loaded.to_string();
+    ASSERT_EQ(reader.rows(), 5U);
+    ASSERT_EQ(reader.column_count(), static_cast<size_t>(columns));
+    EXPECT_EQ(*count_rows(bytes), 5U);
+    for (size_t row = 0; row < 5; ++row) {
+      for (size_t column = 0; column < reader.column_count(); ++column) {
+        if (expected[row][column] == nullptr) continue;
+        EXPECT_EQ(to_text(reader.column(column).json(row)), expected[row][column]) << row << ", " << column;
+      }
+    }
+    // And once more, with what the reader keeps from batch to batch.
+    ASSERT_TRUE(reader.load(bytes).ok());
+    EXPECT_EQ(reader.schema_version(), 1U);
+  }
+}
+
+TEST(BatchReaderTest, CopiesBuffersThatAreNotAligned) {
+  std::vector<uint8_t> bytes = foreign_batch(2);
+  // The values of `qty`, and 4 bytes further, where padding is; then the offset of the only buffer that begins there.
+  const int32_t values[5] = {10, 0, -30, 40, 0};
+  const auto* first = reinterpret_cast<const uint8_t*>(values);
+  const auto found = std::search(bytes.begin(), bytes.end(), first, first + sizeof values);
+  ASSERT_NE(found, bytes.end());
+  const auto at = static_cast<size_t>(found - bytes.begin());
+  std::memmove(bytes.data() + at + 4, bytes.data() + at, sizeof values);
+  int moved = 0;
+  for (size_t place = 0; place + 16 <= at; place += 4) {
+    int64_t buffer[2];
+    std::memcpy(buffer, bytes.data() + place, 16);
+    if (buffer[1] != sizeof values || buffer[0] <= 0 || buffer[0] % 64 != 0 || buffer[0] > 1024) continue;
+    buffer[0] += 4;
+    std::memcpy(bytes.data() + place, buffer, 16);
+    ++moved;
+  }
+  ASSERT_EQ(moved, 1);
+  BatchReader reader;
+  const Status loaded = reader.load(bytes);
+  ASSERT_TRUE(loaded.ok()) << loaded.to_string();
+  EXPECT_EQ(to_text(reader.column(1).json(2)), "-30");
+  EXPECT_EQ(to_text(reader.column(1).json(3)), "40");
+}
+
 TEST(BatchReaderTest, TheEndMarkerMayBeMissing) {
   std::vector<uint8_t> batch = sample_batch(2);
   batch.erase(batch.end() - 8, batch.end());
@@ -363,7 +428,7 @@ TEST(BatchReaderTest, DamagedBytesAreRefusedOrHarmless) {
   ASSERT_TRUE(builder.ok());
   append_every_type(*builder, true);
   append_every_type(*builder, false);
-  const std::vector<std::vector<uint8_t>> originals = {sample_batch(5), copy(*builder->finish())};
+  const std::vector<std::vector<uint8_t>> originals = {sample_batch(5), copy(*builder->finish()), foreign_batch(9)};
   std::minstd_rand random(11);
   uint64_t accepted = 0;
   for (const auto& original : originals) {

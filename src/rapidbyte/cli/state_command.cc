@@ -62,7 +62,10 @@ std::string describe_cursor(const StreamState& stream) {
   const auto field = checkpoint.find("cursor_field");
   const auto value = checkpoint.find("cursor_value");
   if (field == checkpoint.end() || !field->is_string() || value == checkpoint.end()) return "position in the source";
-  const nlohmann::json inner = value->is_object() && value->size() == 1 ? *value->begin() : *value;
+  nlohmann::json inner = value->is_object() && value->size() == 1 ? *value->begin() : *value;
+  // Our sources keep beside the value what it is about: {"column": ..., "value": ..., ...}.
+  if (inner.is_object() && inner.contains("value")) inner = nlohmann::json(inner["value"]);
+  if (inner.is_object() && inner.size() == 1) inner = nlohmann::json(*inner.begin());
   return fmt::format("{} = {}", field->get<std::string>(),
                      inner.is_string() ? inner.get<std::string>() : protocol::json_text(inner));
 }

@@ -45,6 +45,21 @@ class StateCommand : public CommandFixture {
   }
 };
 
+TEST_F(StateCommand, ShowsTheValueOfACursorThatSaysWhatItIsAbout) {
+  auto state = make_state();
+  ASSERT_NE(state, nullptr);
+  ASSERT_TRUE(state->begin_load({"p", "orders", ""}, "load-1", false).ok());
+  ASSERT_TRUE(
+      state
+          ->save_checkpoint(
+              {"p", "orders", ""}, "load-1",
+              R"({"cursor_field": "id", "cursor_value": {"json": {"column": "id", "value": {"int64": 42}, "path": "a"}}})",
+              1000)
+          .ok());
+  EXPECT_EQ(show(), ExitCode::kSuccess);
+  EXPECT_THAT(data_.raw(), HasSubstr("id = 42 "));
+}
+
 TEST_F(StateCommand, ShowOfAFreshPipelineSaysSoAndCreatesNothing) {
   EXPECT_EQ(show(), ExitCode::kOk);
   EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known of pipeline p yet"));

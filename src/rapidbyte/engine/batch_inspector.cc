@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <vector>
 
+#include "aligned_header.h"
 #include "rapidbyte/engine/ipc_message.h"
 #include "rapidbyte/engine/value_text.h"
 
@@ -76,6 +78,19 @@ ArrowBufferView view_of(std::span<const std::byte> bytes) {
   return view;
 }
 
+bool is_aligned(std::span<const std::byte> bytes) { return reinterpret_cast<uintptr_t>(bytes.data()) % 8 == 0; }
+
+/// The header of a message where nanoarrow may read it: on 8 bytes, and so are the vectors of structs in it. `copy`
+/// holds it when that needs one.
+std::span<const std::byte> aligned_header(std::span<const std::byte> metadata, std::vector<uint8_t>& copy) {
+  const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(metadata.data()), metadata.size());
+  if (!ipc::realign_record_batch_header(bytes, copy)) {
+    if (is_aligned(metadata)) return metadata;
+    copy.assign(bytes.begin(), bytes.end());
+  }
+  return std::as_bytes(std::span(copy));
+}
+
 // Decodes one batch: its schema, then each record batch as a view that stays valid during `visit` only. The copy into
 // arrays that nanoarrow makes gives aligned buffers, whatever offsets the guest chose.
 Status decode(std::span<const std::byte> batch, const std::function<Status(const ArrowSchema&)>& on_schema,
@@ -85,6 +100,8 @@ Status decode(std::span<const std::byte> batch, const std::function<Status(const
     return internal_error("OUT_OF_MEMORY", "no memory to decode a batch");
   nanoarrow::UniqueSchema schema;
   IpcMessageReader reader(batch, /*deep=*/true);
+  std::vector<uint8_t> header_copy;
+  std::vector<std::byte> body_copy;
   ArrowError error{};
   while (true) {
     RB_ASSIGN_OR_RETURN(std::optional<IpcMessage> message, reader.next());
@@ -93,8 +110,9 @@ Status decode(std::span<const std::byte> batch, const std::function<Status(const
     if (message->kind == IpcMessageKind::kOther) {
       return unsupported("it has messages other than schemas and record batches");
     }
-    RB_RETURN_NOT_OK(check(ArrowIpcDecoderVerifyHeader(decoder.get(), view_of(message->metadata), &error), error));
-    RB_RETURN_NOT_OK(check(ArrowIpcDecoderDecodeHeader(decoder.get(), view_of(message->metadata), &error), error));
+    const ArrowBufferView header = view_of(aligned_header(message->metadata, header_copy));
+    RB_RETURN_NOT_OK(check(ArrowIpcDecoderVerifyHeader(decoder.get(), header, &error), error));
+    RB_RETURN_NOT_OK(check(ArrowIpcDecoderDecodeHeader(decoder.get(), header, &error), error));
     if (message->kind == IpcMessageKind::kSchema) {
       if (schema->release != nullptr) return invalid("it has two schemas");
       RB_RETURN_NOT_OK(check(ArrowIpcDecoderDecodeSchema(decoder.get(), schema.get(), &error), error));
@@ -106,6 +124,11 @@ Status decode(std::span<const std::byte> batch, const std::function<Status(const
     }
     if (schema->release == nullptr) return invalid("a record batch comes before the schema");
     if (decoder->codec != NANOARROW_IPC_COMPRESSION_TYPE_NONE) return unsupported("its bodies are compressed");
+    if (!message->buffers_aligned) return unsupported("its buffers do not lie on 8 bytes");
+    if (!is_aligned(message->body)) {
+      body_copy.assign(message->body.begin(), message->body.end());
+      message->body = body_copy;
+    }
     nanoarrow::UniqueArray array;
     RB_RETURN_NOT_OK(check(ArrowIpcDecoderDecodeArray(decoder.get(), view_of(message->body), -1, array.get(),
                                                       NANOARROW_VALIDATION_LEVEL_FULL, &error),

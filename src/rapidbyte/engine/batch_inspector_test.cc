@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <nanoarrow/nanoarrow.hpp>
 #include <nanoarrow/nanoarrow_ipc.hpp>
 #include <random>
@@ -302,11 +304,47 @@ TEST_F(BatchInspectorTest, RefusesLengthsThatWouldOverflow) {
   }
 }
 
+/// A batch that another library wrote: sdk/cpp/tests/data/README.md.
+std::vector<std::byte> foreign_batch(int columns) {
+  std::ifstream file(std::string(RB_ARROW_FILES) + "/arrow_rs_53_" + std::to_string(columns) + ".arrows",
+                     std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  const auto* data = reinterpret_cast<const std::byte*>(bytes.data());
+  return {data, data + bytes.size()};
+}
+
+TEST_F(BatchInspectorTest, LooksIntoBatchesWhoseHeaderVectorsLieOnFourBytes) {
+  for (const int columns : {1, 2, 9}) {
+    const auto batch = foreign_batch(columns);
+    ASSERT_FALSE(batch.empty());
+    EXPECT_EQ(count_rows(batch), 5U);
+    const auto rows = inspector_.rows(batch);
+    ASSERT_TRUE(rows.ok()) << rows.status().to_string();
+    EXPECT_EQ(*rows, 5U);
+    Preview preview;
+    ASSERT_TRUE(inspector_.add_to_preview(batch, 10, preview).ok());
+    ASSERT_EQ(preview.rows.size(), 5U);
+    EXPECT_EQ(preview.rows[4][0], "9223372036854775807");
+    const auto part = inspector_.first_rows(batch, 2);
+    ASSERT_TRUE(part.ok()) << part.status().to_string();
+    EXPECT_EQ(count_rows(part->bytes()), 2U);
+    // Wherever the bytes lie.
+    std::vector<std::byte> shifted(batch.size() + 3);
+    std::copy(batch.begin(), batch.end(), shifted.begin() + 3);
+    EXPECT_TRUE(inspector_.rows(std::span(shifted).subspan(3)).ok());
+  }
+  Preview preview;
+  ASSERT_TRUE(inspector_.add_to_preview(foreign_batch(9), 10, preview).ok());
+  EXPECT_EQ(preview.rows[1],
+            (std::vector<std::optional<std::string>>{"2", std::nullopt, "-1.25", "false", std::nullopt, std::nullopt,
+                                                     "-0.05", "2024-02-29", "2023-11-14 22:13:20.000001Z"}));
+}
+
 TEST_F(BatchInspectorTest, SurvivesDamageAnywhere) {
   OneColumn utf8(plain(NANOARROW_TYPE_STRING));
   utf8.row(text("one")).null().row(text("three and more"));
   std::mt19937 random(7);  // the same damage in every run
-  for (const auto& good : {copy(id_batch(0, 20)), utf8.encode()}) {
+  for (const auto& good : {copy(id_batch(0, 20)), utf8.encode(), foreign_batch(2)}) {
     for (int round = 0; round < 4000; ++round) {
       auto bytes = good;
       for (int hit = 0; hit < 1 + round % 3; ++hit) bytes[random() % bytes.size()] = static_cast<std::byte>(random());

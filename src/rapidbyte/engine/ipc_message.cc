@@ -153,7 +153,7 @@ Status check_fields(const Flatbuffer& buffer, uint64_t table, uint16_t slot, int
   return {};
 }
 
-Result<uint64_t> check_record_batch(const Flatbuffer& buffer, uint64_t table, uint64_t body_size) {
+Status check_record_batch(const Flatbuffer& buffer, uint64_t table, uint64_t body_size, IpcMessage& message) {
   const auto rows = buffer.scalar<int64_t>(table, kBatchLength, 0);
   const auto nodes = buffer.vector(table, kBatchNodes, kStructSize);
   const auto buffers = buffer.vector(table, kBatchBuffers, kStructSize);
@@ -176,8 +176,10 @@ Result<uint64_t> check_record_batch(const Flatbuffer& buffer, uint64_t table, ui
       return invalid(fmt::format("buffer {} (offset {}, length {}) is outside of the body of {} bytes", i, offset,
                                  length, body_size));
     }
+    message.buffers_aligned = message.buffers_aligned && offset % 8 == 0;
   }
-  return static_cast<uint64_t>(*rows);
+  message.rows = static_cast<uint64_t>(*rows);
+  return {};
 }
 
 }  // namespace
@@ -224,7 +226,7 @@ Result<std::optional<IpcMessage>> IpcMessageReader::next() {
       message.kind = IpcMessageKind::kRecordBatch;
       const auto batch = header.table(*table, kMessageHeader);
       if (!batch) return invalid("a record batch header is damaged");
-      RB_ASSIGN_OR_RETURN(message.rows, check_record_batch(header, *batch, message.body.size()));
+      RB_RETURN_NOT_OK(check_record_batch(header, *batch, message.body.size(), message));
       break;
     }
     default: break;

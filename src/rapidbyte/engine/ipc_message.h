@@ -24,6 +24,7 @@ struct IpcMessage {
   std::span<const std::byte> metadata;
   std::span<const std::byte> body;
   uint64_t rows = 0;  // of a record batch
+  bool buffers_aligned = true;  // of a record batch: they all lie on 8 bytes within the body
 };
 
 class IpcMessageReader {
