@@ -1,5 +1,7 @@
 #include "position_meaning.h"
 
+#include <initializer_list>
+
 #include "prefix_hash.h"
 
 namespace rapidbyte::source_file {
@@ -11,6 +13,17 @@ using sdk::Json;
 using sdk::Result;
 using sdk::Status;
 using sdk::TypeId;
+
+// Of the option columns. Compared only where the destination would take another type (type_change): otherwise it
+// refuses that itself, and knows what to do about its table.
+constexpr const char* kColumnTypes = "columns (types)";
+
+void feed(PrefixHash& hash, std::initializer_list<std::string> texts) {
+  for (const std::string& text : texts) {
+    const std::string line = std::to_string(text.size()) + ":" + text;
+    hash.feed(line.data(), line.size());
+  }
+}
 
 std::string symbol(char c) { return c == 0 ? std::string() : std::string(1, c); }
 
@@ -45,12 +58,16 @@ Json all_options(const StreamOptions& stream, const StreamFiles& files) {
   if (!read.inference.timestamp_pattern.empty()) out["timestamp_format"] = read.inference.timestamp_pattern;
   if (!stream.columns.empty()) {
     // The order in which they are written means nothing: options.cc takes them from an object, which is sorted.
-    PrefixHash hash;
+    PrefixHash patterns, types;
+    bool has_patterns = false;
     for (const ColumnOverride& column : stream.columns) {
-      const std::string line = sdk::to_text(Json::array({column.name, column.type.name(), column.pattern}));
-      hash.feed(line.data(), line.size());
+      feed(types, {column.name, column.type.name()});
+      if (column.pattern.empty()) continue;
+      has_patterns = true;
+      feed(patterns, {column.name, column.pattern});
     }
-    out["columns"] = hash_text(hash.value());
+    if (has_patterns) out["columns"] = hash_text(patterns.value());
+    out[kColumnTypes] = hash_text(types.value());
   }
   return out;
 }
@@ -76,8 +93,10 @@ bool is_wider(std::string_view was, std::string_view now) {
 
 }  // namespace
 
-PositionMeaning::PositionMeaning(const StreamOptions& stream, const StreamFiles& files, const ColumnSpec* cursor)
-    : stream_(stream.name),
+PositionMeaning::PositionMeaning(const StreamOptions& stream, const StreamFiles& files, const ColumnSpec* cursor,
+                                 sdk::TypeChange type_change)
+    : types_are_checked_(type_change == sdk::TypeChange::kFail),
+      stream_(stream.name),
       path_(plain_path(stream.path.empty() ? files.files.front().name : stream.path)),
       options_(all_options(stream, files)),
       cursor_options_(field_options(stream, files)) {
@@ -116,6 +135,7 @@ Status PositionMeaning::check_options(const Json& stored, const Json& now) const
   std::string names;
   const auto compare = [&](const Json& one, const Json& other) {
     for (const auto& [key, value] : one.items()) {
+      if (key == kColumnTypes && types_are_checked_) continue;
       const Json* same = sdk::find_member(other, key);
       if (same != nullptr && *same == value) continue;
       if (names.find("'" + key + "'") == std::string::npos) names += (names.empty() ? "'" : ", '") + key + "'";

@@ -16,8 +16,9 @@ namespace rapidbyte::source_file {
 
 class PositionMeaning {
  public:
-  /// `cursor`: the cursor's column, null for a full refresh.
-  PositionMeaning(const StreamOptions& stream, const StreamFiles& files, const ColumnSpec* cursor);
+  /// `cursor`: the cursor's column, null for a full refresh. `type_change`: the destination's policy.
+  PositionMeaning(const StreamOptions& stream, const StreamFiles& files, const ColumnSpec* cursor,
+                  sdk::TypeChange type_change);
 
   /// The cursor value for the checkpoint at the end of a run.
   [[nodiscard]] sdk::CursorValue bind(const sdk::CursorValue& value, const KnownRejections& rejected) const;
@@ -34,6 +35,7 @@ class PositionMeaning {
   [[nodiscard]] sdk::Status check_cursor(const sdk::Json& stored) const;
   [[nodiscard]] sdk::Status check_options(const sdk::Json& stored, const sdk::Json& now) const;
 
+  bool types_are_checked_;  // by the destination, which refuses another type for a column
   std::string stream_;
   std::string path_;
   std::string cursor_column_;  // empty: a full refresh

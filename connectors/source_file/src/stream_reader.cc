@@ -73,7 +73,7 @@ Status StreamReader::set_up_cursor() {
   }
   if (ctx_.cursor) last_cursor_ = ctx_.cursor->last_value;
   if (ctx_.sync_mode != sdk::SyncMode::kIncremental) {
-    meaning_.emplace(stream_, files_, nullptr);
+    meaning_.emplace(stream_, files_, nullptr, ctx_.policies.type_change);
     return {};
   }
   if (!ctx_.cursor || ctx_.cursor->field.empty()) {
@@ -89,7 +89,7 @@ Status StreamReader::set_up_cursor() {
                                                    "' is not a column; the columns are: " + names);
   }
   cursor_column_ = static_cast<uint32_t>(found - specs_.begin());
-  meaning_.emplace(stream_, files_, &*found);
+  meaning_.emplace(stream_, files_, &*found, ctx_.policies.type_change);
   RB_SDK_ASSIGN_OR_RETURN(const sdk::CursorValue last, meaning_->unbind(last_cursor_, known_rejections_));
   auto filter = CursorFilter::make(*found, last);
   if (!filter.ok()) return std::move(filter).status().with_context("stream '" + stream_.name + "'");

@@ -269,7 +269,16 @@ TEST(ResumeTest, is_refused_with_settings_that_change_values) {
       {"null_values", [](RunOptions& o) { o.stream["null_values"] = {"7"}; }, false},
       {"null_values of the connector", [](RunOptions& o) { o.config["null_values"] = {"7"}; }, false},
       {"quoted_nulls", [](RunOptions& o) { o.stream["quoted_nulls"] = true; }, false},
-      {"columns", [](RunOptions& o) { o.stream["columns"] = {{"day", "text"}}; }, false},
+      {"format of a column",
+       [](RunOptions& o) { o.stream["columns"] = {{"day", {{"type", "date"}, {"format", "%Y-%d-%m"}}}}; }, false},
+      {"type of a column, which the destination refuses",
+       [](RunOptions& o) { o.stream["columns"] = {{"day", "text"}}; }, true},
+      {"type of a column, which it would take",
+       [](RunOptions& o) {
+         o.stream["columns"] = {{"day", "text"}};
+         o.type_change = "coerce";
+       },
+       false},
       {"date_format", [](RunOptions& o) { o.stream["date_format"] = "%Y-%d-%m"; }, false},
       {"quote", [](RunOptions& o) { o.stream["quote"] = ""; }, false},
       {"sync_mode", [](RunOptions& o) { o.cursor_field = "id"; }, false},

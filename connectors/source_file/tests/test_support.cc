@@ -147,6 +147,7 @@ RunResult run(const std::string& folder, const RunOptions& options) {
   ctx["limits"]["max_record_bytes"] = options.max_record_bytes;
   ctx["limits"]["checkpoint_interval_rows"] = options.checkpoint_interval_rows;
   ctx["policies"]["on_data_error"] = options.on_data_error;
+  ctx["policies"]["schema_evolution"]["type_change"] = options.type_change;
   ctx["resume"] = options.resume;
   if (!options.cursor_field.empty()) {
     ctx["sync_mode"] = "incremental";

@@ -64,6 +64,7 @@ struct RunOptions {
   sdk::Json stream = sdk::Json::object();   // beside name
   std::string name = "data";
   std::string on_data_error = "fail";
+  std::string type_change = "fail";
   std::string cursor_field;                 // incremental when set
   sdk::Json last_value = "null";
   sdk::Json resume;
