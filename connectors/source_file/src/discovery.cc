@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "rapidbyte/sdk/host.h"
+#include "rejection.h"
 
 namespace rapidbyte::source_file {
 
@@ -89,15 +90,49 @@ Status sample_csv(const FileEntry& file, const StreamFiles& files, const StreamO
                      [&](const RecordBlock& block) { sample.observe(*open.reader, block, columns); });
 }
 
-Status sample_ndjson(const FileEntry& file, const StreamFiles& files, const StreamOptions& stream, Sample& sample) {
+// The host takes no longer names; one of a megabyte is rather a file with another delimiter.
+constexpr size_t kMaxNameBytes = 4096;
+
+/// Names as they stand in the file. Of CSV an empty one will get another name.
+Status check_names(const std::vector<std::string>& names, const std::string& file, bool json) {
+  for (const std::string& name : names) {
+    std::string why;
+    if (name.find('\0') != std::string::npos) {
+      why = "holds a NUL byte, where Arrow's C interface and most databases would cut it";
+    } else if (name.size() > kMaxNameBytes) {
+      why = "is " + std::to_string(name.size()) + " bytes long, where " + std::to_string(kMaxNameBytes) +
+            " are allowed. Is the delimiter or the quote another one?";
+    } else if (json && name.empty()) {
+      why = "is empty";
+    } else {
+      continue;
+    }
+    return sdk::schema_error("INVALID_COLUMN_NAME",
+                             "file '" + file + "': the column name '" + printable(name) + "' " + why +
+                                 (json ? ". Give the key another name"
+                                       : ". Correct the header, or leave it out (header: false, skip_lines: 1)"));
+  }
+  return {};
+}
+
+/// `first_problem`: set to what is wrong with the first record that is none, unless it is set.
+Status sample_ndjson(const FileEntry& file, const StreamFiles& files, const StreamOptions& stream, Sample& sample,
+                     std::string& first_problem) {
   // Keys may appear in any line, so the sample is read twice: first for the keys, then for their values.
   std::vector<std::string> keys;
   {
     RB_SDK_ASSIGN_OR_RETURN(const OpenFile open, open_stream_file(file, files, stream.read, ReaderLimits{}));
     open.reader->set_keys({}, true);
-    RB_SDK_RETURN_NOT_OK(read_sample(*open.reader, stream.read.sample_rows, [](const RecordBlock&) {}));
+    const FieldRules rules = stream.read.field_rules(files.format);
+    const RejectionPolicy policy(stream.name, sdk::OnDataError::kFail, ReaderLimits{}.max_record_bytes);
+    const auto look = [&](const RecordBlock& block) {
+      if (first_problem.empty() && !block.problems.empty())
+        first_problem = policy.describe(block.problems.front(), {*open.reader, block, {}, {}, rules});
+    };
+    RB_SDK_RETURN_NOT_OK(read_sample(*open.reader, stream.read.sample_rows, look));
     keys = open.reader->keys();
   }
+  RB_SDK_RETURN_NOT_OK(check_names(keys, file.name, true));
   std::vector<uint32_t> columns;
   columns.reserve(keys.size());
   for (const std::string& key : keys) columns.push_back(sample.column(key));
@@ -158,6 +193,7 @@ Result<OpenFile> open_stream_file(const FileEntry& file, const StreamFiles& file
     for (const FieldSpan& field : *fields) {
       header.emplace_back(field_text(out.reader->data(), field, rules, scratch));
     }
+    RB_SDK_RETURN_NOT_OK(check_names(header, file.name, false));
     out.names = unique_names(std::move(header));
   } else {
     for (size_t i = 0; i < fields->size(); ++i) out.names.push_back("column_" + std::to_string(i + 1));
@@ -170,14 +206,23 @@ Result<Schema> discover_schema(const StreamOptions& stream, const StreamFiles& f
   const FieldRules rules = stream.read.field_rules(files.format);
   Sample sample(stream, rules);
   const size_t count = std::min<size_t>(files.files.size(), stream.read.sample_files);
+  std::string first_problem;
   for (size_t i = 0; i < count; ++i) {
-    RB_SDK_RETURN_NOT_OK(files.format == Format::kCsv ? sample_csv(files.files[i], files, stream, sample)
-                                                      : sample_ndjson(files.files[i], files, stream, sample));
+    RB_SDK_RETURN_NOT_OK(files.format == Format::kCsv
+                             ? sample_csv(files.files[i], files, stream, sample)
+                             : sample_ndjson(files.files[i], files, stream, sample, first_problem));
+  }
+  if (sample.rows() == 0 && !first_problem.empty()) {
+    // Not a matter of on_data_error: without a single record there are no columns, so no table.
+    return sdk::schema_error(
+        "NO_COLUMNS", "stream '" + stream.name +
+                          "': no record of the sample can be read, so its columns are unknown: " + first_problem);
   }
   if (sample.names().empty()) {
     return sdk::schema_error("NO_COLUMNS",
                              "stream '" + stream.name + "': file '" + files.files.front().name +
                                  (files.format == Format::kCsv ? "' is empty, so it has no columns"
+                                  : sample.rows() != 0         ? "' has only records without keys, so it has no columns"
                                                                : "' has no records, so its columns are unknown"));
   }
   if (files.format == Format::kCsv && sample.names().size() == 1) {

@@ -37,6 +37,15 @@ Result<std::vector<std::string>> entries_of(const std::string& path) {
   }
   const int why = errno;
   ::closedir(directory);
+  if (why == EILSEQ) {
+    // The host's listing breaks off there, so that the names behind it are not known either.
+    return sdk::config_error(
+        "FILE_NAME_INVALID",
+        "folder '" + path +
+            "' holds a name that is not valid UTF-8, and a WebAssembly connector cannot be shown it or "
+            "what stands behind it. Find it with: LC_ALL=C ls -b '" +
+            path + "' | grep '\\\\[0-9]', and rename or move it. A path without * ? [ is read all the same");
+  }
   // A listing that breaks off must not pass for a short one.
   if (why != 0) {
     return sdk::config_error("FOLDER_NOT_READABLE",
@@ -215,6 +224,11 @@ Result<std::vector<FileEntry>> list_files(const std::string& folder, const std::
     return sdk::config_error("INVALID_PATH",
                              "path '" + pattern + "' must be relative to the option folder ('" + folder + "')");
   }
+  if (pattern.find('\0') != std::string::npos) {
+    return sdk::config_error("INVALID_PATH",
+                             "path '" + pattern.substr(0, pattern.find('\0')) +
+                                 "\\0...' holds a NUL byte, where file systems would cut it; correct it");
+  }
   const std::vector<std::string> parts = split_path(pattern);
   for (const std::string& part : parts) {
     if (part == "..") {
@@ -242,8 +256,8 @@ Result<std::vector<FileEntry>> find_stream_file(const std::string& folder, const
                                                 const std::vector<std::string>& extensions) {
   std::vector<FileEntry> found;
   std::string tried;
-  // A stream's name may hold anything; as part of a file name it must stay in the folder.
-  if (stream.find('/') == std::string::npos) {
+  // A stream's name may hold anything; as part of a file name it must stay in the folder and be read to its end.
+  if (stream.find('/') == std::string::npos && stream.find('\0') == std::string::npos) {
     for (const std::string& extension : extensions) {
       for (const std::string_view compression : {"", ".gz", ".zst"}) {
         const std::string name = stream + "." + extension + std::string(compression);

@@ -58,11 +58,17 @@ uint32_t NdjsonScanner::find_column(std::string_view key, uint32_t expected) {
   if (!collect_) return RecordProblem::kNoColumn;
   const auto column = static_cast<uint32_t>(columns_.size());
   columns_.emplace_back(key);
+  seen_in_line_.push_back(0);
+  keep_columns(columns_.size());
+  return column;
+}
+
+void NdjsonScanner::keep_columns(size_t count) {
+  columns_.resize(count);
+  seen_in_line_.resize(count);
   // Growing the list moves short strings, so that the views into it must be made again.
   index_.clear();
   for (uint32_t i = 0; i < columns_.size(); ++i) index_.emplace(columns_[i], i);
-  seen_in_line_.push_back(0);
-  return column;
 }
 
 bool NdjsonScanner::scan_string(Line& line, uint32_t& begin, uint32_t& end, bool& escaped) const {
@@ -299,7 +305,9 @@ void NdjsonScanner::scan_line(const char* data, uint32_t begin, uint32_t end, Re
   const uint32_t row = block.row_count;
   FieldSpan* fields = block.fields.data() + size_t{row} * block.column_count;
   for (uint32_t c = 0; c < block.column_count; ++c) fields[c] = FieldSpan{};
+  const size_t known = columns_.size();
   if (!scan_object(line, block)) {
+    if (columns_.size() != known) keep_columns(known);  // keys of a line that is no record make no columns
     if (!block.problems.empty() && block.problems.back().row == row) block.problems.pop_back();
     block.problems.push_back(
         {row, ProblemKind::kInvalidJson, RecordProblem::kNoColumn, line.pos - begin + 1, line.error});

@@ -38,6 +38,8 @@ class NdjsonScanner {
   bool scan_value(Line& line, FieldSpan& field) const;
   bool scan_number(Line& line) const;
   bool skip_nested(Line& line) const;
+  /// Forgets the columns behind the first `count`.
+  void keep_columns(size_t count);
   /// Index of the column of that key; nullopt-like kNoColumn for an unknown key.
   uint32_t find_column(std::string_view key, uint32_t expected);
 

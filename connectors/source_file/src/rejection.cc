@@ -50,6 +50,28 @@ std::string_view raw_record(const RecordProblem& problem, const RejectionContext
   return {context.reader.data() + begin, context.block.row_end[problem.row] - begin};
 }
 
+/// What to do about a line that is no JSON object, by what it looks like.
+std::string json_remedy(std::string_view line, std::string_view detail) {
+  while (!line.empty() && (line.back() == ' ' || line.back() == '\t' || line.back() == '\r')) line.remove_suffix(1);
+  const size_t begin = line.find_first_not_of(" \t\r");
+  line = begin == std::string_view::npos ? std::string_view() : line.substr(begin);
+  if (line.starts_with('[') || (line.ends_with("},") && detail.find("behind") != std::string_view::npos))
+    return "If the file is a JSON array, make a line of each element: jq -c '.[]' IN > OUT";
+  if (line.starts_with('{')) {
+    // A line that ends where JSON may go on.
+    const bool is_open = line.ends_with('{') || line.ends_with(',') || line.ends_with('[') || line.ends_with(':');
+    if (is_open) return "If its objects go over several lines, put each on one: jq -c . IN > OUT";
+    if (detail.find("surrogate") != std::string_view::npos)
+      return "Escapes from \\uD800 to \\uDFFF come in pairs; correct the line, or write the character itself";
+    return "Correct the line";
+  }
+  if (line.find(',') != std::string_view::npos || line.find(';') != std::string_view::npos ||
+      line.find('\t') != std::string_view::npos) {
+    return "If the file is CSV, set the option format to csv";
+  }
+  return "Each line of NDJSON is one object; correct or remove the line";
+}
+
 std::string wrong_type_remedy(const ColumnSpec& spec) {
   std::string out =
       "Declare another type with the stream option columns, for example columns: {" + spec.name + ": text}";
@@ -86,7 +108,8 @@ std::string RejectionPolicy::describe(const RecordProblem& problem, const Reject
              "'. Convert the file, for example: iconv -f WINDOWS-1252 -t UTF-8 IN > OUT";
     case ProblemKind::kInvalidJson:
       return out + "not a JSON object: " + problem.detail + " at character " + std::to_string(problem.field_count) +
-             ": '" + printable(raw_record(problem, context)) + "'";
+             ": '" + printable(raw_record(problem, context)) + "'. " +
+             json_remedy(raw_record(problem, context), problem.detail);
     case ProblemKind::kUnknownKey:
       return out + "the key '" + printable(problem.detail) +
              "' is no column: it did not occur in the sample. Raise the option sample_rows, or add it to the stream "

@@ -483,6 +483,73 @@ TEST(SourceTest, an_empty_table_has_columns_and_a_final_checkpoint) {
   EXPECT_EQ(run(folder.path()).status.error().code, "NO_COLUMNS");
 }
 
+TEST(SourceTest, ndjson_without_a_single_record_says_which_line_is_wrong_and_why) {
+  struct Case {
+    std::string text;
+    const char* says[3];
+  };
+  const Case cases[] = {
+      {"[\n{\"a\": 1},\n{\"a\": 2},\n]\n", {"line 1", "an array", "jq -c '.[]'"}},
+      {"[{\"a\": 1}, {\"a\": 2}]", {"line 1", "an array", "jq -c '.[]'"}},
+      {"\n{\n  \"a\": 1\n}\n", {"line 2", "a key was expected", "jq -c ."}},
+      {"id,name\n1,x\n", {"line 1", "an object was expected", "format to csv"}},
+      {"{\"a\": \"\\uD834\"}\n", {"line 1", "surrogate escape stands alone", "come in pairs"}},
+      {"{\"a\": 1,}\n", {"line 1", "a key was expected", "Correct the line"}},
+      {"17\n", {"line 1", "an object was expected", "one object"}},
+      {"{\"a\": \"\xff\"}\n", {"line 1", "not valid UTF-8", "iconv"}},
+  };
+  for (const Case& c : cases) {
+    for (const char* policy : {"fail", "skip", "dlq"}) {
+      const TempFolder folder;
+      folder.write("data.ndjson", c.text);
+      RunOptions options;
+      options.on_data_error = policy;
+      const RunResult got = run(folder.path(), options);
+      ASSERT_FALSE(got.status.ok()) << c.text;
+      EXPECT_EQ(got.status.error().code, "NO_COLUMNS");
+      EXPECT_THAT(got.status.error().message, HasSubstr("'data.ndjson'"));
+      for (const char* text : c.says) EXPECT_THAT(got.status.error().message, HasSubstr(text)) << c.text;
+    }
+  }
+}
+
+TEST(SourceTest, keys_of_a_broken_line_make_no_columns) {
+  const TempFolder folder;
+  folder.write("data.ndjson", "{\"a\": 1, \"x\": 2, nonsense\n{\"a\": 2}\n");
+  RunOptions options;
+  options.on_data_error = "skip";
+  const RunResult got = run(folder.path(), options);
+  ASSERT_TRUE(got.status.ok()) << got.status.to_string();
+  EXPECT_EQ(got.schema.size(), 1U);
+  EXPECT_EQ(got.summary.records_skipped, 1U);
+}
+
+TEST(SourceTest, a_column_name_that_no_table_can_have_is_refused_and_not_cut) {
+  for (const auto& [file, text] :
+       {std::pair<const char*, std::string>{"data.csv", std::string("id,price\0old\n1,2\n", 17)},
+        {"data.ndjson", R"({"id": 1, "price\u0000old": 2})"},
+        {"data.ndjson", R"({"id": 1, "": 2})"},
+        {"data.csv", "id," + std::string(5000, 'x') + "\n1,2\n"}}) {
+    const TempFolder folder;
+    folder.write(file, text);
+    const RunResult got = run(folder.path());
+    ASSERT_FALSE(got.status.ok()) << file;
+    EXPECT_EQ(got.status.error().code, "INVALID_COLUMN_NAME");
+    EXPECT_THAT(got.status.error().message, HasSubstr(file));
+  }
+}
+
+TEST(SourceTest, a_path_is_not_cut_at_a_nul) {
+  const TempFolder folder;
+  folder.write("data.csv", "id\n1\n");
+  RunOptions options;
+  options.stream = {{"path", std::string("data.csv\0x", 10)}};
+  EXPECT_EQ(run(folder.path(), options).status.error().code, "INVALID_PATH");
+  options.stream = sdk::Json::object();
+  options.name = std::string("data.csv\0x", 10);
+  EXPECT_EQ(run(folder.path(), options).status.error().code, "FILE_NOT_FOUND");
+}
+
 TEST(SourceTest, a_delimiter_that_was_forgotten_is_pointed_out) {
   const TempFolder folder;
   folder.write("data.csv", "a;b\n1;2\n");

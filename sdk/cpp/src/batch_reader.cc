@@ -71,6 +71,28 @@ Result<Message> read_message(ArrowIpcDecoder* decoder, std::span<const uint8_t> 
   return out;
 }
 
+/// nanoarrow takes names as C strings. `header` has been verified.
+Status check_names(std::span<const uint8_t> header) {
+  const auto message = org_apache_arrow_flatbuf_Message_as_root(header.data() + kPrefix);
+  const auto schema =
+      static_cast<org_apache_arrow_flatbuf_Schema_table_t>(org_apache_arrow_flatbuf_Message_header(message));
+  const auto text = [](flatbuffers_string_t string) {
+    return string == nullptr ? std::string_view() : std::string_view(string, flatbuffers_string_len(string));
+  };
+  const auto fields = org_apache_arrow_flatbuf_Schema_fields(schema);
+  for (size_t i = 0; i < org_apache_arrow_flatbuf_Field_vec_len(fields); ++i) {
+    const auto field = org_apache_arrow_flatbuf_Field_vec_at(fields, i);
+    const std::string name(text(org_apache_arrow_flatbuf_Field_name(field)));
+    RB_SDK_RETURN_NOT_OK(check_text_of_schema(name, name));
+    if (org_apache_arrow_flatbuf_Field_type_type(field) != org_apache_arrow_flatbuf_Type_Timestamp) continue;
+    const auto type =
+        static_cast<org_apache_arrow_flatbuf_Timestamp_table_t>(org_apache_arrow_flatbuf_Field_type(field));
+    if (type == nullptr) continue;
+    RB_SDK_RETURN_NOT_OK(check_text_of_schema(name, text(org_apache_arrow_flatbuf_Timestamp_timezone(type))));
+  }
+  return {};
+}
+
 bool within(const ArrowBufferView& buffer, std::span<const uint8_t> body) {
   if (buffer.size_bytes == 0) return true;
   if (buffer.size_bytes < 0) return false;
@@ -118,6 +140,7 @@ Status BatchReader::Impl::load_schema(const Message& message) {
   const ArrowBufferView header{{message.header.data()}, static_cast<int64_t>(message.header.size())};
   if (ArrowIpcDecoderDecodeHeader(&decoder, header, &error) != NANOARROW_OK) return invalid(error.message);
   if (decoder.endianness != NANOARROW_IPC_ENDIANNESS_LITTLE) return invalid("big-endian data is not supported");
+  RB_SDK_RETURN_NOT_OK(check_names(message.header));
   arrow_schema.reset();
   if (ArrowIpcDecoderDecodeSchema(&decoder, arrow_schema.get(), &error) != NANOARROW_OK) return invalid(error.message);
   RB_SDK_ASSIGN_OR_RETURN(schema, from_nanoarrow(*arrow_schema.get()));

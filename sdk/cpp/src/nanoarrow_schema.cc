@@ -63,10 +63,23 @@ ArrowErrorCode set_type(ArrowSchema* out, const DataType& type) {
 }
 
 Status unsupported(const std::string& column, std::string_view what) {
-  return schema_error("UNSUPPORTED_SCHEMA", "column `" + column + "`: " + std::string(what));
+  return schema_error("UNSUPPORTED_SCHEMA", "column `" + shown_name(column) + "`: " + std::string(what));
 }
 
 }  // namespace
+
+std::string shown_name(std::string_view name) {
+  std::string out;
+  for (const char c : name) out += c == '\0' ? std::string("\\0") : std::string(1, c);
+  return out;
+}
+
+Status check_text_of_schema(const std::string& column, std::string_view text) {
+  if (text.find('\0') == std::string_view::npos) return {};
+  return unsupported(column,
+                     "a NUL byte stands in its name or time zone, where Arrow's C interface would cut it off; "
+                     "give it another name");
+}
 
 Status to_nanoarrow(const Schema& schema, ArrowSchema* out) {
   ArrowSchemaInit(out);
@@ -77,6 +90,8 @@ Status to_nanoarrow(const Schema& schema, ArrowSchema* out) {
   for (size_t i = 0; i < schema.size(); ++i) {
     const Field& field = schema.fields[i];
     ArrowSchema* child = out->children[i];
+    RB_SDK_RETURN_NOT_OK(check_text_of_schema(field.name, field.name));
+    RB_SDK_RETURN_NOT_OK(check_text_of_schema(field.name, field.type.timezone.value_or("")));
     if (set_type(child, field.type) != NANOARROW_OK) return unsupported(field.name, "not a valid " + field.type.name());
     if (ArrowSchemaSetName(child, field.name.c_str()) != NANOARROW_OK) std::abort();
     child->flags = field.nullable ? ARROW_FLAG_NULLABLE : 0;

@@ -3,6 +3,9 @@
 
 #include <nanoarrow/nanoarrow.h>
 
+#include <string>
+#include <string_view>
+
 #include "rapidbyte/sdk/data_type.h"
 
 namespace rapidbyte::sdk {
@@ -22,6 +25,11 @@ class SchemaHandle {
  private:
   ArrowSchema schema_{};
 };
+
+/// UNSUPPORTED_SCHEMA (schema) when `text`, the name or time zone of `column`, holds a NUL byte: C strings end there.
+Status check_text_of_schema(const std::string& column, std::string_view text);
+/// The name for a message, with \0 for NUL.
+std::string shown_name(std::string_view name);
 
 /// Fills `out` (released or fresh) with a struct of `schema`'s fields. UNSUPPORTED_SCHEMA (schema).
 Status to_nanoarrow(const Schema& schema, ArrowSchema* out);

@@ -503,6 +503,35 @@ TEST(BatchReaderTest, RefusesAScaleOfBillions) {
   EXPECT_EQ(refused, 1);
 }
 
+TEST(BatchTest, ANameWithANulIsRefusedAndNotCut) {
+  const std::string name("price\0old", 9);
+  const auto expect_refused = [](const Status& status) {
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error().code, "UNSUPPORTED_SCHEMA");
+    EXPECT_THAT(status.error().message, ::testing::HasSubstr("`price\\0old`"));
+  };
+  Schema schema;
+  schema.fields.push_back({name, DataType::of(TypeId::kInt64), true});
+  expect_refused(BatchBuilder::make(schema).status());
+
+  // From others: the same length, so that only the byte must be changed.
+  schema.fields[0].name = "price_old";
+  auto builder = BatchBuilder::make(schema);
+  ASSERT_TRUE(builder.ok());
+  builder->column(0).append(int64_t{1});
+  builder->end_row();
+  std::vector<uint8_t> bytes = copy(*builder->finish());
+  const std::string_view wanted = "price_old";
+  const auto at = std::search(bytes.begin(), bytes.end(), wanted.begin(), wanted.end());
+  ASSERT_NE(at, bytes.end());
+  at[5] = 0;
+  BatchReader reader;
+  expect_refused(reader.load(bytes));
+
+  schema.fields[0] = {"price_old", DataType::timestamp(TimeUnit::kMicrosecond, std::string("UT\0C", 4)), true};
+  EXPECT_FALSE(BatchBuilder::make(schema).ok());
+}
+
 TEST(BatchReaderTest, NoticesAnotherSchema) {
   auto other = BatchBuilder::make({{field("z", "Utf8")}});
   ASSERT_TRUE(other.ok());

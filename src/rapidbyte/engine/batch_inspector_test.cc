@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -338,6 +339,19 @@ TEST_F(BatchInspectorTest, LooksIntoBatchesWhoseHeaderVectorsLieOnFourBytes) {
   EXPECT_EQ(preview.rows[1],
             (std::vector<std::optional<std::string>>{"2", std::nullopt, "-1.25", "false", std::nullopt, std::nullopt,
                                                      "-0.05", "2024-02-29", "2023-11-14 22:13:20.000001Z"}));
+}
+
+TEST_F(BatchInspectorTest, RefusesANameThatWouldBeCutAtANul) {
+  auto batch = foreign_batch(9);
+  const std::string_view wanted = "amount";
+  const auto at = std::search(batch.begin(), batch.end(), wanted.begin(), wanted.end(),
+                              [](std::byte a, char b) { return a == static_cast<std::byte>(b); });
+  ASSERT_NE(at, batch.end());
+  at[3] = std::byte{0};
+  const auto part = inspector_.first_rows(batch, 2);
+  ASSERT_FALSE(part.ok());
+  EXPECT_EQ(part.error().code, "BATCH_INVALID");
+  EXPECT_NE(part.error().message.find("NUL"), std::string::npos) << part.error().message;
 }
 
 TEST_F(BatchInspectorTest, SurvivesDamageAnywhere) {

@@ -15,6 +15,7 @@ constexpr uint16_t kMessageHeader = 2;
 constexpr uint16_t kMessageBodyLength = 3;
 constexpr uint16_t kSchemaFields = 1;
 constexpr uint16_t kSchemaMetadata = 2;
+constexpr uint16_t kFieldName = 0;
 constexpr uint16_t kFieldTypeKind = 2;
 constexpr uint16_t kFieldType = 3;
 constexpr uint16_t kFieldDictionary = 4;
@@ -138,6 +139,13 @@ Status check_fields(const Flatbuffer& buffer, uint64_t table, uint16_t slot, int
     if (!field || !buffer.table(*field, kFieldType) ||
         buffer.scalar<uint8_t>(*field, kFieldTypeKind, 0).value_or(0) == 0) {
       return invalid(fmt::format("field {} of its schema has no type", i));
+    }
+    const auto name = buffer.vector(*field, kFieldName, 1);
+    if (!name) return invalid("its schema is damaged");
+    for (uint64_t at = 0; at < name->count; ++at) {
+      if (*buffer.read<uint8_t>(name->at + at) == 0) {
+        return invalid(fmt::format("the name of field {} holds a NUL byte, where others would cut it", i));
+      }
     }
     const auto dictionary = buffer.field(*field, kFieldDictionary);
     if (!dictionary || dictionary->present) {
