@@ -15,10 +15,10 @@ source, destination = None, None
 """The servers, from set_up_servers() on."""
 
 
-def set_up_servers():
+def set_up_servers(settings=()):
     """For setUpModule: starts both servers; they are removed when the module's tests have ended."""
     global source, destination  # pylint: disable=global-statement
-    source, destination = PostgresServer(durable=False), PostgresServer(durable=False)
+    source, destination = PostgresServer(durable=False, settings=settings), PostgresServer(durable=False, settings=settings)
     for server in (source, destination):
         unittest.addModuleCleanup(server.remove)
         server.start()

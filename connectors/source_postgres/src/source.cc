@@ -1,5 +1,7 @@
 #include "source.h"
 
+#include <algorithm>
+
 #include "catalog.h"
 #include "child_tables.h"
 #include "incremental.h"
@@ -83,10 +85,25 @@ Result<sdk::Catalog> PostgresSource::discover() {
   // A name without a schema stands for the destination's own, which nobody chose here; so that the tables of two
   // schemas do not meet in one, only those of the schema that both sides have by default go without.
   const std::string_view default_schema = options_.connection.schema == kDefaultSchema ? kDefaultSchema : "";
+  std::map<postgres::Oid, std::string> code_of_others;
+  const bool runs_code = std::any_of(relations.begin(), relations.end(),
+                                     [](const Relation& r) { return r.readable && (r.kind == 'v' || r.filtered); });
+  if (runs_code) {
+    RB_SDK_ASSIGN_OR_RETURN(code_of_others, find_code_of_others(session.connection));
+  }
   size_t hidden = 0;
   for (const Relation& relation : relations) {
     if (!relation.readable) {
       ++hidden;
+      continue;
+    }
+    const auto code = code_of_others.find(relation.oid);
+    if (code != code_of_others.end() && (relation.kind == 'v' || relation.filtered)) {
+      sdk::host::log_warn("`" + relation.name.spelling("") + "` is left out: to read it runs functions of the role `" +
+                          code->second +
+                          "`, which is neither a superuser nor the owner of the database, with the rights "
+                          "of `" +
+                          options_.connection.user + "`. Name it as a stream if that is meant");
       continue;
     }
     StreamOptions options;

@@ -3,6 +3,8 @@
 // count on the search_path that the role has; everything else is read with the system's schema alone, and in a
 // statement with the role's path all of ours is named with its schema (TableQuery).
 
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "catalog.h"
@@ -23,5 +25,10 @@ sdk::Status set_user_path(postgres::Connection& connection);
 /// Whether a value of the table may name a table, type, function or the like (regclass), also within arrays, composites
 /// and domains, so that its text follows the search_path in which it is written.
 sdk::Result<bool> refers_by_name(postgres::Connection& connection, const Relation& relation);
+
+/// Views, and tables whose policies count for the role, that run functions of somebody who is neither a superuser nor
+/// the database's owner nor the role itself; by OID, with the name of that owner. Reading one runs them with the role's
+/// rights.
+sdk::Result<std::map<postgres::Oid, std::string>> find_code_of_others(postgres::Connection& connection);
 
 }  // namespace rapidbyte::source_postgres

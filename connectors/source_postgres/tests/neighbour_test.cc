@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "fake_host.h"
 #include "server_fixture.h"
 
 namespace rapidbyte::source_postgres {
@@ -214,6 +215,44 @@ TEST_F(Neighbour, AConditionAndAViewSeeTheRolesOwnPath) {
   RunOptions view;
   view.name = "v";
   EXPECT_EQ(run(view).firsts(), (Rows{"2", "3"}));
+}
+
+// Whoever may create can make a view and let everybody read it.
+TEST_F(Neighbour, ViewsThatRunOthersFunctionsAreReadOnlyWhenTheyAreNamed) {
+  sql("CREATE ROLE maker; GRANT CREATE ON SCHEMA public TO maker; CREATE TABLE t (id int); INSERT INTO t VALUES (1);"
+      "CREATE VIEW plain AS SELECT id, lower('A') AS l FROM t; CREATE FUNCTION ours(int) RETURNS int LANGUAGE sql AS "
+      "'SELECT $1'; CREATE VIEW with_ours AS SELECT ours(id) FROM t; SET ROLE maker;"
+      "CREATE FUNCTION evil(int) RETURNS int " +
+      trap("$1") + "CREATE FUNCTION evil_equal(int, text) RETURNS bool " + trap("true") +
+      "CREATE OPERATOR public.= (LEFTARG = int, RIGHTARG = text, FUNCTION = evil_equal);"
+      "CREATE VIEW direct AS SELECT evil(1) AS a; CREATE VIEW behind AS SELECT a FROM direct; CREATE VIEW operated AS "
+      "SELECT "
+      "1 AS a WHERE 1 = 'x'::text; CREATE TABLE guarded (id int); ALTER TABLE guarded ENABLE ROW LEVEL SECURITY; "
+      "CREATE POLICY "
+      "p ON guarded USING (evil(id) > 0); CREATE MATERIALIZED VIEW stored AS SELECT 1 AS a;"
+      "GRANT SELECT ON direct, behind, operated, guarded, stored TO PUBLIC; RESET ROLE; CREATE ROLE view_reader LOGIN "
+      "PASSWORD "
+      "'reader'; GRANT SELECT ON t, plain, with_ours TO view_reader");
+  const Json reader = {{"user", "view_reader"}, {"password", "reader"}};
+  sdk::native::FakeHost host;
+  PostgresSource source;
+  Json config = this->config();
+  config.update(reader);
+  ASSERT_TRUE(source.open(config).ok());
+  const auto catalog = source.discover();
+  ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+  Rows names;
+  for (const sdk::CatalogStream& stream : catalog->streams) names.push_back(stream.name);
+  EXPECT_EQ(names, (Rows{"plain", "stored", "t", "with_ours"}));
+  size_t warnings = 0;
+  for (const sdk::native::LogLine& line : host.logs())
+    warnings += line.message.find("of the role `maker`") != std::string::npos;
+  EXPECT_EQ(warnings, 4U);
+  expect_no_trap();
+  RunOptions named;
+  named.name = "behind";
+  EXPECT_EQ(run(named, reader).firsts(), Rows{"1"});
+  sql("DROP OWNED BY view_reader, maker CASCADE; DROP ROLE view_reader, maker");
 }
 
 TEST_F(Neighbour, WhatNamesATableNamesItsSchema) {
