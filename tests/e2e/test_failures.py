@@ -90,6 +90,13 @@ class ExitCodes(harness.EndToEnd):
         self.assertIn(done.code, (INVALID, SOURCE), done.err)
         self.assertIn("t.csv", done.err)
 
+    def test_a_folder_with_a_name_that_is_not_utf8_is_named_where_all_its_names_are_needed(self):
+        with open(os.fsencode(self.data) + b"/caf\xe9.csv", "w") as file:
+            file.write("id\n1\n")
+        self.expect(SOURCE, "run", self.pipeline(streams="- {name: t, path: '*.csv'}"),
+                    says=["FILE_NAME_INVALID", str(self.data), "ls -b"])
+        self.run_ok(self.pipeline(streams="- {name: t, path: t.csv}"))
+
     def test_a_missing_folder_of_the_database_is_named(self):
         done = self.rapidbyte("run", self.pipeline(destination=f"config: {{path: {self.folder}/no/where/out.db}}"))
         self.assertIn(done.code, (INVALID, DESTINATION), done.err)

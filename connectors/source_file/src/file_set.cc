@@ -22,9 +22,20 @@ std::string join(const std::string& folder, const std::string& name) {
   return folder.empty() || folder.back() == '/' ? folder + name : folder + "/" + name;
 }
 
+/// The host's listing breaks off at such a name, so that the names behind it are not known either.
+Status name_not_utf8(const std::string& folder) {
+  return sdk::config_error(
+      "FILE_NAME_INVALID",
+      "folder '" + folder +
+          "' holds a name that is not valid UTF-8. A WebAssembly connector cannot be shown it or what stands behind "
+          "it, so it is not known which files the path means. Find it with: LC_ALL=C ls -b '" +
+          folder + "' | grep '\\\\[0-9]', and rename or move it. A path without * ? [ is read all the same");
+}
+
 Result<std::vector<std::string>> entries_of(const std::string& path) {
   DIR* directory = ::opendir(path.c_str());
   if (directory == nullptr) {
+    if (errno == EILSEQ) return name_not_utf8(path);
     return sdk::config_error("FOLDER_NOT_READABLE", "cannot read folder '" + path + "': " + std::strerror(errno) +
                                                         "; check the option folder and its access rights");
   }
@@ -37,15 +48,7 @@ Result<std::vector<std::string>> entries_of(const std::string& path) {
   }
   const int why = errno;
   ::closedir(directory);
-  if (why == EILSEQ) {
-    // The host's listing breaks off there, so that the names behind it are not known either.
-    return sdk::config_error(
-        "FILE_NAME_INVALID",
-        "folder '" + path +
-            "' holds a name that is not valid UTF-8, and a WebAssembly connector cannot be shown it or "
-            "what stands behind it. Find it with: LC_ALL=C ls -b '" +
-            path + "' | grep '\\\\[0-9]', and rename or move it. A path without * ? [ is read all the same");
-  }
+  if (why == EILSEQ) return name_not_utf8(path);
   // A listing that breaks off must not pass for a short one.
   if (why != 0) {
     return sdk::config_error("FOLDER_NOT_READABLE",
