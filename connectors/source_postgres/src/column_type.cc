@@ -96,12 +96,9 @@ ColumnPlan plan_column(const CatalogColumn& column, bool as_text) {
   plan.field.type = mapped.type;
   plan.field.special_values = mapped.special_values;
   // A column that was asked for as text is text on the other side, too.
-  // The catalog's names are qualified for all but the system's types; where extensions and types of public are on the
-  // other side is that side's to know.
-  constexpr std::string_view kPublic = "public.";
-  const bool in_public = column.type_name.starts_with(kPublic);
-  if (!as_text && !has_no_input(column.type))
-    plan.field.native_type = "postgresql:" + column.type_name.substr(in_public ? kPublic.size() : 0);
+  // The catalog's names have their schema for all but the system's types, so that the other side takes no other type of
+  // the same name.
+  if (!as_text && !has_no_input(column.type)) plan.field.native_type = "postgresql:" + column.type_name;
   plan.kind = mapped.kind;
   plan.cast_to_text = mapped.cast;
   plan.by_output = mapped.cast && column.has_text_cast;

@@ -141,17 +141,17 @@ TEST_F(TypeTable, OtherTypesAsText) {
       "CREATE DOMAIN price AS numeric(10,2) CHECK (VALUE >= 0); CREATE DOMAIN list_price AS price;"
       "CREATE DOMAIN numbers AS integer[]; CREATE DOMAIN label AS mood;"
       "CREATE TYPE span AS RANGE (subtype = numeric)");
-  check({"mood", "Utf8", {"'sad'", "'so so'", "'ha,ppy'"}});
-  check({"pair", "Utf8", {"ROW(1, 'a,b')", "ROW(NULL, '')"}});
+  check({"mood", "Utf8", {"'sad'", "'so so'", "'ha,ppy'"}, "v::text", "public.mood"});
+  check({"pair", "Utf8", {"ROW(1, 'a,b')", "ROW(NULL, '')"}, "v::text", "public.pair"});
   check({"price", "Decimal128(10, 2)", {"12.5", "0"}, "v::text", "numeric(10,2)"});
   check({"list_price", "Decimal128(10, 2)", {"12.5"}, "v::text", "numeric(10,2)"});
   check({"numbers", "Utf8", {"'{1,NULL,3}'"}, "v::text", "integer[]"});
-  check({"label", "Utf8", {"'sad'"}, "v::text", "mood"});
+  check({"label", "Utf8", {"'sad'"}, "v::text", "public.mood"});
   check({"integer[]", "Utf8", {"'{}'", "'{{1,2},{3,NULL}}'", "'[2:3]={1,2}'"}});
   check({"text[]", "Utf8", {"ARRAY['a,b', NULL, '', 'NULL', '\"q\"']"}});
-  check({"mood[]", "Utf8", {"'{sad,\"so so\"}'"}});
+  check({"mood[]", "Utf8", {"'{sad,\"so so\"}'"}, "v::text", "public.mood[]"});
   check({"int4range", "Utf8", {"'[1,5)'", "'empty'", "'(,)'"}});
-  check({"span", "Utf8", {"'[1.5,2.5]'"}});
+  check({"span", "Utf8", {"'[1.5,2.5]'"}, "v::text", "public.span"});
   check({"int4multirange", "Utf8", {"'{[1,3),[5,7)}'"}});
   check({"inet", "Utf8", {"'192.168.0.1/24'", "'::1'"}});
   check({"cidr", "Utf8", {"'10.0.0.0/8'"}});
@@ -170,8 +170,8 @@ TEST_F(TypeTable, ExtensionTypesAsText) {
     GTEST_SKIP() << "the server has no contrib extensions";
   }
   sql("CREATE EXTENSION hstore; CREATE EXTENSION citext");
-  check({"hstore", "Utf8", {"'a=>1, \"b c\"=>NULL'"}});
-  check({"citext", "Utf8", {"'Mixed Case'"}});
+  check({"hstore", "Utf8", {"'a=>1, \"b c\"=>NULL'"}, "v::text", "public.hstore"});
+  check({"citext", "Utf8", {"'Mixed Case'"}, "v::text", "public.citext"});
 }
 
 // What writes its values and reads none could be loaded into no column of its type.
