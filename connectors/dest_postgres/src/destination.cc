@@ -1,5 +1,8 @@
 #include "src/destination.h"
 
+#include <map>
+
+#include "rapidbyte/sdk/host.h"
 #include "src/commit.h"
 #include "src/publish.h"
 #include "src/staging.h"
@@ -30,17 +33,39 @@ TableName written_table(const sdk::StreamContext& ctx, const TableName& target) 
   return mode_of(ctx) == sdk::WriteMode::kReplace ? staging_name(target) : target;
 }
 
-// One row: whether each table is there.
-std::string exists_sql(const TableName& first, const TableName& second) {
-  std::string sql = "SELECT ";
-  for (const TableName* name : {&first, &second}) {
-    if (name == &second) sql += ", ";
-    sql +=
-        "EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE "
-        "n.nspname = " +
-        postgres::quote_literal(name->schema) + " AND c.relname = " + postgres::quote_literal(name->table) + ")";
+// One row: the state of the receipts, and whether the staging is there.
+std::string stream_state_sql(const TableName& receipts, const TableName& staging) {
+  return "SELECT " + receipts_state_sql(receipts) +
+         ", EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) "
+         "c.relnamespace WHERE " +
+         staging.condition_sql() + ")";
+}
+
+/// Whether the table has no row that this user sees. A user who may only insert cannot know: false.
+Result<bool> is_empty(Session& session, const TableName& table) {
+  const auto found = session.value("SELECT EXISTS (SELECT FROM " + table.sql() + ")");
+  if (found.ok()) return *found == "f";
+  if (postgres::sqlstate_of(found.error()) == "42501") return false;
+  return found.status();
+}
+
+/// Why the rows of the receipt are not in the table any more, as far as that can be seen; empty: nothing speaks for it.
+Result<std::string> why_rows_are_gone(Session& session, const TableName& table, const Receipt& receipt) {
+  RB_SDK_ASSIGN_OR_RETURN(
+      const postgres::QueryResult found,
+      session.connection().query("SELECT " + identity_sql(table) +
+                                 ", (SELECT c.relpersistence FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+                                 "ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE " +
+                                 table.condition_sql() + ")"));
+  const postgres::Row& now = found.rows.front();
+  if (now[1] == "u") return std::string("the table is UNLOGGED, so that a crash of the server may have emptied it");
+  if (!receipt.identity.empty() && now[0] != receipt.identity) {
+    return std::string(
+        "the table is not the same any more: it was made anew, emptied (TRUNCATE) or rewritten (VACUUM FULL, CLUSTER, "
+        "ALTER TABLE)");
   }
-  return sql;
+  RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(session, table));
+  return empty ? std::string("the table is empty") : std::string();
 }
 
 // One row with a column for each Right. $1: the schema of tables, $2: that of receipts.
@@ -77,6 +102,7 @@ Status PostgresDestination::open(const sdk::Json& config) {
   table_prefix_ = reader.optional_string("table_prefix");
   receipts_schema_ = reader.optional_string("receipts_schema");
   schema_from_stream_ = reader.optional_bool("schema_from_stream", true);
+  accept_emptied_ = reader.optional_enum("emptied_target", "fail", {"fail", "continue"}) == "continue";
   method_ = reader.optional_enum("load_method", "copy", {"copy", "insert"}) == "insert" ? LoadMethod::kInsert
                                                                                         : LoadMethod::kCopy;
   RB_SDK_RETURN_NOT_OK(reader.finish());
@@ -94,6 +120,51 @@ Result<TableName> PostgresDestination::target_of(const sdk::StreamContext& ctx) 
   target.table = table_prefix_ + target.table;
   RB_SDK_RETURN_NOT_OK(check_table_name(ctx.stream_name, target));
   return target;
+}
+
+Status PostgresDestination::check_targets(const sdk::StreamContext& ctx) const {
+  const sdk::Json* streams = sdk::find_member(ctx.raw, "pipeline_streams");
+  if (streams == nullptr || !streams->is_array()) return {};
+  std::map<std::string, std::string> taken;  // SQL name of the table -> stream
+  for (const sdk::Json& entry : *streams) {
+    const auto name = sdk::as_string(entry);
+    if (!name) continue;
+    TableName table = target_table(std::string(*name), session_->options().schema, schema_from_stream_);
+    table.table = table_prefix_ + table.table;
+    const auto [there, added] = taken.emplace(table.sql(), *name);
+    if (added) continue;
+    return sdk::config_error("TARGET_CONFLICT",
+                             "streams \"" + there->second + "\" and \"" + std::string(*name) +
+                                 "\" would both be loaded into table " + table.text() + " of " +
+                                 session_->options().where() +
+                                 ". Nothing was loaded. Leave one of them out, or load them by two pipelines with "
+                                 "different `schema` or `table_prefix` of the destination.");
+  }
+  return {};
+}
+
+Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, const TableName& target) {
+  // Behind an earlier load's rows; a load that was broken off has its receipt.
+  const bool goes_on = ctx.sync_mode == sdk::SyncMode::kIncremental && ctx.cursor &&
+                       ctx.cursor->last_value.kind != sdk::CursorValue::Kind::kNull && ctx.resume.is_null();
+  if (!goes_on || accept_emptied_) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
+  std::string what = " is gone";
+  if (existing) {
+    RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(*session_, target));
+    if (!empty) return {};
+    what = " is empty";
+  }
+  return sdk::config_error(
+      "TARGET_EMPTIED",
+      "stream \"" + ctx.stream_name +
+          "\": earlier runs have loaded rows up to the cursor that this one starts from, "
+          "but table " +
+          target.text() + " of " + session_->options().where() + what +
+          ". Going on would leave those rows out for good. This run wrote nothing. To load all rows again: rapidbyte "
+          "state reset PIPELINE.yaml --stream NAME. If the table is meant to be emptied, set emptied_target: continue "
+          "in "
+          "the destination's config.");
 }
 
 Receipts PostgresDestination::receipts_for(const TableName& target) {
@@ -184,13 +255,14 @@ Result<Receipts> PostgresDestination::ensure_receipts(const TableName& target) {
 Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
   RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
+  RB_SDK_RETURN_NOT_OK(check_targets(ctx));
   RB_SDK_RETURN_NOT_OK(session_->open());
   // The usual stream finds its receipts there and no staging, and needs no look at the table before its rows come.
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult seen,
                           session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend,
-                                                exists_sql(receipts_for(target).name(), staging_name(target))));
+                                                stream_state_sql(receipts_for(target).name(), staging_name(target))));
   begun_ = target;
-  if (seen.rows.front()[0] == "t") receipts_known_ = receipts_for(target).name().schema;
+  if (seen.rows.front()[0] == "known") receipts_known_ = receipts_for(target).name().schema;
   const bool has_staging = seen.rows.front()[1] == "t";
   RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
   if (mode_of(ctx) == sdk::WriteMode::kUpsert) {
@@ -198,6 +270,7 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
     if (existing) RB_SDK_RETURN_NOT_OK(check_upsert_key(*session_, *existing, ctx.primary_key));
   }
   if (mode_of(ctx) != sdk::WriteMode::kReplace) {
+    RB_SDK_RETURN_NOT_OK(check_still_there(ctx, target));
     // Of a replace that was broken off and given up: our lock says that none is under way.
     if (has_staging) RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));
     return receipts.forget_partitions(ctx, false);
@@ -242,7 +315,8 @@ Result<TargetPlan> PostgresDestination::prepare(const sdk::StreamContext& ctx, c
 
 Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamContext& ctx, const TableName& target) {
   RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
-  Receipt receipt{.load_id = ctx.load_id, .target = written_table(ctx, target).text(), .checkpoint_json = {}};
+  const TableName written = written_table(ctx, target);
+  Receipt receipt{.load_id = ctx.load_id, .target = written.text(), .checkpoint_json = {}, .written = written};
   RB_SDK_ASSIGN_OR_RETURN(std::optional<Receipt> previous, receipts.read(ctx));
   if (resumed_from_ && *resumed_from_ != previous) return receipt_changed(ctx);
   resumed_from_.reset();
@@ -321,6 +395,15 @@ Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk
   if (!receipt || !receipt->checkpoint_json || receipt->target != written.text()) return none;
   // Somebody dropped the table to begin again: the receipt speaks of rows that are gone.
   if (!existing && receipt->rows != 0) return none;
+  if (existing && receipt->rows != 0) {
+    RB_SDK_ASSIGN_OR_RETURN(const std::string lost, why_rows_are_gone(*session_, written, *receipt));
+    if (!lost.empty()) {
+      sdk::host::log_warn("stream \"" + ctx.stream_name + "\": the receipt of load " + receipt->load_id +
+                          " says that " + std::to_string(receipt->rows) + " rows are in table " + written.text() +
+                          ", but " + lost + ". It is not believed.");
+      return none;
+    }
+  }
   return receipt->checkpoint_json;
 }
 

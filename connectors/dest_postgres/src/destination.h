@@ -26,6 +26,10 @@ class PostgresDestination {
  private:
   /// The table that a stream goes to; NAME_REFUSED (config).
   Result<TableName> target_of(const sdk::StreamContext& ctx) const;
+  /// TARGET_CONFLICT (config): two streams of the pipeline go to one table.
+  [[nodiscard]] Status check_targets(const sdk::StreamContext& ctx) const;
+  /// TARGET_EMPTIED (config): the table is gone or empty although an incremental load goes on behind rows in it.
+  Status check_still_there(const sdk::StreamContext& ctx, const TableName& target);
   Receipts receipts_for(const TableName& target);
   Result<Receipts> ensure_receipts(const TableName& target);
   Status lock(const sdk::StreamContext& ctx, const TableName& target);
@@ -37,6 +41,7 @@ class PostgresDestination {
   std::string table_prefix_;
   std::string receipts_schema_;
   bool schema_from_stream_ = true;
+  bool accept_emptied_ = false;
   LoadMethod method_ = LoadMethod::kCopy;
   std::optional<TableName> begun_;  // begin_stream() came to this instance
   std::optional<TableName> prepared_;  // the table of batches that came to this instance

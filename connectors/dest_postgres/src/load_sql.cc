@@ -63,7 +63,8 @@ std::string on_conflict(const TargetPlan& plan) {
   if (plan.has_triggers) return sql;
   // A row that is there already as it came is not written again: loads that overlap cost no more than reading. Compared
   // by their bytes: 1.0 and 1.00 are equal but not the same, and json has no equality at all.
-  return sql + " WHERE ROW(" + old_values + ")::record OPERATOR(pg_catalog.*<>) ROW(" + new_values + ")::record";
+  return sql + " WHERE ROW(" + old_values + ")::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW(" + new_values +
+         ")::pg_catalog.record";
 }
 
 }  // namespace
@@ -96,20 +97,22 @@ std::string merge_sql(const TargetPlan& plan, std::optional<std::pair<uint64_t, 
   std::string sql =
       insert_into(plan) + "SELECT DISTINCT ON (" + key_list(plan) + ") " + column_list(plan) + " FROM " + kUpsertTable;
   if (rows) {
-    sql += std::string(" WHERE ") + kRowNumber + " >= " + std::to_string(rows->first) + " AND " + kRowNumber + " < " +
-           std::to_string(rows->second);
+    sql += std::string(" WHERE ") + kRowNumber + " OPERATOR(pg_catalog.>=) " + std::to_string(rows->first) + " AND " +
+           kRowNumber + " OPERATOR(pg_catalog.<) " + std::to_string(rows->second);
   }
   return sql + " ORDER BY " + key_list(plan) + ", " + kRowNumber + " DESC" + on_conflict(plan);
 }
 
 std::string forget_replaced_sql(const TargetPlan& plan) {
   return std::string("DELETE FROM ") + kUpsertTable + " t USING (SELECT " + kRowNumber +
-         " AS replaced, row_number() OVER (PARTITION BY " + key_list(plan) + " ORDER BY " + kRowNumber +
-         " DESC) AS n FROM " + kUpsertTable + ") d WHERE d.n > 1 AND d.replaced = t." + kRowNumber;
+         " AS replaced, pg_catalog.row_number() OVER (PARTITION BY " + key_list(plan) + " ORDER BY " + kRowNumber +
+         " DESC) AS n FROM " + kUpsertTable +
+         ") d WHERE d.n OPERATOR(pg_catalog.>) 1 AND d.replaced OPERATOR(pg_catalog.=) t." + kRowNumber;
 }
 
 std::string upsert_row_sql(const TargetPlan& plan, uint64_t row) {
-  return "SELECT " + column_list(plan) + " FROM " + kUpsertTable + " WHERE " + kRowNumber + " = " + std::to_string(row);
+  return "SELECT " + column_list(plan) + " FROM " + kUpsertTable + " WHERE " + kRowNumber + " OPERATOR(pg_catalog.=) " +
+         std::to_string(row);
 }
 
 ArrayType array_type(const ColumnPlan& column) {
@@ -145,7 +148,8 @@ std::string insert_sql(const TargetPlan& plan) {
   const std::string distinct = "SELECT DISTINCT ON (" + keys + ") ";
   if (!counts_upserts(plan)) return insert_into(plan) + distinct + values + arrays + on_conflict(plan);
   return "WITH r AS MATERIALIZED (" + distinct + names + arrays + "), w AS (" + insert_into(plan) + "SELECT " + values +
-         " FROM r" + on_conflict(plan) + " RETURNING 1) SELECT (SELECT count(*) FROM r), (SELECT count(*) FROM w)";
+         " FROM r" + on_conflict(plan) +
+         " RETURNING 1) SELECT (SELECT pg_catalog.count(*) FROM r), (SELECT pg_catalog.count(*) FROM w)";
 }
 
 }  // namespace rapidbyte::dest_postgres

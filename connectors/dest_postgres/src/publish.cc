@@ -107,6 +107,12 @@ Status take_name(Session& session, const TableName& staging, const TableName& ta
                       quote_identifier(target.table));
 }
 
+// There was no table yet.
+Status become_new_table(Session& session, const TableName& staging, const TableName& target) {
+  RB_SDK_RETURN_NOT_OK(grant_as_new(session, staging));
+  return take_name(session, staging, target);
+}
+
 // The staging becomes the target. False, and nothing was changed: their indexes do not match.
 Result<bool> swap_tables(Session& session, const TableInfo& target, const TableInfo& staging) {
   const std::string old_oid = std::to_string(target.oid);
@@ -153,19 +159,21 @@ Status exchange_error(Session& session, const TableInfo& target, const TableInfo
   // Positions are ctids: the server's pages hold fewer rows than this.
   constexpr uint64_t kRowsPerPage = 4096;
   const auto ctid = [](uint64_t position) {
-    return "'(" + std::to_string(position / kRowsPerPage) + "," + std::to_string(position % kRowsPerPage) + ")'::tid";
+    return "'(" + std::to_string(position / kRowsPerPage) + "," + std::to_string(position % kRowsPerPage) +
+           ")'::pg_catalog.tid";
   };
-  const std::string from = " FROM " + staging.name.sql() + " WHERE ctid ";
+  const std::string from = " FROM " + staging.name.sql() + " WHERE ctid OPERATOR(pg_catalog.";
   const auto search = [&]() -> Result<std::optional<FoundRow>> {
     RB_SDK_RETURN_NOT_OK(session.exec("ROLLBACK TO SAVEPOINT rapidbyte_exchange"));
-    RB_SDK_ASSIGN_OR_RETURN(
-        const auto pages,
-        for_table(session, "SELECT pg_catalog.pg_relation_size($1::oid) / current_setting('block_size')::bigint",
-                  staging.oid));
+    RB_SDK_ASSIGN_OR_RETURN(const auto pages,
+                            for_table(session,
+                                      "SELECT pg_catalog.pg_relation_size($1::pg_catalog.oid) OPERATOR(pg_catalog./) "
+                                      "pg_catalog.current_setting('block_size')::bigint",
+                                      staging.oid));
     uint64_t count = 0;
     if (pages) std::from_chars(pages->data(), pages->data() + pages->size(), count);
     return find_refused(session, 0, count * kRowsPerPage, status.error(), [&](uint64_t begin, uint64_t end) {
-      return session.exec(insert + from + ">= " + ctid(begin) + " AND ctid < " + ctid(end));
+      return session.exec(insert + from + ">=) " + ctid(begin) + " AND ctid OPERATOR(pg_catalog.<) " + ctid(end));
     });
   };
   const auto found = search();
@@ -176,7 +184,7 @@ Status exchange_error(Session& session, const TableInfo& target, const TableInfo
     std::string list;
     for (const std::string& name : columns) list += (list.empty() ? "" : ", ") + quote_identifier(name);
     const auto stored =
-        read_stored_row(session, "SELECT " + list + from + "= " + ctid(row->position), columns, row->error);
+        read_stored_row(session, "SELECT " + list + from + "=) " + ctid(row->position), columns, row->error);
     if (stored.ok()) {
       at = stored->place();
       reason += " in " + stored->record;
@@ -214,7 +222,7 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
   }
   // Partitions are emptied with their parent; children of another kind have rows of their own.
   RB_SDK_RETURN_NOT_OK(
-      session.exec(std::string("TRUNCATE ") + (target.kind == 'p' ? "" : "ONLY ") + target.name.sql()));
+      session.exec(std::string(kRolePath) + "; TRUNCATE " + (target.kind == 'p' ? "" : "ONLY ") + target.name.sql()));
   const std::string list = columns.empty() ? "" : " (" + columns + ") OVERRIDING SYSTEM VALUE";
   const std::string insert = "INSERT INTO " + target.name.sql() + list + " SELECT " + columns;
   const auto inserted =
@@ -229,7 +237,7 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
                                                 ": a trigger drops rows without an error. The old rows were left as "
                                                 "they were; drop the trigger, or filter in the source.");
   }
-  return session.exec("DROP TABLE " + staging.name.sql());
+  return session.exec(std::string(kSystemPath) + "; DROP TABLE " + staging.name.sql());
 }
 
 }  // namespace
@@ -251,11 +259,11 @@ Status publish_staging(Session& session, const TableName& target, const std::str
                                                       "again.");
   }
   RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> table, read_table(session, target));
-  if (!table) return take_name(session, staging->name, target);
+  if (!table) return become_new_table(session, staging->name, target);
   // From here on nobody changes the table or hangs something on it.
   RB_SDK_RETURN_NOT_OK(lock_out_readers(session, *table, stream));
   RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, target));
-  if (!table) return take_name(session, staging->name, target);
+  if (!table) return become_new_table(session, staging->name, target);
   RB_SDK_RETURN_NOT_OK(check_replaceable(session, target, stream));
   RB_SDK_ASSIGN_OR_RETURN(std::vector<std::string> reasons, reasons_to_keep(session, *table));
   RB_SDK_ASSIGN_OR_RETURN(const Likeness like, likeness_of(session, *staging));

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "src/table.h"
+#include "src/trust.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
@@ -21,6 +22,22 @@ int64_t number(const std::optional<std::string>& text) {
 
 }  // namespace
 
+std::string identity_sql(const TableName& table) {
+  return "(SELECT pg_catalog.concat_ws(':', c.oid, pg_catalog.pg_relation_filenode(c.oid)) FROM pg_catalog.pg_class c "
+         "JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE " +
+         table.condition_sql() + ")";
+}
+
+std::string receipts_state_sql(const TableName& receipts) {
+  const std::string has_identity =
+      "EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) "
+      "c.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid WHERE a.attname "
+      "OPERATOR(pg_catalog.=) 'target_identity'::pg_catalog.name AND " +
+      receipts.condition_sql() + ")";
+  return "(SELECT CASE WHEN s OPERATOR(pg_catalog.<>) 'ours' THEN s WHEN " + has_identity +
+         " THEN 'known' ELSE 'old' END FROM (SELECT " + trust_sql(receipts) + " AS s) x WHERE s IS NOT NULL)";
+}
+
 Status receipt_changed(const sdk::StreamContext& ctx) {
   Status changed = sdk::transient_db_error(
       "RECEIPT_CHANGED", "stream \"" + ctx.stream_name +
@@ -32,33 +49,56 @@ Status receipt_changed(const sdk::StreamContext& ctx) {
   return changed;
 }
 
+Result<std::string> Receipts::state() {
+  RB_SDK_ASSIGN_OR_RETURN(const auto state, session_.value("SELECT " + receipts_state_sql(name_)));
+  if (state != "foreign") return state.value_or("");
+  return sdk::config_error(
+      "RECEIPTS_FOREIGN",
+      session_.options().where() + ": " + name_.text() +
+          ", which holds the receipts of loads, is not a plain table of this user, of the schema's or database's owner "
+          "or of a superuser, or it has triggers, rules or row security. Who made it could run commands with this "
+          "user's rights or pretend that rows are loaded. Drop it or rename it if it is not yours (ALTER TABLE ... "
+          "OWNER "
+          "TO " +
+          postgres::quote_identifier(session_.options().user) +
+          " if it is), or set receipts_schema to a schema in which only this user may create tables.");
+}
+
 Result<bool> Receipts::exists() {
   if (known_) return true;
-  const Parameter names[] = {name_.schema, name_.table};
-  RB_SDK_ASSIGN_OR_RETURN(
-      const auto found,
-      session_.value("SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-                     "WHERE n.nspname = $1 AND c.relname = $2",
-                     names));
-  known_ = found.has_value();
-  return known_;
+  RB_SDK_ASSIGN_OR_RETURN(const std::string found, state());
+  has_identity_ = found != "old";
+  known_ = found == "known";
+  return !found.empty();
 }
 
 Status Receipts::ensure_table() {
-  RB_SDK_ASSIGN_OR_RETURN(const bool there, exists());
-  if (there) return {};
+  if (known_) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const std::string found, state());
+  if (found == "old") {
+    RB_SDK_RETURN_NOT_OK(
+        session_.exec("ALTER TABLE " + name_.sql() + " ADD COLUMN IF NOT EXISTS target_identity text"));
+  }
+  if (!found.empty()) {
+    has_identity_ = true;
+    known_ = true;
+    return {};
+  }
   RB_SDK_RETURN_NOT_OK(session_.in_transaction([&]() -> Status {
     // Two loads may come here at the same time, and IF NOT EXISTS alone does not keep them apart. Loads into other
     // schemas need not wait, perhaps for a session whose client is out of reach.
     RB_SDK_RETURN_NOT_OK(session_.exec("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(" +
                                        postgres::quote_literal("rapidbyte receipts of " + name_.schema) + ", 0))"));
     RB_SDK_RETURN_NOT_OK(ensure_schema(session_, name_.schema));
-    return session_.exec("CREATE TABLE IF NOT EXISTS " + name_.sql() +
-                         " (\n  pipeline text NOT NULL,\n  stream text NOT NULL,\n  partition text NOT NULL,\n"
-                         "  target text NOT NULL,\n  load_id text NOT NULL,\n  checkpoint_json text,\n"
-                         "  rows bigint NOT NULL,\n  published boolean NOT NULL,\n"
-                         "  committed_at timestamptz NOT NULL DEFAULT now(),\n"
-                         "  PRIMARY KEY (pipeline, stream, partition)\n)");
+    RB_SDK_RETURN_NOT_OK(
+        session_.exec("CREATE TABLE IF NOT EXISTS " + name_.sql() +
+                      " (\n  pipeline text NOT NULL,\n  stream text NOT NULL,\n  partition text NOT NULL,\n"
+                      "  target text NOT NULL,\n  load_id text NOT NULL,\n  checkpoint_json text,\n"
+                      "  rows bigint NOT NULL,\n  published boolean NOT NULL,\n"
+                      "  committed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),\n  target_identity text,\n"
+                      "  PRIMARY KEY (pipeline, stream, partition)\n)"));
+    // Somebody may have been quicker.
+    return state().status();
   }));
   known_ = true;
   return {};
@@ -70,8 +110,9 @@ Result<std::optional<Receipt>> Receipts::read_row(const sdk::StreamContext& ctx,
   const Parameter key[] = {ctx.pipeline, ctx.stream_name, partition};
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult found,
-      session_.connection().execute("SELECT load_id, target, checkpoint_json, rows, published FROM " + name_.sql() +
-                                        " WHERE pipeline = $1 AND stream = $2 AND partition = $3",
+      session_.connection().execute("SELECT load_id, target, checkpoint_json, rows, published, " +
+                                        std::string(has_identity_ ? "target_identity" : "NULL") + " FROM " +
+                                        name_.sql() + " WHERE pipeline = $1 AND stream = $2 AND partition = $3",
                                     key));
   if (found.rows.empty()) return std::optional<Receipt>();
   const postgres::Row& row = found.rows.front();
@@ -79,7 +120,8 @@ Result<std::optional<Receipt>> Receipts::read_row(const sdk::StreamContext& ctx,
                                         .target = row[1].value_or(""),
                                         .checkpoint_json = row[2],
                                         .rows = number(row[3]),
-                                        .published = row[4] == "t"});
+                                        .published = row[4] == "t",
+                                        .identity = row[5].value_or("")});
 }
 
 Result<std::optional<Receipt>> Receipts::read(const sdk::StreamContext& ctx) {
@@ -115,14 +157,22 @@ Result<std::string> Receipts::write(const sdk::StreamContext& ctx, const Receipt
   std::vector<Parameter> values = {ctx.pipeline,    ctx.stream_name, partition, receipt.target,
                                    receipt.load_id, Parameter(),     rows,      receipt.published ? "t" : "f"};
   if (receipt.checkpoint_json) values[5] = Parameter(*receipt.checkpoint_json);
+  // The rows' own locks keep everybody from exchanging the table before the commit.
+  const std::string identity = receipt.written ? identity_sql(*receipt.written) : std::string("NULL");
   std::string sql;
   std::string last_rows;
   if (last) {
     // A killed run may still be committing: the server makes us wait for its row, and then compares anew.
     sql = "UPDATE " + name_.sql() +
           " SET target = $4, load_id = $5, checkpoint_json = $6, rows = $7::bigint, published = $8::boolean, "
-          "committed_at = now() WHERE pipeline = $1 AND stream = $2 AND partition = $3 AND load_id = $9 AND "
-          "checkpoint_json IS NOT DISTINCT FROM $10 AND rows = $11::bigint AND target = $12";
+          "target_identity = " +
+          identity +
+          ", "
+          "committed_at = pg_catalog.now() WHERE pipeline OPERATOR(pg_catalog.=) $1 AND stream OPERATOR(pg_catalog.=) "
+          "$2 AND partition "
+          "OPERATOR(pg_catalog.=) $3 AND load_id OPERATOR(pg_catalog.=) $9 AND (checkpoint_json OPERATOR(pg_catalog.=) "
+          "$10::pg_catalog.text OR (checkpoint_json IS NULL AND $10::pg_catalog.text IS NULL)) AND rows "
+          "OPERATOR(pg_catalog.=) $11::bigint AND target OPERATOR(pg_catalog.=) $12";
     last_rows = std::to_string(last->rows);
     values.emplace_back(last->load_id);
     values.push_back(last->checkpoint_json ? Parameter(*last->checkpoint_json) : Parameter());
@@ -130,8 +180,9 @@ Result<std::string> Receipts::write(const sdk::StreamContext& ctx, const Receipt
     values.emplace_back(last->target);
   } else {
     sql = "INSERT INTO " + name_.sql() +
-          " (pipeline, stream, partition, target, load_id, checkpoint_json, rows, published) "
-          "VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::boolean) ON CONFLICT DO NOTHING";
+          " (pipeline, stream, partition, target, load_id, checkpoint_json, rows, published, target_identity) "
+          "VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::boolean, " +
+          identity + ") ON CONFLICT DO NOTHING";
   }
   RB_SDK_ASSIGN_OR_RETURN(const auto transaction, session_.value(sql + " RETURNING pg_catalog.txid_current()", values));
   if (!transaction) return receipt_changed(ctx);

@@ -18,9 +18,27 @@ struct Receipt {
   std::optional<std::string> checkpoint_json;  // none: the load has begun and committed nothing
   int64_t rows = 0;  // written by this load so far
   bool published = false;  // replace: the swap is done
+  /// Of the table that the rows were written into, as identity_sql() gives it at the commit; empty in receipts of
+  /// earlier versions, and for a table that is not there.
+  std::string identity = {};
 
-  bool operator==(const Receipt&) const = default;
+  /// Where the rows of this commit were written, for the identity; not read back.
+  std::optional<TableName> written = {};
+
+  /// Of what they say; whose identity is taken at the commit.
+  bool operator==(const Receipt& other) const {
+    return load_id == other.load_id && target == other.target && checkpoint_json == other.checkpoint_json &&
+           rows == other.rows && published == other.published;
+  }
 };
+
+/// SQL of a text that says which table `table` is, and that its rows are still those of before: its oid and the file it
+/// lies in, which TRUNCATE and rewriting change. NULL when there is no table.
+std::string identity_sql(const TableName& table);
+/// SQL of one text about the table of receipts: NULL (absent), "known", "old" (of an earlier version) or "foreign":
+/// what somebody made who could run code as us by it, or lie about loads: not a plain table, with triggers, rules or
+/// row security, or of an owner who is neither this user nor one that has the schema or the database anyway.
+std::string receipts_state_sql(const TableName& receipts);
 
 /// RECEIPT_CHANGED: safe to try again, which begins behind the receipt that is there now.
 Status receipt_changed(const sdk::StreamContext& ctx);
@@ -32,7 +50,8 @@ class Receipts {
       : session_(session), name_{std::move(schema), "_rapidbyte_receipts"}, known_(known) {}
   [[nodiscard]] const TableName& name() const { return name_; }
 
-  /// Makes the table, in a transaction of its own, when it is absent.
+  /// Makes the table, in a transaction of its own, when it is absent. RECEIPTS_FOREIGN (config): see
+  /// receipts_state_sql().
   Status ensure_table();
   /// The newest receipt of this pipeline, stream and partition. Makes nothing.
   Result<std::optional<Receipt>> read(const sdk::StreamContext& ctx);
@@ -52,12 +71,15 @@ class Receipts {
   Status publish(const sdk::StreamContext& ctx, const std::string& target);
 
  private:
+  Result<std::string> state();
+  /// Whether it can be read. RECEIPTS_FOREIGN (config).
   Result<bool> exists();
   Result<std::optional<Receipt>> read_row(const sdk::StreamContext& ctx, const std::string& partition);
 
   Session& session_;
   TableName name_;
   bool known_;
+  bool has_identity_ = true;  // the table has the column
 };
 
 }  // namespace rapidbyte::dest_postgres

@@ -188,7 +188,7 @@ Status TableWriter::insert_error(const Status& status) {
   // The transaction is lost anyway. In a new one the rows before the group are missing, and what was done to the table
   // for them, so the search may find nothing.
   session_.rollback();
-  if (!session_.is_open() || !session_.begin().ok()) return row_error(status, first);
+  if (!session_.is_open() || !session_.begin_rows().ok()) return row_error(status, first);
   for (const HeldBatch& held : held_.batches()) {
     RB_SDK_RETURN_NOT_OK(load_held(held));
     const auto refused = try_load(0, batch_.rows());

@@ -89,11 +89,13 @@ Result<StoredRow> read_stored_row(Session& session, const std::string& row, cons
   StoredRow out;
   // It may be a column of another table, which a trigger writes.
   if (server && std::find(columns.begin(), columns.end(), server->column) != columns.end()) out.column = server->column;
-  const std::string value = out.column.empty() ? "NULL" : "to_json(r." + quote_identifier(out.column) + ")::text";
+  const std::string value =
+      out.column.empty() ? "NULL" : "pg_catalog.to_json(r." + quote_identifier(out.column) + ")::pg_catalog.text";
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult found,
-      session.connection().query("SELECT left(row_to_json(r)::text, " + std::string(kShownRecord) + "), left(" + value +
-                                 ", " + std::string(kShownValue) + ") FROM (" + row + ") r"));
+      session.connection().query("SELECT pg_catalog.left(pg_catalog.row_to_json(r)::pg_catalog.text, " +
+                                 std::string(kShownRecord) + "), pg_catalog.left(" + value + ", " +
+                                 std::string(kShownValue) + ") FROM (" + row + ") r"));
   if (found.rows.empty()) return out;
   out.record = found.rows.front()[0].value_or("");
   out.value = found.rows.front()[1].value_or("NULL");

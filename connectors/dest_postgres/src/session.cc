@@ -10,7 +10,11 @@ constexpr uint32_t kOldestServer = 120'000;
 
 // Limits of the role's own would cut a long load in the middle, as they would a restore: pg_dump and pg_restore switch
 // them off, too. Nothing that makes data durable is touched.
+//
+// The search_path: nobody's function, operator, cast or type of the same name takes the place of the server's own in a
+// statement of ours. Rows are written under the role's path (kRolePath).
 constexpr std::string_view kSettings =
+    "SET search_path = pg_catalog, pg_temp; "
     "SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET bytea_output = hex; "
     "SET lc_monetary = 'C'; SET statement_timeout = 0; SET lock_timeout = 0; "
     "SET idle_in_transaction_session_timeout = 0; SET xmloption = content";
@@ -104,9 +108,18 @@ bool Session::in_transaction() const {
 
 Status Session::begin(const std::string& then) {
   if (in_transaction()) return then.empty() ? Status() : exec(then);
+  return start(then);
+}
+
+Status Session::begin_rows() {
+  if (in_transaction()) return {};
+  return start(kRolePath);
+}
+
+Status Session::start(std::string_view then) {
   // Whatever the role's default is: under REPEATABLE READ, waiting for another writer would end in an error instead of
   // a look at what it did.
-  return exec("BEGIN ISOLATION LEVEL READ COMMITTED; " + then);
+  return exec("BEGIN ISOLATION LEVEL READ COMMITTED; " + std::string(then));
 }
 
 void Session::rollback() {
@@ -114,9 +127,10 @@ void Session::rollback() {
   if (!exec("ROLLBACK").ok()) close();
 }
 
-Status Session::commit() {
+Status Session::commit(bool sets_role_path) {
   const Patience patience(*this);
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult result, connection_->exec("COMMIT"));
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult result,
+                          connection_->exec(sets_role_path ? std::string(kRolePath) + "; COMMIT" : "COMMIT"));
   if (result.tag == "COMMIT") return {};
   return sdk::internal_error("COMMIT_ROLLED_BACK", options_.where() + ": the server answered COMMIT with " +
                                                        result.tag + "; nothing of the transaction was kept");

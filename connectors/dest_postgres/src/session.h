@@ -17,6 +17,12 @@ namespace rapidbyte::dest_postgres {
 using sdk::Result;
 using sdk::Status;
 
+/// Statements of ours see the system's schema only. What is the user's own runs under the path that the role has:
+/// triggers, defaults, checks, generated columns and index expressions, which the writing of rows calls, and at the
+/// commit deferred triggers. A statement that runs under it names everything with its schema.
+inline constexpr std::string_view kRolePath = "SET LOCAL search_path TO DEFAULT";
+inline constexpr std::string_view kSystemPath = "SET LOCAL search_path = pg_catalog, pg_temp";
+
 class Session {
  public:
   explicit Session(postgres::ConnectionOptions options) : options_(std::move(options)) {}
@@ -44,6 +50,8 @@ class Session {
   [[nodiscard]] bool in_transaction() const;
   /// Begins a transaction unless one is open, and runs `then` in it by the same round trip.
   Status begin(const std::string& then = {});
+  /// Begins a transaction for rows, under the role's path, unless one is open.
+  Status begin_rows();
   /// Rolls back what is open. A connection that cannot do that is given up.
   void rollback();
   /// Runs `work` in one transaction: committed when it succeeds, rolled back otherwise.
@@ -51,12 +59,13 @@ class Session {
   Status in_transaction(Work work) {
     RB_SDK_RETURN_NOT_OK(begin());
     Status status = work();
-    if (status.ok()) status = commit();
+    if (status.ok()) status = commit(/*sets_role_path=*/true);
     if (!status.ok()) rollback();
     return status;
   }
   /// Plain COMMIT. COMMIT_ROLLED_BACK (internal) when the server answered that it rolled back. See Commit for data.
-  Status commit();
+  /// `sets_role_path`: first, for deferred triggers; a transaction that begin_rows() began has it.
+  Status commit(bool sets_role_path = false);
 
   /// While one lives, the server may be silent for a day unless the user has set a limit: a merge of many rows, an
   /// exchange or a commit gives no sign before it is done.
@@ -89,6 +98,7 @@ class Session {
   void wait_at_most(uint32_t silence_ms) {
     if (connection_) connection_->set_read_timeout_ms(silence_ms);
   }
+  Status start(std::string_view then);
   /// Sets what the session's texts, time limits and end depend on.
   Status set_up();
 

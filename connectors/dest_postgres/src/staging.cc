@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "src/table_shape.h"
+#include "src/trust.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
@@ -47,7 +48,37 @@ Status copy_foreign_keys(Session& session, const TableInfo& target, const TableN
   return {};
 }
 
+// Rights that ALTER DEFAULT PRIVILEGES gave to others. The staging holds rows that they may perhaps not read, and has
+// no row security; the rights come with the publishing. Part of the transaction that makes the table.
+Status take_rights_away(Session& session, const TableName& staging) {
+  RB_SDK_ASSIGN_OR_RETURN(
+      const postgres::QueryResult grants,
+      session.connection().query(
+          "SELECT DISTINCT 'REVOKE ALL ON TABLE ' || " + postgres::quote_literal(staging.sql()) +
+          " || ' FROM ' || CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END FROM "
+          "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a WHERE a.grantee <> "
+          "c.relowner AND " +
+          staging.condition_sql()));
+  for (const postgres::Row& grant : grants.rows) RB_SDK_RETURN_NOT_OK(session.exec(grant[0].value_or("")));
+  return {};
+}
+
 }  // namespace
+
+Status grant_as_new(Session& session, const TableName& table) {
+  RB_SDK_ASSIGN_OR_RETURN(
+      const postgres::QueryResult grants,
+      session.connection().query(
+          "SELECT format('GRANT %s ON TABLE %s TO %s%s', string_agg(DISTINCT a.privilege_type, ', '), " +
+          postgres::quote_literal(table.sql()) +
+          ", CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, CASE WHEN "
+          "a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) FROM pg_class c JOIN pg_namespace n ON n.oid = "
+          "c.relnamespace JOIN pg_default_acl d ON d.defaclrole = c.relowner AND d.defaclobjtype = 'r' AND "
+          "d.defaclnamespace IN (0, n.oid), aclexplode(d.defaclacl) a WHERE a.grantee <> c.relowner AND " +
+          table.condition_sql() + " GROUP BY a.grantee, a.is_grantable"));
+  for (const postgres::Row& grant : grants.rows) RB_SDK_RETURN_NOT_OK(session.exec(grant[0].value_or("")));
+  return {};
+}
 
 TableName staging_name(const TableName& target) {
   std::string name = std::string(kPrefix) + target.table;
@@ -86,13 +117,33 @@ Status make_staging(Session& session, const TableName& target, const sdk::Stream
                     const sdk::Schema& schema) {
   const TableName name = staging_name(target);
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(session, name));
-  if (existing) return {};
+  if (existing) {
+    // Of another writer of this load; or a stranger's, made since begin-stream dropped what there was.
+    RB_SDK_ASSIGN_OR_RETURN(
+        const auto owner,
+        session.value(
+            "SELECT c.relowner = (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) AND " +
+            trust_sql(name) +
+            " = 'ours' FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE " +
+            name.condition_sql()));
+    if (owner == "t") return {};
+    return sdk::config_error("STAGING_FOREIGN",
+                             "stream \"" + ctx.stream_name + "\": table " + name.text() + " of " +
+                                 session.options().where() +
+                                 ", into which the new rows would be loaded before they replace the old ones, belongs "
+                                 "to somebody else or has triggers or rules. Nothing was written into it. Drop or "
+                                 "rename it, and see who may create tables in schema " +
+                                 name.schema + ".");
+  }
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> table, read_table(session, target));
   if (!table) {
     RB_SDK_RETURN_NOT_OK(check_columns(ctx.stream_name, schema));
     RB_SDK_RETURN_NOT_OK(ensure_schema(session, target.schema));
     const bool strict = ctx.policies.nullability_change == sdk::NullabilityChange::kFail;
-    return create_table(session, {.name = name, .schema = schema, .key = {}, .declare_not_null = strict});
+    RB_SDK_RETURN_NOT_OK(
+        create_table(session, {.name = name, .schema = schema, .key = {}, .declare_not_null = strict}));
+    return take_rights_away(session, name);
   }
   // Read first: what changes before the copy is made makes the staging look older than it is, and not newer.
   RB_SDK_ASSIGN_OR_RETURN(const std::string definition, definition_number(session, *table));
@@ -105,6 +156,7 @@ Status make_staging(Session& session, const TableName& target, const sdk::Stream
   if (!reasons.empty() && !rows_are_judged) like += " EXCLUDING INDEXES EXCLUDING STATISTICS";
   RB_SDK_RETURN_NOT_OK(session.exec("CREATE TABLE " + name.sql() + " (LIKE " + table->name.sql() + like +
                                     "); COMMENT ON TABLE " + name.sql() + " IS " + postgres::quote_literal(comment)));
+  RB_SDK_RETURN_NOT_OK(take_rights_away(session, name));
   for (const TableColumn& column : table->columns) {
     // The target itself numbers the rows when they arrive.
     if (!column.identity || schema.index_of(column.name)) continue;

@@ -14,6 +14,9 @@ namespace rapidbyte::dest_postgres {
 /// Name of the staging table of a target, in the target's schema.
 TableName staging_name(const TableName& target);
 
+/// Gives a table that was made as a staging the rights that its owner's new tables get (ALTER DEFAULT PRIVILEGES).
+Status grant_as_new(Session& session, const TableName& table);
+
 /// Drops the staging table if it is there.
 Status drop_staging(Session& session, const TableName& target);
 

@@ -6,6 +6,9 @@
 #include <set>
 #include <span>
 
+#include "rapidbyte/sdk/host.h"
+#include "src/trust.h"
+
 namespace rapidbyte::dest_postgres {
 namespace {
 
@@ -174,34 +177,111 @@ Status ensure_schema(Session& session, const std::string& schema) {
   return session.exec("ROLLBACK TO SAVEPOINT rapidbyte_schema");
 }
 
-Result<std::string> type_for(Session& session, const sdk::Field& field) {
-  const std::string native(native_type_text(field));
-  std::string by_arrow = declared_type(field.type);
-  if (native.empty()) return by_arrow;
+namespace {
+
+struct KnownType {
+  PgType type;
+  std::string name;  // as the server writes it, with its schema unless it is the system's
+};
+
+// What `text` names, if it is a type that may be trusted: a domain, a range or a composite type can have code behind it
+// that runs with our rights, so it must not be a stranger's. nullopt: nothing, or no type's name at all.
+Result<std::optional<KnownType>> find_type(Session& session, const std::string& text) {
   // A text that is no type's name is an error of the statement: it must not spoil the transaction.
   const bool nested = session.in_transaction();
   if (nested) RB_SDK_RETURN_NOT_OK(session.exec("SAVEPOINT rapidbyte_type"));
-  const Parameter parameters[] = {native};
-  const auto known = session.connection().execute(
-      "SELECT t.oid, t.typtype, t.typtype = 'p' FROM pg_catalog.pg_type t WHERE t.oid = pg_catalog.to_regtype($1)",
+  const Parameter parameters[] = {text};
+  const auto found = session.connection().execute(
+      "SELECT t.oid, t.typtype, pg_catalog.format_type(t.oid, NULL) FROM pg_catalog.pg_type t LEFT JOIN "
+      "pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' WHERE t.oid = pg_catalog.to_regtype($1) AND "
+      "t.typtype <> 'p' AND (coalesce(e.typtype, t.typtype) IN ('b', 'e') OR " +
+          is_trusted_owner_sql("t.typowner", "t.typnamespace") + ")",
       parameters);
   if (nested) {
     RB_SDK_RETURN_NOT_OK(
-        session.exec(known.ok() ? "RELEASE SAVEPOINT rapidbyte_type" : "ROLLBACK TO SAVEPOINT rapidbyte_type"));
+        session.exec(found.ok() ? "RELEASE SAVEPOINT rapidbyte_type" : "ROLLBACK TO SAVEPOINT rapidbyte_type"));
   }
-  if (!known.ok()) {
-    if (postgres::sqlstate_of(known.error()).empty()) return known.status();  // not the server's judgement
+  if (!found.ok()) {
+    if (postgres::sqlstate_of(found.error()).empty()) return found.status();  // not the server's judgement
+    return std::optional<KnownType>();
+  }
+  if (found->rows.empty()) return std::optional<KnownType>();
+  const postgres::Row& row = found->rows.front();
+  KnownType known;
+  known.type.oid = number<Oid>(row[0]);
+  known.type.kind = row[1].value_or("b").front();
+  known.name = row[2].value_or("");
+  return std::optional<KnownType>(std::move(known));
+}
+
+// "public.geometry(Point,4326)[]": geometry, and (Point,4326)[] behind it.
+struct TypeText {
+  std::string bare;
+  std::string rest;
+};
+TypeText take_apart(const std::string& native) {
+  TypeText out;
+  bool quoted = false;
+  for (size_t i = 0; i < native.size(); ++i) {
+    const char c = native[i];
+    if (c == '"') {
+      if (quoted && i + 1 < native.size() && native[i + 1] == '"')
+        out.bare += native[i++];
+      else
+        quoted = !quoted;
+    } else if (!quoted && c == '.') {
+      out.bare.clear();
+    } else if (!quoted && (c == '(' || c == '[')) {
+      out.rest = native.substr(i);
+      return out;
+    } else {
+      out.bare += c;
+    }
+  }
+  return out;
+}
+
+// The same type in another schema than the source's, such as an extension that lives elsewhere; only kinds that have no
+// code of strangers behind them.
+Result<std::string> qualified_elsewhere(Session& session, const std::string& native) {
+  const TypeText text = take_apart(native);
+  const Parameter parameters[] = {text.bare};
+  RB_SDK_ASSIGN_OR_RETURN(
+      const postgres::QueryResult found,
+      session.connection().execute(
+          "SELECT n.nspname FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE "
+          "t.typname = $1::name AND t.typtype IN ('b', 'e') AND t.typelem = 0 AND n.nspname !~ '^pg_' LIMIT 2",
+          parameters));
+  if (found.rows.size() != 1) return std::string();
+  return quote_identifier(found.rows.front()[0].value_or("")) + "." + quote_identifier(text.bare) + text.rest;
+}
+
+}  // namespace
+
+Result<std::string> type_for(Session& session, const sdk::Field& field) {
+  std::string native(native_type_text(field));
+  std::string by_arrow = declared_type(field.type);
+  if (native.empty()) return by_arrow;
+  RB_SDK_ASSIGN_OR_RETURN(std::optional<KnownType> known, find_type(session, native));
+  if (!known) {
+    RB_SDK_ASSIGN_OR_RETURN(const std::string elsewhere, qualified_elsewhere(session, native));
+    if (!elsewhere.empty()) {
+      native = elsewhere;
+      RB_SDK_ASSIGN_OR_RETURN(known, find_type(session, native));
+    }
+  }
+  if (!known) {
+    sdk::host::log_warn("column " + quote_identifier(field.name) + ": " + session.options().where() + " has no type " +
+                        native + " that this user can trust, so the new table gets " + by_arrow +
+                        ". To keep the type, create it there (CREATE EXTENSION, CREATE TYPE) and load again with "
+                        "write_mode replace.");
     return by_arrow;
   }
-  if (known->rows.empty() || is_true(known->rows.front()[2])) return by_arrow;
-  PgType type;
-  type.oid = number<Oid>(known->rows.front()[0]);
-  type.kind = known->rows.front()[1].value_or("b").front();
-  if (type.oid == postgres::kOidNumeric) {
+  if (known->type.oid == postgres::kOidNumeric) {
     // to_regtype() drops the modifier, and it decides what the values are sent as.
-    type.modifier = numeric_modifier(native);
+    known->type.modifier = numeric_modifier(native);
   }
-  return is_sent_as(type, field.type) ? native : by_arrow;
+  return is_sent_as(known->type, field.type) ? native : by_arrow;
 }
 
 Status create_table(Session& session, const NewTable& table) {

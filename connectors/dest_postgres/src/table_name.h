@@ -16,6 +16,12 @@ struct TableName {
   [[nodiscard]] std::string sql() const {
     return postgres::quote_identifier(schema) + "." + postgres::quote_identifier(table);
   }
+  /// A condition on pg_class c and pg_namespace n of the system's catalog: that c is this table.
+  [[nodiscard]] std::string condition_sql() const {
+    return "n.nspname OPERATOR(pg_catalog.=) " + postgres::quote_literal(schema) +
+           "::pg_catalog.name AND c.relname OPERATOR(pg_catalog.=) " + postgres::quote_literal(table) +
+           "::pg_catalog.name";
+  }
   /// schema.table for messages.
   [[nodiscard]] std::string text() const { return schema + "." + table; }
   bool operator==(const TableName&) const = default;

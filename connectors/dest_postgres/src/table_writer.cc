@@ -48,13 +48,14 @@ Status TableWriter::prepare() {
   // Tables are altered in a transaction of their own, so that nobody waits for the whole load. When the schema changes
   // in the middle of a transaction, the change is part of it.
   const bool nested = session_.in_transaction();
+  if (nested) RB_SDK_RETURN_NOT_OK(session_.exec(std::string(kSystemPath)));
   Status planned = plan();
   if (!planned.ok()) {
     if (!nested) session_.rollback();
     return planned;
   }
   // The rows' own transaction begins by the same round trip.
-  if (!nested) RB_SDK_RETURN_NOT_OK(session_.exec("COMMIT AND CHAIN"));
+  RB_SDK_RETURN_NOT_OK(session_.exec((nested ? "" : "COMMIT AND CHAIN; ") + std::string(kRolePath)));
   encoder_.use(plan_);
   described_ = with_context(batch_.schema(), ctx_.schema);
   copy_sql_ = copy_sql(plan_);
@@ -65,8 +66,9 @@ Status TableWriter::prepare() {
   insert_types_.clear();
   arrays_.clear();
   if (method_ == LoadMethod::kInsert) {
-    insert_sql_ = plan_.columns.empty() ? "INSERT INTO " + plan_.name.sql() + " SELECT FROM generate_series(1, $1)"
-                                        : insert_sql(plan_);
+    insert_sql_ = plan_.columns.empty()
+                      ? "INSERT INTO " + plan_.name.sql() + " SELECT FROM pg_catalog.generate_series(1, $1)"
+                      : insert_sql(plan_);
     for (const ColumnPlan& column : plan_.columns) insert_types_.push_back(array_type(column).array);
     if (plan_.number_rows) insert_types_.push_back(postgres::kOidInt8Array);
     arrays_.resize(insert_types_.size());
@@ -91,7 +93,7 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   if (batch_.schema_version() != schema_version_ || generation_ != session_.generation()) {
     RB_SDK_RETURN_NOT_OK(prepare());
   }
-  RB_SDK_RETURN_NOT_OK(session_.begin());
+  RB_SDK_RETURN_NOT_OK(session_.begin_rows());
   encoder_.load(batch_, static_cast<int64_t>(rows_seen_));
   const size_t rows = batch_.rows();
   for (const RefusedRow& refused : encoder_.refused()) RB_SDK_RETURN_NOT_OK(reject(refused));
@@ -196,8 +198,8 @@ Status TableWriter::merge() {
   if (counts_upserts(plan_)) {
     std::string list;
     for (const std::string& name : plan_.key) list += (list.empty() ? "" : ", ") + quote_identifier(name);
-    RB_SDK_ASSIGN_OR_RETURN(keys, session_.value(std::string("SELECT count(*) FROM (SELECT DISTINCT ") + list +
-                                                 " FROM " + kUpsertTable + ") k"));
+    RB_SDK_ASSIGN_OR_RETURN(keys, session_.value(std::string("SELECT pg_catalog.count(*) FROM (SELECT DISTINCT ") +
+                                                 list + " FROM " + kUpsertTable + ") k"));
   }
   // No round trip of its own. Where single rows are refused, each load has a savepoint already.
   const std::string savepoint =

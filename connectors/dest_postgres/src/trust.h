@@ -1,0 +1,20 @@
+#pragma once
+// Whose objects in the database are taken for what they seem to be. In a schema where everybody may create (public, by
+// PostgreSQL's own default up to version 14), a table, domain or view of the name that we look for may be a stranger's,
+// and his code would run with our rights.
+
+#include <string>
+
+#include "src/table_name.h"
+
+namespace rapidbyte::dest_postgres {
+
+/// SQL of a boolean: `owner` (SQL of a role's oid) is this user, a superuser, the owner of `schema` (SQL of a
+/// namespace's oid) or the owner of the database, who can do all of this without us.
+std::string is_trusted_owner_sql(const std::string& owner, const std::string& schema);
+
+/// SQL of one text about a table of ours: NULL (absent), "ours", or "foreign": not a plain table, with triggers, rules
+/// or row security, or of an owner who is not trusted.
+std::string trust_sql(const TableName& table);
+
+}  // namespace rapidbyte::dest_postgres

@@ -1,0 +1,216 @@
+// What another user of the database, who may create in the target's schema, can do to a load: functions, operators and
+// types of the names that our statements use, tables of the names that we make, rights by default. Whatever of it runs
+// writes into the table `traps`.
+#include <gtest/gtest.h>
+
+#include "batches.h"
+#include "postgres_fixture.h"
+
+namespace rapidbyte::dest_postgres {
+namespace {
+
+class NeighbourTest : public PostgresTest {
+ protected:
+  void SetUp() override {
+    PostgresTest::SetUp();
+    sql("CREATE ROLE " + neighbour() + "; GRANT USAGE, CREATE ON SCHEMA " + schema_name() + " TO " + neighbour() +
+        "; CREATE TABLE traps (what text); GRANT INSERT ON traps TO PUBLIC");
+    // The loader's role path, as ALTER ROLE would give it: the target's schema in front of the system's.
+    sql("ALTER ROLE CURRENT_USER IN DATABASE " + database() + " SET search_path = " + schema_name() + ", pg_catalog");
+  }
+  void TearDown() override {
+    sql("ALTER ROLE CURRENT_USER IN DATABASE " + database() + " RESET search_path; DROP OWNED BY " + neighbour() +
+        " CASCADE; DROP ROLE " + neighbour());
+    PostgresTest::TearDown();
+  }
+  std::string neighbour() { return "neighbour_" + schema_name(); }
+  std::string database() { return sql("SELECT current_database()").front(); }
+  void as_neighbour(const std::string& text) { sql("SET ROLE " + neighbour() + "; " + text + "; RESET ROLE"); }
+  /// A function of the neighbour's that notes that it was run, under what name and for which arguments.
+  void trap(const std::string& signature, const std::string& returns, const std::string& gives) {
+    as_neighbour("CREATE FUNCTION " + schema_name() + "." + signature + " RETURNS " + returns +
+                 " LANGUAGE plpgsql AS $$ BEGIN INSERT INTO " + schema_name() + ".traps VALUES ('" + signature +
+                 "'); RETURN " + gives + "; END $$");
+  }
+  Lines trapped() { return sql("SELECT DISTINCT what FROM traps"); }
+};
+
+TEST_F(NeighbourTest, NoFunctionOfThatNameRunsInAnyModeOfLoading) {
+  for (const char* one : {"to_jsonb(pg_catalog.pg_attribute)", "row_to_json(record)", "to_json(text)"})
+    trap(one, "pg_catalog.json", "'{}'::pg_catalog.json");
+  trap("count(pg_catalog.text)", "bigint", "0");
+  trap("now()", "timestamptz", "pg_catalog.now()");
+  trap("format_type(oid, integer)", "text", "'text'");
+  trap("hashtextextended(text, bigint)", "bigint", "1");
+  trap("string_agg(text, text)", "text", "''");
+  trap("current_setting(text)", "text", "''");
+  trap("left(text, integer)", "text", "''");
+  trap("generate_series(integer, integer)", "bigint", "1");
+  trap("quote_ident(text)", "text", "'x'");
+  trap("obj_description(oid, name)", "text", "''");
+  trap("equals_text(text, text)", "boolean", "false");
+  trap("equals_varchar(varchar, varchar)", "boolean", "false");
+  trap("at_least(bigint, bigint)", "boolean", "false");
+  for (const char* op : {"=", "<>"}) {
+    as_neighbour(std::string("CREATE OPERATOR ") + schema_name() + "." + op +
+                 " (LEFTARG = text, RIGHTARG = text, FUNCTION = " + schema_name() + ".equals_text)");
+    as_neighbour(std::string("CREATE OPERATOR ") + schema_name() + "." + op +
+                 " (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = " + schema_name() + ".equals_varchar)");
+  }
+  for (const char* op : {">=", "<", "="}) {
+    as_neighbour(std::string("CREATE OPERATOR ") + schema_name() + "." + op +
+                 " (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = " + schema_name() + ".at_least)");
+  }
+  sql("CREATE TABLE t (id bigint PRIMARY KEY, name varchar); CREATE INDEX ON t (name); INSERT INTO t VALUES (9, "
+      "'old')");
+  for (const char* method : {"copy", "insert"}) {
+    const Json more = {{"load_method", method}};
+    for (const Json& mode : {Json("append"), upsert({"id"}), Json("replace")}) {
+      if (mode == "append") sql("TRUNCATE t");
+      const Outcome done = load(on_error(context("t", two_columns(), mode), "dlq"), two_columns(),
+                                {row(1, "a"), row(2, "b"), row(2, "b")}, more);
+      EXPECT_EQ(done.code(), "ok") << method << " " << sdk::to_text(mode) << ": " << done.message();
+      EXPECT_EQ(trapped(), Lines{}) << method << " " << sdk::to_text(mode);
+    }
+  }
+  EXPECT_EQ(table("t").front(), "(1,a)");
+}
+
+TEST_F(NeighbourTest, TriggersStillSeeTheRolesOwnPath) {
+  sql("CREATE TABLE t (id bigint, name text); CREATE TABLE log (id bigint); CREATE FUNCTION note() RETURNS trigger "
+      "LANGUAGE plpgsql AS 'BEGIN INSERT INTO log VALUES (NEW.id); RETURN NEW; END'; "
+      "CREATE TRIGGER note BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION note(); "
+      "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION "
+      "note()");
+  for (const char* mode : {"append", "replace"}) {
+    for (const char* method : {"copy", "insert"}) {
+      sql("TRUNCATE log");
+      const Outcome done =
+          load(context("t", two_columns(), mode), two_columns(), {row(1, "a")}, {{"load_method", method}});
+      EXPECT_EQ(done.code(), "ok") << mode << " " << method << ": " << done.message();
+      EXPECT_EQ(table("log"), (Lines{"(1)", "(1)"})) << mode << " " << method;
+    }
+  }
+}
+
+TEST_F(NeighbourTest, AStrangersTableIsNotTakenForTheReceipts) {
+  as_neighbour("CREATE TABLE " + schema_name() +
+               "._rapidbyte_receipts (pipeline text, stream text, partition text, target text, load_id text, "
+               "checkpoint_json text, rows bigint, published boolean, committed_at timestamptz, target_identity text); "
+               "GRANT ALL ON " +
+               schema_name() + "._rapidbyte_receipts TO PUBLIC");
+  const Outcome done = load(context("t", two_columns()), two_columns(), {row(1, "a")});
+  EXPECT_EQ(done.code(), "RECEIPTS_FOREIGN") << done.message();
+  EXPECT_NE(done.message().find("receipts_schema"), std::string::npos) << done.message();
+}
+
+TEST_F(NeighbourTest, AStrangersTypeIsNotTakenForTheSources) {
+  as_neighbour("CREATE DOMAIN " + schema_name() + ".price AS text");
+  Schema schema = two_columns();
+  schema.fields[1].native_type = "postgresql:" + schema_name() + ".price";
+  const Outcome done = load(context("t", schema), schema, {row(1, "a")});
+  EXPECT_EQ(done.code(), "ok") << done.message();
+  EXPECT_EQ(sql("SELECT data_type || coalesce(domain_name, '') FROM information_schema.columns WHERE table_name = 't' "
+                "AND column_name = 'name' AND table_schema = '" +
+                schema_name() + "'"),
+            Lines{"text"});
+  EXPECT_NE(std::find_if(done.logs.begin(), done.logs.end(),
+                         [](const std::string& line) { return line.find("that this user can trust") != line.npos; }),
+            done.logs.end());
+  // The loader's own is used.
+  sql("CREATE DOMAIN own AS text");
+  schema.fields[1].native_type = "postgresql:" + schema_name() + ".own";
+  ASSERT_EQ(load(context("u", schema), schema, {row(1, "a")}).code(), "ok");
+  EXPECT_EQ(
+      sql("SELECT domain_name FROM information_schema.columns WHERE table_name = 'u' AND column_name = 'name' AND "
+          "table_schema = '" +
+          schema_name() + "'"),
+      Lines{"own"});
+}
+
+TEST_F(NeighbourTest, TheStagingOfAReplaceBelongsToTheLoaderAlone) {
+  sql("ALTER DEFAULT PRIVILEGES IN SCHEMA " + schema_name() + " GRANT SELECT ON TABLES TO " + neighbour() +
+      "; ALTER DEFAULT PRIVILEGES IN SCHEMA " + schema_name() + " GRANT SELECT ON TABLES TO PUBLIC");
+  sql("CREATE TABLE t (id bigint, name text); REVOKE ALL ON t FROM PUBLIC, " + neighbour());
+  for (const char* stream : {"t", "fresh"}) {
+    const Json ctx = context(stream, two_columns(), "replace");
+    FakeHost host;
+    auto connector = open();
+    ASSERT_TRUE(connector->begin_stream(sdk::to_text(ctx)).ok());
+    push(host, ctx, {make_batch(two_columns(), {row(1, "secret")})});
+    ASSERT_TRUE(connector->run_write(sdk::to_text(ctx)).ok());
+    EXPECT_EQ(sql("SELECT has_table_privilege('" + neighbour() + "', '_rapidbyte_staging_" + stream + "', 'SELECT')"),
+              Lines{"f"});
+    ASSERT_TRUE(connector->finish_stream(sdk::to_text(ctx), true).ok());
+  }
+  EXPECT_EQ(sql("SELECT has_table_privilege('" + neighbour() + "', 't', 'SELECT')"), Lines{"f"});
+  // A table that was not there before gets the rights of a new table.
+  EXPECT_EQ(sql("SELECT has_table_privilege('" + neighbour() + "', 'fresh', 'SELECT')"), Lines{"t"});
+}
+
+TEST_F(NeighbourTest, TwoStreamsOfOneTableAreRefusedBeforeAnythingIsMade) {
+  Json ctx = context("orders", two_columns());
+  ctx["pipeline_streams"] = {"orders", "customers", schema_name() + ".orders"};
+  const Outcome done = load(ctx, two_columns(), {row(1, "a")});
+  EXPECT_EQ(done.code(), "TARGET_CONFLICT") << done.message();
+  EXPECT_EQ(sql("SELECT to_regclass('" + schema_name() + ".orders') IS NULL"), Lines{"t"});
+}
+
+// A receipt whose rows are gone.
+class LostRowsTest : public NeighbourTest {
+ protected:
+  std::string last_committed(const Json& ctx) {
+    FakeHost host;
+    auto connector = open();
+    auto answer = connector->last_committed(sdk::to_text(ctx));
+    EXPECT_TRUE(answer.ok()) << answer.status().to_string();
+    return answer.ok() ? answer->value_or("none") : "";
+  }
+};
+
+TEST_F(LostRowsTest, AReceiptIsNotBelievedWhenItsRowsAreGone) {
+  const struct {
+    const char* what;
+    const char* how;
+    bool believed;
+  } cases[] = {
+      {"nothing happened", "SELECT 1", true},
+      {"rows were added", "INSERT INTO t VALUES (7, 'x')", true},
+      {"some rows were deleted", "DELETE FROM t WHERE id = 1", true},
+      {"VACUUM", "VACUUM t", true},
+      {"truncated", "TRUNCATE t", false},
+      {"truncated and filled by others", "TRUNCATE t; INSERT INTO t VALUES (7, 'x')", false},
+      {"made anew", "DROP TABLE t; CREATE TABLE t (id bigint, name text)", false},
+      {"made anew and filled", "DROP TABLE t; CREATE TABLE t (id bigint, name text); INSERT INTO t VALUES (7, 'x')",
+       false},
+      {"all deleted", "DELETE FROM t", false},
+      {"unlogged since", "ALTER TABLE t SET UNLOGGED", false},
+  };
+  for (const auto& c : cases) {
+    sql("DROP TABLE IF EXISTS t, _rapidbyte_receipts");
+    const Json ctx = context("t", two_columns());
+    ASSERT_EQ(load(ctx, two_columns(), {row(1, "a"), row(2, "b")}).code(), "ok");
+    sql(c.how);
+    const std::string answer = last_committed(ctx);
+    EXPECT_EQ(answer != "none", c.believed) << c.what << ": " << answer;
+  }
+}
+
+TEST_F(LostRowsTest, AnIncrementalLoadDoesNotGoOnIntoATableThatWasEmptied) {
+  Json ctx = context("t", two_columns());
+  ctx["sync_mode"] = "incremental";
+  ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", {{"int64", 2}}}};
+  const Outcome absent = load(ctx, two_columns(), {row(3, "c")});
+  EXPECT_EQ(absent.code(), "TARGET_EMPTIED") << absent.message();
+  sql("CREATE TABLE t (id bigint, name text)");
+  const Outcome empty = load(ctx, two_columns(), {row(3, "c")});
+  EXPECT_EQ(empty.code(), "TARGET_EMPTIED") << empty.message();
+  EXPECT_NE(empty.message().find("emptied_target: continue"), std::string::npos);
+  const Outcome meant = load(ctx, two_columns(), {row(3, "c")}, {{"emptied_target", "continue"}});
+  EXPECT_EQ(meant.code(), "ok") << meant.message();
+  ctx["load_id"] = "2026-load-2";
+  EXPECT_EQ(load(ctx, two_columns(), {row(4, "d")}).code(), "ok");
+}
+
+}  // namespace
+}  // namespace rapidbyte::dest_postgres
