@@ -3,28 +3,13 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <shared_mutex>
-#include <vector>
 
 namespace rapidbyte {
 namespace {
 
-// Shorter values occur in ordinary text ("yes", "1"), so redacting them would only damage messages.
-constexpr size_t kShortestSecret = 4;
-
 std::atomic<int> g_level{static_cast<int>(LogLevel::kWarn)};
-
-struct Secrets {
-  std::shared_mutex mutex;
-  std::vector<std::string> values;
-};
-Secrets& secrets() {
-  static Secrets instance;
-  return instance;
-}
 
 struct Writer {
   std::mutex mutex;
@@ -101,28 +86,6 @@ void set_log_writer(void (*write)(LogLevel, std::string_view, void*), void* cont
   std::lock_guard lock(writer().mutex);
   writer().write = write;
   writer().context = context;
-}
-
-void add_secret(std::string value) {
-  if (value.size() < kShortestSecret) return;
-  std::unique_lock lock(secrets().mutex);
-  auto& values = secrets().values;
-  if (std::find(values.begin(), values.end(), value) != values.end()) return;
-  // Longest first: a secret that contains another is replaced whole.
-  const auto place =
-      std::find_if(values.begin(), values.end(), [&](const auto& known) { return known.size() < value.size(); });
-  values.insert(place, std::move(value));
-}
-
-std::string redact(std::string_view text) {
-  std::string out(text);
-  std::shared_lock lock(secrets().mutex);
-  for (const auto& secret : secrets().values) {
-    for (size_t at = out.find(secret); at != std::string::npos; at = out.find(secret, at + 3)) {
-      out.replace(at, secret.size(), "***");
-    }
-  }
-  return out;
 }
 
 }  // namespace rapidbyte

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "rapidbyte/base/redaction.h"
+
 namespace rapidbyte {
 
 /// Numbers as in the protocol's `log` function (protocol.md section 2).
@@ -20,11 +22,6 @@ void set_log_level(LogLevel level);
 void log_line(LogLevel level, std::string_view message);
 /// Called for each line instead of writing to stderr (the progress view, tests). Empty: stderr again.
 void set_log_writer(void (*writer)(LogLevel, std::string_view, void*), void* context);
-
-/// Remembers `value` as secret; values shorter than 4 bytes are ignored, because they would redact ordinary text.
-void add_secret(std::string value);
-/// `text` with every known secret replaced by "***".
-[[nodiscard]] std::string redact(std::string_view text);
 
 template <typename... Args>
 void log_error(fmt::format_string<Args...> format, Args&&... args) {

@@ -16,9 +16,10 @@ void replace_one(std::string_view inside, const EnvLookup& lookup, Substitution&
   const size_t split = inside.find(":-");
   const std::string_view name = inside.substr(0, split);
   if (!is_env_name(name)) {
-    out.mistakes.push_back("${" + printable(inside) +
-                           "} does not name an environment variable; write ${NAME} or ${NAME:-default} with letters, "
-                           "digits and _, or $${ for a literal ${");
+    // Not shown: it may be a part of a password that holds ${.
+    out.mistakes.emplace_back(
+        "what stands in ${ } does not name an environment variable; write ${NAME} or ${NAME:-default} with letters, "
+        "digits and _, or $${ for a literal ${");
     return;
   }
   std::optional<std::string> value = lookup(name);
@@ -68,8 +69,7 @@ Substitution substitute(std::string_view text, const EnvLookup& lookup) {
     } else if (text.starts_with("${")) {
       const size_t close = text.find('}');
       if (close == std::string_view::npos) {
-        out.mistakes.push_back("'" + printable(text, 40) +
-                               "' has no closing }; write ${NAME}, or $${ for a literal ${");
+        out.mistakes.emplace_back("a ${ has no closing }; write ${NAME}, or $${ for a literal ${");
         break;
       }
       out.changed = true;

@@ -9,7 +9,7 @@
 #include <limits>
 #include <system_error>
 
-#include "rapidbyte/base/log.h"
+#include "rapidbyte/base/redaction.h"
 #include "rapidbyte/pipeline/field_reader.h"
 #include "rapidbyte/pipeline/secret_names.h"
 #include "rapidbyte/pipeline/suggestion.h"
@@ -64,7 +64,8 @@ class SubstitutionPass {
 
 class PipelineReader {
  public:
-  PipelineReader(const YamlNode& root, ParseOutcome& outcome) : root_(root), outcome_(outcome) {}
+  PipelineReader(const YamlNode& root, const EnvLookup& lookup, ParseOutcome& outcome)
+      : root_(root), lookup_(lookup), outcome_(outcome) {}
 
   PipelineConfig read(const std::filesystem::path& file) {
     PipelineConfig config;
@@ -115,6 +116,9 @@ class PipelineReader {
       FieldReader fields(*permissions, reader.path_of("permissions"), reader.key_location("permissions"),
                          outcome_.problems);
       use.allow_env = fields.text_list("env").value_or(std::vector<std::string>());
+      for (const std::string& name : use.allow_env) {
+        if (const auto value = lookup_(name)) register_granted_variable(name, *value);
+      }
       use.read_write_preopens = fields.text_list("read_write_preopens").value_or(std::vector<std::string>());
       fields.finish();
     }
@@ -274,6 +278,7 @@ class PipelineReader {
   }
 
   const YamlNode& root_;
+  const EnvLookup& lookup_;
   ParseOutcome& outcome_;
 };
 
@@ -311,8 +316,9 @@ Problem ParseOutcome::problem_at(std::string_view section, std::string_view poin
   return {locate(whole).value_or(SourceLocation()), key_path_of_pointer(whole), std::move(message)};
 }
 
-ParseOutcome parse_pipeline_text(std::string_view text, const std::filesystem::path& file,
-                                 const EnvLookup& env_lookup) {
+namespace {
+
+ParseOutcome parse_once(std::string_view text, const std::filesystem::path& file, const EnvLookup& env_lookup) {
   ParseOutcome outcome;
   std::error_code error;
   std::filesystem::path absolute = std::filesystem::absolute(file, error).lexically_normal();
@@ -327,7 +333,7 @@ ParseOutcome parse_pipeline_text(std::string_view text, const std::filesystem::p
           {root->location, "",
            fmt::format("the file must be a map that begins with version, but is {}", root->kind_name())});
     } else {
-      PipelineConfig config = PipelineReader(*root, outcome).read(absolute);
+      PipelineConfig config = PipelineReader(*root, env_lookup, outcome).read(absolute);
       Validation validation =
           validate_pipeline(config, [&tree](std::string_view pointer) { return tree->locate(pointer); });
       add_new(std::move(validation.problems), outcome.problems);
@@ -341,6 +347,17 @@ ParseOutcome parse_pipeline_text(std::string_view text, const std::filesystem::p
   put_in_order(outcome.problems);
   put_in_order(outcome.warnings);
   return outcome;
+}
+
+}  // namespace
+
+ParseOutcome parse_pipeline_text(std::string_view text, const std::filesystem::path& file,
+                                 const EnvLookup& env_lookup) {
+  ParseOutcome outcome = parse_once(text, file, env_lookup);
+  if (outcome.problems.empty()) return outcome;
+  // Again, because messages cut long values, and a secret that is known by then is not cut in halves.
+  register_secrets_in_source(text);
+  return parse_once(text, file, env_lookup);
 }
 
 ParseOutcome parse_pipeline_file(const std::filesystem::path& file, const EnvLookup& env_lookup) {

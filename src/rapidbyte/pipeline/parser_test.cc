@@ -291,7 +291,7 @@ p.yaml:6:13: source.streams[0]: the environment variable S is not set; export S,
 p.yaml:6:28: source.streams[1].name: the environment variable N is not set; export N, or write ${N:-default}
 p.yaml:9:15: destination.write_mode: the environment variable MODE is not set; export MODE, or write ${MODE:-default}
 p.yaml:10:21: destination.primary_key[1]: the environment variable K is not set; export K, or write ${K:-default}
-p.yaml:12:15: resources.max_memory: '${MEM' has no closing }; write ${NAME}, or $${ for a literal ${)");
+p.yaml:12:15: resources.max_memory: a ${ has no closing }; write ${NAME}, or $${ for a literal ${)");
 }
 
 TEST(Parser, MakesSecretsKnownBeforeAnythingIsShown) {
@@ -314,6 +314,46 @@ destination:
   EXPECT_EQ(redact("pw-from-env-1 literal-token-1 url-password-1 region-from-env"), "*** *** *** region-from-env");
   EXPECT_EQ(format_problems("p.yaml", outcome.problems),
             "p.yaml:12:15: destination.write_mode: unknown value '***'; known are append, replace, upsert");
+}
+
+TEST(Parser, MistakesDoNotShowThePasswordsInWhichTheyAre) {
+  const char* lines[] = {"password:Hunter2x",      "password: !Hunter2x", "password: pa${Hunter2x",
+                         "password: ${Hunter2x!}", "password: [Hunter2x", "password: 'Hunter2x",
+                         "password: Hunter2x: 5",  "password: *Hunter2x", "password: \"\\Hunter2x\"",
+                         "{password:Hunter2x}",    "password: @Hunter2x", "url: postgres://u:pa${Hunter2x@host/db"};
+  for (const char* line : lines) {
+    const ParseOutcome outcome =
+        parse(std::string("version: \"1.0\"\npipeline: p\nsource:\n  use: s\n  config:\n    ") + line +
+              "\ndestination: {use: d}\nunknown: 1\n");
+    ASSERT_FALSE(outcome.problems.empty()) << line;
+    EXPECT_EQ(format_problems("p.yaml", outcome.problems).find("Hunter2x"), std::string::npos)
+        << format_problems("p.yaml", outcome.problems);
+    for (const Problem& problem : outcome.problems) {
+      EXPECT_EQ(redact(problem.key_path).find("Hunter2x"), std::string::npos) << problem.key_path;
+    }
+  }
+}
+
+TEST(Parser, ALongValueIsNotCutInTheMiddleOfASecret) {
+  const std::string padding(110, 'x');
+  const ParseOutcome outcome = parse(
+      "version: \"1.0\"\npipeline: p\nsource: {use: s, config: {token: cut-secret-value-5}}\n"
+      "destination: {use: d, write_mode: " +
+      padding + "cut-secret-value-5}\n");
+  ASSERT_EQ(outcome.problems.size(), 1U);
+  EXPECT_EQ(outcome.problems[0].message.find("cut-"), std::string::npos) << outcome.problems[0].message;
+}
+
+TEST(Parser, VariablesThatAConnectorIsGrantedAreSecret) {
+  const ParseOutcome outcome = parse(
+      R"(version: "1.0"
+pipeline: p
+source: {use: s, permissions: {env: [RB_GRANTED, RB_NOT_SET]}}
+destination: {use: d}
+)",
+      environment({{"RB_GRANTED", "granted-to-the-source"}}));
+  EXPECT_TRUE(outcome.problems.empty());
+  EXPECT_EQ(redact("granted-to-the-source"), "***");
 }
 
 TEST(Parser, LocatesConfigForProblemsFoundLater) {

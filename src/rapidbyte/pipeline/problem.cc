@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "rapidbyte/base/log.h"
+#include "rapidbyte/base/redaction.h"
 #include "rapidbyte/pipeline/utf8.h"
 
 namespace rapidbyte::pipeline {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "rapidbyte/base/log.h"
+#include "rapidbyte/base/redaction.h"
 
 namespace rapidbyte::pipeline {
 namespace {
@@ -24,6 +24,11 @@ constexpr std::array<std::string_view, 16> kHarmlessBefore = {
 constexpr std::array<std::string_view, 21> kHarmlessLast = {
     "file",  "path",   "folder",  "name",  "names",  "id",   "ids",  "url",    "uri",    "ttl", "seconds",
     "count", "column", "columns", "field", "fields", "type", "size", "length", "format", "env"};
+
+// Last words of variables that only describe the surroundings: LANG, AWS_REGION, HTTP_HOST.
+constexpr std::array<std::string_view, 19> kHarmlessVariables = {
+    "lang", "language", "locale", "tz",   "timezone", "region", "zone", "host",     "hostname", "port",
+    "home", "dir",      "level",  "mode", "version",  "debug",  "user", "username", "profile"};
 
 template <size_t N>
 bool contains(const std::array<std::string_view, N>& words, std::string_view word) {
@@ -98,6 +103,93 @@ std::optional<std::string_view> keyword_value(std::string_view text, size_t equa
   return rest.substr(0, rest.find_first_of(" ;&"));
 }
 
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+void add_once_and_decoded(std::string_view text) {
+  add_secret(std::string(text));
+  add_secret(percent_decoded(text));
+}
+
+/// A literal value as somebody wrote it, perhaps with a mistake in it: with and without what may not belong to it.
+class SourcePieces {
+ public:
+  void add(std::string_view text) {
+    if (left_ == 0) return;
+    --left_;
+    text = trimmed(text);
+    add_once_and_decoded(text);
+    const size_t comment = text.find(" #");
+    if (comment != std::string_view::npos) add(text.substr(0, comment));
+    const size_t flow_end = text.find_first_of(",}]");
+    if (flow_end != std::string_view::npos) add(text.substr(0, flow_end));
+    // A tag, an anchor, an alias, a block, quotes, an opened ${: YAML takes them off, or stops there.
+    const size_t start = text.find_first_not_of("!&*|>'\"%@`${[-:= ");
+    if (start == std::string_view::npos) return;
+    size_t end = text.size();
+    while (end > start && (text[end - 1] == '\'' || text[end - 1] == '"')) --end;
+    if (start > 0 || end < text.size()) add(text.substr(start, end - start));
+    const size_t opened = text.find("${");
+    if (opened == std::string_view::npos || opened == 0) return;
+    add(text.substr(0, opened));
+    add(text.substr(opened));
+  }
+
+ private:
+  // More than any mistake leaves, and an end for a line that is made of nothing but such marks.
+  int left_ = 32;
+};
+
+void add_source_piece(std::string_view text) { SourcePieces().add(text); }
+
+bool is_variable_name(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+/// The literal parts of a value: names of variables are shown, their defaults are not.
+void add_source_value(std::string_view text) {
+  size_t from = 0;
+  for (size_t at = text.find("${"); at != std::string_view::npos; at = text.find("${", at + 2)) {
+    const size_t close = text.find('}', at);
+    if (close == std::string_view::npos) break;
+    const std::string_view inside = text.substr(at + 2, close - at - 2);
+    const size_t split = inside.find(":-");
+    if (!is_variable_name(inside.substr(0, split))) continue;
+    add_source_piece(text.substr(from, at - from));
+    if (split != std::string_view::npos) add_source_piece(inside.substr(split + 2));
+    from = close + 1;
+  }
+  add_source_piece(text.substr(from));
+}
+
+/// The name that ends before `end`, without quotes.
+std::string_view name_before(std::string_view line, size_t end) {
+  constexpr std::string_view kQuotesAndSpaces = " \t'\"";
+  while (end > 0 && kQuotesAndSpaces.find(line[end - 1]) != std::string_view::npos) --end;
+  size_t start = end;
+  while (start > 0 && std::string_view(" \t'\"{[,;&?:=").find(line[start - 1]) == std::string_view::npos) --start;
+  return line.substr(start, end - start);
+}
+
+/// Whether the value of a secret key goes on in the lines below.
+bool register_line(std::string_view line) {
+  for (size_t at = line.find_first_of(":="); at != std::string_view::npos; at = line.find_first_of(":=", at + 1)) {
+    if (!looks_secret(name_before(line, at))) continue;
+    const std::string_view value = trimmed(line.substr(at + 1));
+    add_source_value(value);
+    return value.empty() || value.front() == '|' || value.front() == '>' || value.front() == '#' ||
+           value.front() == '"' || value.front() == '\'';
+  }
+  return false;
+}
+
 }  // namespace
 
 bool looks_secret(std::string_view name) {
@@ -113,13 +205,24 @@ bool looks_secret(std::string_view name) {
 void register_embedded_secrets(std::string_view text) {
   for (size_t at = text.find("://"); at != std::string_view::npos; at = text.find("://", at + 3)) {
     const std::string_view rest = text.substr(at + 3);
-    const std::string_view authority = rest.substr(0, rest.find_first_of("/?# "));
+    const std::string_view token = rest.substr(0, rest.find_first_of(" \t\r\n\"'<>"));
+    const std::string_view authority = token.substr(0, token.find_first_of("/?#"));
     const size_t colon = authority.find(':');
+    if (colon == std::string_view::npos) continue;
     const size_t host = authority.rfind('@');
-    if (colon == std::string_view::npos || host == std::string_view::npos || colon > host) continue;
-    const std::string_view password = authority.substr(colon + 1, host - colon - 1);
-    add_secret(std::string(password));
-    add_secret(percent_decoded(password));
+    const bool has_password = host != std::string_view::npos && colon < host;
+    if (has_password) add_once_and_decoded(authority.substr(colon + 1, host - colon - 1));
+    // A password that should have been percent-encoded goes on behind a '/', '?' or '#'. Digits alone are a port.
+    const size_t last = token.rfind('@');
+    const bool is_port = authority.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
+    const bool behind = last != std::string_view::npos && last > authority.size();
+    if (behind && (has_password || !is_port)) add_once_and_decoded(token.substr(colon + 1, last - colon - 1));
+    // What a URL's rules take for the hosts may be pieces of it then.
+    for (size_t from = host + 1; has_password && behind && from <= authority.size();) {
+      const size_t comma = std::min(authority.find_first_of(",:", from), authority.size());
+      add_secret(std::string(authority.substr(from, comma - from)));
+      from = comma + 1;
+    }
   }
   for (size_t equals = text.find('='); equals != std::string_view::npos; equals = text.find('=', equals + 1)) {
     size_t end = equals;
@@ -127,10 +230,7 @@ void register_embedded_secrets(std::string_view text) {
     size_t start = end;
     while (start > 0 && text.substr(start - 1, 1).find_first_of(" ;&?'\"") == std::string_view::npos) --start;
     if (!looks_secret(text.substr(start, end - start))) continue;
-    if (const auto value = keyword_value(text, equals)) {
-      add_secret(std::string(*value));
-      add_secret(percent_decoded(*value));
-    }
+    if (const auto value = keyword_value(text, equals)) add_once_and_decoded(*value);
   }
 }
 
@@ -142,8 +242,36 @@ void register_secrets(const nlohmann::json& config) {
   } else if (config.is_object()) {
     for (const auto& [key, value] : config.items()) {
       if (looks_secret(key)) register_everything_below(value);
+      // {password:hunter2} is a key without a value.
+      register_line(key);
       register_secrets(value);
     }
+  }
+}
+
+void register_granted_variable(std::string_view name, std::string_view value) {
+  const std::vector<std::string> words = words_of(name);
+  if (looks_secret(name) || words.empty() || !contains(kHarmlessVariables, words.back()))
+    add_secret(std::string(value));
+  register_embedded_secrets(value);
+}
+
+void register_secrets_in_source(std::string_view text) {
+  register_embedded_secrets(text);
+  std::optional<size_t> secret_indent;
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    const size_t indent = line.find_first_not_of(" \t");
+    if (indent == std::string_view::npos) continue;
+    if (secret_indent && indent <= *secret_indent) secret_indent.reset();
+    if (secret_indent) {
+      add_source_value(line);
+      const size_t colon = line.find(':');
+      if (colon != std::string_view::npos) add_source_value(line.substr(colon + 1));
+    }
+    if (register_line(line) && !secret_indent) secret_indent = indent;
   }
 }
 

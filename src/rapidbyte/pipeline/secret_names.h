@@ -1,6 +1,6 @@
 #pragma once
 // Which values of a pipeline file are secret, judged by the name of their key or environment variable, and by their
-// form. Secrets are handed to base/log.h, which redacts them wherever text leaves the program.
+// form. Secrets are handed to base/redaction.h, which replaces them wherever text leaves the program.
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -18,5 +18,13 @@ void register_secrets(const nlohmann::json& config);
 
 /// The second half of register_secrets() for one text.
 void register_embedded_secrets(std::string_view text);
+
+/// Makes the value of an environment variable known that a connector is given: all of it, unless the name says that it
+/// describes the surroundings (TZ, AWS_REGION, HOST); of those the passwords inside.
+void register_granted_variable(std::string_view name, std::string_view value);
+
+/// Makes known what stands behind secret keys in the text of a file that has mistakes: what was meant as a password may
+/// have become a key, a tag or a variable, and be shown with the mistake. Registers rather too much.
+void register_secrets_in_source(std::string_view text);
 
 }  // namespace rapidbyte::pipeline

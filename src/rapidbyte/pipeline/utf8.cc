@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "rapidbyte/base/redaction.h"
+
 #include <cstdint>
 
 namespace rapidbyte::pipeline {
@@ -40,6 +42,9 @@ std::optional<size_t> first_invalid_utf8(std::string_view text) {
 
 std::string printable(std::string_view text, size_t most) {
   std::string out;
+  std::string whole;
+  // Half a secret would not be found any more.
+  if (text.size() > most) text = whole = redact(text);
   size_t at = 0;
   for (; at < text.size() && at < most; ++at) {
     const auto byte = static_cast<unsigned char>(text[at]);
