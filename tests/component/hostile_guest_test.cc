@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "guest_fixture.h"
+#include "rapidbyte/base/redaction.h"
 #include "rapidbyte/base/sha256.h"
 #include "rapidbyte/runtime/wasm_runtime.h"
 
@@ -29,6 +30,27 @@ INSTANTIATE_TEST_SUITE_P(Each, HostileGuest,
                                            Hostile{"sleep", "GUEST_TIMEOUT"},
                                            Hostile{"sleep_in_slices", "GUEST_TIMEOUT"}),
                          [](const auto& info) { return std::string(info.param.action); });
+
+TEST_F(GuestTest, the_last_words_on_stderr_are_shown_with_the_crash) {
+  add_secret("guest-panic-secret");
+  auto guest = start("source-200", ConnectorRole::kSource, {{"action", "panic"}});
+  ASSERT_TRUE(guest);
+  ASSERT_TRUE(guest->open().ok());
+  const auto result = guest->run_read("{}");
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, "GUEST_TRAP");
+  EXPECT_NE(result.error().message.find("stderr:\npanicked at orders.rs:7:\nno such \\x1b[31mrow: ***"),
+            std::string::npos)
+      << result.error().message;
+}
+
+TEST_F(GuestTest, a_guest_does_not_speak_with_the_codes_of_the_host) {
+  for (const char* code : {"CANCELLED", "GUEST_TRAP", "INSTANCE_POISONED", "PIPELINE_LOCKED", "STATE_BACKEND"}) {
+    auto guest = start("source-200", ConnectorRole::kSource, {{"action", "error"}, {"code", code}});
+    ASSERT_TRUE(guest);
+    EXPECT_EQ(guest->open().error().code, std::string("CONNECTOR_") + code);
+  }
+}
 
 TEST_P(HostileGuest, ends_as_a_typed_error_within_the_deadline_and_the_next_one_works) {
   options_.guest_timeout = std::chrono::milliseconds(400);

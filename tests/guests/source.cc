@@ -145,6 +145,10 @@ std::string hostile_catalog() {
 std::string perform(const std::string& action) {
   Error error;
   if (action == "trap") __builtin_trap();
+  if (action == "panic") {
+    std::fputs("panicked at orders.rs:7:\nno such \x1b[31mrow: guest-panic-secret\n", stderr);
+    __builtin_trap();
+  }
   if (action == "loop") {
     for (volatile uint64_t i = 0;; i = i + 1) {
     }
@@ -257,7 +261,8 @@ bool exports_rapidbyte_connector_source_connector_open(rapidbyte_source_string_t
   std::memset(err, 0, sizeof *err);
   err->category = RAPIDBYTE_CONNECTOR_TYPES_ERROR_CATEGORY_RATE_LIMIT;
   err->scope = RAPIDBYTE_CONNECTOR_TYPES_ERROR_SCOPE_PER_BATCH;
-  rapidbyte_source_string_dup(&err->code, "TOO_FAST");
+  const std::string code = text_of(g_config, "code");
+  rapidbyte_source_string_dup(&err->code, code.empty() ? "TOO_FAST" : code.c_str());
   rapidbyte_source_string_dup(&err->message, "slow down");
   err->retryable = true;
   err->retry_after_ms = {true, 1234};

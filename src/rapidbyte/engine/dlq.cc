@@ -7,11 +7,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/base/redaction.h"
+#include "rapidbyte/engine/retry.h"
 #include "rapidbyte/engine/run_clock.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
@@ -55,15 +58,28 @@ void sync_folder(const std::filesystem::path& folder) {
   ::close(handle);
 }
 
+// How often a lock that another run holds is tried again: it holds it for one line.
+constexpr std::chrono::milliseconds kLockRetry{10};
+// Whoever holds it longer was stopped, or hangs on its disk.
+constexpr std::chrono::seconds kLockTakesLong{5};
+
 // Keeps the writers of other runs and pipelines away while a line is written, or cut back. Where the file system knows
-// no locks, held() is false.
+// no locks, held() is false. The kernel's own waiting would see no cancellation.
 class FileLock {
  public:
-  explicit FileLock(int file) : file_(file) {
-    int done = 0;
-    do done = ::flock(file_, LOCK_EX);
-    while (done != 0 && errno == EINTR);
-    held_ = done == 0;
+  FileLock(int file, const std::filesystem::path& path, const CancelToken& cancel) : file_(file) {
+    const auto start = std::chrono::steady_clock::now();
+    bool told = false;
+    while (true) {
+      held_ = ::flock(file_, LOCK_EX | LOCK_NB) == 0;
+      if (held_ || (errno != EWOULDBLOCK && errno != EINTR)) return;
+      cancelled_ = !real_retry_clock().wait(kLockRetry, cancel);
+      if (cancelled_) return;
+      if (!told && std::chrono::steady_clock::now() - start >= kLockTakesLong) {
+        log_warn("another program holds the file of rejected records {}; waiting for it", path.string());
+        told = true;
+      }
+    }
   }
   ~FileLock() {
     if (held_) (void)::flock(file_, LOCK_UN);
@@ -71,10 +87,12 @@ class FileLock {
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
   [[nodiscard]] bool held() const { return held_; }
+  [[nodiscard]] bool cancelled() const { return cancelled_; }
 
  private:
   int file_;
   bool held_ = false;
+  bool cancelled_ = false;
 };
 
 }  // namespace
@@ -97,8 +115,13 @@ std::filesystem::path dlq_path_of(const std::filesystem::path& given, const std:
   return folder ? given / dlq_file_name(pipeline, run_id) : given;
 }
 
-DlqWriter::DlqWriter(std::filesystem::path path, uint64_t max_bytes, std::string pipeline, std::string run_id)
-    : path_(std::move(path)), max_bytes_(max_bytes), pipeline_(std::move(pipeline)), run_id_(std::move(run_id)) {}
+DlqWriter::DlqWriter(std::filesystem::path path, uint64_t max_bytes, std::string pipeline, std::string run_id,
+                     CancelToken cancel)
+    : path_(std::move(path)),
+      max_bytes_(max_bytes),
+      pipeline_(std::move(pipeline)),
+      run_id_(std::move(run_id)),
+      cancel_(std::move(cancel)) {}
 
 DlqWriter::~DlqWriter() {
   if (file_ >= 0) ::close(file_);
@@ -127,7 +150,9 @@ Status DlqWriter::open_locked() {
 }
 
 Status DlqWriter::write_locked(std::string line) {
-  const FileLock lock(file_);
+  const FileLock lock(file_, path_, cancel_);
+  if (lock.cancelled())
+    return internal_error("CANCELLED", fmt::format("the run was ended while it waited for {}", path_.string()));
   const off_t start = ::lseek(file_, 0, SEEK_END);
   // A line that another run was killed in must not swallow this record.
   char last = '\n';

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "rapidbyte/base/cancel_token.h"
 #include "rapidbyte/base/status.h"
 #include "rapidbyte/runtime/component_runtime.h"
 
@@ -19,13 +20,15 @@ namespace rapidbyte::engine {
 class DlqWriter {
  public:
   /// `path`: absolute; an existing file is appended to. `max_bytes`: what this run may write before DLQ_FULL comes.
-  DlqWriter(std::filesystem::path path, uint64_t max_bytes, std::string pipeline, std::string run_id);
+  DlqWriter(std::filesystem::path path, uint64_t max_bytes, std::string pipeline, std::string run_id,
+            CancelToken cancel = CancelToken());
   ~DlqWriter();
   DlqWriter(const DlqWriter&) = delete;
   DlqWriter& operator=(const DlqWriter&) = delete;
 
   /// Writes one line {time, pipeline, run_id, stream, connector, category, error, record}. A record that is not JSON
-  /// becomes a string. DLQ_FULL (data), DLQ_WRITE_FAILED (internal).
+  /// becomes a string. Waits while another run writes to the file. DLQ_FULL (data), DLQ_WRITE_FAILED (internal),
+  /// CANCELLED.
   Status append(std::string_view connector, const runtime::DlqRecord& record);
   /// Returns when every record of an earlier append() is durable; free when there is nothing new. DLQ_WRITE_FAILED.
   Status sync();
@@ -41,6 +44,7 @@ class DlqWriter {
   const uint64_t max_bytes_;
   const std::string pipeline_;
   const std::string run_id_;
+  const CancelToken cancel_;
   std::mutex mutex_;
   int file_ = -1;
   uint64_t written_ = 0;  // by this run

@@ -1,10 +1,14 @@
 #include "rapidbyte/engine/dlq.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -156,6 +160,33 @@ TEST_F(DlqWriterTest, WhenTheDiskIsFullCutsOffItsOwnHalfLineOnly) {
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code, "DLQ_WRITE_FAILED");
   EXPECT_EQ(text(), before);
+}
+
+TEST_F(DlqWriterTest, WaitingForAnotherRunEndsWithTheCancellation) {
+  CancelToken cancel;
+  DlqWriter writer(path_, 100'000, "p", "run", cancel);
+  ASSERT_TRUE(writer.append("dest", {"s", "1", "bad", "data"}).ok());
+  const int other = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(::flock(other, LOCK_EX), 0);
+  std::thread user([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    cancel.cancel();
+  });
+  // On its own thread: what ignores the cancellation would wait for ever.
+  Status status;
+  std::atomic<bool> ended = false;
+  std::thread run([&] {
+    status = writer.append("dest", {"s", "2", "bad", "data"});
+    ended = true;
+  });
+  for (int i = 0; i < 500 && !ended; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(ended);
+  ::close(other);
+  run.join();
+  user.join();
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, "CANCELLED");
+  EXPECT_EQ(lines().size(), 1U);
 }
 
 TEST_F(DlqWriterTest, RedactsSecretsInTheErrorText) {

@@ -129,8 +129,8 @@ PipelineRun::Failure PipelineRun::prepare() {
     std::filesystem::path folder = run_.pipeline.state.connection.parent_path();
     if (folder.empty()) folder = ".rapidbyte";
     std::filesystem::path path = dlq_path_of(given, beside / folder, run_.pipeline.name, run_.run_id);
-    run_.dlq =
-        std::make_unique<DlqWriter>(std::move(path), run_.pipeline.dlq.max_bytes, run_.pipeline.name, run_.run_id);
+    run_.dlq = std::make_unique<DlqWriter>(std::move(path), run_.pipeline.dlq.max_bytes, run_.pipeline.name,
+                                           run_.run_id, run_.options.cancel);
   }
   if (Failure failure = cancelled()) return failure;
   return discover();
@@ -255,6 +255,15 @@ void PipelineRun::run_streams() {
 
 void PipelineRun::finish(Failure failure) {
   report_.finished_at = now_rfc3339();
+  const auto note_compilation = [this](const std::shared_ptr<const runtime::Connector>& connector) {
+    if (connector && connector->compile_time() > std::chrono::nanoseconds{0}) {
+      report_.compiled.emplace_back(connector->name(),
+                                    std::chrono::duration<double>(connector->compile_time()).count());
+    }
+  };
+  note_compilation(run_.source);
+  for (const auto& transform : run_.transforms) note_compilation(transform);
+  note_compilation(run_.destination);
   report_.peak_guest_memory_bytes = run_.peak_guest_memory.load();
   report_.peak_resident_bytes = peak_resident_bytes();
   if (run_.dlq) {

@@ -447,6 +447,7 @@ TEST(Dlq, EndsTheRunAtItsCapEvenIfTheGuestIgnoresTheError) {
   EXPECT_EQ(report.failure->stage, Stage::kRejected);
   EXPECT_EQ(report.failure->error.code, "DLQ_FULL");
   EXPECT_GT(report.dlq_records, 0U);
+  EXPECT_EQ(report.rows_rejected(), report.dlq_records) << "a record that is in no file is not rejected";
 
   EngineHarness deaf;
   deaf.pipeline.dlq.max_bytes = 1000;
@@ -470,6 +471,7 @@ TEST(Dlq, ThatCannotBeWrittenEndsTheRun) {
   ASSERT_EQ(report.outcome, Outcome::kFailed);
   EXPECT_EQ(report.failure->error.code, "DLQ_WRITE_FAILED");
   EXPECT_EQ(report.failure->stage, Stage::kState);
+  EXPECT_EQ(report.rows_rejected(), 0U);
 }
 
 TEST(Limit, WritesTheFirstRowsAndLeavesTheStateAlone) {

@@ -89,6 +89,9 @@ json to_json(const StreamReport& report) {
 json to_json(const RunReport& report) {
   json streams = json::array();
   for (const StreamReport& stream : report.streams) streams.push_back(to_json(stream));
+  json compiled = json::array();
+  for (const auto& [connector, seconds] : report.compiled)
+    compiled.push_back({{"connector", connector}, {"seconds", seconds}});
   return {{"run_id", report.run_id},
           {"pipeline", report.pipeline},
           {"started_at", report.started_at},
@@ -101,6 +104,7 @@ json to_json(const RunReport& report) {
           {"rows_written", report.rows_written()},
           {"rows_rejected", report.rows_rejected()},
           {"streams", std::move(streams)},
+          {"compiled", std::move(compiled)},
           {"failure", report.failure ? to_json(*report.failure) : json(nullptr)},
           {"dlq_path", report.dlq_path.empty() ? json(nullptr) : json(report.dlq_path.string())},
           {"dlq_records", report.dlq_records},

@@ -64,6 +64,8 @@ struct RunReport {
   std::optional<uint64_t> limit;
   double seconds = 0;
   std::vector<StreamReport> streams;  // in the pipeline's order
+  /// Connectors that were compiled for this run, with the seconds that it took; the others came out of the cache.
+  std::vector<std::pair<std::string, double>> compiled;
   /// Why the run did not succeed: the first failure, before any stream or of a stream. Its stage gives the exit code.
   std::optional<RunFailure> failure;
   /// File of rejected records; empty when there were none.

@@ -34,10 +34,10 @@ Status StageServices::fail(Stage stage, Status status) {
 }
 
 Status StageServices::emit_dlq_record(runtime::DlqRecord record) {
-  context_.rejected->fetch_add(1, std::memory_order_relaxed);
-  if (context_.dlq == nullptr) return {};
   if (record.stream.empty()) record.stream = context_.stream;
-  Status status = context_.dlq->append(connector_, record);
+  Status status = context_.dlq == nullptr ? Status() : context_.dlq->append(connector_, record);
+  // A record that is in no file is not rejected: it is where it was, in the source.
+  if (status.ok()) context_.rejected->fetch_add(1, std::memory_order_relaxed);
   const bool full = !status.ok() && status.error().code == "DLQ_FULL";
   return fail(full ? Stage::kRejected : Stage::kState, std::move(status));
 }

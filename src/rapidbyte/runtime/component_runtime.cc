@@ -8,6 +8,7 @@
 
 #include "rapidbyte/runtime/aot_cache.h"
 #include "rapidbyte/runtime/connector_resolve.h"
+#include "rapidbyte/runtime/guest_error.h"
 #include "rapidbyte/runtime/network_acl.h"
 #include "rapidbyte/runtime/sqlite_file_lock.h"
 #include "rapidbyte/runtime/wasi_context.h"
@@ -39,6 +40,7 @@ class WasmConnector final : public Connector {
   [[nodiscard]] const std::filesystem::path& path() const override { return path_; }
   [[nodiscard]] const Manifest* manifest() const override { return manifest_ ? &*manifest_ : nullptr; }
   [[nodiscard]] const std::string& protocol() const override { return component_->shape().protocol; }
+  [[nodiscard]] std::chrono::nanoseconds compile_time() const override { return component_->compile_time(); }
   [[nodiscard]] const std::shared_ptr<const LoadedComponent>& component() const { return component_; }
 
  private:
@@ -54,10 +56,11 @@ class WasmInstance final : public ComponentInstance {
   WasmInstance(std::shared_ptr<const WasmConnector> connector, std::string stream, std::string config_json,
                std::vector<SqliteFileLock> locks, std::unique_ptr<Guest> guest)
       : connector_(std::move(connector)),
+        stream_(std::move(stream)),
         config_json_(std::move(config_json)),
         locks_(std::move(locks)),
         guest_(std::move(guest)) {
-    where_ = stream.empty() ? connector_->name() : fmt::format("{}, stream {}", connector_->name(), stream);
+    where_ = stream_.empty() ? connector_->name() : fmt::format("{}, stream {}", connector_->name(), stream_);
   }
 
   Status open() override { return call<Status>("open", {std::string_view(config_json_)}, &decode_unit); }
@@ -109,15 +112,22 @@ class WasmInstance final : public ComponentInstance {
     if (status.ok()) {
       if (decoded->ok()) return std::move(*decoded);
       if constexpr (std::is_same_v<R, Status>) {
-        status = std::move(*decoded);
+        status = own_error(*decoded);
       } else {
-        status = std::move(*decoded).status();
+        status = own_error(decoded->status());
       }
     }
     return std::move(status).with_context(where_);
   }
 
+  /// What came back in the guest's result, with its origin made plain.
+  Status own_error(const Status& status) const {
+    const ConnectorError& error = status.error();
+    return as_guest_error(error, guest_->was_given(error.code), stream_);
+  }
+
   std::shared_ptr<const WasmConnector> connector_;  // shared: outlives the caller's handle
+  std::string stream_;
   std::string config_json_;
   std::string where_;
   // The guest must close the database before the host lets go of the lock.
@@ -212,7 +222,8 @@ class WasmComponentRuntime final : public ComponentRuntime {
 }  // namespace
 
 Result<std::unique_ptr<ComponentRuntime>> make_component_runtime(RuntimeOptions options) {
-  RB_ASSIGN_OR_RETURN(std::unique_ptr<WasmRuntime> runtime, WasmRuntime::create(AotCache::from_environment()));
+  RB_ASSIGN_OR_RETURN(std::unique_ptr<WasmRuntime> runtime,
+                      WasmRuntime::create(AotCache::from_environment(), options.on_slow_compilation));
   return std::unique_ptr<ComponentRuntime>(
       std::make_unique<WasmComponentRuntime>(std::move(options), std::move(runtime)));
 }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -86,6 +87,8 @@ class Connector {
   [[nodiscard]] virtual const Manifest* manifest() const = 0;
   /// "2.0.0" or "2.1.0".
   [[nodiscard]] virtual const std::string& protocol() const = 0;
+  /// How long it was compiled in this process; zero when it came out of the cache.
+  [[nodiscard]] virtual std::chrono::nanoseconds compile_time() const { return std::chrono::nanoseconds{0}; }
   [[nodiscard]] bool speaks_2_1() const { return protocol() == "2.1.0"; }
 };
 
@@ -140,10 +143,15 @@ class ComponentInstance {
   [[nodiscard]] virtual std::chrono::nanoseconds network_wait() const { return std::chrono::nanoseconds{0}; }
 };
 
+/// Told of a component whose compilation takes longer than a second, while it goes on: name and size in bytes. On a
+/// thread of its own.
+using SlowCompilation = std::function<void(std::string_view name, uint64_t bytes)>;
+
 struct RuntimeOptions {
   /// Extra folder searched for connectors before the standard ones (tests). Empty: none.
   std::filesystem::path connector_dir;
   bool allow_unmanifested = false;
+  SlowCompilation on_slow_compilation;
 };
 
 class ComponentRuntime {

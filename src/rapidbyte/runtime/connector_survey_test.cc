@@ -45,7 +45,8 @@ TEST_F(ConnectorSurvey, ListsComponentsByFolderAndSaysWhichAreShadowedOrRefused)
   write("second/source_file.wasm", "x");
   write("second/source_file.manifest.json", manifest("rapidbyte/source-file"));
   write("second/dest_bare.wasm", "x");
-  const auto found = find_connectors({.connector_dir = root_ / "first", .allow_unmanifested = false});
+  const auto found =
+      find_connectors({.connector_dir = root_ / "first", .allow_unmanifested = false, .on_slow_compilation = {}});
   ASSERT_GE(found.size(), 3U);
   EXPECT_EQ(found[0].name, "source-file");
   EXPECT_TRUE(found[0].problem.ok()) << found[0].problem.to_string();

@@ -3,8 +3,10 @@
 // costs neither memory nor the terminal. Takes `log` calls and the guest's stdout and stderr (split into lines). One
 // thread.
 
+#include <array>
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -17,6 +19,11 @@ namespace rapidbyte::runtime {
 inline constexpr size_t kMaxLogLineBytes = size_t{8} * 1024;
 /// Lines per second and instance. 200: more cannot be read on a terminal.
 inline constexpr uint32_t kMaxLogLinesPerSecond = 200;
+
+/// Lines of stderr that are shown with a crash, and how much of each. A panic's message and the innermost frames of a
+/// traceback; the log has the rest.
+inline constexpr size_t kLastWordsLines = 6;
+inline constexpr size_t kLastWordsLineBytes = 400;
 
 class GuestLog {
  public:
@@ -31,12 +38,20 @@ class GuestLog {
   /// The unfinished last line, and the count of suppressed lines.
   void flush();
 
+  /// Forgets the last words: a call begins.
+  void begin_call() { last_words_.clear(); }
+  /// The last lines of stderr since begin_call(), oldest first, redacted, printable and cut: what a language's runtime
+  /// says before it gives up. Each with "\n" before it.
+  [[nodiscard]] std::string last_words() const;
+
  private:
   void report_suppressed();
 
+  void end_line(LogLevel level);
+
   Sink sink_;
-  std::string partial_;
-  LogLevel partial_level_ = LogLevel::kInfo;
+  std::array<std::string, 5> partial_;  // by level: stdout and stderr do not mix
+  std::deque<std::string> last_words_;
   Clock::time_point window_start_;
   uint32_t in_window_ = 0;
   uint64_t suppressed_ = 0;

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
+
+#include "rapidbyte/base/redaction.h"
 
 namespace rapidbyte::runtime {
 namespace {
@@ -19,6 +22,31 @@ TEST_F(GuestLogTest, a_stream_is_split_into_lines) {
   EXPECT_EQ(lines_, (std::vector<std::string>{"one", "two", ""}));
   log_.flush();
   EXPECT_EQ(lines_.back(), "three");
+}
+
+TEST_F(GuestLogTest, the_last_words_are_those_of_stderr_in_this_call) {
+  log_.stream(LogLevel::kWarn, "of an earlier call\n");
+  log_.begin_call();
+  EXPECT_EQ(log_.last_words(), "");
+  log_.stream(LogLevel::kInfo, "stdout, not en");
+  log_.stream(LogLevel::kWarn, "Traceback:\n  File \"x.py\"\n\n");
+  log_.stream(LogLevel::kInfo, "ded\n");
+  log_.stream(LogLevel::kWarn, "ValueError: \x1b[31mno\x07");
+  log_.flush();
+  EXPECT_EQ(log_.last_words(), "\nTraceback:\n  File \"x.py\"\nValueError: \\x1b[31mno\\x07");
+  for (int i = 0; i < 1000; ++i) log_.stream(LogLevel::kWarn, std::to_string(i) + std::string(1000, 'z') + "\n");
+  EXPECT_LE(log_.last_words().size(), kLastWordsLines * (kLastWordsLineBytes + 10));
+  EXPECT_NE(log_.last_words().find("\n999z"), std::string::npos);
+}
+
+TEST_F(GuestLogTest, last_words_and_cut_lines_hold_no_secret) {
+  add_secret("guest-log-secret-1");
+  log_.stream(LogLevel::kWarn, "panic at guest-log-se\n  cret-1, and GUEST-LOG-SECRET-1\n");
+  EXPECT_EQ(log_.last_words(), "\npanic at ***, and ***");
+  log_.line(LogLevel::kInfo, std::string(kMaxLogLineBytes - 5, 'x') + "guest-log-secret-1" + std::string(100, 'y'));
+  EXPECT_EQ(lines_.back().find("guest"), std::string::npos);
+  log_.stream(LogLevel::kInfo, std::string(kMaxLogLineBytes - 10, 'x') + "guest-log-secret-1\n");
+  EXPECT_EQ(lines_.back().find("guest"), std::string::npos);
 }
 
 TEST_F(GuestLogTest, a_long_line_is_cut_and_says_so) {

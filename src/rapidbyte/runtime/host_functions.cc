@@ -38,6 +38,7 @@ int32_t guarded(void* data, rb_connector_error_t* error, Body&& body) noexcept {
   } catch (...) {
     state.borrowed_error() = host_exception();
   }
+  state.note_given(state.borrowed_error());
   lower_error(state.borrowed_error().error(), *error);
   return RB_ERROR;
 }
@@ -98,6 +99,24 @@ TlsOptions tls_options(Args args) {
   return options;
 }
 
+// What the other functions answer; the state remembers which errors it gave.
+void answer(ComponentHostState& state, const Status& status, Val* result) {
+  state.note_given(status);
+  encode_unit(status, *result);
+}
+void answer(ComponentHostState& state, const Result<bool>& value, Val* result) {
+  state.note_given(value.status());
+  encode_bool(value, *result);
+}
+void answer(ComponentHostState& state, const Result<uint64_t>& value, Val* result) {
+  state.note_given(value.status());
+  encode_u64(value, *result);
+}
+void answer(ComponentHostState& state, const Result<std::optional<std::string>>& value, Val* result) {
+  state.note_given(value.status());
+  encode_optional_string(value, *result);
+}
+
 struct HostFunction {
   std::string_view name;
   size_t parameters;
@@ -108,36 +127,36 @@ struct HostFunction {
 constexpr auto kFunctions = std::to_array<HostFunction>({
     {"log", 2, false, [](ComponentHostState& s, Args a, Val* /*r*/) { s.log(u32(a[0]), text(a[1])); }},
     {"checkpoint", 2, true,
-     [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.checkpoint(u32(a[0]), text(a[1])), *r); }},
-    {"metric", 1, true, [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.metric(text(a[0])), *r); }},
+     [](ComponentHostState& s, Args a, Val* r) { answer(s, s.checkpoint(u32(a[0]), text(a[1])), r); }},
+    {"metric", 1, true, [](ComponentHostState& s, Args a, Val* r) { answer(s, s.metric(text(a[0])), r); }},
     {"emit-dlq-record", 4, true,
      [](ComponentHostState& s, Args a, Val* r) {
-       encode_unit(s.emit_dlq_record(text(a[0]), text(a[1]), text(a[2]), text(a[3])), *r);
+       answer(s, s.emit_dlq_record(text(a[0]), text(a[1]), text(a[2]), text(a[3])), r);
      }},
     {"state-get", 2, true,
-     [](ComponentHostState& s, Args a, Val* r) { encode_optional_string(s.state_get(u32(a[0]), text(a[1])), *r); }},
+     [](ComponentHostState& s, Args a, Val* r) { answer(s, s.state_get(u32(a[0]), text(a[1])), r); }},
     {"state-put", 3, true,
-     [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.state_put(u32(a[0]), text(a[1]), text(a[2])), *r); }},
+     [](ComponentHostState& s, Args a, Val* r) { answer(s, s.state_put(u32(a[0]), text(a[1]), text(a[2])), r); }},
     {"state-cas", 4, true,
      [](ComponentHostState& s, Args a, Val* r) {
        std::optional<std::string> expected;
        if (const auto given = as_optional_string(a[2]); given && *given) expected = std::string(**given);
-       encode_bool(s.state_cas(u32(a[0]), text(a[1]), expected, text(a[3])), *r);
+       answer(s, s.state_cas(u32(a[0]), text(a[1]), expected, text(a[3])), r);
      }},
     {"connect-tcp", 2, true,
-     [](ComponentHostState& s, Args a, Val* r) { encode_u64(s.connect_tcp(text(a[0]), u16(a[1])), *r); }},
+     [](ComponentHostState& s, Args a, Val* r) { answer(s, s.connect_tcp(text(a[0]), u16(a[1])), r); }},
     {"socket-close", 1, false, [](ComponentHostState& s, Args a, Val* /*r*/) { s.socket_close(u64(a[0])); }},
     {"socket-wait", 3, true,
      [](ComponentHostState& s, Args a, Val* r) {
        const bool writable = as_enum(a[1]) == "writable";
-       encode_bool(
-           s.socket_wait(u64(a[0]), writable ? SocketInterest::kWritable : SocketInterest::kReadable, u32(a[2])), *r);
+       answer(s, s.socket_wait(u64(a[0]), writable ? SocketInterest::kWritable : SocketInterest::kReadable, u32(a[2])),
+              r);
      }},
     {"socket-start-tls", 4, true,
-     [](ComponentHostState& s, Args a, Val* r) { encode_unit(s.socket_start_tls(u64(a[0]), tls_options(a)), *r); }},
+     [](ComponentHostState& s, Args a, Val* r) { answer(s, s.socket_start_tls(u64(a[0]), tls_options(a)), r); }},
     {"is-cancelled", 0, true, [](ComponentHostState& s, Args /*a*/, Val* r) { *r = Val(s.is_cancelled()); }},
     {"pending-checkpoint", 0, true,
-     [](ComponentHostState& s, Args /*a*/, Val* r) { encode_optional_string(s.pending_checkpoint(), *r); }},
+     [](ComponentHostState& s, Args /*a*/, Val* r) { answer(s, s.pending_checkpoint(), r); }},
 });
 
 /// The callback of every function above; `env` is its row.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "rapidbyte/protocol/untrusted_json.h"
 
@@ -153,8 +154,33 @@ Status ComponentHostState::metric(std::string_view payload_json) {
                       "metric: the payload is not of the form {\"name\": s, \"value\": "
                       "{\"counter\"|\"gauge\"|\"histogram\": n}, \"labels\": [[k, v], ...]}");
   }
-  options_.services->metric(*metric);
+  const auto too_long = [](const std::string& text) { return text.size() > kMaxMetricTextBytes; };
+  if (too_long(metric->name) || metric->labels.size() > kMaxMetricLabels ||
+      std::any_of(metric->labels.begin(), metric->labels.end(),
+                  [&](const auto& label) { return too_long(label.first) || too_long(label.second); })) {
+    return make_error(ErrorCategory::kData, "METRIC_TOO_LARGE",
+                      fmt::format("metric: a name or label of more than {} bytes, or more than {} labels",
+                                  kMaxMetricTextBytes, kMaxMetricLabels));
+  }
+  if (metric_is_due()) options_.services->metric(*metric);
   return {};
+}
+
+bool ComponentHostState::metric_is_due() {
+  const auto now = Clock::now();
+  if (now - metric_window_ >= std::chrono::seconds(1)) {
+    metric_window_ = now;
+    metrics_in_window_ = 0;
+  }
+  const bool due = metrics_in_window_ < kMaxMetricsPerSecond && metrics_ < kMaxMetricsPerInstance;
+  if (due) {
+    ++metrics_in_window_;
+    ++metrics_;
+  } else if (!std::exchange(metrics_dropped_, true)) {
+    log_.line(LogLevel::kWarn, fmt::format("metrics are dropped: at most {} per second and {} in all are taken",
+                                           kMaxMetricsPerSecond, kMaxMetricsPerInstance));
+  }
+  return due;
 }
 
 Status ComponentHostState::emit_dlq_record(std::string_view stream, std::string_view record_json,
@@ -264,7 +290,16 @@ Result<std::optional<std::string>> ComponentHostState::pending_checkpoint() {
   return options_.services->pending_checkpoint();
 }
 
+void ComponentHostState::note_given(const Status& status) {
+  if (!status.ok()) given_codes_.insert(status.error().code);
+}
+
+bool ComponentHostState::gave(std::string_view code) const {
+  return given_codes_.contains(code) || (code == "CANCELLED" && is_cancelled());
+}
+
 void ComponentHostState::begin_call() {
+  log_.begin_call();
   call_start_ = last_progress_ = Clock::now();
   verdict_ = GuestVerdict::kContinue;
 }

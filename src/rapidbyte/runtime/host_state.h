@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,13 @@ namespace rapidbyte::runtime {
 inline constexpr size_t kMaxStateKeyBytes = 1024;
 /// Largest state value, checkpoint and metric payload, bytes. 4 MiB: state is for cursors, not for data.
 inline constexpr size_t kMaxStateValueBytes = size_t{4} << 20U;
+/// What one metric may be: a name, and labels such as the table. What is longer is data.
+inline constexpr size_t kMaxMetricTextBytes = 256;
+inline constexpr size_t kMaxMetricLabels = 16;
+/// Metrics per second and instance, and in all. They are for dashboards, which ask every few seconds; with the limits
+/// above an instance writes at most some hundred MiB to the file of events.
+inline constexpr uint32_t kMaxMetricsPerSecond = 100;
+inline constexpr uint64_t kMaxMetricsPerInstance = 100'000;
 /// Largest rejected record, bytes. 64 MiB: the largest batch, so whatever could arrive can be rejected.
 inline constexpr size_t kMaxDlqRecordBytes = size_t{64} << 20U;
 /// Time that a guest has to unwind after a cancellation before its code is stopped. With the epoch tick it keeps the
@@ -67,6 +75,7 @@ class ComponentHostState {
 
   [[nodiscard]] std::span<const std::byte> socket_bytes() const { return socket_bytes_; }
   [[nodiscard]] GuestLog& guest_log() { return log_; }
+  [[nodiscard]] const GuestLog& guest_log() const { return log_; }
   [[nodiscard]] const InstanceOptions& options() const { return options_; }
 
   /// Time that the guest's calls so far have waited for the other end of a socket.
@@ -78,6 +87,11 @@ class ComponentHostState {
   [[nodiscard]] GuestVerdict judge();
   [[nodiscard]] GuestVerdict last_verdict() const { return verdict_; }
 
+  /// Remembers that the guest was given this error (nothing for a success): it may hand it on as its own.
+  void note_given(const Status& status);
+  /// Whether the host gave this guest an error with `code`, or told it otherwise (is-cancelled).
+  [[nodiscard]] bool gave(std::string_view code) const;
+
   /// Keeps the error of a typed byte call alive while its borrowed texts are lowered into the guest.
   Status& borrowed_error() { return borrowed_error_; }
 
@@ -86,6 +100,7 @@ class ComponentHostState {
   void progress() { last_progress_ = Clock::now(); }
   Result<std::string> scoped_key(uint32_t scope, std::string_view key) const;
   Status check_state_access() const;
+  [[nodiscard]] bool metric_is_due();
 
   InstanceOptions options_;
   bool is_2_0_;
@@ -96,6 +111,11 @@ class ComponentHostState {
   std::vector<std::byte> socket_buffer_;
   std::span<const std::byte> socket_bytes_;
   Status borrowed_error_;
+  std::set<std::string, std::less<>> given_codes_;  // as many as the host has codes
+  Clock::time_point metric_window_;
+  uint32_t metrics_in_window_ = 0;
+  uint64_t metrics_ = 0;
+  bool metrics_dropped_ = false;
   Clock::time_point call_start_;
   Clock::time_point last_progress_;
   std::chrono::nanoseconds network_wait_{0};

@@ -21,7 +21,11 @@ class Services : public HostServices {
     batches.erase(batches.begin());
     return batch;
   }
+  void metric(const Metric& metric) override { metrics.push_back(metric); }
+  void log(LogLevel /*level*/, std::string_view line) override { lines.emplace_back(line); }
   std::vector<PooledBuffer> batches;
+  std::vector<Metric> metrics;
+  std::vector<std::string> lines;
 };
 
 class HostStateTest : public ::testing::Test {
@@ -55,6 +59,33 @@ TEST_F(HostStateTest, batches_survive_every_compression) {
     EXPECT_TRUE(std::ranges::equal(**back, bytes(text)));
     EXPECT_FALSE((*state.next_batch()).has_value());
   }
+}
+
+TEST_F(HostStateTest, metrics_are_bounded_in_size_and_number) {
+  auto state = make();
+  for (uint32_t i = 0; i < 20 * kMaxMetricsPerSecond; ++i)
+    ASSERT_TRUE(state.metric(R"({"name":"rows","value":{"counter":1}})").ok());
+  // A slow machine may need some seconds for this.
+  EXPECT_LT(services_->metrics.size(), 10 * kMaxMetricsPerSecond);
+  EXPECT_GE(services_->metrics.size(), kMaxMetricsPerSecond);
+  ASSERT_EQ(services_->lines.size(), 1U);
+  EXPECT_NE(services_->lines[0].find("dropped"), std::string::npos);
+  const std::string long_name(kMaxMetricTextBytes + 1, 'n');
+  EXPECT_EQ(state.metric(R"({"name":")" + long_name + R"(","value":{"gauge":1}})").error().code, "METRIC_TOO_LARGE");
+  std::string labels;
+  for (size_t i = 0; i <= kMaxMetricLabels; ++i) labels += std::string(i > 0 ? "," : "") + R"(["a","b"])";
+  EXPECT_EQ(state.metric(R"({"name":"n","value":{"gauge":1},"labels":[)" + labels + "]}").error().code,
+            "METRIC_TOO_LARGE");
+}
+
+TEST_F(HostStateTest, a_guest_may_hand_on_only_what_it_was_given) {
+  auto state = make();
+  EXPECT_FALSE(state.gave("CANCELLED"));
+  EXPECT_FALSE(state.gave("STATE_BACKEND"));
+  state.note_given(state.state_put(0, "k", "v"));
+  EXPECT_TRUE(state.gave("STATE_BACKEND"));
+  options_.cancel.cancel();
+  EXPECT_TRUE(state.gave("CANCELLED"));
 }
 
 TEST_F(HostStateTest, a_cancelled_instance_neither_gives_nor_takes) {

@@ -226,8 +226,9 @@ std::vector<std::string> extract_hosts_from_url(std::string_view url) {
     std::string host = normalize_host(authority.substr(0, comma));
     // "host:" has an empty port, which is a port all the same in a URL.
     if (host.ends_with(':') && std::count(host.begin(), host.end(), ':') == 1) host.pop_back();
-    // What is no host is perhaps a part of a password, and hosts stand in messages.
-    if (is_plausible_host(host)) hosts.push_back(std::move(host));
+    // What is no host is perhaps a part of a password, and so are its neighbours then; hosts stand in messages.
+    if (!is_plausible_host(host)) return {};
+    hosts.push_back(std::move(host));
     if (comma == std::string_view::npos) return hosts;
     authority.remove_prefix(comma + 1);
   }

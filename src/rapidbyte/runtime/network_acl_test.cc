@@ -87,6 +87,9 @@ TEST(ExtractHostFromUrl, finds_the_host_and_nothing_else) {
   };
   for (const auto& [url, host] : cases) EXPECT_EQ(extract_host_from_url(url), host) << url;
   EXPECT_EQ(extract_hosts_from_url("postgres://u:p@a:5432,[::1]:2,b/db"), (std::vector<std::string>{"a", "::1", "b"}));
+  // A password that should have been encoded ends the authority: its pieces are no hosts.
+  EXPECT_EQ(extract_hosts_from_url("postgres://u:first,second/third@db.example/x"), std::vector<std::string>());
+  EXPECT_EQ(extract_hosts_from_url("postgres://u,ser:fi#rst@db.example/x"), std::vector<std::string>());
 }
 
 TEST(CollectRuntimeHosts, walks_the_config_to_any_depth) {

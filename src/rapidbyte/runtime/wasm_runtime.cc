@@ -7,6 +7,8 @@
 #include <condition_variable>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <stop_token>
+#include <system_error>
 #include <thread>
 #include <wasmtime/component.hh>
 
@@ -28,6 +30,8 @@ constexpr uint64_t kWasmtimeCallBytes = uint64_t{128} << 20U;
 constexpr uint64_t kCallBytesBesideBatch = uint64_t{1} << 20U;
 // Guests keep their data in linear memory; 1 MiB of native stack serves any sane recursion and stops the insane one.
 constexpr size_t kMaxWasmStackBytes = size_t{1} << 20U;
+// Whoever waits longer wants to know for what.
+constexpr std::chrono::seconds kSlowCompilation{1};
 
 template <auto Delete>
 struct Deleter {
@@ -149,6 +153,28 @@ Result<WasiConfigPtr> make_wasi_config(const WasiContext& wasi, ComponentHostSta
   return config;
 }
 
+/// Tells the user when a compilation takes long: without a word the program would seem to hang.
+class CompilationNotice {
+ public:
+  CompilationNotice(const SlowCompilation& tell, std::string_view name, uint64_t bytes) {
+    if (!tell) return;
+    try {
+      thread_ = std::jthread([this, tell, name = std::string(name), bytes](const std::stop_token& ended) {
+        std::unique_lock lock(mutex_);
+        if (!wake_.wait_for(lock, ended, kSlowCompilation, [&ended] { return ended.stop_requested(); }))
+          tell(name, bytes);
+      });
+    } catch (const std::system_error&) {
+      // Without another thread it is compiled without a word.
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::jthread thread_;
+};
+
 /// Asked by Wasmtime at every epoch tick, on the guest's thread.
 wasmtime_error_t* on_epoch(wasmtime_context_t* /*context*/, void* data, uint64_t* delta,
                            wasmtime_update_deadline_kind_t* kind) noexcept {
@@ -256,6 +282,8 @@ Status Guest::Impl::explain(wasmtime_error_t* raw, const ComponentHostState& sta
     out.details_json = nlohmann::json{{"trap", full}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
   const auto& options = state.options();
+  std::string words = state.guest_log().last_words();
+  if (!words.empty()) words.insert(0, ". Its last words on stderr:");
   if (state.last_verdict() == GuestVerdict::kCancelled) {
     out.code = "CANCELLED";
     out.message = "stopped, because the run is being ended";
@@ -270,21 +298,24 @@ Status Guest::Impl::explain(wasmtime_error_t* raw, const ComponentHostState& sta
     int status = 0;
     wasmtime_error_exit_status(error.get(), &status);
     out.code = "GUEST_EXIT";
-    out.message = fmt::format("the connector ended itself with exit({}) instead of returning an error", status);
+    out.message =
+        fmt::format("the connector ended itself with exit({}) instead of returning an error{}", status, words);
   } else if (cause == kStackOverflow) {
     out.code = "STACK_OVERFLOW";
-    out.message = "the connector's recursion used up its stack; this is a bug of the connector";
+    out.message =
+        fmt::format("the connector's calls went deeper than its stack of {} KiB{}", kMaxWasmStackBytes >> 10U, words);
   } else if (const uint64_t refused = rb_store_usage_refused(usage.get());
              refused > 0 && (cause == kGaveUp || cause == 0)) {
     out.code = "MEMORY_LIMIT";
     out.message = fmt::format(
-        "the connector wanted {:.1f} MiB of memory; the limit is {:.1f} MiB (raise resources.max_memory, or give it "
-        "smaller batches)",
-        static_cast<double>(refused) / 1048576.0, static_cast<double>(options.max_memory) / 1048576.0);
+        "the connector wanted {:.1f} MiB of memory; the limit is {:.1f} MiB (raise resources.max_memory). Smaller "
+        "batches "
+        "help only if it frees what it has sent, which the runtimes of some languages do not do before the call ends{}",
+        static_cast<double>(refused) / 1048576.0, static_cast<double>(options.max_memory) / 1048576.0, words);
   } else {
     out.code = "GUEST_TRAP";
-    out.message = fmt::format("the connector crashed{}: {}", cause == kTrap || cause == kGaveUp ? "" : " in a call",
-                              short_message(full));
+    out.message = fmt::format("the connector crashed{}: {}{}", cause == kTrap || cause == kGaveUp ? "" : " in a call",
+                              short_message(full), words);
   }
   return out;
 }
@@ -299,6 +330,8 @@ Guest::~Guest() {
 uint64_t Guest::peak_memory_bytes() const { return rb_store_usage_peak(impl_->usage.get()); }
 
 std::chrono::nanoseconds Guest::network_wait() const { return state_->network_wait(); }
+
+bool Guest::was_given(std::string_view code) const { return state_->gave(code); }
 
 Status Guest::call(std::string_view function, std::span<const GuestArgument> arguments,
                    const std::function<Status(const WitValue&)>& decode) {
@@ -347,13 +380,14 @@ struct WasmRuntime::Impl {
   AotCache cache;
   uint64_t engine_hash;
   std::unique_ptr<EpochClock> clock;
+  SlowCompilation on_slow_compilation;
 };
 
 WasmRuntime::WasmRuntime(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 WasmRuntime::~WasmRuntime() = default;
 uint64_t WasmRuntime::engine_hash() const { return impl_->engine_hash; }
 
-Result<std::unique_ptr<WasmRuntime>> WasmRuntime::create(AotCache cache) {
+Result<std::unique_ptr<WasmRuntime>> WasmRuntime::create(AotCache cache, SlowCompilation on_slow_compilation) {
   EnginePtr engine = make_engine();
   if (!engine) return internal_error("ENGINE", "the WebAssembly engine does not start on this machine");
   LinkerPtr linker(wasmtime_component_linker_new(engine.get()));
@@ -375,14 +409,16 @@ Result<std::unique_ptr<WasmRuntime>> WasmRuntime::create(AotCache cache) {
   }
   const uint64_t hash = rb_engine_compatibility_hash(engine.get());
   auto clock = std::make_unique<EpochClock>(engine.get());
-  return std::unique_ptr<WasmRuntime>(new WasmRuntime(
-      std::make_unique<Impl>(Impl{std::move(engine), std::move(linker), std::move(cache), hash, std::move(clock)})));
+  return std::unique_ptr<WasmRuntime>(
+      new WasmRuntime(std::make_unique<Impl>(Impl{std::move(engine), std::move(linker), std::move(cache), hash,
+                                                  std::move(clock), std::move(on_slow_compilation)})));
 }
 
 Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(const ComponentFile& wasm, std::string_view name) {
   const std::string& content_hash = wasm.sha256;
   wasmtime_component_t* raw = nullptr;
   bool from_cache = false;
+  std::chrono::nanoseconds compile_time{0};
   if (const auto entry = impl_->cache.find(name, content_hash, impl_->engine_hash)) {
     ErrorPtr error(wasmtime_component_deserialize_file(impl_->engine.get(), entry->c_str(), &raw));
     if (error) {
@@ -396,8 +432,11 @@ Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(const Component
   ComponentPtr component(raw);
   if (!component) {
     RB_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, wasm.read());
+    const auto start = std::chrono::steady_clock::now();
+    const CompilationNotice notice(impl_->on_slow_compilation, name, bytes.size());
     auto* error =
         wasmtime_component_new(impl_->engine.get(), reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), &raw);
+    compile_time = std::chrono::steady_clock::now() - start;
     if (error != nullptr) return invalid_component(error);
     component.reset(raw);
   }
@@ -418,7 +457,9 @@ Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(const Component
   }
   auto impl = std::make_unique<LoadedComponent::Impl>();
   impl->component = std::move(component);
-  return std::shared_ptr<const LoadedComponent>(new LoadedComponent(std::move(impl), std::move(shape), from_cache));
+  std::shared_ptr<LoadedComponent> loaded(new LoadedComponent(std::move(impl), std::move(shape), from_cache));
+  loaded->compile_time_ = compile_time;
+  return std::shared_ptr<const LoadedComponent>(std::move(loaded));
 }
 
 Result<std::unique_ptr<Guest>> WasmRuntime::start_guest(const std::shared_ptr<const LoadedComponent>& component,

@@ -46,6 +46,8 @@ class LoadedComponent {
   [[nodiscard]] const ComponentShape& shape() const { return shape_; }
   /// Whether it came out of the AOT cache.
   [[nodiscard]] bool from_cache() const { return from_cache_; }
+  /// How long the compiler took; zero out of the cache.
+  [[nodiscard]] std::chrono::nanoseconds compile_time() const { return compile_time_; }
 
  private:
   friend class WasmRuntime;
@@ -55,6 +57,7 @@ class LoadedComponent {
   std::unique_ptr<Impl> impl_;
   ComponentShape shape_;
   bool from_cache_;
+  std::chrono::nanoseconds compile_time_{0};
 };
 
 /// An argument of an exported function.
@@ -74,6 +77,8 @@ class Guest {
   [[nodiscard]] bool poisoned() const { return poisoned_; }
   [[nodiscard]] uint64_t peak_memory_bytes() const;
   [[nodiscard]] std::chrono::nanoseconds network_wait() const;
+  /// Whether the host gave the guest an error with `code`, so that it may come back.
+  [[nodiscard]] bool was_given(std::string_view code) const;
 
  private:
   friend class WasmRuntime;
@@ -87,7 +92,7 @@ class Guest {
 
 class WasmRuntime {
  public:
-  static Result<std::unique_ptr<WasmRuntime>> create(AotCache cache);
+  static Result<std::unique_ptr<WasmRuntime>> create(AotCache cache, SlowCompilation on_slow_compilation = {});
   ~WasmRuntime();
   WasmRuntime(const WasmRuntime&) = delete;
   WasmRuntime& operator=(const WasmRuntime&) = delete;

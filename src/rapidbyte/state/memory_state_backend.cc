@@ -52,6 +52,7 @@ class MemoryStateBackend final : public StateBackend {
   Status put(std::string_view pipeline, std::string_view key, std::string_view value) override {
     RB_RETURN_NOT_OK(check_value_size(key, value));
     std::lock_guard lock(store_->mutex);
+    RB_RETURN_NOT_OK(check_room(pipeline, key, value));
     store_->pairs[PairId(pipeline, key)] = value;
     return {};
   }
@@ -63,6 +64,7 @@ class MemoryStateBackend final : public StateBackend {
     const PairId id(pipeline, key);
     const auto it = store_->pairs.find(id);
     if (expected ? (it == store_->pairs.end() || it->second != *expected) : it != store_->pairs.end()) return false;
+    RB_RETURN_NOT_OK(check_room(pipeline, key, value));
     store_->pairs[id] = value;
     return true;
   }
@@ -158,6 +160,17 @@ class MemoryStateBackend final : public StateBackend {
   }
 
  private:
+  [[nodiscard]] Status check_room(std::string_view pipeline, std::string_view key, std::string_view value) const {
+    uint64_t others = 0;
+    uint64_t bytes = 0;
+    for (const auto& [id, stored] : store_->pairs) {
+      if (id.first != pipeline || id.second == key) continue;
+      ++others;
+      bytes += id.second.size() + stored.size();
+    }
+    return check_quota(pipeline, key, value, others, bytes);
+  }
+
   // Shared with the leases.
   std::shared_ptr<Store> store_ = std::make_shared<Store>();
 };

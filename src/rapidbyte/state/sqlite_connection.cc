@@ -35,7 +35,11 @@ Status sqlite_state_error(const std::filesystem::path& file, int code, std::stri
     case SQLITE_FULL:
     case SQLITE_IOERR:
     case SQLITE_NOLFS:
-      advice = "Check the disk: it may be full, gone or failing. Or the state has grown to its limit, 1 GiB";
+      advice =
+          "Check the disk: it is full, gone or failing, or the state has grown to its limit, 1 GiB. Free space (or "
+          "take "
+          "what is not needed out of the state with rapidbyte state reset), then run again; nothing that was recorded "
+          "is lost";
       break;
     case SQLITE_NOMEM: advice = "The machine is out of memory"; break;
     default: break;
@@ -123,6 +127,10 @@ Result<int64_t> SqliteConnection::query_number(std::string_view sql) {
 Status SqliteConnection::in_transaction(const std::function<Status()>& body) {
   RB_RETURN_NOT_OK(execute("BEGIN IMMEDIATE"));
   Status status = body();
+  // SQLite gives a transaction up by itself when the disk is full or fails; a COMMIT would then only say that there is
+  // none.
+  if (status.ok() && sqlite3_get_autocommit(handle_) != 0)
+    status = sqlite_state_error(file_, SQLITE_FULL, "the transaction was given up");
   if (status.ok()) status = execute("COMMIT");
   // Some errors have rolled back already; then there is nothing to do.
   if (!status.ok() && sqlite3_get_autocommit(handle_) == 0)

@@ -152,6 +152,7 @@ class SqliteStateBackend final : public StateBackend {
                                const std::optional<std::string>& expected, std::string_view value) override {
     RB_RETURN_NOT_OK(check_value_size(key, value));
     std::lock_guard lock(database_->mutex);
+    RB_RETURN_NOT_OK(check_room(pipeline, key, value));
     // One statement each, so that no other process comes in between.
     if (expected) {
       RB_ASSIGN_OR_RETURN(auto statement,
@@ -308,7 +309,18 @@ class SqliteStateBackend final : public StateBackend {
     return statement.bind(key.pipeline).bind(key.stream).bind(key.partition);
   }
 
+  /// The pairs' lengths are looked at anew each time: there are few, and a count kept beside them could be wrong.
+  Status check_room(std::string_view pipeline, std::string_view key, std::string_view value) {
+    RB_ASSIGN_OR_RETURN(
+        auto statement,
+        db().prepare("SELECT count(*), coalesce(sum(length(CAST(key AS BLOB)) + length(CAST(value AS BLOB))), 0) FROM "
+                     "pairs WHERE pipeline = ? AND key <> ?"));
+    RB_RETURN_NOT_OK(statement.bind(pipeline).bind(key).step().status());
+    return check_quota(pipeline, key, value, from_stored(statement.number(0)), from_stored(statement.number(1)));
+  }
+
   Status put_pair(std::string_view pipeline, std::string_view key, std::string_view value) {
+    RB_RETURN_NOT_OK(check_room(pipeline, key, value));
     RB_ASSIGN_OR_RETURN(
         auto statement,
         db().prepare("INSERT INTO pairs (pipeline, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (pipeline, "

@@ -20,6 +20,21 @@ Status check_value_size(std::string_view key, std::string_view value) {
                                     key.substr(0, 200), value.size(), kMaxValueBytes));
 }
 
+Status check_quota(std::string_view pipeline, std::string_view key, std::string_view value, uint64_t others,
+                   uint64_t other_bytes) {
+  if (others < kMaxPairsPerPipeline && other_bytes <= kMaxPairBytesPerPipeline &&
+      key.size() + value.size() <= kMaxPairBytesPerPipeline - other_bytes) {
+    return {};
+  }
+  return make_error(
+      ErrorCategory::kPermission, "STATE_QUOTA",
+      fmt::format(
+          "pipeline '{}' keeps {} values of {} bytes in the state, and the connector wants one more of {} bytes; at "
+          "most {} values of {} bytes are kept for a pipeline. This is a defect of the connector, which should "
+          "keep positions there and replace them",
+          pipeline, others, other_bytes, key.size() + value.size(), kMaxPairsPerPipeline, kMaxPairBytesPerPipeline));
+}
+
 Status no_load_id(const StreamKey& key) {
   return internal_error("STATE_BACKEND", fmt::format("{}: a load needs an id", stream_name(key)));
 }

@@ -21,6 +21,10 @@ namespace rapidbyte::state {
 /// Largest value or checkpoint, bytes. Cursors have some hundred; 16 MiB is room for any, and keeps a guest from
 /// filling the disk with one call.
 inline constexpr size_t kMaxValueBytes = size_t{16} << 20U;
+/// What the key-value pairs of one pipeline may take together, keys counted, so that a component cannot fill the file
+/// that others use, too. 64 MiB and 10,000 pairs: state is for positions; the largest use known has a dozen.
+inline constexpr uint64_t kMaxPairsPerPipeline = 10'000;
+inline constexpr uint64_t kMaxPairBytesPerPipeline = uint64_t{64} << 20U;
 /// Runs kept in the history of a pipeline: years of daily runs.
 inline constexpr uint32_t kMaxRunsKept = 1000;
 
@@ -103,6 +107,9 @@ class StateBackend {
 
 // What both backends answer with.
 [[nodiscard]] Status check_value_size(std::string_view key, std::string_view value);
+/// STATE_QUOTA when the pair does not fit beside the pipeline's `others` of `other_bytes` together.
+[[nodiscard]] Status check_quota(std::string_view pipeline, std::string_view key, std::string_view value,
+                                 uint64_t others, uint64_t other_bytes);
 [[nodiscard]] Status no_load_id(const StreamKey& key);
 [[nodiscard]] Status no_such_load(const StreamKey& key, std::string_view load_id, std::string_view wanted);
 

@@ -99,6 +99,18 @@ TEST_P(EveryStateBackend, keeps_any_text_under_any_key) {
   EXPECT_EQ(value("p", "x"), "overwritten");
 }
 
+TEST_P(EveryStateBackend, a_component_cannot_take_the_room_of_others) {
+  const std::string large(kMaxValueBytes - 100, 'x');
+  Status status;
+  for (int i = 0; i < 10 && status.ok(); ++i) status = state_->put("greedy", "large-" + std::to_string(i), large);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, "STATE_QUOTA");
+  EXPECT_FALSE(status.error().retryable);
+  EXPECT_EQ(state_->compare_and_set("greedy", "one more", std::nullopt, large).error().code, "STATE_QUOTA");
+  EXPECT_TRUE(state_->put("greedy", "large-0", "small").ok()) << "a value is replaced by a smaller one";
+  EXPECT_TRUE(state_->put("other", "key", large).ok()) << "other pipelines have room of their own";
+}
+
 TEST_P(EveryStateBackend, pipelines_do_not_see_each_other) {
   EXPECT_OK(state_->put("p", "k", "of p"));
   EXPECT_OK(state_->put("q", "k", "of q"));

@@ -1,0 +1,75 @@
+#include "rapidbyte/runtime/guest_error.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace rapidbyte::runtime {
+namespace {
+
+constexpr auto kHostCodes = std::to_array<std::string_view>({
+    // The run, the state and the connector's file: they choose the exit code.
+    "CANCELLED",
+    "STATE_BACKEND",
+    "STATE_QUOTA",
+    "PIPELINE_LOCKED",
+    "PIPELINE_INVALID",
+    "CONNECTOR_NOT_FOUND",
+    "CONNECTOR_REF_INVALID",
+    "CONNECTOR_VERSION_MISMATCH",
+    "CHECKSUM_MISMATCH",
+    "MANIFEST_MISSING",
+    "MANIFEST_INVALID",
+    "PROTOCOL_MISMATCH",
+    "WRONG_ROLE",
+    "COMPONENT_INVALID",
+    // What the sandbox saw.
+    "GUEST_TRAP",
+    "GUEST_TIMEOUT",
+    "GUEST_EXIT",
+    "STACK_OVERFLOW",
+    "MEMORY_LIMIT",
+    "INSTANCE_POISONED",
+    "EXPORT_MISSING",
+    "WIT_SHAPE",
+    "HOST_EXCEPTION",
+    // What the engine counted and wrote.
+    "ROW_COUNT_MISMATCH",
+    "LOAD_MISCOUNTED",
+    "DLQ_FULL",
+    "DLQ_WRITE_FAILED",
+    "STAGE_FAILED",
+});
+
+/// Takes `stream 'orders': `, or the name in other quotes or none, off the front.
+std::string_view without_stream(std::string_view message, std::string_view stream) {
+  std::string_view rest = message;
+  constexpr std::string_view kWord = "stream ";
+  if (rest.starts_with(kWord)) rest.remove_prefix(kWord.size());
+  const char quote = rest.empty() ? '\0' : rest.front();
+  const bool quoted = quote == '\'' || quote == '"' || quote == '`';
+  if (quoted) rest.remove_prefix(1);
+  if (stream.empty() || !rest.starts_with(stream)) return message;
+  rest.remove_prefix(stream.size());
+  if (quoted) {
+    if (rest.empty() || rest.front() != quote) return message;
+    rest.remove_prefix(1);
+  }
+  constexpr std::string_view kEnd = ": ";
+  if (!rest.starts_with(kEnd)) return message;
+  return rest.substr(kEnd.size());
+}
+
+}  // namespace
+
+bool is_host_code(std::string_view code) {
+  return std::find(kHostCodes.begin(), kHostCodes.end(), code) != kHostCodes.end();
+}
+
+ConnectorError as_guest_error(ConnectorError error, bool given_by_host, std::string_view stream) {
+  if (is_host_code(error.code) && !given_by_host) error.code.insert(0, "CONNECTOR_");
+  error.message = std::string(without_stream(error.message, stream));
+  return error;
+}
+
+}  // namespace rapidbyte::runtime
