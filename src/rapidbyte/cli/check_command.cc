@@ -65,7 +65,7 @@ ExitCode check_command(const CheckArguments& arguments, CommandContext& context)
                                {"exit_code", to_int(code)},
                                {"findings", nlohmann::json::array()}};
     for (const Finding& finding : findings) document["findings"].push_back(to_json(finding, arguments.pipeline));
-    const bool written = write_document(context.data, document, context.talk);
+    const bool written = write_report(context.data, std::move(document), context.talk);
     return code == ExitCode::kOk && !written ? ExitCode::kInternal : code;
   }
   for (const Finding& finding : findings) {

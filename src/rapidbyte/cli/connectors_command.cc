@@ -131,7 +131,7 @@ ExitCode connectors_command(const ConnectorsArguments& arguments, CommandContext
   if (arguments.json) {
     nlohmann::json document = {{"connectors", nlohmann::json::array()}};
     for (const Assessed& connector : all) document["connectors"].push_back(to_json(connector));
-    return write_document(context.data, document, context.talk) ? ExitCode::kOk : ExitCode::kInternal;
+    return write_report(context.data, std::move(document), context.talk) ? ExitCode::kOk : ExitCode::kInternal;
   }
   if (all.empty()) {
     context.talk.write(

@@ -63,7 +63,7 @@ std::optional<Refusal> discover(const pipeline::ParseOutcome& parsed, runtime::C
 ExitCode discover_command(const DiscoverArguments& arguments, CommandContext& context) {
   const auto give_up = [&](const Refusal& refusal) {
     show_refusal(context, arguments.pipeline, refusal);
-    if (arguments.json) write_document(context.data, refusal_json(arguments.pipeline, refusal), context.talk);
+    if (arguments.json) write_report(context.data, refusal_json(arguments.pipeline, refusal), context.talk);
     return refusal.code;
   };
   pipeline::ParseOutcome parsed;

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "rapidbyte/base/log.h"
+#include "rapidbyte/base/redaction.h"
 #include "rapidbyte/cli/text_width.h"
 
 namespace rapidbyte::cli {

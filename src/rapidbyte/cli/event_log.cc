@@ -9,6 +9,8 @@
 #include <ctime>
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/base/redaction.h"
+#include "rapidbyte/protocol/redacted_json.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -54,6 +56,7 @@ EventLog::EventLog(int fd, std::filesystem::path file, WallClock clock)
 EventLog::~EventLog() { ::close(fd_); }
 
 void EventLog::write(nlohmann::json event) {
+  event = protocol::redacted(std::move(event));
   event["time"] = format_utc(clock_());
   const std::string line = event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   int reason = 0;
@@ -121,16 +124,16 @@ void EventLog::retry(std::string_view stream, const ConnectorError& error, std::
          {"delay_ms", delay.count()},
          {"code", error.code},
          {"category", to_string(error.category)},
-         {"message", redact(error.message)}});
+         {"message", error.message}});
 }
 
 void EventLog::metric(std::string_view stream, std::string_view connector, const runtime::Metric& metric) {
   nlohmann::json labels = nlohmann::json::object();
-  for (const auto& [key, value] : metric.labels) labels[redact(key)] = redact(value);
+  for (const auto& [key, value] : metric.labels) labels[redact(key)] = value;
   write({{"event", "metric"},
          {"stream", stream},
          {"connector", connector},
-         {"name", redact(metric.name)},
+         {"name", metric.name},
          {"kind", kind_name(metric.kind)},
          {"value", metric.value},
          {"labels", std::move(labels)}});

@@ -17,6 +17,7 @@
 #include "rapidbyte/cli/check_command.h"
 #include "rapidbyte/cli/command_context.h"
 #include "rapidbyte/cli/connectors_command.h"
+#include "rapidbyte/cli/core_dumps.h"
 #include "rapidbyte/cli/discover_command.h"
 #include "rapidbyte/cli/log_output.h"
 #include "rapidbyte/cli/run_command.h"
@@ -80,10 +81,12 @@ struct Dispatch {
 };
 
 ExitCode run_program(int argc, char** argv) {
+  forbid_core_dumps();
   open_missing_standard_streams();
   ignore_sigpipe();
   FdTerminal data(STDOUT_FILENO);
-  FdTerminal talk(STDERR_FILENO);
+  FdTerminal plain_talk(STDERR_FILENO);
+  RedactedTerminal talk(plain_talk);
   auto parsed = parse_arguments(argc, argv);
   if (const auto* early = std::get_if<EarlyExit>(&parsed)) {
     const bool written = early->code == ExitCode::kOk ? data.write(early->text) : talk.write(early->text);

@@ -16,6 +16,7 @@
 #include "rapidbyte/cli/progress.h"
 #include "rapidbyte/cli/summary.h"
 #include "rapidbyte/engine/orchestrator.h"
+#include "rapidbyte/protocol/redacted_json.h"
 #include "rapidbyte/state/memory_state_backend.h"
 
 namespace rapidbyte::cli {
@@ -62,7 +63,7 @@ class FanOut : public engine::RunObserver {
 
 ExitCode refuse_run(const RunArguments& arguments, CommandContext& context, const Refusal& refusal) {
   show_refusal(context, arguments.pipeline, refusal);
-  if (arguments.json && !write_document(context.data, refusal_json(arguments.pipeline, refusal), context.talk)) {
+  if (arguments.json && !write_report(context.data, refusal_json(arguments.pipeline, refusal), context.talk)) {
     return ExitCode::kInternal;
   }
   return refusal.code;
@@ -110,6 +111,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   std::future<OpenedState> opening = begin_opening_state(arguments, context, config);
   runtime::RuntimeOptions runtime_options;
   runtime_options.allow_unmanifested = arguments.allow_unmanifested;
+  runtime_options.on_slow_compilation = compilation_notice(context.talk, arguments.verbosity.quiet);
   auto runtime = context.make_runtime(runtime_options);
   if (!runtime.ok()) return refuse_run(arguments, context, refuse(engine::Stage::kInternal, runtime.error()));
   std::vector<ConnectorSlot> slots = connector_slots(config);
@@ -152,7 +154,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
 
   bool written = true;
   if (arguments.json) {
-    nlohmann::json document = engine::to_json(report);
+    nlohmann::json document = protocol::redacted(engine::to_json(report));
     document["exit_code"] = to_int(exit_code_of(report));
     if (arguments.dry_run) document["preview"] = previews.to_json();
     written = write_document(context.data, document, context.talk);

@@ -151,7 +151,7 @@ ExitCode state_show_command(const StateShowArguments& arguments, CommandContext&
                                {"runs", nlohmann::json::array()}};
     for (const auto& [key, stream] : streams) document["streams"].push_back(stream_json(key, stream));
     for (const RunRecord& run : runs) document["runs"].push_back(run_json(run));
-    return write_document(context.data, document, context.talk) ? ExitCode::kOk : ExitCode::kInternal;
+    return write_report(context.data, std::move(document), context.talk) ? ExitCode::kOk : ExitCode::kInternal;
   }
   if (streams.empty() && runs.empty()) {
     context.talk.write(fmt::format("Nothing is known of pipeline {} yet ({}).\n", make_printable(config.name),

@@ -162,6 +162,10 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
       out += fmt::format("{} {}\n", mark, describe_stream(stream, report.dry_run));
       if (style.stages && !stream.stages.empty()) out += describe_stages(stream, style);
     }
+    if (style.stages) {
+      for (const auto& [connector, seconds] : report.compiled)
+        out += fmt::format("compiled {} in {}\n", make_printable(connector), format_duration(seconds));
+    }
     if (report.streams.size() > 1 && !report.dry_run) out += describe_total(report) + "\n";
     if (report.dlq_records > 0 && !report.dlq_path.empty()) {
       out +=

@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "rapidbyte/base/redaction.h"
+
 namespace rapidbyte::cli {
 namespace {
 
@@ -70,6 +72,8 @@ size_t FdTerminal::height() const {
   const size_t lines = size_of(fd_).ws_row;
   return lines > 0 ? lines : kUsualHeight;
 }
+
+bool RedactedTerminal::write(std::string_view text) { return terminal_.write(redact(text)); }
 
 bool FdTerminal::write(std::string_view text) {
   std::lock_guard lock(mutex_);

@@ -42,6 +42,23 @@ class FdTerminal : public Terminal {
   std::mutex mutex_;
 };
 
+/// Another terminal, with secrets redacted in everything that is written: the last place through which talk goes, so
+/// that a message which nobody redacted before is harmless, too.
+class RedactedTerminal : public Terminal {
+ public:
+  /// `terminal` must outlive it.
+  explicit RedactedTerminal(Terminal& terminal) : terminal_(terminal) {}
+  [[nodiscard]] bool is_terminal() const override { return terminal_.is_terminal(); }
+  [[nodiscard]] size_t width() const override { return terminal_.width(); }
+  [[nodiscard]] size_t height() const override { return terminal_.height(); }
+  [[nodiscard]] bool color() const override { return terminal_.color(); }
+  [[nodiscard]] bool unicode() const override { return terminal_.unicode(); }
+  bool write(std::string_view text) override;
+
+ private:
+  Terminal& terminal_;
+};
+
 /// Opens /dev/null for each of the descriptors 0 to 2 that is closed: otherwise the next file opened (a database!)
 /// would become stdout.
 void open_missing_standard_streams();

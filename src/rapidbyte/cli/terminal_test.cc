@@ -8,6 +8,8 @@
 #include <string>
 #include <thread>
 
+#include "rapidbyte/base/redaction.h"
+#include "rapidbyte/cli/fake_terminal.h"
 #include "rapidbyte/cli/signal_watcher.h"
 
 namespace rapidbyte::cli {
@@ -23,6 +25,16 @@ TEST(FdTerminal, APipeIsNoTerminalAndHasNoSizeOrColour) {
   EXPECT_EQ(terminal.height(), 0U);
   close(ends[0]);
   close(ends[1]);
+}
+
+TEST(RedactedTerminal, NothingThatIsWrittenHoldsASecret) {
+  FakeTerminal screen(true, 100, 10);
+  RedactedTerminal terminal(screen);
+  EXPECT_TRUE(terminal.is_terminal());
+  EXPECT_EQ(terminal.width(), 100U);
+  add_secret("terminal-secret-1");
+  terminal.write("stream terminal-secret-1: TERMINAL-SECRET-1 rows\n");
+  EXPECT_EQ(screen.raw(), "stream ***: *** rows\n");
 }
 
 TEST(FdTerminal, WritesAllOfALongTextIntoASlowNonBlockingPipe) {
