@@ -19,7 +19,7 @@ Result<Json> parse_json(std::string_view text) {
   protocol::BoundedJson read = protocol::read_bounded_json(text, kLimits);
   if (read.defect == protocol::JsonDefect::kNone) return std::move(read.value);
   return config_error("INVALID_JSON",
-                      "not usable JSON: it " + protocol::describe_json_defect(read, text.size(), kLimits));
+                      "not valid JSON: it " + protocol::describe_json_defect(read, text.size(), kLimits));
 }
 
 std::string to_text(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
