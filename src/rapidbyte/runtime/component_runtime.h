@@ -151,7 +151,7 @@ struct RuntimeOptions {
   /// Extra folder searched for connectors before the standard ones (tests). Empty: none.
   std::filesystem::path connector_dir;
   bool allow_unmanifested = false;
-  SlowCompilation on_slow_compilation;
+  SlowCompilation on_slow_compilation{};  // empty: nobody is told
 };
 
 class ComponentRuntime {
