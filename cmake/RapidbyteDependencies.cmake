@@ -96,7 +96,7 @@ add_custom_command(
   COMMAND ${RB_CARGO} build --release --locked --quiet --manifest-path ${RB_SHIM_DIR}/Cargo.toml --target-dir ${RB_WASMTIME_DIR}/target
   COMMAND ${CMAKE_COMMAND} -E copy_if_different ${RB_SHIM_LIB} ${CMAKE_BINARY_DIR}/librapidbyte_wasmtime_shim.a
   COMMAND ${CMAKE_COMMAND} -E touch ${CMAKE_BINARY_DIR}/librapidbyte_wasmtime_shim.a
-  DEPENDS ${RB_SHIM_DIR}/src/lib.rs ${RB_SHIM_DIR}/Cargo.toml ${RB_SHIM_DIR}/Cargo.lock
+  DEPENDS ${RB_SHIM_DIR}/src/lib.rs ${RB_SHIM_DIR}/src/folders.rs ${RB_SHIM_DIR}/Cargo.toml ${RB_SHIM_DIR}/Cargo.lock
   COMMENT "Wasmtime shim (cargo)" VERBATIM)
 add_custom_target(rb_wasmtime_build DEPENDS ${CMAKE_BINARY_DIR}/librapidbyte_wasmtime_shim.a)
 add_library(rb_wasmtime INTERFACE)

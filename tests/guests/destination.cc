@@ -1,8 +1,11 @@
 // A destination of plain protocol 2.0.0: takes every batch, counts it, and reports a commit when its config says so.
+// With a `script` (file_commands.h) it first does to its files what that says, reports it in its log, and fails with an
+// error that asks to be tried again.
 
 #include <cstring>
 #include <string>
 
+#include "file_commands.h"
 #include "rapidbyte_destination.h"
 #include "text.h"
 
@@ -27,6 +30,20 @@ bool exports_rapidbyte_connector_dest_connector_validate(
 bool exports_rapidbyte_connector_dest_connector_run_write(
     rapidbyte_destination_string_t*, exports_rapidbyte_connector_dest_connector_write_summary_t* ret, Error* err) {
   *ret = {};
+  if (const std::string script = text_of(g_config, "script"); !script.empty()) {
+    std::string said = "did: " + file_commands(script, text_of(g_config, "path"));
+    rapidbyte_destination_string_t text{reinterpret_cast<uint8_t*>(said.data()), said.size()};
+    rapidbyte_connector_host_log(2, &text);
+    *err = {};
+    err->category = RAPIDBYTE_CONNECTOR_TYPES_ERROR_CATEGORY_TRANSIENT_DB;
+    err->scope = RAPIDBYTE_CONNECTOR_TYPES_ERROR_SCOPE_PER_STREAM;
+    rapidbyte_destination_string_dup(&err->code, "TRY_AGAIN");
+    rapidbyte_destination_string_dup(&err->message, "try again");
+    err->retryable = true;
+    err->safe_to_retry = true;
+    err->backoff_class = RAPIDBYTE_CONNECTOR_TYPES_BACKOFF_CLASS_FAST;
+    return false;
+  }
   for (;;) {
     rapidbyte_destination_option_list_u8_t batch;
     if (!rapidbyte_connector_host_next_batch(&batch, err)) return false;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "file_commands.h"
 #include "rapidbyte_source.h"
 #include "text.h"
 
@@ -244,6 +245,7 @@ std::string perform(const std::string& action) {
   if (action == "socket") return use_socket();
   if (action == "read_file") return use_file(false);
   if (action == "write_file") return use_file(true);
+  if (action == "files") return file_commands(text_of(g_config, "script"), text_of(g_config, "path"));
   if (action == "env") {
     const char* value = std::getenv(text_of(g_config, "name").c_str());
     return value != nullptr ? value : "unset";

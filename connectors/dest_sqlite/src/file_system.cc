@@ -32,10 +32,11 @@ struct File {
   int buffered;
 };
 
-// The folder of the database: temporary files go there, since it is the only one that the sandbox certainly has.
-std::string& temp_folder() {
-  static std::string folder;
-  return folder;
+// The database's own path, with `-tmp-` behind it. Of the database's folder the sandbox shows the database, its
+// journal, and files of this name with 16 hexadecimal digits.
+std::string& temp_prefix() {
+  static std::string prefix;
+  return prefix;
 }
 
 File* self(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
@@ -213,7 +214,7 @@ std::string temp_name() {
   uint64_t random = 0;
   sqlite3_randomness(sizeof(random), &random);
   static const char digits[] = "0123456789abcdef";
-  std::string name = temp_folder() + "/.rapidbyte-tmp-";
+  std::string name = temp_prefix();
   for (int i = 0; i < 16; ++i, random >>= 4U) name += digits[random & 15U];
   return name;
 }
@@ -250,7 +251,7 @@ int vfs_open(sqlite3_vfs*, sqlite3_filename name, sqlite3_file* base, int flags,
   file->fd = fd;
   file->is_database = (flags & SQLITE_OPEN_MAIN_DB) != 0;
   file->directory_unsynced = (flags & SQLITE_OPEN_CREATE) != 0 && (flags & SQLITE_OPEN_DELETEONCLOSE) == 0;
-  if (file->is_database && path.rfind('/') != std::string::npos) temp_folder() = path.substr(0, path.rfind('/'));
+  if (file->is_database) temp_prefix() = path + "-tmp-";
   if (out_flags != nullptr) *out_flags = flags;
   file->base.pMethods = &io_methods();
   return SQLITE_OK;

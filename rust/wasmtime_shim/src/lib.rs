@@ -5,12 +5,16 @@
 //! * a limiter that caps the *sum* of a store's linear memories and says when it refused;
 //! * the engine's compatibility hash, for the key of the AOT cache;
 //! * file calls of WASI on the caller's own thread;
-//! * WASI's waiting (`wasi:io/poll`) in slices, between which the host is asked whether the guest may wait on.
+//! * WASI's waiting (`wasi:io/poll`) in slices, between which the host is asked whether the guest may wait on;
+//! * WASI's path functions behind walls: no links, and of a file's folder only that file (folders.rs).
 //!
 //! `include/rapidbyte/wasmtime_shim.h` is the hand-written header; change both together. The crate is built with
 //! `panic = "abort"`: a panic never unwinds into C++.
 #![allow(non_camel_case_types)]
 
+mod folders;
+
+pub use folders::*;
 pub use wasmtime_c_api::*;
 
 use std::ffi::c_void;

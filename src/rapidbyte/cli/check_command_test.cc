@@ -186,6 +186,34 @@ TEST_F(CheckCommand, APermissionThatCannotBeGivenKeepsTheGuestFromStarting) {
   EXPECT_THAT(calls_.names, Not(::testing::Contains("source.open")));
 }
 
+TEST_F(CheckCommand, WhatIsGrantedIsToldExactlyForEachConnector) {
+  connectors_["test/source"].manifest.permissions.config_paths = {
+      {.pointer = "/folder", .read_write = false, .lock = ""}};
+  connectors_["test/dest"].manifest.permissions.config_paths = {
+      {.pointer = "/path", .read_write = true, .lock = "sqlite"}};
+  std::filesystem::create_directory(folder_ / "data");
+  write_file(
+      "version: \"1.0\"\npipeline: p\nsource:\n  use: test/source\n  config: {folder: data}\n  streams:\n    - {name: "
+      "orders, sync_mode: full_refresh}\ndestination:\n  use: test/dest\n  config: {path: out.db}\n");
+  EXPECT_EQ(check(), ExitCode::kOk);
+  const std::string root = std::filesystem::canonical(folder_).string();
+  EXPECT_THAT(said(), HasSubstr("test/source gets hosts: none; folders: " + root + "/data (read); variables: none\n"));
+  EXPECT_THAT(said(), HasSubstr("test/dest gets hosts: none; folders: none; files: " + root +
+                                "/out.db (read and write, with its journal); variables: none\n"));
+}
+
+TEST_F(CheckCommand, AFolderThatAGuestMustNotWriteIsRefusedWithItsLine) {
+  connectors_["test/dest"].manifest.permissions.config_paths = {{.pointer = "/folder", .read_write = true, .lock = ""}};
+  write_file(
+      "version: \"1.0\"\npipeline: p\nsource:\n  use: test/source\n  streams:\n    - {name: orders, sync_mode: "
+      "full_refresh}\ndestination:\n  use: test/dest\n  config:\n    folder: .\n");
+  EXPECT_EQ(check(), ExitCode::kInvalidPipeline);
+  EXPECT_THAT(said(), HasSubstr("failed   permissions  "));
+  EXPECT_THAT(said(), HasSubstr("p.yaml:10:13: destination.config.folder: test/dest may write "));
+  EXPECT_THAT(said(), HasSubstr("holds the pipeline file"));
+  EXPECT_THAT(calls_.names, Not(::testing::Contains("destination.open")));
+}
+
 TEST_F(CheckCommand, AStateInUseByARunIsExitCode9) {
   write_pipeline();
   auto state = make_state();

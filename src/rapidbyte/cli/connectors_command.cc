@@ -74,7 +74,9 @@ std::string permissions_of(const runtime::Permissions& permissions) {
     asked.push_back("hosts " + joined(permissions.network.allowed_domains));
   if (permissions.network.allow_runtime_config_domains) asked.emplace_back("hosts in its config");
   for (const runtime::ConfigPath& path : permissions.config_paths) {
-    asked.push_back(fmt::format("path in config {} ({})", path.pointer, path.read_write ? "read and write" : "read"));
+    asked.push_back(fmt::format("{} in config {} ({}{})", path.lock == "sqlite" ? "database file" : "path",
+                                path.pointer, path.read_write ? "read and write" : "read",
+                                path.lock == "sqlite" ? ", with its journal" : ""));
   }
   for (const std::string& folder : permissions.preopens) asked.push_back("folder " + folder);
   if (!permissions.env_allowed_vars.empty()) asked.push_back("variables " + joined(permissions.env_allowed_vars));
@@ -84,7 +86,9 @@ std::string permissions_of(const runtime::Permissions& permissions) {
 nlohmann::json permissions_json(const runtime::Permissions& permissions) {
   nlohmann::json paths = nlohmann::json::array();
   for (const runtime::ConfigPath& path : permissions.config_paths) {
-    paths.push_back({{"pointer", path.pointer}, {"access", path.read_write ? "read-write" : "read"}});
+    paths.push_back({{"pointer", path.pointer},
+                     {"access", path.read_write ? "read-write" : "read"},
+                     {"lock", path.lock.empty() ? nlohmann::json() : nlohmann::json(path.lock)}});
   }
   return {{"hosts", permissions.network.allowed_domains},
           {"hosts_in_config", permissions.network.allow_runtime_config_domains},

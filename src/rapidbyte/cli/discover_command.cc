@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "rapidbyte/cli/open_connector.h"
 #include "rapidbyte/cli/pipeline_preparation.h"
 #include "rapidbyte/cli/quantities.h"
+#include "rapidbyte/engine/run_grants.h"
 #include "rapidbyte/protocol/catalog.h"
 
 namespace rapidbyte::cli {
@@ -43,10 +45,17 @@ std::string render_catalog(const protocol::Catalog& catalog, const TableStyle& s
 /// Loads, opens and asks the source.
 std::optional<Refusal> discover(const pipeline::ParseOutcome& parsed, runtime::ComponentRuntime& runtime,
                                 const CancelToken& cancel, protocol::Catalog& catalog) {
-  const ConnectorSlot source = connector_slots(*parsed.config).front();
-  std::shared_ptr<const runtime::Connector> connector;
-  if (auto refusal = load_checked(parsed, source, runtime, connector)) return refusal;
-  auto opened = OpenConnector::start(runtime, connector, instance_options(*parsed.config, source, *connector, cancel));
+  LoadedSlot source{connector_slots(*parsed.config).front(), nullptr};
+  std::shared_ptr<const runtime::Connector>& connector = source.connector;
+  if (auto refusal = load_checked(parsed, source.slot, runtime, connector)) return refusal;
+  const runtime::ResolvedGrants grants = resolve_grants(*parsed.config, std::span(&source, 1));
+  if (auto problems = refused_grants(parsed, grants); !problems.empty()) return refuse(std::move(problems));
+  if (!grants.problems.empty()) {
+    const runtime::GrantProblem& problem = grants.problems.front();
+    return refuse(engine::stage_of(problem), problem.status().error());
+  }
+  auto opened = OpenConnector::start(runtime, connector,
+                                     instance_options(*parsed.config, source.slot, *connector, grants, cancel));
   const engine::Stage failed = cancel.cancelled() ? engine::Stage::kInterrupted : engine::Stage::kSource;
   if (!opened.ok()) return refuse(failed, opened.error());
   auto text = (*opened)->instance().discover();
@@ -68,9 +77,7 @@ ExitCode discover_command(const DiscoverArguments& arguments, CommandContext& co
   };
   pipeline::ParseOutcome parsed;
   if (auto refusal = parse_for_command(context, arguments.pipeline, parsed)) return give_up(*refusal);
-  runtime::RuntimeOptions options;
-  options.allow_unmanifested = arguments.allow_unmanifested;
-  auto runtime = context.make_runtime(options);
+  auto runtime = context.make_runtime(runtime_options(*parsed.config, arguments.allow_unmanifested));
   if (!runtime.ok()) return give_up(refuse(engine::Stage::kInternal, runtime.error()));
   protocol::Catalog catalog;
   if (auto refusal = discover(parsed, **runtime, context.cancel, catalog)) return give_up(*refusal);

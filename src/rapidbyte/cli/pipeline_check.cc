@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "rapidbyte/cli/open_connector.h"
+#include "rapidbyte/engine/run_grants.h"
 #include "rapidbyte/engine/stream_plan.h"
 #include "rapidbyte/runtime/connector_survey.h"
 #include "rapidbyte/state/memory_state_backend.h"
@@ -33,15 +34,22 @@ std::string_view part_of(ConnectorRole role) {
   return "connector";
 }
 
-std::string describe(const runtime::ConnectorAccess& access) {
-  std::string text = fmt::format("hosts: {}; folders: ", access.every_host           ? "all"
-                                                         : access.hosts == "nothing" ? "none"
-                                                                                     : access.hosts);
-  if (access.folders.empty()) text += "none";
-  for (size_t i = 0; i < access.folders.size(); ++i) {
-    text += fmt::format("{}{} ({})", i == 0 ? "" : ", ", access.folders[i].path.string(),
-                        access.folders[i].read_write ? "read and write" : "read");
+std::string describe(const std::vector<runtime::ConnectorAccess::Place>& places) {
+  std::vector<std::string> texts;
+  for (const auto& place : places) {
+    texts.push_back(fmt::format("{} ({}{})", place.path.string(), place.read_write ? "read and write" : "read",
+                                place.companions ? ", with its journal" : ""));
   }
+  return texts.empty() ? "none" : joined(texts);
+}
+
+std::string describe(const runtime::ConnectorAccess& access) {
+  std::string text = fmt::format("hosts: {}; folders: {}",
+                                 access.every_host           ? "all"
+                                 : access.hosts == "nothing" ? "none"
+                                                             : access.hosts,
+                                 describe(access.folders));
+  if (!access.files.empty()) text += "; files: " + describe(access.files);
   text += fmt::format("; variables: {}", access.env_vars.empty() ? "none" : joined(access.env_vars));
   if (!access.env_vars_not_granted.empty()) {
     text += fmt::format(" (permissions.env does not grant {}, which its manifest asks for)",
@@ -107,9 +115,7 @@ std::vector<Finding> PipelineCheck::run() {
     findings_.back().problems = parsed_.warnings;
   }
 
-  runtime::RuntimeOptions options;
-  options.allow_unmanifested = allow_unmanifested_;
-  auto runtime = context_.make_runtime(options);
+  auto runtime = context_.make_runtime(runtime_options(config, allow_unmanifested_));
   if (!runtime.ok()) {
     fail("connector", runtime.error(), engine::Stage::kInternal);
     return std::move(findings_);
@@ -117,8 +123,9 @@ std::vector<Finding> PipelineCheck::run() {
   runtime_ = std::move(*runtime);
 
   for (ConnectorSlot& slot : connector_slots(config)) connectors_.push_back({std::move(slot), nullptr});
-  for (Loaded& loaded : connectors_) check_connector(loaded);
-  for (const Loaded& loaded : connectors_) {
+  for (LoadedSlot& loaded : connectors_) check_connector(loaded);
+  grants_ = resolve_grants(config, connectors_);
+  for (const LoadedSlot& loaded : connectors_) {
     if (context_.cancel.cancelled()) {
       fail("interrupted",
            make_error(ErrorCategory::kInternal, "CANCELLED", "the check was stopped by a signal").error(),
@@ -136,7 +143,7 @@ std::vector<Finding> PipelineCheck::run() {
   return std::move(findings_);
 }
 
-void PipelineCheck::check_connector(Loaded& loaded) {
+void PipelineCheck::check_connector(LoadedSlot& loaded) {
   const std::string& reference = loaded.slot.use->use;
   auto connector = runtime_->load(reference, loaded.slot.role);
   if (!connector.ok()) {
@@ -167,15 +174,26 @@ void PipelineCheck::check_connector(Loaded& loaded) {
   loaded.connector = std::move(*connector);
 }
 
-bool PipelineCheck::check_permissions(const Loaded& loaded) {
+bool PipelineCheck::check_permissions(const LoadedSlot& loaded) {
   const runtime::Connector& connector = *loaded.connector;
-  auto access = runtime::describe_access(connector.manifest(),
-                                         instance_options(*parsed_.config, loaded.slot, connector, context_.cancel));
-  if (!access.ok()) {
-    fail("permissions", std::move(access).status().with_context(connector.name()).error(), loaded.slot.stage);
+  const auto refused = [&] {
     skip(std::string(part_of(loaded.slot.role)),
          fmt::format("{} was not started, because of what is said above", connector.name()));
     return false;
+  };
+  bool granted = true;
+  for (const runtime::GrantProblem& problem : grants_.problems) {
+    if (problem.connector_id != loaded.slot.id) continue;
+    granted = false;
+    fail("permissions", problem.status().error(), engine::stage_of(problem));
+    findings_.back().problems = {parsed_.problem_at(problem.pointer, "", problem.error.message)};
+  }
+  if (!granted) return refused();
+  auto access = runtime::describe_access(
+      connector.manifest(), instance_options(*parsed_.config, loaded.slot, connector, grants_, context_.cancel));
+  if (!access.ok()) {
+    fail("permissions", std::move(access).status().with_context(connector.name()).error(), loaded.slot.stage);
+    return refused();
   }
   const std::string what = fmt::format("{} gets {}", connector.name(), describe(*access));
   if (!access->env_vars_unset.empty()) {
@@ -189,12 +207,13 @@ bool PipelineCheck::check_permissions(const Loaded& loaded) {
   return true;
 }
 
-void PipelineCheck::check_guest(const Loaded& loaded) {
+void PipelineCheck::check_guest(const LoadedSlot& loaded) {
   const std::string part(part_of(loaded.slot.role));
   const std::string& name = loaded.connector->name();
   const auto stage = [&] { return context_.cancel.cancelled() ? engine::Stage::kInterrupted : loaded.slot.stage; };
-  auto opened = OpenConnector::start(
-      *runtime_, loaded.connector, instance_options(*parsed_.config, loaded.slot, *loaded.connector, context_.cancel));
+  auto opened =
+      OpenConnector::start(*runtime_, loaded.connector,
+                           instance_options(*parsed_.config, loaded.slot, *loaded.connector, grants_, context_.cancel));
   if (!opened.ok()) return fail(part, opened.error(), stage());
   runtime::ComponentInstance& instance = (*opened)->instance();
   auto validated = instance.validate();
@@ -213,7 +232,7 @@ void PipelineCheck::check_guest(const Loaded& loaded) {
   if (loaded.slot.role == ConnectorRole::kSource) check_streams(loaded, instance);
 }
 
-void PipelineCheck::check_streams(const Loaded& source, runtime::ComponentInstance& instance) {
+void PipelineCheck::check_streams(const LoadedSlot& source, runtime::ComponentInstance& instance) {
   auto text = instance.discover();
   if (!text.ok()) return fail("source", text.error(), source.slot.stage);
   auto catalog = protocol::parse_catalog(*text, source.connector->name());
@@ -223,7 +242,7 @@ void PipelineCheck::check_streams(const Loaded& source, runtime::ComponentInstan
   engine::RunObserver observer;
   const std::unique_ptr<state::StateBackend> scratch = state::make_memory_state();
   engine::RunContext run{*parsed_.config, *runtime_, *scratch, *scratch, options, observer, engine::real_retry_clock()};
-  for (const Loaded& loaded : connectors_) {
+  for (const LoadedSlot& loaded : connectors_) {
     if (loaded.slot.role == ConnectorRole::kSource) run.source = loaded.connector;
     if (loaded.slot.role == ConnectorRole::kTransform) run.transforms.push_back(loaded.connector);
     if (loaded.slot.role == ConnectorRole::kDestination) run.destination = loaded.connector;

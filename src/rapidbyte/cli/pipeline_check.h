@@ -36,16 +36,11 @@ class PipelineCheck {
   [[nodiscard]] std::vector<Finding> run();
 
  private:
-  struct Loaded {
-    ConnectorSlot slot;
-    std::shared_ptr<const runtime::Connector> connector;  // null: not usable
-  };
-
-  void check_connector(Loaded& loaded);
+  void check_connector(LoadedSlot& loaded);
   /// False when the guest would not get what it needs.
-  bool check_permissions(const Loaded& loaded);
-  void check_guest(const Loaded& loaded);
-  void check_streams(const Loaded& source, runtime::ComponentInstance& instance);
+  bool check_permissions(const LoadedSlot& loaded);
+  void check_guest(const LoadedSlot& loaded);
+  void check_streams(const LoadedSlot& source, runtime::ComponentInstance& instance);
   void check_state();
 
   void ok(std::string part, std::string message);
@@ -58,7 +53,8 @@ class PipelineCheck {
   const bool allow_unmanifested_;
   pipeline::ParseOutcome parsed_;
   std::unique_ptr<runtime::ComponentRuntime> runtime_;
-  std::vector<Loaded> connectors_;
+  std::vector<LoadedSlot> connectors_;
+  runtime::ResolvedGrants grants_;
   std::vector<Finding> findings_;
 };
 

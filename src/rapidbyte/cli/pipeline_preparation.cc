@@ -9,6 +9,7 @@
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/cli/error_text.h"
+#include "rapidbyte/engine/run_grants.h"
 #include "rapidbyte/engine/stream_plan.h"
 
 namespace rapidbyte::cli {
@@ -89,8 +90,33 @@ Result<std::vector<Problem>> config_problems(const pipeline::ParseOutcome& parse
   return problems;
 }
 
+runtime::ResolvedGrants resolve_grants(const pipeline::PipelineConfig& config, std::span<const LoadedSlot> loaded) {
+  std::vector<engine::ConnectorInUse> used;
+  for (const auto& [slot, connector] : loaded) {
+    if (connector) used.push_back({slot.id, slot.pointer, slot.use, connector.get()});
+  }
+  return runtime::resolve_grants(engine::grant_plan(config, used));
+}
+
+std::vector<Problem> refused_grants(const pipeline::ParseOutcome& parsed, const runtime::ResolvedGrants& grants) {
+  std::vector<Problem> problems;
+  for (const runtime::GrantProblem& problem : grants.problems) {
+    if (problem.error.code == runtime::kGrantRefused)
+      problems.push_back(parsed.problem_at(problem.pointer, "", problem.error.message));
+  }
+  return problems;
+}
+
+runtime::RuntimeOptions runtime_options(const pipeline::PipelineConfig& config, bool allow_unmanifested) {
+  runtime::RuntimeOptions options;
+  options.allow_unmanifested = allow_unmanifested;
+  options.base_folder = config.file.parent_path();
+  return options;
+}
+
 runtime::InstanceOptions instance_options(const pipeline::PipelineConfig& config, const ConnectorSlot& slot,
-                                          const runtime::Connector& connector, const CancelToken& cancel) {
+                                          const runtime::Connector& connector, const runtime::ResolvedGrants& grants,
+                                          const CancelToken& cancel) {
   runtime::InstanceOptions options;
   options.pipeline = config.name;
   options.connector_id = slot.id;
@@ -99,8 +125,8 @@ runtime::InstanceOptions instance_options(const pipeline::PipelineConfig& config
     options.config["streams"] = engine::stream_entries(config.source.streams);
   }
   options.allow_env = slot.use->allow_env;
-  options.read_write_preopens = slot.use->read_write_preopens;
-  options.base_folder = config.file.parent_path();
+  if (const auto granted = grants.by_connector.find(slot.id); granted != grants.by_connector.end())
+    options.grants = granted->second;
   options.max_memory = config.resources.max_memory;
   options.guest_timeout = std::chrono::seconds(config.resources.guest_timeout_seconds);
   options.only_looks = true;

@@ -17,6 +17,7 @@
 #include "rapidbyte/engine/run_report.h"
 #include "rapidbyte/pipeline/parser.h"
 #include "rapidbyte/runtime/component_runtime.h"
+#include "rapidbyte/runtime/grants.h"
 
 namespace rapidbyte::cli {
 
@@ -38,10 +39,27 @@ struct ConnectorSlot {
                                                                      const ConnectorSlot& slot,
                                                                      const runtime::Connector& connector);
 
-/// How to start `slot` outside of a run (check, discover): no queues, no state, the pipeline's limits and grants.
+/// A slot with what was loaded for it; null: not usable.
+struct LoadedSlot {
+  ConnectorSlot slot;
+  std::shared_ptr<const runtime::Connector> connector;  // shared with the runtime
+};
+
+/// The folders and files of the slots that are loaded, all looked at together.
+[[nodiscard]] runtime::ResolvedGrants resolve_grants(const pipeline::PipelineConfig& config,
+                                                     std::span<const LoadedSlot> loaded);
+/// Those of its problems that are mistakes of the pipeline file (GRANT_REFUSED), with their places.
+[[nodiscard]] std::vector<pipeline::Problem> refused_grants(const pipeline::ParseOutcome& parsed,
+                                                            const runtime::ResolvedGrants& grants);
+
+/// How to start `slot` outside of a run (check, discover): no queues, no state, the pipeline's limits and `grants`.
 [[nodiscard]] runtime::InstanceOptions instance_options(const pipeline::PipelineConfig& config,
                                                         const ConnectorSlot& slot, const runtime::Connector& connector,
+                                                        const runtime::ResolvedGrants& grants,
                                                         const CancelToken& cancel);
+
+/// How the runtime of a command is made for this pipeline.
+[[nodiscard]] runtime::RuntimeOptions runtime_options(const pipeline::PipelineConfig& config, bool allow_unmanifested);
 
 /// Why a command cannot go on: an error, or the problems of the file. Shown with show_refusal().
 struct Refusal {

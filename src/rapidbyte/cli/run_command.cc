@@ -109,10 +109,9 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   const pipeline::PipelineConfig& config = *parsed.config;
 
   std::future<OpenedState> opening = begin_opening_state(arguments, context, config);
-  runtime::RuntimeOptions runtime_options;
-  runtime_options.allow_unmanifested = arguments.allow_unmanifested;
-  runtime_options.on_slow_compilation = compilation_notice(context.talk, arguments.verbosity.quiet);
-  auto runtime = context.make_runtime(runtime_options);
+  runtime::RuntimeOptions for_runtime = runtime_options(config, arguments.allow_unmanifested);
+  for_runtime.on_slow_compilation = compilation_notice(context.talk, arguments.verbosity.quiet);
+  auto runtime = context.make_runtime(for_runtime);
   if (!runtime.ok()) return refuse_run(arguments, context, refuse(engine::Stage::kInternal, runtime.error()));
   std::vector<ConnectorSlot> slots = connector_slots(config);
   // A dry run does not touch the destination, so it may be missing yet.
@@ -120,13 +119,15 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
     std::erase_if(slots, [](const auto& slot) { return slot.role == runtime::ConnectorRole::kDestination; });
   std::vector<pipeline::Problem> problems;
   const std::vector<std::jthread> ahead = load_ahead(slots, **runtime);
+  std::vector<LoadedSlot> loaded;
   for (const ConnectorSlot& slot : slots) {
-    std::shared_ptr<const runtime::Connector> connector;
-    auto refusal = load_checked(parsed, slot, **runtime, connector);
+    loaded.push_back({slot, nullptr});
+    auto refusal = load_checked(parsed, slot, **runtime, loaded.back().connector);
     if (refusal && refusal->problems.empty()) return refuse_run(arguments, context, *refusal);
     // Mistakes of all configs are shown together.
     if (refusal) problems.insert(problems.end(), refusal->problems.begin(), refusal->problems.end());
   }
+  if (problems.empty()) problems = refused_grants(parsed, resolve_grants(config, loaded));
   if (!problems.empty()) return refuse_run(arguments, context, refuse(std::move(problems)));
   auto state = opening.get();
   if (!state.ok()) return refuse_run(arguments, context, refuse(engine::Stage::kState, state.error()));

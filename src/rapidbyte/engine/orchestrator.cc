@@ -14,6 +14,7 @@
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/run_clock.h"
 #include "rapidbyte/engine/run_context.h"
+#include "rapidbyte/engine/run_grants.h"
 #include "rapidbyte/engine/scratch_state.h"
 #include "rapidbyte/engine/stream_plan.h"
 #include "rapidbyte/engine/stream_runner.h"
@@ -63,6 +64,7 @@ class PipelineRun {
 
   Failure prepare();
   Failure load_connectors();
+  Failure resolve_grants();
   Failure discover();
   Failure discover_with_retries(std::vector<pipeline::StreamConfig> selected, const std::string& only_stream);
   void run_streams();
@@ -118,6 +120,7 @@ PipelineRun::Failure PipelineRun::prepare() {
   if (Failure failure = cancelled()) return failure;
   run_.pool = std::make_shared<BufferPool>(kMaxIdleBytes);
   if (Failure failure = load_connectors()) return failure;
+  if (Failure failure = resolve_grants()) return failure;
   if (!run_.options.dry_run) {
     auto lease = run_.state.acquire_lease(run_.pipeline.name, run_.run_id);
     if (!lease.ok()) return RunFailure{Stage::kState, lease.error()};
@@ -150,6 +153,23 @@ PipelineRun::Failure PipelineRun::load_connectors() {
   auto destination = run_.runtime.load(run_.pipeline.destination.use, ConnectorRole::kDestination);
   if (!destination.ok()) return RunFailure{Stage::kConnector, destination.error()};
   run_.destination = std::move(*destination);
+  return std::nullopt;
+}
+
+PipelineRun::Failure PipelineRun::resolve_grants() {
+  std::vector<ConnectorInUse> used = {{"source", "/source", &run_.pipeline.source, run_.source.get()}};
+  for (size_t i = 0; i < run_.transforms.size(); ++i) {
+    used.push_back({fmt::format("transform-{}", i), fmt::format("/transforms/{}", i), &run_.pipeline.transforms[i],
+                    run_.transforms[i].get()});
+  }
+  if (run_.destination)
+    used.push_back({"destination", "/destination", &run_.pipeline.destination, run_.destination.get()});
+  runtime::ResolvedGrants resolved = runtime::resolve_grants(grant_plan(run_.pipeline, used));
+  if (!resolved.problems.empty()) {
+    const runtime::GrantProblem& problem = resolved.problems.front();
+    return RunFailure{stage_of(problem), problem.status().error()};
+  }
+  run_.grants = std::move(resolved.by_connector);
   return std::nullopt;
 }
 

@@ -16,11 +16,10 @@ runtime::InstanceOptions instance_options(const RunContext& run, const pipeline:
   runtime::InstanceOptions options;
   options.pipeline = run.pipeline.name;
   options.stream = std::move(stream);
+  if (const auto granted = run.grants.find(connector_id); granted != run.grants.end()) options.grants = granted->second;
   options.connector_id = std::move(connector_id);
   options.config = std::move(config);
   options.allow_env = use.allow_env;
-  options.read_write_preopens = use.read_write_preopens;
-  options.base_folder = run.pipeline.file.parent_path();
   options.max_memory = resources.max_memory;
   // A record may come behind a batch that is nearly full.
   options.max_batch_bytes =

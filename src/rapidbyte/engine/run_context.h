@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -50,6 +51,8 @@ struct RunContext {
   std::vector<std::shared_ptr<const runtime::Connector>> transforms{};
   /// Null in a dry run.
   std::shared_ptr<const runtime::Connector> destination{};
+  /// The folders and files of each connector, by its id; resolved once, before the first instance starts.
+  std::map<std::string, std::shared_ptr<const runtime::ConnectorGrants>> grants{};  // shared with every instance
   /// The source's config, with the streams for those that want them (feature "stream-options").
   nlohmann::json source_config{};
   /// Left open by the discovery for the run's only stream, which takes it; else empty.

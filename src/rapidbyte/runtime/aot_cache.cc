@@ -92,15 +92,6 @@ Status make_private_folder(const fs::path& folder) {
   return {};
 }
 
-std::optional<fs::path> default_folder() {
-  if (const char* dir = std::getenv("RAPIDBYTE_WASMTIME_AOT_DIR"); dir != nullptr && *dir != '\0') return fs::path(dir);
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/')
-    return fs::path(cache) / "rapidbyte" / "aot";
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
-    return fs::path(home) / ".cache" / "rapidbyte" / "aot";
-  return std::nullopt;
-}
-
 /// Since the entry was last used; never negative. The time of its hash's file says so.
 std::chrono::nanoseconds unused_for(const fs::path& hash_file) {
   std::error_code error;
@@ -154,10 +145,17 @@ std::string cache_entry_hash(std::span<const std::byte> compiled) {
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
-AotCache AotCache::from_environment() {
-  if (!env_flag_enabled("RAPIDBYTE_WASMTIME_AOT", true)) return AotCache(std::nullopt);
-  return AotCache(default_folder());
+std::optional<std::filesystem::path> aot_cache_folder() {
+  if (!env_flag_enabled("RAPIDBYTE_WASMTIME_AOT", true)) return std::nullopt;
+  if (const char* dir = std::getenv("RAPIDBYTE_WASMTIME_AOT_DIR"); dir != nullptr && *dir != '\0') return fs::path(dir);
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/')
+    return fs::path(cache) / "rapidbyte" / "aot";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
+    return fs::path(home) / ".cache" / "rapidbyte" / "aot";
+  return std::nullopt;
 }
+
+AotCache AotCache::from_environment() { return AotCache(aot_cache_folder()); }
 
 AotCache::AotCache(std::optional<std::filesystem::path> folder) {
   if (!folder) return;

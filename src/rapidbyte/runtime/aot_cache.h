@@ -33,10 +33,13 @@ Status write_file_atomic(const std::filesystem::path& path, std::span<const std:
 /// Where: the entry's path with this behind it.
 inline constexpr std::string_view kCacheEntryHashSuffix = ".xxh3";
 
+/// Where compiled components are kept: RAPIDBYTE_WASMTIME_AOT_DIR, else the user's cache folder; it need not exist.
+/// Nullopt when RAPIDBYTE_WASMTIME_AOT says no, or there is no such folder.
+[[nodiscard]] std::optional<std::filesystem::path> aot_cache_folder();
+
 class AotCache {
  public:
-  /// The folder of RAPIDBYTE_WASMTIME_AOT_DIR, else the user's cache folder. Disabled when RAPIDBYTE_WASMTIME_AOT says
-  /// no or the folder cannot be made safe (logged once).
+  /// In aot_cache_folder(). Disabled when there is none or it cannot be made safe (logged once).
   static AotCache from_environment();
   explicit AotCache(std::optional<std::filesystem::path> folder);
 

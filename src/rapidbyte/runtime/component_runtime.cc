@@ -1,6 +1,8 @@
 #include "rapidbyte/runtime/component_runtime.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <map>
 #include <mutex>
@@ -171,6 +173,7 @@ class WasmComponentRuntime final : public ComponentRuntime {
  private:
   Result<std::shared_ptr<const Connector>> load_new(std::string_view reference, ConnectorRole role) {
     RB_ASSIGN_OR_RETURN(ConnectorRef ref, parse_connector_ref(reference));
+    if (ref.path) ref.path = options_.base_folder / *ref.path;
     RB_ASSIGN_OR_RETURN(std::filesystem::path path,
                         resolve_connector_path(ref, connector_search_folders(options_.connector_dir)));
     RB_ASSIGN_OR_RETURN(std::optional<Manifest> manifest,
@@ -193,11 +196,15 @@ class WasmComponentRuntime final : public ComponentRuntime {
     if (!options.pool) options.pool = std::make_shared<BufferPool>(size_t{0});
     RB_ASSIGN_OR_RETURN(const WasiContext wasi, build_wasi_context(connector->manifest(), options));
     std::vector<SqliteFileLock> locks;
-    for (const auto& file : wasi.sqlite_locks) {
-      std::error_code error;
-      if (options.only_looks && !std::filesystem::exists(file, error)) continue;
-      RB_ASSIGN_OR_RETURN(SqliteFileLock lock, SqliteFileLock::acquire(file, kSqliteLockTimeout, options.cancel));
-      locks.push_back(std::move(lock));
+    if (wasi.grants) {
+      for (const LockedDatabase& database : wasi.grants->databases) {
+        if (options.only_looks &&
+            faccessat(database.folder->fd(), database.name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+          continue;
+        RB_ASSIGN_OR_RETURN(SqliteFileLock lock, SqliteFileLock::acquire(database.folder, database.name,
+                                                                         kSqliteLockTimeout, options.cancel));
+        locks.push_back(std::move(lock));
+      }
     }
     NetworkAcl acl = derive_network_acl(connector->manifest(), wasi.config);
     const std::string stream = options.stream;

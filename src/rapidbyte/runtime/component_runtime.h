@@ -92,6 +92,8 @@ class Connector {
   [[nodiscard]] bool speaks_2_1() const { return protocol() == "2.1.0"; }
 };
 
+struct ConnectorGrants;  // grants.h
+
 /// Everything one guest is given. Nothing else is reachable for it.
 struct InstanceOptions {
   std::string pipeline;
@@ -99,9 +101,9 @@ struct InstanceOptions {
   std::string connector_id;  // unique in the pipeline: "source", "destination", "transform-0"
   nlohmann::json config = nlohmann::json::object();
   std::vector<std::string> allow_env;
-  std::vector<std::string> read_write_preopens;
-  /// Folder against which relative paths of the config are taken.
-  std::filesystem::path base_folder;
+  /// The folders and files that it may use, as resolve_grants() (grants.h) found them for the run. Shared by all
+  /// instances of the connector. Null: none.
+  std::shared_ptr<const ConnectorGrants> grants;
   /// The caller only validates or discovers: no file is created for the guest (a database that is absent stays absent).
   bool only_looks = false;
   uint64_t max_memory = uint64_t{256} << 20U;
@@ -152,6 +154,8 @@ struct RuntimeOptions {
   std::filesystem::path connector_dir;
   bool allow_unmanifested = false;
   SlowCompilation on_slow_compilation{};  // empty: nobody is told
+  /// The pipeline file's folder, against which a `use` that is a relative path is taken. Empty: the current folder.
+  std::filesystem::path base_folder{};
 };
 
 class ComponentRuntime {

@@ -159,7 +159,7 @@ Result<fs::path> resolve_connector_path(const ConnectorRef& ref, const std::vect
   if (ref.path) {
     const fs::path path = absolute_or_same(*ref.path);
     if (is_file(path)) return path;
-    add_tried(path, "the path as written, from the current folder");
+    add_tried(path, "the path as written; a relative one is relative to the pipeline file");
   } else {
     for (const auto& [folder, origin] : folders) {
       const fs::path path = absolute_or_same(folder / ref.file_name);

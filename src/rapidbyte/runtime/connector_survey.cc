@@ -63,7 +63,14 @@ Result<ConnectorAccess> describe_access(const Manifest* manifest, const Instance
   ConnectorAccess access;
   access.every_host = acl.allows_all();
   access.hosts = acl.describe();
-  for (const Preopen& preopen : wasi.preopens) access.folders.push_back({preopen.folder, preopen.read_write});
+  if (wasi.grants) {
+    for (const FolderGrant& grant : wasi.grants->folders) {
+      const fs::path& folder = grant.folder->path();
+      if (grant.is_whole()) access.folders.push_back({folder, grant.read_write});
+      for (const GrantedFile& file : grant.files)
+        access.files.push_back({folder / file.name, file.read_write, file.companions});
+    }
+  }
   for (const auto& [name, value] : wasi.env) access.env_vars.push_back(name);
   if (manifest == nullptr) return access;
   const std::set<std::string> granted(options.allow_env.begin(), options.allow_env.end());

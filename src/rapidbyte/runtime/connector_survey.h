@@ -31,20 +31,22 @@ struct FoundConnector {
 
 /// What one instance would reach.
 struct ConnectorAccess {
-  struct Folder {
+  struct Place {
     std::filesystem::path path;
     bool read_write = false;
+    /// Of a file: SQLite's files beside it, too.
+    bool companions = false;
   };
   bool every_host = false;
   std::string hosts;  // "db.example.com, *.example.org"; "nothing" when empty
-  std::vector<Folder> folders;
+  std::vector<Place> folders;  // with everything in them
+  std::vector<Place> files;
   std::vector<std::string> env_vars;      // names that are set and passed
   std::vector<std::string> env_vars_unset;  // granted, but not set
   std::vector<std::string> env_vars_not_granted;  // that the manifest asks for and the pipeline does not grant
 };
 
-/// The access that an instance of `manifest` (null: none) with `options` would get. PATH_NOT_FOUND and PATH_INVALID as
-/// when it is started.
+/// The access that an instance of `manifest` (null: none) with `options` would get. Errors as when it is started.
 [[nodiscard]] Result<ConnectorAccess> describe_access(const Manifest* manifest, const InstanceOptions& options);
 
 }  // namespace rapidbyte::runtime

@@ -7,6 +7,8 @@
 
 #include <fstream>
 
+#include "rapidbyte/runtime/grants.h"
+
 namespace rapidbyte::runtime {
 namespace {
 
@@ -59,17 +61,20 @@ TEST_F(ConnectorSurvey, ListsComponentsByFolderAndSaysWhichAreShadowedOrRefused)
   EXPECT_TRUE(found[2].shadowed);
 }
 
-TEST_F(ConnectorSurvey, DescribesHostsFoldersAndVariables) {
+TEST_F(ConnectorSurvey, DescribesHostsFoldersFilesAndVariables) {
   write("data/orders.csv", "id\n1\n");
   setenv("SURVEY_SET", "value", 1);
   unsetenv("SURVEY_UNSET");
   Manifest made;
   made.permissions.network.allowed_domains = {"db.example.com"};
   made.permissions.env_allowed_vars = {"SURVEY_SET", "SURVEY_UNSET", "SURVEY_NOT_GRANTED"};
-  made.permissions.config_paths = {{.pointer = "/folder", .read_write = false, .lock = ""}};
+  made.permissions.config_paths = {{.pointer = "/folder", .read_write = false, .lock = ""},
+                                   {.pointer = "/database", .read_write = true, .lock = "sqlite"}};
   InstanceOptions options;
-  options.config = {{"folder", "data"}};
-  options.base_folder = root_;
+  options.config = {{"folder", "data"}, {"database", "out.db"}};
+  auto grants = resolve_grants_of({"source", "test", "/source", &made, options.config, {}}, root_);
+  ASSERT_TRUE(grants.ok()) << grants.status().to_string();
+  options.grants = *grants;
   options.allow_env = {"SURVEY_SET", "SURVEY_UNSET"};
   auto access = describe_access(&made, options);
   ASSERT_TRUE(access.ok()) << access.status().to_string();
@@ -78,6 +83,10 @@ TEST_F(ConnectorSurvey, DescribesHostsFoldersAndVariables) {
   ASSERT_EQ(access->folders.size(), 1U);
   EXPECT_EQ(access->folders[0].path, fs::canonical(root_ / "data"));
   EXPECT_FALSE(access->folders[0].read_write);
+  ASSERT_EQ(access->files.size(), 1U);
+  EXPECT_EQ(access->files[0].path, fs::canonical(root_) / "out.db");
+  EXPECT_TRUE(access->files[0].read_write);
+  EXPECT_TRUE(access->files[0].companions);
   EXPECT_THAT(access->env_vars, ElementsAre("SURVEY_SET"));
   EXPECT_THAT(access->env_vars_unset, ElementsAre("SURVEY_UNSET"));
   EXPECT_THAT(access->env_vars_not_granted, ElementsAre("SURVEY_NOT_GRANTED"));

@@ -17,6 +17,8 @@ namespace {
 // for writing is the EXCLUSIVE lock.
 constexpr off_t kPendingByte = 0x40000000;
 constexpr off_t kLockBytes = 1 + 1 + 510;
+// Without O_NONBLOCK a pipe in the file's place would block.
+constexpr int kGuarded = O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
 struct flock lock_range(short type) {
   struct flock range{};
@@ -35,6 +37,13 @@ std::string holder_of(int fd) {
 }
 
 Status open_error(const std::filesystem::path& file, int error) {
+  if (error == ELOOP) {
+    return make_error(
+        ErrorCategory::kPermission, "DATABASE_OPEN",
+        fmt::format("{} has become a symbolic link since the run began, and is not followed; look at what "
+                    "made it, and remove it",
+                    file.string()));
+  }
   return make_error(
       error == EACCES || error == EPERM || error == EROFS ? ErrorCategory::kPermission : ErrorCategory::kConfig,
       "DATABASE_OPEN",
@@ -50,9 +59,8 @@ bool is_in_wal_mode(int fd) {
 }
 
 // Some file systems cannot sync a folder; SQLite itself goes on there, too.
-void sync_folder_of(const std::filesystem::path& file) {
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+void sync_folder(const PinnedFolder& folder) {
+  const int fd = openat(folder.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
   fsync(fd);
   close(fd);
@@ -62,10 +70,9 @@ void sync_folder_of(const std::filesystem::path& file) {
 
 Status SqliteFileLock::make_journal() {
   struct stat database{};
-  if (fstat(fd_, &database) != 0) return open_error(file_, errno);
-  journal_ = file_;
-  journal_ += is_in_wal_mode(fd_) ? "-wal" : "-journal";
-  const int fd = open(journal_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+  if (fstat(fd_, &database) != 0) return open_error(folder_->path() / name_, errno);
+  journal_ = name_ + (is_in_wal_mode(fd_) ? "-wal" : "-journal");
+  const int fd = openat(folder_->fd(), journal_.c_str(), O_RDWR | O_CREAT | O_EXCL | kGuarded, 0600);
   if (fd >= 0) {
     // It holds the database's rows, so it gets the database's owner and permissions (as SQLite does). What the process
     // may not change stays private.
@@ -73,22 +80,27 @@ Status SqliteFileLock::make_journal() {
       fchmod(fd, database.st_mode & 0666);
     close(fd);
   } else if (errno != EEXIST) {
-    return open_error(journal_, errno);
+    return open_error(folder_->path() / journal_, errno);
   }
-  sync_folder_of(file_);
+  sync_folder(*folder_);
   return {};
 }
 
-Result<SqliteFileLock> SqliteFileLock::acquire(const std::filesystem::path& file, std::chrono::milliseconds timeout,
-                                               const CancelToken& cancel) {
-  const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
-  if (fd < 0) {
-    return open_error(file, errno);
-  }
-  SqliteFileLock lock(fd, file);
+Result<SqliteFileLock> SqliteFileLock::acquire(std::shared_ptr<const PinnedFolder> folder, const std::string& name,
+                                               std::chrono::milliseconds timeout, const CancelToken& cancel) {
+  const std::filesystem::path file = folder->path() / name;
+  const int fd = openat(folder->fd(), name.c_str(), O_RDWR | O_CREAT | kGuarded, 0644);
+  if (fd < 0) return open_error(file, errno);
+  SqliteFileLock lock(fd, std::move(folder), name);
   struct stat info{};
   if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
     return config_error("DATABASE_OPEN", fmt::format("{} is not a regular file", file.string()));
+  }
+  if (info.st_nlink > 1) {
+    return make_error(
+        ErrorCategory::kPermission, "DATABASE_OPEN",
+        fmt::format("{} has got another name (a hard link) since the run began; make it a file of its own",
+                    file.string()));
   }
   const auto end = std::chrono::steady_clock::now() + timeout;
   for (;;) {
@@ -117,20 +129,25 @@ void SqliteFileLock::release() {
   if (fd_ < 0) return;
   struct stat info{};
   // Still under the lock, so nobody else can be using it. One with content belongs to whoever opens the database next.
-  if (!journal_.empty() && lstat(journal_.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size == 0)
-    unlink(journal_.c_str());
+  if (!journal_.empty() && fstatat(folder_->fd(), journal_.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+      S_ISREG(info.st_mode) && info.st_size == 0)
+    unlinkat(folder_->fd(), journal_.c_str(), 0);
   close(fd_);
   fd_ = -1;
 }
 
 SqliteFileLock::SqliteFileLock(SqliteFileLock&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), file_(std::move(other.file_)), journal_(std::move(other.journal_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      folder_(std::move(other.folder_)),
+      name_(std::move(other.name_)),
+      journal_(std::move(other.journal_)) {}
 
 SqliteFileLock& SqliteFileLock::operator=(SqliteFileLock&& other) noexcept {
   if (this != &other) {
     release();
     fd_ = std::exchange(other.fd_, -1);
-    file_ = std::move(other.file_);
+    folder_ = std::move(other.folder_);
+    name_ = std::move(other.name_);
     journal_ = std::move(other.journal_);
   }
   return *this;

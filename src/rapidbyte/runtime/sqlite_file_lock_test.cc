@@ -24,6 +24,12 @@ class SqliteFileLockTest : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
+  /// Locks `file` through a handle of its folder.
+  static Result<SqliteFileLock> acquire(const fs::path& file) {
+    RB_ASSIGN_OR_RETURN(const Destination where, walk_path(file.parent_path()));
+    return SqliteFileLock::acquire(where.folder, file.filename().string(), kShort, CancelToken());
+  }
+
   static int run_sqlite(const fs::path& file, const char* sql) {
     sqlite3* db = nullptr;
     sqlite3_open(file.c_str(), &db);
@@ -47,7 +53,7 @@ class SqliteFileLockTest : public ::testing::Test {
 
 TEST_F(SqliteFileLockTest, other_programs_find_the_database_locked_until_it_is_released) {
   {
-    auto lock = SqliteFileLock::acquire(file_, kShort, CancelToken());
+    auto lock = acquire(file_);
     ASSERT_TRUE(lock.ok()) << lock.status().to_string();
     EXPECT_EQ(run_elsewhere(file_, "SELECT * FROM t"), SQLITE_BUSY);
     EXPECT_EQ(run_elsewhere(file_, "INSERT INTO t VALUES (2)"), SQLITE_BUSY);
@@ -83,35 +89,37 @@ TEST_P(HeldElsewhere, a_database_in_use_by_another_program_is_refused_and_the_pr
   char said = 0;
   ASSERT_EQ(read(ready[0], &said, 1), 1);
   EXPECT_EQ(said, 'y');
-  const auto lock = SqliteFileLock::acquire(file_, kShort, CancelToken());
+  const auto lock = acquire(file_);
   ASSERT_FALSE(lock.ok());
   EXPECT_EQ(lock.error().code, "DATABASE_LOCKED");
   EXPECT_TRUE(lock.error().retryable);
   EXPECT_NE(lock.error().message.find(std::to_string(child)), std::string::npos) << lock.error().message;
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
-  EXPECT_TRUE(SqliteFileLock::acquire(file_, kShort, CancelToken()).ok());
+  EXPECT_TRUE(acquire(file_).ok());
   close(ready[0]);
   close(ready[1]);
 }
 
 TEST_F(SqliteFileLockTest, two_locks_of_one_process_exclude_each_other) {
-  auto first = SqliteFileLock::acquire(file_, kShort, CancelToken());
+  auto first = acquire(file_);
   ASSERT_TRUE(first.ok());
-  EXPECT_EQ(SqliteFileLock::acquire(file_, kShort, CancelToken()).error().code, "DATABASE_LOCKED");
+  EXPECT_EQ(acquire(file_).error().code, "DATABASE_LOCKED");
 }
 
 TEST_F(SqliteFileLockTest, a_new_file_is_made_and_what_is_no_file_is_refused) {
-  EXPECT_TRUE(SqliteFileLock::acquire(folder_ / "new.db", kShort, CancelToken()).ok());
-  EXPECT_EQ(SqliteFileLock::acquire(folder_, kShort, CancelToken()).error().code, "DATABASE_OPEN");
-  EXPECT_EQ(SqliteFileLock::acquire(folder_ / "none" / "x.db", kShort, CancelToken()).error().code, "DATABASE_OPEN");
+  EXPECT_TRUE(acquire(folder_ / "new.db").ok());
+  fs::create_directory(folder_ / "folder.db");
+  EXPECT_EQ(acquire(folder_ / "folder.db").error().code, "DATABASE_OPEN");
+  ASSERT_EQ(mkfifo((folder_ / "pipe.db").c_str(), 0600), 0);
+  EXPECT_EQ(acquire(folder_ / "pipe.db").error().code, "DATABASE_OPEN");
 }
 
 TEST_F(SqliteFileLockTest, the_journal_is_made_with_the_databases_permissions_and_removed_when_empty) {
   const fs::path journal = file_.string() + "-journal";
   ASSERT_EQ(chmod(file_.c_str(), 0640), 0);
   {
-    auto lock = SqliteFileLock::acquire(file_, kShort, CancelToken());
+    auto lock = acquire(file_);
     ASSERT_TRUE(lock.ok()) << lock.status().to_string();
     struct stat info{};
     ASSERT_EQ(lstat(journal.c_str(), &info), 0);
@@ -127,22 +135,57 @@ TEST_F(SqliteFileLockTest, the_journal_is_made_with_the_databases_permissions_an
 TEST_F(SqliteFileLockTest, a_journal_with_content_is_left_to_whoever_opens_the_database_next) {
   const fs::path journal = file_.string() + "-journal";
   std::ofstream(journal) << "rows to roll back";
-  ASSERT_TRUE(SqliteFileLock::acquire(file_, kShort, CancelToken()).ok());
+  ASSERT_TRUE(acquire(file_).ok());
   EXPECT_EQ(fs::file_size(journal), 17U);
 }
 
 TEST_F(SqliteFileLockTest, a_database_in_wal_mode_gets_its_wal_instead) {
   ASSERT_EQ(run_sqlite(file_, "PRAGMA journal_mode=WAL; INSERT INTO t VALUES (2)"), SQLITE_OK);
-  auto lock = SqliteFileLock::acquire(file_, kShort, CancelToken());
+  auto lock = acquire(file_);
   ASSERT_TRUE(lock.ok()) << lock.status().to_string();
   EXPECT_TRUE(fs::exists(file_.string() + "-wal"));
   EXPECT_FALSE(fs::exists(file_.string() + "-journal"));
 }
 
+TEST_F(SqliteFileLockTest, a_link_in_the_databases_place_is_not_followed) {
+  std::ofstream(folder_ / "victim") << "keys";
+  fs::remove(file_);
+  fs::create_symlink("victim", file_);
+  const auto symbolic = acquire(file_);
+  ASSERT_FALSE(symbolic.ok());
+  EXPECT_EQ(symbolic.error().code, "DATABASE_OPEN");
+  EXPECT_NE(symbolic.error().message.find("symbolic link"), std::string::npos) << symbolic.error().message;
+  fs::remove(file_);
+  fs::create_symlink("new", file_);
+  EXPECT_FALSE(acquire(file_).ok());
+  EXPECT_FALSE(fs::exists(folder_ / "new")) << "made through a link";
+  fs::remove(file_);
+  fs::create_hard_link(folder_ / "victim", file_);
+  const auto hard = acquire(file_);
+  ASSERT_FALSE(hard.ok());
+  EXPECT_NE(hard.error().message.find("hard link"), std::string::npos) << hard.error().message;
+}
+
+TEST_F(SqliteFileLockTest, the_folder_is_the_one_that_was_opened_whatever_its_path_leads_to_now) {
+  const auto where = walk_path(folder_);
+  ASSERT_TRUE(where.ok());
+  const fs::path moved = folder_.string() + "-moved";
+  const fs::path victim = folder_.string() + "-victim";
+  fs::rename(folder_, moved);
+  fs::create_directory(victim);
+  fs::create_directory_symlink(victim, folder_);
+  EXPECT_TRUE(SqliteFileLock::acquire(where->folder, "other.db", kShort, CancelToken()).ok());
+  EXPECT_TRUE(fs::exists(moved / "other.db"));
+  EXPECT_TRUE(fs::is_empty(victim));
+  fs::remove_all(folder_);
+  fs::remove_all(victim);
+  fs::rename(moved, folder_);
+}
+
 TEST_F(SqliteFileLockTest, a_symbolic_link_in_the_journals_place_is_not_followed) {
   const fs::path journal = file_.string() + "-journal";
   fs::create_symlink(folder_ / "elsewhere", journal);
-  ASSERT_TRUE(SqliteFileLock::acquire(file_, kShort, CancelToken()).ok());
+  ASSERT_TRUE(acquire(file_).ok());
   EXPECT_FALSE(fs::exists(folder_ / "elsewhere"));
   EXPECT_TRUE(fs::is_symlink(journal));
 }

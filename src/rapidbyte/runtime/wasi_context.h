@@ -1,10 +1,10 @@
 #pragma once
 // What a guest sees of the machine beyond the host interface: environment variables and folders, nothing else (no
-// network, no arguments, no terminal). build_wasi_context() turns the manifest, the pipeline's grants and the
-// connector's config into a WasiContext, a plain value that wasm_runtime hands to Wasmtime. Pure but for file-system
-// checks; any thread.
+// network, no arguments, no terminal). build_wasi_context() turns the pipeline's grants and the connector's config into
+// a WasiContext, a plain value that wasm_runtime hands to Wasmtime. It follows no path: that was done when the run's
+// grants were resolved (grants.h). Pure; any thread.
 
-#include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -12,29 +12,20 @@
 
 #include "rapidbyte/base/status.h"
 #include "rapidbyte/runtime/component_runtime.h"
+#include "rapidbyte/runtime/grants.h"
 #include "rapidbyte/runtime/manifest.h"
 
 namespace rapidbyte::runtime {
 
-/// A folder that the guest may open, under the same absolute path inside.
-struct Preopen {
-  std::filesystem::path folder;
-  std::string guest_path;
-  bool read_write = false;
-  bool operator==(const Preopen&) const = default;
-};
-
 struct WasiContext {
   std::vector<std::pair<std::string, std::string>> env;
-  std::vector<Preopen> preopens;
-  /// Files on which the host must hold SQLite's exclusive lock while the instance is open.
-  std::vector<std::filesystem::path> sqlite_locks;
+  std::shared_ptr<const ConnectorGrants> grants;  // shared with the run; null: no folder
   /// The config as the guest gets it: values named by `config_paths` are absolute.
   nlohmann::json config;
 };
 
-/// Errors: PATH_NOT_FOUND and PATH_INVALID (config) name the config key, the path and what to do. A null manifest
-/// grants nothing.
+/// A null manifest grants nothing. ENV_NOT_ASKED (config). GRANTS_MISSING (internal) when `options.grants` are not
+/// those of this manifest and config: no guest starts with a path that was not resolved before.
 Result<WasiContext> build_wasi_context(const Manifest* manifest, const InstanceOptions& options);
 
 }  // namespace rapidbyte::runtime

@@ -129,6 +129,23 @@ ptrdiff_t guest_stderr(void* data, const unsigned char* bytes, size_t size) noex
   return guest_output(data, bytes, size, LogLevel::kWarn);
 }
 
+std::span<const FolderGrant> folders_of(const WasiContext& wasi) {
+  return wasi.grants ? std::span<const FolderGrant>(wasi.grants->folders) : std::span<const FolderGrant>();
+}
+
+/// The single files of the folders, in the order in which make_wasi_config() opens these.
+std::vector<rb_file_grant_t> single_files(const WasiContext& wasi) {
+  std::vector<rb_file_grant_t> files;
+  const std::span<const FolderGrant> folders = folders_of(wasi);
+  for (size_t i = 0; i < folders.size(); ++i) {
+    for (const GrantedFile& file : folders[i].files) {
+      const rb_bytes_t name{reinterpret_cast<const uint8_t*>(file.name.data()), file.name.size()};
+      files.push_back({i, name, file.read_write, file.companions});
+    }
+  }
+  return files;
+}
+
 Result<WasiConfigPtr> make_wasi_config(const WasiContext& wasi, ComponentHostState* state) {
   WasiConfigPtr config(wasi_config_new());
   rb_wasi_config_file_calls_inline(config.get());
@@ -141,11 +158,13 @@ Result<WasiConfigPtr> make_wasi_config(const WasiContext& wasi, ComponentHostSta
   if (!wasi_config_set_env(config.get(), names.size(), names.data(), values.data())) {
     return config_error("ENV_INVALID", "an environment variable that the connector is allowed to see is not UTF-8");
   }
-  for (const Preopen& preopen : wasi.preopens) {
-    if (!wasi_config_preopen_dir(config.get(), preopen.folder.c_str(), preopen.guest_path.c_str(),
-                                 preopen.read_write)) {
+  for (const FolderGrant& grant : folders_of(wasi)) {
+    if (!wasi_config_preopen_dir(config.get(), grant.folder->handle_path().c_str(), grant.guest_path.c_str(),
+                                 grant.read_write)) {
       return config_error("PATH_INVALID",
-                          fmt::format("the folder {} cannot be opened for the connector", preopen.folder.string()));
+                          fmt::format("the folder {} cannot be opened for the connector (is it readable "
+                                      "for you, its name UTF-8, and /proc there?)",
+                                      grant.folder->path().string()));
     }
   }
   wasi_config_set_stdout_custom(config.get(), &guest_stdout, state, nullptr);
@@ -397,6 +416,7 @@ Result<std::unique_ptr<WasmRuntime>> WasmRuntime::create(AotCache cache, SlowCom
   };
   if (auto* error = wasmtime_component_linker_add_wasip2(linker.get())) return linker_failed(error);
   if (auto* error = rb_linker_guard_waits(linker.get(), &may_wait)) return linker_failed(error);
+  if (auto* error = rb_linker_guard_folders(linker.get())) return linker_failed(error);
   {
     const LinkerInstancePtr root(wasmtime_component_linker_root(linker.get()));
     // Defined once as 2.1.0: by semantic versioning it also serves a component that imports 2.0.0.
@@ -480,6 +500,11 @@ Result<std::unique_ptr<Guest>> WasmRuntime::start_guest(const std::shared_ptr<co
   if (auto* error = wasmtime_context_set_wasi(context, config.release())) {
     const ErrorPtr owned(error);
     return internal_error("WASI", "cannot set up the connector's folders: " + full_message(owned.get()));
+  }
+  const std::vector<rb_file_grant_t> files = single_files(wasi);
+  if (auto* error = rb_context_set_walls(context, files.data(), files.size())) {
+    const ErrorPtr owned(error);
+    return internal_error("WASI", "cannot put walls around the connector's files: " + full_message(owned.get()));
   }
   state->begin_call();
   if (auto* error = wasmtime_component_linker_instantiate(impl_->linker.get(), context,

@@ -87,6 +87,24 @@ typedef bool (*rb_may_wait_t)(void* data);
  * answers false. Call once, after wasmtime_component_linker_add_wasip2(). NULL on success. */
 wasmtime_error_t* rb_linker_guard_waits(wasmtime_component_linker_t* linker, rb_may_wait_t may_wait);
 
+/* A file that a guest may use in a preopened folder of which it sees nothing else. */
+typedef struct rb_file_grant {
+  size_t preopen; /* counts the wasi_config_preopen_dir() calls of the store, from 0 */
+  rb_bytes_t name;
+  bool read_write;
+  bool companions; /* also SQLite's files beside it: -journal, -wal, -shm, -tmp-<16 hexadecimal digits> */
+} rb_file_grant_t;
+
+/* Puts walls before the path functions of wasi:filesystem: no guest makes links, reads where one leads or moves one, and
+ * of the folders that rb_context_set_walls() names only single files are there. Call once, after
+ * wasmtime_component_linker_add_wasip2(). NULL on success. */
+wasmtime_error_t* rb_linker_guard_folders(wasmtime_component_linker_t* linker);
+
+/* The single files of a store's preopened folders; folders without one are granted whole. Call once for each store,
+ * right after wasmtime_context_set_wasi(), also with no file at all: without it every path function is a trap. NULL on
+ * success. */
+wasmtime_error_t* rb_context_set_walls(wasmtime_context_t* context, const rb_file_grant_t* files, size_t count);
+
 /* Why a call ended: 0 another error, 1 trap, 2 stack overflow, 3 exit(), 4 the guest gave up by itself (`unreachable`:
  * abort(), also what a C++ guest does when it gets no memory). *error stays owned by the caller and may be replaced by
  * an equal one. */
