@@ -32,6 +32,7 @@ bool exports_rapidbyte_connector_dest_connector_run_write(
   *ret = {};
   if (const std::string script = text_of(g_config, "script"); !script.empty()) {
     std::string said = "did: " + file_commands(script, text_of(g_config, "path"));
+    for (char& c : said) c = c == '\n' ? '|' : c;
     rapidbyte_destination_string_t text{reinterpret_cast<uint8_t*>(said.data()), said.size()};
     rapidbyte_connector_host_log(2, &text);
     *err = {};

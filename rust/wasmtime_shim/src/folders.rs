@@ -14,12 +14,12 @@ use wasmtime::component::{Linker, Resource, ResourceTable};
 use wasmtime_c_api::{WasmtimeStoreContextMut, WasmtimeStoreData, wasmtime_component_linker_t, wasmtime_error_t};
 use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::filesystem::{Descriptor, Dir, WasiFilesystemCtxView, WasiFilesystemView};
+use wasmtime_wasi::p2::FsResult;
 use wasmtime_wasi::p2::bindings::filesystem::preopens::Host as Preopens;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::{
     DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntryStream, ErrorCode, Host as FilesystemHost,
     HostDescriptor, MetadataHashValue, NewTimestamp, OpenFlags, PathFlags,
 };
-use wasmtime_wasi::p2::FsResult;
 
 /// A file that a guest may use in a folder of which it sees nothing else. `preopen` counts the store's preopened folders
 /// from 0, in the order in which they were added.
@@ -73,7 +73,10 @@ enum Reach {
     /// The whole folder, as WASI itself has it.
     Folder,
     /// This file, by the name that is left of the path.
-    File { name: String, read_write: bool },
+    File {
+        name: String,
+        read_write: bool,
+    },
     /// The folder itself, of which only files are granted.
     Itself,
     Nothing,
@@ -164,7 +167,8 @@ fn open_at(
         }
         // To sync the folder, or as the start of another path: the same handle, so the same walls.
         Reach::Itself => {
-            if open_flags.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE) || flags.contains(DescriptorFlags::WRITE) {
+            if open_flags.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE) || flags.contains(DescriptorFlags::WRITE)
+            {
                 return Ok(Err(ErrorCode::IsDirectory));
             }
             let same = view.table.get(&fd)?.clone();
@@ -202,13 +206,7 @@ fn metadata_hash_at(
 
 fn set_times_at(
     view: &mut WasiFilesystemCtxView<'_>,
-    (fd, path_flags, path, access, modification): (
-        Resource<Descriptor>,
-        PathFlags,
-        String,
-        NewTimestamp,
-        NewTimestamp,
-    ),
+    (fd, path_flags, path, access, modification): (Resource<Descriptor>, PathFlags, String, NewTimestamp, NewTimestamp),
 ) -> wasmtime::Result<Answer<()>> {
     let said = match reach(view, &fd, &path)? {
         Reach::Folder => HostDescriptor::set_times_at(view, fd, path_flags, path, access, modification),
@@ -400,8 +398,7 @@ fn set_walls(view: &mut WasiFilesystemCtxView<'_>, files: &[rb_file_grant_t]) ->
         let Some(&handle) = handles.get(file.preopen) else {
             return Err(wasmtime::format_err!("a file is granted in a folder that is not open"));
         };
-        let grant =
-            FileGrant { name: file.name.text(), read_write: file.read_write, companions: file.companions };
+        let grant = FileGrant { name: file.name.text(), read_write: file.read_write, companions: file.companions };
         match walls.0.iter_mut().find(|(folder, _)| *folder == handle) {
             Some((_, grants)) => grants.push(grant),
             None => walls.0.push((handle, vec![grant])),

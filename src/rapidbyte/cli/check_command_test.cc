@@ -208,8 +208,8 @@ TEST_F(CheckCommand, AFolderThatAGuestMustNotWriteIsRefusedWithItsLine) {
       "version: \"1.0\"\npipeline: p\nsource:\n  use: test/source\n  streams:\n    - {name: orders, sync_mode: "
       "full_refresh}\ndestination:\n  use: test/dest\n  config:\n    folder: .\n");
   EXPECT_EQ(check(), ExitCode::kInvalidPipeline);
-  EXPECT_THAT(said(), HasSubstr("failed   permissions  "));
-  EXPECT_THAT(said(), HasSubstr("p.yaml:10:13: destination.config.folder: test/dest may write "));
+  EXPECT_THAT(said(), HasSubstr("failed   permissions  test/dest: config /folder is not granted\n"));
+  EXPECT_THAT(said(), HasSubstr("p.yaml:10:5: destination.config.folder: test/dest may write "));
   EXPECT_THAT(said(), HasSubstr("holds the pipeline file"));
   EXPECT_THAT(calls_.names, Not(::testing::Contains("destination.open")));
 }

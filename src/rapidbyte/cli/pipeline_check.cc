@@ -185,8 +185,11 @@ bool PipelineCheck::check_permissions(const LoadedSlot& loaded) {
   for (const runtime::GrantProblem& problem : grants_.problems) {
     if (problem.connector_id != loaded.slot.id) continue;
     granted = false;
-    fail("permissions", problem.status().error(), engine::stage_of(problem));
-    findings_.back().problems = {parsed_.problem_at(problem.pointer, "", problem.error.message)};
+    ConnectorError error = problem.status().error();
+    const bool is_refused = error.code == runtime::kGrantRefused;
+    if (is_refused) error.message = problem.asked_by + " is not granted";
+    fail("permissions", std::move(error), engine::stage_of(problem));
+    if (is_refused) findings_.back().problems = {parsed_.problem_at(problem.pointer, "", problem.error.message)};
   }
   if (!granted) return refused();
   auto access = runtime::describe_access(
