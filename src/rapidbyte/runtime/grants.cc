@@ -85,11 +85,7 @@ class Resolver {
     if (text.find('\0') != std::string::npos) return invalid_path("a path cannot contain a NUL byte");
 
     auto followed = walk_path(base_ / text);
-    if (!followed.ok()) {
-      return config_error(followed.error().code, followed.error().message +
-                                                     " (relative paths are relative to the pipeline file's folder" +
-                                                     (entry.read_write ? "; create the folder first)" : ")"));
-    }
+    if (!followed.ok()) return unreachable((base_ / text).lexically_normal(), followed.error(), entry.read_write);
     Destination& where = *followed;
     const bool is_database = entry.lock == "sqlite";
     if (!where.is_folder()) {
@@ -104,6 +100,13 @@ class Resolver {
     asked.push_back({index_, pointer, fmt::format("{}: config {}", request_.name, entry.pointer), where,
                      entry.read_write, is_database || entry.read_write});
     return add_folder(asked.back());
+  }
+
+  static Status unreachable(const fs::path& path, const ConnectorError& error, bool read_write) {
+    // The path ends where the error says, which may be before its last part.
+    const std::string where = error.message.starts_with(path.string() + " ") ? "" : path.string() + ": ";
+    return config_error(error.code, fmt::format("{}{} (relative paths are relative to the pipeline file's folder{})",
+                                                where, error.message, read_write ? "; create the folder first" : ""));
   }
 
   static Status check_file(const Destination& where, const ConfigPath& entry) {
