@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "aligned_header.h"
+#include "message_tables.h"
 #include "nanoarrow_schema.h"
 #include "rapidbyte/sdk/byte_buffer.h"
 
@@ -59,6 +60,7 @@ Result<Message> read_message(ArrowIpcDecoder* decoder, std::span<const uint8_t> 
   ArrowError error{};
   const ArrowBufferView view{{out.header.data()}, static_cast<int64_t>(out.header.size())};
   if (ArrowIpcDecoderVerifyHeader(decoder, view, &error) != NANOARROW_OK) return invalid(error.message);
+  if (const char* what = missing_table(out.header.subspan(kPrefix))) return invalid(what);
   // The verifier lets unknown types pass, and loading an enum that holds one is undefined: take the bits.
   static_assert(sizeof decoder->message_type == sizeof out.type);
   std::memcpy(&out.type, &decoder->message_type, sizeof out.type);

@@ -459,6 +459,27 @@ TEST(BatchReaderTest, DamagedBytesAreRefusedOrHarmless) {
   EXPECT_GT(accepted, 0U);
 }
 
+TEST(BatchReaderTest, ASchemaThatLacksATableIsRefused) {
+  auto builder = BatchBuilder::make(every_type());
+  ASSERT_TRUE(builder.ok());
+  append_every_type(*builder, true);
+  const std::vector<uint8_t> batch = copy(*builder->finish());
+  uint32_t metadata = 0;
+  std::memcpy(&metadata, batch.data() + 4, sizeof metadata);
+  ASSERT_LT(metadata, batch.size());
+  // An entry of zero in a table's directory says that the field is not there, which the verifier of flatbuffers takes.
+  size_t lacking = 0;
+  for (size_t at = 8; at + 2 <= 8 + size_t{metadata}; at += 2) {
+    std::vector<uint8_t> damaged = batch;
+    damaged[at] = damaged[at + 1] = 0;
+    BatchReader reader;
+    const Status loaded = reader.load(damaged);
+    (void)count_rows(damaged);
+    if (!loaded.ok() && loaded.to_string().find("lacks its type") != std::string::npos) ++lacking;
+  }
+  EXPECT_GT(lacking, 0U);
+}
+
 TEST(BatchReaderTest, RefusesABufferOfUnknownSize) {
   // A length of -1 makes nanoarrow take the size for unknown: the offset may then point behind the body.
   const std::vector<uint8_t> original = sample_batch(5);
