@@ -1,0 +1,67 @@
+// JSON that a guest writes, through the functions that take it: catalog, checkpoint, metric, and the plain door with
+// every set of limits.
+
+#include <memory>
+
+#include "fuzz_input.h"
+#include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/protocol/catalog.h"
+#include "rapidbyte/protocol/untrusted_json.h"
+#include "rapidbyte/runtime/host_state.h"
+
+using namespace rapidbyte;
+
+namespace {
+
+/// What reached the engine must be sound again.
+class CheckingServices : public runtime::HostServices {
+ public:
+  Status checkpoint(runtime::CheckpointKind /*kind*/, std::string payload) override {
+    fuzz::check(engine::parse_checkpoint(payload, "orders").ok(), "a checkpoint that was taken can be read");
+    return {};
+  }
+  void metric(const runtime::Metric& metric) override { (void)metric; }
+};
+
+void check_door(std::string_view text, const protocol::JsonLimits& limits) {
+  const auto value = protocol::parse_untrusted(text, limits);
+  fuzz::check(value.ok() == protocol::is_sound_json(text, limits), "looking and building agree");
+  if (!value.ok()) return;
+  const nlohmann::json copy = *value;
+  fuzz::check(copy == *value, "a copy is equal");
+  const std::string written = protocol::json_text(copy);
+  const auto again = protocol::parse_untrusted(written, protocol::kContextLimits);
+  fuzz::check(again.ok() && protocol::json_text(*again) == written, "what was written reads the same");
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  fuzz::Input input(data, size);
+  const uint8_t choice = input.byte();
+  const std::string text(input.text());
+  if (choice % 4 == 0) {
+    const auto catalog = protocol::parse_catalog(text, "source-x");
+    if (!catalog.ok()) return 0;
+    for (size_t i = 0; i < catalog->streams.size(); ++i) {
+      const auto& stream = catalog->streams[i];
+      fuzz::check(catalog->find(stream.name) == &stream, "every stream is found by its name");
+      fuzz::check(catalog->columns_json(i).size() == stream.columns.size(), "both lists of columns are the same");
+    }
+    return 0;
+  }
+  if (choice % 4 == 1) {
+    for (const auto& limits :
+         {protocol::kCheckpointLimits, protocol::kReceiptLimits, protocol::kMetricLimits, protocol::kDetailsLimits,
+          protocol::kPartitionsLimits, protocol::kRecordLimits, protocol::JsonLimits{1000, 3, 20}})
+      check_door(text, limits);
+    return 0;
+  }
+  runtime::InstanceOptions options;
+  options.services = std::make_shared<CheckingServices>();
+  options.pool = std::make_shared<BufferPool>(0);
+  runtime::ComponentHostState host(std::move(options), runtime::NetworkAcl(), false);
+  if (choice % 4 == 2) (void)host.checkpoint(choice / 4 % 3, text);
+  if (choice % 4 == 3) (void)host.metric(text);
+  return 0;
+}

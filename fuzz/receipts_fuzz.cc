@@ -1,0 +1,25 @@
+// What the host gives back to a connector: the context with the position to go on from, and cursor values.
+
+#include "fuzz_input.h"
+#include "rapidbyte/sdk/context.h"
+#include "resume_position.h"
+
+using namespace rapidbyte;
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  (void)sdk::StreamContext::parse(text);
+  const auto json = sdk::parse_json(text);
+  if (!json.ok()) return 0;
+  const auto position = source_file::ResumePosition::from_json(*json);
+  if (position.ok()) {
+    const auto again = source_file::ResumePosition::from_json(position->to_json());
+    fuzz::check(again.ok() && again->to_json() == position->to_json(), "a position comes back as it was");
+  }
+  const auto cursor = sdk::CursorValue::from_json(*json);
+  if (cursor.ok()) {
+    const auto again = sdk::CursorValue::from_json(cursor->to_json());
+    fuzz::check(again.ok() && again->to_json() == cursor->to_json(), "a cursor value comes back as it was");
+  }
+  return 0;
+}
