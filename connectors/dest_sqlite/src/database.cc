@@ -124,6 +124,7 @@ Status Database::open_file() {
   }
   if (sqlite3_db_readonly(handle_, "main") == 1)
     return error_of(SQLITE_READONLY, "the file is not writable", "opening it");
+  is_wal_ = facts.wal;
   std::string setup;
   if (facts.empty) setup += kPageSize;
   // Without shared memory SQLite reads a database in WAL mode only so. Its journal mode stays as it is.
@@ -196,9 +197,29 @@ Result<Statement> Database::prepare_persistent(const std::string& sql) {
   return Statement(statement);
 }
 
-Status Database::begin() { return in_transaction() ? Status() : exec("BEGIN IMMEDIATE"); }
+Status Database::begin() {
+  if (in_transaction()) return {};
+  RB_SDK_RETURN_NOT_OK(exec("BEGIN IMMEDIATE"));
+  change_counter_at_begin_ = change_counter();
+  return {};
+}
 
-Status Database::commit() { return in_transaction() ? exec("COMMIT") : Status(); }
+Status Database::commit() {
+  if (in_transaction()) return exec("COMMIT");
+  return sdk::data_error("LOAD_ROLLED_BACK", "database " + path_ +
+                                                 ": the transaction was undone before it could be committed. Nothing "
+                                                 "uncommitted was kept; run again.");
+}
+
+int64_t Database::change_counter() const {
+  const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  unsigned char bytes[4] = {};
+  const bool whole = pread(fd, bytes, sizeof(bytes), 24) == static_cast<ssize_t>(sizeof(bytes));
+  ::close(fd);
+  if (!whole) return 0;
+  return int64_t{bytes[0]} << 24 | int64_t{bytes[1]} << 16 | int64_t{bytes[2]} << 8 | int64_t{bytes[3]};
+}
 
 void Database::rollback() {
   // Some errors (a full disk) have rolled back already; then there is nothing to do.

@@ -72,8 +72,15 @@ class Database {
   [[nodiscard]] bool in_transaction() const { return handle_ != nullptr && sqlite3_get_autocommit(handle_) == 0; }
   /// Begins a transaction unless one is open.
   Status begin();
+  /// LOAD_ROLLED_BACK (data) when something has undone the transaction already.
   Status commit();
   void rollback();
+
+  /// How many transactions have changed the file, by its header (SQLite's file format, 1.3.4); 0 for a new one.
+  [[nodiscard]] int64_t change_counter() const;
+  /// The same when the open transaction began.
+  [[nodiscard]] int64_t change_counter_at_begin() const { return change_counter_at_begin_; }
+  [[nodiscard]] bool is_wal() const { return is_wal_; }
 
   /// The last error as a Status. `doing` completes "while ...".
   [[nodiscard]] Status error(std::string_view doing) const;
@@ -85,6 +92,8 @@ class Database {
 
   std::string path_;
   sqlite3* handle_ = nullptr;
+  bool is_wal_ = false;
+  int64_t change_counter_at_begin_ = 0;
 };
 
 /// "name" with quotes, as an SQL identifier.

@@ -1,5 +1,10 @@
 #include "src/destination.h"
 
+#include <map>
+
+#include "rapidbyte/sdk/host.h"
+#include "src/change_log.h"
+#include "src/row_evidence.h"
 #include "src/staging.h"
 #include "src/table_writer.h"
 #include "src/target.h"
@@ -24,20 +29,31 @@ Status check_upsert_request(const sdk::StreamContext& ctx) {
 // A receipt's checkpoint also names the table that got the rows. A load may go on with another write_mode or
 // table_prefix than it began with; rows that lie elsewhere (in the staging of a broken-off replace) must not count.
 constexpr const char* kTableKey = "rapidbyte_table";
+// And how to find out later whether these rows are still there.
+constexpr const char* kEvidenceKey = "rapidbyte_evidence";
 
-Result<std::string> with_table(const std::string& checkpoint_json, const std::string& table) {
-  RB_SDK_ASSIGN_OR_RETURN(sdk::Json checkpoint, sdk::parse_json(checkpoint_json));
-  if (!checkpoint.is_object()) return checkpoint_json;
-  checkpoint[kTableKey] = table;
-  return sdk::to_text(checkpoint);
+RowEvidence evidence_of(const sdk::Json& checkpoint) {
+  const sdk::Json* json = sdk::find_member(checkpoint, kEvidenceKey);
+  return json == nullptr ? RowEvidence() : RowEvidence::from_json(*json);
+}
+
+Result<std::optional<RowEvidence>> evidence_of(const Receipt& receipt) {
+  if (!receipt.checkpoint_json) return std::optional<RowEvidence>();
+  RB_SDK_ASSIGN_OR_RETURN(const sdk::Json checkpoint, sdk::parse_json(*receipt.checkpoint_json));
+  return std::optional<RowEvidence>(evidence_of(checkpoint));
+}
+
+std::string reset_command(const sdk::StreamContext& ctx) {
+  return "rapidbyte state reset PIPELINE_FILE --stream " + quote_text(ctx.stream_name);
 }
 
 }  // namespace
 
 template <typename Work>
-Status SqliteDestination::in_transaction(Work work) {
+Status SqliteDestination::in_transaction(Work work, bool rows_went) {
   RB_SDK_RETURN_NOT_OK(database_->begin());
   Status status = work();
+  if (status.ok()) status = ChangeLog(*database_).note_commit(rows_went).status();
   if (status.ok()) status = database_->commit();
   if (!status.ok()) database_->rollback();
   return status;
@@ -68,12 +84,65 @@ Result<sdk::Validation> SqliteDestination::validate() {
 Status SqliteDestination::begin_stream(const sdk::StreamContext& ctx) {
   const std::string table = table_prefix_ + ctx.stream_name;
   RB_SDK_RETURN_NOT_OK(check_table_name(ctx.stream_name, table));
+  RB_SDK_RETURN_NOT_OK(check_targets(ctx));
   RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
   RB_SDK_RETURN_NOT_OK(database_->open());
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*database_, table));
   if (mode_of(ctx) == sdk::WriteMode::kReplace) return begin_replace(ctx, table);
+  RB_SDK_RETURN_NOT_OK(check_target_is_there(ctx, existing));
   if (existing && mode_of(ctx) == sdk::WriteMode::kUpsert) return check_upsert_key(*database_, table, ctx.primary_key);
   return {};
+}
+
+Status SqliteDestination::check_targets(const sdk::StreamContext& ctx) const {
+  const sdk::Json* names = sdk::find_member(ctx.raw, "pipeline_streams");
+  if (names == nullptr || !names->is_array()) return {};
+  std::map<std::string, std::string> streams;  // by the table's name in lower case
+  for (const sdk::Json& item : *names) {
+    const auto name = sdk::as_string(item);
+    if (!name) continue;
+    const std::string table = table_prefix_ + std::string(*name);
+    RB_SDK_RETURN_NOT_OK(check_table_name(*name, table));
+    const auto [other, added] = streams.emplace(lower_name(table), *name);
+    if (added || other->second == *name) continue;
+    return sdk::config_error("TARGET_CONFLICT",
+                             "streams \"" + other->second + "\" and \"" + std::string(*name) +
+                                 "\" would both be written into table " + quote_name(table_prefix_ + other->second) +
+                                 " of " + database_->path() +
+                                 ": SQLite takes names that differ only in the case of ASCII letters for the same. "
+                                 "Leave one of them out, or load it in a pipeline of its own with another "
+                                 "`table_prefix`. Nothing was written.");
+  }
+  return {};
+}
+
+Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, const std::optional<TableInfo>& table) {
+  const sdk::Json* expected = sdk::find_member(ctx.raw, "target_expected");
+  if (expected == nullptr || !expected->is_boolean() || !expected->get<bool>()) return {};
+  const std::string name = quote_name(table_prefix_ + ctx.stream_name);
+  const std::string where = "stream \"" + ctx.stream_name +
+                            "\": this run would only bring what is new since the last " + "one, but table " + name +
+                            " of " + database_->path();
+  const std::string anew = "Nothing was written. To load everything again: " + reset_command(ctx) + ". ";
+  if (!table) {
+    return sdk::config_error("TARGET_GONE", where + ", which holds the rows of before, is gone (or `path` or " +
+                                                "`table_prefix` was changed). " + anew +
+                                                "If the old rows are not wanted, make the empty table yourself.");
+  }
+  RB_SDK_ASSIGN_OR_RETURN(const bool filled, has_rows(*database_, table->name));
+  if (filled) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
+  if (!receipt) {
+    sdk::host::log_warn(where + " is empty and has no receipt of this pipeline; only new rows come into it");
+    return {};
+  }
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<RowEvidence> evidence, evidence_of(*receipt));
+  if ((!evidence || !evidence->table_has_rows) && receipt->rows == 0) return {};
+  return sdk::config_error(
+      "TARGET_GONE", where + " was emptied since. " + anew +
+                         "If the old rows are not wanted, say so with: DELETE FROM _rapidbyte_receipts WHERE pipeline "
+                         "= " +
+                         quote_text(ctx.pipeline) + " AND stream = " + quote_text(ctx.stream_name));
 }
 
 Status SqliteDestination::begin_replace(const sdk::StreamContext& ctx, const std::string& table) {
@@ -98,24 +167,44 @@ Result<sdk::WriteSummary> SqliteDestination::write_stream(const sdk::StreamConte
   Receipts receipts(*database_);
   Receipt receipt{.load_id = ctx.load_id, .checkpoint_json = {}};
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> previous, receipts.read(ctx));
-  if (previous && previous->load_id == ctx.load_id) receipt.rows = previous->rows;
+  std::optional<RowEvidence> known;
+  if (previous && previous->load_id == ctx.load_id) {
+    receipt.rows = previous->rows;
+    RB_SDK_ASSIGN_OR_RETURN(known, evidence_of(*previous));
+  }
 
   TableWriter::OnSchema make;
   if (replace) make = [&](const sdk::Schema& schema) { return make_staging(*database_, table, ctx, schema); };
   const std::string written = replace ? staging_name(table) : table;
   TableWriter writer(*database_, ctx, written, upsert_key(ctx), make);
+  EvidenceCollector collector(*database_, written, std::move(known));
+  const bool appends = mode_of(ctx) == sdk::WriteMode::kAppend;
+  int64_t rows_committed = receipt.rows;
   return sdk::run_commit_loop(
       [&](std::span<const uint8_t> batch) -> Result<sdk::WriteCount> {
         RB_SDK_RETURN_NOT_OK(database_->begin());
+        if (appends) RB_SDK_RETURN_NOT_OK(collector.before_write());
         RB_SDK_ASSIGN_OR_RETURN(const sdk::WriteCount count, writer.write(batch));
         receipt.rows += static_cast<int64_t>(count.written);
         return count;
       },
       [&](const std::string& checkpoint_json) -> Status {
         RB_SDK_RETURN_NOT_OK(database_->begin());
-        RB_SDK_ASSIGN_OR_RETURN(receipt.checkpoint_json, with_table(checkpoint_json, written));
+        RB_SDK_ASSIGN_OR_RETURN(sdk::Json checkpoint, sdk::parse_json(checkpoint_json));
+        const sdk::Json* end = sdk::find_member(checkpoint, "end");
+        RB_SDK_ASSIGN_OR_RETURN(
+            RowEvidence evidence,
+            collector.at_commit(receipt.rows - rows_committed, end != nullptr && *end == sdk::Json(true), appends));
+        RB_SDK_ASSIGN_OR_RETURN(evidence.epoch, ChangeLog(*database_).note_commit(/*rows_went=*/false));
+        if (checkpoint.is_object()) {
+          checkpoint[kTableKey] = written;
+          checkpoint[kEvidenceKey] = evidence.to_json();
+        }
+        receipt.checkpoint_json = sdk::to_text(checkpoint);
         RB_SDK_RETURN_NOT_OK(receipts.write(ctx, receipt));
-        return database_->commit();
+        RB_SDK_RETURN_NOT_OK(database_->commit());
+        rows_committed = receipt.rows;
+        return {};
       });
 }
 
@@ -145,7 +234,7 @@ Status SqliteDestination::finish_stream(const sdk::StreamContext& ctx, bool succ
 }
 
 Status SqliteDestination::finish_replace(const sdk::StreamContext& ctx, const std::string& table) {
-  return in_transaction([&]() -> Status {
+  const auto publish = [&]() -> Status {
     Receipts receipts(*database_);
     RB_SDK_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, receipts.read(ctx));
     if (!receipt || receipt->load_id != ctx.load_id) {
@@ -169,7 +258,30 @@ Status SqliteDestination::finish_replace(const sdk::StreamContext& ctx, const st
     RB_SDK_RETURN_NOT_OK(swap_in_staging(*database_, table, ctx.stream_name));
     receipt->published = true;
     return receipts.write(ctx, *receipt);
-  });
+  };
+  return in_transaction(publish, /*rows_went=*/true);
+}
+
+Result<bool> SqliteDestination::holds_rows_of(const sdk::StreamContext& ctx, const TableInfo& table,
+                                              const Receipt& receipt, const sdk::Json& checkpoint) {
+  const RowEvidence evidence = evidence_of(checkpoint);
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<int64_t> epoch, ChangeLog(*database_).epoch());
+  if (epoch && *epoch == evidence.epoch) return true;
+  const std::string where = "stream \"" + ctx.stream_name + "\": an earlier run was broken off after " +
+                            std::to_string(receipt.rows) + " rows were committed into table " + quote_name(table.name) +
+                            " of " + database_->path();
+  if (mode_of(ctx) == sdk::WriteMode::kUpsert) {
+    sdk::host::log_warn(where + ", and another program has written the database since. The load begins again");
+    return false;
+  }
+  RB_SDK_ASSIGN_OR_RETURN(const std::string missing, what_is_missing(*database_, table, evidence));
+  if (missing.empty()) return true;
+  return sdk::config_error(
+      "RECEIPT_MISSING",
+      where + ". Another program has changed the table since: " + missing +
+          ". So going on could leave a gap, and reading again could double rows. This run wrote nothing. To go on, "
+          "look at the table, remove what this pipeline has loaded into it, and begin anew with: " +
+          reset_command(ctx));
 }
 
 Result<std::optional<std::string>> SqliteDestination::last_committed(const sdk::StreamContext& ctx) {
@@ -187,8 +299,15 @@ Result<std::optional<std::string>> SqliteDestination::last_committed(const sdk::
     if (!same_name(holds_rows, written)) return none;
     // Somebody dropped the table to begin again: the receipt speaks of rows that are gone.
     if (!existing && receipt->rows != 0) return none;
+    if (existing && receipt->rows != 0 && receipt->load_id == ctx.load_id) {
+      RB_SDK_ASSIGN_OR_RETURN(const bool holds, holds_rows_of(ctx, *existing, *receipt, checkpoint));
+      if (!holds) return none;
+    }
   }
-  if (checkpoint.is_object()) checkpoint.erase(kTableKey);
+  if (checkpoint.is_object()) {
+    checkpoint.erase(kTableKey);
+    checkpoint.erase(kEvidenceKey);
+  }
   return std::optional<std::string>(sdk::to_text(checkpoint));
 }
 

@@ -9,6 +9,7 @@
 #include "rapidbyte/sdk/connector.h"
 #include "src/database.h"
 #include "src/receipts.h"
+#include "src/table.h"
 
 namespace rapidbyte::dest_sqlite {
 
@@ -23,12 +24,17 @@ class SqliteDestination {
   Status close();
 
  private:
+  Status check_targets(const sdk::StreamContext& ctx) const;
+  Status check_target_is_there(const sdk::StreamContext& ctx, const std::optional<TableInfo>& table);
+  Result<bool> holds_rows_of(const sdk::StreamContext& ctx, const TableInfo& table, const Receipt& receipt,
+                             const sdk::Json& checkpoint);
   Status begin_replace(const sdk::StreamContext& ctx, const std::string& table);
   Status finish_replace(const sdk::StreamContext& ctx, const std::string& table);
   Result<sdk::WriteSummary> write_stream(const sdk::StreamContext& ctx);
-  /// Runs `work` in one transaction: committed when it succeeds, rolled back otherwise.
+  /// Runs `work` in one transaction: committed when it succeeds, rolled back otherwise. `rows_went`: `work` may take
+  /// rows away that a receipt speaks of.
   template <typename Work>
-  Status in_transaction(Work work);
+  Status in_transaction(Work work, bool rows_went = false);
 
   std::string table_prefix_;
   std::unique_ptr<Database> database_;

@@ -8,12 +8,6 @@ namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-std::string lower_name(std::string_view name) {
-  std::string out(name);
-  std::transform(out.begin(), out.end(), out.begin(), lower);
-  return out;
-}
-
 bool starts_with_name(std::string_view name, std::string_view prefix) {
   return name.size() >= prefix.size() && same_name(name.substr(0, prefix.size()), prefix);
 }
@@ -73,6 +67,12 @@ std::string create_sql(std::string_view table, const std::vector<ColumnDefinitio
 }
 
 }  // namespace
+
+std::string lower_name(std::string_view name) {
+  std::string out(name);
+  std::transform(out.begin(), out.end(), out.begin(), lower);
+  return out;
+}
 
 bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() &&
@@ -167,10 +167,11 @@ Result<std::optional<TableInfo>> read_table(Database& database, std::string_view
     }
   }
   {
-    RB_SDK_ASSIGN_OR_RETURN(Statement statement, database.prepare("SELECT strict FROM pragma_table_list WHERE schema = "
-                                                                  "'main' AND name = ?"));
+    RB_SDK_ASSIGN_OR_RETURN(Statement statement, database.prepare("SELECT strict, wr FROM pragma_table_list WHERE "
+                                                                  "schema = 'main' AND name = ?"));
     statement.bind(1, table.name);
     RB_SDK_ASSIGN_OR_RETURN(const bool found, statement.step());
+    table.without_rowid = found && statement.integer(1) != 0;
     if (found && statement.integer(0) != 0) {
       // In a STRICT table ANY keeps every value; in others the word means NUMERIC.
       for (TableColumn& column : table.columns) {

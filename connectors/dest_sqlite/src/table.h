@@ -38,6 +38,7 @@ struct TableInfo {
   std::string sql;   // its CREATE TABLE
   std::vector<TableColumn> columns;
   bool fires_triggers = false;
+  bool without_rowid = false;  // WITHOUT ROWID: its rows have no numbers
 
   /// Column of that name; like SQLite, ASCII letters match in either case.
   [[nodiscard]] const TableColumn* find(std::string_view column) const;
@@ -50,6 +51,8 @@ struct TableInfo {
 
 /// Names that differ only in the case of ASCII letters are the same to SQLite.
 bool same_name(std::string_view a, std::string_view b);
+/// The name with its ASCII letters in lower case.
+std::string lower_name(std::string_view name);
 
 /// NAME_REFUSED (config) for a table name that SQLite or this connector keeps for itself; `stream` is named in it.
 Status check_table_name(std::string_view stream, std::string_view table);

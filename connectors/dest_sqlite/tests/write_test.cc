@@ -111,7 +111,7 @@ TEST_F(WriteTest, NamesOfStreamsAndColumnsAreQuoted) {
     ASSERT_TRUE(replaced.status.ok()) << name << ": " << replaced.status.to_string();
   }
   EXPECT_EQ(table("quo\"\"te"), Lines{"3|4"});
-  EXPECT_EQ(query("SELECT count(*) FROM sqlite_schema WHERE type = 'table'"), Lines{"8"});
+  EXPECT_EQ(query("SELECT count(*) FROM sqlite_schema WHERE type = 'table'"), Lines{"9"});
 }
 
 TEST_F(WriteTest, NamesThatCannotBeTablesAreRefusedWithAdvice) {

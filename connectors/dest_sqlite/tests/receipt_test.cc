@@ -1,0 +1,191 @@
+// Receipts are believed only while the rows that they speak of are there, and no two streams write one table.
+#include "tests/sqlite_fixture.h"
+
+namespace rapidbyte::dest_sqlite {
+namespace {
+
+Schema two_columns() { return {{{"id", DataType::of(TypeId::kInt64)}, {"name", DataType::of(TypeId::kUtf8)}}}; }
+Json row(int64_t id, const std::string& name) { return Json::array({id, name}); }
+
+class ReceiptTest : public SqliteTest {
+ protected:
+  // A load of rows 1 to 3 that breaks off after its second commit; row 4 is not committed.
+  void break_off(const Json& mode = "append") {
+    const Schema schema = two_columns();
+    FakeHost host;
+    host.push_batch(make_batch(schema, {row(1, "a"), row(2, "b")}));
+    host.push_marker({{"id", "c1"}});
+    host.push_batch(make_batch(schema, {row(3, "c")}));
+    host.push_marker({{"id", "c2"}});
+    host.push_batch(make_batch(schema, {row(4, "lost")}));
+    host.fail_call("next-batch", 4, sdk::internal_error("CANCELLED", "").error());
+    const std::string text = sdk::to_text(context("s", schema, mode));
+    auto destination = open();
+    ASSERT_TRUE(destination->begin_stream(text).ok());
+    ASSERT_FALSE(destination->run_write(text).ok());
+    ASSERT_TRUE(destination->close().ok());
+    ASSERT_EQ(query("SELECT count(*) FROM s"), Lines{"3"});
+  }
+  // What last-committed says: the checkpoint's id, "begin again", or the error's code.
+  std::string goes_on(const Json& mode = "append") {
+    FakeHost host;
+    auto destination = open();
+    const auto answer = destination->last_committed(sdk::to_text(context("s", two_columns(), mode)));
+    EXPECT_TRUE(destination->close().ok());
+    warnings_ = host.logs().size();
+    if (!answer.ok()) {
+      message_ = answer.error().message;
+      return answer.error().code;
+    }
+    const auto checkpoint = sdk::parse_json(answer->value_or("{}"));
+    EXPECT_TRUE(checkpoint.ok());
+    EXPECT_EQ(sdk::find_member(*checkpoint, "rapidbyte_evidence"), nullptr) << "the source's checkpoint, as it was";
+    return sdk::string_member(*checkpoint, "id").value_or("begin again");
+  }
+  std::string message_;
+  size_t warnings_ = 0;
+};
+
+TEST_F(ReceiptTest, AnAppendDoesNotGoOnBehindRowsThatSomebodyTookAway) {
+  const Lines attacks = {
+      "DELETE FROM s",
+      "DELETE FROM s WHERE id = 1",
+      "DELETE FROM s WHERE id = 2",
+      "DELETE FROM s WHERE id = 3",
+      "DROP TABLE s; CREATE TABLE s (id INTEGER, name TEXT)",
+      "DELETE FROM s; INSERT INTO s VALUES (7, 'x'), (8, 'y'), (9, 'z')",
+      "DELETE FROM s WHERE id = 3; INSERT INTO s VALUES (9, 'z')",
+      "CREATE TABLE t AS SELECT id, 'other' name FROM s; DROP TABLE s; ALTER TABLE t RENAME TO s",
+  };
+  for (const std::string& attack : attacks) {
+    std::filesystem::remove(path());
+    break_off();
+    EXPECT_EQ(goes_on(), "c2");
+    sql(attack);
+    EXPECT_EQ(goes_on(), "RECEIPT_MISSING") << attack;
+    EXPECT_NE(message_.find("state reset PIPELINE_FILE --stream 's'"), std::string::npos) << message_;
+  }
+}
+
+TEST_F(ReceiptTest, WhatOthersDoElsewhereDoesNotMatter) {
+  const Lines harmless = {
+      "CREATE TABLE other (x); INSERT INTO other VALUES (1); DELETE FROM other",
+      "INSERT INTO s VALUES (100, 'of somebody else')",
+      "CREATE INDEX by_name ON s (name)",
+      "ALTER TABLE s ADD COLUMN note TEXT",
+      "VACUUM",
+      "UPDATE s SET name = 'B' WHERE id = 2",
+  };
+  break_off();
+  for (const std::string& change : harmless) {
+    sql(change);
+    EXPECT_EQ(goes_on(), "c2") << change << ": " << message_;
+  }
+}
+
+TEST_F(ReceiptTest, ATableWhoseKeyIsItsRowNumberIsCounted) {
+  for (const std::string table : {"CREATE TABLE s (id INTEGER PRIMARY KEY, name TEXT)",
+                                  "CREATE TABLE s (id INTEGER, name TEXT PRIMARY KEY) WITHOUT ROWID"}) {
+    std::filesystem::remove(path());
+    sql(table);
+    break_off();
+    sql("CREATE TABLE other (x)");
+    EXPECT_EQ(goes_on(), "c2") << message_;
+    sql("DELETE FROM s WHERE id = 2");
+    EXPECT_EQ(goes_on(), "RECEIPT_MISSING") << table;
+  }
+}
+
+TEST_F(ReceiptTest, AnUpsertBeginsAgainWhenOthersWrote) {
+  const Json upsert = {{"upsert", {{"primary_key", {"id"}}}}};
+  break_off(upsert);
+  EXPECT_EQ(goes_on(upsert), "c2");
+  sql("DELETE FROM s WHERE id = 2");
+  EXPECT_EQ(goes_on(upsert), "begin again");
+  EXPECT_EQ(warnings_, 1U);
+}
+
+TEST_F(ReceiptTest, OwnCommitsAreNotTakenForThoseOfOthersButAReplaceIs) {
+  const Json upsert = {{"upsert", {{"primary_key", {"id"}}}}};
+  break_off(upsert);
+  Json other = context("t", two_columns());
+  other["load_id"] = "load-2";
+  ASSERT_TRUE(load(other, two_columns(), {row(1, "x")}).status.ok());
+  EXPECT_EQ(goes_on(upsert), "c2") << "nobody else has written";
+  Json replace = context("s", two_columns(), "replace");
+  replace["pipeline"] = "another";
+  ASSERT_TRUE(load(replace, two_columns(), {row(1, "x")}).status.ok());
+  EXPECT_EQ(goes_on(upsert), "begin again");
+  std::filesystem::remove(path());
+  break_off();
+  ASSERT_TRUE(load(replace, two_columns(), {row(1, "x")}).status.ok());
+  EXPECT_EQ(goes_on(), "RECEIPT_MISSING");
+}
+
+TEST_F(ReceiptTest, InWalModeTheRowsThemselvesAreLookedAt) {
+  sql("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; CREATE TABLE unrelated (x)");
+  break_off();
+  EXPECT_EQ(goes_on(), "c2");
+  sql("PRAGMA locking_mode=EXCLUSIVE; DELETE FROM s WHERE id = 2");
+  EXPECT_EQ(goes_on(), "RECEIPT_MISSING");
+}
+
+TEST_F(ReceiptTest, AnIncrementalRunDoesNotGoOnInATargetThatIsGoneOrWasEmptied) {
+  const Schema schema = two_columns();
+  Json ctx = context("s", schema);
+  const auto begin = [&] {
+    FakeHost host;
+    auto destination = open();
+    const Status status = destination->begin_stream(sdk::to_text(ctx));
+    EXPECT_TRUE(destination->close().ok());
+    warnings_ = host.logs().size();
+    if (!status.ok()) message_ = status.error().message;
+    return status.ok() ? "ok" : status.error().code;
+  };
+  ASSERT_TRUE(load(ctx, schema, {row(1, "a")}).status.ok());
+  ctx["load_id"] = "load-2";
+  ctx["target_expected"] = true;
+  EXPECT_EQ(begin(), "ok");
+  // The newest load brought nothing new, and still the table had rows.
+  ASSERT_TRUE(load(ctx, std::vector<std::vector<uint8_t>>{}).status.ok());
+  sql("DELETE FROM s");
+  EXPECT_EQ(begin(), "TARGET_GONE");
+  const size_t advice = message_.find("DELETE FROM _rapidbyte_receipts");
+  ASSERT_NE(advice, std::string::npos) << message_;
+  ctx["target_expected"] = false;
+  EXPECT_EQ(begin(), "ok") << "the state was reset";
+  ctx["target_expected"] = true;
+  sql(message_.substr(advice));
+  EXPECT_EQ(begin(), "ok");
+  EXPECT_EQ(warnings_, 1U);
+  sql("DROP TABLE s");
+  EXPECT_EQ(begin(), "TARGET_GONE");
+  sql("CREATE TABLE s (id INTEGER, name TEXT)");
+  EXPECT_EQ(begin(), "ok");
+}
+
+TEST_F(ReceiptTest, TwoStreamsForOneTableAreRefusedBeforeAnythingIsMade) {
+  const Schema schema = two_columns();
+  const auto begin = [&](const Json& streams, const Json& config = Json::object()) {
+    FakeHost host;
+    Json ctx = context("Orders", schema);
+    ctx["pipeline_streams"] = streams;
+    auto destination = open(config);
+    const Status status = destination->begin_stream(sdk::to_text(ctx));
+    EXPECT_TRUE(destination->close().ok());
+    message_ = status.ok() ? "" : status.error().message;
+    return status.ok() ? "ok" : status.error().code;
+  };
+  EXPECT_EQ(begin({"Orders", "customers", "orders"}), "TARGET_CONFLICT");
+  EXPECT_NE(message_.find("streams \"Orders\" and \"orders\""), std::string::npos) << message_;
+  EXPECT_EQ(begin({"a", "Orders", "x", "A"}), "TARGET_CONFLICT") << "every stream of the pipeline finds it";
+  EXPECT_EQ(begin({"Orders", "_rapidbyte_receipts"}), "NAME_REFUSED");
+  EXPECT_EQ(begin({"Orders", "_Rapidbyte_Staging_Orders"}), "NAME_REFUSED");
+  EXPECT_EQ(begin({"Orders", "SQLITE_x"}), "NAME_REFUSED");
+  EXPECT_FALSE(std::filesystem::exists(path()));
+  EXPECT_EQ(begin({"Orders", "public.orders", "\"Orders\"", "Ördere", "ördere"}), "ok")
+      << "other names are other tables: " << message_;
+}
+
+}  // namespace
+}  // namespace rapidbyte::dest_sqlite
