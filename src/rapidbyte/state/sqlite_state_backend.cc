@@ -391,9 +391,11 @@ Status check_owner(SqliteConnection& db) {
   RB_RETURN_NOT_OK(db.execute("BEGIN"));
   const auto application_id = db.query_number("PRAGMA application_id");
   const auto table_count = db.query_number("SELECT count(*) FROM sqlite_master");
-  RB_RETURN_NOT_OK(db.execute("COMMIT"));
+  const Status ended = db.execute("COMMIT");
+  // The queries' errors first: a full disk ends the transaction, and the COMMIT would only say that there is none.
   RB_ASSIGN_OR_RETURN(const int64_t application, application_id);
   RB_ASSIGN_OR_RETURN(const int64_t tables, table_count);
+  RB_RETURN_NOT_OK(ended);
   if (application == kApplicationId) return {};
   if (application == 0 && tables == 0) return {};
   return sqlite_state_error(db.file(), SQLITE_NOTADB, "it is a SQLite database of another program");

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -343,6 +344,35 @@ TEST(SqliteState, a_folder_that_cannot_be_written_is_an_error_that_says_so) {
   EXPECT_TRUE(as_ordinary_user([&] { return is_refused(with_file / "state.db"); }));
   fs::permissions(with_file, fs::perms::owner_all);
   fs::permissions(folder.path(), fs::perms::owner_all);
+}
+
+TEST(SqliteState, a_full_disk_is_named_and_loses_nothing) {
+  const TempFolder folder;
+  const fs::path file = folder.path() / "state.db";
+  ASSERT_TRUE(open_ok(file)->put("p", "k", "v").ok());
+  for (const rlim_t bytes : {rlim_t{0}, rlim_t{20'000}}) {
+    for (const fs::path& path : {file, folder.path() / ("new" + std::to_string(bytes) + ".db")}) {
+      const pid_t child = fork();
+      if (child == 0) {
+        // In a process of its own no file may grow beyond `bytes`, which is as good as a full disk.
+        signal(SIGXFSZ, SIG_IGN);
+        const rlimit limit{bytes, bytes};
+        setrlimit(RLIMIT_FSIZE, &limit);
+        auto opened = open_sqlite_state(path);
+        Status status = opened.status();
+        if (status.ok()) status = (*opened)->put("p", "big", std::string(100'000, 'x'));
+        const bool named = !status.ok() && status.error().message.find("full") != std::string::npos &&
+                           status.error().message.find("report it") == std::string::npos &&
+                           status.error().message.find("no transaction") == std::string::npos;
+        if (!named) std::fprintf(stderr, "%s\n", status.to_string().c_str());
+        _exit(named ? 0 : 1);
+      }
+      int state = 0;
+      waitpid(child, &state, 0);
+      EXPECT_TRUE(WIFEXITED(state) && WEXITSTATUS(state) == 0) << path << ", limit " << bytes;
+    }
+  }
+  EXPECT_EQ(**open_ok(file)->get("p", "k"), "v");
 }
 
 TEST(SqliteState, a_full_state_is_an_error_and_loses_nothing) {
