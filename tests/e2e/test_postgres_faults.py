@@ -205,7 +205,7 @@ class Slow(postgres_harness.PostgresTest):
         until = time.monotonic() + 20
         while time.monotonic() < until:
             for pid, state, query in server.backends():
-                if state == "active" and query.upper().startswith(starts):
+                if state == "active" and any(part.strip().startswith(starts) for part in query.upper().split(";")):
                     return int(pid)
             if process.poll() is not None:
                 out, err = process.communicate()

@@ -117,17 +117,19 @@ Status SqliteDestination::check_targets(const sdk::StreamContext& ctx) const {
 }
 
 Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, const std::optional<TableInfo>& table) {
-  const sdk::Json* expected = sdk::find_member(ctx.raw, "target_expected");
-  if (expected == nullptr || !expected->is_boolean() || !expected->get<bool>()) return {};
+  // Behind an earlier load's rows; a load that was broken off has its receipt.
+  const bool goes_on = ctx.sync_mode == sdk::SyncMode::kIncremental && ctx.cursor &&
+                       ctx.cursor->last_value.kind != sdk::CursorValue::Kind::kNull && ctx.resume.is_null();
+  if (!goes_on) return {};
   const std::string name = quote_name(table_prefix_ + ctx.stream_name);
   const std::string where = "stream \"" + ctx.stream_name +
                             "\": this run would only bring what is new since the last " + "one, but table " + name +
                             " of " + database_->path();
   const std::string anew = "Nothing was written. To load everything again: " + reset_command(ctx) + ". ";
   if (!table) {
-    return sdk::config_error("TARGET_GONE", where + ", which holds the rows of before, is gone (or `path` or " +
-                                                "`table_prefix` was changed). " + anew +
-                                                "If the old rows are not wanted, make the empty table yourself.");
+    return sdk::config_error("TARGET_EMPTIED", where + ", which holds the rows of before, is gone (or `path` or " +
+                                                   "`table_prefix` was changed). " + anew +
+                                                   "If the old rows are not wanted, make the empty table yourself.");
   }
   RB_SDK_ASSIGN_OR_RETURN(const bool filled, has_rows(*database_, table->name));
   if (filled) return {};
@@ -139,10 +141,11 @@ Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, c
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<RowEvidence> evidence, evidence_of(*receipt));
   if ((!evidence || !evidence->table_has_rows) && receipt->rows == 0) return {};
   return sdk::config_error(
-      "TARGET_GONE", where + " was emptied since. " + anew +
-                         "If the old rows are not wanted, say so with: DELETE FROM _rapidbyte_receipts WHERE pipeline "
-                         "= " +
-                         quote_text(ctx.pipeline) + " AND stream = " + quote_text(ctx.stream_name));
+      "TARGET_EMPTIED",
+      where + " was emptied since. " + anew +
+          "If the old rows are not wanted, say so with: DELETE FROM _rapidbyte_receipts WHERE pipeline "
+          "= " +
+          quote_text(ctx.pipeline) + " AND stream = " + quote_text(ctx.stream_name));
 }
 
 Status SqliteDestination::begin_replace(const sdk::StreamContext& ctx, const std::string& table) {

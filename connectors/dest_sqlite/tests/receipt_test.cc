@@ -144,22 +144,23 @@ TEST_F(ReceiptTest, AnIncrementalRunDoesNotGoOnInATargetThatIsGoneOrWasEmptied) 
   };
   ASSERT_TRUE(load(ctx, schema, {row(1, "a")}).status.ok());
   ctx["load_id"] = "load-2";
-  ctx["target_expected"] = true;
+  ctx["sync_mode"] = "incremental";
+  ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", {{"int64", 2}}}};
   EXPECT_EQ(begin(), "ok");
   // The newest load brought nothing new, and still the table had rows.
   ASSERT_TRUE(load(ctx, std::vector<std::vector<uint8_t>>{}).status.ok());
   sql("DELETE FROM s");
-  EXPECT_EQ(begin(), "TARGET_GONE");
+  EXPECT_EQ(begin(), "TARGET_EMPTIED");
   const size_t advice = message_.find("DELETE FROM _rapidbyte_receipts");
   ASSERT_NE(advice, std::string::npos) << message_;
-  ctx["target_expected"] = false;
+  ctx["cursor_info"]["last_value"] = "null";
   EXPECT_EQ(begin(), "ok") << "the state was reset";
-  ctx["target_expected"] = true;
+  ctx["cursor_info"]["last_value"] = {{"int64", 2}};
   sql(message_.substr(advice));
   EXPECT_EQ(begin(), "ok");
   EXPECT_EQ(warnings_, 1U);
   sql("DROP TABLE s");
-  EXPECT_EQ(begin(), "TARGET_GONE");
+  EXPECT_EQ(begin(), "TARGET_EMPTIED");
   sql("CREATE TABLE s (id INTEGER, name TEXT)");
   EXPECT_EQ(begin(), "ok");
 }

@@ -47,7 +47,11 @@ std::string context_json(const AttemptContext& attempt, const runtime::Connector
   input.load_id = position.load_id;
   input.resume = position.resume;
   input.partition = partition;
-  if (!input.for_destination) input.destination_features = features_downstream(run, first_transform);
+  if (input.for_destination) {
+    input.pipeline_streams = run.pipeline_streams;
+  } else {
+    input.destination_features = features_downstream(run, first_transform);
+  }
   return pipeline::make_stream_context(input).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

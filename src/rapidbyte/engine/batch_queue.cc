@@ -59,6 +59,7 @@ Status BatchQueue::push_marker(CheckpointMarker marker) {
     return internal_error("CHANNEL_SEND", "the next stage no longer takes checkpoints; its own error says why");
   }
   marker.batches_covered = counts_.pushed_batches;
+  marker.rows_covered = counts_.rows_known ? std::optional<uint64_t>(counts_.pushed_rows) : std::nullopt;
   if (!entries_.empty() && entries_.back().item.marker) {
     entries_.back().item.marker = std::move(marker);
   } else {

@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <limits>
 #include <utility>
+
+#include "rapidbyte/base/log.h"
 
 #include "rapidbyte/protocol/untrusted_json.h"
 
@@ -66,16 +67,33 @@ std::optional<std::string> CommitTracker::pending() const {
   return receipt(covered_.back());
 }
 
-Status CommitTracker::committed(const json& payload) {
-  if (const auto rows = count_member(payload, "records_processed")) rows_.store(*rows, std::memory_order_relaxed);
-  return persist_until(count_member(payload, "batches_covered").value_or(std::numeric_limits<uint64_t>::max()));
+Status CommitTracker::committed(const json& payload, std::optional<uint64_t> rows_taken) {
+  const auto rows = count_member(payload, "records_processed");
+  if (const auto batches = count_member(payload, "batches_covered")) {
+    if (rows) rows_.store(*rows, std::memory_order_relaxed);
+    return persist_while([&](const CheckpointMarker& marker) { return marker.batches_covered <= *batches; });
+  }
+  if (!rows) return {};
+  if (!rows_taken || *rows > *rows_taken) {
+    log_debug(
+        "stream '{}': the destination reports {} rows as committed, which is more than it was given or than the host "
+        "could count; it is no proof of any of them",
+        target_.key.stream, *rows);
+    return {};
+  }
+  rows_.store(*rows, std::memory_order_relaxed);
+  return persist_while(
+      [&](const CheckpointMarker& marker) { return marker.rows_covered && *marker.rows_covered <= *rows; });
 }
 
-Status CommitTracker::finished() { return persist_until(std::numeric_limits<uint64_t>::max()); }
+Status CommitTracker::finished() {
+  return persist_while([](const CheckpointMarker&) { return true; });
+}
 
-Status CommitTracker::persist_until(uint64_t batches_covered) {
+template <typename Covered>
+Status CommitTracker::persist_while(Covered covered) {
   std::optional<CheckpointMarker> newest;
-  while (!covered_.empty() && covered_.front().batches_covered <= batches_covered) {
+  while (!covered_.empty() && covered(covered_.front())) {
     newest = std::move(covered_.front());
     covered_.pop_front();
   }

@@ -26,6 +26,8 @@ struct CheckpointMarker {
   uint64_t batches_covered = 0;
   /// The last one: everything has been read.
   bool end = false;
+  /// Rows in these batches; set by the queue, nullopt when the host could not count them.
+  std::optional<uint64_t> rows_covered = std::nullopt;
 };
 
 /// A guest's checkpoint as an object, with `stream` filled in. PARSE_CHECKPOINT.
@@ -63,8 +65,11 @@ class CommitTracker {
   /// `batches_covered`.
   [[nodiscard]] std::optional<std::string> pending() const;
   /// The destination committed and reported `payload`. If it names `batches_covered` (it committed with pending()), the
-  /// markers up to there become durable, otherwise all that were taken. An error of the state, unchanged.
-  Status committed(const nlohmann::json& payload);
+  /// markers up to there become durable. Otherwise only those whose rows are at most its `records_processed`: the rows
+  /// of this run-write call that are committed or rejected. It may have taken more, so without such a count nothing
+  /// becomes durable before finished(). `rows_taken`: rows handed to it so far, nullopt when the host could not count
+  /// them; a report of more than these counts something else and proves nothing. An error of the state, unchanged.
+  Status committed(const nlohmann::json& payload, std::optional<uint64_t> rows_taken);
   /// The destination returned success, so all is committed: makes the end marker durable if no report has done so.
   Status finished();
 
@@ -74,7 +79,9 @@ class CommitTracker {
 
  private:
   [[nodiscard]] std::string receipt(const CheckpointMarker& marker) const;
-  Status persist_until(uint64_t batches_covered);
+  /// Makes the markers from the oldest on durable, as long as `covered` says so.
+  template <typename Covered>
+  Status persist_while(Covered covered);
 
   CommitTarget target_;
   std::deque<CheckpointMarker> covered_;

@@ -49,24 +49,38 @@ TEST_F(CommitTrackerTest, SavesOnlyWhatTheReportedCommitCovers) {
   tracker_.taken(marker(20, 2));
   json report = json::parse(receipt);
   report["records_processed"] = 10;
-  ASSERT_TRUE(tracker_.committed(report).ok());
+  ASSERT_TRUE(tracker_.committed(report, 20).ok());
   EXPECT_EQ(saved()["next"], 10);
   EXPECT_EQ(commits_, (std::vector<uint64_t>{1010}));
   EXPECT_EQ(state_->load_stream(key_)->rows_committed, 1010U);
   EXPECT_EQ(json::parse(*tracker_.pending())["next"], 20);
 }
 
-TEST_F(CommitTrackerTest, TakesAllThatWasTakenForAReportWithoutBatches) {
-  tracker_.taken(marker(10, 1));
-  tracker_.taken(marker(20, 2));
-  ASSERT_TRUE(tracker_.committed(json{{"id", "x"}}).ok());
-  EXPECT_EQ(saved()["next"], 20);
-  EXPECT_FALSE(tracker_.pending().has_value());
-  EXPECT_EQ(tracker_.commits(), 1U);
+// A destination of 2.0.0 names no batches, and may have taken some ahead of its commits: those are not committed.
+TEST_F(CommitTrackerTest, WithoutBatchesOnlyMarkersWhoseRowsTheReportCountsBecomeDurable) {
+  const auto with_rows = [](CheckpointMarker marker, std::optional<uint64_t> rows) {
+    marker.rows_covered = rows;
+    return marker;
+  };
+  tracker_.taken(with_rows(marker(10, 1), 100));
+  tracker_.taken(with_rows(marker(20, 2), 200));
+  tracker_.taken(with_rows(marker(30, 3), std::nullopt));
+  ASSERT_TRUE(tracker_.committed(json{{"id", "x"}}, 300).ok());
+  EXPECT_TRUE(saved().is_null()) << "no count";
+  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 301}}, 300).ok());
+  EXPECT_TRUE(saved().is_null()) << "more than it was given";
+  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 100}}, std::nullopt).ok());
+  EXPECT_TRUE(saved().is_null()) << "not counted by the host";
+  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 199}}, 300).ok());
+  EXPECT_EQ(saved()["next"], 10);
+  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 300}}, 300).ok());
+  EXPECT_EQ(saved()["next"], 20) << "the rows of the third are not known";
+  ASSERT_TRUE(tracker_.finished().ok());
+  EXPECT_EQ(saved()["next"], 30);
 }
 
 TEST_F(CommitTrackerTest, SavesNothingWithoutAMarker) {
-  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 7}}).ok());
+  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 7}}, 20).ok());
   EXPECT_TRUE(saved().is_null());
   EXPECT_EQ(tracker_.rows_committed(), 7U);
   EXPECT_EQ(tracker_.commits(), 0U);
@@ -95,7 +109,7 @@ TEST_F(CommitTrackerTest, DropsAnEndThatCameWithTheSourcesContent) {
 TEST_F(CommitTrackerTest, KeepsTheMarkerWhenTheStateFails) {
   ASSERT_TRUE(state_->complete_load(key_, "load-1").ok());  // saving is refused from here on
   tracker_.taken(marker(10, 1));
-  EXPECT_FALSE(tracker_.committed(json::object()).ok());
+  EXPECT_FALSE(tracker_.committed(json{{"batches_covered", 9}}, 20).ok());
   EXPECT_TRUE(tracker_.pending().has_value());
   EXPECT_TRUE(commits_.empty());
 }

@@ -199,6 +199,7 @@ PipelineRun::Failure PipelineRun::discover_with_retries(std::vector<pipeline::St
   for (uint32_t failures = 1;; ++failures) {
     auto catalog = discover_catalog(run_, only_stream);
     if (catalog.ok()) {
+      run_.pipeline_streams = pipeline_streams(run_.pipeline, *catalog);
       auto plans = plan_streams(run_, std::move(selected), *catalog);
       if (!plans.ok()) return RunFailure{Stage::kConfig, plans.error()};
       plans_ = std::move(*plans);

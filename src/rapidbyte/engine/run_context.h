@@ -60,6 +60,9 @@ struct RunContext {
   /// Opened beside the discovery for the run's only stream, which takes it; else empty. Only for destinations whose
   /// manifest has the feature "open-early".
   OpenDestination early_destination{};
+  /// Every stream of the pipeline, also those that this run leaves out: what two streams of a pipeline may not share (a
+  /// table) they may not share in two runs either.
+  std::vector<std::string> pipeline_streams{};
   /// How many lanes one stream may have: what resources.parallelism leaves to each of the run's streams.
   uint32_t partitions_per_stream = 1;
   std::shared_ptr<BufferPool> pool{};  // shared with every instance

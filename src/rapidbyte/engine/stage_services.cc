@@ -202,7 +202,9 @@ Status DestinationServices::checkpoint(CheckpointKind kind, std::string payload_
   RB_RETURN_NOT_OK(check_not_failed());
   RB_ASSIGN_OR_RETURN(const json payload, parse_checkpoint(payload_json, context().stream));
   RB_RETURN_NOT_OK(sync_dlq());
-  return fail(Stage::kState, tracker_.committed(payload));
+  const QueueCounts counts = in_.counts();
+  const auto rows_taken = counts.rows_known ? std::optional<uint64_t>(counts.popped_rows) : std::nullopt;
+  return fail(Stage::kState, tracker_.committed(payload, rows_taken));
 }
 
 }  // namespace rapidbyte::engine

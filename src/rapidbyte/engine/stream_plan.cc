@@ -177,6 +177,14 @@ Result<protocol::Catalog> discover_catalog(RunContext& run, const std::string& o
   return protocol::parse_catalog(*catalog_text, run.source->name());
 }
 
+std::vector<std::string> pipeline_streams(const pipeline::PipelineConfig& pipeline, const protocol::Catalog& catalog) {
+  std::vector<std::string> names;
+  for (const StreamConfig& stream : pipeline.source.streams) names.push_back(stream.name);
+  if (!names.empty()) return names;
+  for (const protocol::CatalogStream& stream : catalog.streams) names.push_back(stream.name);
+  return names;
+}
+
 Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<StreamConfig> selected,
                                              const protocol::Catalog& catalog) {
   std::vector<std::string> available;

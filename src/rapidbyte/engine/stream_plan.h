@@ -24,6 +24,10 @@ Result<std::vector<pipeline::StreamConfig>> select_streams(const std::vector<pip
 /// that the run reads, the instance is that stream's and stays open in `run.open_source`; the caller sees to its end.
 Result<protocol::Catalog> discover_catalog(RunContext& run, const std::string& only_stream);
 
+/// Every stream of the pipeline, whatever the run leaves out: those that it names, otherwise the catalog's.
+[[nodiscard]] std::vector<std::string> pipeline_streams(const pipeline::PipelineConfig& pipeline,
+                                                        const protocol::Catalog& catalog);
+
 /// One plan per stream of `selected`; when the pipeline names none, per stream of the catalog (of `options.streams`).
 /// Errors (config): UNKNOWN_STREAM, NO_STREAMS, UNSUPPORTED_SYNC_MODE, UNSUPPORTED_WRITE_MODE, CURSOR_FIELD_MISSING,
 /// PRIMARY_KEY_MISSING.

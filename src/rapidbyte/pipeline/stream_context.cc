@@ -57,7 +57,11 @@ nlohmann::json make_stream_context(const StreamContextInput& input) {
     context["partition"] = input.partition;
     context["resume"] = input.resume;
     context["stream_options"] = input.stream.options;
-    if (!input.for_destination) context["destination_features"] = input.destination_features;
+    if (input.for_destination) {
+      if (!input.pipeline_streams.empty()) context["pipeline_streams"] = input.pipeline_streams;
+    } else {
+      context["destination_features"] = input.destination_features;
+    }
   }
   return context;
 }

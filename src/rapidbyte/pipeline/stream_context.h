@@ -42,6 +42,8 @@ struct StreamContextInput {
   nlohmann::json resume = nullptr;  // null, or the source checkpoint after which to go on
   /// For sources and transforms: what may be sent because the destination, and all between, understand it.
   std::vector<std::string> destination_features = {};
+  /// For destinations: every stream of the pipeline, so that two of one table are refused before anything is loaded.
+  std::vector<std::string> pipeline_streams = {};
 };
 
 [[nodiscard]] nlohmann::json make_stream_context(const StreamContextInput& input);
