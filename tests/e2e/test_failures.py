@@ -28,6 +28,31 @@ class ExitCodes(harness.EndToEnd):
             self.assertEqual(done.code, OK)
             self.assertIn("rapidbyte", done.out.lower())
 
+    def test_two_streams_of_one_table_are_refused_before_anything_is_loaded(self):
+        self.write_csv("Orders.csv", ["id"], [(1,)])
+        self.write_csv("orders.csv", ["id"], [(2,)])
+        pipeline = self.write("two.yaml", "\n".join([
+            'version: "1.0"',
+            "pipeline: two",
+            "source:",
+            "  use: rapidbyte/source-file",
+            f"  config: {{folder: {self.data}, format: csv}}",
+            "  streams:",
+            "    - {name: t, sync_mode: full_refresh}",
+            "    - {name: Orders, sync_mode: full_refresh}",
+            "    - {name: orders, sync_mode: full_refresh}",
+            "destination:",
+            "  use: rapidbyte/dest-sqlite",
+            "  config: {path: two.db}",
+            "  write_mode: replace"]))
+        self.expect(DESTINATION, "run", pipeline, says="TARGET_CONFLICT")
+        self.expect(DESTINATION, "run", pipeline, "--stream", "t", says="TARGET_CONFLICT")
+        database = self.folder / "two.db"
+        if database.exists():
+            with sqlite3.connect(database) as connection:
+                names = connection.execute("SELECT name FROM sqlite_schema WHERE name NOT LIKE '\\_rapidbyte%' ESCAPE '\\' AND type = 'table'")
+                self.assertEqual(names.fetchall(), [])
+
     def test_a_missing_pipeline_file_is_named(self):
         self.expect(INVALID, "run", self.folder / "nothing.yaml", says="nothing.yaml")
 
