@@ -15,6 +15,8 @@
 namespace rapidbyte::engine {
 namespace {
 
+// Digits of the widest decimal (Decimal256).
+constexpr int32_t kMaxPrecision = 76;
 // Wider values and longer lists are beyond a preview, and keep nanoarrow's bit arithmetic within 64 bits
 // (kMaxRowsPerBatch).
 constexpr int32_t kMaxFixedSize = 1 << 20;
@@ -66,6 +68,14 @@ Status check_schema(const ArrowSchema& schema, int depth) {
   const bool fixed = view.type == NANOARROW_TYPE_FIXED_SIZE_BINARY || view.type == NANOARROW_TYPE_FIXED_SIZE_LIST;
   if (fixed && (view.fixed_size < 0 || view.fixed_size > kMaxFixedSize)) {
     return unsupported(fmt::format("column '{}' has values of size {}", name, view.fixed_size));
+  }
+  const bool decimal = view.type == NANOARROW_TYPE_DECIMAL32 || view.type == NANOARROW_TYPE_DECIMAL64 ||
+                       view.type == NANOARROW_TYPE_DECIMAL128 || view.type == NANOARROW_TYPE_DECIMAL256;
+  // A value is shown with as many zeros as its scale says: two billion would be two billion zeros.
+  if (decimal && (view.decimal_precision < 1 || view.decimal_precision > kMaxPrecision ||
+                  view.decimal_scale > view.decimal_precision || view.decimal_scale < -kMaxPrecision)) {
+    return unsupported(fmt::format("column '{}' has decimals of precision {} and scale {}", name,
+                                   view.decimal_precision, view.decimal_scale));
   }
   for (int64_t i = 0; i < schema.n_children; ++i) RB_RETURN_NOT_OK(check_schema(*schema.children[i], depth + 1));
   return {};

@@ -341,6 +341,20 @@ TEST_F(BatchInspectorTest, LooksIntoBatchesWhoseHeaderVectorsLieOnFourBytes) {
                                                      "-0.05", "2024-02-29", "2023-11-14 22:13:20.000001Z"}));
 }
 
+// Found by fuzzing: a value of that scale is shown with as many zeros.
+TEST_F(BatchInspectorTest, RefusesAScaleOfAMillion) {
+  for (const int32_t scale : {1'000'000, -1'000'000}) {
+    OneColumn decimals([scale](ArrowSchema* schema) {
+      EXPECT_EQ(ArrowSchemaSetTypeDecimal(schema, NANOARROW_TYPE_DECIMAL128, 38, scale), NANOARROW_OK);
+    });
+    decimals.null();
+    Preview preview;
+    const Status status = inspector_.add_to_preview(decimals.encode(), 10, preview);
+    ASSERT_FALSE(status.ok()) << scale;
+    EXPECT_EQ(status.error().code, "BATCH_UNSUPPORTED") << status.to_string();
+  }
+}
+
 TEST_F(BatchInspectorTest, RefusesANameThatWouldBeCutAtANul) {
   auto batch = foreign_batch(9);
   const std::string_view wanted = "amount";
