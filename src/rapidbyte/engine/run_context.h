@@ -66,7 +66,7 @@ struct RunContext {
   /// How many lanes one stream may have: what resources.parallelism leaves to each of the run's streams.
   uint32_t partitions_per_stream = 1;
   std::shared_ptr<BufferPool> pool{};  // shared with every instance
-  std::unique_ptr<DlqWriter> dlq{};    // null in a dry run
+  std::unique_ptr<DlqWriter> dlq{};  // null in a dry run
   std::atomic<uint64_t> peak_guest_memory{0};
   /// Loads that are finished, yet stay under way until the whole run has succeeded, because a new load of their stream
   /// would append the same rows again: when the run fails later, the next one must not read them again.

@@ -95,8 +95,8 @@ typedef struct rb_file_grant {
   bool companions; /* also SQLite's files beside it: -journal, -wal, -shm, -tmp-<16 hexadecimal digits> */
 } rb_file_grant_t;
 
-/* Puts walls before the path functions of wasi:filesystem: no guest makes links, reads where one leads or moves one, and
- * of the folders that rb_context_set_walls() names only single files are there. Call once, after
+/* Puts walls before the path functions of wasi:filesystem: no guest makes links, reads where one leads or moves one,
+ * and of the folders that rb_context_set_walls() names only single files are there. Call once, after
  * wasmtime_component_linker_add_wasip2(). NULL on success. */
 wasmtime_error_t* rb_linker_guard_folders(wasmtime_component_linker_t* linker);
 
