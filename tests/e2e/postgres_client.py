@@ -19,7 +19,7 @@ class ServerError(Exception):
 class Session:
     """One connection, as `user` in `database`."""
 
-    def __init__(self, socket_file, user, database, timeout=60.0):
+    def __init__(self, socket_file, user, database, timeout=180.0):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout)
         self._buffer = b""
