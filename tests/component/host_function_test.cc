@@ -44,8 +44,9 @@ TEST_F(GuestTest, state_is_kept_compared_and_scoped) {
   EXPECT_EQ(*perform({{"action", "state"}, {"scope", 1}, {"key", "k"}, {"value", "w"}}), "w swapped kept");
   EXPECT_EQ(*perform({{"action", "state"}, {"scope", 2}, {"key", "k"}, {"value", "x"}}), "x swapped kept");
   EXPECT_EQ(**state->get("p", "k"), "v2");
-  EXPECT_EQ(**state->get("p", "orders:k"), "w2");
-  EXPECT_EQ(**state->get("p", "source:k"), "x2");
+  EXPECT_EQ(**state->get("p", {state::PairScope::kStream, "orders", "k"}), "w2");
+  EXPECT_EQ(**state->get("p", {state::PairScope::kConnector, "source", "k"}), "x2");
+  EXPECT_EQ(*state->get("p", "orders:k"), std::nullopt) << "which is a key of the pipeline, and none was put";
 }
 
 TEST_F(GuestTest, state_refuses_unknown_scopes_and_long_keys) {

@@ -24,6 +24,7 @@ struct Verbosity {
 struct RunArguments {
   std::filesystem::path pipeline;
   bool dry_run = false;
+  bool keep_positions = false;
   /// Rows per stream; never 0.
   std::optional<uint64_t> limit;
   std::vector<std::string> streams;

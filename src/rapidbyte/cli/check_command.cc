@@ -56,7 +56,7 @@ nlohmann::json to_json(const Finding& finding, const std::filesystem::path& file
 }  // namespace
 
 ExitCode check_command(const CheckArguments& arguments, CommandContext& context) {
-  PipelineCheck check(arguments.pipeline, context, arguments.allow_unmanifested);
+  PipelineCheck check(arguments.pipeline, context, arguments.allow_unmanifested, arguments.verbosity.quiet);
   const std::vector<Finding> findings = check.run();
   const ExitCode code = exit_code_of(findings);
   if (arguments.json) {

@@ -24,6 +24,14 @@ class CheckCommand : public CommandFixture {
   [[nodiscard]] const std::string& said() const { return talk_.raw(); }
 };
 
+TEST_F(CheckCommand, SaysOnStderrWhatItCompiles) {
+  write_pipeline();
+  ASSERT_EQ(check(), ExitCode::kOk);
+  ASSERT_TRUE(slow_compilation_);
+  slow_compilation_("big", 18'000'000);
+  EXPECT_THAT(talk_.raw(), HasSubstr("compiling big (once, "));
+}
+
 TEST_F(CheckCommand, SaysOfEveryPartThatItIsFine) {
   write_pipeline();
   EXPECT_EQ(check(), ExitCode::kOk);

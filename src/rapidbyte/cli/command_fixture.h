@@ -65,7 +65,8 @@ class CommandFixture : public ::testing::Test {
         .data = data_,
         .talk = talk_,
         .cancel = cancel_,
-        .make_runtime = [this](const runtime::RuntimeOptions&) -> Result<std::unique_ptr<runtime::ComponentRuntime>> {
+        .make_runtime = [this](const runtime::RuntimeOptions& options) -> Result<std::unique_ptr<runtime::ComponentRuntime>> {
+          slow_compilation_ = options.on_slow_compilation;
           return std::unique_ptr<runtime::ComponentRuntime>(std::make_unique<FakeRuntime>(connectors_, calls_));
         },
         .open_state = &state::open_sqlite_state,
@@ -77,6 +78,8 @@ class CommandFixture : public ::testing::Test {
             }};
   }
 
+  // What the command's runtime would call.
+  runtime::SlowCompilation slow_compilation_;
   std::filesystem::path folder_;
   std::filesystem::path file_;
   std::map<std::string, FakeConnectorSpec> connectors_;

@@ -121,7 +121,8 @@ nlohmann::json to_json(const Assessed& connector) {
 }  // namespace
 
 ExitCode connectors_command(const ConnectorsArguments& arguments, CommandContext& context) {
-  const runtime::RuntimeOptions options;
+  runtime::RuntimeOptions options;
+  options.on_slow_compilation = compilation_notice(context.talk, /*quiet=*/false);
   auto runtime = context.make_runtime(options);
   if (!runtime.ok()) {
     context.talk.write(render_error(ExitCode::kInternal, runtime.error(), "", context.talk.color()));

@@ -40,6 +40,15 @@ class ConnectorsCommand : public CommandFixture {
   }
 };
 
+TEST_F(ConnectorsCommand, SaysOnStderrWhatItCompiles) {
+  add("source_fine", true);
+  CommandContext context = this->context();
+  ASSERT_EQ(connectors_command({.json = true}, context), ExitCode::kOk);
+  ASSERT_TRUE(slow_compilation_);
+  slow_compilation_("big", 18'000'000);
+  EXPECT_THAT(talk_.raw(), HasSubstr("compiling big (once, "));
+}
+
 TEST_F(ConnectorsCommand, ListsVersionRoleProtocolAndWhetherItCanBeUsed) {
   add("source_fine", true);
   add("source_broken", true);

@@ -77,7 +77,9 @@ ExitCode discover_command(const DiscoverArguments& arguments, CommandContext& co
   };
   pipeline::ParseOutcome parsed;
   if (auto refusal = parse_for_command(context, arguments.pipeline, parsed)) return give_up(*refusal);
-  auto runtime = context.make_runtime(runtime_options(*parsed.config, arguments.allow_unmanifested));
+  runtime::RuntimeOptions for_runtime = runtime_options(*parsed.config, arguments.allow_unmanifested);
+  for_runtime.on_slow_compilation = compilation_notice(context.talk, arguments.verbosity.quiet);
+  auto runtime = context.make_runtime(std::move(for_runtime));
   if (!runtime.ok()) return give_up(refuse(engine::Stage::kInternal, runtime.error()));
   protocol::Catalog catalog;
   if (auto refusal = discover(parsed, **runtime, context.cancel, catalog)) return give_up(*refusal);

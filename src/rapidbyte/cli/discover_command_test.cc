@@ -21,6 +21,14 @@ class DiscoverCommand : public CommandFixture {
   }
 };
 
+TEST_F(DiscoverCommand, SaysOnStderrWhatItCompiles) {
+  write_pipeline();
+  ASSERT_EQ(discover(), ExitCode::kOk);
+  ASSERT_TRUE(slow_compilation_);
+  slow_compilation_("big", 18'000'000);
+  EXPECT_THAT(talk_.raw(), HasSubstr("compiling big (once, "));
+}
+
 TEST_F(DiscoverCommand, ShowsStreamsAndColumnsAsTables) {
   write_pipeline();
   EXPECT_EQ(discover(), ExitCode::kOk);

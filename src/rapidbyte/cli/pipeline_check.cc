@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "rapidbyte/cli/document.h"
 #include "rapidbyte/cli/open_connector.h"
 #include "rapidbyte/engine/run_grants.h"
 #include "rapidbyte/engine/stream_plan.h"
@@ -95,8 +96,8 @@ ExitCode exit_code_of(const std::vector<Finding>& findings) {
   return failed == findings.end() ? ExitCode::kOk : failed->code;
 }
 
-PipelineCheck::PipelineCheck(fs::path file, CommandContext& context, bool allow_unmanifested)
-    : file_(std::move(file)), context_(context), allow_unmanifested_(allow_unmanifested) {}
+PipelineCheck::PipelineCheck(fs::path file, CommandContext& context, bool allow_unmanifested, bool quiet)
+    : file_(std::move(file)), context_(context), allow_unmanifested_(allow_unmanifested), quiet_(quiet) {}
 
 std::vector<Finding> PipelineCheck::run() {
   parsed_ = pipeline::parse_pipeline_file(file_, context_.environment);
@@ -115,7 +116,9 @@ std::vector<Finding> PipelineCheck::run() {
     findings_.back().problems = parsed_.warnings;
   }
 
-  auto runtime = context_.make_runtime(runtime_options(config, allow_unmanifested_));
+  runtime::RuntimeOptions for_runtime = runtime_options(config, allow_unmanifested_);
+  for_runtime.on_slow_compilation = compilation_notice(context_.talk, quiet_);
+  auto runtime = context_.make_runtime(std::move(for_runtime));
   if (!runtime.ok()) {
     fail("connector", runtime.error(), engine::Stage::kInternal);
     return std::move(findings_);

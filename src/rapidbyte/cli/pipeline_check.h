@@ -31,7 +31,7 @@ struct Finding {
 
 class PipelineCheck {
  public:
-  PipelineCheck(std::filesystem::path file, CommandContext& context, bool allow_unmanifested);
+  PipelineCheck(std::filesystem::path file, CommandContext& context, bool allow_unmanifested, bool quiet);
 
   [[nodiscard]] std::vector<Finding> run();
 
@@ -51,6 +51,7 @@ class PipelineCheck {
   const std::filesystem::path file_;
   CommandContext& context_;
   const bool allow_unmanifested_;
+  const bool quiet_;
   pipeline::ParseOutcome parsed_;
   std::unique_ptr<runtime::ComponentRuntime> runtime_;
   std::vector<LoadedSlot> connectors_;

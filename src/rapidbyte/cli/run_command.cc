@@ -135,6 +135,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   engine::RunOptions options;
   options.limit = arguments.limit;
   options.dry_run = arguments.dry_run;
+  options.keep_positions = arguments.keep_positions;
   options.streams = arguments.streams;
   options.cancel = context.cancel;
 

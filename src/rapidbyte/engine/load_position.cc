@@ -5,6 +5,7 @@
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/engine/run_clock.h"
+#include "rapidbyte/engine/state_notes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -18,27 +19,7 @@ state::StreamKey key_of(const RunContext& run, const StreamPlan& plan) {
   return {run.pipeline.name, plan.config.name, ""};
 }
 
-// The engine's own notes lie beside the pipeline's pairs, under a name that no pipeline can have (validator.h allows no
-// colon): guests may write every key of their pipeline.
-std::string notes_of(const RunContext& run) { return run.pipeline.name + ":engine"; }
-
 std::string miscount_key(std::string_view stream) { return fmt::format("miscounted:{}", stream); }
-
-// So that the command of a message can be copied into a shell.
-std::string shell_word(const std::string& text) {
-  const bool plain = !text.empty() && text.find_first_not_of(
-                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+@%:=,") ==
-                                          std::string::npos;
-  if (plain) return text;
-  std::string word = "'";
-  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return word + "'";
-}
-
-std::string reset_hint(const RunContext& run, const StreamPlan& plan) {
-  return fmt::format("rapidbyte state reset {} --stream {}", shell_word(run.pipeline.file.string()),
-                     shell_word(plan.config.name));
-}
 
 /// What the state kept, or a destination's receipt; an empty object when there is none. What cannot be read is an
 /// error: taken for nothing, it would make a load begin again.
@@ -92,7 +73,7 @@ std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan
           fmt::format(
               "stream '{}': an earlier run of this load ended with rows that do not add up, so it cannot be gone on "
               "with: {} Check the destination, then begin again with: {}",
-              plan.config.name, text_member(*known, "why"), reset_hint(run, plan))));
+              plan.config.name, text_member(*known, "why"), reset_hint(run, plan.config.name))));
 }
 
 /// Whether the load has committed no row, by its newest checkpoint.
@@ -124,7 +105,7 @@ std::optional<RunFailure> no_receipt_of_load(const RunContext& run, const Stream
                                        plan.config.name, known.rows_committed);
   const std::string anew =
       fmt::format("look at the table, remove what this pipeline has loaded into it, and begin anew with: {}",
-                  reset_hint(run, plan));
+                  reset_hint(run, plan.config.name));
   if (!receipt_load.empty()) {
     return fail(
         Stage::kState,
@@ -176,7 +157,7 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
               "stream '{}': an earlier run was broken off after {} rows were committed, and the source {} cannot go on "
               "in the middle. Reading again would double these rows. Remove them from the destination and begin "
               "again with: {}; or use write_mode replace or upsert",
-              plan.config.name, known.rows_committed, run.source->name(), reset_hint(run, plan))));
+              plan.config.name, known.rows_committed, run.source->name(), reset_hint(run, plan.config.name))));
 }
 
 /// A load of an earlier run or attempt is under way; mode append or upsert.
@@ -279,7 +260,7 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
             fmt::format(
                 "stream '{}': a load is under way that was broken off; writing a few rows between would confuse it. "
                 "Finish it with a run without --limit, or give it up with: {}",
-                plan.config.name, reset_hint(run, plan))));
+                plan.config.name, reset_hint(run, plan.config.name))));
   }
   if (known->load_in_progress) return go_on(run, plan, *known, last_committed, position);
   auto saved_position = read_position(plan, known->checkpoint_json, "the state");

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/run_clock.h"
 #include "rapidbyte/engine/run_context.h"
 #include "rapidbyte/engine/run_grants.h"
@@ -136,7 +137,8 @@ PipelineRun::Failure PipelineRun::prepare() {
                                            run_.run_id, run_.options.cancel);
   }
   if (Failure failure = cancelled()) return failure;
-  return discover();
+  if (Failure failure = discover()) return failure;
+  return check_position_owners(run_, plans_);
 }
 
 PipelineRun::Failure PipelineRun::load_connectors() {
@@ -317,16 +319,14 @@ void PipelineRun::finish(Failure failure) {
 }
 
 // The last thing that a run writes: whoever kills it before goes on with these loads, and finds that nothing is left to
-// read.
+// read. All in one transaction: of a run that is cut off between two, the next one would load the former streams again
+// and finish only the others.
 void PipelineRun::complete_finished_loads() {
   if (report_.outcome != Outcome::kSucceeded) return;
-  for (const auto& [key, load_id] : run_.finished_loads) {
-    Status completed = run_.state.complete_load(key, load_id);
-    if (completed.ok()) continue;
-    report_.outcome = Outcome::kFailed;
-    report_.failure = RunFailure{Stage::kState, completed.error()};
-    return;
-  }
+  Status completed = run_.state.complete_loads(run_.finished_loads);
+  if (completed.ok()) return;
+  report_.outcome = Outcome::kFailed;
+  report_.failure = RunFailure{Stage::kState, completed.error()};
 }
 
 }  // namespace

@@ -25,6 +25,9 @@ struct RunOptions {
   std::optional<uint64_t> limit;
   /// Reads and shows the first rows. No destination is started, nothing is written: no table, state or DLQ file.
   bool dry_run = false;
+  /// Go on behind the positions of earlier runs although the pipeline file, the destination or its place is another one
+  /// than they were made for: the user says that the rows before them are there.
+  bool keep_positions = false;
   /// Only these streams of the pipeline. Empty: all.
   std::vector<std::string> streams;
   /// Ends the run within 2 s: nothing uncommitted is claimed, the next run goes on from the last commit.
@@ -39,7 +42,7 @@ inline constexpr uint64_t kDefaultPreviewRows = 10;
 /// Runs `pipeline`. Never throws, and never returns early: whatever happened stands in the report (`outcome`,
 /// `failure`). Failures that no stream owns: CONNECTOR_NOT_FOUND and what else ComponentRuntime::load() says,
 /// PIPELINE_LOCKED, STATE_BACKEND, UNKNOWN_STREAM, UNSUPPORTED_SYNC_MODE, UNSUPPORTED_WRITE_MODE, CURSOR_FIELD_MISSING,
-/// PRIMARY_KEY_MISSING.
+/// PRIMARY_KEY_MISSING, CURSOR_CHANGED.
 RunReport run_pipeline(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime,
                        state::StateBackend& state, const RunOptions& options, RunObserver& observer);
 

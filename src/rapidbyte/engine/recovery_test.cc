@@ -196,6 +196,30 @@ TEST(Crash, BeforeTheFinishIsFinishedWithoutReadingAgain) {
   EXPECT_FALSE(h.stream_state().load_in_progress);
 }
 
+// Streams that were completed before the end was cut off would be loaded a second time by the next run.
+TEST(Crash, BetweenTheLastTwoStreamsOfARunDoublesNone) {
+  CountingOptions source;
+  source.streams = {"a", "b", "c"};
+  EngineHarness h(source);
+  h.pipeline.resources.parallelism = 1;
+  const auto finish = h.destination->script.finish_stream;
+  // The state does not end the load of c: it knows another one by then.
+  h.destination->script.finish_stream = [&](const InstanceOptions& o, const json& c, bool commit) {
+    const Status finished = finish(o, c, commit);
+    if (o.stream == "c") {
+      EXPECT_TRUE(h.state->begin_load({"p", "c", ""}, "another", false).ok());
+    }
+    return finished;
+  };
+  ASSERT_EQ(h.run().failure->error.code, "STATE_BACKEND");
+  h.destination->script.finish_stream = finish;
+  ASSERT_TRUE(h.state->reset("p", "c").ok());
+  h.database.tables["c"] = {};
+  const RunReport second = h.run();
+  ASSERT_TRUE(second.succeeded()) << why(second);
+  for (const char* stream : {"a", "b", "c"}) EXPECT_EQ(h.database.rows(stream), count_to(100)) << stream;
+}
+
 TEST(Crash, ANewLoadDoesNotTakeTheOldLoadsEndForItsOwn) {
   EngineHarness h;
   h.make_incremental();

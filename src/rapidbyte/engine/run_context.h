@@ -71,7 +71,7 @@ struct RunContext {
   /// Loads that are finished, yet stay under way until the whole run has succeeded, because a new load of their stream
   /// would append the same rows again: when the run fails later, the next one must not read them again.
   std::mutex finished_loads_mutex{};
-  std::vector<std::pair<state::StreamKey, std::string>> finished_loads{};
+  std::vector<state::FinishedLoad> finished_loads{};
 
   /// Whether loads and cursors are kept: not with --limit or --dry-run.
   [[nodiscard]] bool keeps_state() const { return !options.dry_run && !options.limit; }

@@ -10,30 +10,33 @@ Status not_here() {
 
 }  // namespace
 
-Result<std::optional<std::string>> ScratchState::get_locked(const std::pair<std::string, std::string>& where) {
-  const auto at = written_.find(where);
+ScratchState::Place ScratchState::place_of(std::string_view pipeline, const state::PairKey& key) {
+  return {std::string(pipeline), key.scope, std::string(key.owner), std::string(key.text)};
+}
+
+Result<std::optional<std::string>> ScratchState::get_locked(std::string_view pipeline, const state::PairKey& key) {
+  const auto at = written_.find(place_of(pipeline, key));
   if (at != written_.end()) return std::optional<std::string>(at->second);
-  return real_.get(where.first, where.second);
+  return real_.get(pipeline, key);
 }
 
-Result<std::optional<std::string>> ScratchState::get(std::string_view pipeline, std::string_view key) {
+Result<std::optional<std::string>> ScratchState::get(std::string_view pipeline, const state::PairKey& key) {
   std::lock_guard lock(mutex_);
-  return get_locked({std::string(pipeline), std::string(key)});
+  return get_locked(pipeline, key);
 }
 
-Status ScratchState::put(std::string_view pipeline, std::string_view key, std::string_view value) {
+Status ScratchState::put(std::string_view pipeline, const state::PairKey& key, std::string_view value) {
   std::lock_guard lock(mutex_);
-  written_.insert_or_assign({std::string(pipeline), std::string(key)}, std::string(value));
+  written_.insert_or_assign(place_of(pipeline, key), std::string(value));
   return {};
 }
 
-Result<bool> ScratchState::compare_and_set(std::string_view pipeline, std::string_view key,
+Result<bool> ScratchState::compare_and_set(std::string_view pipeline, const state::PairKey& key,
                                            const std::optional<std::string>& expected, std::string_view value) {
   std::lock_guard lock(mutex_);
-  const std::pair<std::string, std::string> where{pipeline, key};
-  RB_ASSIGN_OR_RETURN(const std::optional<std::string> present, get_locked(where));
+  RB_ASSIGN_OR_RETURN(const std::optional<std::string> present, get_locked(pipeline, key));
   if (present != expected) return false;
-  written_.insert_or_assign(where, std::string(value));
+  written_.insert_or_assign(place_of(pipeline, key), std::string(value));
   return true;
 }
 
@@ -41,7 +44,7 @@ Status ScratchState::begin_load(const state::StreamKey&, std::string_view, bool)
 Status ScratchState::save_checkpoint(const state::StreamKey&, std::string_view, std::string_view, uint64_t) {
   return not_here();
 }
-Status ScratchState::complete_load(const state::StreamKey&, std::string_view) { return not_here(); }
+Status ScratchState::complete_loads(std::span<const state::FinishedLoad>) { return not_here(); }
 Status ScratchState::reset(std::string_view, const std::optional<std::string>&) { return not_here(); }
 Result<std::unique_ptr<state::Lease>> ScratchState::acquire_lease(std::string_view, std::string_view) {
   return not_here();

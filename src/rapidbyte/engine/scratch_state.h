@@ -5,7 +5,9 @@
 
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "rapidbyte/state/state_backend.h"
@@ -17,15 +19,15 @@ class ScratchState final : public state::StateBackend {
   /// `real` must outlive this.
   explicit ScratchState(state::StateBackend& real) : real_(real) {}
 
-  Result<std::optional<std::string>> get(std::string_view pipeline, std::string_view key) override;
-  Status put(std::string_view pipeline, std::string_view key, std::string_view value) override;
-  Result<bool> compare_and_set(std::string_view pipeline, std::string_view key,
+  Result<std::optional<std::string>> get(std::string_view pipeline, const state::PairKey& key) override;
+  Status put(std::string_view pipeline, const state::PairKey& key, std::string_view value) override;
+  Result<bool> compare_and_set(std::string_view pipeline, const state::PairKey& key,
                                const std::optional<std::string>& expected, std::string_view value) override;
   Result<state::StreamState> load_stream(const state::StreamKey& key) override { return real_.load_stream(key); }
   Status begin_load(const state::StreamKey& key, std::string_view load_id, bool drop_checkpoint) override;
   Status save_checkpoint(const state::StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
                          uint64_t rows_committed) override;
-  Status complete_load(const state::StreamKey& key, std::string_view load_id) override;
+  Status complete_loads(std::span<const state::FinishedLoad> loads) override;
   Status reset(std::string_view pipeline, const std::optional<std::string>& stream) override;
   Result<std::vector<std::pair<state::StreamKey, state::StreamState>>> list_streams(
       std::string_view pipeline) override {
@@ -38,11 +40,14 @@ class ScratchState final : public state::StateBackend {
   }
 
  private:
-  Result<std::optional<std::string>> get_locked(const std::pair<std::string, std::string>& where);
+  // A pipeline's name, scope, owner and key.
+  using Place = std::tuple<std::string, state::PairScope, std::string, std::string>;
+  static Place place_of(std::string_view pipeline, const state::PairKey& key);
+  Result<std::optional<std::string>> get_locked(std::string_view pipeline, const state::PairKey& key);
 
   state::StateBackend& real_;
   std::mutex mutex_;
-  std::map<std::pair<std::string, std::string>, std::string> written_;
+  std::map<Place, std::string> written_;
 };
 
 }  // namespace rapidbyte::engine

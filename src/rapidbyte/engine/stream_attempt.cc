@@ -245,7 +245,7 @@ StreamAttempt::Failure StreamAttempt::finish_stream() {
   }
   if (plan_.write_mode == WriteMode::kAppend && plan_.config.sync_mode == pipeline::SyncMode::kFullRefresh) {
     std::lock_guard lock(run_.finished_loads_mutex);
-    run_.finished_loads.emplace_back(std::move(key), load_id);
+    run_.finished_loads.push_back({std::move(key), load_id});
     return std::nullopt;
   }
   const Status completed = run_.state.complete_load(key, load_id);

@@ -195,7 +195,7 @@ Status ComponentHostState::emit_dlq_record(std::string_view stream, std::string_
       {std::string(stream), std::string(record_json), std::string(message), std::string(category)});
 }
 
-Result<std::string> ComponentHostState::scoped_key(uint32_t scope, std::string_view key) const {
+Result<state::PairKey> ComponentHostState::scoped_key(uint32_t scope, std::string_view key) const {
   if (scope > 2) {
     return config_error(
         "INVALID_SCOPE",
@@ -205,9 +205,9 @@ Result<std::string> ComponentHostState::scoped_key(uint32_t scope, std::string_v
     return config_error("KEY_TOO_LONG",
                         fmt::format("state: a key of {} bytes; the limit is {}", key.size(), kMaxStateKeyBytes));
   }
-  if (scope == 1) return options_.stream + ":" + std::string(key);
-  if (scope == 2) return options_.connector_id + ":" + std::string(key);
-  return std::string(key);
+  if (scope == 1) return state::PairKey(state::PairScope::kStream, options_.stream, key);
+  if (scope == 2) return state::PairKey(state::PairScope::kConnector, options_.connector_id, key);
+  return state::PairKey(key);
 }
 
 Status ComponentHostState::check_state_access() const {
@@ -217,13 +217,13 @@ Status ComponentHostState::check_state_access() const {
 }
 
 Result<std::optional<std::string>> ComponentHostState::state_get(uint32_t scope, std::string_view key) {
-  RB_ASSIGN_OR_RETURN(const std::string full_key, scoped_key(scope, key));
+  RB_ASSIGN_OR_RETURN(const state::PairKey full_key, scoped_key(scope, key));
   RB_RETURN_NOT_OK(check_state_access());
   return options_.state->get(options_.pipeline, full_key);
 }
 
 Status ComponentHostState::state_put(uint32_t scope, std::string_view key, std::string_view value) {
-  RB_ASSIGN_OR_RETURN(const std::string full_key, scoped_key(scope, key));
+  RB_ASSIGN_OR_RETURN(const state::PairKey full_key, scoped_key(scope, key));
   if (value.size() > kMaxStateValueBytes) {
     return config_error("VALUE_TOO_LONG",
                         fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));
@@ -234,7 +234,7 @@ Status ComponentHostState::state_put(uint32_t scope, std::string_view key, std::
 
 Result<bool> ComponentHostState::state_cas(uint32_t scope, std::string_view key,
                                            const std::optional<std::string>& expected, std::string_view value) {
-  RB_ASSIGN_OR_RETURN(const std::string full_key, scoped_key(scope, key));
+  RB_ASSIGN_OR_RETURN(const state::PairKey full_key, scoped_key(scope, key));
   if (value.size() > kMaxStateValueBytes) {
     return config_error("VALUE_TOO_LONG",
                         fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));

@@ -98,7 +98,7 @@ class ComponentHostState {
  private:
   using Clock = std::chrono::steady_clock;
   void progress() { last_progress_ = Clock::now(); }
-  Result<std::string> scoped_key(uint32_t scope, std::string_view key) const;
+  Result<state::PairKey> scoped_key(uint32_t scope, std::string_view key) const;
   Status check_state_access() const;
   [[nodiscard]] bool metric_is_due();
 

@@ -12,7 +12,7 @@ namespace rapidbyte::state {
 namespace {
 
 using StreamId = std::tuple<std::string, std::string, std::string>;  // pipeline, stream, partition
-using PairId = std::pair<std::string, std::string>;                  // pipeline, key
+using PairId = std::tuple<std::string, PairScope, std::string, std::string>;  // pipeline, scope, owner, key
 
 struct Store {
   std::mutex mutex;
@@ -39,29 +39,33 @@ class MemoryLease final : public Lease {
   std::string pipeline_;
 };
 
+PairId id_of(std::string_view pipeline, const PairKey& key) {
+  return {std::string(pipeline), key.scope, std::string(key.owner), std::string(key.text)};
+}
+
 StreamId id_of(const StreamKey& key) { return {key.pipeline, key.stream, key.partition}; }
 
 class MemoryStateBackend final : public StateBackend {
  public:
-  Result<std::optional<std::string>> get(std::string_view pipeline, std::string_view key) override {
+  Result<std::optional<std::string>> get(std::string_view pipeline, const PairKey& key) override {
     std::lock_guard lock(store_->mutex);
-    const auto it = store_->pairs.find(PairId(pipeline, key));
+    const auto it = store_->pairs.find(id_of(pipeline, key));
     return it == store_->pairs.end() ? std::optional<std::string>() : std::optional<std::string>(it->second);
   }
 
-  Status put(std::string_view pipeline, std::string_view key, std::string_view value) override {
+  Status put(std::string_view pipeline, const PairKey& key, std::string_view value) override {
     RB_RETURN_NOT_OK(check_value_size(key, value));
     std::lock_guard lock(store_->mutex);
     RB_RETURN_NOT_OK(check_room(pipeline, key, value));
-    store_->pairs[PairId(pipeline, key)] = value;
+    store_->pairs[id_of(pipeline, key)] = value;
     return {};
   }
 
-  Result<bool> compare_and_set(std::string_view pipeline, std::string_view key,
+  Result<bool> compare_and_set(std::string_view pipeline, const PairKey& key,
                                const std::optional<std::string>& expected, std::string_view value) override {
     RB_RETURN_NOT_OK(check_value_size(key, value));
     std::lock_guard lock(store_->mutex);
-    const PairId id(pipeline, key);
+    const PairId id = id_of(pipeline, key);
     const auto it = store_->pairs.find(id);
     if (expected ? (it == store_->pairs.end() || it->second != *expected) : it != store_->pairs.end()) return false;
     RB_RETURN_NOT_OK(check_room(pipeline, key, value));
@@ -102,11 +106,14 @@ class MemoryStateBackend final : public StateBackend {
     return {};
   }
 
-  Status complete_load(const StreamKey& key, std::string_view load_id) override {
+  Status complete_loads(std::span<const FinishedLoad> loads) override {
     std::lock_guard lock(store_->mutex);
-    const auto it = store_->streams.find(id_of(key));
-    if (it == store_->streams.end() || it->second.load_id != load_id) return no_such_load(key, load_id, "complete it");
-    it->second.load_in_progress = false;
+    for (const auto& [key, load_id] : loads) {
+      const auto it = store_->streams.find(id_of(key));
+      if (it == store_->streams.end() || it->second.load_id != load_id)
+        return no_such_load(key, load_id, "complete it");
+    }
+    for (const auto& [key, load_id] : loads) store_->streams[id_of(key)].load_in_progress = false;
     return {};
   }
 
@@ -115,7 +122,10 @@ class MemoryStateBackend final : public StateBackend {
     std::erase_if(store_->streams, [&](const auto& entry) {
       return std::get<0>(entry.first) == pipeline && (!stream || std::get<1>(entry.first) == *stream);
     });
-    if (!stream) std::erase_if(store_->pairs, [&](const auto& entry) { return entry.first.first == pipeline; });
+    std::erase_if(store_->pairs, [&](const auto& entry) {
+      const auto& [of, scope, owner, key] = entry.first;
+      return of == pipeline && (!stream || (scope == PairScope::kStream && owner == *stream));
+    });
     return {};
   }
 
@@ -160,13 +170,14 @@ class MemoryStateBackend final : public StateBackend {
   }
 
  private:
-  [[nodiscard]] Status check_room(std::string_view pipeline, std::string_view key, std::string_view value) const {
+  [[nodiscard]] Status check_room(std::string_view pipeline, const PairKey& key, std::string_view value) const {
     uint64_t others = 0;
     uint64_t bytes = 0;
+    const PairId own = id_of(pipeline, key);
     for (const auto& [id, stored] : store_->pairs) {
-      if (id.first != pipeline || id.second == key) continue;
+      if (std::get<0>(id) != pipeline || id == own) continue;
       ++others;
-      bytes += id.second.size() + stored.size();
+      bytes += std::get<2>(id).size() + std::get<3>(id).size() + stored.size();
     }
     return check_quota(pipeline, key, value, others, bytes);
   }

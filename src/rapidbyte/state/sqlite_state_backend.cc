@@ -48,6 +48,26 @@ constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
          rows_written INTEGER NOT NULL, error TEXT NOT NULL,
          UNIQUE (pipeline, run_id));
        CREATE INDEX runs_by_pipeline ON runs (pipeline, seq);)",
+    // 3: each scope of pairs has keys of its own. Before, a stream's or a connector's key was "<owner>:<key>" among the
+    // pipeline's, so that a text with a colon does not tell whose it is: it becomes everybody's whose it can have been,
+    // and each goes on from what was there.
+    R"(ALTER TABLE pairs RENAME TO flat_pairs;
+       CREATE TABLE pairs (pipeline TEXT NOT NULL, scope INTEGER NOT NULL, owner TEXT NOT NULL, key TEXT NOT NULL,
+         value TEXT NOT NULL, PRIMARY KEY (pipeline, scope, owner, key)) WITHOUT ROWID;
+       INSERT INTO pairs SELECT pipeline, 0, '', key, value FROM flat_pairs;
+       WITH RECURSIVE cuts (pipeline, key, value, at) AS (
+         SELECT pipeline, key, value, instr(key, ':') FROM flat_pairs WHERE key LIKE '%:%'
+         UNION ALL
+         SELECT pipeline, key, value, at + instr(substr(key, at + 1), ':') FROM cuts
+           WHERE instr(substr(key, at + 1), ':') > 0)
+       INSERT INTO pairs
+         SELECT pipeline, 1, substr(key, 1, at - 1), substr(key, at + 1), value FROM cuts WHERE at > 1
+           AND pipeline NOT LIKE '%:engine'
+         UNION ALL
+         SELECT pipeline, 2, substr(key, 1, at - 1), substr(key, at + 1), value FROM cuts
+           WHERE at = instr(key, ':') AND
+             (substr(key, 1, at - 1) IN ('source', 'destination') OR key GLOB 'transform-[0-9]*');
+       DROP TABLE flat_pairs;)",
 };
 
 std::string now_utc() {
@@ -135,20 +155,20 @@ class SqliteStateBackend final : public StateBackend {
  public:
   explicit SqliteStateBackend(std::shared_ptr<Database> database) : database_(std::move(database)) {}
 
-  Result<std::optional<std::string>> get(std::string_view pipeline, std::string_view key) override {
+  Result<std::optional<std::string>> get(std::string_view pipeline, const PairKey& key) override {
     std::lock_guard lock(database_->mutex);
-    RB_ASSIGN_OR_RETURN(auto statement, db().prepare("SELECT value FROM pairs WHERE pipeline = ? AND key = ?"));
-    RB_ASSIGN_OR_RETURN(const bool row, statement.bind(pipeline).bind(key).step());
+    RB_ASSIGN_OR_RETURN(auto statement, db().prepare("SELECT value FROM pairs WHERE pipeline = ? AND scope = ? AND owner = ? AND key = ?"));
+    RB_ASSIGN_OR_RETURN(const bool row, bind_pair(statement, pipeline, key).step());
     return row ? std::optional<std::string>(statement.text(0)) : std::optional<std::string>();
   }
 
-  Status put(std::string_view pipeline, std::string_view key, std::string_view value) override {
+  Status put(std::string_view pipeline, const PairKey& key, std::string_view value) override {
     RB_RETURN_NOT_OK(check_value_size(key, value));
     std::lock_guard lock(database_->mutex);
     return put_pair(pipeline, key, value);
   }
 
-  Result<bool> compare_and_set(std::string_view pipeline, std::string_view key,
+  Result<bool> compare_and_set(std::string_view pipeline, const PairKey& key,
                                const std::optional<std::string>& expected, std::string_view value) override {
     RB_RETURN_NOT_OK(check_value_size(key, value));
     std::lock_guard lock(database_->mutex);
@@ -156,13 +176,15 @@ class SqliteStateBackend final : public StateBackend {
     // One statement each, so that no other process comes in between.
     if (expected) {
       RB_ASSIGN_OR_RETURN(auto statement,
-                          db().prepare("UPDATE pairs SET value = ? WHERE pipeline = ? AND key = ? AND value = ?"));
-      RB_RETURN_NOT_OK(statement.bind(value).bind(pipeline).bind(key).bind(*expected).run());
+                          db().prepare("UPDATE pairs SET value = ?5 WHERE pipeline = ?1 AND scope = ?2 AND owner = ?3 AND key = ?4 "
+                                       "AND value = ?6"));
+      RB_RETURN_NOT_OK(bind_pair(statement, pipeline, key).bind(value).bind(*expected).run());
     } else {
       RB_ASSIGN_OR_RETURN(
           auto statement,
-          db().prepare("INSERT INTO pairs (pipeline, key, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"));
-      RB_RETURN_NOT_OK(statement.bind(pipeline).bind(key).bind(value).run());
+          db().prepare("INSERT INTO pairs (pipeline, scope, owner, key, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO "
+                       "NOTHING"));
+      RB_RETURN_NOT_OK(bind_pair(statement, pipeline, key).bind(value).run());
     }
     return db().changed_rows() > 0;
   }
@@ -205,23 +227,33 @@ class SqliteStateBackend final : public StateBackend {
     return db().changed_rows() > 0 ? Status() : no_such_load(key, load_id, "save its checkpoint");
   }
 
-  Status complete_load(const StreamKey& key, std::string_view load_id) override {
+  Status complete_loads(std::span<const FinishedLoad> loads) override {
+    if (loads.empty()) return {};
     std::lock_guard lock(database_->mutex);
-    // Lost, it is a load whose last checkpoint says "end": the next run finishes it again, which is allowed.
+    // Lost, they are loads whose last checkpoints say "end": the next run finishes them again, which is allowed.
     const RelaxedCommits relaxed(db());
-    RB_ASSIGN_OR_RETURN(auto statement,
-                        db().prepare("UPDATE streams SET load_in_progress = 0 WHERE pipeline = ? AND stream = ? AND "
-                                     "partition = ? AND load_id = ?"));
-    RB_RETURN_NOT_OK(bind_key(statement, key).bind(load_id).run());
-    return db().changed_rows() > 0 ? Status() : no_such_load(key, load_id, "complete it");
+    return db().in_transaction([&]() -> Status {
+      for (const auto& [key, load_id] : loads) {
+        RB_ASSIGN_OR_RETURN(auto statement,
+                            db().prepare("UPDATE streams SET load_in_progress = 0 WHERE pipeline = ? AND stream = ? "
+                                         "AND partition = ? AND load_id = ?"));
+        RB_RETURN_NOT_OK(bind_key(statement, key).bind(load_id).run());
+        if (db().changed_rows() == 0) return no_such_load(key, load_id, "complete it");
+      }
+      return {};
+    });
   }
 
   Status reset(std::string_view pipeline, const std::optional<std::string>& stream) override {
     std::lock_guard lock(database_->mutex);
     return db().in_transaction([&]() -> Status {
       if (stream) {
-        RB_ASSIGN_OR_RETURN(auto statement, db().prepare("DELETE FROM streams WHERE pipeline = ? AND stream = ?"));
-        return statement.bind(pipeline).bind(*stream).run();
+        for (const char* sql : {"DELETE FROM streams WHERE pipeline = ? AND stream = ?",
+                                "DELETE FROM pairs WHERE pipeline = ? AND scope = 1 AND owner = ?"}) {
+          RB_ASSIGN_OR_RETURN(auto statement, db().prepare(sql));
+          RB_RETURN_NOT_OK(statement.bind(pipeline).bind(*stream).run());
+        }
+        return {};
       }
       for (const char* sql : {"DELETE FROM streams WHERE pipeline = ?", "DELETE FROM pairs WHERE pipeline = ?"}) {
         RB_ASSIGN_OR_RETURN(auto statement, db().prepare(sql));
@@ -305,27 +337,32 @@ class SqliteStateBackend final : public StateBackend {
  private:
   SqliteConnection& db() { return database_->connection; }
 
+  static SqliteStatement& bind_pair(SqliteStatement& statement, std::string_view pipeline, const PairKey& key) {
+    return statement.bind(pipeline).bind(static_cast<int64_t>(key.scope)).bind(key.owner).bind(key.text);
+  }
+
   static SqliteStatement& bind_key(SqliteStatement& statement, const StreamKey& key) {
     return statement.bind(key.pipeline).bind(key.stream).bind(key.partition);
   }
 
   /// The pairs' lengths are looked at anew each time: there are few, and a count kept beside them could be wrong.
-  Status check_room(std::string_view pipeline, std::string_view key, std::string_view value) {
+  Status check_room(std::string_view pipeline, const PairKey& key, std::string_view value) {
     RB_ASSIGN_OR_RETURN(
         auto statement,
-        db().prepare("SELECT count(*), coalesce(sum(length(CAST(key AS BLOB)) + length(CAST(value AS BLOB))), 0) FROM "
-                     "pairs WHERE pipeline = ? AND key <> ?"));
-    RB_RETURN_NOT_OK(statement.bind(pipeline).bind(key).step().status());
+        db().prepare("SELECT count(*), coalesce(sum(length(CAST(owner AS BLOB)) + length(CAST(key AS BLOB)) + "
+                     "length(CAST(value AS BLOB))), 0) FROM pairs WHERE pipeline = ?1 AND NOT (scope = ?2 AND owner = "
+                     "?3 AND key = ?4)"));
+    RB_RETURN_NOT_OK(bind_pair(statement, pipeline, key).step().status());
     return check_quota(pipeline, key, value, from_stored(statement.number(0)), from_stored(statement.number(1)));
   }
 
-  Status put_pair(std::string_view pipeline, std::string_view key, std::string_view value) {
+  Status put_pair(std::string_view pipeline, const PairKey& key, std::string_view value) {
     RB_RETURN_NOT_OK(check_room(pipeline, key, value));
     RB_ASSIGN_OR_RETURN(
         auto statement,
-        db().prepare("INSERT INTO pairs (pipeline, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (pipeline, "
-                     "key) DO UPDATE SET value = ?3"));
-    return statement.bind(pipeline).bind(key).bind(value).run();
+        db().prepare("INSERT INTO pairs (pipeline, scope, owner, key, value) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT "
+                     "(pipeline, scope, owner, key) DO UPDATE SET value = ?5"));
+    return bind_pair(statement, pipeline, key).bind(value).run();
   }
 
   Status locked_by_other(std::string_view pipeline, Status error) {

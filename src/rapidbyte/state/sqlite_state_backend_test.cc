@@ -230,6 +230,30 @@ TEST(SqliteState, migrates_a_file_of_version_1_and_keeps_what_is_in_it) {
   EXPECT_EQ((*open_ok(file)->recent_runs("p", 5)).size(), 1U);
 }
 
+TEST(SqliteState, migrates_keys_that_were_told_apart_by_colons_alone) {
+  const TempFolder folder;
+  const fs::path file = folder.path() / "state.db";
+  run_sql(file, kVersion1);
+  run_sql(file,
+          "INSERT INTO pairs VALUES ('p', 'orders:x', 'one'), ('p', 'a:b:c', 'two'), ('p', 'source:x', 'three'), "
+          "('p', 'transform-1:x', 'four'), ('p:engine', 'miscounted:orders', 'note')");
+  auto state = open_ok(file);
+  const auto at = [&](const PairKey& key) { return **state->get("p", key); };
+  EXPECT_EQ(at("k"), "v");
+  EXPECT_EQ(at("orders:x"), "one");
+  EXPECT_EQ(at({PairScope::kStream, "orders", "x"}), "one");
+  EXPECT_EQ(*state->get("p", {PairScope::kConnector, "orders", "x"}), std::nullopt);
+  EXPECT_EQ(at({PairScope::kStream, "a", "b:c"}), "two");
+  EXPECT_EQ(at({PairScope::kStream, "a:b", "c"}), "two");
+  EXPECT_EQ(at({PairScope::kConnector, "source", "x"}), "three");
+  EXPECT_EQ(at({PairScope::kConnector, "transform-1", "x"}), "four");
+  EXPECT_EQ(**state->get("p:engine", "miscounted:orders"), "note") << "the engine's own";
+  EXPECT_EQ(*state->get("p:engine", {PairScope::kStream, "miscounted", "orders"}), std::nullopt);
+  // From now on each goes its own way.
+  ASSERT_TRUE(state->put("p", {PairScope::kStream, "orders", "x"}, "new").ok());
+  EXPECT_EQ(at("orders:x"), "one");
+}
+
 TEST(SqliteState, a_migration_that_fails_leaves_the_file_as_it_was) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";

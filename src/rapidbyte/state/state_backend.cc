@@ -13,17 +13,17 @@ std::string stream_name(const StreamKey& key) {
 
 }  // namespace
 
-Status check_value_size(std::string_view key, std::string_view value) {
+Status check_value_size(const PairKey& key, std::string_view value) {
   if (value.size() <= kMaxValueBytes) return {};
   return internal_error("STATE_BACKEND",
                         fmt::format("the value of state key '{}' has {} bytes; the most that the state keeps is {}",
-                                    key.substr(0, 200), value.size(), kMaxValueBytes));
+                                    key.text.substr(0, 200), value.size(), kMaxValueBytes));
 }
 
-Status check_quota(std::string_view pipeline, std::string_view key, std::string_view value, uint64_t others,
+Status check_quota(std::string_view pipeline, const PairKey& key, std::string_view value, uint64_t others,
                    uint64_t other_bytes) {
   if (others < kMaxPairsPerPipeline && other_bytes <= kMaxPairBytesPerPipeline &&
-      key.size() + value.size() <= kMaxPairBytesPerPipeline - other_bytes) {
+      key.owner.size() + key.text.size() + value.size() <= kMaxPairBytesPerPipeline - other_bytes) {
     return {};
   }
   return make_error(
@@ -32,7 +32,7 @@ Status check_quota(std::string_view pipeline, std::string_view key, std::string_
           "pipeline '{}' keeps {} values of {} bytes in the state, and the connector wants one more of {} bytes; at "
           "most {} values of {} bytes are kept for a pipeline. This is a defect of the connector, which should "
           "keep positions there and replace them",
-          pipeline, others, other_bytes, key.size() + value.size(), kMaxPairsPerPipeline, kMaxPairBytesPerPipeline));
+          pipeline, others, other_bytes, key.owner.size() + key.text.size() + value.size(), kMaxPairsPerPipeline, kMaxPairBytesPerPipeline));
 }
 
 Status no_load_id(const StreamKey& key) {
@@ -45,6 +45,11 @@ Status no_such_load(const StreamKey& key, std::string_view load_id, std::string_
       fmt::format("{}: load '{}' is not under way, so the state does not {}. The state was reset, or another run "
                   "has begun a load of its own; run the pipeline again",
                   stream_name(key), load_id, wanted));
+}
+
+Status StateBackend::complete_load(const StreamKey& key, std::string_view load_id) {
+  const FinishedLoad load{key, std::string(load_id)};
+  return complete_loads(std::span(&load, 1));
 }
 
 }  // namespace rapidbyte::state

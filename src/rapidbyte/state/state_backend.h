@@ -2,13 +2,15 @@
 // StateBackend: what outlives a run. Scoped key-value pairs for connectors, the load record of each stream (which load
 // is under way, the newest durable source checkpoint), the pipeline's lease, and the history of runs. All calls are
 // thread safe. A call that returned ok is durable against a crash of the process, and against a power cut too, except
-// that complete_load, record_run and the lease may then look as if they had not been called yet. Failures:
+// that complete_loads, record_run and the lease may then look as if they had not been called yet. Failures:
 // STATE_BACKEND.
 
 #include <cstddef>
 #include <cstdint>
+#include <concepts>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +29,24 @@ inline constexpr uint64_t kMaxPairsPerPipeline = 10'000;
 inline constexpr uint64_t kMaxPairBytesPerPipeline = uint64_t{64} << 20U;
 /// Runs kept in the history of a pipeline: years of daily runs.
 inline constexpr uint32_t kMaxRunsKept = 1000;
+
+/// Whose a key-value pair is. Each scope, and each owner in it, has keys of its own; the numbers are the protocol's.
+enum class PairScope : uint8_t {
+  kPipeline = 0,   // all connectors and streams of the pipeline; without an owner
+  kStream = 1,     // the owner is the stream's name
+  kConnector = 2,  // the owner is the connector instance ("source", "destination", "transform-0")
+};
+
+/// Names one pair of a pipeline. A text alone is a key of the pipeline's own scope. Views: they must outlive the call.
+struct PairKey {
+  template <std::convertible_to<std::string_view> Text>
+  PairKey(const Text& key) : text(key) {}  // NOLINT(google-explicit-constructor): a text is a key of the pipeline
+  PairKey(PairScope of, std::string_view owned_by, std::string_view key) : scope(of), owner(owned_by), text(key) {}
+
+  PairScope scope = PairScope::kPipeline;
+  std::string_view owner;
+  std::string_view text;
+};
 
 /// Identifies one stream of one pipeline; `partition` is empty unless the stream was split.
 struct StreamKey {
@@ -50,6 +70,12 @@ struct StreamState {
   uint64_t rows_committed = 0;
 };
 
+/// A load whose every batch is committed and whose stream is finished.
+struct FinishedLoad {
+  StreamKey key;
+  std::string load_id;
+};
+
 /// One finished or failed run, for `rapidbyte state show`.
 struct RunRecord {
   std::string run_id;
@@ -71,11 +97,11 @@ class StateBackend {
  public:
   virtual ~StateBackend() = default;
 
-  // Key-value pairs. `key` is scoped already ("key", "<stream>:key", "<connector-id>:key").
-  virtual Result<std::optional<std::string>> get(std::string_view pipeline, std::string_view key) = 0;
-  virtual Status put(std::string_view pipeline, std::string_view key, std::string_view value) = 0;
+  // Key-value pairs.
+  virtual Result<std::optional<std::string>> get(std::string_view pipeline, const PairKey& key) = 0;
+  virtual Status put(std::string_view pipeline, const PairKey& key, std::string_view value) = 0;
   /// Sets `value` only if the present value equals `expected` (nullopt: only if absent). False when it does not.
-  virtual Result<bool> compare_and_set(std::string_view pipeline, std::string_view key,
+  virtual Result<bool> compare_and_set(std::string_view pipeline, const PairKey& key,
                                        const std::optional<std::string>& expected, std::string_view value) = 0;
 
   // Loads and cursors.
@@ -88,10 +114,12 @@ class StateBackend {
   /// `load_id` is not the load under way (the state was reset, another run has taken over).
   virtual Status save_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
                                  uint64_t rows_committed) = 0;
-  /// Ends the load; again is fine. Fails when `load_id` is not the newest load.
-  virtual Status complete_load(const StreamKey& key, std::string_view load_id) = 0;
-  /// Forgets cursors and loads of one stream, or of the whole pipeline (and its key-value pairs) when `stream` is
-  /// nullopt.
+  /// Ends these loads in one transaction, all or none: whoever dies meanwhile leaves either every load to be finished
+  /// again or none. Again is fine. Fails, and ends none, when one of them is not its stream's newest load.
+  virtual Status complete_loads(std::span<const FinishedLoad> loads) = 0;
+  /// complete_loads() of one.
+  Status complete_load(const StreamKey& key, std::string_view load_id);
+  /// Forgets cursors, loads and key-value pairs of one stream, or of the whole pipeline when `stream` is nullopt.
   virtual Status reset(std::string_view pipeline, const std::optional<std::string>& stream) = 0;
   virtual Result<std::vector<std::pair<StreamKey, StreamState>>> list_streams(std::string_view pipeline) = 0;
 
@@ -106,9 +134,9 @@ class StateBackend {
 };
 
 // What both backends answer with.
-[[nodiscard]] Status check_value_size(std::string_view key, std::string_view value);
+[[nodiscard]] Status check_value_size(const PairKey& key, std::string_view value);
 /// STATE_QUOTA when the pair does not fit beside the pipeline's `others` of `other_bytes` together.
-[[nodiscard]] Status check_quota(std::string_view pipeline, std::string_view key, std::string_view value,
+[[nodiscard]] Status check_quota(std::string_view pipeline, const PairKey& key, std::string_view value,
                                  uint64_t others, uint64_t other_bytes);
 [[nodiscard]] Status no_load_id(const StreamKey& key);
 [[nodiscard]] Status no_such_load(const StreamKey& key, std::string_view load_id, std::string_view wanted);

@@ -111,6 +111,63 @@ TEST_P(EveryStateBackend, a_component_cannot_take_the_room_of_others) {
   EXPECT_TRUE(state_->put("other", "key", large).ok()) << "other pipelines have room of their own";
 }
 
+TEST_P(EveryStateBackend, scopes_and_owners_have_keys_of_their_own) {
+  // Each would be "orders:x:y" or "source:x:y" if scope and owner were written before the key.
+  const std::vector<PairKey> keys = {
+      PairKey("orders:x:y"),
+      PairKey(PairScope::kStream, "orders", "x:y"),
+      PairKey(PairScope::kStream, "orders:x", "y"),
+      PairKey("source:x:y"),
+      PairKey(PairScope::kStream, "source", "x:y"),
+      PairKey(PairScope::kConnector, "source", "x:y"),
+      PairKey(PairScope::kStream, "", "orders:x:y"),
+  };
+  for (size_t i = 0; i < keys.size(); ++i) {
+    auto absent = state_->get("p", keys[i]);
+    ASSERT_TRUE(absent.ok()) << absent.status().to_string();
+    EXPECT_EQ(*absent, std::nullopt) << "key " << i << " is another one's";
+    EXPECT_OK(state_->put("p", keys[i], std::to_string(i)));
+  }
+  for (size_t i = 0; i < keys.size(); ++i) {
+    EXPECT_EQ(**state_->get("p", keys[i]), std::to_string(i));
+    EXPECT_TRUE(*state_->compare_and_set("p", keys[i], std::to_string(i), "new " + std::to_string(i)));
+  }
+  for (size_t i = 0; i < keys.size(); ++i) EXPECT_EQ(**state_->get("p", keys[i]), "new " + std::to_string(i));
+}
+
+TEST_P(EveryStateBackend, a_reset_of_a_stream_forgets_its_own_keys_and_no_other) {
+  const PairKey own(PairScope::kStream, "orders", "k");
+  const PairKey other(PairScope::kStream, "users", "k");
+  const PairKey connector(PairScope::kConnector, "orders", "k");
+  for (const PairKey& key : {own, other, connector, PairKey("orders:k")}) EXPECT_OK(state_->put("p", key, "v"));
+  EXPECT_OK(state_->put("q", own, "v"));
+  EXPECT_OK(state_->reset("p", "orders"));
+  EXPECT_EQ(*state_->get("p", own), std::nullopt);
+  for (const PairKey& key : {other, connector, PairKey("orders:k")}) EXPECT_NE(*state_->get("p", key), std::nullopt);
+  EXPECT_NE(*state_->get("q", own), std::nullopt);
+}
+
+TEST_P(EveryStateBackend, completes_the_loads_of_a_run_together_or_not_at_all) {
+  std::vector<FinishedLoad> loads;
+  for (const char* name : {"a", "b", "c"}) {
+    loads.push_back({{"p", name, ""}, "load"});
+    EXPECT_OK(state_->begin_load(loads.back().key, "load", false));
+  }
+  const auto under_way = [&] {
+    std::string names;
+    for (const FinishedLoad& load : loads) names += stream(load.key).load_in_progress ? load.key.stream : "";
+    return names;
+  };
+  loads.back().load_id = "another";
+  EXPECT_EQ(state_->complete_loads(loads).error().code, "STATE_BACKEND");
+  EXPECT_EQ(under_way(), "abc") << "one of them is not under way, so none is ended";
+  loads.back().load_id = "load";
+  EXPECT_OK(state_->complete_loads(loads));
+  EXPECT_EQ(under_way(), "");
+  EXPECT_OK(state_->complete_loads(loads));
+  EXPECT_OK(state_->complete_loads({}));
+}
+
 TEST_P(EveryStateBackend, pipelines_do_not_see_each_other) {
   EXPECT_OK(state_->put("p", "k", "of p"));
   EXPECT_OK(state_->put("q", "k", "of q"));

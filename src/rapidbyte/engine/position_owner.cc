@@ -1,0 +1,179 @@
+#include "rapidbyte/engine/position_owner.h"
+
+#include <fmt/format.h>
+
+#include <system_error>
+
+#include "rapidbyte/base/log.h"
+#include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/engine/load_position.h"
+#include "rapidbyte/engine/state_notes.h"
+#include "rapidbyte/pipeline/secret_names.h"
+#include "rapidbyte/protocol/untrusted_json.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+// One pair for all streams of the pipeline: 300 streams are one write of the state, not 300.
+constexpr const char* kOwnersKey = "position_owners";
+constexpr const char* kPlaceKeyword = "x-place";
+
+/// `scheme://user:password@host:port/path?options` as `scheme://host:port/path`; any other text as it is.
+std::string without_credentials(const std::string& text) {
+  const size_t scheme = text.find("://");
+  if (scheme == std::string::npos) return text;
+  const size_t begin = scheme + 3;
+  const std::string rest = text.substr(begin, text.find_first_of("?#", begin) - begin);
+  const size_t at = rest.rfind('@', rest.find('/'));
+  return text.substr(0, begin) + (at == std::string::npos ? rest : rest.substr(at + 1));
+}
+
+fs::path one_name_of(const fs::path& file) {
+  std::error_code error;
+  fs::path path = fs::canonical(file, error);
+  return error ? fs::absolute(file, error) : path;
+}
+
+/// Whether the run goes on behind a position of `plan`'s stream that an earlier run made.
+Result<bool> has_position(RunContext& run, const StreamPlan& plan) {
+  RB_ASSIGN_OR_RETURN(const state::StreamState known, run.state.load_stream({run.pipeline.name, plan.config.name, ""}));
+  if (plan.write_mode == pipeline::WriteMode::kReplace) return false;
+  if (known.load_in_progress && goes_on_with(plan, known) && known.committed) return true;
+  return plan.config.sync_mode != pipeline::SyncMode::kFullRefresh && known.checkpoint_json.has_value();
+}
+
+json place_of_use(const runtime::Connector& connector, const pipeline::ConnectorUse& use) {
+  return place_of(connector.manifest() != nullptr ? connector.manifest()->config_schema : json(), use.config);
+}
+
+json owner_of(const RunContext& run, const StreamPlan& plan) {
+  json owner = {{"file", one_name_of(run.pipeline.file).string()},
+                {"source", run.source->name()},
+                {"destination", run.destination->name()},
+                {"place", place_of_use(*run.destination, run.pipeline.destination)}};
+  if (plan.config.cursor_field) owner["cursor_field"] = *plan.config.cursor_field;
+  return owner;
+}
+
+std::string place_text(const json& place) {
+  std::string text;
+  for (const auto& [key, value] : place.items())
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", key,
+                        value.is_string() ? value.get<std::string>() : protocol::json_text(value));
+  return text.empty() ? "its defaults" : text;
+}
+
+json member(const json& object, const char* key) {
+  const auto at = object.find(key);
+  return at == object.end() ? json() : *at;
+}
+
+/// What is not as it was when the position was made; empty when all is. `may_keep`: only the user knows whether the
+/// rows before the position are where the pipeline points now.
+struct Change {
+  std::string what;
+  bool may_keep = true;
+};
+
+Change change_between(const RunContext& run, const json& before, const json& now) {
+  if (const std::string field = text_member(before, "cursor_field");
+      !field.empty() && before["cursor_field"] != member(now, "cursor_field")) {
+    return {fmt::format("is a value of cursor_field {}, and cursor_field is now {}: the old value has no place in the "
+                        "new order",
+                        field, text_member(now, "cursor_field")),
+            /*may_keep=*/false};
+  }
+  if (before["source"] != now["source"]) {
+    return {fmt::format("is one of source {}, and the source is now {}", text_member(before, "source"),
+                        text_member(now, "source")),
+            /*may_keep=*/false};
+  }
+  if (before["destination"] != now["destination"] || before["place"] != now["place"]) {
+    return {fmt::format("says which rows the destination {} ({}) holds, and the destination is now {} ({}), where the "
+                        "rows before the position may not be",
+                        text_member(before, "destination"), place_text(member(before, "place")),
+                        text_member(now, "destination"), place_text(member(now, "place")))};
+  }
+  const fs::path other = text_member(before, "file");
+  std::error_code error;
+  // A file that is gone was moved or renamed: this one has taken its place.
+  if (!other.empty() && fs::exists(other, error) && !fs::equivalent(other, run.pipeline.file, error) && !error) {
+    return {fmt::format("was made by {}, which has the same pipeline name '{}' and the same state as {}: two pipelines "
+                        "that share positions miss each other's rows. Give one of them another name",
+                        other.string(), run.pipeline.name, run.pipeline.file.string())};
+  }
+  return {};
+}
+
+RunFailure changed(const RunContext& run, const StreamPlan& plan, const Change& change) {
+  return RunFailure{
+      Stage::kConfig,
+      config_error("CURSOR_CHANGED",
+                   fmt::format("stream '{}': its position {}. This run wrote nothing. Undo the change; or begin anew "
+                               "with: {}{}",
+                               plan.config.name, change.what, reset_hint(run, plan.config.name),
+                               change.may_keep ? "; or, if every row before the position is there (a database that has "
+                                                 "moved, a file that was copied), go on once with: --keep-positions"
+                                               : ""))
+          .error()};
+}
+
+}  // namespace
+
+json place_of(const json& schema, const json& config) {
+  json marked = json::object();
+  json texts = json::object();
+  bool marks = false;
+  const json properties = schema.is_object() ? schema.value("properties", json::object()) : json::object();
+  for (const auto& [key, property] : properties.items()) {
+    if (!property.is_object() || property.value(kPlaceKeyword, json(false)) != json(true)) continue;
+    marks = true;
+    // A default that is written out is no change.
+    const json value = config.contains(key) ? config[key] : property.value("default", json());
+    if (!value.is_null()) marked[key] = value.is_string() ? json(without_credentials(value)) : value;
+  }
+  if (marks || !config.is_object()) return marked;
+  for (const auto& [key, value] : config.items())
+    if (value.is_string() && !pipeline::looks_secret(key)) texts[key] = without_credentials(value);
+  return texts;
+}
+
+std::optional<RunFailure> check_position_owners(RunContext& run, const std::vector<StreamPlan>& plans) {
+  // A dry run has no destination, and shows what is read.
+  if (run.options.dry_run) return std::nullopt;
+  const auto state_failure = [](Status status) { return RunFailure{Stage::kState, std::move(status.error())}; };
+  auto kept = run.state.get(notes_of(run), kOwnersKey);
+  if (!kept.ok()) return state_failure(std::move(kept).status());
+  json owners = json::object();
+  if (*kept) {
+    auto read = protocol::parse_untrusted_object(**kept, protocol::kReceiptLimits);
+    // Written by this program alone; what is not readable binds nothing, as before there were notes.
+    if (read.is_object()) owners = std::move(read);
+  }
+  const json before = owners;
+  for (const StreamPlan& plan : plans) {
+    json now = owner_of(run, plan);
+    const json was = member(owners, plan.config.name.c_str());
+    if (was.is_object() && was != now) {
+      const Change change = change_between(run, was, now);
+      if (!change.what.empty()) {
+        auto has = has_position(run, plan);
+        if (!has.ok()) return state_failure(std::move(has).status());
+        if (*has && (!change.may_keep || !run.options.keep_positions)) return changed(run, plan, change);
+        if (*has)
+          log_warn("stream '{}': its position {}. --keep-positions says that its rows are there", plan.config.name,
+                   change.what);
+      }
+    }
+    owners[plan.config.name] = std::move(now);
+  }
+  if (!run.keeps_state() || owners == before) return std::nullopt;
+  if (Status saved = run.state.put(notes_of(run), kOwnersKey, protocol::json_text(owners)); !saved.ok())
+    return state_failure(std::move(saved));
+  return std::nullopt;
+}
+
+}  // namespace rapidbyte::engine

@@ -1,0 +1,29 @@
+#pragma once
+// Binds the positions that the state keeps to what they were made for, as far as the engine knows it: the pipeline
+// file, the two connectors, the place that the destination writes to, and the cursor's column. What a position means
+// inside its source (which table, which files, which `where`) its source keeps in it (docs/adr/0014, 0017). A position
+// that is taken for another place loses the rows before it without a word.
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rapidbyte/engine/errors.h"
+#include "rapidbyte/engine/run_context.h"
+
+namespace rapidbyte::engine {
+
+/// The settings of `config` that say where its connector reads or writes, by name, without secrets: those that the
+/// config schema marks with `"x-place": true`; when it marks none, every text that no secret's name stands before. Of
+/// a URL its host, port and path. `schema` may be null.
+[[nodiscard]] nlohmann::json place_of(const nlohmann::json& schema, const nlohmann::json& config);
+
+/// Before any stream starts: CURSOR_CHANGED (config) when the run would go on behind a position that was made for
+/// another place, and RunOptions::keep_positions does not say that its rows are there; else notes what the positions of
+/// this run's streams are made for (unless the run keeps no state). STATE_BACKEND. Positions of earlier versions have
+/// no note and are taken.
+std::optional<RunFailure> check_position_owners(RunContext& run, const std::vector<StreamPlan>& plans);
+
+}  // namespace rapidbyte::engine

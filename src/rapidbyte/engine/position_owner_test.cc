@@ -1,0 +1,151 @@
+#include "rapidbyte/engine/position_owner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "rapidbyte/engine/engine_fakes_test.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+using namespace testing;
+using ::testing::HasSubstr;
+
+constexpr const char* kSchema = R"({"properties": {
+  "url": {"type": "string", "x-place": true}, "schema": {"type": "string", "x-place": true, "default": "public"},
+  "batch": {"type": "string"}}})";
+
+TEST(PlaceOf, IsWhatTheSchemaMarksWithoutCredentials) {
+  const json schema = json::parse(kSchema);
+  EXPECT_EQ(place_of(schema, {{"url", "postgres://me:se@cret@db:5433/shop?sslmode=require"}, {"batch", "x"}}),
+            json({{"url", "postgres://db:5433/shop"}, {"schema", "public"}}));
+  EXPECT_EQ(place_of(schema, {{"url", "postgres://db:5433/shop"}, {"schema", "public"}}),
+            place_of(schema, {{"url", "postgres://you@db:5433/shop"}}))
+      << "another user and a default that is written out are no other place";
+  EXPECT_EQ(place_of(schema, {{"url", "postgres://db/a@b"}})["url"], "postgres://db/a@b");
+}
+
+TEST(PlaceOf, IsEveryTextButSecretsWhenNothingIsMarked) {
+  for (const json& schema : {json(), json::object(), json::parse(R"({"properties": {"host": {"type": "string"}}})")}) {
+    EXPECT_EQ(place_of(schema, {{"host", "db"}, {"password", "hunter2"}, {"rows", 5}, {"url", "x://u:p@h/d"}}),
+              json({{"host", "db"}, {"url", "x://h/d"}}));
+  }
+}
+
+class PositionOwner : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    h_.make_incremental();
+    h_.destination->manifest_.config_schema = json::parse(kSchema);
+    h_.pipeline.destination.config = {{"url", "x://one/db"}};
+    write_file(h_.pipeline.file);
+    ASSERT_TRUE(h_.run().succeeded());
+    CountingOptions more;
+    more.rows = 120;
+    h_.source->script = counting_source(more);
+  }
+  static void write_file(const std::filesystem::path& path) { std::ofstream(path) << "name: p\n"; }
+
+  void expect_refused(const std::string& what) {
+    const RunReport report = h_.run();
+    ASSERT_FALSE(report.succeeded());
+    EXPECT_EQ(report.failure->error.code, "CURSOR_CHANGED");
+    EXPECT_EQ(report.failure->stage, Stage::kConfig);
+    EXPECT_THAT(report.failure->error.message, HasSubstr("stream 'numbers'"));
+    EXPECT_THAT(report.failure->error.message, HasSubstr(what));
+    EXPECT_THAT(report.failure->error.message, HasSubstr("rapidbyte state reset"));
+    EXPECT_EQ(h_.database.rows("numbers"), count_to(100));
+  }
+  void expect_goes_on() {
+    const RunReport report = h_.run();
+    ASSERT_TRUE(report.succeeded()) << why(report);
+    EXPECT_EQ(report.streams[0].rows_written, 20U);
+    EXPECT_EQ(h_.database.rows("numbers"), count_to(120));
+  }
+
+  EngineHarness h_;
+};
+
+TEST_F(PositionOwner, TakesItsOwn) { expect_goes_on(); }
+
+TEST_F(PositionOwner, RefusesAnotherPlaceUnlessTheUserSaysThatItsRowsAreThere) {
+  h_.pipeline.destination.config["url"] = "x://two/db";
+  expect_refused("url: x://one/db");
+  expect_refused("url: x://two/db");
+  h_.options.keep_positions = true;
+  expect_goes_on();
+  // From now on the positions are those of the new place.
+  h_.options.keep_positions = false;
+  EXPECT_TRUE(h_.run().succeeded());
+}
+
+TEST_F(PositionOwner, RefusesAnotherSettingOnlyWhereItSaysWhere) {
+  h_.pipeline.destination.config["batch"] = "large";
+  expect_goes_on();
+}
+
+TEST_F(PositionOwner, RefusesAnotherCursorInAnyCase) {
+  h_.options.keep_positions = true;
+  h_.pipeline.source.streams[0].cursor_field = "other";
+  h_.source->script.discover = [](const runtime::InstanceOptions&) -> Result<std::string> {
+    return std::string(R"({"streams": [{"name": "numbers", "schema": [{"name": "id", "data_type": "int64"},
+        {"name": "other", "data_type": "int64"}], "supported_sync_modes": ["full_refresh", "incremental"]}]})");
+  };
+  const RunReport report = h_.run();
+  ASSERT_FALSE(report.succeeded());
+  EXPECT_EQ(report.failure->error.code, "CURSOR_CHANGED") << why(report);
+  EXPECT_THAT(report.failure->error.message, ::testing::Not(HasSubstr("--keep-positions")));
+}
+
+TEST_F(PositionOwner, RefusesTheCursorsOfAnotherPipelineFileOfTheName) {
+  const std::filesystem::path first = h_.pipeline.file;
+  h_.pipeline.file = h_.folder / "copy.yaml";
+  write_file(h_.pipeline.file);
+  expect_refused(first.string());
+  // The file was renamed.
+  std::filesystem::remove(first);
+  expect_goes_on();
+}
+
+TEST_F(PositionOwner, TakesTheSameFileByAnotherName) {
+  const std::filesystem::path link = h_.folder / "link.yaml";
+  std::filesystem::create_symlink(h_.pipeline.file, link);
+  h_.pipeline.file = link;
+  expect_goes_on();
+}
+
+TEST_F(PositionOwner, BindsNothingWhereThereIsNoPosition) {
+  ASSERT_TRUE(h_.state->reset("p", "numbers").ok());
+  h_.database.tables.clear();
+  h_.pipeline.destination.config["url"] = "x://two/db";
+  const RunReport report = h_.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  EXPECT_EQ(h_.database.rows("numbers"), count_to(120));
+}
+
+TEST_F(PositionOwner, ARunThatIsRefusedDoesNotTakeThePositionsOver) {
+  h_.pipeline.destination.config["url"] = "x://two/db";
+  expect_refused("x://two/db");
+  h_.pipeline.destination.config["url"] = "x://one/db";
+  expect_goes_on();
+}
+
+TEST_F(PositionOwner, ALoadThatWasBrokenOffIsBoundToo) {
+  ASSERT_TRUE(h_.state->reset("p", "numbers").ok());
+  h_.database.tables.clear();
+  h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
+  CountingOptions breaks;
+  breaks.before_batch = once(7, make_error(ErrorCategory::kData, "BAD_ROW", "bad"));
+  h_.source->script = counting_source(breaks);
+  ASSERT_FALSE(h_.run().succeeded());
+  ASSERT_TRUE(h_.stream_state().committed);
+  h_.pipeline.destination.config["url"] = "x://two/db";
+  const RunReport report = h_.run();
+  ASSERT_FALSE(report.succeeded());
+  EXPECT_EQ(report.failure->error.code, "CURSOR_CHANGED") << why(report);
+}
+
+}  // namespace
+}  // namespace rapidbyte::engine
