@@ -107,6 +107,29 @@ class Load(harness.EndToEnd):
         self.assertEqual(report["streams"][0]["rows_written"], 0)
         self.assert_table("t", COLUMNS, KINDS, rows)
 
+    def test_positions_belong_to_their_destination_and_their_pipeline_file(self):
+        streams = "- {name: t, sync_mode: incremental, cursor_field: id}"
+        rows = self.write_sample(300)
+        first = self.pipeline(streams=streams)
+        self.run_ok(first)
+        more = rows + sample_table.rows(50, seed=4, first=300)
+        self.write_csv("t.csv", COLUMNS, more)
+        # The same state, another database: the 300 rows are not in it.
+        elsewhere = f"config: {{path: {self.folder / 'other.db'}}}"
+        moved = self.pipeline(streams=streams, destination=elsewhere)
+        self.expect(harness.INVALID, "run", moved, says=["CURSOR_CHANGED", "out.db", "other.db", "--keep-positions"])
+        self.assertFalse((self.folder / "other.db").exists())
+        # A second file of the name shares the cursors.
+        first = self.pipeline(streams=streams)
+        copy = self.pipeline(streams=streams, name="copy.yaml")
+        self.expect(harness.INVALID, "run", copy, says=["CURSOR_CHANGED", "pipeline.yaml", "copy.yaml"])
+        self.expect(harness.OK, "run", first)
+        self.assert_table("t", COLUMNS, KINDS, more)
+        self.expect(harness.OK, "run", copy, "--keep-positions")
+        self.assert_table("t", COLUMNS, KINDS, more)
+        # From now on they are the copy's.
+        self.expect(harness.OK, "run", copy)
+
     def test_state_reset_reads_everything_again(self):
         rows = self.write_sample(200)
         pipeline = self.pipeline(streams="- {name: t, sync_mode: incremental, cursor_field: id}", mode="upsert")

@@ -152,7 +152,7 @@ Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, con
   std::string what = " is gone";
   if (existing) {
     RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(*session_, target));
-    if (!empty) return {};
+    if (!empty) return check_is_ours(ctx, target);
     what = " is empty";
   }
   return sdk::config_error(
@@ -165,6 +165,23 @@ Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, con
           "state reset PIPELINE.yaml --stream NAME. If the table is meant to be emptied, set emptied_target: continue "
           "in "
           "the destination's config.");
+}
+
+Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const TableName& target) {
+  const sdk::Json* keep = sdk::find_member(ctx.raw, "keep_positions");
+  if (keep != nullptr && sdk::as_bool(*keep).value_or(false)) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read_stream(ctx));
+  if (receipt) return {};
+  return sdk::config_error(
+      "RECEIPT_MISSING",
+      "stream \"" + ctx.stream_name +
+          "\": earlier runs have loaded rows up to the cursor that this one starts from, but " +
+          session_->options().where() + " has no receipt of them in " + receipts_for(target).name().text() +
+          ". So table " + target.text() +
+          " may be that of another server or database, without those rows. This run wrote nothing. If "
+          "`receipts_schema` "
+          "was changed, change it back. To load all rows again: rapidbyte state reset PIPELINE.yaml --stream NAME. If "
+          "the rows are in this table (the database was moved), go on once with: rapidbyte run --keep-positions.");
 }
 
 Receipts PostgresDestination::receipts_for(const TableName& target) {

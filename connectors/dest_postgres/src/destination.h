@@ -30,6 +30,8 @@ class PostgresDestination {
   [[nodiscard]] Status check_targets(const sdk::StreamContext& ctx) const;
   /// TARGET_EMPTIED (config): the table is gone or empty although an incremental load goes on behind rows in it.
   Status check_still_there(const sdk::StreamContext& ctx, const TableName& target);
+  /// RECEIPT_MISSING (config): nothing shows that the rows before the cursor were loaded into this server's table.
+  Status check_is_ours(const sdk::StreamContext& ctx, const TableName& target);
   Receipts receipts_for(const TableName& target);
   Result<Receipts> ensure_receipts(const TableName& target);
   Status lock(const sdk::StreamContext& ctx, const TableName& target);

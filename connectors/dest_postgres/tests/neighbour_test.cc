@@ -212,5 +212,26 @@ TEST_F(LostRowsTest, AnIncrementalLoadDoesNotGoOnIntoATableThatWasEmptied) {
   EXPECT_EQ(load(ctx, two_columns(), {row(4, "d")}).code(), "ok");
 }
 
+// The same name on another server: a table is there, and its rows are others.
+TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindItsReceipt) {
+  Json ctx = context("t", two_columns());
+  ASSERT_EQ(load(ctx, two_columns(), {row(1, "a"), row(2, "b")}).code(), "ok");
+  ctx["load_id"] = "2026-load-2";
+  ctx["sync_mode"] = "incremental";
+  ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", {{"int64", 2}}}};
+  ASSERT_EQ(load(ctx, two_columns(), {row(3, "c")}).code(), "ok");
+  sql("DELETE FROM _rapidbyte_receipts");
+  ctx["load_id"] = "2026-load-3";
+  const Outcome refused = load(ctx, two_columns(), {row(4, "d")});
+  EXPECT_EQ(refused.code(), "RECEIPT_MISSING") << refused.message();
+  EXPECT_NE(refused.message().find("--keep-positions"), std::string::npos);
+  EXPECT_EQ(sql("SELECT count(*) FROM t"), Lines{"3"});
+  ctx["keep_positions"] = true;
+  EXPECT_EQ(load(ctx, two_columns(), {row(4, "d")}).code(), "ok");
+  ctx.erase("keep_positions");
+  ctx["load_id"] = "2026-load-4";
+  EXPECT_EQ(load(ctx, two_columns(), {row(5, "e")}).code(), "ok") << "the receipt of the load before is there";
+}
+
 }  // namespace
 }  // namespace rapidbyte::dest_postgres

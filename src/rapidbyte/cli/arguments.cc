@@ -174,9 +174,10 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   CLI::App* run_app = root.add_subcommand("run", "Load the pipeline's streams into the destination");
   add_pipeline(*run_app, run.pipeline);
   run_app->add_flag("--dry-run", run.dry_run, "Read and type the first rows and show them; write nothing");
-  run_app->add_flag("--keep-positions", run.keep_positions,
-                    "Go on behind the positions of earlier runs although the destination or the pipeline file is another "
-                    "one (CURSOR_CHANGED): their rows are there");
+  run_app->add_flag(
+      "--keep-positions", run.keep_positions,
+      "Go on behind the positions of earlier runs although the destination or the pipeline file is another "
+      "one (CURSOR_CHANGED): their rows are there");
   std::string limit;
   run_app->add_option("--limit", limit, "Read at most N rows of each stream")->type_name("N")->check(&check_row_limit);
   run_app->add_option("--stream", run.streams, "Only this stream; may be given several times")

@@ -61,21 +61,21 @@ class CommandFixture : public ::testing::Test {
   }
 
   CommandContext context() {
-    return {
-        .data = data_,
-        .talk = talk_,
-        .cancel = cancel_,
-        .make_runtime = [this](const runtime::RuntimeOptions& options) -> Result<std::unique_ptr<runtime::ComponentRuntime>> {
-          slow_compilation_ = options.on_slow_compilation;
-          return std::unique_ptr<runtime::ComponentRuntime>(std::make_unique<FakeRuntime>(connectors_, calls_));
-        },
-        .open_state = &state::open_sqlite_state,
-        .environment = [](std::string_view) { return std::optional<std::string>(); },
-        .confirm =
-            [this](std::string_view question) {
-              asked_ = question;
-              return answer_;
-            }};
+    return {.data = data_,
+            .talk = talk_,
+            .cancel = cancel_,
+            .make_runtime =
+                [this](const runtime::RuntimeOptions& options) -> Result<std::unique_ptr<runtime::ComponentRuntime>> {
+              slow_compilation_ = options.on_slow_compilation;
+              return std::unique_ptr<runtime::ComponentRuntime>(std::make_unique<FakeRuntime>(connectors_, calls_));
+            },
+            .open_state = &state::open_sqlite_state,
+            .environment = [](std::string_view) { return std::optional<std::string>(); },
+            .confirm =
+                [this](std::string_view question) {
+                  asked_ = question;
+                  return answer_;
+                }};
   }
 
   // What the command's runtime would call.

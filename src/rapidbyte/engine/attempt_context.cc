@@ -49,6 +49,7 @@ std::string context_json(const AttemptContext& attempt, const runtime::Connector
   input.partition = partition;
   if (input.for_destination) {
     input.pipeline_streams = run.pipeline_streams;
+    input.keep_positions = run.options.keep_positions;
   } else {
     input.destination_features = features_downstream(run, first_transform);
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <system_error>
 
 #include "rapidbyte/base/log.h"
@@ -21,14 +22,28 @@ namespace fs = std::filesystem;
 constexpr const char* kOwnersKey = "position_owners";
 constexpr const char* kPlaceKeyword = "x-place";
 
-/// `scheme://user:password@host:port/path?options` as `scheme://host:port/path`; any other text as it is.
-std::string without_credentials(const std::string& text) {
+/// `scheme://user:password@host:port/path?options` as `scheme://host/path`; any other text as it is. Without the port:
+/// a tunnel has another one each time, and which server answers there the destination knows by its receipts.
+std::string place_in(const std::string& text) {
   const size_t scheme = text.find("://");
   if (scheme == std::string::npos) return text;
   const size_t begin = scheme + 3;
-  const std::string rest = text.substr(begin, text.find_first_of("?#", begin) - begin);
-  const size_t at = rest.rfind('@', rest.find('/'));
-  return text.substr(0, begin) + (at == std::string::npos ? rest : rest.substr(at + 1));
+  std::string rest = text.substr(begin, text.find_first_of("?#", begin) - begin);
+  // The last @ of all: a password that should have been encoded may hold a slash.
+  if (const size_t at = rest.rfind('@'); at != std::string::npos) rest.erase(0, at + 1);
+  const size_t slash = std::min(rest.find('/'), rest.size());
+  const std::string hosts = rest.substr(0, slash);
+  std::string place = text.substr(0, begin);
+  // Several hosts may be named: a:1,b:2. An address of IPv6 stands in brackets.
+  for (size_t i = 0; i < hosts.size(); ++i) {
+    const bool port = hosts[i] == ':' && hosts.find(']', i) == std::string::npos;
+    if (!port) {
+      place += hosts[i];
+      continue;
+    }
+    while (i + 1 < hosts.size() && hosts[i + 1] >= '0' && hosts[i + 1] <= '9') ++i;
+  }
+  return place + rest.substr(slash);
 }
 
 fs::path one_name_of(const fs::path& file) {
@@ -92,18 +107,20 @@ Change change_between(const RunContext& run, const json& before, const json& now
             /*may_keep=*/false};
   }
   if (before["destination"] != now["destination"] || before["place"] != now["place"]) {
-    return {fmt::format("says which rows the destination {} ({}) holds, and the destination is now {} ({}), where the "
-                        "rows before the position may not be",
-                        text_member(before, "destination"), place_text(member(before, "place")),
-                        text_member(now, "destination"), place_text(member(now, "place")))};
+    return {
+        fmt::format("says which rows the destination {} ({}) holds, and the destination is now {} ({}), where the "
+                    "rows before the position may not be",
+                    text_member(before, "destination"), place_text(member(before, "place")),
+                    text_member(now, "destination"), place_text(member(now, "place")))};
   }
   const fs::path other = text_member(before, "file");
   std::error_code error;
   // A file that is gone was moved or renamed: this one has taken its place.
   if (!other.empty() && fs::exists(other, error) && !fs::equivalent(other, run.pipeline.file, error) && !error) {
-    return {fmt::format("was made by {}, which has the same pipeline name '{}' and the same state as {}: two pipelines "
-                        "that share positions miss each other's rows. Give one of them another name",
-                        other.string(), run.pipeline.name, run.pipeline.file.string())};
+    return {
+        fmt::format("was made by {}, which has the same pipeline name '{}' and the same state as {}: two pipelines "
+                    "that share positions miss each other's rows. Give one of them another name",
+                    other.string(), run.pipeline.name, run.pipeline.file.string())};
   }
   return {};
 }
@@ -133,11 +150,11 @@ json place_of(const json& schema, const json& config) {
     marks = true;
     // A default that is written out is no change.
     const json value = config.contains(key) ? config[key] : property.value("default", json());
-    if (!value.is_null()) marked[key] = value.is_string() ? json(without_credentials(value)) : value;
+    if (!value.is_null()) marked[key] = value.is_string() ? json(place_in(value)) : value;
   }
   if (marks || !config.is_object()) return marked;
   for (const auto& [key, value] : config.items())
-    if (value.is_string() && !pipeline::looks_secret(key)) texts[key] = without_credentials(value);
+    if (value.is_string() && !pipeline::looks_secret(key)) texts[key] = place_in(value);
   return texts;
 }
 

@@ -17,7 +17,7 @@ namespace rapidbyte::engine {
 
 /// The settings of `config` that say where its connector reads or writes, by name, without secrets: those that the
 /// config schema marks with `"x-place": true`; when it marks none, every text that no secret's name stands before. Of
-/// a URL its host, port and path. `schema` may be null.
+/// a URL its hosts and its path. `schema` may be null.
 [[nodiscard]] nlohmann::json place_of(const nlohmann::json& schema, const nlohmann::json& config);
 
 /// Before any stream starts: CURSOR_CHANGED (config) when the run would go on behind a position that was made for

@@ -20,11 +20,15 @@ constexpr const char* kSchema = R"({"properties": {
 TEST(PlaceOf, IsWhatTheSchemaMarksWithoutCredentials) {
   const json schema = json::parse(kSchema);
   EXPECT_EQ(place_of(schema, {{"url", "postgres://me:se@cret@db:5433/shop?sslmode=require"}, {"batch", "x"}}),
-            json({{"url", "postgres://db:5433/shop"}, {"schema", "public"}}));
+            json({{"url", "postgres://db/shop"}, {"schema", "public"}}));
   EXPECT_EQ(place_of(schema, {{"url", "postgres://db:5433/shop"}, {"schema", "public"}}),
             place_of(schema, {{"url", "postgres://you@db:5433/shop"}}))
       << "another user and a default that is written out are no other place";
-  EXPECT_EQ(place_of(schema, {{"url", "postgres://db/a@b"}})["url"], "postgres://db/a@b");
+  const auto place = [&](const char* url) { return place_of(schema, {{"url", url}})["url"].get<std::string>(); };
+  EXPECT_EQ(place("postgres://u:p@[::1]:5432/d"), "postgres://[::1]/d");
+  EXPECT_EQ(place("postgres://a:1,b:2/d#x"), "postgres://a,b/d");
+  EXPECT_EQ(place("postgres://u:p/w@db:1/d"), "postgres://db/d") << "a password that should have been encoded";
+  EXPECT_EQ(place("orders.db"), "orders.db");
 }
 
 TEST(PlaceOf, IsEveryTextButSecretsWhenNothingIsMarked) {

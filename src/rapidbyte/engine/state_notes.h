@@ -8,8 +8,8 @@
 
 namespace rapidbyte::engine {
 
-/// The name under which the engine's own pairs of this pipeline lie: one that no pipeline can have (pipeline/validator.h
-/// allows no colon), because guests may write every key of their pipeline.
+/// The name under which the engine's own pairs of this pipeline lie: one that no pipeline can have
+/// (pipeline/validator.h allows no colon), because guests may write every key of their pipeline.
 [[nodiscard]] std::string notes_of(const RunContext& run);
 
 /// The command that begins a stream anew, to be copied into a shell.

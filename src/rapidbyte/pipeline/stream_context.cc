@@ -59,6 +59,7 @@ nlohmann::json make_stream_context(const StreamContextInput& input) {
     context["stream_options"] = input.stream.options;
     if (input.for_destination) {
       if (!input.pipeline_streams.empty()) context["pipeline_streams"] = input.pipeline_streams;
+      if (input.keep_positions) context["keep_positions"] = true;
     } else {
       context["destination_features"] = input.destination_features;
     }

@@ -44,6 +44,8 @@ struct StreamContextInput {
   std::vector<std::string> destination_features = {};
   /// For destinations: every stream of the pipeline, so that two of one table are refused before anything is loaded.
   std::vector<std::string> pipeline_streams = {};
+  /// For destinations: the user says that the rows before the cursor are there, though nothing shows it.
+  bool keep_positions = false;
 };
 
 [[nodiscard]] nlohmann::json make_stream_context(const StreamContextInput& input);

@@ -72,6 +72,10 @@ TEST(StreamContext, DestinationOf210GetsEverything) {
     "pipeline": "sales", "run_id": "run-1", "load_id": "load-1", "partition": {"from": 1}, "resume": {"id": "c1"},
     "stream_options": {"path": "orders.csv", "columns": {"zip": "Utf8"}}
   })"));
+  input.keep_positions = true;
+  EXPECT_EQ(make_stream_context(input)["keep_positions"], true);
+  input.for_destination = false;
+  EXPECT_FALSE(make_stream_context(input).contains("keep_positions"));
 }
 
 TEST(StreamContext, SourceOf210LearnsTheDestinationsFeaturesAndGetsItsColumnsBackWhole) {

@@ -157,7 +157,9 @@ class SqliteStateBackend final : public StateBackend {
 
   Result<std::optional<std::string>> get(std::string_view pipeline, const PairKey& key) override {
     std::lock_guard lock(database_->mutex);
-    RB_ASSIGN_OR_RETURN(auto statement, db().prepare("SELECT value FROM pairs WHERE pipeline = ? AND scope = ? AND owner = ? AND key = ?"));
+    RB_ASSIGN_OR_RETURN(
+        auto statement,
+        db().prepare("SELECT value FROM pairs WHERE pipeline = ? AND scope = ? AND owner = ? AND key = ?"));
     RB_ASSIGN_OR_RETURN(const bool row, bind_pair(statement, pipeline, key).step());
     return row ? std::optional<std::string>(statement.text(0)) : std::optional<std::string>();
   }
@@ -175,9 +177,10 @@ class SqliteStateBackend final : public StateBackend {
     RB_RETURN_NOT_OK(check_room(pipeline, key, value));
     // One statement each, so that no other process comes in between.
     if (expected) {
-      RB_ASSIGN_OR_RETURN(auto statement,
-                          db().prepare("UPDATE pairs SET value = ?5 WHERE pipeline = ?1 AND scope = ?2 AND owner = ?3 AND key = ?4 "
-                                       "AND value = ?6"));
+      RB_ASSIGN_OR_RETURN(
+          auto statement,
+          db().prepare("UPDATE pairs SET value = ?5 WHERE pipeline = ?1 AND scope = ?2 AND owner = ?3 AND key = ?4 "
+                       "AND value = ?6"));
       RB_RETURN_NOT_OK(bind_pair(statement, pipeline, key).bind(value).bind(*expected).run());
     } else {
       RB_ASSIGN_OR_RETURN(

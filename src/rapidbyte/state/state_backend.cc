@@ -32,7 +32,8 @@ Status check_quota(std::string_view pipeline, const PairKey& key, std::string_vi
           "pipeline '{}' keeps {} values of {} bytes in the state, and the connector wants one more of {} bytes; at "
           "most {} values of {} bytes are kept for a pipeline. This is a defect of the connector, which should "
           "keep positions there and replace them",
-          pipeline, others, other_bytes, key.owner.size() + key.text.size() + value.size(), kMaxPairsPerPipeline, kMaxPairBytesPerPipeline));
+          pipeline, others, other_bytes, key.owner.size() + key.text.size() + value.size(), kMaxPairsPerPipeline,
+          kMaxPairBytesPerPipeline));
 }
 
 Status no_load_id(const StreamKey& key) {

@@ -5,9 +5,9 @@
 // that complete_loads, record_run and the lease may then look as if they had not been called yet. Failures:
 // STATE_BACKEND.
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <concepts>
 #include <memory>
 #include <optional>
 #include <span>
@@ -136,8 +136,8 @@ class StateBackend {
 // What both backends answer with.
 [[nodiscard]] Status check_value_size(const PairKey& key, std::string_view value);
 /// STATE_QUOTA when the pair does not fit beside the pipeline's `others` of `other_bytes` together.
-[[nodiscard]] Status check_quota(std::string_view pipeline, const PairKey& key, std::string_view value,
-                                 uint64_t others, uint64_t other_bytes);
+[[nodiscard]] Status check_quota(std::string_view pipeline, const PairKey& key, std::string_view value, uint64_t others,
+                                 uint64_t other_bytes);
 [[nodiscard]] Status no_load_id(const StreamKey& key);
 [[nodiscard]] Status no_such_load(const StreamKey& key, std::string_view load_id, std::string_view wanted);
 
