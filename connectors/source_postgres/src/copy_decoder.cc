@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "numeric.h"
 #include "postgres/message.h"
@@ -283,10 +284,48 @@ void CopyDecoder::take_back_row(size_t fields) {
   }
 }
 
-CopyDecoder::RowScan CopyDecoder::scan(const uint8_t* row, size_t size) const {
+/// Whether a field of that column can have that length. What a row is rejected for may stand before the field or after
+/// it, so that decode_row() has not always seen it.
+bool CopyDecoder::check_length(size_t field, int32_t length) {
+  bool fits = true;
+  switch (length < 0 ? WireKind::kText : stores_[field].kind) {
+    case WireKind::kInt64:
+    case WireKind::kFloat64:
+    case WireKind::kTimestamp:
+    case WireKind::kTime: fits = length == 8; break;
+    case WireKind::kInt32:
+    case WireKind::kFloat32:
+    case WireKind::kOid:
+    case WireKind::kDate: fits = length == 4; break;
+    case WireKind::kInt16: fits = length == 2; break;
+    case WireKind::kBool: fits = length == 1; break;
+    case WireKind::kUuid: fits = length == 16; break;
+    case WireKind::kJsonb: fits = length >= 1; break;
+    case WireKind::kNumeric128:
+    case WireKind::kNumeric256:
+    case WireKind::kNumericText: fits = static_cast<size_t>(length) >= kNumericHeaderBytes && length % 2 == 0; break;
+    case WireKind::kText:
+    case WireKind::kBytes:
+    case WireKind::kWatched: fits = length >= -1; break;
+  }
+  if (fits) return true;
+  field_ = field;
+  corruption_ = length < 0 ? "a field of a negative length" : "a field of another length than its type has";
+  return false;
+}
+
+CopyDecoder::RowScan CopyDecoder::scan(const uint8_t* row, size_t size) {
   RowScan out;
   const size_t count = stores_.size();
   size_t at = 2;
+  out.needed = at;
+  if (size < at) return out;
+  if (load_be<int16_t>(row) != static_cast<int16_t>(count)) {
+    // The trailer, or no row: decode_row() tells.
+    out.whole = true;
+    out.fields_end = at;
+    return out;
+  }
   for (; out.fields < count; ++out.fields) {
     out.fields_end = at;
     // What is not here yet: this field's length and those of all fields behind it.
@@ -294,8 +333,18 @@ CopyDecoder::RowScan CopyDecoder::scan(const uint8_t* row, size_t size) const {
     if (size < at + 4) return out;
     const auto length = load_be<int32_t>(row + at);
     at += 4;
+    if (!check_length(out.fields, length)) {
+      out.corrupt = true;
+      return out;
+    }
     if (length <= 0) continue;
     out.length = static_cast<uint64_t>(length);
+    if (stores_[out.fields].kind == WireKind::kWatched) {
+      out.watched_bytes += out.length;
+    } else if (out.length > out.longest_bytes) {
+      out.longest = out.fields;
+      out.longest_bytes = out.length;
+    }
     out.needed += static_cast<size_t>(length);
     if (size - at < static_cast<size_t>(length)) return out;
     out.length = 0;
@@ -303,44 +352,49 @@ CopyDecoder::RowScan CopyDecoder::scan(const uint8_t* row, size_t size) const {
   }
   out.fields_end = at;
   out.needed = at;
-  out.whole = size >= at;
+  out.whole = true;
   return out;
 }
 
-void CopyDecoder::reject(const uint8_t* row, const RowScan& scan) {
+CopyDecoder::Event CopyDecoder::reject(const uint8_t* row, const RowScan& scan) {
   problem_.column = field_;
   problem_.fields = {row + 2, scan.fields_end - 2};
   problem_.field_count = scan.fields;
   if (problem_.kind == ProblemKind::kTooLarge) {
     // Names the longest field; it is what the user can do something about.
-    problem_.value_bytes = 0;
-    const uint8_t* at = row + 2;
-    for (size_t i = 0; i < scan.fields; ++i) {
-      const auto length = load_be<int32_t>(at);
-      at += 4;
-      if (length <= 0) continue;
-      if (static_cast<uint64_t>(length) > problem_.value_bytes && columns_[i].kind != WireKind::kWatched) {
-        problem_.value_bytes = static_cast<uint64_t>(length);
-        problem_.column = i;
-      }
-      at += length;
-    }
+    problem_.column = scan.longest;
+    problem_.value_bytes = scan.longest_bytes;
   }
+  problem_.watched_too_large = scan.watched_bytes > limits_.record_bytes;
   ++rows_seen_;
+  return Event::kRejected;
 }
 
 CopyDecoder::Event CopyDecoder::decode_at(const uint8_t* begin, size_t size, bool from_carry) {
+  if (from_carry) {
+    // Only the lengths are looked at until the row is whole: decoding at each of them would copy a row of many long
+    // texts as often as it has texts. One that is too large is decoded once, for its watched columns.
+    const RowScan row = scan(begin, size);
+    if (row.corrupt) return Event::kCorrupt;
+    needed_ = row.needed;
+    if (!row.whole && (row.length == 0 || !is_too_large(needed_))) return Event::kNeedMore;
+  }
   const size_t text_before = text_bytes_;
   Outcome outcome = decode_row(begin, begin + size);
+  if (outcome == Outcome::kOk && ended_) {
+    if (!from_carry) here_ = row_end_;
+    carry_used_ = from_carry;
+    if (here_ == end_) return Event::kEnd;
+    corruption_ = "data behind the end of the copy";
+    return Event::kCorrupt;
+  }
   if (outcome == Outcome::kOk) {
     if (!from_carry) here_ = row_end_;
     carry_used_ = from_carry;
-    if (ended_) {
-      if (here_ == end_) return Event::kEnd;
-      corruption_ = "data behind the end of the copy";
-      return Event::kCorrupt;
-    }
-    if (text_bytes_ - text_before + fixed_row_bits_ / 8 <= limits_.record_bytes) {
+    // Both count, so that it does not depend on how the stream is cut whether a row is too large: one that is cut is
+    // known by its fields' lengths alone.
+    if (text_bytes_ - text_before + fixed_row_bits_ / 8 <= limits_.record_bytes &&
+        !is_too_large(static_cast<size_t>(row_end_ - begin))) {
       ++rows_seen_;
       ++rows_;
       const bool full = rows_ >= max_rows_ || rows_ * fixed_row_bits_ / 8 + text_bytes_ >= limits_.batch_bytes;
@@ -349,21 +403,27 @@ CopyDecoder::Event CopyDecoder::decode_at(const uint8_t* begin, size_t size, boo
     }
     take_back_row(stores_.size());
     problem_.kind = ProblemKind::kTooLarge;
-    reject(begin, scan(begin, size));
-    return Event::kRejected;
+    return reject(begin, scan(begin, size));
   }
-  if (outcome == Outcome::kCorrupt) return Event::kCorrupt;
   take_back_row(field_);
-  const RowScan row = size < 2 ? RowScan{.needed = 2} : scan(begin, size);
-  if (row.whole && outcome == Outcome::kBad) {
+  // The lengths come first: whatever else is wrong with the row, its fields must be where they are said to be.
+  const std::string why = std::exchange(corruption_, {});
+  const size_t stopped_at = field_;
+  const RowScan row = scan(begin, size);
+  if (row.corrupt) return Event::kCorrupt;
+  field_ = stopped_at;
+  needed_ = row.needed;
+  if (row.whole) {
+    if (outcome == Outcome::kCorrupt && !is_too_large(row.needed)) {
+      corruption_ = why;
+      return Event::kCorrupt;
+    }
     if (!from_carry) here_ = begin + row.fields_end;
     carry_used_ = from_carry;
-    reject(begin, row);
-    return Event::kRejected;
+    if (is_too_large(row.needed)) problem_.kind = ProblemKind::kTooLarge;
+    return reject(begin, row);
   }
-  needed_ = row.needed;
-  // The lengths of the fields are no data: a row of 1,600 nulls is not large.
-  if (row.length != 0 && needed_ > limits_.record_bytes + 2 + 4 * stores_.size()) {
+  if (row.length != 0 && is_too_large(needed_)) {
     begin_skipping(begin, size, row);
     return Event::kNeedMore;
   }
@@ -378,9 +438,10 @@ CopyDecoder::Event CopyDecoder::decode_at(const uint8_t* begin, size_t size, boo
 
 void CopyDecoder::begin_skipping(const uint8_t* row, size_t size, const RowScan& scan) {
   problem_.kind = ProblemKind::kTooLarge;
-  problem_.column = scan.fields;
-  problem_.value_bytes = scan.length;
+  problem_.column = scan.longest;
+  problem_.value_bytes = scan.longest_bytes;
   problem_.field_count = scan.fields;
+  problem_.watched_too_large = scan.watched_bytes > limits_.record_bytes;
   const size_t here = size - scan.fields_end - 4;  // of the large value
   skip_bytes_ = scan.length - here;
   skip_field_ = scan.fields + 1;
@@ -407,13 +468,14 @@ CopyDecoder::Event CopyDecoder::skip_large_row() {
     while (skip_length_have_ < 4 && here_ != end_) skip_length_[skip_length_have_++] = *here_++;
     if (skip_length_have_ < 4) return Event::kNeedMore;
     skip_length_have_ = 0;
-    ++skip_field_;
     const auto length = load_be<int32_t>(skip_length_);
-    if (length < -1) {
-      corruption_ = "a field of a negative length";
-      return Event::kCorrupt;
-    }
+    if (!check_length(skip_field_, length)) return Event::kCorrupt;
     skip_bytes_ = length > 0 ? static_cast<uint64_t>(length) : 0;
+    if (skip_bytes_ > problem_.value_bytes && stores_[skip_field_].kind != WireKind::kWatched) {
+      problem_.column = skip_field_;
+      problem_.value_bytes = skip_bytes_;
+    }
+    ++skip_field_;
   }
   skipping_ = false;
   problem_.fields = carry_.span();

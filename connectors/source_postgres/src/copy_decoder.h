@@ -23,18 +23,21 @@ enum class ProblemKind : uint8_t {
   kSpecialValue,  // an infinite date or timestamp, NaN of a decimal; and the destination does not know special values
   kOutOfRange,  // a finite timestamp beyond what 64 bits of microseconds since 1970 hold
   kInvalidUtf8,
-  kTooLarge,  // the value, or the row as Arrow holds it, is above the limit of a record
+  kTooLarge,  // the row's values, as they come or as Arrow holds them, are above the limit of a record
 };
 
 /// Why the newest row was taken back.
 struct RowProblem {
   ProblemKind kind = ProblemKind::kSpecialValue;
+  /// Of a row that is too large: the one with the longest value.
   size_t column = 0;
   uint64_t value_bytes = 0;
   /// The row's fields from the first one on, each with its length, valid until the next call. Of one that is too large
-  /// only those before the large value.
+  /// perhaps only those before the large value. Each length is one that the column's type can have.
   std::span<const uint8_t> fields;
   size_t field_count = 0;
+  /// The watched columns alone are above the limit: what watched() says is not this row's.
+  bool watched_too_large = false;
 };
 
 struct DecoderLimits {
@@ -77,8 +80,8 @@ class CopyDecoder {
   std::span<const sdk::ColumnBuffers> batch();
   void clear_batch();
 
-  /// Text of the watched columns in the newest row, rejected or not; nullopt is NULL. They must come before all others,
-  /// so that they are known of a row that is too large.
+  /// Text of the watched columns in the newest row, rejected or not (but see watched_too_large); nullopt is NULL. They
+  /// must come before all others, so that they are known of a row that is too large.
   [[nodiscard]] const std::vector<std::optional<std::string>>& watched() const { return watched_; }
 
  private:
@@ -92,10 +95,14 @@ class CopyDecoder {
   /// How far a row that begins somewhere goes.
   struct RowScan {
     bool whole = false;
+    bool corrupt = false;  // a length that cannot be; corruption_ and field_ say more
     size_t fields = 0;  // that are whole
     size_t fields_end = 0;  // offset behind them
     uint64_t length = 0;  // of the first field that is not, as far as it is known
     size_t needed = 0;  // bytes that the row has at least; all of it when it is whole
+    size_t longest = 0;  // the column of the longest value that is known, and its length
+    uint64_t longest_bytes = 0;
+    uint64_t watched_bytes = 0;  // of the watched fields' values, as far as their lengths are known
   };
 
   bool take_header();
@@ -107,8 +114,15 @@ class CopyDecoder {
   Outcome bad(ProblemKind kind);
   Outcome corrupt(std::string what);
   void take_back_row(size_t fields);
-  [[nodiscard]] RowScan scan(const uint8_t* row, size_t size) const;
-  void reject(const uint8_t* row, const RowScan& scan);
+  /// Looks only at the lengths of the row's fields.
+  RowScan scan(const uint8_t* row, size_t size);
+  bool check_length(size_t field, int32_t length);
+  /// Whether a row of at least `size` bytes, its fields' lengths counted, is above the limit.
+  [[nodiscard]] bool is_too_large(size_t size) const {
+    // The lengths of the fields are no data: a row of 1,600 nulls is not large.
+    return size > limits_.record_bytes + 2 + 4 * stores_.size();
+  }
+  Event reject(const uint8_t* row, const RowScan& scan);
   void begin_skipping(const uint8_t* row, size_t size, const RowScan& scan);
   Event skip_large_row();
 

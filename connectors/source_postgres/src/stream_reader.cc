@@ -223,6 +223,12 @@ Status StreamReader::copy() {
 Status StreamReader::take(CopyDecoder& decoder, CopyDecoder::Event event) {
   if (event == CopyDecoder::Event::kCorrupt) return decoder.corruption();
   if (position_) {
+    if (event == CopyDecoder::Event::kRejected && decoder.problem().watched_too_large) {
+      return sdk::data_error("RECORD_TOO_LARGE", "row " + std::to_string(decoder.rows_seen()) +
+                                                     ": the values of the cursor and the tie-breaker are longer than a "
+                                                     "row may be, so that no position can hold them. Raise "
+                                                     "resources.max_record_bytes, or use another cursor");
+    }
     // The row is not part of what was emitted, so that the position before it covers exactly that.
     if (checkpoint_waits_ && !position_->is_equal(decoder.watched())) {
       RB_SDK_RETURN_NOT_OK(pacer_.emit(position_->to_cursor()));

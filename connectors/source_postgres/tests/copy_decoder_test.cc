@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <ctime>
 
 #include "copy_bytes.h"
 #include "rapidbyte/sdk/batch_reader.h"
@@ -16,6 +17,7 @@ using sdk::DataType;
 using sdk::TimeUnit;
 using sdk::TypeId;
 using testing::CopyBytes;
+using testing::numeric_bytes;
 
 ColumnPlan column(std::string name, WireKind kind, DataType type) {
   ColumnPlan plan;
@@ -281,6 +283,99 @@ TEST(CopyDecoder, LetsALargeRowPassByWithoutKeepingIt) {
     ASSERT_EQ(got.rows.size(), 2U) << piece;
     EXPECT_EQ(got.rows[0], R"([2,"small",null])");
   }
+}
+
+// What passes by or was rejected for another field is checked as well: its fields are what the dead-letter record is
+// made of, and behind a wrong length nothing is where it seems to be.
+TEST(CopyDecoder, ChecksTheLengthsOfRowsThatAreNotKept) {
+  const std::vector<ColumnPlan> columns = {text_column(), int64_column(), text_column("u")};
+  DecoderLimits limits;
+  limits.record_bytes = 1'000;
+  const CopyBytes large = CopyBytes().row(3).bytes(std::string(5'000, 'x')).bytes("abc").null().trailer();
+  const CopyBytes large_behind = CopyBytes().row(3).bytes("\xFF").bytes("abc").bytes(std::string(5'000, 'x')).trailer();
+  const CopyBytes bad = CopyBytes().row(3).bytes("\xFF").bytes("abc").null().trailer();
+  const CopyBytes negative = CopyBytes().row(3).bytes("\xFF").null().raw("\xFF\xFF\xFF\xFB").trailer();
+  for (const CopyBytes* bytes : {&large, &large_behind, &bad, &negative}) {
+    for (const size_t piece : {SIZE_MAX, size_t{1}, size_t{100}, size_t{5'040}}) {
+      const Decoded got = decode(columns, bytes->data(), piece, limits);
+      EXPECT_NE(got.corruption, "") << piece;
+      EXPECT_TRUE(got.problems.empty()) << piece;
+    }
+  }
+}
+
+TEST(CopyDecoder, TellsARowThatIsTooLargeHoweverTheStreamIsCut) {
+  // Numbers of 38 digits take 28 bytes on the wire and 16 in Arrow, so that the row is above the limit as it comes
+  // only.
+  CopyBytes bytes;
+  bytes.row(42).null().bytes(std::string(9'000, 'x'));
+  for (int i = 0; i < 40; ++i) bytes.numeric(9, 0, 0, {99, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999});
+  // Whatever else is wrong with it.
+  bytes.row(42).null().bytes("\xFF" + std::string(11'000, 'x'));
+  for (int i = 0; i < 40; ++i) bytes.null();
+  // The longest value is named, not the one that was too much.
+  bytes.row(42).bytes("y").bytes(std::string(9'000, 'x')).bytes(numeric_bytes(0, 0, 0, std::vector<int16_t>(999, 1)));
+  for (int i = 0; i < 39; ++i) bytes.null();
+  bytes.trailer();
+  std::vector<ColumnPlan> columns = {watched_column(), text_column()};
+  for (int i = 0; i < 40; ++i)
+    columns.push_back(column("d" + std::to_string(i), WireKind::kNumeric128, DataType::decimal128(38, 0)));
+  DecoderLimits limits;
+  limits.record_bytes = 10'000;
+  const std::vector<std::pair<ProblemKind, size_t>> wanted(3, {ProblemKind::kTooLarge, 1});
+  for (const size_t piece : {SIZE_MAX, size_t{1}, size_t{100}, size_t{9'100}, size_t{12'000}}) {
+    const Decoded got = decode(columns, bytes.data(), piece, limits);
+    EXPECT_EQ(got.problems, wanted) << piece;
+    EXPECT_TRUE(got.ended && got.rows.empty()) << piece << got.corruption;
+  }
+}
+
+TEST(CopyDecoder, KnowsWhenTheWatchedColumnsAloneAreTooLarge) {
+  CopyBytes bytes;
+  bytes.row(3).bytes("a").bytes("b").int64(1);
+  bytes.row(3).bytes(std::string(600, 'a')).bytes(std::string(600, 'b')).int64(2);
+  bytes.row(3).bytes("c").bytes(std::string(990, 'd')).int64(3).trailer();
+  DecoderLimits limits;
+  limits.record_bytes = 1'000;
+  for (const size_t piece : {SIZE_MAX, size_t{1}, size_t{700}}) {
+    CopyDecoder decoder({watched_column(), watched_column(), int64_column()}, limits);
+    std::vector<bool> rejected;
+    for (size_t at = 0; at < bytes.data().size(); at += std::min(piece, bytes.data().size() - at)) {
+      decoder.feed(
+          {reinterpret_cast<const uint8_t*>(bytes.data().data()) + at, std::min(piece, bytes.data().size() - at)});
+      for (auto event = decoder.next(); event != CopyDecoder::Event::kNeedMore && event != CopyDecoder::Event::kEnd;
+           event = decoder.next()) {
+        ASSERT_NE(event, CopyDecoder::Event::kCorrupt);
+        if (event == CopyDecoder::Event::kRejected) rejected.push_back(decoder.problem().watched_too_large);
+      }
+    }
+    EXPECT_EQ(rejected, std::vector<bool>{true}) << piece;
+    EXPECT_EQ(decoder.watched()[0], "c") << piece;
+    EXPECT_EQ(decoder.batch_rows(), 2U) << piece;
+  }
+}
+
+// A row that comes in pieces is decoded when it is whole, not at each of its texts.
+TEST(CopyDecoder, DecodesARowOfManyTextsOnce) {
+  constexpr int16_t kColumns = 1000;
+  CopyBytes bytes;
+  bytes.row(kColumns);
+  for (int i = 0; i < kColumns; ++i) bytes.bytes(std::string(10'000, 'x'));
+  bytes.trailer();
+  const std::vector<ColumnPlan> columns(kColumns, text_column());
+  const auto processor_time = [&](size_t piece) {
+    const std::clock_t begin = std::clock();
+    CopyDecoder decoder(columns, {});
+    for (size_t at = 0; at < bytes.data().size(); at += piece) {
+      const size_t size = std::min(piece, bytes.data().size() - at);
+      decoder.feed({reinterpret_cast<const uint8_t*>(bytes.data().data()) + at, size});
+      while (decoder.next() == CopyDecoder::Event::kBatchFull) decoder.clear_batch();
+    }
+    EXPECT_EQ(decoder.rows_seen(), 1U);
+    return std::clock() - begin;
+  };
+  const auto whole = std::max<std::clock_t>(processor_time(bytes.data().size()), CLOCKS_PER_SEC / 200);
+  EXPECT_LT(processor_time(8'000), 30 * whole);
 }
 
 TEST(CopyDecoder, KeepsTheFieldsOfARejectedRowForTheDlq) {

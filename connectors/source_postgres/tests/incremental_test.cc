@@ -314,6 +314,20 @@ TEST_F(Incremental, DividesNoRowsThatItCannotTellApart) {
   }
 }
 
+// The row could be skipped, but the position behind it would have the tie-breaker of another row.
+TEST_F(Incremental, RefusesATieBreakerThatNoPositionCanHold) {
+  sql("CREATE TABLE t (id text, u int NOT NULL); INSERT INTO t VALUES ('z', 1), (repeat('b', 50000), 2)");
+  RunOptions options;
+  options.cursor_field = "u";
+  options.stream["tie_breaker"] = {"id"};
+  options.max_record_bytes = 10'000;
+  options.on_data_error = "skip";
+  const RunResult result = run(options);
+  ASSERT_FALSE(result.status.ok());
+  EXPECT_EQ(result.status.error().code, "RECORD_TOO_LARGE");
+  EXPECT_NE(result.status.error().message.find("tie-breaker"), std::string::npos) << result.status.error().message;
+}
+
 TEST_F(Incremental, RefusesACursorThatNothingFollows) {
   for (const std::string type : {"timestamp", "date", "double precision", "numeric"}) {
     sql("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, u " + type +
