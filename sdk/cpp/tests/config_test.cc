@@ -97,6 +97,9 @@ TEST(SdkJsonTest, SaysWhereTextIsNotJson) {
   ASSERT_FALSE(json.ok());
   EXPECT_EQ(json.error().code, "INVALID_JSON");
   EXPECT_THAT(json.error().message, HasSubstr("at byte 14 of 15"));
+  const auto behind = parse_json(std::string_view("{}\0junk", 7));
+  ASSERT_FALSE(behind.ok());
+  EXPECT_THAT(behind.error().message, HasSubstr("at byte 3 of 7"));
 }
 
 TEST(SdkJsonTest, TakesNumbersOnlyWhenTheyFit) {

@@ -71,7 +71,7 @@ TEST_F(DlqWriterTest, MakesTheFileWithTheFirstRecordForTheUserOnly) {
 
 TEST_F(DlqWriterTest, KeepsTheRecordAsItWas) {
   struct Case {
-    const char* record;
+    std::string record;
     const char* line_has;
   };
   const std::vector<Case> cases = {
@@ -81,6 +81,8 @@ TEST_F(DlqWriterTest, KeepsTheRecordAsItWas) {
       {"a,b\n\"c\"", R"("record":"a,b\n\"c\""})"},
       {"", R"("record":""})"},
       {"\xEF\xBB\xBF{}", "\"record\":\"\xEF\xBB\xBF{}\"}"},
+      // Some readers of JSON stop at a zero byte, and would look at nothing behind it.
+      {std::string("{}\0,\"x\"", 7), R"("record":"{}\u0000,\"x\""})"},
   };
   for (const Case& c : cases) {
     std::filesystem::remove(path_);

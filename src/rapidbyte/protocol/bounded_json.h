@@ -142,6 +142,14 @@ inline BoundedJson read_bounded_json(std::string_view text, const JsonLimits& li
   }
   BoundedJsonHandler handler(limits, build, out);
   (void)nlohmann::json::sax_parse(text, &handler);
+  // The library takes a zero byte for the end of the text and looks at nothing behind it. Such a text is no JSON, and
+  // who passes it on as it is would pass on what nobody has looked at.
+  const size_t zero = out.defect == JsonDefect::kNone ? text.find('\0') : std::string_view::npos;
+  if (zero != std::string_view::npos) {
+    out.value = nlohmann::json();
+    out.defect = JsonDefect::kNotJson;
+    out.position = zero + 1;
+  }
   return out;
 }
 

@@ -24,6 +24,8 @@ TEST(UntrustedJson, AnswersWithACodeAndAPlace) {
       {"\"\xFF\"", "JSON_INVALID", "is not JSON: it goes wrong at byte 2 of 3"},
       {"1e999", "JSON_INVALID", "is not JSON: it goes wrong at byte 5 of 5"},
       {"[1] [2]", "JSON_INVALID", "is not JSON: it goes wrong at byte 5 of 7"},
+      {std::string("{}\0junk", 7), "JSON_INVALID", "is not JSON: it goes wrong at byte 3 of 7"},
+      {std::string("[1]\0", 4), "JSON_INVALID", "is not JSON: it goes wrong at byte 4 of 4"},
       {nested(5), "JSON_TOO_DEEP", "is nested deeper than 4 levels, at /0/0/0/0"},
       {"{\"a\": {\"b\": [0, {\"c\": {}}]}}", "JSON_TOO_DEEP", "is nested deeper than 4 levels, at /a/b/1/c"},
       {"[1,2,3,4,5,6,7,8,9,10]", "JSON_TOO_MANY_VALUES", "has more than 10 values; the next stands at /9"},
