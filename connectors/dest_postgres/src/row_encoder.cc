@@ -154,7 +154,8 @@ RowEncoder::Op RowEncoder::binary_op(WireType wire, const sdk::DataType& type) {
 RowEncoder::Op RowEncoder::text_op(WireType wire, const sdk::DataType& type) {
   switch (type.id) {
     case TypeId::kBoolean: return Op::kBool;
-    case TypeId::kFloat32: return Op::kFloatText;
+    // The digits that tell one float from the next are another number as a double: 0.1 is 0.10000000149011612.
+    case TypeId::kFloat32: return wire == WireType::kFloat8 ? Op::kFloatToDoubleText : Op::kFloatText;
     case TypeId::kFloat64: return Op::kDoubleText;
     case TypeId::kDecimal128:
     case TypeId::kDecimal256: return Op::kDecimalText;
@@ -206,6 +207,7 @@ size_t RowEncoder::bound_of(Op op) {
     case Op::kUnsignedText:
     case Op::kFloatText:
     case Op::kDoubleText:
+    case Op::kFloatToDoubleText:
     case Op::kDateText:
     case Op::kTimeText:
     case Op::kTimestampText:
@@ -415,6 +417,7 @@ uint8_t* RowEncoder::put_text(const Column& column, size_t row, uint8_t* at) {
     }
     case Op::kFloatText: end = write_float(out, source.value<float>(row)); break;
     case Op::kDoubleText: end = write_double(out, source.value<double>(row)); break;
+    case Op::kFloatToDoubleText: end = write_double(out, static_cast<double>(source.value<float>(row))); break;
     case Op::kDateText: {
       const auto days = source.value<int32_t>(row);
       if (days == INT32_MIN) return put_escaped(at, "-infinity");

@@ -78,6 +78,7 @@ class RowEncoder {
     kUnsignedText,
     kFloatText,
     kDoubleText,
+    kFloatToDoubleText,
     kDateText,
     kTimeText,
     kTimestampText,

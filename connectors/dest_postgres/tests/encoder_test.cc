@@ -105,6 +105,19 @@ TEST(EncoderTest, TextRowsAreEscaped) {
   EXPECT_EQ(out.bytes, "a\\tb\\\\c\\nd\\re\t\\\\x00ff\t-5\n\\N\t\\\\x\t\\N\n");
 }
 
+// The format follows from the table's other columns, which must not change what a value is: in binary the float is
+// widened, and its shortest text would be another number in a column of doubles.
+TEST(EncoderTest, AFloatInAColumnOfDoublesIsTheSameInBothFormats) {
+  const Schema schema{{{"f", DataType::of(TypeId::kFloat32)}, {"d", DataType::of(TypeId::kFloat32)}}};
+  const std::vector<PgType> types = {pg(postgres::kOidFloat4), pg(postgres::kOidFloat8)};
+  const std::vector<Json> rows = {Json::array({0.1, 0.1})};
+  EXPECT_EQ(hex(encode(plan_of(schema, types), schema, rows).bytes),
+            "0002"
+            "000000043dcccccd"
+            "000000083fb99999a0000000");
+  EXPECT_EQ(encode(plan_of(schema, types, RowFormat::kText), schema, rows).bytes, "0.1\t0.10000000149011612\n");
+}
+
 TEST(EncoderTest, NumberedRowsHaveTheirNumberLast) {
   const Schema schema{{{"i", DataType::of(TypeId::kInt16)}}};
   TargetPlan plan = plan_of(schema, {pg(postgres::kOidInt2)});
