@@ -31,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::fclose(file);
   std::filesystem::remove(path);
   fuzz::check(!line.empty() && line.find('\n') == line.size() - 1, "one line for one record");
+  fuzz::check(line.find('\0') == std::string::npos, "no zero byte, at which some readers would stop");
   protocol::JsonLimits limits = protocol::kRecordLimits;
   limits.max_depth += 2;
   const auto entry = protocol::parse_untrusted(line, limits);

@@ -1,17 +1,21 @@
-// JSON that a guest writes, through the functions that take it: catalog, checkpoint, metric, and the plain door with
-// every set of limits.
+// JSON that a guest writes, through the functions that take it: catalog, checkpoint, metric, an error's details, and
+// the plain door with every set of limits.
 
 #include <memory>
 
 #include "fuzz_input.h"
+#include "rapidbyte/base/redaction.h"
 #include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/protocol/catalog.h"
+#include "rapidbyte/protocol/redacted_json.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 #include "rapidbyte/runtime/host_state.h"
 
 using namespace rapidbyte;
 
 namespace {
+
+constexpr const char* kSecret = "canary-Pa55word";
 
 /// What reached the engine must be sound again.
 class CheckingServices : public runtime::HostServices {
@@ -37,6 +41,7 @@ void check_door(std::string_view text, const protocol::JsonLimits& limits) {
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  [[maybe_unused]] static const bool known = (add_secret(kSecret), true);
   fuzz::Input input(data, size);
   const uint8_t choice = input.byte();
   const std::string text(input.text());
@@ -55,6 +60,10 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
          {protocol::kCheckpointLimits, protocol::kReceiptLimits, protocol::kMetricLimits, protocol::kDetailsLimits,
           protocol::kPartitionsLimits, protocol::kRecordLimits, protocol::JsonLimits{1000, 3, 20}})
       check_door(text, limits);
+    const std::string details = protocol::redacted_foreign_json(text);
+    fuzz::check(details.find(kSecret) == std::string::npos, "no secret is left in details");
+    if (protocol::parse_untrusted(text, protocol::kDetailsLimits).ok())
+      fuzz::check(protocol::is_sound_json(details, protocol::kDetailsLimits), "redacted details are JSON again");
     return 0;
   }
   runtime::InstanceOptions options;

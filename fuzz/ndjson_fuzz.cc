@@ -119,6 +119,8 @@ void check_row(const Row& row) {
   Slow slow;
   (void)Json::sax_parse(row.line, &slow);
   if (slow.unknown) return;
+  // RFC 8259 has no place for a zero byte; nlohmann takes one for the end of the text, whatever comes behind.
+  if (row.line.find('\0') != std::string::npos) slow.valid = false;
   const Json value = slow.valid ? Json::parse(row.line, nullptr, false) : Json(Json::value_t::discarded);
   fuzz::check((row.problem == "json") == !value.is_object(), "both know what is an object of JSON");
   if (!value.is_object()) return;
@@ -142,7 +144,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const uint32_t step = input.byte() % 100U + 1;
   const std::string text(input.text());
   const auto length = static_cast<uint32_t>(text.size());
-  const auto whole = scan(text + std::string(kScanPadding, '"'), length, length + 1, {10'000, 1U << 30U});
+  // As many rows as there can be: a block makes room for all of them, which would take most of the time.
+  const BlockLimits wide{length + 1, 1U << 30U};
+  const auto whole = scan(text + std::string(kScanPadding, '"'), length, length + 1, wide);
   fuzz::check(scan(text + std::string(kScanPadding, '\n'), length, step, limits) == whole,
               "a file in pieces gives what the whole gives");
   for (const Row& row : whole) check_row(row);

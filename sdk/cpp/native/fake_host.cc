@@ -240,10 +240,16 @@ Result<bool> FakeHost::state_cas(host::Scope scope, std::string_view key, std::o
   return same;
 }
 
+void FakeHost::script_sockets(std::vector<std::vector<uint8_t>> pieces) { script_ = std::move(pieces); }
+
 Result<host::SocketHandle> FakeHost::connect_tcp(std::string_view host, uint16_t port) {
   RB_SDK_RETURN_NOT_OK(enter("connect-tcp"));
   const std::string name(host);
   if (!allow_network) return permission_error("NETWORK_DENIED", "connect-tcp: " + name + " is not allowed");
+  if (script_) {
+    scripted_[next_socket_] = 0;
+    return next_socket_++;
+  }
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* addresses = nullptr;
@@ -278,6 +284,13 @@ Result<int> FakeHost::find_socket(host::SocketHandle handle) const {
 
 Result<host::SocketRead> FakeHost::socket_read(host::SocketHandle handle, uint64_t max_bytes) {
   RB_SDK_RETURN_NOT_OK(enter("socket-read"));
+  if (const auto scripted = scripted_.find(handle); scripted != scripted_.end()) {
+    if (scripted->second == script_->size()) return host::SocketRead{.kind = host::SocketRead::Kind::kEof, .data = {}};
+    const std::vector<uint8_t>& piece = (*script_)[scripted->second++];
+    if (piece.empty()) return host::SocketRead{};
+    if (piece.size() > max_bytes) return internal_error("SOCKET_READ_FAILED", "socket-read: less was asked for");
+    return host::SocketRead{.kind = host::SocketRead::Kind::kData, .data = Bytes::copy_of(piece)};
+  }
   RB_SDK_ASSIGN_OR_RETURN(const int fd, find_socket(handle));
   const size_t wanted = std::clamp<uint64_t>(max_bytes, 1, kMaxReadBytes);
   std::vector<uint8_t> buffer(wanted);
@@ -293,6 +306,7 @@ Result<host::SocketRead> FakeHost::socket_read(host::SocketHandle handle, uint64
 
 Result<std::optional<uint64_t>> FakeHost::socket_write(host::SocketHandle handle, std::span<const uint8_t> data) {
   RB_SDK_RETURN_NOT_OK(enter("socket-write"));
+  if (scripted_.contains(handle)) return std::optional<uint64_t>(data.size());
   RB_SDK_ASSIGN_OR_RETURN(const int fd, find_socket(handle));
   if (const auto tls = tls_.find(handle); tls != tls_.end()) return tls->second->write(data);
   const ssize_t sent = ::send(fd, data.data(), data.size(), MSG_NOSIGNAL);
@@ -304,6 +318,7 @@ Result<std::optional<uint64_t>> FakeHost::socket_write(host::SocketHandle handle
 Result<bool> FakeHost::socket_wait(host::SocketHandle handle, host::SocketInterest interest, uint32_t timeout_ms) {
   RB_SDK_RETURN_NOT_OK(enter("socket-wait"));
   if (cancelled_) return internal_error("CANCELLED", "socket-wait: the run is being ended");
+  if (scripted_.contains(handle)) return true;
   RB_SDK_ASSIGN_OR_RETURN(const int fd, find_socket(handle));
   const auto tls = tls_.find(handle);
   if (interest == host::SocketInterest::kReadable && tls != tls_.end() && tls->second->has_pending()) return true;
@@ -314,6 +329,7 @@ Result<bool> FakeHost::socket_wait(host::SocketHandle handle, host::SocketIntere
 Status FakeHost::socket_start_tls(host::SocketHandle handle, std::string_view server_name, host::TlsVerify verify,
                                   std::optional<std::string_view> ca_pem) {
   RB_SDK_RETURN_NOT_OK(enter("socket-start-tls"));
+  if (scripted_.contains(handle)) return transient_network_error("TLS_FAILED", "socket-start-tls: nobody there");
   RB_SDK_ASSIGN_OR_RETURN(const int fd, find_socket(handle));
   if (tls_.contains(handle)) return internal_error("TLS_FAILED", "socket-start-tls: this socket has TLS already");
   RB_SDK_ASSIGN_OR_RETURN(TlsSession session, TlsSession::start(fd, server_name, verify, ca_pem));
@@ -323,6 +339,7 @@ Status FakeHost::socket_start_tls(host::SocketHandle handle, std::string_view se
 
 void FakeHost::socket_close(host::SocketHandle handle) {
   (void)enter("socket-close");
+  scripted_.erase(handle);
   const auto found = sockets_.find(handle);
   if (found == sockets_.end()) return;
   tls_.erase(handle);

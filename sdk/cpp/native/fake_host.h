@@ -106,6 +106,9 @@ class FakeHost {
   bool has_receiver = true;
   std::string load_id = "load-1";
   uint64_t max_batch_bytes = uint64_t{64} << 20U;
+  /// Connections without a network: each that is opened from now on reads these pieces, one by one, and then finds its
+  /// end; an empty piece is a read that would block once. What is written is taken and forgotten.
+  void script_sockets(std::vector<std::vector<uint8_t>> pieces);
   /// Refuse batches that are not one valid Arrow IPC stream with exactly one record batch.
   bool check_batches = true;
 
@@ -158,6 +161,8 @@ class FakeHost {
   std::map<std::string, uint64_t, std::less<>> calls_;
   std::vector<Fault> faults_;
   std::map<host::SocketHandle, int> sockets_;
+  std::optional<std::vector<std::vector<uint8_t>>> script_;
+  std::map<host::SocketHandle, size_t> scripted_;  // the next piece of those sockets that are scripted
   std::map<host::SocketHandle, std::unique_ptr<TlsSession>> tls_;  // of those sockets that have it
   host::SocketHandle next_socket_ = 1;
   bool cancelled_ = false;
