@@ -38,7 +38,9 @@ class Input {
   }
   /// Up to 255 bytes, as the first one says.
   std::string_view short_text() {
-    const size_t count = std::min<size_t>(byte(), rest_.size());
+    // One after the other: which argument of a call comes first is the compiler's choice.
+    const size_t wanted = byte();
+    const size_t count = std::min(wanted, rest_.size());
     const std::string_view text(reinterpret_cast<const char*>(rest_.data()), count);
     rest_ = rest_.subspan(count);
     return text;

@@ -437,6 +437,23 @@ class Explainer {
   std::vector<ConfigProblem> problems_;
 };
 
+/// Whether all that look for the schema behind this `$ref` find the same one. valijson takes an empty step for none and
+/// decodes percent signs, and it knows the schema by its $id as well: past CycleSearch it could go round for ever.
+bool is_plain_ref(const json& root, const std::string& ref) {
+  return ref.find('%') == std::string::npos && ref.find("//") == std::string::npos &&
+         (ref.size() == 1 || !ref.ends_with('/')) && resolve_ref(root, ref) != nullptr;
+}
+
+/// Every object in the document may be reached as a schema.
+bool has_odd_ref(const json& root, const json& node) {
+  if (!node.is_structured()) return false;
+  if (node.is_object()) {
+    const auto ref = node.find("$ref");
+    if (ref != node.end() && ref->is_string() && !is_plain_ref(root, ref->get_ref<const std::string&>())) return true;
+  }
+  return std::any_of(node.begin(), node.end(), [&](const json& item) { return has_odd_ref(root, item); });
+}
+
 // Finds a way from a schema back to itself that takes no step into the value; any validator would go round for ever.
 class CycleSearch {
  public:
@@ -499,6 +516,7 @@ bool is_deeper_than(const json& value, size_t most) {
 std::optional<std::string> check_schema_shape(const json& schema) {
   if (!schema.is_object() && !schema.is_boolean()) return "a schema is an object, or true or false";
   if (is_deeper_than(schema, kMaxJsonDepth)) return fmt::format("it is nested deeper than {} levels", kMaxJsonDepth);
+  if (has_odd_ref(schema, schema)) return "a $ref names no place in the schema, or not as in #/definitions/x";
   if (CycleSearch(schema).anywhere(schema)) return "a $ref leads back to itself, or through too many others";
   return std::nullopt;
 }

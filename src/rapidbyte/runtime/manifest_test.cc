@@ -279,11 +279,18 @@ TEST(ValidateAgainstSchema, a_broken_schema_is_the_manifests_fault) {
 }
 
 TEST(ValidateAgainstSchema, a_schema_that_refers_to_itself_without_end_is_refused) {
-  for (const char* schema :
-       {R"({"$ref": "#"})", R"({"allOf": [{"$ref": "#"}]})", R"({"not": {"$ref": "#"}})", R"({"if": {"$ref": "#"}})",
-        R"({"definitions": {"a": {"$ref": "#/definitions/b"}, "b": {"$ref": "#/definitions/a"}},
+  for (
+      const char* schema :
+      {R"({"$ref": "#"})", R"({"allOf": [{"$ref": "#"}]})", R"({"not": {"$ref": "#"}})", R"({"if": {"$ref": "#"}})",
+       R"({"definitions": {"a": {"$ref": "#/definitions/b"}, "b": {"$ref": "#/definitions/a"}},
             "$ref": "#/definitions/a"})",
-        R"({"properties": {"x": {"$ref": "#/properties/x"}}})", R"({"dependencies": {"a": {"$ref": "#"}}})"}) {
+       R"({"properties": {"x": {"$ref": "#/properties/x"}}})", R"({"dependencies": {"a": {"$ref": "#"}}})",
+        // The same ways, spelled as the validator understands them and a search for "/properties/a" does not.
+       R"({"properties": {"a": {"$ref": "#"}}, "allOf": [{"$ref": "#//properties/a"}]})",
+       R"({"properties": {"a": {"$ref": "#"}}, "allOf": [{"$ref": "#/properties/a/"}]})",
+       R"({"properties": {"a": {"$ref": "#"}}, "allOf": [{"$ref": "#/%70roperties/a"}]})",
+       R"({"$id": "http://x/", "allOf": [{"$ref": "http://x/"}]})",
+       R"({"$id": "http://x/", "properties": {"a": {"$ref": "#"}}, "allOf": [{"$ref": "http://x/#/properties/a"}]})"}) {
     auto result = validate_against_schema(json::parse(schema), json{{"a", 1}, {"x", 1}});
     ASSERT_FALSE(result.ok()) << schema;
     EXPECT_EQ(result.error().code, "MANIFEST_INVALID");
