@@ -105,6 +105,14 @@ class FullRefresh(postgres_harness.PostgresTest):
         self.run_ok(self.postgres(["no_columns"], name="no-columns"))
         self.assertEqual(self.destination.query("SELECT count(*) FROM no_columns"), [("3",)])
         self.assertEqual(self.column_names(self.destination, "no_columns"), [])
+        self.source.query("CREATE TABLE nothing ()")
+        for mode in ("append", "replace"):
+            with self.subTest(mode=mode):
+                self.destination.query("DROP TABLE IF EXISTS nothing")
+                self.run_ok(self.postgres(["nothing"], mode=mode, name="nothing-" + mode))
+                self.assertTrue(self.has_table(self.destination, "nothing"))
+        sqlite = {"use": "rapidbyte/dest-sqlite", "config": {"path": str(self.database)}}
+        self.run_ok(self.postgres(["nothing"], to=sqlite, name="nothing-sqlite"))
 
     def test_columns_chosen_and_rows_filtered(self):
         make_table(self.source, 600)

@@ -193,5 +193,43 @@ class EveryType(postgres_harness.PostgresTest):
         self.assertEqual(self.query('SELECT "timestamp with time zone", "numeric(12,2)" FROM t ORDER BY id'),
                          [("2024-02-29 12:00:00+00", "1.10"), ("infinity", "1.20"), (None, None)])
 
+    def test_composites_of_other_fields_are_refused_and_of_the_same_ones_loaded(self):
+        self.source.query("CREATE TYPE pair AS (a int, b text); CREATE TABLE t (id int, p pair, ps pair[]); "
+                          "INSERT INTO t VALUES (1, '(1,2)', '{\"(1,2)\"}')")
+        for fields, taken in (("b text, a int", False), ("a int, b text, c int", False), ("a int, b text", True)):
+            with self.subTest(fields=fields):
+                self.destination.query(f"DROP TABLE IF EXISTS t; DROP TYPE IF EXISTS pair; CREATE TYPE pair AS ({fields}); "
+                                       "CREATE TABLE t (id int, p pair, ps pair[])")
+                pipeline = self.postgres(mode="replace", name="pair" + str(len(fields)))
+                if taken:
+                    self.run_ok(pipeline)
+                    self.assertEqual(self.destination.query("SELECT (p).a, (p).b, (ps[1]).a FROM t"), [("1", "2", "1")])
+                else:
+                    failure = self.failure(pipeline, harness.DESTINATION)
+                    self.assertEqual(failure["code"], "COMPOSITE_CHANGED")
+                    for part in ("(a integer,b text)", fields.replace("int", "integer").replace(", ", ",")):
+                        self.assertIn(part, failure["message"])
+
+    def test_values_that_name_tables_name_the_same_ones_here(self):
+        """Their own table, one that is here, and one that is not: its row alone is refused."""
+        self.source.query("CREATE TABLE t (id int, r regclass); CREATE TABLE other (id int); CREATE TABLE away (id int); "
+                          "INSERT INTO t VALUES (1, 't'), (2, 'other'), (3, 'away')")
+        self.destination.query("CREATE TABLE other (id int)")
+        pipeline = self.postgres(mode="replace", name="names")
+        message = self.failure(pipeline, harness.DESTINATION)["message"]
+        for part in ('row 3, column "r"', 'relation "public.away" does not exist'):
+            self.assertIn(part, message)
+        self.assertFalse(self.has_table(self.destination, "t"))
+        for number in range(2):  # the second time it is there already
+            self.run_ok(self.postgres(mode="replace", name=f"names{number}", on_data_error="skip"))
+            self.assertEqual(self.destination.query("SELECT id, r = 't'::regclass, r::text FROM t ORDER BY id"),
+                             [("1", "t", "t"), ("2", "f", "other")])
+
+    def test_a_csv_column_without_values_loads_into_any_type(self):
+        self.destination.query("CREATE TABLE t (id bigint, day date, amount numeric(10,2), at timestamptz)")
+        self.write_csv("t.csv", ["id", "day", "amount", "at"], [(1, None, None, None), (2, None, None, None)])
+        self.run_ok(self.from_files(name="nulls"))
+        self.assertEqual(self.destination.query("SELECT * FROM t ORDER BY id"), [("1", None, None, None), ("2", None, None, None)])
+
 
 harness.main() if __name__ == "__main__" else None

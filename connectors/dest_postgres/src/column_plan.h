@@ -22,6 +22,8 @@ struct ColumnPlan {
   bool refuse_null = false;      // part of the upsert key
   bool insert_only = false;      // GENERATED ALWAYS AS IDENTITY: cannot be updated
   bool special_values = false;   // see sdk::Field::special_values
+  // The column takes no values of the source's type, and none has come: what TYPE_CHANGED says when one does.
+  std::string type_changed = {};
 };
 
 enum class RowFormat : uint8_t { kBinary, kText };
@@ -36,6 +38,8 @@ struct TargetPlan {
   bool number_rows = false;
   /// Triggers of the table see every row.
   bool has_triggers = false;
+  /// The table has none of the stream's columns, and no row has come: what NO_COLUMNS says when one does.
+  std::string no_columns = {};
 };
 
 /// A row that cannot be stored, and why.

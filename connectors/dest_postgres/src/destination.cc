@@ -282,14 +282,16 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   if (seen.rows.front()[0] == "known") receipts_known_ = receipts_for(target).name().schema;
   const bool has_staging = seen.rows.front()[1] == "t";
   RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
+  if (has_staging && mode_of(ctx) != sdk::WriteMode::kReplace) {
+    // Of a replace that was broken off and given up: our lock says that none is under way.
+    RB_SDK_RETURN_NOT_OK(session_->in_transaction([&] { return drop_staging(*session_, target); }));
+  }
   if (mode_of(ctx) == sdk::WriteMode::kUpsert) {
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
     if (existing) RB_SDK_RETURN_NOT_OK(check_upsert_key(*session_, *existing, ctx.primary_key));
   }
   if (mode_of(ctx) != sdk::WriteMode::kReplace) {
     RB_SDK_RETURN_NOT_OK(check_still_there(ctx, target));
-    // Of a replace that was broken off and given up: our lock says that none is under way.
-    if (has_staging) RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));
     return receipts.forget_partitions(ctx, false);
   }
   RB_SDK_RETURN_NOT_OK(check_replaceable(*session_, target, ctx.stream_name));
@@ -314,7 +316,7 @@ Result<sdk::WriteSummary> PostgresDestination::write(const sdk::StreamContext& c
 }
 
 Result<TargetPlan> PostgresDestination::prepare(const sdk::StreamContext& ctx, const TableName& target,
-                                                const sdk::Schema& schema) {
+                                                const sdk::Schema& schema, const sdk::BatchReader* batch) {
   // Several writers of one stream come here at the same time; the first makes the table.
   RB_SDK_RETURN_NOT_OK(session_->begin("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(" +
                                        postgres::quote_literal("rapidbyte schema " + target.sql()) + ", 0))"));
@@ -323,11 +325,16 @@ Result<TargetPlan> PostgresDestination::prepare(const sdk::StreamContext& ctx, c
   if (mode_of(ctx) == sdk::WriteMode::kReplace) {
     RB_SDK_RETURN_NOT_OK(make_staging(*session_, target, ctx, described));
   }
-  return prepare_target(*session_, {.name = written_table(ctx, target),
-                                    .stream = ctx.stream_name,
-                                    .schema = described,
-                                    .key = upsert_key(ctx),
-                                    .policies = ctx.policies});
+  TargetRequest request{.name = written_table(ctx, target),
+                        .stream = ctx.stream_name,
+                        .schema = described,
+                        .key = upsert_key(ctx),
+                        .policies = ctx.policies};
+  if (batch != nullptr) {
+    request.has_rows = batch->rows() != 0;
+    request.has_values = [batch](size_t column) { return has_values(*batch, column); };
+  }
+  return prepare_target(*session_, request);
 }
 
 Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamContext& ctx, const TableName& target) {
@@ -340,7 +347,8 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
   if (previous && previous->load_id == ctx.load_id && previous->target == receipt.target) {
     receipt.rows = previous->rows;
   }
-  TableWriter writer(*session_, ctx, method_, [&](const sdk::Schema& schema) { return prepare(ctx, target, schema); });
+  TableWriter writer(*session_, ctx, method_,
+                     [&](const sdk::BatchReader& batch) { return prepare(ctx, target, batch.schema(), &batch); });
   const auto counted = [&](Result<sdk::WriteCount> count) {
     if (count.ok()) receipt.rows += static_cast<int64_t>(count->written);
     return count;
@@ -374,7 +382,7 @@ Status PostgresDestination::finish_stream(const sdk::StreamContext& ctx, bool su
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
   if (existing || ctx.schema.fields.empty()) return {};
   // No batch came: the table is there all the same, with the columns that the source has.
-  return session_->in_transaction([&] { return prepare(ctx, target, ctx.schema).status(); });
+  return session_->in_transaction([&] { return prepare(ctx, target, ctx.schema, nullptr).status(); });
 }
 
 Status PostgresDestination::finish_replace(const sdk::StreamContext& ctx, const TableName& target) {

@@ -36,7 +36,9 @@ class PostgresDestination {
   Result<Receipts> ensure_receipts(const TableName& target);
   Status lock(const sdk::StreamContext& ctx, const TableName& target);
   Result<sdk::WriteSummary> write_stream(const sdk::StreamContext& ctx, const TableName& target);
-  Result<TargetPlan> prepare(const sdk::StreamContext& ctx, const TableName& target, const sdk::Schema& schema);
+  /// `batch`: the one that has come, of `schema`; null: none.
+  Result<TargetPlan> prepare(const sdk::StreamContext& ctx, const TableName& target, const sdk::Schema& schema,
+                             const sdk::BatchReader* batch);
   Status finish_replace(const sdk::StreamContext& ctx, const TableName& target);
 
   std::unique_ptr<Session> session_;

@@ -267,6 +267,11 @@ Status publish_staging(Session& session, const TableName& target, const std::str
   RB_SDK_RETURN_NOT_OK(check_replaceable(session, target, stream));
   RB_SDK_ASSIGN_OR_RETURN(std::vector<std::string> reasons, reasons_to_keep(session, *table));
   RB_SDK_ASSIGN_OR_RETURN(const Likeness like, likeness_of(session, *staging));
+  const bool has_more_columns = !staging->columns.empty() && staging->columns.back().number > like.columns;
+  if (reasons.empty() && has_more_columns) {
+    RB_SDK_ASSIGN_OR_RETURN(const bool named, may_name_tables(session, *staging));
+    if (named) reasons.emplace_back("values of its new columns may name it");
+  }
   RB_SDK_ASSIGN_OR_RETURN(const std::string definition, definition_number(session, *table));
   if (like.definition != definition) reasons.emplace_back("its definition changed during the load");
   if (reasons.empty()) {

@@ -11,6 +11,7 @@
 namespace rapidbyte::dest_postgres {
 namespace {
 
+using postgres::Parameter;
 using postgres::quote_identifier;
 using postgres::ServerError;
 
@@ -23,12 +24,21 @@ constexpr size_t kShownRecord = 500;
 // Whether "COPY orders, line 17, column price: "x"" or the error's own field names this column.
 bool names_column(const ServerError& error, const std::string& column) {
   if (error.column == column) return true;
-  const std::string named = ", column " + column;
-  const size_t at = error.where.find(named);
-  if (at == std::string::npos) return false;
-  const size_t end = at + named.size();
-  return end == error.where.size() || error.where[end] == ':' || error.where[end] == '\n';
+  std::string_view named = error.copied_value();
+  if (named.empty()) {
+    // Inside of a function that reading calls.
+    constexpr std::string_view kColumn = ", column ";
+    const size_t at = error.where.find(kColumn);
+    if (at == std::string::npos) return false;
+    named = std::string_view(error.where).substr(at + kColumn.size());
+  }
+  if (!named.starts_with(column)) return false;
+  named.remove_prefix(column.size());
+  return named.empty() || named.front() == '\n' || named.starts_with(':') || named.starts_with(" :");
 }
+
+// Whether an INSERT has its values as texts, which the server reads as the column's type.
+bool goes_as_text(const ColumnPlan& column) { return array_type(column).element != column.type.oid; }
 
 // Says that the refused row's value of this column is why.
 void name_column(RefusedRow& refused, const sdk::BatchReader& batch, const ColumnPlan& column) {
@@ -63,7 +73,7 @@ Status TableWriter::end_group(Status sent) {
     const Status inserted = insert_gathered();
     if (!inserted.ok()) return insert_error(inserted);
   } else {
-    RB_SDK_ASSIGN_OR_RETURN(refused, try_rows(session_, [&] { return insert_gathered(); }));
+    RB_SDK_ASSIGN_OR_RETURN(refused, try_rows(session_, [&] { return try_insert(); }));
   }
   if (refused) return load_group_again(*refused);
   count_.written += copied_;
@@ -184,7 +194,8 @@ Status TableWriter::row_refused(const std::string& at, const std::string& reason
 
 Status TableWriter::insert_error(const Status& status) {
   const uint64_t first = held_.batches().front().first_row;
-  if (!session_.is_open() || !is_row_error(status.error())) return row_error(status, first);
+  const bool is_of_a_row = is_row_error(status.error());
+  if (!session_.is_open() || (!is_of_a_row && !may_be_of_a_value(status.error()))) return row_error(status, first);
   // The transaction is lost anyway. In a new one the rows before the group are missing, and what was done to the table
   // for them, so the search may find nothing.
   session_.rollback();
@@ -206,25 +217,49 @@ Status TableWriter::insert_error(const Status& status) {
     }
     return reject(about);
   }
+  if (!is_of_a_row) return row_error(status, first);
   const HeldBatch& last = held_.batches().back();
   return row_refused(", rows " + std::to_string(first + 1) + " to " + std::to_string(last.first_row + last.rows),
                      reason_of(*postgres::server_error_of(status.error())));
 }
 
+Status TableWriter::try_insert() {
+  Status done = insert_gathered();
+  if (done.ok() || !session_.is_open() || !may_be_of_a_value(done.error())) return done;
+  RB_SDK_RETURN_NOT_OK(session_.exec("ROLLBACK TO " + std::string(kBeginTry)));
+  for (size_t i = 0; i < plan_.columns.size(); ++i) {
+    if (!goes_as_text(plan_.columns[i])) continue;
+    RB_SDK_ASSIGN_OR_RETURN(const bool refused, is_read_refused(plan_.columns[i], arrays_[i]));
+    if (!refused) continue;
+    postgres::refuse_value(done.error(), plan_.columns[i].name);
+    break;
+  }
+  return done;
+}
+
+Result<bool> TableWriter::is_read_refused(const ColumnPlan& column, const sdk::ByteBuffer& values) {
+  const std::span<const uint8_t> bytes = values.span();
+  const Parameter parameters[] = {Parameter::binary({reinterpret_cast<const char*>(bytes.data()), bytes.size()})};
+  const Oid types[] = {array_type(column).array};
+  const std::string sql = "SELECT pg_catalog.count(c::" + column.type.cast + ") FROM pg_catalog.unnest($1) AS u(c)";
+  RB_SDK_ASSIGN_OR_RETURN(const auto refused, try_rows(session_, [&] {
+                            Status read = session_.connection().execute(sql, parameters, types).status();
+                            // Nothing else can be wrong with that statement.
+                            if (!read.ok() && may_be_of_a_value(read.error())) {
+                              postgres::refuse_value(read.error(), column.name);
+                            }
+                            return read;
+                          }));
+  return refused.has_value();
+}
+
 const ColumnPlan* TableWriter::column_of_text(size_t row) {
   for (size_t i = 0; i < plan_.columns.size(); ++i) {
     const ColumnPlan& column = plan_.columns[i];
-    const ArrayType array = array_type(column);
-    if (array.element == column.type.oid) continue;
+    if (!goes_as_text(column)) continue;
     sdk::ByteBuffer value;
-    encoder_.encode_array(i, row, row + 1, array.element, value);
-    const std::span<const uint8_t> bytes = value.span();
-    const postgres::Parameter parameters[] = {
-        postgres::Parameter::binary({reinterpret_cast<const char*>(bytes.data()), bytes.size()})};
-    const Oid types[] = {array.array};
-    const std::string sql = "SELECT c::" + column.type.cast + " FROM pg_catalog.unnest($1) AS u(c)";
-    const auto refused =
-        try_rows(session_, [&] { return session_.connection().execute(sql, parameters, types).status(); });
+    encoder_.encode_array(i, row, row + 1, array_type(column).element, value);
+    const auto refused = is_read_refused(column, value);
     if (!refused.ok()) break;
     if (*refused) return &column;
   }

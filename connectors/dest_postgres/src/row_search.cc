@@ -18,6 +18,11 @@ bool is_one_of(std::string_view sqlstate, std::initializer_list<std::string_view
   return std::any_of(classes.begin(), classes.end(), [&](std::string_view c) { return sqlstate.starts_with(c); });
 }
 
+// Says that this is no time for the load, or that the server is not well.
+bool is_of_the_moment(std::string_view sqlstate) {
+  return is_one_of(sqlstate, {"08", "25", "40", "53", "55", "57", "58", "XX"});
+}
+
 // Rows of a table that references itself may stand on later ones, which a part of them is without.
 bool needs_later_rows(const ServerError& error) {
   return error.sqlstate == "23503" && error.detail.find('"' + error.table + '"') != std::string::npos;
@@ -28,16 +33,23 @@ bool needs_later_rows(const ServerError& error) {
 bool is_row_error(const ServerError& error) {
   const std::string_view sqlstate = error.sqlstate;
   if (sqlstate == "22P04") return false;  // malformed COPY data would be a mistake of ours
-  if (is_one_of(sqlstate, {"22", "23", "38", "54", "P0"})) return true;
+  if (error.value_refused || is_one_of(sqlstate, {"22", "23", "38", "54", "P0"})) return true;
+  // A type may refuse a value under any code: regclass takes the one of a missing table.
+  if (!error.copied_value().empty() && !is_of_the_moment(sqlstate)) return true;
   // Where the server checks the policies of row security, whose SQLSTATE is that of a missing right.
   if (error.routine == "ExecWithCheckOptions") return true;
-  // RAISE, under whatever code the trigger likes, unless it says that this is no time for the load.
-  return error.routine == "exec_stmt_raise" && !is_one_of(sqlstate, {"08", "25", "40", "53", "55", "57", "58", "XX"});
+  // RAISE, under whatever code the trigger likes.
+  return error.routine == "exec_stmt_raise" && !is_of_the_moment(sqlstate);
 }
 
 bool is_row_error(const sdk::Error& error) {
   const auto server = postgres::server_error_of(error);
   return server && is_row_error(*server);
+}
+
+bool may_be_of_a_value(const sdk::Error& error) {
+  const auto server = postgres::server_error_of(error);
+  return server && !is_row_error(*server) && !is_of_the_moment(server->sqlstate);
 }
 
 std::string reason_of(const ServerError& error) {
@@ -72,7 +84,8 @@ std::optional<FoundRow> find_refused(Session& session, uint64_t begin, uint64_t 
       end = stop;
     } else {
       const auto server = postgres::server_error_of(**refused);
-      if (server->sqlstate != wanted->sqlstate || server->constraint != wanted->constraint) return std::nullopt;
+      const bool same = server->sqlstate == wanted->sqlstate && server->constraint == wanted->constraint;
+      if (!same && !server->value_refused) return std::nullopt;
       return FoundRow{.position = begin, .error = **refused};
     }
   }

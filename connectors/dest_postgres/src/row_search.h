@@ -16,10 +16,14 @@ namespace rapidbyte::dest_postgres {
 
 /// Whether the server refused a row for what is in it, and would take others: data exceptions, broken constraints, what
 /// a trigger raises under any code, row security, rows and index entries that are too large, json that is nested too
-/// deeply.
+/// deeply, a value whose type does not read it (a regclass that names what is not there).
 bool is_row_error(const postgres::ServerError& error);
 /// The same of an error of the SDK; false when it is not the server's.
 bool is_row_error(const sdk::Error& error);
+/// Whether an error that is not of a row by itself may be: the same SQLSTATE comes from a statement that names what is
+/// not there and from a value that does (regclass), and outside of a COPY the server does not say which. Then only
+/// reading the values alone tells.
+bool may_be_of_a_value(const sdk::Error& error);
 /// The server's words: its message, and the detail in parentheses.
 std::string reason_of(const postgres::ServerError& error);
 

@@ -1,7 +1,9 @@
 #include "src/staging.h"
 
+#include <algorithm>
 #include <charconv>
 
+#include "rapidbyte/sdk/host.h"
 #include "src/table_shape.h"
 #include "src/trust.h"
 
@@ -14,6 +16,8 @@ using postgres::quote_identifier;
 constexpr std::string_view kPrefix = "_rapidbyte_staging_";
 // The comment of a staging: then the number of columns, a space, and the definition.
 constexpr std::string_view kLike = "rapidbyte: rows of a load that is under way; like ";
+// At its end, when the target was made with it.
+constexpr std::string_view kMade = " of the table made for it";
 
 uint64_t fnv1a(std::string_view text) {
   uint64_t hash = 0xcbf29ce484222325U;
@@ -31,6 +35,13 @@ Result<postgres::QueryResult> for_table(Session& session, std::string_view sql, 
   const std::string text = std::to_string(oid);
   const Parameter parameters[] = {text};
   return session.connection().execute(sql, parameters);
+}
+
+// What the staging is made like, for who publishes it.
+Status comment_staging(Session& session, const TableName& staging, const TableInfo& target,
+                       const std::string& definition) {
+  const std::string comment = std::string(kLike) + std::to_string(target.columns.size()) + " " + definition;
+  return session.exec("COMMENT ON TABLE " + staging.sql() + " IS " + postgres::quote_literal(comment));
 }
 
 // Foreign keys of the target, so that rows that break one are found one by one and not when all are published.
@@ -91,9 +102,44 @@ TableName staging_name(const TableName& target) {
   return {target.schema, std::move(name)};
 }
 
+namespace {
+
+// Its owner decides what becomes of a table that has been made for nothing: it is dropped only if nobody has done
+// anything with it, and nobody is kept waiting for that.
+Status drop_made_target(Session& session, const TableInfo& staging, const Likeness& like, const TableName& target) {
+  const auto owner = session.value(
+      "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner WHERE r.rolname = "
+      "current_user AND c.oid = " +
+      std::to_string(staging.oid));
+  if (!owner.ok()) return owner.status();
+  if (!*owner) return {};
+  const auto drop = [&]() -> Status {
+    RB_SDK_RETURN_NOT_OK(
+        session.exec("SET LOCAL lock_timeout = '2s'; LOCK TABLE " + target.sql() + " IN ACCESS EXCLUSIVE MODE"));
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> made, read_table(session, target));
+    if (!made) return {};
+    RB_SDK_ASSIGN_OR_RETURN(const std::string definition, definition_number(session, *made));
+    if (definition != like.definition) return {};
+    RB_SDK_ASSIGN_OR_RETURN(const auto rows, session.value("SELECT EXISTS (SELECT FROM " + target.sql() + ")"));
+    if (rows != "f") return {};
+    return session.exec("DROP TABLE " + target.sql());
+  };
+  RB_SDK_RETURN_NOT_OK(session.exec("SAVEPOINT rapidbyte_made"));
+  const Status dropped = drop();
+  if (dropped.ok()) return session.exec("SET LOCAL lock_timeout = 0; RELEASE SAVEPOINT rapidbyte_made");
+  if (!session.is_open()) return dropped;
+  sdk::host::log_debug("table " + target.text() + ", which was made for a load, stays: " + dropped.error().message);
+  return session.exec("ROLLBACK TO SAVEPOINT rapidbyte_made; RELEASE SAVEPOINT rapidbyte_made");
+}
+
+}  // namespace
+
 Status drop_staging(Session& session, const TableName& target) {
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(session, staging_name(target)));
-  return staging ? session.exec("DROP TABLE " + staging->name.sql()) : Status();
+  if (!staging) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const Likeness like, likeness_of(session, *staging));
+  if (like.made_target) RB_SDK_RETURN_NOT_OK(drop_made_target(session, *staging, like, target));
+  return session.exec("DROP TABLE " + staging->name.sql());
 }
 
 Status check_replaceable(Session& session, const TableName& target, const std::string& stream) {
@@ -136,26 +182,40 @@ Status make_staging(Session& session, const TableName& target, const sdk::Stream
                                  "rename it, and see who may create tables in schema " +
                                  name.schema + ".");
   }
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> table, read_table(session, target));
+  RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> table, read_table(session, target));
   if (!table) {
     RB_SDK_RETURN_NOT_OK(check_columns(ctx.stream_name, schema));
     RB_SDK_RETURN_NOT_OK(ensure_schema(session, target.schema));
     const bool strict = ctx.policies.nullability_change == sdk::NullabilityChange::kFail;
-    RB_SDK_RETURN_NOT_OK(
-        create_table(session, {.name = name, .schema = schema, .key = {}, .declare_not_null = strict}));
-    return take_rights_away(session, name);
+    NewTable made{.name = name, .schema = schema, .key = {}, .declare_not_null = strict};
+    RB_SDK_RETURN_NOT_OK(create_table(session, made));
+    // A look at the catalogs that most tables go without.
+    const bool may_name = std::any_of(schema.fields.begin(), schema.fields.end(), [](const sdk::Field& field) {
+      return field.type.is_text() && !native_type_text(field).empty();
+    });
+    const Status taken = take_rights_away(session, name);
+    if (!taken.ok() || !may_name) return taken;
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(session, name));
+    if (!staging) return sdk::internal_error("TABLE_LOST", "table " + name.text() + " was not created");
+    RB_SDK_ASSIGN_OR_RETURN(const bool named, may_name_tables(session, *staging));
+    if (!named) return {};
+    made.name = target;
+    RB_SDK_RETURN_NOT_OK(create_table(session, made));
+    RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, target));
+    if (!table) return sdk::internal_error("TABLE_LOST", "table " + target.text() + " was not created");
+    RB_SDK_ASSIGN_OR_RETURN(const std::string definition, definition_number(session, *table));
+    return comment_staging(session, name, *table, definition + std::string(kMade));
   }
   // Read first: what changes before the copy is made makes the staging look older than it is, and not newer.
   RB_SDK_ASSIGN_OR_RETURN(const std::string definition, definition_number(session, *table));
-  const std::string comment = std::string(kLike) + std::to_string(table->columns.size()) + " " + definition;
   RB_SDK_ASSIGN_OR_RETURN(const std::vector<std::string> reasons, reasons_to_keep(session, *table));
   const bool rows_are_judged = ctx.policies.on_data_error != sdk::OnDataError::kFail;
   std::string like = " INCLUDING ALL EXCLUDING IDENTITY";
   // Where the rows are written a second time, the target's own indexes check them; here they would only cost time,
   // unless single rows shall be refused.
   if (!reasons.empty() && !rows_are_judged) like += " EXCLUDING INDEXES EXCLUDING STATISTICS";
-  RB_SDK_RETURN_NOT_OK(session.exec("CREATE TABLE " + name.sql() + " (LIKE " + table->name.sql() + like +
-                                    "); COMMENT ON TABLE " + name.sql() + " IS " + postgres::quote_literal(comment)));
+  RB_SDK_RETURN_NOT_OK(session.exec("CREATE TABLE " + name.sql() + " (LIKE " + table->name.sql() + like + ")"));
+  RB_SDK_RETURN_NOT_OK(comment_staging(session, name, *table, definition));
   RB_SDK_RETURN_NOT_OK(take_rights_away(session, name));
   for (const TableColumn& column : table->columns) {
     // The target itself numbers the rows when they arrive.
@@ -176,7 +236,10 @@ Result<Likeness> likeness_of(Session& session, const TableInfo& staging) {
   text.remove_prefix(kLike.size());
   const auto count = std::from_chars(text.data(), text.data() + text.size(), like.columns);
   text.remove_prefix(static_cast<size_t>(count.ptr - text.data()));
-  if (text.starts_with(' ')) like.definition = text.substr(1);
+  if (!text.starts_with(' ')) return like;
+  like.made_target = text.ends_with(kMade);
+  if (like.made_target) text.remove_suffix(kMade.size());
+  like.definition = text.substr(1);
   return like;
 }
 

@@ -17,14 +17,16 @@ TableName staging_name(const TableName& target);
 /// Gives a table that was made as a staging the rights that its owner's new tables get (ALTER DEFAULT PRIVILEGES).
 Status grant_as_new(Session& session, const TableName& table);
 
-/// Drops the staging table if it is there.
+/// Drops the staging table if it is there, and with it the target that make_staging() made, as long as it is as empty
+/// and bare as it was made. Inside a transaction.
 Status drop_staging(Session& session, const TableName& target);
 
 /// REPLACE_REFERENCED (config) when foreign keys of other tables point to the target: its rows cannot go.
 Status check_replaceable(Session& session, const TableName& target, const std::string& stream);
 
-/// Makes the staging table when it is absent: like the target, or from `schema` when there is none. Inside the open
-/// transaction.
+/// Makes the staging table when it is absent: like the target, or from `schema` when there is none. Then the target is
+/// made as well, without rows, if values of its columns may name it (regclass): they are read while the load runs, and
+/// there must be what they name. Inside the open transaction.
 Status make_staging(Session& session, const TableName& target, const sdk::StreamContext& ctx,
                     const sdk::Schema& schema);
 
@@ -33,6 +35,7 @@ Status make_staging(Session& session, const TableName& target, const sdk::Stream
 struct Likeness {
   int columns = 0;         // how many the target had; those of the staging with higher numbers came with the load
   std::string definition;  // definition_number() of the target; empty: there was none
+  bool made_target = false;  // there was none, and it was made together with the staging
 };
 Result<Likeness> likeness_of(Session& session, const TableInfo& staging);
 

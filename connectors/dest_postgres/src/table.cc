@@ -6,6 +6,7 @@
 #include <set>
 #include <span>
 
+#include "postgres/type_parts.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/trust.h"
 
@@ -258,6 +259,15 @@ Result<std::string> qualified_elsewhere(Session& session, const std::string& nat
 
 }  // namespace
 
+Result<std::map<Oid, std::string>> composite_fields_of(Session& session, const std::vector<Oid>& types) {
+  std::string list;
+  for (const Oid type : types) list += (list.empty() ? "" : ",") + std::to_string(type);
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult answer,
+                          session.connection().query(postgres::composite_fields_sql("SELECT pg_catalog.unnest('{" +
+                                                                                    list + "}'::pg_catalog.oid[])")));
+  return postgres::composite_fields(answer);
+}
+
 Result<std::string> type_for(Session& session, const sdk::Field& field) {
   std::string native(native_type_text(field));
   std::string by_arrow = declared_type(field.type);
@@ -281,6 +291,18 @@ Result<std::string> type_for(Session& session, const sdk::Field& field) {
     // to_regtype() drops the modifier, and it decides what the values are sent as.
     known->type.modifier = numeric_modifier(native);
   }
+  if (!field.native_fields.empty()) {
+    RB_SDK_ASSIGN_OR_RETURN(auto fields, composite_fields_of(session, {known->type.oid}));
+    const std::string& there = fields[known->type.oid];
+    if (there != field.native_fields) {
+      sdk::host::log_warn("column " + quote_identifier(field.name) + ": " + session.options().where() +
+                          " has another type " + native + ", with " +
+                          (there.empty() ? "no fields" : "the fields " + there) + " where the values have " +
+                          field.native_fields + ", so the new column gets " + by_arrow +
+                          ". To keep the type, make the two alike and load into a new table.");
+      return by_arrow;
+    }
+  }
   return is_sent_as(known->type, field.type) ? native : by_arrow;
 }
 
@@ -289,7 +311,7 @@ Status create_table(Session& session, const NewTable& table) {
   std::string separator = "\n  ";
   std::map<std::string, std::string> types;  // wide tables have few different ones
   for (const sdk::Field& field : table.schema.fields) {
-    std::string& type = types[field.type.name() + " " + field.native_type];
+    std::string& type = types[field.type.name() + " " + field.native_type + " " + field.native_fields];
     if (type.empty()) {
       RB_SDK_ASSIGN_OR_RETURN(type, type_for(session, field));
     }

@@ -2,6 +2,7 @@
 // What a table of the server looks like now, read from its catalogs, and the making of new ones. Inside whatever
 // transaction the session has open.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,6 +48,9 @@ Status check_columns(std::string_view stream, const sdk::Schema& schema);
 
 /// Creates the schema unless it is there, inside the open transaction.
 Status ensure_schema(Session& session, const std::string& schema);
+
+/// The fields of those of `types` that are composite or hold composites: what a source says as Field::native_fields.
+Result<std::map<Oid, std::string>> composite_fields_of(Session& session, const std::vector<Oid>& types);
 
 /// Type of a new column for `field`: the source's own type where this server has it and the values are sent as that
 /// type's values, otherwise by its Arrow type. Requires that no transaction has failed.

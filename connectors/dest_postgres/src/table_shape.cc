@@ -1,5 +1,7 @@
 #include "src/table_shape.h"
 
+#include "postgres/type_parts.h"
+
 namespace rapidbyte::dest_postgres {
 namespace {
 
@@ -68,15 +70,33 @@ SELECT pg_catalog.hashtextextended(string_agg(line, E'\n' ORDER BY line COLLATE 
   UNION ALL SELECT ROW('index', pg_catalog.pg_get_indexdef(indexrelid),
     pg_catalog.obj_description(indexrelid, 'pg_class'))::text FROM pg_catalog.pg_index WHERE indrelid = $1::oid) l)";
 
+// The types of a table's columns; `oid` is SQL.
+std::string column_types_sql(const std::string& oid) {
+  return "SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid "
+         "= " +
+         oid;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> reasons_to_keep(Session& session, const TableInfo& table) {
   const std::string oid = std::to_string(table.oid);
   const Parameter parameters[] = {oid};
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found, session.connection().execute(kReasonsQuery, parameters));
+  // Values that name the table would go on naming the one that was dropped.
+  const std::string query = std::string(kReasonsQuery) +
+                            "\nUNION ALL SELECT 'its values may name the table itself' FROM t WHERE EXISTS (" +
+                            postgres::names_objects_sql(column_types_sql("$1::oid"), postgres::kNamesOfTables) + ")";
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found, session.connection().execute(query, parameters));
   std::vector<std::string> reasons;
   for (const postgres::Row& row : found.rows) reasons.push_back(row[0].value_or(""));
   return reasons;
+}
+
+Result<bool> may_name_tables(Session& session, const TableInfo& table) {
+  RB_SDK_ASSIGN_OR_RETURN(const auto found,
+                          session.value(postgres::names_objects_sql(column_types_sql(std::to_string(table.oid)),
+                                                                    postgres::kNamesOfTables)));
+  return found.has_value();
 }
 
 Result<std::string> definition_number(Session& session, const TableInfo& table) {

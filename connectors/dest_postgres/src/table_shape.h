@@ -15,6 +15,9 @@ namespace rapidbyte::dest_postgres {
 /// take its place.
 Result<std::vector<std::string>> reasons_to_keep(Session& session, const TableInfo& table);
 
+/// Whether values of the table may name a table (regclass, regtype, at any depth), which may be this one.
+Result<bool> may_name_tables(Session& session, const TableInfo& table);
+
 /// Equal numbers, equal columns, defaults, constraints, indexes and comments on them: all that LIKE copies. Settings of
 /// the session that change how expressions are spelled change it, too.
 Result<std::string> definition_number(Session& session, const TableInfo& table);

@@ -35,7 +35,7 @@ TableWriter::~TableWriter() {
 Status TableWriter::prepare() {
   RB_SDK_RETURN_NOT_OK(end_rows());
   const auto plan = [&]() -> Status {
-    RB_SDK_ASSIGN_OR_RETURN(plan_, prepare_(batch_.schema()));
+    RB_SDK_ASSIGN_OR_RETURN(plan_, prepare_(batch_));
     plan_.number_rows = !plan_.key.empty();
     // The temporary table of an upsert by COPY has one column more than the target, which may be one too many.
     if (plan_.number_rows && plan_.columns.size() >= kMaxColumns) {
@@ -92,6 +92,8 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   RB_SDK_RETURN_NOT_OK(batch_.load(bytes));
   if (batch_.schema_version() != schema_version_ || generation_ != session_.generation()) {
     RB_SDK_RETURN_NOT_OK(prepare());
+  } else {
+    RB_SDK_RETURN_NOT_OK(check_late_values());
   }
   RB_SDK_RETURN_NOT_OK(session_.begin_rows());
   encoder_.load(batch_, static_cast<int64_t>(rows_seen_));
@@ -106,6 +108,15 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   }
   rows_seen_ += rows;
   return std::exchange(count_, {});
+}
+
+Status TableWriter::check_late_values() const {
+  if (!plan_.no_columns.empty() && batch_.rows() != 0) return sdk::schema_error("NO_COLUMNS", plan_.no_columns);
+  for (const ColumnPlan& column : plan_.columns) {
+    if (column.type_changed.empty() || !has_values(batch_, column.source)) continue;
+    return sdk::schema_error("TYPE_CHANGED", column.type_changed);
+  }
+  return {};
 }
 
 Status TableWriter::open_copy(const std::string& sql) {
@@ -233,7 +244,7 @@ Status TableWriter::end_try_copy(uint64_t rows) {
 Status TableWriter::insert_rows(size_t begin, size_t end) {
   forget_gathered();
   gather(begin, end);
-  return insert_gathered();
+  return try_insert();
 }
 
 void TableWriter::forget_gathered() {

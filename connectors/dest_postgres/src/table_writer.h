@@ -27,8 +27,8 @@ enum class LoadMethod : uint8_t { kCopy, kInsert };
 
 class TableWriter {
  public:
-  /// Makes or fits the table for a schema of the stream; begins a transaction unless one is open, and leaves it open.
-  using Prepare = std::function<Result<TargetPlan>(const sdk::Schema& schema)>;
+  /// Makes or fits the table for a batch's schema; begins a transaction unless one is open, and leaves it open.
+  using Prepare = std::function<Result<TargetPlan>(const sdk::BatchReader& batch)>;
 
   TableWriter(Session& session, const sdk::StreamContext& ctx, LoadMethod method, Prepare prepare);
   /// Gives up what is being sent.
@@ -56,6 +56,8 @@ class TableWriter {
   void gather(size_t begin, size_t end);
   void forget_gathered();
   /// INSERT of what is gathered.
+  /// TYPE_CHANGED, NO_COLUMNS when the batch has a value or row that the plan fits only as long as there is none.
+  [[nodiscard]] Status check_late_values() const;
   Status insert_gathered();
   Status insert_rows(size_t begin, size_t end);
   Status append_to_copy();
@@ -88,6 +90,10 @@ class TableWriter {
   /// The same of the INSERT of a group, and of a merge behind kMergeSavepoint: they name no row, so it is looked for.
   Status insert_error(const Status& status);
   Status merge_error(const Status& status);
+  /// The INSERT of what is gathered, inside of try_rows(): an error that comes from a value says so (refuse_value()).
+  Status try_insert();
+  /// Whether the column's type does not read one of these texts, an array as gather() makes it.
+  Result<bool> is_read_refused(const ColumnPlan& column, const sdk::ByteBuffer& values);
   /// The first column of a row, sent as text, whose type does not read it; null: none.
   const ColumnPlan* column_of_text(size_t row);
   /// `at`: ", row 3, column "c"".

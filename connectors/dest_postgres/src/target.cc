@@ -1,6 +1,7 @@
 #include "src/target.h"
 
 #include <algorithm>
+#include <map>
 
 #include "rapidbyte/sdk/host.h"
 
@@ -37,12 +38,14 @@ class Fitting {
     plan_.key = request_.key;
     plan_.has_triggers = table_.has_triggers;
     if (!request_.key.empty()) RB_SDK_RETURN_NOT_OK(check_upsert_key(session_, table_, request_.key));
+    RB_SDK_RETURN_NOT_OK(look_at_composites());
     for (size_t i = 0; i < request_.schema.size(); ++i) RB_SDK_RETURN_NOT_OK(fit_column(i));
     RB_SDK_RETURN_NOT_OK(check_missing());
     if (plan_.columns.empty() && !table_.columns.empty()) {
-      return sdk::schema_error("NO_COLUMNS", where() +
-                                                 "none of the stream's columns is in the table, so nothing would be "
-                                                 "stored. Set schema_evolution.new_column: add.");
+      plan_.no_columns = where() +
+                         "none of the stream's columns is in the table, so nothing would be stored. Set "
+                         "schema_evolution.new_column: add.";
+      if (request_.has_rows) return sdk::schema_error("NO_COLUMNS", plan_.no_columns);
     }
     for (ColumnPlan& column : plan_.columns) {
       column.has_binary = has_binary_form(
@@ -58,6 +61,30 @@ class Fitting {
            ": ";
   }
 
+  // Only where the source says that values have fields.
+  Status look_at_composites() {
+    std::vector<Oid> types;
+    for (const sdk::Field& field : request_.schema.fields) {
+      const TableColumn* column = field.native_fields.empty() ? nullptr : table_.find(field.name);
+      if (column != nullptr) types.push_back(column->type.oid);
+    }
+    if (types.empty()) return {};
+    RB_SDK_ASSIGN_OR_RETURN(composites_, composite_fields_of(session_, types));
+    return {};
+  }
+
+  // The text of a composite value has its fields in their order and without their names.
+  Status check_composite(const TableColumn& column, const sdk::Field& field) const {
+    const auto there = composites_.find(column.type.oid);
+    if (field.native_fields.empty() || there == composites_.end() || there->second == field.native_fields) return {};
+    return sdk::schema_error(
+        "COMPOSITE_CHANGED",
+        where() + "values of column " + quote_identifier(column.name) + " have the fields " + field.native_fields +
+            ", but the column's type " + column.type.formatted + " has " + there->second +
+            ". They come one after the other without their names, so that one would be taken for another. Make the "
+            "types alike (names, types, order), or give the column type text, which keeps the values as they come.");
+  }
+
   Status fit_column(size_t index) {
     const sdk::Field& field = request_.schema.fields[index];
     const TableColumn* column = table_.find(field.name);
@@ -70,6 +97,7 @@ class Fitting {
                                    "the source, or set schema_evolution.new_column: ignore, which leaves out what the "
                                    "table does not take.");
     }
+    RB_SDK_RETURN_NOT_OK(check_composite(*column, field));
     ColumnPlan plan{.source = index, .name = column->name, .type = column->type};
     plan.refuse_null = contains(request_.key, column->name);
     plan.insert_only = column->identity_always;
@@ -77,12 +105,12 @@ class Fitting {
     plan.fit = fit(column->type, field);
     if (plan.fit == Fit::kChanged) {
       if (request_.policies.type_change == sdk::TypeChange::kFail) {
-        return sdk::schema_error(
-            "TYPE_CHANGED",
+        plan.type_changed =
             where() + "column " + quote_identifier(column->name) + " is " + column->type.formatted +
-                ", but the source has " + field.type.name() +
-                ". Set schema_evolution.type_change: coerce (keeps what converts exactly) or null, override the type "
-                "in the source, or alter the column.");
+            ", but the source has " + field.type.name() +
+            ". Set schema_evolution.type_change: coerce (keeps what converts exactly) or null, override the type "
+            "in the source, or alter the column.";
+        if (request_.has_values(index)) return sdk::schema_error("TYPE_CHANGED", plan.type_changed);
       }
       plan.convert = true;
       plan.null_if_changed = request_.policies.type_change == sdk::TypeChange::kNull;
@@ -151,6 +179,7 @@ class Fitting {
   Session& session_;
   const TargetRequest& request_;
   TableInfo table_;
+  std::map<Oid, std::string> composites_;  // fields of the columns' types
   TargetPlan plan_;
 };
 
@@ -174,8 +203,17 @@ sdk::Schema with_context(const sdk::Schema& schema, const sdk::Schema& context) 
     if (!known || context.fields[*known].type != field.type) continue;
     field.native_type = context.fields[*known].native_type;
     field.special_values = context.fields[*known].special_values;
+    field.native_fields = context.fields[*known].native_fields;
   }
   return out;
+}
+
+bool has_values(const sdk::BatchReader& batch, size_t column) {
+  const sdk::ColumnView& view = batch.column(column);
+  for (size_t row = 0; row < batch.rows(); ++row) {
+    if (!view.is_null(row)) return true;
+  }
+  return false;
 }
 
 Status check_upsert_key(Session& session, const TableInfo& table, const std::vector<std::string>& key) {

@@ -44,5 +44,46 @@ TEST(RowSearchTest, ErrorsAboutARowAreToldFromThoseOfTheLoad) {
   }
 }
 
+// A type may refuse a value under the SQLSTATE of a missing table.
+TEST(RowSearchTest, WhatATypeSaysOfACopiedValueIsAboutItsRow) {
+  const struct {
+    const char* sqlstate;
+    const char* where;
+    bool about_a_row;
+  } cases[] = {
+      {"42P01", R"(COPY s, line 3, column r: "public.x")", true},
+      {"3F000", R"(COPY s, line 3, column r: "x.x")", true},
+      {"0A000", R"(COPY s, Zeile 3, Spalte r: »a.b.c«)", true},
+      {"42P01", "COPY s, line 3", false},
+      {"42P01", "", false},
+      {"42P01",
+       "SQL statement \"INSERT INTO x\"\nPL/pgSQL function f() line 1 at SQL statement\nCOPY s, line 3, column r",
+       false},
+      {"57014", R"(COPY s, line 3, column r: "x")", false},
+      {"XX001", R"(COPY s, line 3, column r: "x")", false},
+  };
+  for (const auto& c : cases) {
+    postgres::ServerError error;
+    error.sqlstate = c.sqlstate;
+    error.message = "refused";
+    error.where = c.where;
+    EXPECT_EQ(is_row_error(error), c.about_a_row) << c.sqlstate << " " << c.where;
+  }
+}
+
+TEST(RowSearchTest, WhatReadingTheValuesHasShownIsBelieved) {
+  postgres::ServerError error;
+  error.sqlstate = "3F000";
+  error.message = "schema does not exist";
+  sdk::Error as_status = postgres::to_status(error, "").error();
+  EXPECT_FALSE(is_row_error(as_status));
+  EXPECT_TRUE(may_be_of_a_value(as_status));
+  postgres::refuse_value(as_status, "r");
+  EXPECT_TRUE(is_row_error(as_status));
+  EXPECT_FALSE(may_be_of_a_value(as_status));
+  EXPECT_EQ(postgres::server_error_of(as_status)->column, "r");
+  EXPECT_FALSE(may_be_of_a_value(sdk::data_error("X", "not the server's").error()));
+}
+
 }  // namespace
 }  // namespace rapidbyte::dest_postgres

@@ -1,4 +1,5 @@
 // The four axes of schema_evolution against existing tables.
+#include <algorithm>
 #include <map>
 
 #include "tests/postgres_fixture.h"
@@ -55,6 +56,125 @@ TEST_F(SchemaPolicyTest, AColumnThatComesInTheMiddleOfAStreamIsAdded) {
       ASSERT_TRUE(written.ok()) << written.status().to_string();
       ASSERT_TRUE(destination->finish_stream(text, true).ok());
       EXPECT_EQ(table("s"), (Lines{"(1,)", "(2,b)", "(3,)"}));
+    }
+  }
+}
+
+// A file's column without values is text, for want of anything that says more.
+TEST_F(SchemaPolicyTest, AColumnOfNullsFitsEveryTypeUntilAValueComes) {
+  const Schema schema{{{"id", kInt}, {"c", kText}}};
+  const std::vector<Json> nulls = {row(1, nullptr), row(2, nullptr)};
+  for (const std::string type : {"date", "numeric(10,2)", "timestamp with time zone", "integer", "double precision",
+                                 "boolean", "bytea", "interval(0)", "time", "inet", "integer[]"}) {
+    for (const char* method : {"copy", "insert"}) {
+      for (const Json& mode : {Json("append"), Json("replace"), upsert({"id"})}) {
+        for (const char* on_data_error : {"fail", "skip"}) {
+          if (type != "date" && (mode != "append" || std::string(on_data_error) == "skip")) continue;
+          SCOPED_TRACE(type + " " + method + " " + mode.dump() + " " + on_data_error);
+          sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; CREATE TABLE s (id bigint PRIMARY KEY, c " +
+              type + ")");
+          const Json ctx = on_error(context("s", schema, mode), on_data_error);
+          const Json more = {{"load_method", method}};
+          const Outcome outcome = load(ctx, schema, nulls, more);
+          ASSERT_TRUE(outcome.status.ok()) << outcome.message();
+          EXPECT_EQ(table("s"), (Lines{"(1,)", "(2,)"}));
+          EXPECT_EQ(sql("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 's'::regclass AND "
+                        "attname = 'c'"),
+                    Lines{type == "time" ? "time without time zone" : type});
+          if (type == "inet" || type == "integer[]") continue;  // they take texts
+          sql("TRUNCATE s");
+          const Outcome changed =
+              load(ctx, {make_batch(schema, nulls), make_batch(schema, {row(3, "x")})}, more, Commits::kAtTheEnd);
+          EXPECT_EQ(changed.code(), "TYPE_CHANGED") << changed.message();
+          EXPECT_NE(changed.message().find("column \"c\" is " + (type == "time" ? "time without time zone" : type) +
+                                           ", but the source has Utf8"),
+                    std::string::npos)
+              << changed.message();
+          EXPECT_EQ(table("s"), Lines{});
+        }
+      }
+    }
+  }
+  // The other rules are as they were.
+  sql("DROP TABLE s; CREATE TABLE s (id bigint, c date)");
+  const Json coerced = with_policy(context("s", schema), "type_change", "coerce");
+  EXPECT_EQ(load(coerced, {make_batch(schema, nulls), make_batch(schema, {row(3, "2024-02-29")})}).code(), "ok");
+  EXPECT_EQ(table("s"), (Lines{"(1,)", "(2,)", "(3,2024-02-29)"}));
+  sql("DROP TABLE s; CREATE TABLE s (id bigint, c date NOT NULL)");
+  const Outcome refused = load(context("s", schema), schema, nulls);
+  EXPECT_EQ(refused.code(), "ROW_REFUSED") << refused.message();
+  // A column that is refused comes back with nothing altered.
+  const Schema more{{{"id", kInt}, {"c", kText}, {"extra", kInt}}};
+  EXPECT_EQ(load(context("s", more), more, {Json::array({1, "x", 1})}).code(), "TYPE_CHANGED");
+  EXPECT_EQ(sql("SELECT count(*) FROM pg_attribute WHERE attrelid = 's'::regclass AND attnum > 0"), Lines{"2"});
+}
+
+// The text of a composite value has no names in it.
+TEST_F(SchemaPolicyTest, CompositesAreTakenByTypesOfTheSameFieldsOnly) {
+  const std::string fields = "(a integer,b text)";
+  const struct {
+    const char* type;  // at the destination
+    const char* column;
+    std::string native_fields;  // of the source
+    const char* value;
+    const char* there;  // null: it loads
+  } cases[] = {
+      {"TYPE comp AS (a integer, b text)", "comp", fields, "(1,2)", nullptr},
+      {"TYPE comp AS (b text, a integer)", "comp", fields, "(1,2)", "(b text,a integer)"},
+      {"TYPE comp AS (a integer, b text, c text)", "comp", fields, "(1,2)", "(a integer,b text,c text)"},
+      {"TYPE comp AS (a integer)", "comp", fields, "(1,2)", "(a integer)"},
+      {"TYPE comp AS (a integer, \"B\" text)", "comp", fields, "(1,2)", "(a integer,\"B\" text)"},
+      {"TYPE comp AS (a numeric(4,1), b text)", "comp", fields, "(1,2)", "(a numeric(4,1),b text)"},
+      {"TYPE comp AS (b text, a integer)", "comp[]", fields + "[]", "{\"(1,2)\"}", "(b text,a integer)[]"},
+      {"TYPE comp AS (a integer, b text)", "comp[]", fields + "[]", "{\"(1,2)\"}", nullptr},
+      {"TYPE inn AS (b text, a integer); CREATE TYPE comp AS (n integer, i inn)", "comp",
+       "(n integer,i " + fields + ")", "(1,\"(1,2)\")", "(n integer,i (b text,a integer))"},
+      {"TYPE inn AS (a integer, b text); CREATE DOMAIN dom AS inn; CREATE TYPE comp AS (n integer, i dom[])", "comp",
+       "(n integer,i " + fields + "[])", "(1,\"{\"\"(1,2)\"\"}\")", nullptr},
+      {"TYPE inn AS (b text, a integer); CREATE DOMAIN comp AS inn", "comp", fields, "(1,2)", "(b text,a integer)"},
+      {"TYPE comp AS ENUM ('(1,2)')", "comp", fields, "(1,2)", nullptr},
+      {"TYPE comp AS (b text, a integer)", "text", fields, "(1,2)", nullptr},
+      {"TYPE comp AS (b text, a integer)", "comp", "", "(1,2)", nullptr},  // a source that does not say
+  };
+  for (const auto& c : cases) {
+    Schema schema{{{"id", kInt}, {"c", kText}}};
+    const bool is_array = std::string(c.value).starts_with('{');
+    schema.fields[1].native_type = "postgresql:" + schema_name() + ".comp" + (is_array ? "[]" : "");
+    schema.fields[1].native_fields = c.native_fields;
+    for (const char* method : {"copy", "insert"}) {
+      for (const Json& mode : {Json("append"), Json("replace")}) {
+        if (mode == "replace" && std::string(method) == "insert") continue;
+        SCOPED_TRACE(std::string(c.type) + " " + c.native_fields + " " + method + mode.dump());
+        sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; DROP TYPE IF EXISTS comp, inn CASCADE; DROP "
+            "DOMAIN "
+            "IF EXISTS dom; CREATE " +
+            std::string(c.type) + "; CREATE TABLE s (id bigint, c " + c.column + ")");
+        const Json more = {{"load_method", method}};
+        const Outcome outcome = load(context("s", schema, mode), schema, {row(1, c.value)}, more);
+        const std::string made_as =
+            "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = 's'::regclass AND attname = 'c'";
+        if (c.there == nullptr) {
+          EXPECT_TRUE(outcome.status.ok()) << outcome.message();
+          EXPECT_EQ(sql("SELECT c FROM s"), Lines{c.value});
+        } else {
+          EXPECT_EQ(outcome.code(), "COMPOSITE_CHANGED");
+          EXPECT_NE(outcome.message().find("have the fields " + c.native_fields + ", but the column's type "),
+                    std::string::npos)
+              << outcome.message();
+          EXPECT_NE(outcome.message().find(std::string(" has ") + c.there + "."), std::string::npos)
+              << outcome.message();
+          EXPECT_EQ(table("s"), Lines{});
+          // A new column keeps the value as text.
+          sql("DROP TABLE s");
+          const Outcome anew = load(context("s", schema, mode), schema, {row(1, c.value)}, more);
+          ASSERT_TRUE(anew.status.ok()) << anew.message();
+          EXPECT_EQ(sql(made_as), Lines{"text"});
+          EXPECT_EQ(sql("SELECT c FROM s"), Lines{c.value});
+          EXPECT_TRUE(std::any_of(anew.logs.begin(), anew.logs.end(), [&](const std::string& line) {
+            return line.find(c.native_fields) != std::string::npos && line.find(c.there) != std::string::npos;
+          })) << c.there;
+        }
+      }
     }
   }
 }

@@ -252,6 +252,34 @@ TEST_F(WriteTest, TablesWithoutColumnsKeepTheirRows) {
   }
 }
 
+// A context without columns may stand for columns that nobody knows; a batch says that there are none.
+TEST_F(WriteTest, ATableWithoutColumnsAndRowsIsMade) {
+  const Schema none;
+  int number = 0;
+  for (const char* method : {"copy", "insert"}) {
+    for (const Json& mode : {Json("append"), Json("replace")}) {
+      const std::string name = "bare_" + std::to_string(number++);
+      const Json more = {{"load_method", method}};
+      ASSERT_EQ(load(context(name, none, mode), Batches{}, more).code(), "ok");
+      EXPECT_EQ(sql("SELECT to_regclass('" + name + "') IS NULL"), Lines{"t"});
+      const Outcome outcome = load(context(name, none, mode), none, {}, more);
+      ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
+      EXPECT_EQ(sql("SELECT count(*), (SELECT count(*) FROM pg_attribute WHERE attnum > 0 AND attrelid = '" + name +
+                    "'::regclass) FROM " + name),
+                Lines{"0\t0"});
+      EXPECT_EQ(load(context(name, none, mode), none, {Json::array(), Json::array()}, more).code(), "ok");
+      EXPECT_EQ(sql("SELECT count(*) FROM " + name), Lines{"2"});
+      // A table with columns has no place for such rows.
+      sql("ALTER TABLE " + name + " ADD id bigint");
+      EXPECT_EQ(load(context(name, none, mode), none, {}, more).code(), "ok");
+      EXPECT_EQ(sql("SELECT count(*) FROM " + name), Lines{mode == "append" ? "2" : "0"});
+      EXPECT_EQ(load(context(name, none, mode), none, {Json::array()}, more).code(), "NO_COLUMNS");
+      EXPECT_EQ(load(context(name, none, mode), {make_batch(none, {}), make_batch(none, {Json::array()})}, more).code(),
+                "NO_COLUMNS");
+    }
+  }
+}
+
 TEST_F(WriteTest, LargeValuesAndManyBatchesArrive) {
   const Schema schema{{{"id", kInt}, {"text", kText}}};
   Batches batches;

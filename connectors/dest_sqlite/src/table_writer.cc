@@ -97,6 +97,8 @@ Status TableWriter::prepare() {
 
 Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   RB_SDK_RETURN_NOT_OK(batch_.load(bytes));
+  // A table without columns and rows: here there is no such table, and nothing to keep.
+  if (batch_.schema().fields.empty() && batch_.rows() == 0) return sdk::WriteCount();
   if (batch_.schema_version() != schema_version_) {
     RB_SDK_RETURN_NOT_OK(prepare());
     schema_version_ = batch_.schema_version();

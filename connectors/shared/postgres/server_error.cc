@@ -151,6 +151,8 @@ std::string details_json(const ServerError& error) {
   put_if_set(out, "data_type", error.data_type);
   put_if_set(out, "constraint", error.constraint);
   put_if_set(out, "routine", error.routine);
+  if (error.in_inner_query) out["in_inner_query"] = true;
+  if (error.value_refused) out["value_refused"] = true;
   return sdk::to_text(Json{{"postgres", std::move(out)}});
 }
 
@@ -181,6 +183,28 @@ std::optional<uint64_t> ServerError::copy_line() const {
   return line;
 }
 
+std::string_view ServerError::copied_value() const {
+  std::string_view place = where;
+  if (!place.starts_with("COPY ")) {
+    // Of a type's name the parser says "invalid type name "x"" first. What it says of a statement inside of a function
+    // has that statement with it.
+    const size_t line = routine.ends_with("yyerror") && !in_inner_query ? place.rfind("\nCOPY ") : std::string::npos;
+    if (line == std::string_view::npos) return {};
+    place.remove_prefix(line + 1);
+  }
+  // ", line 17, column price", each word in the server's language.
+  for (size_t at = place.find(", "); at != std::string_view::npos; at = place.find(", ", at + 1)) {
+    const size_t number = std::min(place.find(' ', at + 2), place.size() - 1) + 1;
+    const size_t end = std::min(place.find_first_not_of("0123456789", number), place.size());
+    if (end == number) continue;
+    // Of the whole row it shows the text, which may hold anything.
+    if (!place.substr(end).starts_with(", ")) return {};
+    const size_t name = place.find(' ', end + 2);
+    return name == std::string_view::npos ? std::string_view() : place.substr(name + 1);
+  }
+  return {};
+}
+
 sdk::Result<ServerError> parse_server_error(std::span<const uint8_t> body) {
   BodyReader reader(body);
   ServerError out;
@@ -204,6 +228,7 @@ sdk::Result<ServerError> parse_server_error(std::span<const uint8_t> body) {
       case 'd': out.data_type = field_text(value); break;
       case 'n': out.constraint = field_text(value); break;
       case 'R': out.routine = field_text(value); break;
+      case 'q': out.in_inner_query = true; break;
       default: break;  // fields of newer servers, file and line in the server's source code
     }
   }
@@ -255,7 +280,17 @@ std::optional<ServerError> server_error_of(const sdk::Error& error) {
   out.data_type = text("data_type");
   out.constraint = text("constraint");
   out.routine = text("routine");
+  out.in_inner_query = sdk::bool_member(*fields, "in_inner_query").value_or(false);
+  out.value_refused = sdk::bool_member(*fields, "value_refused").value_or(false);
   return out;
+}
+
+void refuse_value(sdk::Error& error, const std::string& column) {
+  auto server = server_error_of(error);
+  if (!server) return;
+  server->column = column;
+  server->value_refused = true;
+  error.details_json = details_json(*server);
 }
 
 std::string sqlstate_of(const sdk::Error& error) {

@@ -28,12 +28,19 @@ struct ServerError {
   std::string data_type;
   std::string constraint;
   std::string routine;  // of the server's source code; unlike the message it is not translated
+  bool in_inner_query = false;  // in the text of a statement that a function ran
+  /// Not the server's word: see refuse_value().
+  bool value_refused = false;
 
   bool operator==(const ServerError&) const = default;
   /// Whether the server ended the session with it.
   [[nodiscard]] bool is_fatal() const { return severity == "FATAL" || severity == "PANIC"; }
   /// The number after "line" in `where`: the row of a COPY, from 1.
   [[nodiscard]] std::optional<uint64_t> copy_line() const;
+  /// What stands in `where` from the column's name on: "price: \"x\"" of "COPY orders, line 17, column price: \"x\"",
+  /// in whatever language the server speaks; empty when it names none. Then nothing but the type's own reading of that
+  /// value, with no function of a user around it, has failed.
+  [[nodiscard]] std::string_view copied_value() const;
 };
 
 /// The body of an ErrorResponse or NoticeResponse. PROTOCOL (internal) when it is not one.
@@ -45,6 +52,9 @@ sdk::Status to_status(const ServerError& error, std::string_view what);
 
 /// The server's fields in an error made by to_status(); nullopt when it came from elsewhere.
 std::optional<ServerError> server_error_of(const sdk::Error& error);
+/// Notes in an error of the server that the value of `column` is why, which the server did not say but the connector
+/// has found out: ServerError::value_refused, with `column`.
+void refuse_value(sdk::Error& error, const std::string& column);
 /// Only the SQLSTATE; empty when the error came from elsewhere.
 std::string sqlstate_of(const sdk::Error& error);
 

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <set>
+
+#include "postgres/type_parts.h"
 
 namespace rapidbyte::source_postgres {
 
@@ -360,6 +363,34 @@ Result<Relation> begin_read(Session& session, const TableName& name, const std::
   std::vector<Relation> found = relations_of(*result);
   if (found.empty()) return table_not_found(connection, name);
   return std::move(found.front());
+}
+
+Status describe_composites(Connection& connection, std::span<Relation> relations) {
+  // All types that the system brings along are known not to.
+  constexpr postgres::Oid kFirstOfUsers = 16'384;
+  const auto may_hold = [](const CatalogColumn& column) {
+    return column.type_kind == 'c' || (column.type >= kFirstOfUsers && column.type_kind != 'e');
+  };
+  std::set<postgres::Oid> types;
+  for (const Relation& relation : relations) {
+    for (const CatalogColumn& column : relation.columns) {
+      if (may_hold(column)) types.insert(column.type);
+    }
+  }
+  if (types.empty()) return {};
+  std::string list;
+  for (const postgres::Oid type : types) list += (list.empty() ? "" : ",") + std::to_string(type);
+  RB_SDK_ASSIGN_OR_RETURN(const QueryResult answer,
+                          query_catalog(connection, postgres::composite_fields_sql("SELECT pg_catalog.unnest('{" +
+                                                                                   list + "}'::pg_catalog.oid[])")));
+  const std::map<postgres::Oid, std::string> fields = postgres::composite_fields(answer);
+  for (Relation& relation : relations) {
+    for (CatalogColumn& column : relation.columns) {
+      const auto found = fields.find(column.type);
+      if (found != fields.end()) column.fields = found->second;
+    }
+  }
+  return {};
 }
 
 std::vector<std::string> select_readable(const Relation& relation) {

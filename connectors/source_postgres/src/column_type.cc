@@ -99,6 +99,8 @@ ColumnPlan plan_column(const CatalogColumn& column, bool as_text) {
   // The catalog's names have their schema for all but the system's types, so that the other side takes no other type of
   // the same name.
   if (!as_text && !has_no_input(column.type)) plan.field.native_type = "postgresql:" + column.type_name;
+  // Text or not, the fields are told apart by their order alone.
+  plan.field.native_fields = column.fields;
   plan.kind = mapped.kind;
   plan.cast_to_text = mapped.cast;
   plan.by_output = mapped.cast && column.has_text_cast;

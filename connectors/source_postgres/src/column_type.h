@@ -20,6 +20,7 @@ struct CatalogColumn {
   bool nullable = true;
   int32_t key_position = -1;  // in the primary key, from 0 upwards; -1: not part of it
   bool readable = true;       // by this role
+  std::string fields;         // see describe_composites(); empty: there is no composite within
   /// What follows is known only of tables that were asked for by name.
   /// Its collation holds no different texts to be equal.
   bool is_deterministic = true;

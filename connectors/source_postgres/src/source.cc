@@ -70,6 +70,7 @@ Result<sdk::Catalog> PostgresSource::discover() {
     for (const StreamOptions& stream : options_.streams) names.push_back(stream.table);
     RB_SDK_ASSIGN_OR_RETURN(std::vector<Relation> relations, load_relations(session, names));
     RB_SDK_RETURN_NOT_OK(check_child_streams(session, options_.streams, relations));
+    RB_SDK_RETURN_NOT_OK(describe_composites(session.connection, relations));
     for (size_t i = 0; i < relations.size(); ++i) {
       TableQuery unused;
       Status chosen = choose_child_rows(options_.streams[i], relations[i], unused);
@@ -81,7 +82,8 @@ Result<sdk::Catalog> PostgresSource::discover() {
     idle_.emplace(std::move(session));
     return catalog;
   }
-  RB_SDK_ASSIGN_OR_RETURN(const std::vector<Relation> relations, load_all_relations(session));
+  RB_SDK_ASSIGN_OR_RETURN(std::vector<Relation> relations, load_all_relations(session));
+  RB_SDK_RETURN_NOT_OK(describe_composites(session.connection, relations));
   // A name without a schema stands for the destination's own, which nobody chose here; so that the tables of two
   // schemas do not meet in one, only those of the schema that both sides have by default go without.
   const std::string_view default_schema = options_.connection.schema == kDefaultSchema ? kDefaultSchema : "";

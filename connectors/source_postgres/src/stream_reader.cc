@@ -79,6 +79,7 @@ Status StreamReader::prepare() {
                         ": row-level security is on; only the rows that the policies show to this role are read");
   }
   RB_SDK_RETURN_NOT_OK(choose_child_rows(options_, relation_, query_));
+  RB_SDK_RETURN_NOT_OK(describe_composites(session_.connection, {&relation_, 1}));
   RB_SDK_ASSIGN_OR_RETURN(std::vector<ColumnPlan> columns,
                           plan_columns(relation_, options_.only_readable ? select_readable(relation_) : options_.select,
                                        options_.text_columns));
@@ -169,7 +170,12 @@ Status StreamReader::check_columns(const std::vector<ColumnPlan>& columns) const
   }
   for (size_t i = 0; i < columns.size() && difference.empty(); ++i) {
     const sdk::Field& field = columns[i].field;
-    if (field.name == expected[i].name && field.type == expected[i].type) continue;
+    if (field.name == expected[i].name && field.type == expected[i].type) {
+      if (field.native_fields == expected[i].native_fields) continue;
+      difference = "the fields " + field.native_fields + " in column `" + field.name + "` where " +
+                   expected[i].native_fields + " were found";
+      continue;
+    }
     difference = "the column `" + field.name + "` of type " + field.type.name() + " where `" + expected[i].name +
                  "` of type " + expected[i].type.name() + " was found";
   }
@@ -214,6 +220,10 @@ Status StreamReader::copy() {
                                                       " rows where " + std::to_string(decoder.rows_seen()) + " came");
   }
   RB_SDK_RETURN_NOT_OK(emit_batch(decoder));
+  if (encoder_->schema().fields.empty() && summary_.batches_emitted == 0) {
+    // A schema without columns says of itself that it is not known. A batch says that it is.
+    RB_SDK_RETURN_NOT_OK(emit_encoded(decoder, 0));
+  }
   summary_.records_read = decoder.rows_seen();
   if (!position_) return {};
   RB_SDK_RETURN_NOT_OK(position_->finish());
@@ -249,7 +259,10 @@ Status StreamReader::take(CopyDecoder& decoder, CopyDecoder::Event event) {
 
 Status StreamReader::emit_batch(CopyDecoder& decoder) {
   const size_t rows = decoder.batch_rows();
-  if (rows == 0) return {};
+  return rows == 0 ? Status() : emit_encoded(decoder, rows);
+}
+
+Status StreamReader::emit_encoded(CopyDecoder& decoder, size_t rows) {
   RB_SDK_ASSIGN_OR_RETURN(const auto batch, encoder_->encode(static_cast<int64_t>(rows), decoder.batch()));
   RB_SDK_RETURN_NOT_OK(sdk::host::emit_batch(batch));
   pacer_.add_batch(rows, batch.size());

@@ -42,6 +42,7 @@ class StreamReader {
   sdk::Status copy();
   sdk::Status take(CopyDecoder& decoder, CopyDecoder::Event event);
   sdk::Status emit_batch(CopyDecoder& decoder);
+  sdk::Status emit_encoded(CopyDecoder& decoder, size_t rows);
   [[nodiscard]] std::string what() const;
 
   const sdk::StreamContext& ctx_;

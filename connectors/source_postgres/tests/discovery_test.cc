@@ -109,6 +109,30 @@ TEST_F(Discovery, KnowsColumnsAsTheyAreNow) {
   EXPECT_EQ(result.rows, (std::vector<std::vector<std::string>>{{"4", "1.50", "8", "1", "NULL"}}));
 }
 
+// Their values are told apart by their order alone, so the other side must know it.
+TEST_F(Discovery, SaysWhichFieldsCompositesHave) {
+  sql("CREATE SCHEMA app; CREATE TYPE app.mood AS ENUM ('sad'); CREATE DOMAIN app.code AS varchar(5);"
+      "CREATE TYPE app.inn AS (b text, \"A\" app.mood[]); CREATE DOMAIN app.dom AS app.inn;"
+      "CREATE TYPE comp AS (n numeric(5,2), gone int, c app.code, i app.dom[]); ALTER TYPE comp DROP ATTRIBUTE gone;"
+      "CREATE TYPE span AS RANGE (subtype = app.inn); CREATE TABLE other (id int, v app.inn);"
+      "CREATE TABLE t (n int, c comp, ca comp[], d app.dom, s span, o other, m app.mood, x int[], t text)");
+  const std::string inn = "(b text,\"A\" mood[])";
+  const std::string comp = "(n numeric(5,2),c character varying(5),i " + inn + "[])";
+  const std::vector<std::string> expected = {"", comp, comp + "[]", inn, inn + " range", "(id integer,v " + inn + ")",
+                                             "", "",   ""};
+  const Json named = {{"streams", {{{"name", "t"}, {"columns", {{"c", "text"}}}}}}};
+  for (const Json& config : {Json::object(), named}) {
+    const auto catalog = discover(config);
+    ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+    const auto& fields = catalog->streams.back().schema.fields;
+    ASSERT_EQ(fields.size(), expected.size());
+    for (size_t i = 0; i < fields.size(); ++i) EXPECT_EQ(fields[i].native_fields, expected[i]) << fields[i].name;
+  }
+  RunOptions options;
+  const RunResult result = run(options);
+  EXPECT_TRUE(result.status.ok()) << result.status.error().message;
+}
+
 TEST_F(Discovery, TakesOnlyTheKeyColumnsOfAnIndexForItsKey) {
   sql("CREATE TABLE t (id int, x text, PRIMARY KEY (id) INCLUDE (x)); CREATE MATERIALIZED VIEW unfilled AS SELECT 1 AS "
       "a WITH NO DATA");

@@ -112,6 +112,15 @@ TEST_F(Read, ReadsTablesOfManyAndOfNoColumns) {
   result = run(options);
   ASSERT_TRUE(result.status.ok()) << result.status.error().message;
   EXPECT_EQ(result.rows.size(), 100'000U);
+  // Without rows, too, it is said that there are no columns.
+  sql("TRUNCATE bare; CREATE TABLE empty (a int)");
+  result = run(options);
+  ASSERT_TRUE(result.status.ok()) << result.status.error().message;
+  EXPECT_EQ(result.batch_bytes.size(), 1U);
+  EXPECT_EQ(result.rows.size(), 0U);
+  EXPECT_EQ(result.summary.records_read, 0U);
+  options.name = "empty";
+  EXPECT_EQ(run(options).batch_bytes.size(), 0U);
 }
 
 TEST_F(Read, TakesLargeCellsUpToTheLimitOfARecord) {
@@ -262,6 +271,15 @@ TEST_F(Read, NoticesATableThatWasAltered) {
   const sdk::Status added = alter_before_read("ALTER TABLE t ADD c int");
   ASSERT_FALSE(added.ok());
   EXPECT_EQ(added.error().code, "SCHEMA_CHANGED");
+  sql("CREATE TYPE pair AS (x int, y int); ALTER TABLE t ADD p pair");
+  const sdk::Status renamed = alter_before_read(
+      "ALTER TYPE pair RENAME ATTRIBUTE x TO z; ALTER TYPE pair RENAME ATTRIBUTE y TO x; ALTER TYPE pair RENAME "
+      "ATTRIBUTE z TO y");
+  ASSERT_FALSE(renamed.ok());
+  EXPECT_EQ(renamed.error().code, "SCHEMA_CHANGED");
+  EXPECT_NE(renamed.error().message.find("(y integer,x integer) in column `p` where (x integer,y integer)"),
+            std::string::npos)
+      << renamed.error().message;
 }
 
 TEST_F(Read, HoldsTheTableFromTheFirstLookOn) {

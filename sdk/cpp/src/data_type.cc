@@ -195,13 +195,15 @@ Result<Field> Field::from_json(const Json& json) {
                .type = std::move(*type),
                .nullable = bool_member(json, "nullable").value_or(true),
                .native_type = string_member(json, "native_type").value_or(""),
-               .special_values = bool_member(json, "special_values").value_or(false)};
+               .special_values = bool_member(json, "special_values").value_or(false),
+               .native_fields = string_member(json, "native_fields").value_or("")};
 }
 
 Json Field::to_json() const {
   Json column = {{"name", name}, {"data_type", type.name()}, {"nullable", nullable}};
   if (!native_type.empty()) column["native_type"] = native_type;
   if (special_values) column["special_values"] = true;
+  if (!native_fields.empty()) column["native_fields"] = native_fields;
   return column;
 }
 

@@ -118,6 +118,10 @@ TEST(FieldTest, NativeTypeAndSpecialValuesTravelOnlyWhenTheySaySomething) {
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(back->native_type, "postgresql:numeric(12,2)");
   EXPECT_TRUE(back->special_values);
+  EXPECT_EQ(back->native_fields, "");
+  Field pair{"pair", DataType::of(TypeId::kUtf8)};
+  pair.native_fields = "(a integer,b text)";
+  EXPECT_EQ(Field::from_json(pair.to_json())->native_fields, "(a integer,b text)");
   const auto bare = Field::from_json(plain.to_json());
   ASSERT_TRUE(bare.ok());
   EXPECT_EQ(bare->native_type, "");

@@ -23,6 +23,47 @@ std::string body_of(const std::vector<std::pair<char, std::string>>& fields) {
   return out + '\0';
 }
 
+TEST(ServerErrorTest, KnowsTheValueThatACopyCouldNotRead) {
+  const struct {
+    std::string where;
+    std::string routine;
+    bool in_inner_query;
+    std::string value;
+  } cases[] = {
+      {"COPY orders, line 17, column price: \"x\"", "", false, "price: \"x\""},
+      {"COPY orders, line 17, column price", "", false, "price"},
+      {"COPY a, b, line 17, column price: \"x, y\"", "", false, "price: \"x, y\""},
+      {"COPY orders, ligne 17, colonne le prix : « x »", "", false, "le prix : « x »"},
+      {"COPY orders, line 17: \"a, line 1, column b\"", "", false, ""},
+      {"COPY orders, line 17", "", false, ""},
+      {"COPY orders", "", false, ""},
+      {"COPY orders, ", "", false, ""},
+      {"", "", false, ""},
+      {"PL/pgSQL function f() line 1 at RAISE\nCOPY orders, line 17, column price: \"x\"", "", false, ""},
+      {"invalid type name \"a b\"\nCOPY orders, line 17, column t: \"a b\"", "scanner_yyerror", false, "t: \"a b\""},
+      {"invalid type name \"a b\"\nCOPY orders, line 17, column t: \"a b\"", "base_yyerror", true, ""},
+  };
+  for (const auto& c : cases) {
+    ServerError error;
+    error.where = c.where;
+    error.routine = c.routine;
+    error.in_inner_query = c.in_inner_query;
+    EXPECT_EQ(error.copied_value(), c.value) << c.where;
+  }
+}
+
+TEST(ServerErrorTest, KeepsWhatAConnectorHasFoundOut) {
+  ServerError error;
+  error.sqlstate = "3F000";
+  error.message = "no schema";
+  error.in_inner_query = true;
+  sdk::Error as_error = to_status(error, "INSERT").error();
+  refuse_value(as_error, "r");
+  error.value_refused = true;
+  error.column = "r";
+  EXPECT_EQ(server_error_of(as_error), error);
+}
+
 TEST(ServerErrorTest, ReadsEveryField) {
   const std::string body = body_of({{'S', "FEHLER"},
                                     {'V', "ERROR"},
@@ -40,6 +81,7 @@ TEST(ServerErrorTest, ReadsEveryField) {
                                     {'F', "nbtinsert.c"},
                                     {'L', "666"},
                                     {'R', "_bt_check_unique"},
+                                    {'q', "SELECT 1"},
                                     {'?', "a field of the future"}});
   const auto error = parse_server_error(bytes_of(body));
   ASSERT_TRUE(error.ok());
@@ -55,7 +97,8 @@ TEST(ServerErrorTest, ReadsEveryField) {
                                 .column = "id",
                                 .data_type = "int4",
                                 .constraint = "orders_pkey",
-                                .routine = "_bt_check_unique"};
+                                .routine = "_bt_check_unique",
+                                .in_inner_query = true};
   EXPECT_EQ(*error, expected);
   EXPECT_EQ(error->copy_line(), 12U);
 

@@ -79,7 +79,7 @@ struct DataType {
   [[nodiscard]] bool is_text() const { return id == TypeId::kUtf8 || id == TypeId::kLargeUtf8; }
 };
 
-/// One column: in contexts and catalogs {"name", "data_type", "nullable"}, and the two below when they say something.
+/// One column: in contexts and catalogs {"name", "data_type", "nullable"}, and those below when they say something.
 struct Field {
   std::string name;
   DataType type;
@@ -91,8 +91,11 @@ struct Field {
   /// most negative: -infinity, most positive: infinity; decimals, most negative two's complement value: NaN. A source
   /// sends them only when StreamContext::destination_has(kSpecialValues).
   bool special_values = false;
+  /// What native_type is made of, when its values are texts that hold the values of several fields in their order: then
+  /// only a type of just these fields takes them. In the words of the same system: "(a integer,b text)".
+  std::string native_fields = {};
 
-  /// Whether both describe the same values in a batch. `native_type` and `special_values` are not compared: they stand
+  /// Whether both describe the same values in a batch. `native_type` and what follows it are not compared: they stand
   /// in catalogs and contexts only, and a batch's own schema has no place for them.
   bool operator==(const Field& other) const {
     return name == other.name && type == other.type && nullable == other.nullable;
