@@ -138,7 +138,12 @@ class Database(harness.EndToEnd):
     def test_a_linked_database_is_loaded_where_it_is(self):
         (self.folder / "real").mkdir()
         sqlite3.connect(self.folder / "real/orders.db").execute("CREATE TABLE other (a)").connection.close()
+        # A relative link is what an earlier version let a connector lay in its file's place.
         (self.folder / "orders.db").symlink_to("real/orders.db")
+        self.expect(INVALID, "run", self.pipeline(destination="config: {path: orders.db}"),
+                    says=["destination.config.path", "symbolic link", "ln -sfn"])
+        (self.folder / "orders.db").unlink()
+        (self.folder / "orders.db").symlink_to(self.folder / "real/orders.db")
         self.run_ok(self.pipeline(destination="config: {path: orders.db}"))
         self.assertTrue((self.folder / "orders.db").is_symlink())
         self.assertEqual(self.loaded(self.folder / "real/orders.db"), self.rows)

@@ -40,7 +40,7 @@ std::string format_utc(std::chrono::system_clock::time_point when) {
 }
 
 Result<std::unique_ptr<EventLog>> EventLog::open(const std::filesystem::path& file, WallClock clock) {
-  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (fd < 0) {
     return config_error("EVENTS_FILE",
                         fmt::format("--events: cannot write {}: {}; name a file in a folder that exists and "
@@ -54,6 +54,11 @@ EventLog::EventLog(int fd, std::filesystem::path file, WallClock clock)
     : fd_(fd), file_(std::move(file)), clock_(std::move(clock)) {}
 
 EventLog::~EventLog() { ::close(fd_); }
+
+void EventLog::empty() {
+  // A pipe or a terminal has nothing to take out; what else may fail shows at the first event.
+  if (::ftruncate(fd_, 0) != 0) return;
+}
 
 void EventLog::write(nlohmann::json event) {
   event = protocol::redacted(std::move(event));

@@ -20,9 +20,12 @@ class EventLog : public engine::RunObserver {
  public:
   using WallClock = std::function<std::chrono::system_clock::time_point()>;
 
-  /// Creates or empties `file`. EVENTS_FILE (config) when that fails.
+  /// Opens `file`, which is made if it is not there. What an earlier run left in it stays until empty(): a place that
+  /// turns out not to be allowed must not be written over. EVENTS_FILE (config) when it cannot be opened.
   static Result<std::unique_ptr<EventLog>> open(
       const std::filesystem::path& file, WallClock clock = [] { return std::chrono::system_clock::now(); });
+  /// Takes out the events of an earlier run, before the first one of this run.
+  void empty();
   ~EventLog() override;
   EventLog(const EventLog&) = delete;
   EventLog& operator=(const EventLog&) = delete;

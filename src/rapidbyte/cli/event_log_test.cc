@@ -75,6 +75,16 @@ TEST_F(EventLogTest, SecretsAndBrokenTextDoNotGetThrough) {
   EXPECT_EQ(lines()[0]["delay_ms"], 1000);
 }
 
+TEST_F(EventLogTest, WhatIsThereStaysUntilItIsEmptied) {
+  std::ofstream(file_) << "{\"event\": \"run_finished\"}\n";
+  auto log = open();
+  ASSERT_EQ(lines().size(), 1U);
+  log->empty();
+  EXPECT_TRUE(lines().empty());
+  log->stream_started("a", false);
+  EXPECT_EQ(lines().at(0)["event"], "stream_started");
+}
+
 TEST_F(EventLogTest, AFileThatCannotBeMadeIsSaidWithItsPath) {
   auto opened = EventLog::open(folder_ / "no" / "events.ndjson");
   ASSERT_FALSE(opened.ok());

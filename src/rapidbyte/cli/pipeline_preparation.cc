@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -90,12 +91,15 @@ Result<std::vector<Problem>> config_problems(const pipeline::ParseOutcome& parse
   return problems;
 }
 
-runtime::ResolvedGrants resolve_grants(const pipeline::PipelineConfig& config, std::span<const LoadedSlot> loaded) {
+runtime::ResolvedGrants resolve_grants(const pipeline::PipelineConfig& config, std::span<const LoadedSlot> loaded,
+                                       std::vector<runtime::ProtectedPath> protect) {
   std::vector<engine::ConnectorInUse> used;
   for (const auto& [slot, connector] : loaded) {
     if (connector) used.push_back({slot.id, slot.pointer, slot.use, connector.get()});
   }
-  return runtime::resolve_grants(engine::grant_plan(config, used));
+  runtime::GrantPlan plan = engine::grant_plan(config, used);
+  std::move(protect.begin(), protect.end(), std::back_inserter(plan.protected_paths));
+  return runtime::resolve_grants(plan);
 }
 
 std::vector<Problem> refused_grants(const pipeline::ParseOutcome& parsed, const runtime::ResolvedGrants& grants) {

@@ -45,9 +45,11 @@ struct LoadedSlot {
   std::shared_ptr<const runtime::Connector> connector;  // shared with the runtime
 };
 
-/// The folders and files of the slots that are loaded, all looked at together.
+/// The folders and files of the slots that are loaded, all looked at together. `protect`: what no guest may be able to
+/// change besides what the pipeline itself relies on.
 [[nodiscard]] runtime::ResolvedGrants resolve_grants(const pipeline::PipelineConfig& config,
-                                                     std::span<const LoadedSlot> loaded);
+                                                     std::span<const LoadedSlot> loaded,
+                                                     std::vector<runtime::ProtectedPath> protect = {});
 /// Those of its problems that are mistakes of the pipeline file (GRANT_REFUSED), with their places.
 [[nodiscard]] std::vector<pipeline::Problem> refused_grants(const pipeline::ParseOutcome& parsed,
                                                             const runtime::ResolvedGrants& grants);

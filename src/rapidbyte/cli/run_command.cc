@@ -91,6 +91,15 @@ std::future<OpenedState> begin_opening_state(const RunArguments& arguments, cons
   return std::async(std::launch::deferred, open);
 }
 
+/// The files that the program writes for whoever called it: a guest that could write them would speak in its name.
+std::vector<runtime::ProtectedPath> files_for_the_caller(const RunArguments& arguments) {
+  if (arguments.events.empty()) return {};
+  std::error_code error;
+  std::filesystem::path events = std::filesystem::absolute(arguments.events, error);
+  if (error) return {};
+  return {{"the file of --events", std::move(events)}};
+}
+
 }  // namespace
 
 ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
@@ -103,16 +112,20 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
     }
     events = std::move(*opened);
   }
+  // A refused run has no events, and those of an earlier one must not be taken for its own.
+  const auto refused = [&](const Refusal& refusal) {
+    if (events) events->empty();
+    return refuse_run(arguments, context, refusal);
+  };
   pipeline::ParseOutcome parsed;
-  if (auto refusal = parse_for_command(context, arguments.pipeline, parsed))
-    return refuse_run(arguments, context, *refusal);
+  if (auto refusal = parse_for_command(context, arguments.pipeline, parsed)) return refused(*refusal);
   const pipeline::PipelineConfig& config = *parsed.config;
 
   std::future<OpenedState> opening = begin_opening_state(arguments, context, config);
   runtime::RuntimeOptions for_runtime = runtime_options(config, arguments.allow_unmanifested);
   for_runtime.on_slow_compilation = compilation_notice(context.talk, arguments.verbosity.quiet);
   auto runtime = context.make_runtime(for_runtime);
-  if (!runtime.ok()) return refuse_run(arguments, context, refuse(engine::Stage::kInternal, runtime.error()));
+  if (!runtime.ok()) return refused(refuse(engine::Stage::kInternal, runtime.error()));
   std::vector<ConnectorSlot> slots = connector_slots(config);
   // A dry run does not touch the destination, so it may be missing yet.
   if (arguments.dry_run)
@@ -123,14 +136,17 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   for (const ConnectorSlot& slot : slots) {
     loaded.push_back({slot, nullptr});
     auto refusal = load_checked(parsed, slot, **runtime, loaded.back().connector);
-    if (refusal && refusal->problems.empty()) return refuse_run(arguments, context, *refusal);
+    if (refusal && refusal->problems.empty()) return refused(*refusal);
     // Mistakes of all configs are shown together.
     if (refusal) problems.insert(problems.end(), refusal->problems.begin(), refusal->problems.end());
   }
-  if (problems.empty()) problems = refused_grants(parsed, resolve_grants(config, loaded));
+  if (!problems.empty()) return refused(refuse(std::move(problems)));
+  problems = refused_grants(parsed, resolve_grants(config, loaded, files_for_the_caller(arguments)));
+  // The file of events may be what is refused, and its path may lead where a guest has led it: it is left as it is.
   if (!problems.empty()) return refuse_run(arguments, context, refuse(std::move(problems)));
   auto state = opening.get();
-  if (!state.ok()) return refuse_run(arguments, context, refuse(engine::Stage::kState, state.error()));
+  if (!state.ok()) return refused(refuse(engine::Stage::kState, state.error()));
+  if (events) events->empty();
 
   engine::RunOptions options;
   options.limit = arguments.limit;

@@ -165,6 +165,37 @@ TEST_F(RunCommand, AnEventsFileThatCannotBeWrittenIsWrongUsageBeforeAnythingStar
   EXPECT_THAT(calls_.names, IsEmpty());
 }
 
+TEST_F(RunCommand, ARefusedRunLeavesNoEventsOfAnEarlierOne) {
+  arguments_.events = folder_ / "events.ndjson";
+  std::ofstream(arguments_.events) << "{\"event\": \"run_finished\"}\n";
+  write_pipeline("{name: orders, sync_mode: full_refresh}", "{folders: data}");
+  EXPECT_EQ(run(), ExitCode::kInvalidPipeline);
+  EXPECT_EQ(std::filesystem::file_size(arguments_.events), 0U);
+}
+
+// Whoever could write the file of events could say in the program's name that rows were committed.
+TEST_F(RunCommand, EventsAreNotWrittenWhereAGuestMayWrite) {
+  connectors_["test/dest"].manifest.permissions.config_paths = {{.pointer = "/folder", .read_write = true, .lock = ""}};
+  std::filesystem::create_directories(folder_ / "out" / "sub");
+  write_file(
+      "version: \"1.0\"\npipeline: p\nsource:\n  use: test/source\n  streams:\n    - {name: orders, sync_mode: "
+      "full_refresh}\ndestination:\n  use: test/dest\n  config:\n    folder: out\n");
+  std::ofstream(folder_ / "keys") << "keys";
+  std::filesystem::create_symlink("../keys", folder_ / "out" / "link.ndjson");
+  for (const char* name : {"out/events.ndjson", "out/sub/events.ndjson", "out/link.ndjson"}) {
+    SCOPED_TRACE(name);
+    arguments_.events = folder_ / name;
+    talk_.clear();
+    EXPECT_EQ(run(), ExitCode::kInvalidPipeline);
+    EXPECT_THAT(talk_.raw(), HasSubstr("p.yaml:10:5: destination.config.folder: test/dest may write "));
+    EXPECT_THAT(talk_.raw(), HasSubstr("holds the file of --events (" + arguments_.events.string() + ")"));
+    EXPECT_THAT(calls_.names, IsEmpty());
+  }
+  EXPECT_EQ(std::filesystem::file_size(folder_ / "keys"), 4U) << "what the link leads to is as it was";
+  arguments_.events = folder_ / "events.ndjson";
+  EXPECT_EQ(run(), ExitCode::kOk) << talk_.raw();
+}
+
 TEST_F(RunCommand, ACancelledRunIs130) {
   write_pipeline();
   cancel_.cancel();

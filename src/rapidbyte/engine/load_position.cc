@@ -23,15 +23,19 @@ std::string miscount_key(std::string_view stream) { return fmt::format("miscount
 
 /// What the state kept, or a destination's receipt; an empty object when there is none. What cannot be read is an
 /// error: taken for nothing, it would make a load begin again.
-Result<json> read_position(const StreamPlan& plan, const std::optional<std::string>& text, std::string_view owner) {
+Result<json> read_position(const RunContext& run, const StreamPlan& plan, const std::optional<std::string>& text,
+                           std::string_view owner) {
   if (!text) return json::object();
   auto value = protocol::parse_untrusted(*text, protocol::kReceiptLimits);
   if (value.ok() && value->is_object()) return value;
   // A destination that has nothing may say so.
   if (value.ok() && value->is_null()) return json::object();
   return make_error(ErrorCategory::kData, "POSITION_INVALID",
-                    fmt::format("stream '{}': the position that {} keeps {}. This run wrote nothing", plan.config.name,
-                                owner, value.ok() ? "is not a JSON object" : value.error().message));
+                    fmt::format("stream '{}': the position that {} keeps {}. This run wrote nothing. If the position "
+                                "cannot be restored, remove the stream's rows from the destination and begin again "
+                                "with: {}",
+                                plan.config.name, owner, value.ok() ? "is not a JSON object" : value.error().message,
+                                reset_hint(run, plan)));
 }
 
 std::optional<RunFailure> fail(Stage stage, Status status) { return RunFailure{stage, std::move(status.error())}; }
@@ -63,7 +67,7 @@ std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::st
 std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan& plan, const std::string& load_id) {
   auto mark = run.state.get(notes_of(run), miscount_key(plan.config.name));
   if (!mark.ok()) return fail(Stage::kState, std::move(mark).status());
-  const auto known = read_position(plan, *mark, "the state");
+  const auto known = read_position(run, plan, *mark, "the state");
   if (!known.ok()) return fail(Stage::kState, known.status());
   if (text_member(*known, "load_id") != load_id) return std::nullopt;
   return fail(
@@ -171,13 +175,13 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     return std::nullopt;
   }
   if (auto failure = check_not_miscounted(run, plan, known.load_id)) return failure;
-  auto saved_position = read_position(plan, known.checkpoint_json, "the state");
+  auto saved_position = read_position(run, plan, known.checkpoint_json, "the state");
   if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
   const json saved = *std::move(saved_position);
   const bool saved_is_of_load = text_member(saved, "load_id") == known.load_id;
   auto receipt_text = last_committed(known.load_id);
   if (!receipt_text.ok()) return failure_of(run, Stage::kDestination, std::move(receipt_text).status());
-  auto read_receipt = read_position(plan, *receipt_text, fmt::format("the destination {}", run.destination->name()));
+  auto read_receipt = read_position(run, plan, *receipt_text, fmt::format("the destination {}", run.destination->name()));
   if (!read_receipt.ok()) return fail(Stage::kDestination, std::move(read_receipt).status());
   const json receipt = *std::move(read_receipt);
 
@@ -239,7 +243,7 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   auto known = run.state.load_stream(key_of(run, plan));
   if (!known.ok()) return fail(Stage::kState, std::move(known).status());
   if (run.options.dry_run) {
-    auto saved_position = read_position(plan, known->checkpoint_json, "the state");
+    auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
     if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
     const json saved = *std::move(saved_position);
     position.load_id = new_run_id();
@@ -263,7 +267,7 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
                 plan.config.name, reset_hint(run, plan.config.name))));
   }
   if (known->load_in_progress) return go_on(run, plan, *known, last_committed, position);
-  auto saved_position = read_position(plan, known->checkpoint_json, "the state");
+  auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
   if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
   const json saved = *std::move(saved_position);
   return begin(run, plan, next_id, is_incremental(plan) ? cursor_value_of(saved) : json(), position);

@@ -72,6 +72,70 @@ TEST(Receipt, AnAppendDoesNotBeginAgainWhenItsReceiptIsMissing) {
   }
 }
 
+// Texts that are kept where a position should be: cut short, of another shape, deeper than is read.
+std::vector<std::string> unreadable_positions() {
+  return {"", R"({"load_id":)", "[1]", "5", std::string(100'000, '[') + std::string(100'000, ']')};
+}
+
+void expect_position_invalid(const RunReport& report, Stage stage, const std::string& owner) {
+  ASSERT_EQ(report.outcome, Outcome::kFailed) << why(report);
+  EXPECT_EQ(report.failure->error.code, "POSITION_INVALID");
+  EXPECT_EQ(report.failure->error.category, ErrorCategory::kData);
+  EXPECT_FALSE(report.failure->error.retryable);
+  EXPECT_EQ(report.failure->stage, stage);
+  EXPECT_THAT(report.failure->error.message, HasSubstr("stream 'numbers': the position that " + owner + " keeps "));
+  EXPECT_THAT(report.failure->error.message, HasSubstr("rapidbyte state reset "));
+}
+
+TEST(Receipt, AReceiptThatCannotBeReadIsNotTakenForNone) {
+  for (const bool incremental : {false, true}) {
+    for (const std::string& kept : unreadable_positions()) {
+      SCOPED_TRACE(kept.substr(0, 20));
+      EngineHarness h;
+      if (incremental) h.make_incremental();
+      break_off(h);
+      const auto rows = h.database.rows("numbers");
+      const auto receipts = h.database.tables["numbers"].receipts;
+      for (auto& [part, receipt] : h.database.tables["numbers"].receipts) receipt = kept;
+      expect_position_invalid(h.run(), Stage::kDestination, "the destination " + h.destination->name());
+      EXPECT_EQ(h.database.rows("numbers"), rows);
+      // The receipt is there again: the load goes on where it stood.
+      h.database.tables["numbers"].receipts = receipts;
+      ASSERT_TRUE(h.run().succeeded());
+      EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+    }
+  }
+}
+
+TEST(Receipt, AStatesPositionThatCannotBeReadIsNotTheBeginning) {
+  for (const std::string& kept : unreadable_positions()) {
+    SCOPED_TRACE(kept.substr(0, 20));
+    // Between two increments: from the beginning every row would come twice.
+    EngineHarness h;
+    h.make_incremental();
+    ASSERT_TRUE(h.run().succeeded());
+    const state::StreamKey key{h.pipeline.name, "numbers", ""};
+    ASSERT_TRUE(h.state->begin_load(key, "damaged", /*drop_checkpoint=*/false).ok());
+    ASSERT_TRUE(h.state->save_checkpoint(key, "damaged", kept, 100).ok());
+    ASSERT_TRUE(h.state->complete_load(key, "damaged").ok());
+    expect_position_invalid(h.run(), Stage::kState, "the state");
+    h.options.dry_run = true;
+    expect_position_invalid(h.run(), Stage::kState, "the state");
+    EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+
+    // In the middle of a load.
+    EngineHarness broken_off;
+    break_off(broken_off);
+    const auto rows = broken_off.database.rows("numbers");
+    ASSERT_TRUE(broken_off.state
+                    ->save_checkpoint({broken_off.pipeline.name, "numbers", ""},
+                                      broken_off.stream_state().load_id, kept, rows.size())
+                    .ok());
+    expect_position_invalid(broken_off.run(), Stage::kState, "the state");
+    EXPECT_EQ(broken_off.database.rows("numbers"), rows);
+  }
+}
+
 TEST(Receipt, AnAppendDoesNotBeginAgainWhenTheReceiptIsAnotherInstallations) {
   for (const bool incremental : {false, true}) {
     SCOPED_TRACE(incremental);

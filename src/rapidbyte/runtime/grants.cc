@@ -115,6 +115,18 @@ class Resolver {
                           fmt::format("{} does not exist (relative paths are relative to the pipeline file's folder)",
                                       where.path().string()));
     }
+    // Up to version 0.1 a guest had its file's whole folder, and could make its file a link to a neighbour's; what it
+    // laid then must not be followed now. It could not make absolute links.
+    const auto laid = std::find_if(where.links.begin(), where.links.end(),
+                                   [](const FollowedLink& link) { return link.is_last && !link.is_absolute; });
+    if (entry.read_write && laid != where.links.end()) {
+      return make_error(
+          ErrorCategory::kPermission, std::string(kGrantRefused),
+          fmt::format("{0} is a symbolic link in the place of a file that the connector may write, and an earlier "
+                      "version of the connector's sandbox let it lay such links itself; write the path that the link "
+                      "leads to, {1}, if that is what you mean, or make the link absolute: ln -sfn {1} {0}",
+                      laid->path().string(), where.path().string()));
+    }
     if (where.exists && entry.read_write && where.file_link_count > 1) {
       return make_error(
           ErrorCategory::kPermission, std::string(kGrantRefused),

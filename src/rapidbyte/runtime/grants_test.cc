@@ -80,6 +80,29 @@ TEST_F(GrantsTest, a_linked_file_is_granted_where_it_is) {
   EXPECT_EQ(resolve({{"path", "data/dangling.db"}}).status().error().code, "PATH_NOT_FOUND");
 }
 
+// Of an earlier version a guest may be left with a link where its file was: it leads to a neighbour's.
+TEST_F(GrantsTest, a_relative_link_in_the_place_of_a_file_is_not_followed_for_writing) {
+  fs::create_directories(folder_ / "victim");
+  std::ofstream(folder_ / "victim" / "keys") << "keys";
+  fs::create_symlink("../victim/keys", folder_ / "data" / "x.db");
+  fs::create_symlink(folder_ / "data" / "x.db", folder_ / "data" / "y.db");
+  manifest_.permissions.config_paths = {{"/path", true, "sqlite"}};
+  for (const char* path : {"data/x.db", "data/y.db", "data/../data/x.db"}) {
+    SCOPED_TRACE(path);
+    const auto refused = resolve({{"path", path}});
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, "GRANT_REFUSED");
+    const std::string& said = refused.error().message;
+    EXPECT_NE(said.find((folder_ / "data" / "x.db").string() + " is a symbolic link"), std::string::npos) << said;
+    EXPECT_NE(said.find((folder_ / "victim" / "keys").string()), std::string::npos) << "says where it leads: " << said;
+  }
+  // A folder on the way is not in the file's place: it was never the guest's.
+  fs::create_directory_symlink("victim", folder_ / "linked");
+  EXPECT_TRUE(resolve({{"path", "linked/keys"}}).ok());
+  manifest_.permissions.config_paths = {{"/path", false, ""}};
+  EXPECT_TRUE(resolve({{"path", "data/x.db"}}).ok()) << "reading harms nobody";
+}
+
 TEST_F(GrantsTest, a_file_with_several_names_is_not_given_for_writing) {
   std::ofstream(folder_ / "victim") << "keys";
   fs::create_hard_link(folder_ / "victim", folder_ / "data" / "x.db");

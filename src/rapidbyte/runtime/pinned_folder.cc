@@ -112,11 +112,11 @@ class Walk {
   }
 
   Status follow(const std::string& part, const std::string& target, bool is_last) {
-    at_.links.push_back({at_.folder, part});
+    const fs::path led(target);
+    at_.links.push_back({at_.folder, part, is_last, led.is_absolute()});
     if (target.empty() || at_.links.size() > kMaxLinks)
       return not_found(at_.links.back().path(), "is a symbolic link that cannot be followed");
     last_is_linked_ = last_is_linked_ || is_last;
-    const fs::path led(target);
     std::deque<std::string> next;
     for (const fs::path& step : led.relative_path()) next.push_back(step.string());
     parts_.insert(parts_.begin(), next.begin(), next.end());

@@ -51,6 +51,10 @@ class PinnedFolder {
 struct FollowedLink {
   std::shared_ptr<const PinnedFolder> folder;  // shared: links of one folder have one handle
   std::string name;
+  /// It stood at the path's end, so in the place of what the path names.
+  bool is_last = false;
+  /// It names its target from the root. WASI lets no guest make such a link.
+  bool is_absolute = false;
   [[nodiscard]] std::filesystem::path path() const { return folder->path() / name; }
 };
 

@@ -61,6 +61,9 @@ TEST_F(PinnedFolderTest, the_links_on_the_way_are_told_with_their_folders) {
   ASSERT_EQ(where->links.size(), 2U);
   EXPECT_EQ(where->links[0].path(), folder_ / "first");
   EXPECT_EQ(where->links[1].path(), folder_ / "a" / "second");
+  EXPECT_TRUE(where->links[0].is_absolute);
+  EXPECT_FALSE(where->links[1].is_absolute);
+  EXPECT_FALSE(where->links[1].is_last);
 }
 
 TEST_F(PinnedFolderTest, a_handle_stays_with_its_folder) {
