@@ -3,9 +3,10 @@
 # rb_guest_library(<name> SOURCES ... [INCLUDES ...] [DEFINES ...] [OPTIONS ...])
 #   Compiles sources for wasm once; sets RB_GUEST_OBJECTS_<name>, to be named in several guests' LIBRARIES.
 # rb_guest(<name> WORLD source|destination|transform SOURCES ... [LIBRARIES ...] [INCLUDES ...] [DEFINES ...]
-#          [OPTIONS ...] [BINDINGS dir] [MANIFEST file] [OUTPUT dir] [MAX_MEMORY bytes])
+#          [OPTIONS ...] [BINDINGS dir] [MANIFEST file] [OUTPUT dir] [MAX_MEMORY bytes] [IMPORTS file])
 #   Makes <OUTPUT>/<name>.wasm and, with MANIFEST, <name>.manifest.json beside it with the component's checksum filled in.
 #   <name> is the file stem (source_file). BINDINGS: folder of committed wit-bindgen output, by default the SDK's (2.1.0).
+#   IMPORTS: WIT of what the sources import by hand, beside what the bindings and the C library do.
 #   The target is guest_<name>; all guests are built by `all`.
 set(RB_LLVM_BIN /usr/lib/llvm-${LLVM_VERSION}/bin)
 set(RB_WASM_CLANG ${RB_LLVM_BIN}/clang)
@@ -83,7 +84,7 @@ function(rb_guest name)
   if(NOT RB_BUILD_GUESTS)
     return()
   endif()
-  cmake_parse_arguments(arg "" "WORLD;BINDINGS;MANIFEST;OUTPUT;MAX_MEMORY" "SOURCES;LIBRARIES;INCLUDES;SYSTEM_INCLUDES;DEFINES;OPTIONS" ${ARGN})
+  cmake_parse_arguments(arg "" "WORLD;BINDINGS;MANIFEST;OUTPUT;MAX_MEMORY;IMPORTS" "SOURCES;LIBRARIES;INCLUDES;SYSTEM_INCLUDES;DEFINES;OPTIONS" ${ARGN})
   if(NOT arg_BINDINGS)
     set(arg_BINDINGS ${CMAKE_SOURCE_DIR}/sdk/cpp/bindings/${arg_WORLD})
   endif()
@@ -107,16 +108,22 @@ function(rb_guest name)
   if(arg_MAX_MEMORY)
     set(memory_flags --max-memory=${arg_MAX_MEMORY})
   endif()
+  set(import_flags)
+  if(arg_IMPORTS)
+    cmake_path(ABSOLUTE_PATH arg_IMPORTS BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
+    # As it is written: the linker would make it the version of its own adapter.
+    set(import_flags --component-type ${arg_IMPORTS} --merge-imports-based-on-semver=false)
+  endif()
   # 1 MiB of stack placed first: an overflow runs into address 0 and traps instead of corrupting data.
   add_custom_command(OUTPUT ${wasm}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${arg_OUTPUT}
     COMMAND ${CMAKE_COMMAND} -E env "PATH=${RB_LLVM_BIN}:$ENV{PATH}" ${RB_COMPONENT_LD} --wasi-adapter reactor
       -L/usr/lib/wasm32-wasi /usr/lib/wasm32-wasi/crt1-reactor.o --entry=_initialize --gc-sections --strip-all
-      --stack-first -z stack-size=1048576 ${memory_flags}
+      --stack-first -z stack-size=1048576 ${memory_flags} ${import_flags}
       ${binding_objects} ${objects} ${library_objects} ${component_type}
       -lc++ -lc++abi -lwasi-emulated-signal -lwasi-emulated-process-clocks -lwasi-emulated-mman -lwasi-emulated-getpid
       -lc -lm ${RB_WASM_BUILTINS} --export=cabi_realloc -o ${wasm}
-    DEPENDS ${binding_objects} ${objects} ${library_objects} ${library_targets} ${component_type}
+    DEPENDS ${binding_objects} ${objects} ${library_objects} ${library_targets} ${component_type} ${arg_IMPORTS}
     COMMENT "Guest ${name}.wasm" VERBATIM)
   set(outputs ${wasm})
   if(arg_MANIFEST)

@@ -66,8 +66,8 @@ class FolderTest : public GuestTest {
     if (!wasi.ok()) return wasi.error().code;
     if (!wasm_) wasm_ = *WasmRuntime::create(AotCache(std::nullopt));
     if (!loaded_) {
-      loaded_ = *wasm_->load(*read_component_file(fs::path(std::getenv("RAPIDBYTE_TEST_GUESTS")) / "source_200.wasm"),
-                             "source");
+      loaded_ =
+          *wasm_->load(*read_component_file(fs::path(std::getenv("RAPIDBYTE_TEST_GUESTS")) / component_), "source");
     }
     auto guest = wasm_->start_guest(loaded_, std::make_unique<ComponentHostState>(options, NetworkAcl(), true), *wasi);
     if (!guest.ok()) return guest.status().to_string();
@@ -103,6 +103,14 @@ class FolderTest : public GuestTest {
     return out;
   }
 
+  /// One guest of a run with `path` that does `script` by calls of its own to wasi:filesystem
+  /// (tests/guests/native_files.h).
+  std::vector<std::string> run_native(const Manifest& manifest, const std::string& path, const std::string& script) {
+    component_ = "source_native_files.wasm";
+    return lines(say(manifest, {{"action", "native_files"}, {"path", path}, {"script", script}}));
+  }
+
+  std::string component_ = "source_200.wasm";
   fs::path folder_;
   Manifest manifest_;
   std::shared_ptr<const ConnectorGrants> grants_;
@@ -273,6 +281,103 @@ TEST_F(FolderTest, a_folder_in_a_files_place_is_not_opened) {
   write("new.db/x", "x");
   const auto said = next_script("new.db", "list @;read @/x;append @/x y;rmdir @;sync @");
   EXPECT_THAT(said, ::testing::Each(kRefused));
+}
+
+// A native component of WASI 0.2: nothing stands between it and the host's functions.
+
+const char* const kNotPermitted = "not-permitted";
+
+TEST_F(FolderTest, a_native_component_does_not_leave_its_folder) {
+  fs::create_directories(folder_ / "in" / "sub");
+  fs::create_symlink("a.txt", folder_ / "in" / "inner");
+  fs::create_symlink("../victim/keys", folder_ / "in" / "outer");
+  fs::create_symlink(folder_ / "victim" / "keys", folder_ / "in" / "absolute");
+  fs::create_directory_symlink("../victim", folder_ / "in" / "folder");
+  const std::string keys = (folder_ / "victim" / "keys").string();
+  const auto said =
+      run_native(with_path(true), "in",
+                 "read a.txt;write b.txt new;read b.txt;read inner;read-itself inner;hash a.txt;"
+                 "read outer;read absolute;read folder/keys;read ../victim/keys;read sub/../../victim/keys;read " +
+                     keys +
+                     ";hash outer;hash ../victim/keys;write outer owned;write ../victim/keys owned;truncate outer;"
+                     "cd folder;cd ..;cd /");
+  ASSERT_EQ(said.size(), 20U);
+  EXPECT_THAT(std::vector<std::string>(said.begin(), said.begin() + 6),
+              ElementsAre("inside", "ok", "new", "inside", "loop", "there"));
+  EXPECT_THAT(std::vector<std::string>(said.begin() + 6, said.end()), ::testing::Each(kNotPermitted));
+  EXPECT_EQ(content("victim/keys"), "keys");
+}
+
+TEST_F(FolderTest, a_native_component_makes_reads_and_moves_no_links) {
+  fs::create_directories(folder_ / "in" / "sub");
+  fs::create_symlink("../victim/keys", folder_ / "in" / "outer");
+  fs::create_symlink("../a.txt", folder_ / "in" / "sub" / "up");
+  // Also below a handle of its own, where the host sees another name.
+  const auto said = run_native(
+      with_path(true), "in",
+      "symlink a.txt s;symlink ../victim/keys s;symlink /etc s;link a.txt h;readlink outer;rename outer moved;"
+      "rename sub moved;cd sub;symlink ../../victim/keys s;link up h;readlink up;rename up moved;"
+      "rename ../outer moved;read up;read ../../victim/keys;cd ..;read ../victim/keys");
+  ASSERT_EQ(said.size(), 17U);
+  for (size_t i = 0; i < said.size(); ++i) {
+    if (i == 7) {
+      EXPECT_EQ(said[i], "ok") << "into the folder";
+    } else {
+      EXPECT_EQ(said[i], kNotPermitted) << i;
+    }
+  }
+  for (const char* made : {"in/s", "in/h", "in/moved", "in/sub/s", "in/sub/h"})
+    EXPECT_FALSE(fs::exists(fs::symlink_status(folder_ / made))) << made;
+}
+
+TEST_F(FolderTest, a_native_component_gets_one_file_and_no_neighbours) {
+  write("pipeline.yaml", "password: x");
+  write("data.db", "rows");
+  fs::create_symlink("victim/keys", folder_ / "data.db-wal");
+  const std::string walled =
+      "read pipeline.yaml;write pipeline.yaml x;write-existing pipeline.yaml x;truncate pipeline.yaml;mutate "
+      "pipeline.yaml;"
+      "hash pipeline.yaml;readlink pipeline.yaml;unlink pipeline.yaml;rename pipeline.yaml @;rename @ pipeline.yaml;"
+      "link pipeline.yaml @-shm;symlink pipeline.yaml @-shm;mkdir d;mkdir @-shm;rmdir in;cd in;cd victim;cd ..;read "
+      "victim/keys;"
+      "read @-wal;write @-wal owned;read-itself @-wal";
+  // Through the handle that the host gave, and through one that the guest makes of it.
+  for (const char* start : {"", "cd .;"}) {
+    SCOPED_TRACE(start);
+    auto said = run_native(
+        with_path(true, "sqlite"), "data.db",
+        start + std::string("read @;write-existing @ rows;write @-journal j;read ./@-journal;unlink @-journal;") +
+            walled);
+    if (*start != '\0') {
+      ASSERT_FALSE(said.empty());
+      EXPECT_EQ(said[0], "ok");
+      said.erase(said.begin());
+    }
+    ASSERT_EQ(said.size(), 27U);
+    EXPECT_THAT(std::vector<std::string>(said.begin(), said.begin() + 5), ElementsAre("rows", "ok", "ok", "j", "ok"));
+    for (size_t i = 5; i < said.size(); ++i)
+      EXPECT_THAT(said[i], i < 24 ? ::testing::AnyOf(kNotPermitted) : ::testing::AnyOf(kNotPermitted, "loop")) << i;
+  }
+  EXPECT_EQ(content("pipeline.yaml"), "password: x");
+  EXPECT_EQ(content("victim/keys"), "keys");
+  EXPECT_EQ(content("data.db"), "rows");
+}
+
+TEST_F(FolderTest, a_native_component_does_not_write_what_it_may_read) {
+  for (const char* path : {"in/a.txt", "in"}) {
+    SCOPED_TRACE(path);
+    const auto said =
+        run_native(with_path(false), path,
+                   "read a.txt;write a.txt x;write-existing a.txt x;truncate a.txt;unlink a.txt;rename a.txt b.txt;"
+                   "mkdir d;rmdir sub;write new.txt x;cd .;write a.txt x;truncate a.txt");
+    ASSERT_EQ(said.size(), 12U);
+    EXPECT_EQ(said[0], "inside");
+    for (size_t i = 1; i < said.size(); ++i) {
+      if (i != 9) EXPECT_THAT(said[i], ::testing::AnyOf(kNotPermitted, "read-only")) << i;
+    }
+    EXPECT_EQ(content("in/a.txt"), "inside");
+    EXPECT_FALSE(fs::exists(folder_ / "in" / "new.txt"));
+  }
 }
 
 // The attack of the issue: a destination with dest-sqlite's permissions unlinks its file, makes it a link to a

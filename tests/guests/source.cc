@@ -12,6 +12,9 @@
 #include <vector>
 
 #include "file_commands.h"
+#ifdef RB_GUEST_NATIVE_FILES
+#include "native_files.h"
+#endif
 #include "rapidbyte_source.h"
 #include "text.h"
 
@@ -246,6 +249,9 @@ std::string perform(const std::string& action) {
   if (action == "read_file") return use_file(false);
   if (action == "write_file") return use_file(true);
   if (action == "files") return file_commands(text_of(g_config, "script"), text_of(g_config, "path"));
+#ifdef RB_GUEST_NATIVE_FILES
+  if (action == "native_files") return native_files::commands(text_of(g_config, "script"), text_of(g_config, "path"));
+#endif
   if (action == "env") {
     const char* value = std::getenv(text_of(g_config, "name").c_str());
     return value != nullptr ? value : "unset";

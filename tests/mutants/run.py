@@ -2,6 +2,7 @@
 
 `./dev test --mutants [NAME...]` runs all of mutants.toml, or those named, and prints a matrix: which test caught which bug. A bug that no test
 catches, and one that can no longer be planted, fail the run. `--check` only looks whether each bug can still be planted and whether the tests named for it exist; CI runs that.
+`--markdown FILE` also writes the matrix as a table, as docs/mutants.md has it.
 """
 
 import argparse
@@ -45,6 +46,31 @@ def planted(root, mutant):
     return path, text, text.replace(mutant["find"], mutant["replace"])
 
 
+def tests_in_the_sources():
+    """"Suite.Name" of every test in C++, and the names of ctest's own tests."""
+    names = set()
+    listed = subprocess.run(["git", "ls-files", "-z", "*_test.cc", "*CMakeLists.txt"], cwd=ROOT, check=True, capture_output=True).stdout
+    for name in listed.decode().split("\0"):
+        if not name or not (ROOT / name).is_file():
+            continue
+        text = (ROOT / name).read_text(encoding="utf-8")
+        names.update(f"{suite}.{test}" for suite, test in re.findall(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", text, re.MULTILINE))
+        names.update(re.findall(r"^rb_postgres_test\((\w+)", text, re.MULTILINE))
+        names.update(f"e2e.{test}" for test in re.findall(r"^\s*rb_e2e\(([\w-]+)", text, re.MULTILINE))
+    return names
+
+
+def check_tests_exist(mutant, names):
+    """Each part of what is named must match a test; a part that matches none watches nothing."""
+    for part in mutant["tests"].split("|"):
+        # A test of a loop in CMake is known by the beginning of its name.
+        if not any(re.search(part, name) or (name.endswith("-") and part.strip("^$").startswith(name)) for name in names):
+            sys.exit(f"mutants.toml: {mutant['name']}: no test is called {part}")
+    for part in mutant.get("gtest", "").split(":"):
+        if part and not any(re.fullmatch(part.replace(".", r"\.").replace("*", ".*"), name) for name in names):
+            sys.exit(f"mutants.toml: {mutant['name']}: no test matches {part}")
+
+
 def copy_tree(target):
     """The files that git knows, as they are in the work tree; files that did not change keep their times, so that little is rebuilt."""
     listed = subprocess.run(["git", "ls-files", "-z", "-c", "-o", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True).stdout
@@ -72,13 +98,20 @@ def build(tree, targets, log):
     return run(["cmake", "--build", tree / "build/dev", "-j", os.environ.get("JOBS", str(os.cpu_count())), "--target", *targets], log)
 
 
-def failing_tests(tree, pattern, log):
-    """(exit code of ctest, names of the tests that failed)."""
-    command = ["ctest", "--test-dir", str(tree / "build/dev"), "-R", pattern, "--no-tests=error", "--timeout", str(TEST_SECONDS), "-j", "2"]
-    done = subprocess.run(command, capture_output=True, text=True)
+def failing_tests(tree, mutant, log):
+    """(exit code of ctest, names of the tests that failed; None when there is no such test)."""
+    command = ["ctest", "--test-dir", str(tree / "build/dev"), "-R", mutant["tests"], "--no-tests=error", "--timeout", str(TEST_SECONDS),
+               "-j", "2", "--output-on-failure"]
+    # Tests against a server are one program, so one test to ctest: `gtest` says which part of it is run.
+    environment = dict(os.environ, GTEST_FILTER=mutant["gtest"]) if "gtest" in mutant else None
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
     with open(log, "a", encoding="utf-8") as out:
         out.write(done.stdout + done.stderr)
-    return done.returncode, re.findall(r"^\s*\d+ - (\S+) \(", done.stdout, re.MULTILINE)
+    if "No tests were found" in done.stdout + done.stderr or "0 tests from 0 test suites ran" in done.stdout:
+        return done.returncode, None
+    failed = re.findall(r"^\s*\d+ - (\S+) \(", done.stdout, re.MULTILINE)
+    inside = [name for name in re.findall(r"^(?:\d+: )?\[  FAILED  \] ([\w/]+\.[\w/]+)", done.stdout, re.MULTILINE)]
+    return done.returncode, sorted(set(inside)) if "gtest" in mutant and inside else failed
 
 
 def try_mutant(tree, mutant, log):
@@ -88,10 +121,22 @@ def try_mutant(tree, mutant, log):
     try:
         if build(tree, mutant["targets"], log) != 0:
             return "does not build", []
-        code, failed = failing_tests(tree, mutant["tests"], log)
+        code, failed = failing_tests(tree, mutant, log)
+        if failed is None:
+            return "NO SUCH TEST", []
         return ("caught" if code != 0 and failed else "NOT CAUGHT"), failed
     finally:
         path.write_text(text, encoding="utf-8")
+
+
+def as_markdown(matrix):
+    lines = ["| seeded bug | what it does | caught by |", "| --- | --- | --- |"]
+    for mutant, outcome, failed in matrix:
+        # A parameter's number says nothing to a reader.
+        tests = sorted({re.sub(r"^\w+/|/\d+$", "", name) for name in failed})
+        by = f"`{tests[0]}`" + (f" and {len(tests) - 1} more" if len(tests) > 1 else "") if outcome == "caught" else f"**{outcome}**"
+        lines.append(f"| `{mutant['name']}` | {mutant['why']} | {by} |")
+    return "\n".join(lines) + "\n"
 
 
 def configured(tree, deps, log):
@@ -106,6 +151,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the matrix as a Markdown table, too")
     parser.add_argument("--work", type=Path, default=ROOT / "build/mutants", help="folder of the copy and its build")
     parser.add_argument("--deps", default=os.environ.get("RAPIDBYTE_DEPS_DIR", str(Path.home() / ".cache/rapidbyte/deps")))
     arguments = parser.parse_args()
@@ -115,8 +161,10 @@ def main():
         sys.exit(f"no such mutant: {', '.join(sorted(unknown))}")
     mutants = [m for m in mutants if not arguments.names or m["name"] in arguments.names]
     if arguments.check:
+        names = tests_in_the_sources()
         for mutant in mutants:
             planted(ROOT, mutant)
+            check_tests_exist(mutant, names)
         print(f"{len(mutants)} seeded bugs can be planted")
         return 0
 
@@ -132,12 +180,15 @@ def main():
     print(f"building {len(targets)} targets without a bug ...", flush=True)
     if build(tree, targets, log) != 0:
         sys.exit(f"the tree does not build without a bug: {log}")
-    code, failed = failing_tests(tree, "|".join(sorted({m["tests"] for m in mutants})), log)
-    if code != 0:
-        sys.exit(f"tests fail without a bug: {', '.join(failed) or log}")
+    for tests, gtest in sorted({(m["tests"], m.get("gtest", "")) for m in mutants}):
+        watch = {"tests": tests, "gtest": gtest} if gtest else {"tests": tests}
+        code, failed = failing_tests(tree, watch, log)
+        if code != 0:
+            sys.exit(f"{tests} {gtest}: " + ("there is no such test" if failed is None else f"fails without a bug: {', '.join(failed)}") + f"; see {log}")
 
     width = max(len(m["name"]) for m in mutants)
     survivors = []
+    matrix = []
     for mutant in mutants:
         begun = time.monotonic()
         outcome, failed = try_mutant(tree, mutant, log)
@@ -145,7 +196,10 @@ def main():
             survivors.append(mutant["name"])
         by = f"{len(failed)}: {', '.join(failed[:2])}{' ...' if len(failed) > 2 else ''}" if failed else ""
         print(f"{mutant['name']:<{width}}  {outcome:<14}  {time.monotonic() - begun:4.0f} s  {by}", flush=True)
+        matrix.append((mutant, outcome, failed))
     build(tree, targets, log)
+    if arguments.markdown:
+        arguments.markdown.write_text(as_markdown(matrix), encoding="utf-8")
     print(f"{len(mutants) - len(survivors)} of {len(mutants)} seeded bugs were caught" + (f"; not: {', '.join(survivors)}" if survivors else ""))
     return 1 if survivors else 0
 

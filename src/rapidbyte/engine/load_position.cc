@@ -181,7 +181,8 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
   const bool saved_is_of_load = text_member(saved, "load_id") == known.load_id;
   auto receipt_text = last_committed(known.load_id);
   if (!receipt_text.ok()) return failure_of(run, Stage::kDestination, std::move(receipt_text).status());
-  auto read_receipt = read_position(run, plan, *receipt_text, fmt::format("the destination {}", run.destination->name()));
+  auto read_receipt =
+      read_position(run, plan, *receipt_text, fmt::format("the destination {}", run.destination->name()));
   if (!read_receipt.ok()) return fail(Stage::kDestination, std::move(read_receipt).status());
   const json receipt = *std::move(read_receipt);
 

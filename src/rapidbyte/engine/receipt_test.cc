@@ -128,8 +128,8 @@ TEST(Receipt, AStatesPositionThatCannotBeReadIsNotTheBeginning) {
     break_off(broken_off);
     const auto rows = broken_off.database.rows("numbers");
     ASSERT_TRUE(broken_off.state
-                    ->save_checkpoint({broken_off.pipeline.name, "numbers", ""},
-                                      broken_off.stream_state().load_id, kept, rows.size())
+                    ->save_checkpoint({broken_off.pipeline.name, "numbers", ""}, broken_off.stream_state().load_id,
+                                      kept, rows.size())
                     .ok());
     expect_position_invalid(broken_off.run(), Stage::kState, "the state");
     EXPECT_EQ(broken_off.database.rows("numbers"), rows);
