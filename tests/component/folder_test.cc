@@ -356,7 +356,8 @@ TEST_F(FolderTest, a_native_component_gets_one_file_and_no_neighbours) {
     ASSERT_EQ(said.size(), 27U);
     EXPECT_THAT(std::vector<std::string>(said.begin(), said.begin() + 5), ElementsAre("rows", "ok", "ok", "j", "ok"));
     for (size_t i = 5; i < said.size(); ++i)
-      EXPECT_THAT(said[i], i < 24 ? ::testing::AnyOf(kNotPermitted) : ::testing::AnyOf(kNotPermitted, "loop")) << i;
+      // The last ones are about a link in a file's place.
+      EXPECT_TRUE(said[i] == kNotPermitted || (i >= 24 && said[i] == "loop")) << i << ": " << said[i];
   }
   EXPECT_EQ(content("pipeline.yaml"), "password: x");
   EXPECT_EQ(content("victim/keys"), "keys");
@@ -373,7 +374,8 @@ TEST_F(FolderTest, a_native_component_does_not_write_what_it_may_read) {
     ASSERT_EQ(said.size(), 12U);
     EXPECT_EQ(said[0], "inside");
     for (size_t i = 1; i < said.size(); ++i) {
-      if (i != 9) EXPECT_THAT(said[i], ::testing::AnyOf(kNotPermitted, "read-only")) << i;
+      if (i == 9) continue;  // the same folder once more
+      EXPECT_THAT(said[i], ::testing::AnyOf(kNotPermitted, "read-only")) << i;
     }
     EXPECT_EQ(content("in/a.txt"), "inside");
     EXPECT_FALSE(fs::exists(folder_ / "in" / "new.txt"));
