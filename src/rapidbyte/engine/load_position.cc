@@ -35,7 +35,7 @@ Result<json> read_position(const RunContext& run, const StreamPlan& plan, const 
                                 "cannot be restored, remove the stream's rows from the destination and begin again "
                                 "with: {}",
                                 plan.config.name, owner, value.ok() ? "is not a JSON object" : value.error().message,
-                                reset_hint(run, plan)));
+                                reset_hint(run, plan.config.name)));
 }
 
 std::optional<RunFailure> fail(Stage stage, Status status) { return RunFailure{stage, std::move(status.error())}; }
