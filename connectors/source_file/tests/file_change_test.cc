@@ -104,6 +104,19 @@ TEST(FileChangeTest, a_file_that_is_cut_or_written_over_is_an_error) {
   }
 }
 
+// All bytes are in memory when the file is cut, so that no read comes up short: its size at the end says it.
+TEST(FileChangeTest, a_file_that_is_cut_when_it_was_read_to_its_end_is_an_error) {
+  const std::string text = "id,a,b\n" + rows(0, 400, 1);
+  ASSERT_GT(text.size(), 16'384U) << "more than one batch";
+  ASSERT_LT(text.size(), 65'536U) << "one read";
+  const Change cut{"cut", [&](const auto& path) { std::filesystem::resize_file(path, text.size() - 3); }};
+  const TempFolder folder;
+  const RunResult got = run_with(folder, "data.csv", text, cut);
+  ASSERT_FALSE(got.status.ok()) << got.rows.size() << " rows";
+  EXPECT_EQ(got.status.error().code, "FILE_CHANGED");
+  EXPECT_THAT(got.status.error().message, HasSubstr("it is shorter now"));
+}
+
 TEST(FileChangeTest, a_file_that_is_only_touched_is_read) {
   const TempFolder folder;
   const Change touch{"touch", [](const auto& path) {
