@@ -111,8 +111,7 @@ function(rb_guest name)
   set(import_flags)
   if(arg_IMPORTS)
     cmake_path(ABSOLUTE_PATH arg_IMPORTS BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
-    # As it is written: the linker would make it the version of its own adapter.
-    set(import_flags --component-type ${arg_IMPORTS} --merge-imports-based-on-semver=false)
+    set(import_flags --component-type ${arg_IMPORTS})
   endif()
   # 1 MiB of stack placed first: an overflow runs into address 0 and traps instead of corrupting data.
   add_custom_command(OUTPUT ${wasm}

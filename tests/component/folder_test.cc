@@ -301,7 +301,7 @@ TEST_F(FolderTest, a_native_component_does_not_leave_its_folder) {
                      keys +
                      ";hash outer;hash ../victim/keys;write outer owned;write ../victim/keys owned;truncate outer;"
                      "cd folder;cd ..;cd /");
-  ASSERT_EQ(said.size(), 20U);
+  ASSERT_EQ(said.size(), 20U) << ::testing::PrintToString(said);
   EXPECT_THAT(std::vector<std::string>(said.begin(), said.begin() + 6),
               ElementsAre("inside", "ok", "new", "inside", "loop", "there"));
   EXPECT_THAT(std::vector<std::string>(said.begin() + 6, said.end()), ::testing::Each(kNotPermitted));
@@ -318,7 +318,7 @@ TEST_F(FolderTest, a_native_component_makes_reads_and_moves_no_links) {
       "symlink a.txt s;symlink ../victim/keys s;symlink /etc s;link a.txt h;readlink outer;rename outer moved;"
       "rename sub moved;cd sub;symlink ../../victim/keys s;link up h;readlink up;rename up moved;"
       "rename ../outer moved;read up;read ../../victim/keys;cd ..;read ../victim/keys");
-  ASSERT_EQ(said.size(), 17U);
+  ASSERT_EQ(said.size(), 17U) << ::testing::PrintToString(said);
   for (size_t i = 0; i < said.size(); ++i) {
     if (i == 7) {
       EXPECT_EQ(said[i], "ok") << "into the folder";
@@ -353,7 +353,7 @@ TEST_F(FolderTest, a_native_component_gets_one_file_and_no_neighbours) {
       EXPECT_EQ(said[0], "ok");
       said.erase(said.begin());
     }
-    ASSERT_EQ(said.size(), 27U);
+    ASSERT_EQ(said.size(), 27U) << ::testing::PrintToString(said);
     EXPECT_THAT(std::vector<std::string>(said.begin(), said.begin() + 5), ElementsAre("rows", "ok", "ok", "j", "ok"));
     for (size_t i = 5; i < said.size(); ++i)
       // The last ones are about a link in a file's place.
@@ -371,7 +371,7 @@ TEST_F(FolderTest, a_native_component_does_not_write_what_it_may_read) {
         run_native(with_path(false), path,
                    "read a.txt;write a.txt x;write-existing a.txt x;truncate a.txt;unlink a.txt;rename a.txt b.txt;"
                    "mkdir d;rmdir sub;write new.txt x;cd .;write a.txt x;truncate a.txt");
-    ASSERT_EQ(said.size(), 12U);
+    ASSERT_EQ(said.size(), 12U) << ::testing::PrintToString(said);
     EXPECT_EQ(said[0], "inside");
     for (size_t i = 1; i < said.size(); ++i) {
       if (i == 9) continue;  // the same folder once more

@@ -1,8 +1,7 @@
 #pragma once
 // As file_commands.h, but straight to wasi:filesystem, as a native component of WASI 0.2 calls it: with handles of its
-// own, with the flags that a C library and the preview1 adapter never use together, and by an older version of the
-// interface than the host has. The imports are written by hand in the canonical ABI; native_files.wit says what they
-// are.
+// own, and with flags that a C library and the preview1 adapter never use together. The imports are written by hand in
+// the canonical ABI; native_files.wit says what they are.
 
 #include <cstdint>
 #include <cstdlib>
@@ -13,7 +12,7 @@
 
 namespace native_files {
 
-#define RB_TYPES(name) __attribute__((import_module("wasi:filesystem/types@0.2.0"), import_name(name)))
+#define RB_TYPES(name) __attribute__((import_module("wasi:filesystem/types@0.2.12"), import_name(name)))
 using Handle = int32_t;
 extern "C" {
 RB_TYPES("[method]descriptor.open-at")
@@ -40,7 +39,7 @@ void rb_remove_directory_at(Handle self, const char* path, size_t size, void* ou
 RB_TYPES("[method]descriptor.metadata-hash-at")
 void rb_metadata_hash_at(Handle self, int32_t path_flags, const char* path, size_t size, void* out);
 RB_TYPES("[resource-drop]descriptor") void rb_drop(Handle self);
-__attribute__((import_module("wasi:filesystem/preopens@0.2.0"), import_name("get-directories"))) void
+__attribute__((import_module("wasi:filesystem/preopens@0.2.12"), import_name("get-directories"))) void
 rb_get_directories(void* out);
 }
 #undef RB_TYPES
