@@ -77,6 +77,17 @@ TEST(Retry, TakesTheErrorsAdviceAndGivesUpAfterMaxRetries) {
   }
 }
 
+// Only who ends the run interrupts it: a guest's error of that name is the failure of its connector.
+TEST(Interrupt, AConnectorThatSaysCancelledHasFailed) {
+  CountingOptions source;
+  source.before_batch = once(3, make_error(ErrorCategory::kInternal, "CANCELLED", "I stop here"));
+  EngineHarness h(source);
+  const RunReport report = h.run();
+  EXPECT_EQ(report.outcome, Outcome::kFailed) << why(report);
+  ASSERT_TRUE(report.failure.has_value());
+  EXPECT_EQ(report.failure->stage, Stage::kSource);
+}
+
 TEST(Retry, AlsoOfTheDiscovery) {
   EngineHarness h;
   const auto discover = h.source->script.discover;
