@@ -95,6 +95,7 @@ Status ComponentHostState::emit_batch(std::span<const std::byte> batch) {
                     batch.size(), options_.max_batch_bytes));
   }
   if (is_cancelled()) return cancelled_error();
+  const auto start = Clock::now();
   Status status;
   if (options_.compression == pipeline::Compression::kNone) {
     status = options_.services->emit_batch(options_.pool->copy_of(batch));
@@ -102,15 +103,22 @@ Status ComponentHostState::emit_batch(std::span<const std::byte> batch) {
     RB_ASSIGN_OR_RETURN(PooledBuffer packed, codec_.pack(options_.compression, batch));
     status = options_.services->emit_batch(std::move(packed));
   }
-  progress();
+  batch_moved_ = batch_moved_ || status.ok();
+  count_call(start, status.ok());
   return status;
 }
 
 Result<std::optional<std::span<const std::byte>>> ComponentHostState::next_batch() {
   current_batch_ = PooledBuffer();
   if (is_cancelled()) return cancelled_error();
-  RB_ASSIGN_OR_RETURN(std::optional<PooledBuffer> batch, options_.services->next_batch());
-  progress();
+  const auto start = Clock::now();
+  auto taken = options_.services->next_batch();
+  const bool is_batch = taken.ok() && taken->has_value();
+  batch_moved_ = batch_moved_ || is_batch;
+  // The end may come after a long wait, and then the guest commits.
+  const bool is_first_end = taken.ok() && !is_batch && !std::exchange(input_ended_, true);
+  count_call(start, is_batch || is_first_end);
+  RB_ASSIGN_OR_RETURN(std::optional<PooledBuffer> batch, std::move(taken));
   if (!batch) return std::optional<std::span<const std::byte>>();
   if (options_.compression == pipeline::Compression::kNone) {
     current_batch_ = std::move(*batch);
@@ -142,8 +150,10 @@ Status ComponentHostState::checkpoint(uint32_t kind, std::string_view payload_js
     Json bare = std::move(*inner);
     *payload = std::move(bare);
   }
-  progress();
-  return options_.services->checkpoint(static_cast<CheckpointKind>(kind), protocol::json_text(*payload));
+  const auto start = Clock::now();
+  Status status = options_.services->checkpoint(static_cast<CheckpointKind>(kind), protocol::json_text(*payload));
+  count_call(start, status.ok() && std::exchange(batch_moved_, false));
+  return status;
 }
 
 Status ComponentHostState::metric(std::string_view payload_json) {
@@ -190,9 +200,11 @@ Status ComponentHostState::emit_dlq_record(std::string_view stream, std::string_
     return make_error(ErrorCategory::kData, "DLQ_RECORD_TOO_LARGE",
                       fmt::format("emit-dlq-record: a record of {} bytes; the limit is {}", total, kMaxDlqRecordBytes));
   }
-  progress();
-  return options_.services->emit_dlq_record(
+  const auto start = Clock::now();
+  Status status = options_.services->emit_dlq_record(
       {std::string(stream), std::string(record_json), std::string(message), std::string(category)});
+  count_call(start, status.ok());
+  return status;
 }
 
 Result<state::PairKey> ComponentHostState::scoped_key(uint32_t scope, std::string_view key) const {
@@ -246,8 +258,8 @@ Result<bool> ComponentHostState::state_cas(uint32_t scope, std::string_view key,
 Result<uint64_t> ComponentHostState::connect_tcp(std::string_view host, uint16_t port) {
   const auto start = Clock::now();
   auto handle = sockets_.connect(host, port);
-  progress();
-  network_wait_ += last_progress_ - start;
+  count_call(start, handle.ok());
+  network_wait_ += Clock::now() - start;
   return handle;
 }
 
@@ -256,13 +268,13 @@ Result<SocketReadResult> ComponentHostState::socket_read(uint64_t handle, uint64
   if (socket_buffer_.size() < size) socket_buffer_.resize(size);
   RB_ASSIGN_OR_RETURN(const SocketReadResult result, sockets_.read(handle, std::span(socket_buffer_).first(size)));
   socket_bytes_ = std::span(socket_buffer_).first(result.size);
-  if (result.kind != SocketReadResult::Kind::kWouldBlock) progress();
+  if (result.kind == SocketReadResult::Kind::kData) last_progress_ = Clock::now();
   return result;
 }
 
 Result<SocketWriteResult> ComponentHostState::socket_write(uint64_t handle, std::span<const std::byte> data) {
   RB_ASSIGN_OR_RETURN(const SocketWriteResult result, sockets_.write(handle, data));
-  if (result.kind != SocketWriteResult::Kind::kWouldBlock) progress();
+  if (result.kind != SocketWriteResult::Kind::kWouldBlock && result.size > 0) last_progress_ = Clock::now();
   return result;
 }
 
@@ -273,16 +285,17 @@ Result<bool> ComponentHostState::socket_wait(uint64_t handle, SocketInterest int
   RB_ASSIGN_OR_RETURN(const bool ready, sockets_.wait(handle, interest, std::chrono::milliseconds(timeout_ms)));
   const auto waited = Clock::now() - start;
   network_wait_ += waited;
-  // Waiting for a slow server is not the guest's time; calling this in a loop without waiting is.
-  last_progress_ = ready ? start + waited : last_progress_ + waited;
+  // Waiting for a slow server is not the guest's time; calling this in a loop without waiting, or without reading what
+  // is there, is.
+  last_progress_ += waited;
   return ready;
 }
 
 Status ComponentHostState::socket_start_tls(uint64_t handle, const TlsOptions& options) {
   const auto start = Clock::now();
   Status status = sockets_.start_tls(handle, options);
-  progress();
-  network_wait_ += last_progress_ - start;
+  count_call(start, status.ok());
+  network_wait_ += Clock::now() - start;
   return status;
 }
 
@@ -298,8 +311,20 @@ bool ComponentHostState::gave(std::string_view code) const {
   return given_codes_.contains(code) || (code == "CANCELLED" && is_cancelled());
 }
 
+void ComponentHostState::count_call(Clock::time_point start, bool is_progress) {
+  const auto now = Clock::now();
+  if (is_progress) {
+    last_progress_ = now;
+  } else if (now - start >= kLateError && late_errors_ < kMaxLateErrors) {
+    ++late_errors_;
+    last_progress_ = std::max<Clock::time_point>(
+        last_progress_, now - options_.guest_timeout + std::min(options_.guest_timeout, kErrorGrace));
+  }
+}
+
 void ComponentHostState::begin_call() {
   log_.begin_call();
+  late_errors_ = 0;
   call_start_ = last_progress_ = Clock::now();
   verdict_ = GuestVerdict::kContinue;
 }

@@ -43,6 +43,12 @@ inline constexpr size_t kMaxDlqRecordBytes = size_t{64} << 20U;
 /// end of a run under 2 s.
 inline constexpr std::chrono::milliseconds kCancelGrace{800};
 
+/// Time that a guest has to hand on an error for which the host needed at least kLateError, so that its cause is seen
+/// and not only GUEST_TIMEOUT; and how often in one call.
+inline constexpr std::chrono::milliseconds kErrorGrace{1000};
+inline constexpr std::chrono::milliseconds kLateError{100};
+inline constexpr uint32_t kMaxLateErrors = 10;
+
 /// What the epoch tick decides about a running guest.
 enum class GuestVerdict : uint8_t { kContinue, kCancelled, kTimedOut };
 
@@ -97,7 +103,10 @@ class ComponentHostState {
 
  private:
   using Clock = std::chrono::steady_clock;
-  void progress() { last_progress_ = Clock::now(); }
+  /// Counts a host call that began at `start`. Progress is only what cannot be had without end for nothing: not an
+  /// error, the end of the input a second time, or a checkpoint over no new batch. But an error that took the host long
+  /// to find out leaves time to hand it on.
+  void count_call(Clock::time_point start, bool is_progress);
   Result<state::PairKey> scoped_key(uint32_t scope, std::string_view key) const;
   Status check_state_access() const;
   [[nodiscard]] bool metric_is_due();
@@ -118,6 +127,9 @@ class ComponentHostState {
   bool metrics_dropped_ = false;
   Clock::time_point call_start_;
   Clock::time_point last_progress_;
+  bool batch_moved_ = false;  // since the last checkpoint
+  bool input_ended_ = false;
+  uint32_t late_errors_ = 0;
   std::chrono::nanoseconds network_wait_{0};
   GuestVerdict verdict_ = GuestVerdict::kContinue;
 };
