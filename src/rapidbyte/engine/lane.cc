@@ -148,7 +148,10 @@ Status Lane::read(std::unique_ptr<runtime::ComponentInstance>& instance) {
   auto services =
       std::make_shared<SourceServices>(stage_context(), run_.source->name(), *queues_.front(), std::move(first));
   RB_ASSIGN_OR_RETURN(instance, start_source(services));
-  RB_ASSIGN_OR_RETURN(read_summary_, instance->run_read(context_json(attempt_, *run_.source, 0, source_partition())));
+  {
+    const RunningStage running(*services);
+    RB_ASSIGN_OR_RETURN(read_summary_, instance->run_read(context_json(attempt_, *run_.source, 0, source_partition())));
+  }
   if (attempt_.satisfied.load(std::memory_order_acquire)) return {};
   auto counted = check_source_rows(stream_, read_summary_, queues_.front()->counts(), run_.source->speaks_2_1());
   note_miscount(attempt_, counted.status());
@@ -176,8 +179,12 @@ Status Lane::transform(size_t index, std::unique_ptr<runtime::ComponentInstance>
                                                       *queues_[index + 1], may_hold_rows(*connector));
   RB_ASSIGN_OR_RETURN(instance, open_instance(attempt_, connector, run_.pipeline.transforms[index], transform_id(index),
                                               attempt_.upstream_cancel, services));
-  RB_ASSIGN_OR_RETURN(const runtime::TransformSummary summary,
-                      instance->run_transform(context_json(attempt_, *connector, index + 1, destination_partition())));
+  runtime::TransformSummary summary;
+  {
+    const RunningStage running(*services);
+    RB_ASSIGN_OR_RETURN(
+        summary, instance->run_transform(context_json(attempt_, *connector, index + 1, destination_partition())));
+  }
   if (attempt_.satisfied.load(std::memory_order_acquire)) return {};
   if (!services->saw_end()) {
     return internal_error(
@@ -205,8 +212,11 @@ void Lane::destination_stage() {
 Status Lane::write() {
   if (destination_ == nullptr) RB_RETURN_NOT_OK(open_destination());
   if (before_write_) RB_RETURN_NOT_OK(before_write_());
-  RB_ASSIGN_OR_RETURN(write_summary_,
-                      destination_->run_write(context_json(attempt_, *run_.destination, 0, destination_partition())));
+  {
+    const RunningStage running(*destination_services_);
+    RB_ASSIGN_OR_RETURN(write_summary_,
+                        destination_->run_write(context_json(attempt_, *run_.destination, 0, destination_partition())));
+  }
   if (destination_services_->saw_end()) return {};
   return internal_error(
       "DESTINATION_ENDED_EARLY",

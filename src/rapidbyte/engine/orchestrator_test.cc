@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <mutex>
+#include <span>
 #include <thread>
 
 #include "rapidbyte/engine/engine_fakes_test.h"
@@ -51,6 +53,40 @@ TEST(RunPipeline, ClosesEveryInstanceOnceAndTellsTheObserverInOrder) {
   EXPECT_THAT(events, Contains("commit numbers 100"));
   EXPECT_EQ(h.observer.last_progress()["numbers"].rows_written, 100U);
   EXPECT_EQ(h.observer.last_progress()["numbers"].rows_committed, 100U);
+}
+
+TEST(RunPipeline, BatchesMoveOnlyInTheRunFunctions) {
+  // A destination that asked for a batch in open waited for a source that had not been started, for ever: no deadline
+  // ends a wait in the host.
+  EngineHarness h;
+  std::vector<std::string> codes;
+  std::mutex mutex;
+  const auto try_batches = [&](const InstanceOptions& o) {
+    const auto taken = o.services->next_batch();
+    const Status sent = o.services->emit_batch(o.pool->copy_of(std::as_bytes(std::span("batch", 5))));
+    const std::lock_guard lock(mutex);
+    codes.push_back(taken.ok() ? "taken" : taken.error().code);
+    codes.push_back(sent.ok() ? "sent" : sent.error().code);
+    return Status();
+  };
+  h.source->script.open = try_batches;
+  h.destination->script.open = try_batches;
+  h.source->script.close = try_batches;
+  h.destination->script.close = try_batches;
+  const auto begin = h.destination->script.begin_stream;
+  h.destination->script.begin_stream = [&](const InstanceOptions& o, const json& ctx) {
+    (void)try_batches(o);
+    return begin(o, ctx);
+  };
+  const auto finish = h.destination->script.finish_stream;
+  h.destination->script.finish_stream = [&](const InstanceOptions& o, const json& ctx, bool succeeded) {
+    (void)try_batches(o);
+    return finish(o, ctx, succeeded);
+  };
+  const RunReport report = h.run();
+  EXPECT_EQ(report.outcome, Outcome::kSucceeded) << why(report);
+  EXPECT_GE(codes.size(), 12U);
+  for (const std::string& code : codes) EXPECT_TRUE(code == "NO_RECEIVER" || code == "NO_SENDER") << code;
 }
 
 TEST(RunPipeline, NotesTheLoadAndTheRunInTheState) {

@@ -481,6 +481,7 @@ TEST(Dlq, EndsTheRunAtItsCapEvenIfTheGuestIgnoresTheError) {
   ASSERT_EQ(report.outcome, Outcome::kFailed);
   EXPECT_EQ(report.failure->stage, Stage::kRejected);
   EXPECT_EQ(report.failure->error.code, "DLQ_FULL");
+  EXPECT_NE(report.failure->error.message.find("fake-destination, stream numbers: "), std::string::npos) << why(report);
   EXPECT_GT(report.dlq_records, 0U);
   EXPECT_EQ(report.rows_rejected(), report.dlq_records) << "a record that is in no file is not rejected";
 

@@ -39,7 +39,8 @@ Status StageServices::emit_dlq_record(runtime::DlqRecord record) {
   // A record that is in no file is not rejected: it is where it was, in the source.
   if (status.ok()) context_.rejected->fetch_add(1, std::memory_order_relaxed);
   const bool full = !status.ok() && status.error().code == "DLQ_FULL";
-  return fail(full ? Stage::kRejected : Stage::kState, std::move(status));
+  return fail(full ? Stage::kRejected : Stage::kState,
+              std::move(status).with_context(fmt::format("{}, stream {}", connector_, context_.stream)));
 }
 
 void StageServices::metric(const runtime::Metric& metric) {
@@ -58,6 +59,7 @@ SourceServices::SourceServices(StageContext context, std::string connector, Batc
     : StageServices(std::move(context), std::move(connector)), out_(out), last_(std::move(first)) {}
 
 Status SourceServices::emit_batch(PooledBuffer batch) {
+  if (!running()) return HostServices::emit_batch(std::move(batch));
   RB_RETURN_NOT_OK(check_not_failed());
   const auto rows = count_rows(batch.bytes());
   return out_.push_batch(std::move(batch), rows);
@@ -86,11 +88,13 @@ TransformServices::TransformServices(StageContext context, std::string connector
     : StageServices(std::move(context), std::move(connector)), in_(in), out_(out), holds_rows_(holds_rows) {}
 
 Status TransformServices::emit_batch(PooledBuffer batch) {
+  if (!running()) return HostServices::emit_batch(std::move(batch));
   const auto rows = count_rows(batch.bytes());
   return out_.push_batch(std::move(batch), rows);
 }
 
 Result<std::optional<PooledBuffer>> TransformServices::next_batch() {
+  if (!running()) return HostServices::next_batch();
   RB_RETURN_NOT_OK(check_not_failed());
   while (true) {
     RB_ASSIGN_OR_RETURN(std::optional<QueueItem> item, in_.pop());
@@ -137,6 +141,7 @@ Status DestinationServices::emit_dlq_record(runtime::DlqRecord record) {
 }
 
 Result<std::optional<PooledBuffer>> DestinationServices::next_batch() {
+  if (!running()) return HostServices::next_batch();
   RB_RETURN_NOT_OK(check_not_failed());
   if (!options_.speaks_2_1) RB_RETURN_NOT_OK(sync_dlq());
   if (saw_end_) return std::optional<PooledBuffer>();

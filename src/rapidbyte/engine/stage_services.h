@@ -43,8 +43,12 @@ class StageServices : public runtime::HostServices {
   Status emit_dlq_record(runtime::DlqRecord record) override;
   void metric(const runtime::Metric& metric) override;
   void log(LogLevel level, std::string_view message) override;
+  /// Whether the guest is in its run function. Only there batches move: in open, begin-stream ... nobody would fill the
+  /// queue that a guest waits for, and no deadline ends a wait in the host.
+  void set_running(bool running) { running_ = running; }
 
  protected:
+  [[nodiscard]] bool running() const { return running_; }
   [[nodiscard]] const StageContext& context() const { return context_; }
   [[nodiscard]] const std::string& connector() const { return connector_; }
   /// Notes a failure of the engine itself, which ends the attempt whatever the guest makes of the error. Returns
@@ -57,6 +61,19 @@ class StageServices : public runtime::HostServices {
   StageContext context_;
   std::string connector_;
   Status failed_;
+  bool running_ = false;
+};
+
+/// Sets running for as long as it lives.
+class RunningStage {
+ public:
+  explicit RunningStage(StageServices& services) : services_(services) { services_.set_running(true); }
+  ~RunningStage() { services_.set_running(false); }
+  RunningStage(const RunningStage&) = delete;
+  RunningStage& operator=(const RunningStage&) = delete;
+
+ private:
+  StageServices& services_;
 };
 
 /// Of an instance outside of a stream (discovery).

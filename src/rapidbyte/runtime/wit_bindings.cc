@@ -188,7 +188,7 @@ Result<ValidationResult> decode_validation_result(const WitValue& value) {
   auto message = text_field(*record, "message");
   if (!status || !message) return shape_error("a validation-result");
   ValidationResult result;
-  result.message = std::move(*message);
+  result.message = cut_text(*message, kMaxMessageBytes);
   if (*status == "failed") result.status = ValidationStatus::kFailed;
   if (*status == "warning") result.status = ValidationStatus::kWarning;
   return result;
