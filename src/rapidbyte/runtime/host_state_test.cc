@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "rapidbyte/runtime/loopback_peer.h"
 
@@ -16,6 +19,10 @@ class Services : public HostServices {
     return {};
   }
   Result<std::optional<PooledBuffer>> next_batch() override {
+    if (wait.count() > 0) {
+      std::this_thread::sleep_for(wait);
+      return internal_error("UPSTREAM_FAILED", "after a while");
+    }
     if (batches.empty()) return std::optional<PooledBuffer>();
     std::optional<PooledBuffer> batch(std::move(batches.front()));
     batches.erase(batches.begin());
@@ -23,6 +30,8 @@ class Services : public HostServices {
   }
   void metric(const Metric& metric) override { metrics.push_back(metric); }
   void log(LogLevel /*level*/, std::string_view line) override { lines.emplace_back(line); }
+  /// Not zero: after so long next_batch() fails.
+  std::chrono::milliseconds wait{0};
   std::vector<PooledBuffer> batches;
   std::vector<Metric> metrics;
   std::vector<std::string> lines;
@@ -111,6 +120,61 @@ TEST_F(HostStateTest, a_guest_without_progress_times_out_and_progress_starts_the
   EXPECT_EQ(state.judge(), GuestVerdict::kTimedOut);
   state.begin_call();
   EXPECT_EQ(state.judge(), GuestVerdict::kContinue);
+}
+
+TEST_F(HostStateTest, what_can_be_had_without_end_for_nothing_is_no_progress) {
+  Listener listener;
+  NetworkAcl acl;
+  acl.add_rule("127.0.0.1");
+  options_.guest_timeout = std::chrono::milliseconds(150);
+  ComponentHostState state(options_, acl, true);
+  const auto handle = state.connect_tcp("127.0.0.1", listener.port());
+  ASSERT_TRUE(handle.ok());
+  (void)listener.accept();  // and closed
+  const std::vector<std::pair<const char*, std::function<void()>>> calls = {
+      {"a refused connection", [&] { EXPECT_FALSE(state.connect_tcp("denied.example.org", 1).ok()); }},
+      {"a refused batch", [&] { EXPECT_FALSE(state.emit_batch({}).ok()); }},
+      {"a rejected record that nobody takes",
+       [&] { EXPECT_FALSE(state.emit_dlq_record("s", "{}", "m", "data").ok()); }},
+      {"the end of the input, again", [&] { EXPECT_TRUE(state.next_batch().ok()); }},
+      {"a checkpoint over nothing", [&] { EXPECT_TRUE(state.checkpoint(0, "{}").ok()); }},
+      {"the end of a connection", [&] { EXPECT_TRUE(state.socket_read(*handle, 10).ok()); }},
+      {"nothing written", [&] { (void)state.socket_write(*handle, {}); }},
+      {"a socket that is ready and not read",
+       [&] { EXPECT_TRUE(state.socket_wait(*handle, SocketInterest::kReadable, 0).ok()); }},
+      {"TLS on no socket", [&] { EXPECT_FALSE(state.socket_start_tls(999, {}).ok()); }},
+  };
+  for (const auto& [what, call] : calls) {
+    state.begin_call();
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    call();
+    while (state.judge() == GuestVerdict::kContinue && std::chrono::steady_clock::now() < until) {
+      call();
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    EXPECT_EQ(state.judge(), GuestVerdict::kTimedOut) << what;
+  }
+  // A checkpoint over a batch is.
+  state.begin_call();
+  ASSERT_TRUE(state.emit_batch(bytes("x")).ok());
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  ASSERT_TRUE(state.checkpoint(0, "{}").ok());
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(state.judge(), GuestVerdict::kContinue);
+}
+
+TEST_F(HostStateTest, an_error_that_came_late_can_be_handed_on_but_not_without_end) {
+  services_->wait = std::chrono::milliseconds(200);
+  options_.guest_timeout = std::chrono::milliseconds(100);
+  auto state = make();
+  state.begin_call();
+  uint32_t late = 0;
+  while (late < 2 * kMaxLateErrors) {
+    EXPECT_EQ(state.next_batch().error().code, "UPSTREAM_FAILED");
+    if (state.judge() != GuestVerdict::kContinue) break;
+    ++late;
+  }
+  EXPECT_EQ(late, kMaxLateErrors);
 }
 
 TEST_F(HostStateTest, a_cancelled_guest_has_a_grace_to_unwind) {
