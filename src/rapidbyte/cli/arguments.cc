@@ -61,7 +61,8 @@ constexpr const char* kStateFooter = R"(
 Examples:
   rapidbyte state show orders.yaml
   rapidbyte state reset orders.yaml --stream orders
-  rapidbyte state reset orders.yaml --yes      for scripts: does not ask)";
+  rapidbyte state reset orders.yaml --yes      for scripts: does not ask
+  rapidbyte state accept orders.yaml --stream orders)";
 
 constexpr const char* kConnectorsFooter = R"(
 Examples:
@@ -184,6 +185,8 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
       ->type_name("NAME")
       ->allow_extra_args(false)
       ->check(not_empty("the stream's name"));
+  run_app->add_flag("--allow-doubled-rows", run.allow_doubled_rows,
+                    "Go on with a broken-off append although rows may then be in the table twice");
   run_app->add_flag("--json", run.json, "Print the report as one JSON document on stdout");
   run_app->add_option("--events", run.events, "Write events as NDJSON into FILE while the run goes on")
       ->type_name("FILE");
@@ -213,6 +216,7 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
 
   StateShowArguments show;
   StateResetArguments reset;
+  StateAcceptArguments accept;
   CLI::App* state_app = root.add_subcommand("state", "Show or forget how far a pipeline has come");
   state_app->require_subcommand(1);
   state_app->footer(kStateFooter);
@@ -224,6 +228,15 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   add_pipeline(*reset_app, reset.pipeline);
   add_stream(*reset_app, reset.stream, "Only this stream (by default all)");
   reset_app->add_flag("-y,--yes", reset.yes, "Do not ask");
+  CLI::App* accept_app = state_app->add_subcommand(
+      "accept", "Take a load whose rows did not add up as it is, after a look at the table (LOAD_MISCOUNTED)");
+  add_pipeline(*accept_app, accept.pipeline);
+  accept_app->add_option("--stream", accept.stream, "The stream")
+      ->type_name("NAME")
+      ->required()
+      ->check(not_empty("the stream's name"));
+  accept_app->add_flag("-y,--yes", accept.yes, "Do not ask");
+  accept_app->footer(kStateFooter);
   show_app->footer(kStateFooter);
   reset_app->footer(kStateFooter);
 
@@ -254,6 +267,7 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   if (discover_app->parsed()) return Command(std::move(discover));
   if (connectors_app->parsed()) return Command(connectors);
   if (show_app->parsed()) return Command(std::move(show));
+  if (accept_app->parsed()) return Command(std::move(accept));
   if (reset_app->parsed()) return Command(std::move(reset));
   return Command(version);
 }

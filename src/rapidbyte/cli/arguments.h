@@ -28,6 +28,7 @@ struct RunArguments {
   /// Rows per stream; never 0.
   std::optional<uint64_t> limit;
   std::vector<std::string> streams;
+  bool allow_doubled_rows = false;
   bool json = false;
   std::filesystem::path events;
   bool allow_unmanifested = false;
@@ -64,12 +65,18 @@ struct StateResetArguments {
   bool yes = false;
 };
 
+struct StateAcceptArguments {
+  std::filesystem::path pipeline;
+  std::string stream;
+  bool yes = false;
+};
+
 struct VersionArguments {
   bool json = false;
 };
 
 using Command = std::variant<RunArguments, CheckArguments, DiscoverArguments, ConnectorsArguments, StateShowArguments,
-                             StateResetArguments, VersionArguments>;
+                             StateResetArguments, StateAcceptArguments, VersionArguments>;
 
 /// Nothing to run: help for stdout (kOk), or what is wrong with the arguments for stderr (kUsage).
 struct EarlyExit {

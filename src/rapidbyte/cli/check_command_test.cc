@@ -52,6 +52,26 @@ TEST_F(CheckCommand, SaysOfEveryPartThatItIsFine) {
   EXPECT_EQ(data_.raw(), "");
 }
 
+TEST_F(CheckCommand, WarnsBeforehandThatABrokenOffAppendCouldDouble) {
+  runtime::Role& role = *connectors_["test/dest"].manifest.destination;
+  role = runtime::Role{{"append", "replace"}, {}};
+  write_pipeline();
+  EXPECT_EQ(check(), ExitCode::kOk);
+  EXPECT_THAT(said(), HasSubstr("warning  destination  test/dest cannot say after a crash which rows it has"));
+  EXPECT_THAT(said(), HasSubstr("ROWS_MAY_DOUBLE"));
+  EXPECT_THAT(said(), HasSubstr("Stream: orders"));
+  EXPECT_THAT(said(), HasSubstr("fix: use write_mode replace"));
+  for (const bool replace : {false, true}) {
+    role.features = {};
+    if (!replace) role.features = {"idempotent"};
+    write_pipeline(replace ? "{name: orders, sync_mode: full_refresh, write_mode: replace}"
+                           : "{name: orders, sync_mode: full_refresh}");
+    talk_.clear();
+    EXPECT_EQ(check(), ExitCode::kOk) << said();
+    EXPECT_THAT(said(), Not(HasSubstr("after a crash"))) << replace;
+  }
+}
+
 TEST_F(CheckCommand, NamesVariablesThatAManifestAsksForAndThePipelineDoesNotGrant) {
   connectors_["test/source"].manifest.permissions.env_allowed_vars = {"CHECK_TOKEN", "CHECK_PROXY"};
   write_pipeline();

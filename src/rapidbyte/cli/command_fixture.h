@@ -37,7 +37,7 @@ class CommandFixture : public ::testing::Test {
     connectors_["test/source"] = source;
     FakeConnectorSpec destination;
     destination.role = runtime::ConnectorRole::kDestination;
-    destination.manifest.destination = runtime::Role{{"append"}, {}};
+    destination.manifest.destination = runtime::Role{{"append"}, {"receipts"}};
     connectors_["test/dest"] = destination;
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }

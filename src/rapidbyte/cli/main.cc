@@ -77,6 +77,7 @@ struct Dispatch {
   ExitCode operator()(const ConnectorsArguments& arguments) const { return connectors_command(arguments, context); }
   ExitCode operator()(const StateShowArguments& arguments) const { return state_show_command(arguments, context); }
   ExitCode operator()(const StateResetArguments& arguments) const { return state_reset_command(arguments, context); }
+  ExitCode operator()(const StateAcceptArguments& arguments) const { return state_accept_command(arguments, context); }
   ExitCode operator()(const VersionArguments& arguments) const { return version_command(arguments, context); }
 };
 
@@ -105,7 +106,7 @@ ExitCode run_program(int argc, char** argv) {
                          .confirm = [&talk](std::string_view question) { return ask(talk, question); }};
   // A question waits in read(), which no token ends; there the signals keep their usual effect.
   std::unique_ptr<SignalWatcher> watcher;
-  if (!std::holds_alternative<StateResetArguments>(command)) {
+  if (!std::holds_alternative<StateResetArguments>(command) && !std::holds_alternative<StateAcceptArguments>(command)) {
     SignalWatcher::Options options;
     options.cancel = context.cancel;
     options.leave_now = [] {

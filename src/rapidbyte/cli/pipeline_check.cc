@@ -9,6 +9,7 @@
 
 #include "rapidbyte/cli/document.h"
 #include "rapidbyte/cli/open_connector.h"
+#include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/engine/run_grants.h"
 #include "rapidbyte/engine/stream_plan.h"
 #include "rapidbyte/runtime/connector_survey.h"
@@ -256,16 +257,29 @@ void PipelineCheck::check_streams(const LoadedSlot& source, runtime::ComponentIn
   const auto& streams = parsed_.config->source.streams;
   std::vector<pipeline::Problem> problems;
   size_t used = 0;
+  std::vector<std::string> warnings;
+  std::vector<std::string> may_double;
   const auto plan = [&](std::vector<pipeline::StreamConfig> selected, const std::string& section) {
     auto plans = engine::plan_streams(run, std::move(selected), *catalog);
     if (plans.ok()) {
       used += plans->size();
+      for (const engine::StreamPlan& planned : *plans) {
+        warnings.insert(warnings.end(), planned.warnings.begin(), planned.warnings.end());
+        if (engine::may_double(run, planned)) may_double.push_back(planned.config.name);
+      }
     } else {
       problems.push_back(parsed_.problem_at(section, pointer_of(plans.error().code), plans.error().message));
     }
   };
   if (streams.empty()) plan({}, "/source");
   for (size_t i = 0; i < streams.size(); ++i) plan({streams[i]}, fmt::format("/source/streams/{}", i));
+  for (std::string& warning : warnings) warn("source", std::move(warning), "");
+  // Said before it happens; afterwards it is too late to choose another mode.
+  if (!may_double.empty())
+    warn("destination",
+         fmt::format("{}. {}: {}", engine::doubling_warning(*run.destination),
+                     may_double.size() == 1 ? "Stream" : "Streams", joined(may_double)),
+         engine::doubling_advice());
   if (problems.empty()) {
     return ok("source", fmt::format("{} of its {} streams are used", used, catalog->streams.size()));
   }

@@ -153,6 +153,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   options.dry_run = arguments.dry_run;
   options.keep_positions = arguments.keep_positions;
   options.streams = arguments.streams;
+  options.allow_doubled_rows = arguments.allow_doubled_rows;
   options.cancel = context.cancel;
 
   ProgressView::Options view_options;

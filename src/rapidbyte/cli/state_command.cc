@@ -14,6 +14,7 @@
 #include "rapidbyte/cli/error_text.h"
 #include "rapidbyte/cli/pipeline_preparation.h"
 #include "rapidbyte/cli/quantities.h"
+#include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::cli {
@@ -73,8 +74,12 @@ std::string describe_cursor(const StreamState& stream) {
 std::string describe_load(const StreamState& stream) {
   if (stream.load_id.empty()) return "never loaded";
   if (!stream.load_in_progress) return "complete";
-  return stream.committed ? fmt::format("interrupted after {}", format_rows(stream.rows_committed))
-                          : "interrupted at the beginning";
+  std::string text = stream.committed ? fmt::format("interrupted after {}", format_rows(stream.rows_committed))
+                                      : "interrupted at the beginning";
+  // Noted for destinations without receipts only, which may have more than is known.
+  const uint64_t given = stream.rows_given.value_or(0);
+  if (given > stream.rows_committed) text += fmt::format(", up to {} given", format_count(given));
+  return text;
 }
 
 nlohmann::json stream_json(const StreamKey& key, const StreamState& stream) {
@@ -89,6 +94,8 @@ nlohmann::json stream_json(const StreamKey& key, const StreamState& stream) {
           {"load_in_progress", stream.load_in_progress},
           {"committed", stream.committed},
           {"rows_committed", stream.rows_committed},
+          {"rows_given", stream.rows_given ? nlohmann::json(*stream.rows_given) : nlohmann::json()},
+          {"rows_reported", stream.rows_reported},
           {"checkpoint", std::move(checkpoint)}};
 }
 
@@ -126,6 +133,21 @@ std::string render_state(const Streams& streams, const std::vector<RunRecord>& r
     out += table.render(style);
   }
   return out;
+}
+
+/// Nothing when the user says yes, or `yes` is set; otherwise how the command ends.
+std::optional<ExitCode> ask_unless(bool yes, const std::string& question, std::string_view why,
+                                   const CommandContext& context) {
+  if (yes) return std::nullopt;
+  const std::optional<bool> answer = context.confirm(question);
+  if (!answer) {
+    context.talk.write(fmt::format(
+        "rapidbyte: {}, and there is no terminal to ask on.\nAdd --yes to go on without a question.\n", why));
+    return ExitCode::kUsage;
+  }
+  if (*answer) return std::nullopt;
+  context.talk.write("Nothing was changed.\n");
+  return ExitCode::kOk;
 }
 
 }  // namespace
@@ -182,28 +204,41 @@ ExitCode state_reset_command(const StateResetArguments& arguments, CommandContex
   const std::string what = arguments.stream
                                ? fmt::format("stream {} of pipeline {}", make_printable(*arguments.stream), name)
                                : fmt::format("all streams of pipeline {}", name);
-  if (!arguments.yes) {
-    const std::string question = fmt::format(
-        "Forget the cursors of {}? The next run reads from the beginning; in append mode it writes the rows again. "
-        "[y/N] ",
-        what);
-    const std::optional<bool> answer = context.confirm(question);
-    if (!answer) {
-      context.talk.write(
-          "rapidbyte: state reset asks before it forgets, and there is no terminal to ask on.\n"
-          "Add --yes to go on without a question.\n");
-      return ExitCode::kUsage;
-    }
-    if (!*answer) {
-      context.talk.write("Nothing was changed.\n");
-      return ExitCode::kOk;
-    }
-  }
+  const std::string question = fmt::format(
+      "Forget the cursors of {}? The next run reads from the beginning; in append mode it writes the rows again. "
+      "[y/N] ",
+      what);
+  if (auto ended = ask_unless(arguments.yes, question, "state reset asks before it forgets", context)) return *ended;
   // A run that is under way would write its cursors again.
   auto lease = opened.state->acquire_lease(config.name, "state-reset");
   if (!lease.ok()) return fail(context, lease.error());
   if (Status done = opened.state->reset(config.name, arguments.stream); !done.ok()) return fail(context, done.error());
   context.talk.write(fmt::format("Forgotten: {}. The destination's rows stay as they are.\n", what));
+  return ExitCode::kOk;
+}
+
+ExitCode state_accept_command(const StateAcceptArguments& arguments, CommandContext& context) {
+  Opened opened;
+  if (auto failed = open_existing(arguments.pipeline, context, opened)) return *failed;
+  const std::string& name = opened.parsed.config->name;
+  const std::string stream = make_printable(arguments.stream);
+  if (!opened.state) {
+    context.talk.write(fmt::format("Nothing is known of pipeline {}.\n", make_printable(name)));
+    return ExitCode::kState;
+  }
+  const std::string question = fmt::format(
+      "Take the broken-off load of stream {} as it is in the table? No row of it is written or looked at again. [y/N] ",
+      stream);
+  if (auto ended = ask_unless(arguments.yes, question, "state accept asks before it changes anything", context))
+    return *ended;
+  auto lease = opened.state->acquire_lease(name, "state-accept");
+  if (!lease.ok()) return fail(context, lease.error());
+  if (Status done = engine::accept_load(*opened.state, name, arguments.stream); !done.ok())
+    return fail(context, done.error());
+  context.talk.write(fmt::format(
+      "Accepted: the load of stream {}. The next run finishes it and reads nothing; the one after that goes on "
+      "behind it.\n",
+      stream));
   return ExitCode::kOk;
 }
 

@@ -10,5 +10,7 @@ namespace rapidbyte::cli {
 
 [[nodiscard]] ExitCode state_show_command(const StateShowArguments& arguments, CommandContext& context);
 [[nodiscard]] ExitCode state_reset_command(const StateResetArguments& arguments, CommandContext& context);
+/// Takes a stream's load whose rows did not add up for fully written. Asks before, unless told not to.
+[[nodiscard]] ExitCode state_accept_command(const StateAcceptArguments& arguments, CommandContext& context);
 
 }  // namespace rapidbyte::cli

@@ -39,6 +39,10 @@ class StateCommand : public CommandFixture {
     auto made = context();
     return state_reset_command({.pipeline = file_, .stream = std::move(stream), .yes = yes}, made);
   }
+  ExitCode accept(std::string stream, bool yes = false) {
+    auto made = context();
+    return state_accept_command({.pipeline = file_, .stream = std::move(stream), .yes = yes}, made);
+  }
   size_t streams_known() {
     auto state = make_state();
     return state ? state->list_streams("p")->size() : 0;
@@ -125,6 +129,42 @@ TEST_F(StateCommand, ResetWhileARunIsUnderWayIsRefused) {
   ASSERT_TRUE(lease.ok());
   EXPECT_EQ(reset({}, true), ExitCode::kState);
   EXPECT_EQ(streams_known(), 2U);
+}
+
+TEST_F(StateCommand, ShowTellsHowManyRowsADestinationWithoutReceiptsMayHave) {
+  load_two_streams();
+  ASSERT_TRUE(make_state()->note_rows({"p", "orders", ""}, "load-1", 1500, 1200).ok());
+  EXPECT_EQ(show(), ExitCode::kOk);
+  EXPECT_THAT(data_.raw(), HasSubstr("interrupted after 1,000 rows, up to 1,500 given"));
+  data_.clear();
+  EXPECT_EQ(show(true, "orders"), ExitCode::kOk);
+  const auto document = nlohmann::json::parse(data_.raw());
+  EXPECT_EQ(document["streams"][0]["rows_given"], 1500);
+  EXPECT_EQ(document["streams"][0]["rows_reported"], 1200);
+}
+
+TEST_F(StateCommand, AcceptTakesAMiscountedLoadAsItIsAfterAYes) {
+  load_two_streams();
+  const std::string end = R"({"end": true, "load_id": "load-1", "cursor_value": {"int64": 99}})";
+  const nlohmann::json mark = {{"load_id", "load-1"}, {"why", "10 rows"}, {"end", end}};
+  ASSERT_TRUE(make_state()->put("p:engine", "miscounted:orders", mark.dump()).ok());
+  EXPECT_EQ(accept("orders"), ExitCode::kUsage) << "nobody to ask";
+  answer_ = false;
+  EXPECT_EQ(accept("orders"), ExitCode::kOk);
+  EXPECT_THAT(asked_, HasSubstr("stream orders"));
+  EXPECT_NE(make_state()->load_stream({"p", "orders", ""})->checkpoint_json, end);
+  answer_ = true;
+  EXPECT_EQ(accept("customers"), ExitCode::kState) << "its load is complete";
+  EXPECT_THAT(talk_.raw(), HasSubstr("NOTHING_TO_ACCEPT"));
+  {
+    auto state = make_state();
+    auto lease = state->acquire_lease("p", "run-2");
+    ASSERT_TRUE(lease.ok());
+    EXPECT_EQ(accept("orders"), ExitCode::kState) << "a run is under way";
+  }
+  EXPECT_EQ(accept("orders"), ExitCode::kOk);
+  EXPECT_EQ(make_state()->load_stream({"p", "orders", ""})->checkpoint_json, end);
+  EXPECT_EQ(accept("orders"), ExitCode::kState) << "once is enough";
 }
 
 TEST_F(StateCommand, AStateFileThatIsNoneIsExitCode9) {

@@ -56,6 +56,13 @@ std::string describe_stream(const StreamReport& stream, bool dry_run) {
   }
   if (stream.partitions > 1) text += fmt::format(", in {} partitions", stream.partitions);
   if (stream.resumed) text += ", continued an earlier load";
+  if (stream.rows_already_there > 0)
+    text += fmt::format(" ({} were there already)", format_count(stream.rows_already_there));
+  if (!stream.rows_maybe_doubled) {
+    text += ", an unknown number of rows may be in the table twice";
+  } else if (*stream.rows_maybe_doubled > 0) {
+    text += fmt::format(", up to {} may be in the table twice", format_rows(*stream.rows_maybe_doubled));
+  }
   if (stream.retries > 0) text += fmt::format(", {} {}", stream.retries, stream.retries == 1 ? "retry" : "retries");
   return text;
 }

@@ -94,12 +94,13 @@ void report_failure(AttemptContext& attempt, Stage stage, const Status& status) 
   attempt.failures.set(failure.stage, failure.error);
 }
 
-void note_miscount(AttemptContext& attempt, const Status& counted) {
+void note_miscount(AttemptContext& attempt, const Status& counted, const std::optional<std::string>& end) {
   // The next replace begins from the start whatever happened.
   if (counted.ok() || !attempt.run.keeps_state() || attempt.plan.write_mode == pipeline::WriteMode::kReplace) return;
   // Rows behind which a checkpoint was committed may be among the missing ones; the next run must not go on there.
   const std::string& stream = attempt.plan.config.name;
-  const Status marked = mark_load_miscounted(attempt.run, stream, attempt.position.load_id, counted.error().message);
+  const Status marked =
+      mark_load_miscounted(attempt.run, stream, attempt.position.load_id, counted.error().message, end);
   if (!marked.ok()) log_error("stream '{}': cannot note the miscount: {}", stream, marked.to_string());
 }
 

@@ -63,6 +63,9 @@ void close_instance(AttemptContext& attempt, runtime::ComponentInstance& instanc
 void report_failure(AttemptContext& attempt, Stage stage, const Status& status);
 
 /// Remembers rows that do not add up, so that no later run goes on with this load. Does nothing when `counted` is ok.
-void note_miscount(AttemptContext& attempt, const Status& counted);
+/// `end`: the checkpoint behind the load's last row, when everything has been read and only the destination's count is
+/// wrong.
+void note_miscount(AttemptContext& attempt, const Status& counted,
+                   const std::optional<std::string>& end = std::nullopt);
 
 }  // namespace rapidbyte::engine

@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "rapidbyte/base/log.h"
-
+#include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -46,9 +47,55 @@ json cursor_value_of(const json& checkpoint) {
   return *at;
 }
 
+void CommitTracker::begin(CommitTarget target) {
+  target_ = std::move(target);
+  given_ = target_.rows_given;
+  reported_ = target_.rows_reported;
+}
+
+std::optional<uint64_t> CommitTracker::of_load(std::optional<uint64_t> rows) const {
+  if (!rows || !target_.rows_covered) return std::nullopt;
+  return *target_.rows_covered + *rows;
+}
+
+Status CommitTracker::note(std::optional<uint64_t> given) {
+  RB_RETURN_NOT_OK(target_.state->note_rows(target_.key, target_.load_id, given, reported_));
+  given_ = given;
+  return {};
+}
+
+Status CommitTracker::note_report(uint64_t rows) {
+  const uint64_t before = std::exchange(reported_, std::max(reported_, of_load(rows).value_or(0)));
+  if (reported_ == before || !notes_rows()) return {};
+  return note(given_);
+}
+
+Status CommitTracker::giving(std::optional<uint64_t> rows_taken) {
+  if (!notes_rows()) return {};
+  const std::optional<uint64_t> given = of_load(rows_taken);
+  const bool known = given && given_;
+  if (!noted_at_ || (known ? *given > *given_ : given_.has_value())) {
+    const uint64_t ahead = noted_at_.value_or(0) / 4;
+    RB_RETURN_NOT_OK(note(known ? std::optional(std::max(*given + ahead, *given_)) : std::nullopt));
+    noted_at_ = rows_taken.value_or(0);
+  }
+  return {};
+}
+
+void CommitTracker::nothing_unreported() { nothing_unreported_ = !unproven_report_; }
+
+Status CommitTracker::settle(std::optional<uint64_t> rows_taken) {
+  if (!noted_at_) return {};
+  const std::optional<uint64_t> given =
+      of_load(nothing_unreported_ ? rows_.load(std::memory_order_relaxed) : rows_taken);
+  if (!given || !target_.rows_given) return {};
+  return note(std::max(*given, *target_.rows_given));
+}
+
 void CommitTracker::taken(CheckpointMarker marker) {
   // Two markers over the same batches: only the newer one says something (an end marker behind the last checkpoint).
   if (!covered_.empty() && covered_.back().batches_covered == marker.batches_covered) covered_.pop_back();
+  if (marker.end) end_ = receipt(marker);
   covered_.push_back(std::move(marker));
 }
 
@@ -59,6 +106,8 @@ std::string CommitTracker::receipt(const CheckpointMarker& marker) const {
   body.erase("end");
   if (marker.end) body["end"] = true;
   if (!target_.load_start_cursor.is_null()) body["load_start_cursor"] = target_.load_start_cursor;
+  body.erase(kRowsCovered);
+  if (const auto rows = of_load(marker.rows_covered); rows && target_.notes_rows) body[kRowsCovered] = *rows;
   return protocol::json_text(body);
 }
 
@@ -71,8 +120,11 @@ Status CommitTracker::committed(const json& payload, std::optional<uint64_t> row
   const auto rows = count_member(payload, "records_processed");
   if (const auto batches = count_member(payload, "batches_covered")) {
     if (rows) rows_.store(*rows, std::memory_order_relaxed);
+    unproven_report_ = unproven_report_ || !rows;
+    if (rows) RB_RETURN_NOT_OK(note_report(*rows));
     return persist_while([&](const CheckpointMarker& marker) { return marker.batches_covered <= *batches; });
   }
+  unproven_report_ = unproven_report_ || !rows || !rows_taken || *rows > *rows_taken;
   if (!rows) return {};
   if (!rows_taken || *rows > *rows_taken) {
     log_debug(
@@ -82,8 +134,16 @@ Status CommitTracker::committed(const json& payload, std::optional<uint64_t> row
     return {};
   }
   rows_.store(*rows, std::memory_order_relaxed);
+  counts_rows_ = true;
+  RB_RETURN_NOT_OK(note_report(*rows));
+  return catch_up();
+}
+
+Status CommitTracker::catch_up() {
+  if (!counts_rows_) return {};
+  const uint64_t rows = rows_.load(std::memory_order_relaxed);
   return persist_while(
-      [&](const CheckpointMarker& marker) { return marker.rows_covered && *marker.rows_covered <= *rows; });
+      [&](const CheckpointMarker& marker) { return marker.rows_covered && *marker.rows_covered <= rows; });
 }
 
 Status CommitTracker::finished() {

@@ -50,6 +50,15 @@ struct CommitTarget {
   uint64_t rows_before = 0;
   /// Where the load began (an incremental cursor), kept in every checkpoint so that a load can be begun again.
   nlohmann::json load_start_cursor;
+  /// The state keeps what is given to the destination, which keeps no receipts (rows_in_doubt.h); else the three below
+  /// mean nothing. They count the load's rows from its beginning.
+  bool notes_rows = false;
+  /// Rows before this attempt's position; nullopt: not known.
+  std::optional<uint64_t> rows_covered = 0;
+  /// Rows that may have been given before this attempt began; nullopt: not known.
+  std::optional<uint64_t> rows_given = 0;
+  /// Rows that the destination has said are committed.
+  uint64_t rows_reported = 0;
   /// Called after each checkpoint that became durable, with the load's rows so far.
   std::function<void(uint64_t rows_committed)> on_commit;
 };
@@ -57,13 +66,29 @@ struct CommitTarget {
 class CommitTracker {
  public:
   /// Call once, before the first batch is taken.
-  void begin(CommitTarget target) { target_ = std::move(target); }
+  void begin(CommitTarget target);
+
+  /// Notes that a batch is about to be given to the destination. `rows_taken`: rows of this attempt with that batch,
+  /// nullopt when the host could not count them. What is noted runs ahead of the rows by a quarter, so that the state
+  /// is written a few dozen times in a load, not for each batch. An error of the state.
+  Status giving(std::optional<uint64_t> rows_taken);
+  /// Whether giving() has anything to do.
+  [[nodiscard]] bool notes_rows() const { return target_.notes_rows && target_.state != nullptr; }
+  /// The destination's error says that nothing is committed that it has not reported (commit-state before-commit).
+  void nothing_unreported();
+  /// After the attempt has failed: notes what was given exactly. An error of the state.
+  Status settle(std::optional<uint64_t> rows_taken);
 
   /// The destination has taken all batches before this marker.
   void taken(CheckpointMarker marker);
+  /// After taken(): makes the marker durable when a report without batches has counted its rows already. Such a report
+  /// often comes before the marker, and would otherwise prove nothing of it. An error of the state.
+  Status catch_up();
   /// The newest covered checkpoint that is not durable yet, as the JSON for a receipt: with `load_id` and
   /// `batches_covered`.
   [[nodiscard]] std::optional<std::string> pending() const;
+  /// After everything was taken: the checkpoint behind the last row.
+  [[nodiscard]] std::optional<std::string> end_of_load() const { return end_; }
   /// The destination committed and reported `payload`. If it names `batches_covered` (it committed with pending()), the
   /// markers up to there become durable. Otherwise only those whose rows are at most its `records_processed`: the rows
   /// of this run-write call that are committed or rejected. It may have taken more, so without such a count nothing
@@ -82,9 +107,24 @@ class CommitTracker {
   /// Makes the markers from the oldest on durable, as long as `covered` says so.
   template <typename Covered>
   Status persist_while(Covered covered);
+  /// `rows` of this attempt counted from the load's beginning.
+  [[nodiscard]] std::optional<uint64_t> of_load(std::optional<uint64_t> rows) const;
+  Status note(std::optional<uint64_t> given);
+  Status note_report(uint64_t rows);
 
   CommitTarget target_;
   std::deque<CheckpointMarker> covered_;
+  std::optional<std::string> end_;
+  /// As noted in the state.
+  std::optional<uint64_t> given_ = 0;
+  uint64_t reported_ = 0;
+  /// Rows of this attempt when given_ was noted last; none: nothing has been given in it.
+  std::optional<uint64_t> noted_at_;
+  /// The newest report named its rows, which the host could count, and no batches.
+  bool counts_rows_ = false;
+  bool nothing_unreported_ = false;
+  /// A report came whose rows could not be counted.
+  bool unproven_report_ = false;
   std::atomic<uint64_t> commits_{0};
   std::atomic<uint64_t> rows_{0};
 };

@@ -107,7 +107,7 @@ struct CountingOptions {
   int64_t partitions = 0;
   std::vector<std::string> streams = {"numbers"};
   /// Called before batch `n` (from 0) of a read is emitted; an error ends the read.
-  std::function<Status(const runtime::InstanceOptions&, int64_t batch)> before_batch;
+  std::function<Status(const runtime::InstanceOptions&, int64_t batch)> before_batch = nullptr;
 };
 /// Counts; reads ctx.partition.from up to .to, and goes on behind ctx.resume.next; with sync_mode incremental begins
 /// behind cursor_info.last_value.

@@ -212,11 +212,18 @@ void Lane::destination_stage() {
 Status Lane::write() {
   if (destination_ == nullptr) RB_RETURN_NOT_OK(open_destination());
   if (before_write_) RB_RETURN_NOT_OK(before_write_());
-  {
+  auto written = [&] {
     const RunningStage running(*destination_services_);
-    RB_ASSIGN_OR_RETURN(write_summary_,
-                        destination_->run_write(context_json(attempt_, *run_.destination, 0, destination_partition())));
+    return destination_->run_write(context_json(attempt_, *run_.destination, 0, destination_partition()));
+  }();
+  if (!written.ok()) {
+    const ConnectorError& error = written.error();
+    // Who says that another attempt is safe after a commit of unknown outcome says the same.
+    const bool safe = error.commit_state == CommitState::kAfterCommitUnknown && error.safe_to_retry;
+    if (error.commit_state == CommitState::kBeforeCommit || safe) tracker_.nothing_unreported();
+    return std::move(written).status();
   }
+  write_summary_ = *written;
   if (destination_services_->saw_end()) return {};
   return internal_error(
       "DESTINATION_ENDED_EARLY",
@@ -225,9 +232,15 @@ Status Lane::write() {
           stream_, run_.destination->name()));
 }
 
-Status Lane::check_rows() const {
+Result<uint64_t> Lane::check_rows() const {
   const uint64_t received = run_.options.limit ? destination_services_->rows_limited() : rows_out_.back();
-  return check_destination_rows(stream_, write_summary_, received);
+  const uint64_t already_there = tracker_.notes_rows() ? attempt_.position.given.surely_there() : 0;
+  return check_destination_rows(stream_, write_summary_, received, already_there);
+}
+
+Status Lane::settle_commits() {
+  const QueueCounts counts = queues_.back()->counts();
+  return tracker_.settle(counts.rows_known ? std::optional<uint64_t>(counts.popped_rows) : std::nullopt);
 }
 
 LaneResult Lane::result() const {

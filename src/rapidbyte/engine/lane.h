@@ -59,13 +59,16 @@ class Lane {
   // After run() without a failure in the attempt.
   /// Whether run() was called and came to its end.
   [[nodiscard]] bool complete() const { return complete_; }
-  /// Whether the destination wrote or rejected what it was given.
-  [[nodiscard]] Status check_rows() const;
+  /// Whether the destination wrote or rejected what it was given. The answer: rows that it left out because it had
+  /// them.
+  [[nodiscard]] Result<uint64_t> check_rows() const;
   /// Before run(): what the destination's thread does before the destination writes, while the source begins to read.
   /// When it fails, the destination has failed.
   void before_write(std::function<Status()> action) { before_write_ = std::move(action); }
   /// All that the destination wrote is committed: also what it never reported.
   Status finish_commits() { return tracker_.finished(); }
+  /// After the attempt has failed: notes in the state what may be in the destination.
+  Status settle_commits();
   [[nodiscard]] LaneResult result() const;
 
   // Any time, any thread.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/engine/run_clock.h"
@@ -65,7 +67,7 @@ std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::st
 }
 
 std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan& plan, const std::string& load_id) {
-  auto mark = run.state.get(notes_of(run), miscount_key(plan.config.name));
+  auto mark = run.state.get(notes_of(run.pipeline.name), miscount_key(plan.config.name));
   if (!mark.ok()) return fail(Stage::kState, std::move(mark).status());
   const auto known = read_position(run, plan, *mark, "the state");
   if (!known.ok()) return fail(Stage::kState, known.status());
@@ -76,8 +78,13 @@ std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan
           ErrorCategory::kData, "LOAD_MISCOUNTED",
           fmt::format(
               "stream '{}': an earlier run of this load ended with rows that do not add up, so it cannot be gone on "
-              "with: {} Check the destination, then begin again with: {}",
-              plan.config.name, text_member(*known, "why"), reset_hint(run, plan.config.name))));
+              "with: {} Look at the table. {}Otherwise remove what this load wrote, and begin again with: {}",
+              plan.config.name, text_member(*known, "why"),
+              known->contains("end")
+                  ? fmt::format("If every row of the load is there once, take it as it is with: {}. ",
+                                accept_hint(run, plan.config.name))
+                  : "",
+              reset_hint(run, plan.config.name))));
 }
 
 /// Whether the load has committed no row, by its newest checkpoint.
@@ -140,6 +147,9 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
   position.resumed = true;
   position.load_id = known.load_id;
   position.rows_before = known.rows_committed;
+  // Rows behind the position are written, and counted, again.
+  if (notes_rows(run, plan) && position.given.covered)
+    position.rows_before = std::min(position.rows_before, *position.given.covered);
   position.load_start_cursor = checkpoint.contains("load_start_cursor") ? checkpoint["load_start_cursor"] : json();
   if (checkpoint.value("end", json(false)) == json(true)) {
     position.finish_only = true;
@@ -153,6 +163,17 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
   position.cursor = position.load_start_cursor;
   position.rows_before = 0;
   if (plan.write_mode == WriteMode::kUpsert || committed_nothing(known, checkpoint)) return std::nullopt;
+  if (has_feature(*run.destination, kIdempotentFeature)) return std::nullopt;
+  if (run.options.allow_doubled_rows) {
+    // Without receipts check_not_doubling() has said so.
+    if (!may_double(run, plan)) {
+      position.maybe_doubled = known.rows_committed;
+      log_warn(
+          "stream '{}': the source {} cannot go on in the middle; {} rows are written again (--allow-doubled-rows)",
+          plan.config.name, run.source->name(), known.rows_committed);
+    }
+    return std::nullopt;
+  }
   return fail(
       Stage::kConfig,
       config_error(
@@ -160,8 +181,33 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
           fmt::format(
               "stream '{}': an earlier run was broken off after {} rows were committed, and the source {} cannot go on "
               "in the middle. Reading again would double these rows. Remove them from the destination and begin "
-              "again with: {}; or use write_mode replace or upsert",
-              plan.config.name, known.rows_committed, run.source->name(), reset_hint(run, plan.config.name))));
+              "again with: {}; or use write_mode replace or upsert; or, if they may be there twice: {}",
+              plan.config.name, known.rows_committed, run.source->name(), reset_hint(run, plan.config.name),
+              doubling_hint(run))));
+}
+
+/// Refuses to go on with an append when rows behind the position may be in a destination that cannot say so.
+std::optional<RunFailure> check_not_doubling(const RunContext& run, const StreamPlan& plan, LoadPosition& position) {
+  if (!may_double(run, plan) || !position.given.in_doubt()) return std::nullopt;
+  const std::optional<uint64_t> most = position.given.most_in_doubt();
+  if (run.options.allow_doubled_rows) {
+    position.maybe_doubled = most;
+    log_warn(
+        "stream '{}': goes on with a broken-off append although the destination {} keeps no receipts: {} rows may be "
+        "there twice (--allow-doubled-rows)",
+        plan.config.name, run.destination->name(),
+        most ? fmt::format("up to {}", *most) : std::string("an unknown number of"));
+    return std::nullopt;
+  }
+  return fail(
+      Stage::kState,
+      rows_may_double(
+          run, plan, position.given,
+          fmt::format("Nothing was written now. Look at the table. If you have removed those rows from it, or if "
+                      "they may be there twice, go on with: {}. Or remove everything that this load wrote and "
+                      "begin anew with: {}. Or use write_mode replace or upsert. A destination for which rows "
+                      "given again change nothing says so by the feature \"{}\" in its manifest",
+                      doubling_hint(run), reset_hint(run, plan.config.name), kIdempotentFeature)));
 }
 
 /// A load of an earlier run or attempt is under way; mode append or upsert.
@@ -195,11 +241,15 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
           run.state.save_checkpoint(key_of(run, plan), known.load_id, **receipt_text, now.rows_committed);
       if (!saved_now.ok()) return fail(Stage::kState, std::move(saved_now));
     }
+    // Nothing behind it is there.
+    position.given.covered = count_member(receipt, kRowsCovered);
+    position.given.at_most = position.given.covered;
+    position.given.reported = position.given.covered.value_or(0);
     return go_on_behind(run, plan, now, receipt, position);
   }
-  const bool keeps_receipts = run.destination->speaks_2_1() && has_feature(*run.destination, "receipts");
+  const bool has_receipts = keeps_receipts(*run.destination);
   const bool target_absent = receipt.value(kTargetAbsent, json(false)) == json(true);
-  if (keeps_receipts && plan.write_mode == WriteMode::kAppend && !target_absent) {
+  if (has_receipts && plan.write_mode == WriteMode::kAppend && !target_absent) {
     const std::string receipt_load = text_member(receipt, "load_id");
     // Of a first commit the state may not have learned before the crash, and then the other load's receipt took the
     // place of ours.
@@ -208,6 +258,12 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     const bool has_rows = saved_is_of_load && !committed_nothing(known, saved);
     if (has_rows || overwritten) return no_receipt_of_load(run, plan, known, receipt_load);
   }
+  const bool ended = saved_is_of_load && saved.value("end", json(false)) == json(true);
+  if (!has_receipts && !ended) {
+    position.given = rows_given(run, known, saved_is_of_load ? saved : json::object());
+    if (target_absent) position.given.at_most = position.given.covered;
+    if (auto failure = check_not_doubling(run, plan, position)) return failure;
+  }
   if (!saved_is_of_load) {
     position.resumed = true;
     position.load_id = known.load_id;
@@ -215,7 +271,7 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     position.load_start_cursor = position.cursor;
     return std::nullopt;
   }
-  if (keeps_receipts) {
+  if (has_receipts) {
     // Going on behind the state's checkpoint would leave a gap when the rows are gone; beginning again doubles nothing:
     // there is no table, or the rows have a key.
     log_warn(
@@ -297,9 +353,31 @@ bool goes_on_with(const StreamPlan& plan, const state::StreamState& known) {
 }
 
 Status mark_load_miscounted(RunContext& run, const std::string& stream, const std::string& load_id,
-                            const std::string& why) {
-  const json mark = {{"load_id", load_id}, {"why", why}};
-  return run.state.put(notes_of(run), miscount_key(stream), protocol::json_text(mark));
+                            const std::string& why, const std::optional<std::string>& end) {
+  json mark = {{"load_id", load_id}, {"why", why}};
+  if (end) mark["end"] = *end;
+  return run.state.put(notes_of(run.pipeline.name), miscount_key(stream), protocol::json_text(mark));
+}
+
+Status accept_load(state::StateBackend& state, const std::string& pipeline, const std::string& stream) {
+  const state::StreamKey key{pipeline, stream, ""};
+  RB_ASSIGN_OR_RETURN(const state::StreamState known, state.load_stream(key));
+  RB_ASSIGN_OR_RETURN(const std::optional<std::string> mark_text, state.get(notes_of(pipeline), miscount_key(stream)));
+  const json mark = protocol::parse_untrusted_object(mark_text.value_or("{}"), protocol::kReceiptLimits);
+  if (!known.load_in_progress || text_member(mark, "load_id") != known.load_id) {
+    return config_error("NOTHING_TO_ACCEPT", fmt::format("stream '{}' has no load whose rows did not add up", stream));
+  }
+  const std::string end = text_member(mark, "end");
+  if (end.empty()) {
+    return config_error(
+        "NOTHING_TO_ACCEPT",
+        fmt::format("stream '{}': the load cannot be taken as it is, because it is not known whether all of its rows "
+                    "were given to the destination: {} Begin again with state reset",
+                    stream, text_member(mark, "why")));
+  }
+  // First the end: without the mark the load would be gone on with from its last checkpoint.
+  RB_RETURN_NOT_OK(state.save_checkpoint(key, known.load_id, end, known.rows_committed));
+  return state.put(notes_of(pipeline), miscount_key(stream), protocol::json_text(json::object()));
 }
 
 }  // namespace rapidbyte::engine

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "rapidbyte/engine/errors.h"
+#include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/engine/run_context.h"
 
 namespace rapidbyte::engine {
@@ -30,6 +31,10 @@ struct LoadPosition {
   nlohmann::json load_start_cursor;
   /// Rows that the load has committed so far.
   uint64_t rows_before = 0;
+  /// What the destination may have already, behind the position too; for destinations without receipts.
+  RowsGiven given;
+  /// Rows that may be twice in the destination because the user goes on all the same; nullopt: an unknown number.
+  std::optional<uint64_t> maybe_doubled = 0;
   /// Id of a load of mode replace that this one takes the place of; its staging table is of no use any more.
   std::string given_up_replace;
 };
@@ -40,7 +45,8 @@ using LastCommitted = std::function<Result<std::optional<std::string>>(const std
 
 /// Fills `position` and notes the load in the state (unless the run keeps none). `load_id`: of this run's earlier
 /// attempt, empty at the first. Failures: STATE_BACKEND; LOAD_IN_PROGRESS (--limit while a load is under way);
-/// LOAD_MISCOUNTED (its rows did not add up); RESUME_NOT_SUPPORTED (rows are committed, and reading again would double
+/// LOAD_MISCOUNTED (its rows did not add up); ROWS_MAY_DOUBLE (the destination keeps no receipts, and rows of an append
+/// may be in it behind the position); RESUME_NOT_SUPPORTED (rows are committed, and reading again would double
 /// them); RECEIPT_MISSING and RECEIPT_FOREIGN (an append may have committed rows of which the destination's receipt
 /// says nothing); what last-committed says.
 std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& plan, const std::string& load_id,
@@ -58,9 +64,13 @@ Status save_partitioned_end(RunContext& run, const StreamPlan& plan, const std::
 [[nodiscard]] bool goes_on_with(const StreamPlan& plan, const state::StreamState& known);
 
 /// Remembers that the load's rows did not add up, so that no later run takes its receipt for a success. Cleared by a
-/// new load
-/// (`rapidbyte state reset`).
+/// new load (`rapidbyte state reset`) or by accept_load(). `end`: as in note_miscount().
 Status mark_load_miscounted(RunContext& run, const std::string& stream, const std::string& load_id,
-                            const std::string& why);
+                            const std::string& why, const std::optional<std::string>& end);
+
+/// Takes a load whose rows did not add up for fully written, because the user has looked at the table: the next run
+/// finishes it and reads nothing. For `rapidbyte state accept`, which holds the pipeline's lease. STATE_BACKEND;
+/// NOTHING_TO_ACCEPT (there is no such load, or not all of its rows were given to the destination).
+Status accept_load(state::StateBackend& state, const std::string& pipeline, const std::string& stream);
 
 }  // namespace rapidbyte::engine

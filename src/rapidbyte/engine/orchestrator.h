@@ -28,6 +28,9 @@ struct RunOptions {
   /// Go on behind the positions of earlier runs although the pipeline file, the destination or its place is another one
   /// than they were made for: the user says that the rows before them are there.
   bool keep_positions = false;
+  /// Goes on with a broken-off append although rows may then be twice in the destination (ROWS_MAY_DOUBLE,
+  /// RESUME_NOT_SUPPORTED). The report says how many at most.
+  bool allow_doubled_rows = false;
   /// Only these streams of the pipeline. Empty: all.
   std::vector<std::string> streams;
   /// Ends the run within 2 s: nothing uncommitted is claimed, the next run goes on from the last commit.

@@ -162,7 +162,7 @@ std::optional<RunFailure> check_position_owners(RunContext& run, const std::vect
   // A dry run has no destination, and shows what is read.
   if (run.options.dry_run) return std::nullopt;
   const auto state_failure = [](Status status) { return RunFailure{Stage::kState, std::move(status.error())}; };
-  auto kept = run.state.get(notes_of(run), kOwnersKey);
+  auto kept = run.state.get(notes_of(run.pipeline.name), kOwnersKey);
   if (!kept.ok()) return state_failure(std::move(kept).status());
   json owners = json::object();
   if (*kept) {
@@ -188,7 +188,7 @@ std::optional<RunFailure> check_position_owners(RunContext& run, const std::vect
     owners[plan.config.name] = std::move(now);
   }
   if (!run.keeps_state() || owners == before) return std::nullopt;
-  if (Status saved = run.state.put(notes_of(run), kOwnersKey, protocol::json_text(owners)); !saved.ok())
+  if (Status saved = run.state.put(notes_of(run.pipeline.name), kOwnersKey, protocol::json_text(owners)); !saved.ok())
     return state_failure(std::move(saved));
   return std::nullopt;
 }

@@ -47,12 +47,20 @@ Result<uint64_t> check_transform_rows(std::string_view stream, std::string_view 
   return summary.records_out;
 }
 
-Status check_destination_rows(std::string_view stream, const runtime::WriteSummary& summary, uint64_t received) {
+Result<uint64_t> check_destination_rows(std::string_view stream, const runtime::WriteSummary& summary,
+                                        uint64_t received, uint64_t already_there) {
   // Compared without a sum, which could wrap.
-  if (summary.records_failed <= received && received - summary.records_failed == summary.records_written) return {};
-  return mismatch(stream,
-                  fmt::format("{} rows were given to the destination, but it says that it wrote {} and rejected {}",
-                              received, summary.records_written, summary.records_failed));
+  const uint64_t taken = summary.records_failed <= received ? received - summary.records_failed : 0;
+  if (summary.records_failed <= received && summary.records_written <= taken) {
+    const uint64_t left_out = taken - summary.records_written;
+    if (left_out == 0 || left_out == already_there) return left_out;
+  }
+  std::string what = fmt::format("{} rows were given to the destination, but it says that it wrote {} and rejected {}",
+                                 received, summary.records_written, summary.records_failed);
+  if (already_there > 0)
+    what += fmt::format(" (it had reported {} of them as committed before, so it could have left out these)",
+                        already_there);
+  return mismatch(stream, what);
 }
 
 }  // namespace rapidbyte::engine

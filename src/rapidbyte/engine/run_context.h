@@ -34,6 +34,8 @@ struct StreamPlan {
   bool key_is_unique_in_source = false;
   /// As discovered: [{name, data_type, nullable}], with every other key that the source gave (native_type ...).
   nlohmann::json columns = nlohmann::json::array();
+  /// What is doubtful about it, for the user.
+  std::vector<std::string> warnings{};
 };
 
 struct RunContext {

@@ -73,6 +73,8 @@ json to_json(const StreamReport& report) {
           {"rows_written", report.rows_written},
           {"rows_rejected", report.rows_rejected},
           {"rows_transformed_away", report.rows_transformed_away},
+          {"rows_maybe_doubled", report.rows_maybe_doubled ? json(*report.rows_maybe_doubled) : json(nullptr)},
+          {"rows_already_there", report.rows_already_there},
           {"bytes_read", report.bytes_read},
           {"bytes_written", report.bytes_written},
           {"batches", report.batches},

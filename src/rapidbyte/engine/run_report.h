@@ -48,6 +48,11 @@ struct StreamReport {
   double seconds = 0;
   /// Where the time went: source, transforms, destination, of all attempts.
   std::vector<StageUsage> stages;
+  /// Rows that are perhaps twice in the destination, at most, because this run went on with a broken-off append
+  /// (RunOptions::allow_doubled_rows); nullopt: an unknown number.
+  std::optional<uint64_t> rows_maybe_doubled = 0;
+  /// Rows that the destination left out because it had them from the broken-off load.
+  uint64_t rows_already_there = 0;
   /// This run went on with a load that an earlier run had begun.
   bool resumed = false;
   std::string load_id;

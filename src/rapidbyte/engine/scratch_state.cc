@@ -44,6 +44,9 @@ Status ScratchState::begin_load(const state::StreamKey&, std::string_view, bool)
 Status ScratchState::save_checkpoint(const state::StreamKey&, std::string_view, std::string_view, uint64_t) {
   return not_here();
 }
+Status ScratchState::note_rows(const state::StreamKey&, std::string_view, std::optional<uint64_t>, uint64_t) {
+  return not_here();
+}
 Status ScratchState::complete_loads(std::span<const state::FinishedLoad>) { return not_here(); }
 Status ScratchState::reset(std::string_view, const std::optional<std::string>&) { return not_here(); }
 Result<std::unique_ptr<state::Lease>> ScratchState::acquire_lease(std::string_view, std::string_view) {

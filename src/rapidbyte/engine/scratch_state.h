@@ -27,6 +27,8 @@ class ScratchState final : public state::StateBackend {
   Status begin_load(const state::StreamKey& key, std::string_view load_id, bool drop_checkpoint) override;
   Status save_checkpoint(const state::StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
                          uint64_t rows_committed) override;
+  Status note_rows(const state::StreamKey& key, std::string_view load_id, std::optional<uint64_t> rows_given,
+                   uint64_t rows_reported) override;
   Status complete_loads(std::span<const state::FinishedLoad> loads) override;
   Status reset(std::string_view pipeline, const std::optional<std::string>& stream) override;
   Result<std::vector<std::pair<state::StreamKey, state::StreamState>>> list_streams(

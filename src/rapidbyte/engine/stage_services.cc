@@ -130,6 +130,11 @@ DestinationServices::DestinationServices(StageContext context, std::string conne
       options_(std::move(options)),
       inspector_(options_.pool) {}
 
+std::optional<uint64_t> DestinationServices::rows_taken() const {
+  const QueueCounts counts = in_.counts();
+  return counts.rows_known ? std::optional<uint64_t>(counts.popped_rows) : std::nullopt;
+}
+
 Status DestinationServices::sync_dlq() {
   if (context().dlq == nullptr) return {};
   return fail(Stage::kState, context().dlq->sync());
@@ -158,8 +163,10 @@ Result<std::optional<PooledBuffer>> DestinationServices::next_batch() {
     }
     if (item->marker) {
       tracker_.taken(std::move(*item->marker));
+      RB_RETURN_NOT_OK(fail(Stage::kState, tracker_.catch_up()));
       continue;
     }
+    if (tracker_.notes_rows()) RB_RETURN_NOT_OK(fail(Stage::kState, tracker_.giving(rows_taken())));
     ++batches_;
     if (options_.limit) return limited_batch(std::move(item->batch));
     return std::optional<PooledBuffer>(std::move(item->batch));
@@ -195,6 +202,7 @@ Result<std::optional<std::string>> DestinationServices::pending_checkpoint() {
     auto marker = in_.pop_marker_if_next();
     if (!marker) break;
     tracker_.taken(std::move(*marker));
+    RB_RETURN_NOT_OK(fail(Stage::kState, tracker_.catch_up()));
   }
   auto pending = tracker_.pending();
   // The commit that comes now covers these records.
@@ -207,9 +215,7 @@ Status DestinationServices::checkpoint(CheckpointKind kind, std::string payload_
   RB_RETURN_NOT_OK(check_not_failed());
   RB_ASSIGN_OR_RETURN(const json payload, parse_checkpoint(payload_json, context().stream));
   RB_RETURN_NOT_OK(sync_dlq());
-  const QueueCounts counts = in_.counts();
-  const auto rows_taken = counts.rows_known ? std::optional<uint64_t>(counts.popped_rows) : std::nullopt;
-  return fail(Stage::kState, tracker_.committed(payload, rows_taken));
+  return fail(Stage::kState, tracker_.committed(payload, rows_taken()));
 }
 
 }  // namespace rapidbyte::engine

@@ -145,6 +145,8 @@ class DestinationServices final : public StageServices {
   Result<std::optional<PooledBuffer>> limited_batch(PooledBuffer batch);
   Status end_by_limit();
   Status sync_dlq();
+  /// Nullopt when the host could not count them.
+  [[nodiscard]] std::optional<uint64_t> rows_taken() const;
 
   BatchQueue& in_;
   CommitTracker& tracker_;

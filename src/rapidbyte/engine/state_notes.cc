@@ -15,13 +15,21 @@ std::string shell_word(std::string_view text) {
   return word + "'";
 }
 
+std::string state_hint(std::string_view verb, const RunContext& run, std::string_view stream) {
+  return fmt::format("rapidbyte state {} {} --stream {}", verb, shell_word(run.pipeline.file.string()),
+                     shell_word(stream));
+}
+
 }  // namespace
 
-std::string notes_of(const RunContext& run) { return run.pipeline.name + ":engine"; }
+std::string notes_of(const std::string& pipeline) { return pipeline + ":engine"; }
 
-std::string reset_hint(const RunContext& run, std::string_view stream) {
-  return fmt::format("rapidbyte state reset {} --stream {}", shell_word(run.pipeline.file.string()),
-                     shell_word(stream));
+std::string reset_hint(const RunContext& run, std::string_view stream) { return state_hint("reset", run, stream); }
+
+std::string accept_hint(const RunContext& run, std::string_view stream) { return state_hint("accept", run, stream); }
+
+std::string doubling_hint(const RunContext& run) {
+  return fmt::format("rapidbyte run {} --allow-doubled-rows", shell_word(run.pipeline.file.string()));
 }
 
 }  // namespace rapidbyte::engine

@@ -10,9 +10,12 @@ namespace rapidbyte::engine {
 
 /// The name under which the engine's own pairs of this pipeline lie: one that no pipeline can have
 /// (pipeline/validator.h allows no colon), because guests may write every key of their pipeline.
-[[nodiscard]] std::string notes_of(const RunContext& run);
+[[nodiscard]] std::string notes_of(const std::string& pipeline);
 
 /// The command that begins a stream anew, to be copied into a shell.
 [[nodiscard]] std::string reset_hint(const RunContext& run, std::string_view stream);
+/// The command that takes a miscounted load of a stream as it is, and the one that goes on although rows may double.
+[[nodiscard]] std::string accept_hint(const RunContext& run, std::string_view stream);
+[[nodiscard]] std::string doubling_hint(const RunContext& run);
 
 }  // namespace rapidbyte::engine

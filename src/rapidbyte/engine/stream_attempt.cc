@@ -81,6 +81,7 @@ StreamAttempt::Failure StreamAttempt::write_stream() {
     partition_plan_.release();
   }
   if (!failure) failure = finish_stream();
+  if (failure) settle_commits();
   if (failure && begun_) discard_staging();
   return failure;
 }
@@ -163,11 +164,23 @@ void StreamAttempt::begin_commits() {
     target.key = {run_.pipeline.name, plan_.config.name, ""};
     target.load_id = attempt_.position.load_id;
     target.rows_before = attempt_.position.rows_before;
+    target.notes_rows = notes_rows(run_, plan_) && !is_split();
+    target.rows_covered = attempt_.position.given.covered;
+    target.rows_given = attempt_.position.given.at_most;
+    target.rows_reported = attempt_.position.given.reported;
     target.load_start_cursor = attempt_.position.load_start_cursor;
     target.on_commit = [this](uint64_t) {
       run_.observer.checkpoint_committed(plan_.config.name, attempt_.position.rows_before + rows_committed());
     };
     lane->begin_commits(std::move(target));
+  }
+}
+
+void StreamAttempt::settle_commits() {
+  for (const auto& lane : lanes_) {
+    const Status settled = lane->settle_commits();
+    // What is noted already is more than what was given.
+    if (!settled.ok()) log_warn("stream '{}': {}", plan_.config.name, settled.to_string());
   }
 }
 
@@ -214,9 +227,10 @@ StreamAttempt::Failure StreamAttempt::check_lanes() {
           internal_error("PARTITION_NOT_READ", fmt::format("stream '{}': a partition was not read", plan_.config.name))
               .error()};
     }
-    const Status counted = lane->check_rows();
-    note_miscount(attempt_, counted);
+    const Result<uint64_t> counted = lane->check_rows();
+    note_miscount(attempt_, counted.status(), is_split() ? std::nullopt : lane->commits().end_of_load());
     if (!counted.ok()) return RunFailure{Stage::kDestination, counted.error()};
+    rows_already_there_ += *counted;
   }
   return std::nullopt;
 }
@@ -277,6 +291,9 @@ void StreamAttempt::discard_given_up_staging() {
 void StreamAttempt::sum_up(Failure failure) {
   result_.load_id = attempt_.position.load_id;
   result_.resumed = attempt_.position.resumed;
+  result_.rows_already_there = rows_already_there_;
+  // Who left out what it had has doubled nothing.
+  result_.rows_maybe_doubled = rows_already_there_ > 0 ? 0 : attempt_.position.maybe_doubled;
   for (const auto& lane : lanes_) {
     const QueueCounts emitted = lane->emitted();
     result_.checkpoints += lane->commits().commits();

@@ -34,6 +34,9 @@ struct AttemptResult {
   uint64_t rows_rejected = 0;
   int64_t rows_transformed_away = 0;
   uint64_t bytes_read = 0, bytes_written = 0, batches = 0, checkpoints = 0;
+  /// As in StreamReport.
+  std::optional<uint64_t> rows_maybe_doubled = 0;
+  uint64_t rows_already_there = 0;
   std::vector<StageUsage> stages;
 };
 
@@ -54,6 +57,7 @@ class StreamAttempt {
   Failure open_destination();
   Failure find_position();
   void begin_commits();
+  void settle_commits();
   Status begin_stream();
   Failure run_lanes();
   void run_next_lanes();
@@ -89,6 +93,8 @@ class StreamAttempt {
   StageUsage coordinator_usage_;
   /// Set by the thread that calls begin-stream, read after it has ended.
   bool begun_ = false;
+  /// Rows that the destination left out because it had them.
+  uint64_t rows_already_there_ = 0;
   AttemptResult result_;
   std::optional<std::chrono::steady_clock::time_point> ending_since_;
 };

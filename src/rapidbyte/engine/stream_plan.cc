@@ -45,16 +45,27 @@ Status check_column(const StreamPlan& plan, std::string_view column, std::string
                                                      what, column, pipeline::suggestion_text(column, views)));
 }
 
-Status check_sync_mode(const RunContext& run, const StreamPlan& plan, const protocol::CatalogStream& entry) {
+// Nobody has ever compared these lists of components of 2.0.0 with what they do, so one of the two suffices there.
+Status check_sync_mode(const RunContext& run, StreamPlan& plan, const protocol::CatalogStream& entry) {
   const std::string mode(to_string(plan.config.sync_mode));
   std::vector<std::string> supported = entry.sync_modes;
   std::string owner = fmt::format("stream '{}'", plan.config.name);
   const runtime::Manifest* manifest = run.source->manifest();
-  if (supported.empty() && manifest != nullptr && manifest->source) {
-    supported = manifest->source->modes;
+  const std::vector<std::string> of_manifest =
+      manifest != nullptr && manifest->source ? manifest->source->modes : std::vector<std::string>();
+  if (supported.empty()) {
+    supported = of_manifest;
     owner = fmt::format("the source {}", run.source->name());
   }
   if (supported.empty() || has(supported, mode)) return {};
+  if (!run.source->speaks_2_1() && has(of_manifest, mode)) {
+    plan.warnings.push_back(
+        fmt::format("stream '{}' has sync_mode {}: the manifest of the source {} has it, its catalog names only {} for "
+                    "this stream. "
+                    "If the source reads everything each time, rows come again with every run",
+                    plan.config.name, mode, run.source->name(), fmt::join(supported, ", ")));
+    return {};
+  }
   return config_error("UNSUPPORTED_SYNC_MODE", fmt::format("stream '{}' has sync_mode {}, but {} supports only {}",
                                                            plan.config.name, mode, owner, fmt::join(supported, ", ")));
 }
@@ -82,10 +93,18 @@ Status check_write_mode(const RunContext& run, StreamPlan& plan, const protocol:
   const runtime::Manifest* manifest = run.destination->manifest();
   if (manifest != nullptr && manifest->destination && !manifest->destination->modes.empty() &&
       !has(manifest->destination->modes, mode)) {
-    return config_error(
-        "UNSUPPORTED_WRITE_MODE",
-        fmt::format("stream '{}' has write_mode {}, but the destination {} supports only {}", plan.config.name, mode,
-                    run.destination->name(), fmt::join(manifest->destination->modes, ", ")));
+    // The published connectors of 2.0.0 can do more than their manifests say; who cannot must refuse the mode.
+    const bool may_have_it = !run.destination->speaks_2_1() && plan.write_mode == WriteMode::kUpsert;
+    if (!may_have_it)
+      return config_error(
+          "UNSUPPORTED_WRITE_MODE",
+          fmt::format("stream '{}' has write_mode {}, but the destination {} supports only {}", plan.config.name, mode,
+                      run.destination->name(), fmt::join(manifest->destination->modes, ", ")));
+    plan.warnings.push_back(fmt::format(
+        "stream '{}' has write_mode upsert: the manifest of the destination {} names only {}. It is a component of "
+        "protocol 2.0.0, whose manifest need not say all that it can; look at the table after the first two runs, no "
+        "row of a key must stand there twice",
+        plan.config.name, run.destination->name(), fmt::join(manifest->destination->modes, ", ")));
   }
   if (plan.write_mode == WriteMode::kReplace && plan.config.sync_mode != SyncMode::kFullRefresh) {
     return config_error(

@@ -77,6 +77,44 @@ TEST_F(PlanStreamsTest, ChecksTheSyncModeAgainstTheStreamAndElseTheManifest) {
   EXPECT_NE(message().find("full_refresh"), std::string::npos);
 }
 
+// The published connectors of 2.0.0: their catalogs name full_refresh only, their manifests both modes.
+TEST_F(PlanStreamsTest, ASyncModeOfA200SourceNeedsOnlyTheManifestOrTheCatalog) {
+  stream_.sync_mode = SyncMode::kIncremental;
+  stream_.cursor_field = "id";
+  catalog_["streams"][0]["supported_sync_modes"] = {"full_refresh"};
+  h_.source->own_role().modes = {"full_refresh", "incremental"};
+  EXPECT_EQ(code(), "UNSUPPORTED_SYNC_MODE") << "who speaks 2.1 means what it says";
+  h_.source->protocol_ = "2.0.0";
+  auto plans = plan();
+  ASSERT_TRUE(plans.ok()) << message();
+  ASSERT_EQ((*plans)[0].warnings.size(), 1U);
+  EXPECT_NE((*plans)[0].warnings[0].find("its catalog names only full_refresh"), std::string::npos);
+  catalog_["streams"][0]["supported_sync_modes"] = {"full_refresh", "incremental"};
+  h_.source->own_role().modes = {"full_refresh"};
+  plans = plan();
+  ASSERT_TRUE(plans.ok());
+  EXPECT_TRUE((*plans)[0].warnings.empty()) << "what a source says of a stream is nearer than its manifest";
+  catalog_["streams"][0]["supported_sync_modes"] = {"full_refresh"};
+  EXPECT_EQ(code(), "UNSUPPORTED_SYNC_MODE") << "neither has it";
+}
+
+TEST_F(PlanStreamsTest, AnUpsertIntoA200DestinationNeedsNoWordOfItsManifest) {
+  h_.pipeline.destination.write_mode = WriteMode::kUpsert;
+  h_.pipeline.destination.primary_key = {"id"};
+  h_.destination->own_role().modes = {"append", "replace"};
+  EXPECT_EQ(code(), "UNSUPPORTED_WRITE_MODE");
+  h_.destination->protocol_ = "2.0.0";
+  auto plans = plan();
+  ASSERT_TRUE(plans.ok()) << message();
+  ASSERT_EQ((*plans)[0].warnings.size(), 1U);
+  EXPECT_NE((*plans)[0].warnings[0].find("names only append, replace"), std::string::npos);
+  h_.destination->own_role().modes = {"append", "replace", "upsert"};
+  EXPECT_TRUE((*plan())[0].warnings.empty());
+  h_.destination->own_role().modes = {"append"};
+  h_.pipeline.destination.write_mode = WriteMode::kReplace;
+  EXPECT_EQ(code(), "UNSUPPORTED_WRITE_MODE") << "only upsert is known to be left out of manifests";
+}
+
 TEST_F(PlanStreamsTest, NeedsACursorThatIsAColumn) {
   stream_.sync_mode = SyncMode::kIncremental;
   EXPECT_EQ(code(), "CURSOR_FIELD_MISSING");

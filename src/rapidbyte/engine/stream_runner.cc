@@ -3,12 +3,34 @@
 #include <chrono>
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/engine/stream_attempt.h"
+#include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
 namespace {
 
 using pipeline::WriteMode;
+
+/// Whether rows of the load behind its position may be in the destination. Then another attempt could double them; the
+/// failure of this one is what the user should see, and the next run says how to go on.
+bool rows_are_in_doubt(const RunContext& run, const StreamPlan& plan) {
+  const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
+  if (!known.ok()) return true;
+  nlohmann::json saved = nlohmann::json::object();
+  if (known->checkpoint_json) {
+    auto parsed = protocol::parse_untrusted_object(*known->checkpoint_json, protocol::kReceiptLimits);
+    if (text_member(parsed, "load_id") == known->load_id) saved = std::move(parsed);
+  }
+  if (saved.value("end", nlohmann::json(false)) == nlohmann::json(true)) return false;
+  const RowsGiven given = rows_given(run, *known, saved);
+  if (given.in_doubt()) {
+    log_warn("stream '{}' is not tried again: the destination {} keeps no receipts, and rows could be doubled",
+             plan.config.name, run.destination->name());
+  }
+  return given.in_doubt();
+}
 
 // Whether another attempt cannot double or lose rows. The error says whether it may help.
 bool may_retry(const RunContext& run, const StreamPlan& plan, const AttemptResult& attempt) {
@@ -17,6 +39,10 @@ bool may_retry(const RunContext& run, const StreamPlan& plan, const AttemptResul
   if (run.options.dry_run || plan.write_mode != WriteMode::kAppend) return true;
   // With --limit nothing remembers what was appended.
   if (run.options.limit) return !attempt.load_begun;
+  // A 2.1.0 destination is asked (last-committed), and the next attempt refused, before anything is written.
+  if (may_double(run, plan) && !run.options.allow_doubled_rows && !run.destination->speaks_2_1() &&
+      attempt.load_begun && rows_are_in_doubt(run, plan))
+    return false;
   const bool commit_unknown = error.commit_state == CommitState::kAfterCommitUnknown;
   // A 2.1.0 destination is asked (last-committed) before the next attempt writes.
   return !commit_unknown || error.safe_to_retry || run.destination->speaks_2_1();
@@ -40,6 +66,12 @@ void add(StreamReport& report, const AttemptResult& attempt) {
   report.batches += attempt.batches;
   report.checkpoints += attempt.checkpoints;
   report.partitions = attempt.partitions;
+  report.rows_already_there += attempt.rows_already_there;
+  if (report.rows_maybe_doubled && attempt.rows_maybe_doubled) {
+    *report.rows_maybe_doubled += *attempt.rows_maybe_doubled;
+  } else {
+    report.rows_maybe_doubled.reset();
+  }
   add_usage(report.stages, attempt.stages);
   report.load_id = attempt.load_id;
 }
@@ -50,6 +82,7 @@ StreamReport run_stream(RunContext& run, const StreamPlan& plan) {
   const auto started = std::chrono::steady_clock::now();
   StreamReport report;
   report.stream = plan.config.name;
+  for (const std::string& warning : plan.warnings) log_warn("{}", warning);
   run.observer.stream_started(plan.config.name, goes_on(run, plan));
   std::string load_id;
   uint32_t failures = 0;

@@ -89,6 +89,8 @@ class MemoryStateBackend final : public StateBackend {
     state.load_in_progress = true;
     state.committed = false;
     state.rows_committed = 0;
+    state.rows_given = 0;
+    state.rows_reported = 0;
     return {};
   }
 
@@ -103,6 +105,18 @@ class MemoryStateBackend final : public StateBackend {
     it->second.checkpoint_json = std::string(checkpoint_json);
     it->second.committed = true;
     it->second.rows_committed = rows_committed;
+    return {};
+  }
+
+  Status note_rows(const StreamKey& key, std::string_view load_id, std::optional<uint64_t> rows_given,
+                   uint64_t rows_reported) override {
+    std::lock_guard lock(store_->mutex);
+    const auto it = store_->streams.find(id_of(key));
+    if (it == store_->streams.end() || it->second.load_id != load_id || !it->second.load_in_progress) {
+      return no_such_load(key, load_id, "note its rows");
+    }
+    it->second.rows_given = rows_given;
+    it->second.rows_reported = rows_reported;
     return {};
   }
 

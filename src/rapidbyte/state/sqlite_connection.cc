@@ -71,6 +71,12 @@ SqliteStatement& SqliteStatement::bind(int64_t number) {
   return *this;
 }
 
+SqliteStatement& SqliteStatement::bind_null() {
+  const int rc = sqlite3_bind_null(statement_, next_++);
+  if (rc != SQLITE_OK) bind_error_ = rc;
+  return *this;
+}
+
 Result<bool> SqliteStatement::step() {
   if (bind_error_ != SQLITE_OK) return connection_.error(bind_error_);
   const int rc = sqlite3_step(statement_);
@@ -95,6 +101,8 @@ std::optional<std::string> SqliteStatement::optional_text(int column) const {
 }
 
 int64_t SqliteStatement::number(int column) const { return sqlite3_column_int64(statement_, column); }
+
+bool SqliteStatement::is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 
 SqliteConnection::~SqliteConnection() { sqlite3_close_v2(handle_); }
 

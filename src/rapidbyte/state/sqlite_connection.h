@@ -27,6 +27,7 @@ class SqliteStatement {
 
   SqliteStatement& bind(std::string_view text);
   SqliteStatement& bind(int64_t number);
+  SqliteStatement& bind_null();
   /// True when there is a row.
   [[nodiscard]] Result<bool> step();
   /// Steps to the end, for statements without rows.
@@ -35,6 +36,7 @@ class SqliteStatement {
   [[nodiscard]] std::string text(int column) const;
   [[nodiscard]] std::optional<std::string> optional_text(int column) const;
   [[nodiscard]] int64_t number(int column) const;
+  [[nodiscard]] bool is_null(int column) const;
 
  private:
   friend class SqliteConnection;

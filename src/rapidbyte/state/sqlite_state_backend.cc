@@ -68,6 +68,10 @@ constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
            WHERE at = instr(key, ':') AND
              (substr(key, 1, at - 1) IN ('source', 'destination') OR key GLOB 'transform-[0-9]*');
        DROP TABLE flat_pairs;)",
+    // 4: what of a load may be in a destination that keeps no receipts. Of the loads that are there already nobody
+    // knows.
+    R"(ALTER TABLE streams ADD COLUMN rows_given INTEGER;
+       ALTER TABLE streams ADD COLUMN rows_reported INTEGER NOT NULL DEFAULT 0;)",
 };
 
 std::string now_utc() {
@@ -148,6 +152,8 @@ StreamState read_stream(const SqliteStatement& row, int first) {
   state.load_in_progress = row.number(first + 2) != 0;
   state.committed = row.number(first + 3) != 0;
   state.rows_committed = from_stored(row.number(first + 4));
+  if (!row.is_null(first + 5)) state.rows_given = from_stored(row.number(first + 5));
+  state.rows_reported = from_stored(row.number(first + 6));
   return state;
 }
 
@@ -194,9 +200,10 @@ class SqliteStateBackend final : public StateBackend {
 
   Result<StreamState> load_stream(const StreamKey& key) override {
     std::lock_guard lock(database_->mutex);
-    RB_ASSIGN_OR_RETURN(auto statement,
-                        db().prepare("SELECT checkpoint_json, load_id, load_in_progress, committed, rows_committed "
-                                     "FROM streams WHERE pipeline = ? AND stream = ? AND partition = ?"));
+    RB_ASSIGN_OR_RETURN(
+        auto statement,
+        db().prepare("SELECT checkpoint_json, load_id, load_in_progress, committed, rows_committed, "
+                     "rows_given, rows_reported FROM streams WHERE pipeline = ? AND stream = ? AND partition = ?"));
     RB_ASSIGN_OR_RETURN(const bool row, bind_key(statement, key).step());
     return row ? read_stream(statement, 0) : StreamState();
   }
@@ -207,12 +214,12 @@ class SqliteStateBackend final : public StateBackend {
     // The load that is under way already is left alone, unless it is to start anew.
     RB_ASSIGN_OR_RETURN(
         auto statement,
-        db().prepare(
-            "INSERT INTO streams (pipeline, stream, partition, load_id, load_in_progress, committed, "
-            "rows_committed) VALUES (?1, ?2, ?3, ?4, 1, 0, 0) ON CONFLICT (pipeline, stream, partition) DO UPDATE "
-            "SET checkpoint_json = CASE WHEN ?5 THEN NULL ELSE checkpoint_json END, load_id = ?4, "
-            "load_in_progress = 1, committed = 0, rows_committed = 0 "
-            "WHERE ?5 OR NOT load_in_progress OR load_id <> ?4"));
+        db().prepare("INSERT INTO streams (pipeline, stream, partition, load_id, load_in_progress, committed, "
+                     "rows_committed, rows_given) VALUES (?1, ?2, ?3, ?4, 1, 0, 0, 0) ON CONFLICT (pipeline, stream, "
+                     "partition) DO UPDATE "
+                     "SET checkpoint_json = CASE WHEN ?5 THEN NULL ELSE checkpoint_json END, load_id = ?4, "
+                     "load_in_progress = 1, committed = 0, rows_committed = 0, rows_given = 0, rows_reported = 0 "
+                     "WHERE ?5 OR NOT load_in_progress OR load_id <> ?4"));
     return bind_key(statement, key).bind(load_id).bind(int64_t{drop_checkpoint ? 1 : 0}).run();
   }
 
@@ -228,6 +235,23 @@ class SqliteStateBackend final : public StateBackend {
     RB_RETURN_NOT_OK(
         bind_key(statement, key).bind(load_id).bind(checkpoint_json).bind(as_stored(rows_committed)).run());
     return db().changed_rows() > 0 ? Status() : no_such_load(key, load_id, "save its checkpoint");
+  }
+
+  Status note_rows(const StreamKey& key, std::string_view load_id, std::optional<uint64_t> rows_given,
+                   uint64_t rows_reported) override {
+    std::lock_guard lock(database_->mutex);
+    RB_ASSIGN_OR_RETURN(
+        auto statement,
+        db().prepare("UPDATE streams SET rows_given = ?5, rows_reported = ?6 WHERE pipeline = ?1 AND stream = ?2 AND "
+                     "partition = ?3 AND load_id = ?4 AND load_in_progress"));
+    bind_key(statement, key).bind(load_id);
+    if (rows_given) {
+      statement.bind(as_stored(*rows_given));
+    } else {
+      statement.bind_null();
+    }
+    RB_RETURN_NOT_OK(statement.bind(as_stored(rows_reported)).run());
+    return db().changed_rows() > 0 ? Status() : no_such_load(key, load_id, "note its rows");
   }
 
   Status complete_loads(std::span<const FinishedLoad> loads) override {
@@ -270,8 +294,8 @@ class SqliteStateBackend final : public StateBackend {
     std::lock_guard lock(database_->mutex);
     RB_ASSIGN_OR_RETURN(
         auto statement,
-        db().prepare("SELECT stream, partition, checkpoint_json, load_id, load_in_progress, committed, rows_committed "
-                     "FROM streams WHERE pipeline = ? ORDER BY stream, partition"));
+        db().prepare("SELECT stream, partition, checkpoint_json, load_id, load_in_progress, committed, rows_committed, "
+                     "rows_given, rows_reported FROM streams WHERE pipeline = ? ORDER BY stream, partition"));
     statement.bind(pipeline);
     std::vector<std::pair<StreamKey, StreamState>> out;
     while (true) {

@@ -223,6 +223,8 @@ TEST(SqliteState, migrates_a_file_of_version_1_and_keeps_what_is_in_it) {
   EXPECT_EQ(stream.checkpoint_json, R"({"id":"c"})");
   EXPECT_EQ(stream.rows_committed, 42U);
   EXPECT_TRUE(stream.load_in_progress);
+  EXPECT_EQ(stream.rows_given, std::nullopt) << "of a load of an older version nobody knows";
+  EXPECT_EQ(stream.rows_reported, 0U);
   // What version 2 brought works, and opening again changes nothing.
   EXPECT_TRUE(state->record_run({"r", "p", "s", "f", "failed", 1, ""}).ok());
   EXPECT_TRUE(state->acquire_lease("p", "r").ok());

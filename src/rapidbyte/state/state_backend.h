@@ -68,6 +68,11 @@ struct StreamState {
   bool committed = false;
   /// Rows committed by the load under way, as far as the host knows.
   uint64_t rows_committed = 0;
+  /// Of the load under way, counted from its beginning; kept for destinations without receipts (note_rows). At most so
+  /// many rows have been given to the destination; nullopt: not known. Zero after begin_load().
+  std::optional<uint64_t> rows_given;
+  /// Of these the destination has said that they are committed.
+  uint64_t rows_reported = 0;
 };
 
 /// A load whose every batch is committed and whose stream is finished.
@@ -80,11 +85,11 @@ struct FinishedLoad {
 struct RunRecord {
   std::string run_id;
   std::string pipeline;
-  std::string started_at;   // RFC 3339, UTC
+  std::string started_at;  // RFC 3339, UTC
   std::string finished_at;  // RFC 3339, UTC
-  std::string outcome;      // "succeeded", "failed", "interrupted"
+  std::string outcome;  // "succeeded", "failed", "interrupted"
   uint64_t rows_written = 0;
-  std::string error;        // empty on success; secrets redacted by the caller
+  std::string error;  // empty on success; secrets redacted by the caller
 };
 
 /// Holds the pipeline until destroyed. A crash releases it (the operating system drops the lock with the process).
@@ -114,6 +119,10 @@ class StateBackend {
   /// `load_id` is not the load under way (the state was reset, another run has taken over).
   virtual Status save_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
                                  uint64_t rows_committed) = 0;
+  /// Notes what of the load under way may be in the destination, as StreamState says. Call before the rows are given.
+  /// Fails when `load_id` is not the load under way.
+  virtual Status note_rows(const StreamKey& key, std::string_view load_id, std::optional<uint64_t> rows_given,
+                           uint64_t rows_reported) = 0;
   /// Ends these loads in one transaction, all or none: whoever dies meanwhile leaves either every load to be finished
   /// again or none. Again is fine. Fails, and ends none, when one of them is not its stream's newest load.
   virtual Status complete_loads(std::span<const FinishedLoad> loads) = 0;

@@ -51,6 +51,28 @@ class EveryStateBackend : public ::testing::TestWithParam<Kind> {
     EXPECT_TRUE(rb_status.ok()) << rb_status.to_string(); \
   } while (false)
 
+TEST_P(EveryStateBackend, notes_what_was_given_of_the_load_under_way) {
+  EXPECT_EQ(stream(users_).rows_given, std::nullopt);
+  EXPECT_FALSE(state_->note_rows(users_, "load-1", 1, 0).ok()) << "no load";
+  EXPECT_OK(state_->begin_load(users_, "load-1", true));
+  EXPECT_EQ(stream(users_).rows_given, 0U);
+  EXPECT_OK(state_->note_rows(users_, "load-1", 70, 50));
+  EXPECT_OK(state_->save_checkpoint(users_, "load-1", "{}", 40));
+  EXPECT_OK(state_->begin_load(users_, "load-1", false));
+  EXPECT_EQ(stream(users_).rows_given, 70U) << "the same load goes on";
+  EXPECT_EQ(stream(users_).rows_reported, 50U);
+  EXPECT_EQ((*state_->list_streams("p"))[0].second.rows_given, 70U);
+  EXPECT_OK(state_->note_rows(users_, "load-1", std::nullopt, UINT64_MAX));
+  EXPECT_EQ(stream(users_).rows_given, std::nullopt);
+  EXPECT_GE(stream(users_).rows_reported, uint64_t{INT64_MAX});
+  EXPECT_FALSE(state_->note_rows(users_, "load-2", 1, 0).ok()) << "another load";
+  EXPECT_OK(state_->begin_load(users_, "load-2", false));
+  EXPECT_EQ(stream(users_).rows_given, 0U);
+  EXPECT_EQ(stream(users_).rows_reported, 0U);
+  EXPECT_OK(state_->complete_load(users_, "load-2"));
+  EXPECT_FALSE(state_->note_rows(users_, "load-2", 1, 0).ok()) << "it is complete";
+}
+
 TEST_P(EveryStateBackend, state_backend_through_its_whole_life) {
   // Nothing there yet.
   EXPECT_EQ(value("p", "k"), std::nullopt);

@@ -1,0 +1,59 @@
+#pragma once
+// Rows that a destination without receipts may hold although no durable checkpoint covers them. Such a destination
+// cannot say after a crash what it has; so the state keeps how many rows of the load were given to it at most, and how
+// many it said to be committed. An append that would give them again is refused unless the user takes doubled rows into
+// account (docs/adr/0020). Numbers count the load's rows from its beginning, over all attempts and runs.
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "rapidbyte/base/status.h"
+#include "rapidbyte/engine/run_context.h"
+
+namespace rapidbyte::engine {
+
+/// Manifest feature of a destination for which giving a row again changes nothing: `records_written` counts the rows
+/// that are there afterwards, whether or not they were there before.
+inline constexpr std::string_view kIdempotentFeature = "idempotent";
+
+/// Member of the checkpoints that the host keeps for such destinations: rows of the load before it.
+inline constexpr const char* kRowsCovered = "rows_covered";
+
+/// Whether the destination writes the receipt of each commit with its rows (feature `receipts`, protocol 2.1).
+[[nodiscard]] bool keeps_receipts(const runtime::Connector& destination);
+/// Whether the host notes what it gives to the destination: it keeps no receipts, and rows go straight into the table.
+[[nodiscard]] bool notes_rows(const RunContext& run, const StreamPlan& plan);
+/// Whether a load that is broken off may leave rows in the table that the next attempt or run would write again: mode
+/// append into a destination that neither keeps receipts nor is idempotent. False in a dry run.
+[[nodiscard]] bool may_double(const RunContext& run, const StreamPlan& plan);
+/// What `check` says of that beforehand, and what can be done.
+[[nodiscard]] std::string doubling_warning(const runtime::Connector& destination);
+[[nodiscard]] std::string doubling_advice();
+
+struct RowsGiven {
+  /// Rows before the position that the load goes on at; nullopt: not known.
+  std::optional<uint64_t> covered = 0;
+  /// Rows given to the destination at most; nullopt: not known.
+  std::optional<uint64_t> at_most = 0;
+  /// Rows that the destination has said are committed.
+  uint64_t reported = 0;
+
+  /// Whether rows behind the position may be in the destination.
+  [[nodiscard]] bool in_doubt() const { return !covered ? at_most != 0U : !at_most || *at_most > *covered; }
+  /// How many at most; nullopt: not known.
+  [[nodiscard]] std::optional<uint64_t> most_in_doubt() const;
+  /// How many by the destination's own word.
+  [[nodiscard]] uint64_t surely_there() const;
+};
+
+/// What the state knows of the load under way. `saved`: its newest checkpoint, an empty object when it has none.
+[[nodiscard]] RowsGiven rows_given(const RunContext& run, const state::StreamState& known, const nlohmann::json& saved);
+
+/// ROWS_MAY_DOUBLE. `ways_out` ends the message.
+[[nodiscard]] Status rows_may_double(const RunContext& run, const StreamPlan& plan, const RowsGiven& given,
+                                     std::string_view ways_out);
+
+}  // namespace rapidbyte::engine
