@@ -1,13 +1,15 @@
 """What the PostgreSQL tests share: two servers per test program, pipelines between them, and comparing whole tables.
 
 Pipelines are written as JSON, which is YAML, so that no value needs quoting. Passwords come from the environment. Every test begins
-with empty databases.
+with empty databases, and ends with a look at every statement that the connectors sent: nothing in one may be looked up where other users of
+the database could put something of theirs.
 """
 import collections
 import json
 import unittest
 
 import harness
+import sql_statements
 from postgres_client import identifier
 from postgres_server import PostgresServer
 
@@ -18,6 +20,7 @@ source, destination = None, None
 def set_up_servers(settings=()):
     """For setUpModule: starts both servers; they are removed when the module's tests have ended."""
     global source, destination  # pylint: disable=global-statement
+    settings = {**dict(settings), **sql_statements.RECORDING}
     source, destination = PostgresServer(durable=False, settings=settings), PostgresServer(durable=False, settings=settings)
     for server in (source, destination):
         unittest.addModuleCleanup(server.remove)
@@ -31,6 +34,15 @@ class PostgresTest(harness.EndToEnd):
         self.source, self.destination = source, destination
         for server in (source, destination):
             clear(server)
+        # Conditions of the pipelines, and what else the tests' users say for themselves: it is looked up as they want it.
+        self.users_own = set()
+        for name, server in (("source", source), ("destination", destination)):
+            self.addCleanup(self.assert_qualified, name, sql_statements.Recorder(server.log))
+
+    def assert_qualified(self, name, recorder):
+        found = recorder.unqualified(sorted(self.users_own, key=len, reverse=True))
+        shown = "\n".join(f"{finding}: {statement[:600]}" for finding, statement in found[:20])
+        self.assertFalse(found, f"{len(found)} findings in statements to the {name}:\n{shown}")
 
     def environment(self, **more):
         return super().environment(**{"SOURCE_PASSWORD": source.password, "DESTINATION_PASSWORD": destination.password, **more})
@@ -49,6 +61,7 @@ class PostgresTest(harness.EndToEnd):
         """Writes <name>.yaml from PostgreSQL to PostgreSQL, or to the destination `to`; streams by name or as objects;
         without any the source reads everything it finds."""
         streams = [{"name": stream} if isinstance(stream, str) else stream for stream in streams]
+        self.users_own |= {stream["where"] for stream in streams if "where" in stream}
         target = to or {"use": "rapidbyte/dest-postgres", "config": self.connection(destination, **(destination_config or {}))}
         target = {**target, "write_mode": mode}
         if mode == "upsert":

@@ -3,12 +3,24 @@
 With RECORDING among its settings a server logs all statements with the application's name and the backend. Statements that run while the
 backend's search_path is pg_catalog (and pg_temp, behind it) may name the system's things as they like: nobody else's are found. In
 all others every function, operator and cast must have its schema, or be a word of the grammar, because whoever may create in a schema
-of the path can put a better match there.
+of the path can put a better match there; the same goes for relations and, in definitions, for types.
+
+As a program it runs another one, with its arguments, whose private servers leave their logs in the folder RAPIDBYTE_TEST_SERVER_LOGS, and
+fails when that program does or when a statement of the connectors in these logs is open to others:
+
+    python3 sql_statements.py build/dev/connectors/dest_postgres/connector_dest_postgres_server_test
 """
+import functools
+import os
+import pathlib
 import re
+import subprocess
+import sys
+import tempfile
 
 APPLICATION = "rapidbyte"
-RECORDING = {"log_statement": "all", "log_line_prefix": "@@%a@%p@ "}
+# Parameters are not looked up, and of large loads they are large.
+RECORDING = {"log_statement": "all", "log_line_prefix": "@@%a@%p@ ", "log_parameter_max_length": "0"}
 
 _ENTRY = re.compile(r"^@@([^@]*)@(\d+)@ (\w+):  (.*)", re.S)
 _STATEMENT = re.compile(r"(?:statement|execute [^:]*): (.*)", re.S)
@@ -32,18 +44,31 @@ NOT_FUNCTIONS = GRAMMAR_TYPES | {
     "row", "select", "some", "stdin", "stdout", "table", "then", "union", "unique", "using", "values", "when", "where", "with", "within"}
 # Words of the grammar that look an operator up in the path.
 HIDDEN_OPERATORS = {"in", "like", "ilike", "similar", "between", "nullif"}
+# What stands before a relation's name, and what may stand there in its place.
+BEFORE_RELATIONS = {"from", "join", "into", "update", "copy", "table", "truncate"}
+NO_RELATIONS = {"only", "select", "lateral", "rows", "stdin", "stdout", "set", "if", "values", "unnest", "with", "session"}
 
 
 class Recorder:
     """The statements of a server's log from now on."""
 
-    def __init__(self, server):
-        self._server = server
-        self._begin = len(server.log_text())
+    def __init__(self, log):
+        """`log`: the file's path."""
+        self._log = log
+        self._begin = log.stat().st_size if log.exists() else 0
+
+    @classmethod
+    def of_all(cls, log):
+        """From the log's begin."""
+        recorder = cls(log)
+        recorder._begin = 0
+        return recorder
 
     def entries(self):
         """(application, backend, level, text)."""
-        whole = self._server.log_text()[self._begin:]
+        with open(self._log, "rb") as file:
+            file.seek(self._begin)
+            whole = file.read().decode("utf-8", "replace")
         for part in re.split(r"^(?=@@)", whole, flags=re.M):
             entry = _ENTRY.match(part)
             if entry:
@@ -64,9 +89,9 @@ class Recorder:
             for condition in conditions:
                 text = text.replace(condition, "true")
             path = paths.setdefault(backend, Path())
-            for statement in split(tokens(text)):
+            for statement, findings in _judged(text):
                 if not path.follow(statement) and not path.is_safe:
-                    found += [(finding, text) for finding in looked_up(statement)]
+                    found += [(finding, text) for finding in findings]
             path.end_message()
         return found
 
@@ -101,6 +126,12 @@ class Path:
             self._local = None
 
 
+@functools.lru_cache(maxsize=20_000)
+def _judged(sql):
+    """[(statement, what it looks up)]; the same ones come again and again."""
+    return [(statement, looked_up(statement)) for statement in split(tokens(sql))]
+
+
 def tokens(sql):
     """[(kind, text)] without blanks and comments."""
     return [(match.lastgroup, match.group()) for match in _TOKEN.finditer(sql) if match.lastgroup != "blank"]
@@ -128,8 +159,8 @@ def operators(all_tokens):
 
 
 def looked_up(statement):
-    """What of one statement the server looks up in the search_path, besides relations and columns."""
-    found = []
+    """What of one statement the server looks up in the search_path, besides columns."""
+    found = _relations(statement) + _definitions(statement)
     words = [text.lower() if kind == "name" else text for kind, text in statement] + [""] * 4
     kinds = [kind for kind, _ in statement] + [""] * 4
     closing = _closing_brackets(words)
@@ -164,6 +195,62 @@ def looked_up(statement):
     return found
 
 
+def _relations(statement):
+    """Relations without a schema, but for the statement's own WITH queries."""
+    words = [text.lower() if kind == "name" else text for kind, text in statement]
+    closing = _closing_brackets(words)
+    own = {words[i] for i in range(len(words) - 1) if (words[i + 1] == "as" or (
+        words[i + 1] == "(" and words[closing.get(i + 1, i) + 1:][:1] == ["as"])) and words[i - 1] in ("with", "recursive", ",")}
+    found, lists, depth = [], [], 0  # lists: depths of brackets at which a comma goes on with a list of relations
+    for i, (kind, _) in enumerate(statement):
+        word, before = words[i], words[i - 1] if i else ""
+        if word == "(":
+            depth += 1
+        elif word == ")":
+            depth -= 1
+            lists = [level for level in lists if level <= depth]
+        elif kind == "name" and word in ("where", "group", "order", "union", "select", "set", "returning", "on", "limit"):
+            lists = [level for level in lists if level != depth]
+        if kind not in ("name", "quoted") or (kind == "name" and word in NO_RELATIONS):
+            continue
+        starts = before in BEFORE_RELATIONS or (before in ("only", "exists") and words[i - 2] in BEFORE_RELATIONS)
+        if before == "from" and (words[i - 2] == "distinct" or _is_function_of_from(words, i - 1)):
+            continue
+        if before == "update" and (words[i - 2] in ("for", "do", "on", "or") or words[i - 2] == "no"):
+            continue
+        if starts and before == "from":
+            lists.append(depth)
+        if not starts and not (before == "," and depth in lists):
+            continue
+        after = words[i + 1] if i + 1 < len(words) else ""
+        if before == "table" and words[0] == "create" and words[1] in ("temp", "temporary"):
+            continue  # it is made in a schema that nobody else can write
+        if after not in (".", "(") and word not in own:
+            found.append(f"relation {word}")
+        elif after == "(" and before in ("into", "copy"):
+            found.append(f"relation {word}")
+    return found
+
+
+def _is_function_of_from(words, at):
+    """Whether the FROM at this place belongs to extract(), substring(), trim() and the like."""
+    depth = 0
+    for i in range(at - 1, -1, -1):
+        depth += (words[i] == ")") - (words[i] == "(")
+        if depth < 0:
+            return words[i - 1] in ("extract", "substring", "trim", "overlay", "position")
+    return False
+
+
+def _definitions(statement):
+    """Definitions name types, which would have to be qualified one by one: they belong under the system's path."""
+    words = [text.lower() for _, text in statement[:4]]
+    is_copy_of_columns = ("as" in (text.lower() for _, text in statement[:12]) and ("temp" in words or "temporary" in words))
+    if words[0] in ("create", "alter") and "table" in words and not is_copy_of_columns:
+        return [f"types in {' '.join(words[:2]).upper()}"]
+    return []
+
+
 def _closing_brackets(words):
     stack, closing = [], {}
     for i, word in enumerate(words):
@@ -188,3 +275,22 @@ def _names_columns(words, i, closing):
     if words[i - 1] in ("into", "table", "as", "join", "copy", "index", "on", ")") or i == 0:
         return True
     return words[i - 1] in ("with", "recursive", ",", "prepare") and words[closing.get(i + 1, i) + 1] == "as"
+
+
+def main(command):
+    with tempfile.TemporaryDirectory() as logs:
+        code = subprocess.run(command, env={**os.environ, "RAPIDBYTE_TEST_SERVER_LOGS": logs}, check=False).returncode
+        found, seen = [], 0
+        for log in sorted(pathlib.Path(logs).glob("*.log")):
+            recorder = Recorder.of_all(log)
+            seen += sum(1 for _ in recorder.statements())
+            found += recorder.unqualified()
+    for finding, statement in found[:20]:
+        print(f"{finding}: {statement[:600]}")
+    print(f"{seen} statements of the connectors, {len(found)} findings")
+    # A program whose server logs nothing would pass whatever it sends.
+    return code or (1 if found or not seen else 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -20,7 +20,7 @@ ROWS = ("SELECT i, 'code ' || lpad(i::text, 6, '0'), 'ab', timestamptz '2024-02-
 
 
 def setUpModule():
-    postgres_harness.set_up_servers(sql_statements.RECORDING)
+    postgres_harness.set_up_servers()
 
 
 class NeighbourTest(postgres_harness.PostgresTest):
@@ -29,7 +29,7 @@ class NeighbourTest(postgres_harness.PostgresTest):
         super().setUp()
         for server in (self.source, self.destination):
             hostile_neighbour.make_role(server)
-        self.recorders = {server: sql_statements.Recorder(server) for server in (self.source, self.destination)}
+        self.recorders = {server: sql_statements.Recorder(server.log) for server in (self.source, self.destination)}
 
     def make_tables(self):
         """On the source: t with a primary key, by_code with one of varchar, large enough for two readers, a parent with a child."""
@@ -132,7 +132,7 @@ class AttackOnOneSide:
             self.assertGreater(hostile_neighbour.set_traps(self.attacked, functions, operators), 500)
             self.addCleanup(hostile_neighbour.take_back, self.attacked)
             self.attacked.admin(f"ALTER ROLE {identifier(self.attacked.user)} SET search_path = {path}")
-            self.recorders[self.attacked] = sql_statements.Recorder(self.attacked)
+            self.recorders[self.attacked] = sql_statements.Recorder(self.attacked.log)
             for state in self.folder.glob("*.db*"):
                 state.unlink()
             with self.subTest(path=name):
@@ -170,16 +170,27 @@ class TheTestItself(NeighbourTest):
         for statement, findings in {
                 "SELECT now()": ["function now()"],
                 "SELECT pg_catalog.now(), a.b FROM s.t WHERE a OPERATOR(pg_catalog.=) 'x = y' AND \"b = c\" IS NOT NULL": [],
-                "SELECT count(*) FROM t": ["function count()"],
+                "SELECT count(*) FROM s.t": ["function count()"],
                 "SELECT a = 1": ["operator ="],
                 "SELECT a OPERATOR(=) 1": ["operator ="],
                 "SELECT '5'::text, '5'::pg_catalog.text, '5'::bigint": ["cast ::text"],
                 "UPDATE s.t SET a = 1, b = excluded.b WHERE c = 2": ["operator ="],
-                "INSERT INTO t (a) VALUES (-1) ON CONFLICT (a) DO UPDATE SET a = excluded.a": [],
+                "INSERT INTO s.t (a) VALUES (-1) ON CONFLICT (a) DO UPDATE SET a = excluded.a": [],
                 "SELECT 1 WHERE a IN ('x') -- = now()": ["the operator behind IN"],
                 "SELECT CASE a WHEN 1 THEN 2 END, CASE WHEN a THEN 2 END": ["the operator behind CASE ... WHEN"],
                 "WITH RECURSIVE tree(oid) AS (SELECT 1) SELECT * FROM tree": [],
-                "SELECT a IS DISTINCT FROM b": ["the operator behind IS DISTINCT FROM"]}.items():
+                "SELECT a IS DISTINCT FROM b": ["the operator behind IS DISTINCT FROM"],
+                "SELECT 1 FROM pg_class c, s.t, pg_type WHERE a IN (SELECT b FROM ONLY u)": ["relation pg_class", "relation pg_type", "relation u",
+                                                                                         "the operator behind IN"],
+                "WITH r AS (SELECT 1), w(a) AS (SELECT 2 FROM r) SELECT pg_catalog.substring(x FROM 2) FROM r JOIN w ON true": [],
+                "INSERT INTO t(a) SELECT 1 FROM (SELECT 2) AS u": ["relation t"],
+                "UPDATE t SET a = 1": ["relation t"],
+                "SELECT 1 FROM s.t FOR UPDATE": [],
+                'COPY "T" (a) FROM STDIN (FORMAT binary)': ['relation "T"'],
+                "CREATE TABLE s.t (a text)": ["types in CREATE TABLE"],
+                "ALTER TABLE s.t ADD COLUMN a text": ["types in ALTER TABLE"],
+                "CREATE TEMP TABLE u ON COMMIT DELETE ROWS AS SELECT a FROM s.t WITH NO DATA": [],
+                "DROP TABLE IF EXISTS s.t": []}.items():
             self.assertEqual(sql_statements.looked_up(sql_statements.tokens(statement)), findings, statement)
         path = sql_statements.Path()
         self.assertFalse(path.is_safe)

@@ -5,6 +5,7 @@
 #include "rapidbyte/sdk/host.h"
 #include "src/commit.h"
 #include "src/publish.h"
+#include "src/references.h"
 #include "src/staging.h"
 #include "src/target.h"
 
@@ -51,21 +52,36 @@ Result<bool> is_empty(Session& session, const TableName& table) {
 
 /// Why the rows of the receipt are not in the table any more, as far as that can be seen; empty: nothing speaks for it.
 Result<std::string> why_rows_are_gone(Session& session, const TableName& table, const Receipt& receipt) {
-  RB_SDK_ASSIGN_OR_RETURN(
-      const postgres::QueryResult found,
-      session.connection().query("SELECT " + identity_sql(table) +
-                                 ", (SELECT c.relpersistence FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
-                                 "ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE " +
-                                 table.condition_sql() + ")"));
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found,
+                          session.connection().query(
+                              "SELECT " + identity_sql(table) + ", " + unlogged_sql(table) +
+                              ", EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid "
+                              "OPERATOR(pg_catalog.=) c.relnamespace WHERE c.relkind OPERATOR(pg_catalog.=) 'p' AND " +
+                              table.condition_sql() + ")"));
   const postgres::Row& now = found.rows.front();
-  if (now[1] == "u") return std::string("the table is UNLOGGED, so that a crash of the server may have emptied it");
-  if (!receipt.identity.empty() && now[0] != receipt.identity) {
-    return std::string(
-        "the table is not the same any more: it was made anew, emptied (TRUNCATE) or rewritten (VACUUM FULL, CLUSTER, "
-        "ALTER TABLE)");
+  const bool partitioned = now[2] == "t";
+  if (now[1]) {
+    return (partitioned ? "its partition " + *now[1] : std::string("the table")) +
+           " is UNLOGGED, so that a crash of the server may have emptied it";
+  }
+  if (!receipt.identity.empty() && !still_holds(receipt.identity, now[0].value_or(""))) {
+    return partitioned ? std::string(
+                             "it or one of its partitions is not the same any more: made anew, emptied (TRUNCATE), "
+                             "detached, dropped or rewritten (VACUUM FULL, CLUSTER, ALTER TABLE)")
+                       : std::string(
+                             "the table is not the same any more: it was made anew, emptied (TRUNCATE) or rewritten "
+                             "(VACUUM FULL, CLUSTER, ALTER TABLE)");
   }
   RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(session, table));
   return empty ? std::string("the table is empty") : std::string();
+}
+
+// A row may have been refused because of what is not there yet.
+Status with_ring_advice(const sdk::StreamContext& ctx, Status status) {
+  if (status.ok() || ctx.reference_ring.empty() || status.error().category != sdk::ErrorCategory::kData) return status;
+  std::string& message = status.error().message;
+  message += (message.ends_with('.') ? " " : ". ") + ring_advice(ctx);
+  return status;
 }
 
 // One row with a column for each Right. $1: the schema of tables, $2: that of receipts.
@@ -115,10 +131,10 @@ Status PostgresDestination::open(const sdk::Json& config) {
   return {};
 }
 
-Result<TableName> PostgresDestination::target_of(const sdk::StreamContext& ctx) const {
-  TableName target = target_table(ctx.stream_name, session_->options().schema, schema_from_stream_);
+Result<TableName> PostgresDestination::target_of(const std::string& stream) const {
+  TableName target = target_table(stream, session_->options().schema, schema_from_stream_);
   target.table = table_prefix_ + target.table;
-  RB_SDK_RETURN_NOT_OK(check_table_name(ctx.stream_name, target));
+  RB_SDK_RETURN_NOT_OK(check_table_name(stream, target));
   return target;
 }
 
@@ -279,10 +295,13 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
                           session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend,
                                                 stream_state_sql(receipts_for(target).name(), staging_name(target))));
   begun_ = target;
+  if (!ctx.reference_ring.empty() && ctx.reference_ring.front() == ctx.stream_name) {
+    sdk::host::log_warn(ring_advice(ctx));
+  }
   if (seen.rows.front()[0] == "known") receipts_known_ = receipts_for(target).name().schema;
-  const bool has_staging = seen.rows.front()[1] == "t";
+  const bool staging_there = seen.rows.front()[1] == "t";
   RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
-  if (has_staging && mode_of(ctx) != sdk::WriteMode::kReplace) {
+  if (staging_there && mode_of(ctx) != sdk::WriteMode::kReplace) {
     // Of a replace that was broken off and given up: our lock says that none is under way.
     RB_SDK_RETURN_NOT_OK(session_->in_transaction([&] { return drop_staging(*session_, target); }));
   }
@@ -298,6 +317,8 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   resumed_from_.reset();
   return session_->in_transaction([&]() -> Status {
     RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));
+    // Said before anything is loaded; what comes there later is found when it is used.
+    RB_SDK_RETURN_NOT_OK(has_staging(*session_, target, ctx.stream_name).status());
     RB_SDK_RETURN_NOT_OK(receipts.forget_partitions(ctx, true));
     return receipts.begin_load(ctx,
                                {.load_id = ctx.load_id, .target = staging_name(target).text(), .checkpoint_json = {}});
@@ -311,8 +332,9 @@ Result<sdk::WriteSummary> PostgresDestination::write(const sdk::StreamContext& c
   // Writers of partitions stand under the lock of the instance that began the stream.
   if (ctx.partition.is_null() || begun_ == target) RB_SDK_RETURN_NOT_OK(lock(ctx, target));
   auto summary = write_stream(ctx, target);
-  if (!summary.ok()) session_->rollback();
-  return summary;
+  if (summary.ok()) return summary;
+  session_->rollback();
+  return with_ring_advice(ctx, std::move(summary).status());
 }
 
 Result<TargetPlan> PostgresDestination::prepare(const sdk::StreamContext& ctx, const TableName& target,
@@ -377,7 +399,7 @@ Status PostgresDestination::finish_stream(const sdk::StreamContext& ctx, bool su
   RB_SDK_RETURN_NOT_OK(session_->open());
   RB_SDK_RETURN_NOT_OK(lock(ctx, target));
   if (!succeeded) return session_->in_transaction([&] { return drop_staging(*session_, target); });
-  if (replace) return finish_replace(ctx, target);
+  if (replace) return with_ring_advice(ctx, finish_replace(ctx, target));
   if (prepared_ == target) return {};  // Batches came, and their table is there.
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
   if (existing || ctx.schema.fields.empty()) return {};
@@ -397,8 +419,8 @@ Status PostgresDestination::finish_replace(const sdk::StreamContext& ctx, const 
     }
     if (receipt->published) return {};  // Called again after a crash: the swap is done.
     RB_SDK_ASSIGN_OR_RETURN(const int64_t rows, receipts.rows_of_load(ctx));
-    RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(*session_, staging_name(target)));
-    if (!staging && rows == 0) {
+    RB_SDK_ASSIGN_OR_RETURN(const bool staged, has_staging(*session_, target, ctx.stream_name));
+    if (!staged && rows == 0) {
       RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
       if (!existing && ctx.schema.fields.empty()) return {};  // Nothing was read, and nothing is known: no table.
       RB_SDK_RETURN_NOT_OK(make_staging(*session_, target, ctx, ctx.schema));
@@ -430,6 +452,24 @@ Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk
     }
   }
   return receipt->checkpoint_json;
+}
+
+Result<std::vector<sdk::StreamReference>> PostgresDestination::references(const std::vector<std::string>& streams) {
+  std::vector<TableName> tables;
+  std::vector<const std::string*> names;
+  for (const std::string& stream : streams) {
+    auto target = target_of(stream);
+    // Said when its turn comes.
+    if (!target.ok()) continue;
+    tables.push_back(std::move(*target));
+    names.push_back(&stream);
+  }
+  RB_SDK_RETURN_NOT_OK(session_->open());
+  RB_SDK_ASSIGN_OR_RETURN(const auto keys, foreign_keys_between(*session_, tables));
+  std::vector<sdk::StreamReference> out;
+  out.reserve(keys.size());
+  for (const auto& [from, to] : keys) out.push_back({.stream = *names[from], .refers_to = *names[to]});
+  return out;
 }
 
 Status PostgresDestination::close() {

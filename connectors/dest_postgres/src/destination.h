@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "rapidbyte/sdk/connector.h"
 #include "src/receipts.h"
@@ -21,11 +22,13 @@ class PostgresDestination {
   Result<sdk::WriteSummary> write(const sdk::StreamContext& ctx);
   Status finish_stream(const sdk::StreamContext& ctx, bool succeeded);
   Result<std::optional<std::string>> last_committed(const sdk::StreamContext& ctx);
+  Result<std::vector<sdk::StreamReference>> references(const std::vector<std::string>& streams);
   Status close();
 
  private:
   /// The table that a stream goes to; NAME_REFUSED (config).
-  Result<TableName> target_of(const sdk::StreamContext& ctx) const;
+  Result<TableName> target_of(const std::string& stream) const;
+  Result<TableName> target_of(const sdk::StreamContext& ctx) const { return target_of(ctx.stream_name); }
   /// TARGET_CONFLICT (config): two streams of the pipeline go to one table.
   [[nodiscard]] Status check_targets(const sdk::StreamContext& ctx) const;
   /// TARGET_EMPTIED (config): the table is gone or empty although an incremental load goes on behind rows in it.

@@ -234,7 +234,7 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
     return sdk::data_error("ROW_DISCARDED", "stream \"" + stream + "\": of " + std::to_string(rows) + " rows table " +
                                                 target.name.text() + " took " +
                                                 std::to_string(inserted->affected_rows) +
-                                                ": a trigger drops rows without an error. The old rows were left as "
+                                                ": a trigger or rule drops rows without an error. The old rows were left as "
                                                 "they were; drop the trigger, or filter in the source.");
   }
   return session.exec(std::string(kSystemPath) + "; DROP TABLE " + staging.name.sql());
@@ -243,7 +243,11 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
 }  // namespace
 
 Status publish_staging(Session& session, const TableName& target, const std::string& stream, int64_t rows) {
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(session, staging_name(target)));
+  RB_SDK_ASSIGN_OR_RETURN(const bool there, has_staging(session, target, stream));
+  std::optional<TableInfo> staging;
+  if (there) {
+    RB_SDK_ASSIGN_OR_RETURN(staging, read_table(session, staging_name(target)));
+  }
   if (!staging) {
     return sdk::internal_error("STAGING_LOST", "stream \"" + stream + "\": the staging table " +
                                                    staging_name(target).text() + " with " + std::to_string(rows) +

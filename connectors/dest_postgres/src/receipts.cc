@@ -1,5 +1,6 @@
 #include "src/receipts.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "src/table.h"
@@ -23,9 +24,59 @@ int64_t number(const std::optional<std::string>& text) {
 }  // namespace
 
 std::string identity_sql(const TableName& table) {
-  return "(SELECT pg_catalog.concat_ws(':', c.oid, pg_catalog.pg_relation_filenode(c.oid)) FROM pg_catalog.pg_class c "
+  // The tree is walked without locks on the partitions: others may work on them, and there may be thousands.
+  return "(SELECT pg_catalog.concat_ws(':', c.oid, pg_catalog.pg_relation_filenode(c.oid), CASE WHEN c.relkind "
+         "OPERATOR(pg_catalog.=) 'p' THEN (WITH RECURSIVE tree(oid) AS (SELECT c.oid UNION ALL SELECT i.inhrelid FROM "
+         "tree t JOIN pg_catalog.pg_inherits "
+         "i ON i.inhparent OPERATOR(pg_catalog.=) t.oid) SELECT pg_catalog.concat('leaves ', "
+         "pg_catalog.string_agg(pg_catalog.concat_ws(':', l.oid, pg_catalog.pg_relation_filenode(l.oid)), ' ' ORDER BY "
+         "l.oid)) FROM tree t JOIN pg_catalog.pg_class l ON l.oid OPERATOR(pg_catalog.=) t.oid WHERE l.relkind "
+         "OPERATOR(pg_catalog.<>) 'p') END) FROM pg_catalog.pg_class c "
          "JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE " +
          table.condition_sql() + ")";
+}
+
+std::string unlogged_sql(const TableName& table) {
+  return "(WITH RECURSIVE tree(oid) AS (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON "
+         "n.oid "
+         "OPERATOR(pg_catalog.=) c.relnamespace WHERE " +
+         table.condition_sql() +
+         " UNION ALL SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent OPERATOR(pg_catalog.=) "
+         "t.oid JOIN pg_catalog.pg_class p ON p.oid OPERATOR(pg_catalog.=) t.oid AND p.relkind OPERATOR(pg_catalog.=) "
+         "'p') SELECT pg_catalog.min(u.oid::pg_catalog.regclass::pg_catalog.text COLLATE \"C\") FROM tree t JOIN "
+         "pg_catalog.pg_class u ON u.oid OPERATOR(pg_catalog.=) t.oid WHERE u.relpersistence OPERATOR(pg_catalog.=) "
+         "'u')";
+}
+
+bool still_holds(std::string_view was, std::string_view now) {
+  constexpr std::string_view kLeaves = "leaves ";
+  const auto split = [&](std::string_view text) {
+    const size_t at = text.find(kLeaves);
+    return at == text.npos ? std::pair(text, std::string_view()) : std::pair(text.substr(0, at), text.substr(at));
+  };
+  const auto [table_was, leaves_was] = split(was);
+  const auto [table_now, leaves_now] = split(now);
+  // Receipts of earlier versions name the partitioned table alone.
+  if (leaves_was.empty()) {
+    return table_was == table_now || (!leaves_now.empty() && std::string(table_was) + ":" == table_now);
+  }
+  if (table_was != table_now || leaves_now.empty()) return false;
+  // New partitions do no harm. Both lists are ordered in the same way.
+  const auto next = [](std::string_view& list) {
+    const size_t end = std::min(list.find(' '), list.size());
+    const std::string_view first = list.substr(0, end);
+    list.remove_prefix(std::min(end + 1, list.size()));
+    return first;
+  };
+  std::string_view old_list = leaves_was.substr(kLeaves.size());
+  std::string_view new_list = leaves_now.substr(kLeaves.size());
+  while (!old_list.empty()) {
+    const std::string_view leaf = next(old_list);
+    bool found = false;
+    while (!found && !new_list.empty()) found = next(new_list) == leaf;
+    if (!found) return false;
+  }
+  return true;
 }
 
 std::string receipts_state_sql(const TableName& receipts) {
@@ -89,15 +140,20 @@ Status Receipts::ensure_table() {
     // schemas need not wait, perhaps for a session whose client is out of reach.
     RB_SDK_RETURN_NOT_OK(session_.exec("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(" +
                                        postgres::quote_literal("rapidbyte receipts of " + name_.schema) + ", 0))"));
+    // Somebody may have been quicker.
+    RB_SDK_ASSIGN_OR_RETURN(const std::string now, state());
+    if (!now.empty()) return {};
     RB_SDK_RETURN_NOT_OK(ensure_schema(session_, name_.schema));
     RB_SDK_RETURN_NOT_OK(
-        session_.exec("CREATE TABLE IF NOT EXISTS " + name_.sql() +
+        session_.exec("CREATE TABLE " + name_.sql() +
                       " (\n  pipeline text NOT NULL,\n  stream text NOT NULL,\n  partition text NOT NULL,\n"
                       "  target text NOT NULL,\n  load_id text NOT NULL,\n  checkpoint_json text,\n"
                       "  rows bigint NOT NULL,\n  published boolean NOT NULL,\n"
                       "  committed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),\n  target_identity text,\n"
                       "  PRIMARY KEY (pipeline, stream, partition)\n)"));
-    // Somebody may have been quicker.
+    // Who may write receipts decides which rows are read again, and who may make triggers runs code as the loader: that
+    // is given by a GRANT of its own, not by a default that was made for tables of data.
+    RB_SDK_RETURN_NOT_OK(take_others_rights(session_, name_));
     return state().status();
   }));
   known_ = true;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "rapidbyte/sdk/context.h"
 #include "src/session.h"
@@ -32,9 +33,14 @@ struct Receipt {
   }
 };
 
-/// SQL of a text that says which table `table` is, and that its rows are still those of before: its oid and the file it
-/// lies in, which TRUNCATE and rewriting change. NULL when there is no table.
+/// SQL of a text that says which table `table` is, and where its rows lie: its oid and file, or those of its
+/// partitions. TRUNCATE and rewriting give a table another file. NULL when there is no table.
 std::string identity_sql(const TableName& table);
+/// Whether all that was there when identity_sql() gave `was` is there when it gives `now`. Partitions may have come.
+bool still_holds(std::string_view was, std::string_view now);
+/// SQL of the name of a table whose rows a crash of the server may take: `table`, if it is UNLOGGED, or a partition of
+/// it. NULL when there is none.
+std::string unlogged_sql(const TableName& table);
 /// SQL of one text about the table of receipts: NULL (absent), "known", "old" (of an earlier version) or "foreign":
 /// what somebody made who could run code as us by it, or lie about loads: not a plain table, with triggers, rules or
 /// row security, or of an owner who is neither this user nor one that has the schema or the database anyway.

@@ -59,19 +59,16 @@ Status copy_foreign_keys(Session& session, const TableInfo& target, const TableN
   return {};
 }
 
-// Rights that ALTER DEFAULT PRIVILEGES gave to others. The staging holds rows that they may perhaps not read, and has
-// no row security; the rights come with the publishing. Part of the transaction that makes the table.
-Status take_rights_away(Session& session, const TableName& staging) {
-  RB_SDK_ASSIGN_OR_RETURN(
-      const postgres::QueryResult grants,
-      session.connection().query(
-          "SELECT DISTINCT 'REVOKE ALL ON TABLE ' || " + postgres::quote_literal(staging.sql()) +
-          " || ' FROM ' || CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END FROM "
-          "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a WHERE a.grantee <> "
-          "c.relowner AND " +
-          staging.condition_sql()));
-  for (const postgres::Row& grant : grants.rows) RB_SDK_RETURN_NOT_OK(session.exec(grant[0].value_or("")));
-  return {};
+// NULL (absent), "ours", "own" (this user's table, but with triggers, rules or row security: it may be dropped, not
+// used) or "foreign". Stricter than for the receipts: whose the staging is becomes the target's owner.
+std::string staging_state_sql(const TableName& target) {
+  const TableName name = staging_name(target);
+  return "(SELECT CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' OR c.relowner OPERATOR(pg_catalog.<>) (SELECT r.oid "
+         "FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN 'foreign' WHEN " +
+         trust_sql(name) +
+         " OPERATOR(pg_catalog.=) 'ours' THEN 'ours' ELSE 'own' END FROM pg_catalog.pg_class c JOIN "
+         "pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE " +
+         name.condition_sql() + ")";
 }
 
 }  // namespace
@@ -134,7 +131,21 @@ Status drop_made_target(Session& session, const TableInfo& staging, const Likene
 
 }  // namespace
 
+Result<bool> has_staging(Session& session, const TableName& target, const std::string& stream) {
+  const TableName name = staging_name(target);
+  RB_SDK_ASSIGN_OR_RETURN(const auto state, session.value("SELECT " + staging_state_sql(target)));
+  if (!state || *state == "ours") return state.has_value();
+  return sdk::config_error("STAGING_FOREIGN",
+                           "stream \"" + stream + "\": " + name.text() + " of " + session.options().where() +
+                               ", into which the new rows would be loaded before they replace the old ones, was not "
+                               "made by this user, is no plain table, or has triggers, rules or row security. Nothing "
+                               "was written into it. Drop or rename it, and see who may create tables in schema " +
+                               name.schema + ".");
+}
+
 Status drop_staging(Session& session, const TableName& target) {
+  RB_SDK_ASSIGN_OR_RETURN(const auto state, session.value("SELECT " + staging_state_sql(target)));
+  if (state != "ours" && state != "own") return {};
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(session, staging_name(target)));
   if (!staging) return {};
   RB_SDK_ASSIGN_OR_RETURN(const Likeness like, likeness_of(session, *staging));
@@ -162,26 +173,9 @@ Status check_replaceable(Session& session, const TableName& target, const std::s
 Status make_staging(Session& session, const TableName& target, const sdk::StreamContext& ctx,
                     const sdk::Schema& schema) {
   const TableName name = staging_name(target);
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(session, name));
-  if (existing) {
-    // Of another writer of this load; or a stranger's, made since begin-stream dropped what there was.
-    RB_SDK_ASSIGN_OR_RETURN(
-        const auto owner,
-        session.value(
-            "SELECT c.relowner = (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) AND " +
-            trust_sql(name) +
-            " = 'ours' FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-            "WHERE " +
-            name.condition_sql()));
-    if (owner == "t") return {};
-    return sdk::config_error("STAGING_FOREIGN",
-                             "stream \"" + ctx.stream_name + "\": table " + name.text() + " of " +
-                                 session.options().where() +
-                                 ", into which the new rows would be loaded before they replace the old ones, belongs "
-                                 "to somebody else or has triggers or rules. Nothing was written into it. Drop or "
-                                 "rename it, and see who may create tables in schema " +
-                                 name.schema + ".");
-  }
+  // Of another writer of this load.
+  RB_SDK_ASSIGN_OR_RETURN(const bool there, has_staging(session, target, ctx.stream_name));
+  if (there) return {};
   RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> table, read_table(session, target));
   if (!table) {
     RB_SDK_RETURN_NOT_OK(check_columns(ctx.stream_name, schema));
@@ -193,7 +187,7 @@ Status make_staging(Session& session, const TableName& target, const sdk::Stream
     const bool may_name = std::any_of(schema.fields.begin(), schema.fields.end(), [](const sdk::Field& field) {
       return field.type.is_text() && !native_type_text(field).empty();
     });
-    const Status taken = take_rights_away(session, name);
+    const Status taken = take_others_rights(session, name);
     if (!taken.ok() || !may_name) return taken;
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(session, name));
     if (!staging) return sdk::internal_error("TABLE_LOST", "table " + name.text() + " was not created");
@@ -216,7 +210,7 @@ Status make_staging(Session& session, const TableName& target, const sdk::Stream
   if (!reasons.empty() && !rows_are_judged) like += " EXCLUDING INDEXES EXCLUDING STATISTICS";
   RB_SDK_RETURN_NOT_OK(session.exec("CREATE TABLE " + name.sql() + " (LIKE " + table->name.sql() + like + ")"));
   RB_SDK_RETURN_NOT_OK(comment_staging(session, name, *table, definition));
-  RB_SDK_RETURN_NOT_OK(take_rights_away(session, name));
+  RB_SDK_RETURN_NOT_OK(take_others_rights(session, name));
   for (const TableColumn& column : table->columns) {
     // The target itself numbers the rows when they arrive.
     if (!column.identity || schema.index_of(column.name)) continue;

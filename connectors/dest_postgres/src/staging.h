@@ -17,8 +17,13 @@ TableName staging_name(const TableName& target);
 /// Gives a table that was made as a staging the rights that its owner's new tables get (ALTER DEFAULT PRIVILEGES).
 Status grant_as_new(Session& session, const TableName& table);
 
+/// Whether the staging table is there. STAGING_FOREIGN (config): something of that name is, which this user did not
+/// make: nothing of it may be read, written, dropped or put in the target's place.
+Result<bool> has_staging(Session& session, const TableName& target, const std::string& stream);
+
 /// Drops the staging table if it is there, and with it the target that make_staging() made, as long as it is as empty
-/// and bare as it was made. Inside a transaction.
+/// and bare as it was made. Inside a transaction. What is not
+/// ours is left alone.
 Status drop_staging(Session& session, const TableName& target);
 
 /// REPLACE_REFERENCED (config) when foreign keys of other tables point to the target: its rows cannot go.

@@ -186,7 +186,8 @@ struct KnownType {
 };
 
 // What `text` names, if it is a type that may be trusted: a domain, a range or a composite type can have code behind it
-// that runs with our rights, so it must not be a stranger's. nullopt: nothing, or no type's name at all.
+// that runs with our rights, and an enum casts of its owner's, so it must not be a stranger's. Base types are made by
+// superusers only. nullopt: nothing, or no type's name at all.
 Result<std::optional<KnownType>> find_type(Session& session, const std::string& text) {
   // A text that is no type's name is an error of the statement: it must not spoil the transaction.
   const bool nested = session.in_transaction();
@@ -195,7 +196,7 @@ Result<std::optional<KnownType>> find_type(Session& session, const std::string& 
   const auto found = session.connection().execute(
       "SELECT t.oid, t.typtype, pg_catalog.format_type(t.oid, NULL) FROM pg_catalog.pg_type t LEFT JOIN "
       "pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' WHERE t.oid = pg_catalog.to_regtype($1) AND "
-      "t.typtype <> 'p' AND (coalesce(e.typtype, t.typtype) IN ('b', 'e') OR " +
+      "t.typtype <> 'p' AND (coalesce(e.typtype, t.typtype) = 'b' OR " +
           is_trusted_owner_sql("t.typowner", "t.typnamespace") + ")",
       parameters);
   if (nested) {

@@ -25,4 +25,17 @@ std::string trust_sql(const TableName& table) {
          table.condition_sql() + ")";
 }
 
+Status take_others_rights(Session& session, const TableName& table) {
+  RB_SDK_ASSIGN_OR_RETURN(
+      const postgres::QueryResult grants,
+      session.connection().query(
+          "SELECT DISTINCT 'REVOKE ALL ON TABLE ' || " + postgres::quote_literal(table.sql()) +
+          " || ' FROM ' || CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END FROM "
+          "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a WHERE a.grantee <> "
+          "c.relowner AND " +
+          table.condition_sql()));
+  for (const postgres::Row& grant : grants.rows) RB_SDK_RETURN_NOT_OK(session.exec(grant[0].value_or("")));
+  return {};
+}
+
 }  // namespace rapidbyte::dest_postgres

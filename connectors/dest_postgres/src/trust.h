@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "src/session.h"
 #include "src/table_name.h"
 
 namespace rapidbyte::dest_postgres {
@@ -16,5 +17,9 @@ std::string is_trusted_owner_sql(const std::string& owner, const std::string& sc
 /// SQL of one text about a table of ours: NULL (absent), "ours", or "foreign": not a plain table, with triggers, rules
 /// or row security, or of an owner who is not trusted.
 std::string trust_sql(const TableName& table);
+
+/// Takes away the rights that ALTER DEFAULT PRIVILEGES gave to others on a table that the open transaction has made, so
+/// that nobody ever has them.
+Status take_others_rights(Session& session, const TableName& table);
 
 }  // namespace rapidbyte::dest_postgres

@@ -38,5 +38,23 @@ Status not_open(std::string_view function) {
 
 std::string partitions_text(const std::vector<Json>& partitions) { return to_text(Json(partitions)); }
 
+std::optional<std::vector<std::string>> asked_references(std::string_view ctx_json) {
+  const auto question = parse_json(ctx_json);
+  if (!question.ok()) return std::nullopt;
+  const Json* ask = find_member(*question, "ask");
+  const Json* streams = find_member(*question, "streams");
+  if (ask == nullptr || as_string(*ask) != "references" || streams == nullptr || !streams->is_array())
+    return std::nullopt;
+  std::vector<std::string> names;
+  for (const Json& stream : *streams) names.emplace_back(as_string(stream).value_or(""));
+  return names;
+}
+
+std::string references_text(const std::vector<StreamReference>& references) {
+  Json listed = Json::object();
+  for (const StreamReference& reference : references) listed[reference.stream].push_back(reference.refers_to);
+  return to_text({{"references", std::move(listed)}});
+}
+
 }  // namespace adapter
 }  // namespace rapidbyte::sdk

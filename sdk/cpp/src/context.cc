@@ -114,14 +114,14 @@ Status read_cursor(const Json& root, StreamContext& out) {
   return {};
 }
 
-Status read_destination_features(const Json& root, StreamContext& out) {
-  const Json* features = find_member(root, "destination_features");
-  if (features == nullptr) return {};
-  if (!features->is_array()) return bad("destination_features", "must be a list of names");
-  for (const Json& feature : *features) {
-    const auto name = as_string(feature);
-    if (!name) return bad("destination_features", "must be a list of names");
-    out.destination_features.emplace_back(*name);
+Status read_names(const Json& root, std::string_view key, std::vector<std::string>& out) {
+  const Json* names = find_member(root, key);
+  if (names == nullptr || names->is_null()) return {};
+  if (!names->is_array()) return bad(std::string(key), "must be a list of names");
+  for (const Json& entry : *names) {
+    const auto name = as_string(entry);
+    if (!name) return bad(std::string(key), "must be a list of names");
+    out.emplace_back(*name);
   }
   return {};
 }
@@ -194,7 +194,8 @@ Result<StreamContext> StreamContext::parse(std::string_view text) {
     if (!options->is_object()) return bad("stream_options", "must be an object");
     ctx.stream_options = *options;
   }
-  RB_SDK_RETURN_NOT_OK(read_destination_features(root, ctx));
+  RB_SDK_RETURN_NOT_OK(read_names(root, "destination_features", ctx.destination_features));
+  RB_SDK_RETURN_NOT_OK(read_names(root, "reference_ring", ctx.reference_ring));
   return ctx;
 }
 

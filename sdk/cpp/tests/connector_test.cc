@@ -47,6 +47,13 @@ struct FullDestination {
   }
 };
 
+struct Referring : FullDestination {
+  Result<std::vector<StreamReference>> references(const std::vector<std::string>& streams) {
+    if (streams.size() != 3) return config_error("STREAMS", std::to_string(streams.size()));
+    return std::vector<StreamReference>{{streams[0], streams[1]}, {streams[0], streams[2]}, {streams[2], streams[1]}};
+  }
+};
+
 struct Passing {
   Status open(const Json&) { return {}; }
   Result<TransformSummary> transform(const StreamContext&) {
@@ -104,6 +111,24 @@ TEST(ConnectorTest, OptionalMembersAreFoundAndCalled) {
   EXPECT_EQ(destination.run_write(ctx)->records_written, 4U);
   EXPECT_EQ(destination.close().error().code, "CLOSE");
   EXPECT_TRUE(destination.close().ok()) << "the struct is gone after the first close";
+}
+
+TEST(ConnectorTest, ADestinationIsAskedForReferencesByLastCommitted) {
+  DestinationAdapter<Referring> destination;
+  ASSERT_TRUE(destination.open("{}").ok());
+  EXPECT_EQ(**destination.last_committed(R"({"ask": "references", "streams": ["a", "b", "c"], "stream_name": ""})"),
+            R"({"references":{"a":["b","c"],"c":["b"]}})");
+  EXPECT_EQ(destination.last_committed(R"({"ask": "references", "streams": []})").error().code, "STREAMS");
+  // Everything else is the usual question.
+  for (const std::string& other : {to_text(make_context("orders")), std::string(R"({"stream_name": "s", "ask": "x"})"),
+                                   std::string(R"({"stream_name": "s", "ask": "references"})")}) {
+    EXPECT_EQ(**destination.last_committed(other), "{\"end\":true}") << other;
+  }
+  EXPECT_FALSE(destination.last_committed("{").ok());
+  // One that has no such member answers as ever.
+  DestinationAdapter<FullDestination> plain;
+  ASSERT_TRUE(plain.open("{}").ok());
+  EXPECT_EQ(**plain.last_committed(R"({"ask": "references", "streams": ["a"], "stream_name": ""})"), "{\"end\":true}");
 }
 
 TEST(ConnectorTest, ATransformNeedsOnlyTwoMembers) {

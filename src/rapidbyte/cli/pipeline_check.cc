@@ -11,6 +11,7 @@
 #include "rapidbyte/cli/open_connector.h"
 #include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/engine/run_grants.h"
+#include "rapidbyte/engine/stream_order.h"
 #include "rapidbyte/engine/stream_plan.h"
 #include "rapidbyte/runtime/connector_survey.h"
 #include "rapidbyte/state/memory_state_backend.h"
@@ -237,6 +238,25 @@ void PipelineCheck::check_guest(const LoadedSlot& loaded) {
     case runtime::ValidationStatus::kSuccess: ok(part, fmt::format("{} is ready{}", name, said)); break;
   }
   if (loaded.slot.role == ConnectorRole::kSource) check_streams(loaded, instance);
+  if (loaded.slot.role == ConnectorRole::kDestination) check_references(loaded, instance);
+}
+
+void PipelineCheck::check_references(const LoadedSlot& destination, runtime::ComponentInstance& instance) {
+  const runtime::Connector& connector = *destination.connector;
+  if (streams_.size() < 2 || !engine::knows_references(connector)) return;
+  const auto answer = instance.last_committed(engine::references_question(parsed_.config->name, "check", streams_));
+  if (!answer.ok()) return fail("destination", answer.error(), destination.slot.stage);
+  const auto references = engine::read_references(connector, streams_, *answer);
+  if (!references.ok()) return fail("destination", references.error(), destination.slot.stage);
+  for (const std::vector<size_t>& ring : engine::order_streams(streams_.size(), *references).rings) {
+    std::vector<std::string> names;
+    for (const size_t stream : ring) names.push_back(streams_[stream]);
+    warn("destination",
+         fmt::format("the tables of these streams refer to each other in a ring, so no order of loading suits all of "
+                     "them: {}",
+                     joined(names)),
+         "see what the page of the destination says about foreign keys; they are loaded in this order");
+  }
 }
 
 void PipelineCheck::check_streams(const LoadedSlot& source, runtime::ComponentInstance& instance) {
@@ -266,6 +286,7 @@ void PipelineCheck::check_streams(const LoadedSlot& source, runtime::ComponentIn
       for (const engine::StreamPlan& planned : *plans) {
         warnings.insert(warnings.end(), planned.warnings.begin(), planned.warnings.end());
         if (engine::may_double(run, planned)) may_double.push_back(planned.config.name);
+        streams_.push_back(planned.config.name);
       }
     } else {
       problems.push_back(parsed_.problem_at(section, pointer_of(plans.error().code), plans.error().message));

@@ -41,6 +41,8 @@ class PipelineCheck {
   bool check_permissions(const LoadedSlot& loaded);
   void check_guest(const LoadedSlot& loaded);
   void check_streams(const LoadedSlot& source, runtime::ComponentInstance& instance);
+  /// Warns when no order of loading suits all streams.
+  void check_references(const LoadedSlot& destination, runtime::ComponentInstance& instance);
   void check_state();
 
   void ok(std::string part, std::string message);
@@ -55,6 +57,7 @@ class PipelineCheck {
   pipeline::ParseOutcome parsed_;
   std::unique_ptr<runtime::ComponentRuntime> runtime_;
   std::vector<LoadedSlot> connectors_;
+  std::vector<std::string> streams_;  // those of the pipeline that the source has
   runtime::ResolvedGrants grants_;
   std::vector<Finding> findings_;
 };

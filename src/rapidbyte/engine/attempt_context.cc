@@ -50,6 +50,7 @@ std::string context_json(const AttemptContext& attempt, const runtime::Connector
   if (input.for_destination) {
     input.pipeline_streams = run.pipeline_streams;
     input.keep_positions = run.options.keep_positions;
+    input.reference_ring = plan.reference_ring;
   } else {
     input.destination_features = features_downstream(run, first_transform);
   }

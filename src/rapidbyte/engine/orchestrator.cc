@@ -4,9 +4,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -17,6 +17,7 @@
 #include "rapidbyte/engine/run_context.h"
 #include "rapidbyte/engine/run_grants.h"
 #include "rapidbyte/engine/scratch_state.h"
+#include "rapidbyte/engine/stream_order.h"
 #include "rapidbyte/engine/stream_plan.h"
 #include "rapidbyte/engine/stream_runner.h"
 
@@ -67,7 +68,11 @@ class PipelineRun {
   Failure load_connectors();
   Failure resolve_grants();
   Failure discover();
-  Failure discover_with_retries(std::vector<pipeline::StreamConfig> selected, const std::string& only_stream);
+  Failure plan(std::vector<pipeline::StreamConfig> selected, const std::string& only_stream);
+  /// Asks the destination which streams have to come first.
+  Failure order();
+  /// Calls `attempt` until it succeeds, fails for good, or has been tried often enough.
+  Failure with_retries(Stage stage, const std::function<Status()>& attempt);
   void run_streams();
   void run_next_streams();
   /// Sources, each with its destination, that read at a time.
@@ -83,7 +88,7 @@ class PipelineRun {
   std::vector<StreamPlan> plans_;
 
   // Shared by the stream workers.
-  std::atomic<size_t> next_stream_{0};
+  std::optional<StreamSchedule> schedule_;
   std::mutex failure_mutex_;
   Failure first_failure_;
 };
@@ -138,7 +143,8 @@ PipelineRun::Failure PipelineRun::prepare() {
   }
   if (Failure failure = cancelled()) return failure;
   if (Failure failure = discover()) return failure;
-  return check_position_owners(run_, plans_);
+  if (Failure failure = check_position_owners(run_, plans_)) return failure;
+  return order();
 }
 
 PipelineRun::Failure PipelineRun::load_connectors() {
@@ -193,21 +199,14 @@ PipelineRun::Failure PipelineRun::discover() {
       // Then it is opened when its turn comes.
     }
   }
-  return discover_with_retries(std::move(*selected), only_stream);
+  return plan(std::move(*selected), only_stream);
 }
 
-PipelineRun::Failure PipelineRun::discover_with_retries(std::vector<pipeline::StreamConfig> selected,
-                                                        const std::string& only_stream) {
+PipelineRun::Failure PipelineRun::with_retries(Stage stage, const std::function<Status()>& attempt) {
   for (uint32_t failures = 1;; ++failures) {
-    auto catalog = discover_catalog(run_, only_stream);
-    if (catalog.ok()) {
-      run_.pipeline_streams = pipeline_streams(run_.pipeline, *catalog);
-      auto plans = plan_streams(run_, std::move(selected), *catalog);
-      if (!plans.ok()) return RunFailure{Stage::kConfig, plans.error()};
-      plans_ = std::move(*plans);
-      return std::nullopt;
-    }
-    RunFailure failure = failure_of(run_, Stage::kSource, std::move(catalog).status());
+    Status status = attempt();
+    if (status.ok()) return std::nullopt;
+    RunFailure failure = failure_of(run_, stage, status);
     const bool again = failure.error.retryable && failure.stage != Stage::kInterrupted &&
                        failures <= run_.pipeline.resources.max_retries;
     if (!again) return failure;
@@ -219,6 +218,37 @@ PipelineRun::Failure PipelineRun::discover_with_retries(std::vector<pipeline::St
   }
 }
 
+PipelineRun::Failure PipelineRun::plan(std::vector<pipeline::StreamConfig> selected, const std::string& only_stream) {
+  protocol::Catalog catalog;
+  Failure failure = with_retries(Stage::kSource, [&]() -> Status {
+    RB_ASSIGN_OR_RETURN(catalog, discover_catalog(run_, only_stream));
+    return {};
+  });
+  if (failure) return failure;
+  run_.pipeline_streams = pipeline_streams(run_.pipeline, catalog);
+  auto plans = plan_streams(run_, std::move(selected), catalog);
+  if (!plans.ok()) return RunFailure{Stage::kConfig, plans.error()};
+  plans_ = std::move(*plans);
+  return std::nullopt;
+}
+
+PipelineRun::Failure PipelineRun::order() {
+  std::vector<StreamReference> references;
+  Failure failure = with_retries(Stage::kDestination, [&]() -> Status {
+    RB_ASSIGN_OR_RETURN(references, ask_references(run_, plans_));
+    return {};
+  });
+  if (failure) return failure;
+  const StreamOrder order = order_streams(plans_.size(), references);
+  for (const std::vector<size_t>& ring : order.rings) {
+    std::vector<std::string> names;
+    for (const size_t stream : ring) names.push_back(plans_[stream].config.name);
+    for (const size_t stream : ring) plans_[stream].reference_ring = names;
+  }
+  schedule_.emplace(order);
+  return std::nullopt;
+}
+
 uint32_t PipelineRun::parallelism() const {
   // Two transactions on one database file would wait for each other.
   if (run_.destination != nullptr && has_feature(*run_.destination, "single-writer")) return 1;
@@ -227,25 +257,25 @@ uint32_t PipelineRun::parallelism() const {
 }
 
 void PipelineRun::run_next_streams() {
-  while (true) {
-    {
-      // A stream that has not begun is not begun after a failure; those that run go on to their end.
-      std::lock_guard lock(failure_mutex_);
-      if (first_failure_ || run_.options.cancel.cancelled()) return;
-    }
-    const size_t index = next_stream_.fetch_add(1);
-    if (index >= plans_.size()) return;
+  while (const std::optional<size_t> index = schedule_->next()) {
+    // A stream that has not begun is not begun after a failure; those that run go on to their end.
+    if (run_.options.cancel.cancelled()) return schedule_->stop();
     StreamReport report;
     try {
-      report = run_stream(run_, plans_[index]);
+      report = run_stream(run_, plans_[*index]);
     } catch (const std::exception& error) {
-      report.stream = plans_[index].config.name;
+      report.stream = plans_[*index].config.name;
       report.outcome = Outcome::kFailed;
       report.failure = RunFailure{Stage::kInternal, unexpected(error)};
     }
     std::lock_guard lock(failure_mutex_);
-    if (report.failure && !first_failure_) first_failure_ = report.failure;
-    report_.streams[index] = std::move(report);
+    if (report.failure) {
+      schedule_->stop();
+      if (!first_failure_) first_failure_ = report.failure;
+    } else {
+      schedule_->ended(*index);
+    }
+    report_.streams[*index] = std::move(report);
   }
 }
 

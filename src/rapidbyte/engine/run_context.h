@@ -36,6 +36,9 @@ struct StreamPlan {
   nlohmann::json columns = nlohmann::json::array();
   /// What is doubtful about it, for the user.
   std::vector<std::string> warnings{};
+  /// Names of the streams whose rows refer to each other in a ring, this one among them, in the order in which they are
+  /// loaded; usually empty.
+  std::vector<std::string> reference_ring = {};
 };
 
 struct RunContext {

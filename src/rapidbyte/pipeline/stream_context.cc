@@ -60,6 +60,7 @@ nlohmann::json make_stream_context(const StreamContextInput& input) {
     if (input.for_destination) {
       if (!input.pipeline_streams.empty()) context["pipeline_streams"] = input.pipeline_streams;
       if (input.keep_positions) context["keep_positions"] = true;
+      if (!input.reference_ring.empty()) context["reference_ring"] = input.reference_ring;
     } else {
       context["destination_features"] = input.destination_features;
     }

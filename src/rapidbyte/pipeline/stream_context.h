@@ -46,6 +46,8 @@ struct StreamContextInput {
   std::vector<std::string> pipeline_streams = {};
   /// For destinations: the user says that the rows before the cursor are there, though nothing shows it.
   bool keep_positions = false;
+  /// For destinations: streams whose rows refer to each other in a ring with this one's, in the order of loading.
+  std::vector<std::string> reference_ring = {};
 };
 
 [[nodiscard]] nlohmann::json make_stream_context(const StreamContextInput& input);

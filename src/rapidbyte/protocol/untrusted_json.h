@@ -25,6 +25,8 @@ inline constexpr JsonLimits kDetailsLimits = {size_t{64} << 10U, 16, 2'000};
 inline constexpr JsonLimits kContextLimits = {size_t{128} << 20U, 100, 10'000'000};
 /// The answer of plan-partitions: up to 1,024 pieces of a key range, a block range or a list of files.
 inline constexpr JsonLimits kPartitionsLimits = {size_t{16} << 20U, 32, 500'000};
+/// Which streams refer to which: a list of names for each of up to 100,000 streams.
+inline constexpr JsonLimits kReferencesLimits = {size_t{64} << 20U, 8, 2'000'000};
 /// A manifest with JSON Schemas of a connector with hundreds of settings has some hundred KiB.
 inline constexpr JsonLimits kManifestLimits = {size_t{4} << 20U, 100, 200'000};
 /// A rejected record as the source has it; what is deeper is kept as a text.

@@ -92,6 +92,9 @@ PostgresServer::PostgresServer(ServerSettings settings)
 PostgresServer::~PostgresServer() {
   stop("immediate");
   std::error_code ignored;
+  if (const char* const logs = std::getenv("RAPIDBYTE_TEST_SERVER_LOGS")) {
+    fs::copy_file(folder_ / "server.log", fs::path(logs) / (folder_.filename().string() + ".log"), ignored);
+  }
   fs::remove_all(folder_, ignored);
 }
 
@@ -174,6 +177,10 @@ void PostgresServer::start() {
                                        "fsync=off",
                                        "full_page_writes=off"};
   settings.insert(settings.end(), settings_.config.begin(), settings_.config.end());
+  // For tests/e2e/sql_statements.py, which looks at every statement afterwards.
+  if (std::getenv("RAPIDBYTE_TEST_SERVER_LOGS") != nullptr) {
+    settings.insert(settings.end(), {"log_statement=all", "log_line_prefix=@@%a@%p@ ", "log_parameter_max_length=0"});
+  }
   for (const std::string& setting : settings) command.insert(command.end(), {"-c", setting});
   pid_ = start_process(command, folder_ / "server.log", {.folder = folder_, .run_as = owner_, .environment = {}});
   if (!wait_until_ready()) give_up("it does not start");

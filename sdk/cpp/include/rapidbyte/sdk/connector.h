@@ -9,6 +9,7 @@
 //   of destinations: Status begin_stream(const StreamContext&);  Status finish_stream(const StreamContext&, bool
 //   succeeded);
 //                    Result<std::optional<std::string>> last_committed(const StreamContext&);
+//                    Result<std::vector<StreamReference>> references(const std::vector<std::string>& streams);
 //
 // RAPIDBYTE_SOURCE(MySource), RAPIDBYTE_DESTINATION(MyDestination) or RAPIDBYTE_TRANSFORM(MyTransform) stands once, at
 // namespace scope outside of any namespace. The struct is made by open() and destroyed after close().
@@ -53,6 +54,12 @@ struct CatalogStream {
 struct Catalog {
   std::vector<CatalogStream> streams;
   [[nodiscard]] std::string to_text() const;
+};
+
+/// Rows of `stream` refer to rows of the table that `refers_to` is loaded into, which therefore has to come first.
+struct StreamReference {
+  std::string stream;
+  std::string refers_to;
 };
 
 /// The exports of the three worlds with JSON still as text. Made from an author's struct by the macros; called by the

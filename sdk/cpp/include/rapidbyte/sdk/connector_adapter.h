@@ -52,6 +52,10 @@ Status close(std::optional<T>& impl) {
 
 std::string partitions_text(const std::vector<Json>& partitions);
 
+/// The streams of a question "references", which comes by way of last-committed; nullopt: it is none.
+std::optional<std::vector<std::string>> asked_references(std::string_view ctx_json);
+std::string references_text(const std::vector<StreamReference>& references);
+
 }  // namespace adapter
 
 template <typename T>
@@ -130,6 +134,12 @@ class DestinationAdapter final : public DestinationConnector {
   }
   Result<std::optional<std::string>> last_committed(std::string_view ctx_json) override {
     if (!impl_) return adapter::not_open("last-committed");
+    if constexpr (requires { &T::references; }) {
+      if (const auto streams = adapter::asked_references(ctx_json)) {
+        RB_SDK_ASSIGN_OR_RETURN(const std::vector<StreamReference> found, impl_->references(*streams));
+        return std::optional<std::string>(adapter::references_text(found));
+      }
+    }
     if constexpr (requires { &T::last_committed; }) {
       RB_SDK_ASSIGN_OR_RETURN(const StreamContext ctx, StreamContext::parse(ctx_json));
       return impl_->last_committed(ctx);

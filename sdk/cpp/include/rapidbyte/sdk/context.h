@@ -104,6 +104,9 @@ struct StreamContext {
   /// Sources and transforms: what the destination's manifest says that it can do, as far as every transform between
   /// them can do it too.
   std::vector<std::string> destination_features;
+  /// Destinations: streams whose rows refer to each other in a ring (see references()), this one among them, in the
+  /// order in which they are loaded. Usually empty.
+  std::vector<std::string> reference_ring;
 
   /// The whole context as it came.
   Json raw;
