@@ -164,19 +164,22 @@ def looked_up(statement):
     words = [text.lower() if kind == "name" else text for kind, text in statement] + [""] * 4
     kinds = [kind for kind, _ in statement] + [""] * 4
     closing = _closing_brackets(words)
-    assigning = False  # in the list of SET in an UPDATE or ON CONFLICT
+    assigning, depth = set(), 0  # depths of brackets at which the list of SET in an UPDATE or ON CONFLICT goes on
     i = 0
     while i < len(statement):
         word, kind, before, after = words[i], kinds[i], words[i - 1] if i else "", words[i + 1]
+        if word in ("(", ")") and kind == "mark":
+            depth += 1 if word == "(" else -1
+            assigning = {level for level in assigning if level <= depth}
         if word == "operator" and after == "(":
             if "." not in words[i + 2:closing.get(i + 1, i)]:
                 found.append(f"operator {words[i + 2]}")
             i = closing.get(i + 1, i)
         elif kind == "name" and word == "set":
-            assigning = True
+            assigning.add(depth)
         elif kind == "name" and word in ("where", "from", "returning"):
-            assigning = False
-        elif kind == "operator" and not _is_no_operator(word, before, after, assigning, words[0]):
+            assigning.discard(depth)
+        elif kind == "operator" and not _is_no_operator(word, before, after, depth in assigning, words[0]):
             found.append(f"operator {word}")
         elif kind == "cast":
             if words[i + 2] != "." and words[i + 1] not in GRAMMAR_TYPES:
@@ -285,7 +288,7 @@ def main(command):
             recorder = Recorder.of_all(log)
             seen += sum(1 for _ in recorder.statements())
             found += recorder.unqualified()
-    for finding, statement in found[:20]:
+    for finding, statement in list(dict.fromkeys(found))[:20]:
         print(f"{finding}: {statement[:600]}")
     print(f"{seen} statements of the connectors, {len(found)} findings")
     # A program whose server logs nothing would pass whatever it sends.

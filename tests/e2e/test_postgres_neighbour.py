@@ -185,6 +185,8 @@ class TheTestItself(NeighbourTest):
                 "WITH r AS (SELECT 1), w(a) AS (SELECT 2 FROM r) SELECT pg_catalog.substring(x FROM 2) FROM r JOIN w ON true": [],
                 "INSERT INTO t(a) SELECT 1 FROM (SELECT 2) AS u": ["relation t"],
                 "UPDATE t SET a = 1": ["relation t"],
+                "UPDATE s.t SET a = (SELECT b FROM s.u WHERE true), c = 1": [],
+                "UPDATE s.t SET a = (SELECT b FROM s.u WHERE b = 1), c = 1 WHERE d = 2": ["operator =", "operator ="],
                 "SELECT 1 FROM s.t FOR UPDATE": [],
                 'COPY "T" (a) FROM STDIN (FORMAT binary)': ['relation "T"'],
                 "CREATE TABLE s.t (a text)": ["types in CREATE TABLE"],
