@@ -22,8 +22,7 @@ Status grant_as_new(Session& session, const TableName& table);
 Result<bool> has_staging(Session& session, const TableName& target, const std::string& stream);
 
 /// Drops the staging table if it is there, and with it the target that make_staging() made, as long as it is as empty
-/// and bare as it was made. Inside a transaction. What is not
-/// ours is left alone.
+/// and bare as it was made. Inside a transaction. What is not ours is left alone.
 Status drop_staging(Session& session, const TableName& target);
 
 /// REPLACE_REFERENCED (config) when foreign keys of other tables point to the target: its rows cannot go.

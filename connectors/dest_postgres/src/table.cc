@@ -29,9 +29,10 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
   SELECT DISTINCT ON (a.attnum) a.attname, b.type, b.modifier, bt.typtype, bt.typarray,
     pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.format_type(b.type, b.modifier),
     a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL, a.attidentity = 'a',
-    a.attgenerated <> '', pg_catalog.format_type(b.type, -1), a.attidentity <> '', a.attnum
+    a.attgenerated <> '', format('%I.%I', bn.nspname, bt.typname), a.attidentity <> '', a.attnum
   FROM pg_catalog.pg_attribute a JOIN base b USING (attnum) JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-  JOIN pg_catalog.pg_type bt ON bt.oid = b.type WHERE a.attrelid = c.oid ORDER BY a.attnum, b.depth DESC) k ON true
+  JOIN pg_catalog.pg_type bt ON bt.oid = b.type
+  JOIN pg_catalog.pg_namespace bn ON bn.oid = bt.typnamespace WHERE a.attrelid = c.oid ORDER BY a.attnum, b.depth DESC) k ON true
 WHERE n.nspname = $1 AND c.relname = $2 ORDER BY k.attnum)";
 // Values before those of the column.
 constexpr size_t kTableValues = 3;

@@ -288,6 +288,31 @@ TEST_F(NeighbourTest, ACastOfAStrangersTypeDoesNotRun) {
   }
 }
 
+// Rows are written under the role's path, and values that come as texts are cast to the column's type.
+TEST_F(NeighbourTest, ATypeOfTheSystemsNameIsNotCastTo) {
+  const char* const types[] = {"inet", "xml", "text", "bit", "integer"};
+  for (const char* type : types) {
+    const std::string quoted = "\"" + std::string(type == std::string("integer") ? "int4" : type) + "\"";
+    trap("judge(pg_catalog." + quoted + ")", "boolean", "true");
+    as_neighbour("CREATE DOMAIN " + schema_name() + "." + quoted + " AS pg_catalog." + quoted + " CHECK (" +
+                 schema_name() + ".judge(VALUE))");
+  }
+  sql("CREATE TABLE t (id bigint PRIMARY KEY, a pg_catalog.inet, b pg_catalog.xml, c pg_catalog.text[], d "
+      "pg_catalog.bit(3), e pg_catalog.int4[])");
+  Schema schema{{{"id", kInt}}};
+  for (const char* name : {"a", "b", "c", "d", "e"}) schema.fields.push_back({name, kText});
+  const char* const native[] = {"inet", "xml", "text[]", "bit(3)", "integer[]"};
+  for (size_t i = 0; i < 5; ++i) schema.fields[i + 1].native_type = std::string("postgresql:") + native[i];
+  for (const Json& mode : {Json("append"), upsert({"id"}), Json("replace")}) {
+    sql("TRUNCATE t; DELETE FROM traps");
+    const Outcome done = load(on_error(context("t", schema, mode), "dlq"), schema,
+                              {Json::array({1, "10.0.0.1", "<a/>", "{x}", "101", "{5}"})}, {{"load_method", "insert"}});
+    EXPECT_EQ(done.code(), "ok") << sdk::to_text(mode) << ": " << done.message();
+    EXPECT_EQ(done.summary.records_written, 1U) << sdk::to_text(mode);
+    EXPECT_EQ(trapped(), Lines{}) << sdk::to_text(mode);
+  }
+}
+
 TEST_F(NeighbourTest, AStrangersTypeIsNotTakenForTheSources) {
   as_neighbour("CREATE DOMAIN " + schema_name() + ".price AS text");
   Schema schema = two_columns();

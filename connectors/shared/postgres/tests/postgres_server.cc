@@ -235,6 +235,8 @@ ConnectionOptions PostgresServer::options() const {
   out.password = kPassword;
   out.database = kDatabase;
   out.ssl_mode = SslMode::kDisable;
+  // Of the test, which is not the connector.
+  out.application_name = "test";
   return out;
 }
 
