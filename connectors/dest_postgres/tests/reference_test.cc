@@ -84,7 +84,7 @@ TEST_F(ReferenceTest, WhatATriggerMissesIsNoRowsFault) {
     for (const Json& mode : {Json("append"), upsert({"id"})}) {
       const Outcome outcome = load(on_error(context("s", schema("regclass"), mode), "skip"), schema("regclass"),
                                    {row(1, schema_name() + ".good")}, {{"load_method", method}});
-      EXPECT_EQ(outcome.code(), "TABLE_MISSING") << method << " " << mode << ": " << outcome.message();
+      EXPECT_EQ(outcome.code(), "TABLE_MISSING") << method << " " << sdk::to_text(mode) << ": " << outcome.message();
       EXPECT_EQ(outcome.summary.records_failed, 0U);
     }
   }
