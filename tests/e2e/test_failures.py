@@ -47,6 +47,10 @@ class ExitCodes(harness.EndToEnd):
             "  write_mode: replace"]))
         self.expect(DESTINATION, "run", pipeline, says="TARGET_CONFLICT")
         self.expect(DESTINATION, "run", pipeline, "--stream", "t", says="TARGET_CONFLICT")
+        # And beforehand.
+        checked = self.rapidbyte("check", pipeline)
+        self.assertNotEqual(checked.code, OK)
+        self.assertIn('streams "Orders" and "orders" would both be written into table', checked.out + checked.err)
         database = self.folder / "two.db"
         if database.exists():
             with sqlite3.connect(database) as connection:

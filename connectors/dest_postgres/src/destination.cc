@@ -84,6 +84,16 @@ Status with_ring_advice(const sdk::StreamContext& ctx, Status status) {
   return status;
 }
 
+/// The names in the context's list of all streams of the pipeline.
+std::vector<std::string> pipeline_streams_of(const sdk::StreamContext& ctx) {
+  std::vector<std::string> names;
+  const sdk::Json* streams = sdk::find_member(ctx.raw, "pipeline_streams");
+  if (streams == nullptr || !streams->is_array()) return names;
+  for (const sdk::Json& entry : *streams)
+    if (const auto name = sdk::as_string(entry)) names.emplace_back(*name);
+  return names;
+}
+
 // One row with a column for each Right. $1: the schema of tables, $2: that of receipts.
 constexpr std::string_view kRightsQuery = R"(
 SELECT pg_catalog.pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
@@ -138,21 +148,16 @@ Result<TableName> PostgresDestination::target_of(const std::string& stream) cons
   return target;
 }
 
-Status PostgresDestination::check_targets(const sdk::StreamContext& ctx) const {
-  const sdk::Json* streams = sdk::find_member(ctx.raw, "pipeline_streams");
-  if (streams == nullptr || !streams->is_array()) return {};
+Status PostgresDestination::check_targets(const std::vector<std::string>& streams) const {
   std::map<std::string, std::string> taken;  // SQL name of the table -> stream
-  for (const sdk::Json& entry : *streams) {
-    const auto name = sdk::as_string(entry);
-    if (!name) continue;
-    TableName table = target_table(std::string(*name), session_->options().schema, schema_from_stream_);
+  for (const std::string& name : streams) {
+    TableName table = target_table(name, session_->options().schema, schema_from_stream_);
     table.table = table_prefix_ + table.table;
-    const auto [there, added] = taken.emplace(table.sql(), *name);
+    const auto [there, added] = taken.emplace(table.sql(), name);
     if (added) continue;
     return sdk::config_error("TARGET_CONFLICT",
-                             "streams \"" + there->second + "\" and \"" + std::string(*name) +
-                                 "\" would both be loaded into table " + table.text() + " of " +
-                                 session_->options().where() +
+                             "streams \"" + there->second + "\" and \"" + name + "\" would both be loaded into table " +
+                                 table.text() + " of " + session_->options().where() +
                                  ". Nothing was loaded. Leave one of them out, or load them by two pipelines with "
                                  "different `schema` or `table_prefix` of the destination.");
   }
@@ -288,7 +293,7 @@ Result<Receipts> PostgresDestination::ensure_receipts(const TableName& target) {
 Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
   RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
-  RB_SDK_RETURN_NOT_OK(check_targets(ctx));
+  RB_SDK_RETURN_NOT_OK(check_targets(pipeline_streams_of(ctx)));
   RB_SDK_RETURN_NOT_OK(session_->open());
   // The usual stream finds its receipts there and no staging, and needs no look at the table before its rows come.
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult seen,
@@ -455,6 +460,8 @@ Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk
 }
 
 Result<std::vector<sdk::StreamReference>> PostgresDestination::references(const std::vector<std::string>& streams) {
+  // Asked before the first stream, and by `check`: so both say it before anything is made.
+  RB_SDK_RETURN_NOT_OK(check_targets(streams));
   std::vector<TableName> tables;
   std::vector<const std::string*> names;
   for (const std::string& stream : streams) {

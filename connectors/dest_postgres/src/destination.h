@@ -30,7 +30,7 @@ class PostgresDestination {
   Result<TableName> target_of(const std::string& stream) const;
   Result<TableName> target_of(const sdk::StreamContext& ctx) const { return target_of(ctx.stream_name); }
   /// TARGET_CONFLICT (config): two streams of the pipeline go to one table.
-  [[nodiscard]] Status check_targets(const sdk::StreamContext& ctx) const;
+  [[nodiscard]] Status check_targets(const std::vector<std::string>& streams) const;
   /// TARGET_EMPTIED (config): the table is gone or empty although an incremental load goes on behind rows in it.
   Status check_still_there(const sdk::StreamContext& ctx, const TableName& target);
   /// RECEIPT_MISSING (config): nothing shows that the rows before the cursor were loaded into this server's table.

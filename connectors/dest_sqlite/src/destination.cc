@@ -12,6 +12,16 @@
 namespace rapidbyte::dest_sqlite {
 namespace {
 
+/// The names in the context's list of all streams of the pipeline.
+std::vector<std::string> pipeline_streams_of(const sdk::StreamContext& ctx) {
+  std::vector<std::string> names;
+  const sdk::Json* streams = sdk::find_member(ctx.raw, "pipeline_streams");
+  if (streams == nullptr || !streams->is_array()) return names;
+  for (const sdk::Json& entry : *streams)
+    if (const auto name = sdk::as_string(entry)) names.emplace_back(*name);
+  return names;
+}
+
 sdk::WriteMode mode_of(const sdk::StreamContext& ctx) { return ctx.write_mode.value_or(sdk::WriteMode::kAppend); }
 
 std::vector<std::string> upsert_key(const sdk::StreamContext& ctx) {
@@ -84,7 +94,7 @@ Result<sdk::Validation> SqliteDestination::validate() {
 Status SqliteDestination::begin_stream(const sdk::StreamContext& ctx) {
   const std::string table = table_prefix_ + ctx.stream_name;
   RB_SDK_RETURN_NOT_OK(check_table_name(ctx.stream_name, table));
-  RB_SDK_RETURN_NOT_OK(check_targets(ctx));
+  RB_SDK_RETURN_NOT_OK(check_targets(pipeline_streams_of(ctx)));
   RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
   RB_SDK_RETURN_NOT_OK(database_->open());
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*database_, table));
@@ -94,24 +104,24 @@ Status SqliteDestination::begin_stream(const sdk::StreamContext& ctx) {
   return {};
 }
 
-Status SqliteDestination::check_targets(const sdk::StreamContext& ctx) const {
-  const sdk::Json* names = sdk::find_member(ctx.raw, "pipeline_streams");
-  if (names == nullptr || !names->is_array()) return {};
+Result<std::vector<sdk::StreamReference>> SqliteDestination::references(const std::vector<std::string>& streams) {
+  RB_SDK_RETURN_NOT_OK(check_targets(streams));
+  return std::vector<sdk::StreamReference>();  // SQLite does not look after foreign keys unless it is told to.
+}
+
+Status SqliteDestination::check_targets(const std::vector<std::string>& names) const {
   std::map<std::string, std::string> streams;  // by the table's name in lower case
-  for (const sdk::Json& item : *names) {
-    const auto name = sdk::as_string(item);
-    if (!name) continue;
-    const std::string table = table_prefix_ + std::string(*name);
-    RB_SDK_RETURN_NOT_OK(check_table_name(*name, table));
-    const auto [other, added] = streams.emplace(lower_name(table), *name);
-    if (added || other->second == *name) continue;
-    return sdk::config_error("TARGET_CONFLICT",
-                             "streams \"" + other->second + "\" and \"" + std::string(*name) +
-                                 "\" would both be written into table " + quote_name(table_prefix_ + other->second) +
-                                 " of " + database_->path() +
-                                 ": SQLite takes names that differ only in the case of ASCII letters for the same. "
-                                 "Leave one of them out, or load it in a pipeline of its own with another "
-                                 "`table_prefix`. Nothing was written.");
+  for (const std::string& name : names) {
+    const std::string table = table_prefix_ + name;
+    RB_SDK_RETURN_NOT_OK(check_table_name(name, table));
+    const auto [other, added] = streams.emplace(lower_name(table), name);
+    if (added || other->second == name) continue;
+    return sdk::config_error(
+        "TARGET_CONFLICT", "streams \"" + other->second + "\" and \"" + name + "\" would both be written into table " +
+                               quote_name(table_prefix_ + other->second) + " of " + database_->path() +
+                               ": SQLite takes names that differ only in the case of ASCII letters for the same. "
+                               "Leave one of them out, or load it in a pipeline of its own with another "
+                               "`table_prefix`. Nothing was written.");
   }
   return {};
 }

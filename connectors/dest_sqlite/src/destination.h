@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "rapidbyte/sdk/connector.h"
 #include "src/database.h"
@@ -21,10 +22,12 @@ class SqliteDestination {
   Result<sdk::WriteSummary> write(const sdk::StreamContext& ctx);
   Status finish_stream(const sdk::StreamContext& ctx, bool succeeded);
   Result<std::optional<std::string>> last_committed(const sdk::StreamContext& ctx);
+  /// TARGET_CONFLICT (config) when two of them are one table; otherwise none refers to another.
+  Result<std::vector<sdk::StreamReference>> references(const std::vector<std::string>& streams);
   Status close();
 
  private:
-  Status check_targets(const sdk::StreamContext& ctx) const;
+  Status check_targets(const std::vector<std::string>& streams) const;
   Status check_target_is_there(const sdk::StreamContext& ctx, const std::optional<TableInfo>& table);
   Result<bool> holds_rows_of(const sdk::StreamContext& ctx, const TableInfo& table, const Receipt& receipt,
                              const sdk::Json& checkpoint);
