@@ -198,7 +198,7 @@ TEST_F(PublishTest, WaitingForAnIdleReaderEndsAndNamesIt) {
     EXPECT_GE(seconds, limit);
     EXPECT_LT(seconds, limit + 5);
     const std::string who = "session " + std::to_string(reader->backend_pid()) +
-                            " (user rb_admin, rapidbyte, idle in "
+                            " (user rb_admin, test, idle in "
                             "transaction since ";
     EXPECT_NE(status.error().message.find(who), std::string::npos) << status.error().message;
     EXPECT_EQ(warnings(who), 1U);
