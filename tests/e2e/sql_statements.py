@@ -20,9 +20,10 @@ import tempfile
 
 APPLICATION = "rapidbyte"
 # Parameters are not looked up, and of large loads they are large.
-RECORDING = {"log_statement": "all", "log_line_prefix": "@@%a@%p@ ", "log_parameter_max_length": "0"}
+# %c and not %p: process ids come again within minutes on a busy machine.
+RECORDING = {"log_statement": "all", "log_line_prefix": "@@%a@%c@ ", "log_parameter_max_length": "0"}
 
-_ENTRY = re.compile(r"^@@([^@]*)@(\d+)@ (\w+):  (.*)", re.S)
+_ENTRY = re.compile(r"^@@([^@]*)@([0-9a-f.]+)@ (\w+):  (.*)", re.S)
 _STATEMENT = re.compile(r"(?:statement|execute [^:]*): (.*)", re.S)
 _TOKEN = re.compile(r"""
     (?P<blank>\s+|--[^\n]*|/\*.*?\*/)

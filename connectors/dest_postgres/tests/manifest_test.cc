@@ -20,7 +20,9 @@ sdk::Json manifest_properties() {
 TEST(ManifestTest, DescribesTheConnectionAsTheClientReadsIt) {
   const auto connection = sdk::parse_json(postgres::kConnectionSchema);
   ASSERT_TRUE(connection.ok());
-  const sdk::Json properties = manifest_properties();
+  sdk::Json properties = manifest_properties();
+  // Where a destination writes is its manifest's to say.
+  for (auto& property : properties) property.erase("x-place");
   for (const auto& [key, schema] : connection->items()) EXPECT_EQ(properties.value(key, sdk::Json()), schema) << key;
 }
 

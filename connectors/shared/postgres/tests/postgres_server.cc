@@ -179,7 +179,7 @@ void PostgresServer::start() {
   settings.insert(settings.end(), settings_.config.begin(), settings_.config.end());
   // For tests/e2e/sql_statements.py, which looks at every statement afterwards.
   if (std::getenv("RAPIDBYTE_TEST_SERVER_LOGS") != nullptr) {
-    settings.insert(settings.end(), {"log_statement=all", "log_line_prefix=@@%a@%p@ ", "log_parameter_max_length=0"});
+    settings.insert(settings.end(), {"log_statement=all", "log_line_prefix=@@%a@%c@ ", "log_parameter_max_length=0"});
   }
   for (const std::string& setting : settings) command.insert(command.end(), {"-c", setting});
   pid_ = start_process(command, folder_ / "server.log", {.folder = folder_, .run_as = owner_, .environment = {}});
