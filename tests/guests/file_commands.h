@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "command_script.h"
+
 inline std::string file_command(const std::vector<std::string>& words) {
   const auto said = [](int rc) { return std::string(rc == 0 ? "ok" : std::strerror(errno)); };
   const std::string& command = words[0];
@@ -73,24 +75,5 @@ inline std::string file_command(const std::vector<std::string>& words) {
 }
 
 inline std::string file_commands(std::string_view script, const std::string& path) {
-  const std::string folder = path.substr(0, path.rfind('/'));
-  std::string said;
-  while (!script.empty()) {
-    const size_t end = script.find(';');
-    std::vector<std::string> words(1);
-    for (const char c : script.substr(0, end)) {
-      if (c == ' ') {
-        words.emplace_back();
-      } else if (c == '@') {
-        words.back() += path;
-      } else if (c == '^') {
-        words.back() += folder;
-      } else {
-        words.back() += c;
-      }
-    }
-    said += (said.empty() ? "" : "\n") + file_command(words);
-    script.remove_prefix(end == std::string_view::npos ? script.size() : end + 1);
-  }
-  return said;
+  return run_script(script, {{'@', path}, {'^', path.substr(0, path.rfind('/'))}}, file_command);
 }

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "command_script.h"
+
 namespace native_files {
 
 #define RB_TYPES(name) __attribute__((import_module("wasi:filesystem/types@0.2.12"), import_name(name)))
@@ -177,26 +179,9 @@ inline std::string command(const std::vector<std::string>& words) {
   return "no such command: " + name;
 }
 
-/// Commands between semicolons, their arguments between blanks; @ is the name of `path` in its folder.
+/// As file_commands(); @ is the name of `path` in its folder.
 inline std::string commands(std::string_view script, const std::string& path) {
-  const std::string name = path.substr(path.rfind('/') + 1);
-  std::string answers;
-  while (!script.empty()) {
-    const size_t end = script.find(';');
-    std::vector<std::string> words(1);
-    for (const char c : script.substr(0, end)) {
-      if (c == ' ') {
-        words.emplace_back();
-      } else if (c == '@') {
-        words.back() += name;
-      } else {
-        words.back() += c;
-      }
-    }
-    answers += (answers.empty() ? "" : "\n") + command(words);
-    script.remove_prefix(end == std::string_view::npos ? script.size() : end + 1);
-  }
-  return answers;
+  return run_script(script, {{'@', path.substr(path.rfind('/') + 1)}}, command);
 }
 
 }  // namespace native_files

@@ -84,16 +84,6 @@ Status with_ring_advice(const sdk::StreamContext& ctx, Status status) {
   return status;
 }
 
-/// The names in the context's list of all streams of the pipeline.
-std::vector<std::string> pipeline_streams_of(const sdk::StreamContext& ctx) {
-  std::vector<std::string> names;
-  const sdk::Json* streams = sdk::find_member(ctx.raw, "pipeline_streams");
-  if (streams == nullptr || !streams->is_array()) return names;
-  for (const sdk::Json& entry : *streams)
-    if (const auto name = sdk::as_string(entry)) names.emplace_back(*name);
-  return names;
-}
-
 // One row with a column for each Right. $1: the schema of tables, $2: that of receipts.
 constexpr std::string_view kRightsQuery = R"(
 SELECT pg_catalog.pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
@@ -189,8 +179,7 @@ Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, con
 }
 
 Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const TableName& target) {
-  const sdk::Json* keep = sdk::find_member(ctx.raw, "keep_positions");
-  if (keep != nullptr && sdk::as_bool(*keep).value_or(false)) return {};
+  if (ctx.keep_positions) return {};
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read_stream(ctx));
   if (receipt) return {};
   return sdk::config_error(
@@ -293,7 +282,7 @@ Result<Receipts> PostgresDestination::ensure_receipts(const TableName& target) {
 Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
   RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
-  RB_SDK_RETURN_NOT_OK(check_targets(pipeline_streams_of(ctx)));
+  RB_SDK_RETURN_NOT_OK(check_targets(ctx.pipeline_streams));
   RB_SDK_RETURN_NOT_OK(session_->open());
   // The usual stream finds its receipts there and no staging, and needs no look at the table before its rows come.
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult seen,

@@ -33,6 +33,19 @@ class NeighbourTest : public PostgresTest {
                  "'); RETURN " + gives + "; END $$");
   }
   Lines trapped() { return sql("SELECT DISTINCT what FROM traps"); }
+  /// Replaces table `stream` by a row (1, secret), which the neighbour may not read while it is staged.
+  void replace_unseen(const std::string& stream) {
+    const Json ctx = context(stream, two_columns(), "replace");
+    FakeHost host;
+    auto connector = open();
+    ASSERT_TRUE(connector->begin_stream(sdk::to_text(ctx)).ok());
+    push(host, ctx, {make_batch(two_columns(), {row(1, "secret")})});
+    ASSERT_TRUE(connector->run_write(sdk::to_text(ctx)).ok());
+    EXPECT_EQ(sql("SELECT has_table_privilege('" + neighbour() + "', '_rapidbyte_staging_" + stream + "', 'SELECT')"),
+              Lines{"f"});
+    const Status finished = connector->finish_stream(sdk::to_text(ctx), true);
+    ASSERT_TRUE(finished.ok()) << finished.to_string();
+  }
 };
 
 TEST_F(NeighbourTest, NoFunctionOfThatNameRunsInAnyModeOfLoading) {
@@ -226,17 +239,8 @@ TEST_F(NeighbourTest, AReplaceKeepsRowSecurityAndRules) {
       "CREATE TABLE u (id bigint, name text); INSERT INTO u VALUES (9, 'old'); "
       "ALTER TABLE u ENABLE ROW LEVEL SECURITY; ALTER TABLE u FORCE ROW LEVEL SECURITY; GRANT SELECT ON u TO PUBLIC");
   for (const char* stream : {"t", "u"}) {
-    const Json ctx = context(stream, two_columns(), "replace");
-    FakeHost host;
-    auto connector = open();
-    ASSERT_TRUE(connector->begin_stream(sdk::to_text(ctx)).ok());
-    push(host, ctx, {make_batch(two_columns(), {row(1, "secret")})});
-    ASSERT_TRUE(connector->run_write(sdk::to_text(ctx)).ok());
     // A policy that lets nobody see a row says nothing about the staging, which has none.
-    EXPECT_EQ(sql("SELECT has_table_privilege('" + neighbour() + "', '_rapidbyte_staging_" + stream + "', 'SELECT')"),
-              Lines{"f"});
-    const Status finished = connector->finish_stream(sdk::to_text(ctx), true);
-    ASSERT_TRUE(finished.ok()) << finished.to_string();
+    replace_unseen(stream);
     EXPECT_EQ(table(stream), Lines{"(1,secret)"});
   }
   EXPECT_EQ(sql("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = 'u'::regclass"), Lines{"t\tt"});
@@ -342,15 +346,7 @@ TEST_F(NeighbourTest, TheStagingOfAReplaceBelongsToTheLoaderAlone) {
       "; ALTER DEFAULT PRIVILEGES IN SCHEMA " + schema_name() + " GRANT SELECT ON TABLES TO PUBLIC");
   sql("CREATE TABLE t (id bigint, name text); REVOKE ALL ON t FROM PUBLIC, " + neighbour());
   for (const char* stream : {"t", "fresh"}) {
-    const Json ctx = context(stream, two_columns(), "replace");
-    FakeHost host;
-    auto connector = open();
-    ASSERT_TRUE(connector->begin_stream(sdk::to_text(ctx)).ok());
-    push(host, ctx, {make_batch(two_columns(), {row(1, "secret")})});
-    ASSERT_TRUE(connector->run_write(sdk::to_text(ctx)).ok());
-    EXPECT_EQ(sql("SELECT has_table_privilege('" + neighbour() + "', '_rapidbyte_staging_" + stream + "', 'SELECT')"),
-              Lines{"f"});
-    ASSERT_TRUE(connector->finish_stream(sdk::to_text(ctx), true).ok());
+    replace_unseen(stream);
   }
   EXPECT_EQ(sql("SELECT has_table_privilege('" + neighbour() + "', 't', 'SELECT')"), Lines{"f"});
   // A table that was not there before gets the rights of a new table.

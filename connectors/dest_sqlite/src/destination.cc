@@ -12,16 +12,6 @@
 namespace rapidbyte::dest_sqlite {
 namespace {
 
-/// The names in the context's list of all streams of the pipeline.
-std::vector<std::string> pipeline_streams_of(const sdk::StreamContext& ctx) {
-  std::vector<std::string> names;
-  const sdk::Json* streams = sdk::find_member(ctx.raw, "pipeline_streams");
-  if (streams == nullptr || !streams->is_array()) return names;
-  for (const sdk::Json& entry : *streams)
-    if (const auto name = sdk::as_string(entry)) names.emplace_back(*name);
-  return names;
-}
-
 sdk::WriteMode mode_of(const sdk::StreamContext& ctx) { return ctx.write_mode.value_or(sdk::WriteMode::kAppend); }
 
 std::vector<std::string> upsert_key(const sdk::StreamContext& ctx) {
@@ -94,7 +84,7 @@ Result<sdk::Validation> SqliteDestination::validate() {
 Status SqliteDestination::begin_stream(const sdk::StreamContext& ctx) {
   const std::string table = table_prefix_ + ctx.stream_name;
   RB_SDK_RETURN_NOT_OK(check_table_name(ctx.stream_name, table));
-  RB_SDK_RETURN_NOT_OK(check_targets(pipeline_streams_of(ctx)));
+  RB_SDK_RETURN_NOT_OK(check_targets(ctx.pipeline_streams));
   RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
   RB_SDK_RETURN_NOT_OK(database_->open());
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*database_, table));

@@ -196,6 +196,8 @@ Result<StreamContext> StreamContext::parse(std::string_view text) {
   }
   RB_SDK_RETURN_NOT_OK(read_names(root, "destination_features", ctx.destination_features));
   RB_SDK_RETURN_NOT_OK(read_names(root, "reference_ring", ctx.reference_ring));
+  RB_SDK_RETURN_NOT_OK(read_names(root, "pipeline_streams", ctx.pipeline_streams));
+  ctx.keep_positions = bool_member(root, "keep_positions").value_or(false);
   return ctx;
 }
 

@@ -23,7 +23,8 @@ constexpr std::string_view kFull = R"json({
                "type_change": "coerce", "nullability_change": "fail"}},
   "write_mode": {"upsert": {"primary_key": ["id", "at"]}},
   "pipeline": "p", "run_id": "r", "load_id": "l", "partition": {"from": 1}, "resume": {"offset": 9},
-  "stream_options": {"path": "x.csv"}, "destination_features": ["receipts", "special-values"], "reference_ring": ["s", "t"], "future": true})json";
+  "stream_options": {"path": "x.csv"}, "destination_features": ["receipts", "special-values"], "reference_ring": ["s", "t"],
+  "pipeline_streams": ["orders", "s", "t"], "keep_positions": true, "future": true})json";
 
 TEST(StreamContextTest, ReadsEveryPart) {
   const auto ctx = StreamContext::parse(kFull);
@@ -52,6 +53,8 @@ TEST(StreamContextTest, ReadsEveryPart) {
   EXPECT_EQ(string_member(ctx->stream_options, "path"), "x.csv");
   EXPECT_THAT(ctx->destination_features, ElementsAre("receipts", "special-values"));
   EXPECT_THAT(ctx->reference_ring, ElementsAre("s", "t"));
+  EXPECT_THAT(ctx->pipeline_streams, ElementsAre("orders", "s", "t"));
+  EXPECT_TRUE(ctx->keep_positions);
   EXPECT_TRUE(ctx->destination_has(kSpecialValues));
   EXPECT_FALSE(ctx->destination_has("special"));
   EXPECT_EQ(bool_member(ctx->raw, "future"), true);
@@ -87,6 +90,7 @@ TEST(StreamContextTest, ErrorsNameTheKey) {
       {R"({"stream_name": "s", "destination_features": "special-values"})", "destination_features"},
       {R"({"stream_name": "s", "destination_features": [1]})", "destination_features"},
       {R"({"stream_name": "s", "reference_ring": {}})", "reference_ring"},
+      {R"({"stream_name": "s", "pipeline_streams": "s"})", "pipeline_streams"},
   };
   for (const auto& [text, expected] : cases) {
     const auto ctx = StreamContext::parse(text);

@@ -3,8 +3,7 @@
 //
 //   attack   the name of an act in attack.cc or of an answer in answers.h; "none" makes an honest connector of it
 //   at       where: open, discover, validate, run (before the first batch), middle, end (after the last batch), close,
-//   plan,
-//            begin, finish, last (last-committed)
+//            plan, begin, finish, last (last-committed)
 //   stream   the stream in whose calls it is done, "evil" by default, or "both"; open, discover and validate have none
 //   count, size, text, script, host, port ...   what the act needs
 //
@@ -43,6 +42,12 @@ long number(std::string_view key, long fallback);
 void act(std::string_view at);
 /// Fills in an error when the attack is to fail with one here.
 [[nodiscard]] bool fails(std::string_view at, Error* error);
+
+/// act() and fails() in one: false when the call is to end with `error`.
+[[nodiscard]] inline bool goes_on(std::string_view at, Error* error) {
+  act(at);
+  return !fails(at, error);
+}
 
 /// Returns "[[[...]]]".
 std::string nested(size_t levels);

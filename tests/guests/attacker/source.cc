@@ -75,35 +75,18 @@ void lie_about_the_position() {
 }  // namespace
 
 using ExportError = exports_rapidbyte_connector_source_connector_connector_error_t;
-using Validation = exports_rapidbyte_connector_source_connector_validation_result_t;
 using Summary = exports_rapidbyte_connector_source_connector_read_summary_t;
 
-bool exports_rapidbyte_connector_source_connector_open(String* config, ExportError* error) {
-  take_orders(owned(*config));
-  act("open");
-  return !fails("open", error);
-}
-
 bool exports_rapidbyte_connector_source_connector_discover(String* ret, ExportError* error) {
-  act("discover");
-  if (fails("discover", error)) return false;
+  if (!goes_on("discover", error)) return false;
   *ret = given(catalog());
   if (answers("answer_pointer", "discover")) *ret = {reinterpret_cast<uint8_t*>(0xFFFFFF00U), 0x1000};
   return true;
 }
 
-bool exports_rapidbyte_connector_source_connector_validate(Validation* ret, ExportError* error) {
-  act("validate");
-  if (fails("validate", error)) return false;
-  ret->status = RAPIDBYTE_CONNECTOR_TYPES_VALIDATION_STATUS_SUCCESS;
-  ret->message = given(verdict());
-  return true;
-}
-
 bool exports_rapidbyte_connector_source_connector_run_read(String* context, Summary* ret, ExportError* error) {
   take_context(owned(*context));
-  act("run");
-  if (fails("run", error)) return false;
+  if (!goes_on("run", error)) return false;
   const long rows = number("rows", 1000);
   *ret = {};
   for (long first = 0; first < rows; first += kRowsPerBatch) {
@@ -130,8 +113,7 @@ bool exports_rapidbyte_connector_source_connector_run_read(String* context, Summ
     if (!rapidbyte_connector_host_checkpoint(0, &text, error)) return false;
     ++ret->checkpoint_count;
   }
-  act("end");
-  if (fails("end", error)) return false;
+  if (!goes_on("end", error)) return false;
   if (answers("answer_summary_more", "end")) ret->records_read += 1;
   if (answers("answer_summary_less", "end")) ret->records_read -= 1;
   if (answers("answer_summary_most", "end")) *ret = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 0};
@@ -139,17 +121,11 @@ bool exports_rapidbyte_connector_source_connector_run_read(String* context, Summ
   return true;
 }
 
-bool exports_rapidbyte_connector_source_connector_close(ExportError* error) {
-  act("close");
-  return !fails("close", error);
-}
-
 #ifdef RB_GUEST_21
 bool exports_rapidbyte_connector_source_connector_plan_partitions(String* context, uint32_t, String* ret,
                                                                   ExportError* error) {
   take_context(owned(*context));
-  act("plan");
-  if (fails("plan", error)) return false;
+  if (!goes_on("plan", error)) return false;
   *ret = given(partitions());
   return true;
 }

@@ -1,42 +1,25 @@
 // The attacker as a transform: passes every batch on unchanged; hostile for the stream `evil`.
 
 #include "answers.h"
-#include "rapidbyte/sdk/batch_reader.h"
+#include "take.h"
 
 using namespace attacker;
 using ExportError = exports_rapidbyte_connector_transform_connector_connector_error_t;
-using Validation = exports_rapidbyte_connector_transform_connector_validation_result_t;
 using Summary = exports_rapidbyte_connector_transform_connector_transform_summary_t;
-
-bool exports_rapidbyte_connector_transform_connector_open(String* config, ExportError* error) {
-  take_orders(owned(*config));
-  act("open");
-  return !fails("open", error);
-}
-
-bool exports_rapidbyte_connector_transform_connector_validate(Validation* ret, ExportError* error) {
-  act("validate");
-  if (fails("validate", error)) return false;
-  ret->status = RAPIDBYTE_CONNECTOR_TYPES_VALIDATION_STATUS_SUCCESS;
-  ret->message = given(verdict());
-  return true;
-}
 
 bool exports_rapidbyte_connector_transform_connector_run_transform(String* context, Summary* ret, ExportError* error) {
   take_context(owned(*context));
   *ret = {};
-  act("run");
-  if (fails("run", error)) return false;
+  if (!goes_on("run", error)) return false;
   if (answers("answer_takes_nothing", "run")) return true;
   for (;;) {
     OptionalBytes batch;
-    if (!rapidbyte_connector_host_next_batch(&batch, error)) return false;
+    uint64_t rows = 0;
+    if (!take(batch, rows, error)) return false;
     if (!batch.is_some) break;
-    const auto rows = rapidbyte::sdk::count_rows(std::span(batch.val.ptr, batch.val.len));
-    if (!rows.ok()) std::abort();
     ++ret->batches_processed;
-    ret->records_in += *rows;
-    ret->records_out += *rows;
+    ret->records_in += rows;
+    ret->records_out += rows;
     ret->bytes_in += batch.val.len;
     ret->bytes_out += batch.val.len;
     // A batch that is swallowed, sent twice, or cut.
@@ -49,19 +32,12 @@ bool exports_rapidbyte_connector_transform_connector_run_transform(String* conte
     RB_BINDING(_list_u8_free)(&batch.val);
     if (!sent) return false;
     if (!first) continue;
-    act("middle");
-    if (fails("middle", error)) return false;
+    if (!goes_on("middle", error)) return false;
     if (answers("answer_takes_one", "middle")) return true;
   }
-  act("end");
-  if (fails("end", error)) return false;
+  if (!goes_on("end", error)) return false;
   if (answers("answer_summary_more", "end")) ret->records_in += 1;
   if (answers("answer_summary_less", "end")) ret->records_out -= 1;
   if (answers("answer_summary_most", "end")) *ret = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
   return true;
-}
-
-bool exports_rapidbyte_connector_transform_connector_close(ExportError* error) {
-  act("close");
-  return !fails("close", error);
 }

@@ -1,13 +1,15 @@
 #pragma once
 // One spelling for the bindings of all worlds: wit-bindgen puts the world's name into its types. ATTACKER_WORLD is
-// source, destination or transform; RB_GUEST_DLQ says that the host offers emit-dlq-record, RB_GUEST_21 that it is
-// of 2.1.0.
+// source, destination or transform, ATTACKER_INTERFACE the interface that it exports; RB_GUEST_DLQ says that the host
+// offers emit-dlq-record, RB_GUEST_21 that it is of 2.1.0.
 
 #define RB_PASTE_INNER(a, b) a##b
 #define RB_PASTE(a, b) RB_PASTE_INNER(a, b)
 #define RB_QUOTE_INNER(x) #x
 #define RB_QUOTE(x) RB_QUOTE_INNER(x)
 #define RB_BINDING(name) RB_PASTE(RB_PASTE(rapidbyte_, ATTACKER_WORLD), name)
+/// A function or type that the world exports.
+#define RB_EXPORT(name) RB_PASTE(RB_PASTE(exports_rapidbyte_connector_, ATTACKER_INTERFACE), _##name)
 #include RB_QUOTE(RB_PASTE(rapidbyte_, ATTACKER_WORLD).h)
 
 #include <cstdint>

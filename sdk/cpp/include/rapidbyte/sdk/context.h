@@ -107,6 +107,11 @@ struct StreamContext {
   /// Destinations: streams whose rows refer to each other in a ring (see references()), this one among them, in the
   /// order in which they are loaded. Usually empty.
   std::vector<std::string> reference_ring;
+  /// Destinations: the names of all streams of the pipeline, also of those that this run leaves out; empty when the
+  /// host does not say. Two of them that are one table are refused before anything is made (TARGET_CONFLICT).
+  std::vector<std::string> pipeline_streams;
+  /// Destinations: the user says that the rows before the cursor are there although nothing shows it.
+  bool keep_positions = false;
 
   /// The whole context as it came.
   Json raw;
