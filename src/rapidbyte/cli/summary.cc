@@ -100,8 +100,20 @@ bool has_rows_of_load(const StreamReport& stream) {
   return stream.outcome != Outcome::kSucceeded && (stream.rows_written > 0 || stream.resumed);
 }
 
+/// Of a run that left rows in doubt: running again does not help by itself. Empty: there are none.
+std::string doubt_of(const RunReport& report) {
+  const auto doubtful = std::find_if(report.streams.begin(), report.streams.end(),
+                                     [](const StreamReport& stream) { return stream.rows_in_doubt; });
+  if (doubtful == report.streams.end()) return {};
+  return fmt::format(
+      "Rows behind the last checkpoint of stream {} may be in its table already, and the destination keeps no receipts "
+      "that could say so. Look at the table; the next run writes nothing, and says how to go on (ROWS_MAY_DOUBLE)",
+      make_printable(doubtful->stream));
+}
+
 /// What to do after a source, a destination or a transform has failed.
 std::string next_step(const RunReport& report, const std::string& pipeline) {
+  if (std::string doubt = doubt_of(report); !doubt.empty()) return doubt;
   const bool committed = std::any_of(report.streams.begin(), report.streams.end(),
                                      [](const StreamReport& stream) { return stream.rows_written > 0; });
   const std::string kept = committed ? "What was committed stays; " : "";
@@ -189,8 +201,9 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
   if (code == ExitCode::kOk) return out;
   // Not an error: somebody wanted it so.
   if (code == ExitCode::kInterrupted) {
-    return out + fmt::format("Interrupted: {} were committed and stay; run the same command again to continue.\n",
-                             format_rows(report.rows_written()));
+    const std::string doubt = doubt_of(report);
+    return out + fmt::format("Interrupted: {} were committed and stay{}.\n", format_rows(report.rows_written()),
+                             doubt.empty() ? "; run the same command again to continue" : ". " + doubt);
   }
   // Failures of single streams first; the one that decides the exit code last, where people look.
   for (const StreamReport& stream : report.streams) {

@@ -173,6 +173,25 @@ TEST(Summary, QuietShowsTheErrorOnly) {
       "");
 }
 
+TEST(Summary, DoesNotAdviseToRunAgainWhenRowsAreInDoubt) {
+  for (const engine::Outcome outcome : {engine::Outcome::kFailed, engine::Outcome::kInterrupted}) {
+    auto made = report(outcome);
+    ConnectorError error;
+    error.code = "CONNECTION_LOST";
+    error.category = ErrorCategory::kTransientNetwork;
+    error.retryable = true;
+    const engine::Stage stage =
+        outcome == engine::Outcome::kFailed ? engine::Stage::kDestination : engine::Stage::kInterrupted;
+    made.streams[0].outcome = outcome;
+    made.streams[0].rows_in_doubt = true;
+    made.failure = made.streams[0].failure = engine::RunFailure{stage, error};
+    const std::string text = render_summary(made, "p.yaml", kPlain);
+    EXPECT_THAT(text, HasSubstr("Rows behind the last checkpoint of stream orders may be in its table already"));
+    EXPECT_THAT(text, HasSubstr("ROWS_MAY_DOUBLE"));
+    EXPECT_THAT(text, ::testing::Not(HasSubstr("run the same command again")));
+  }
+}
+
 TEST(Summary, AnInterruptedRunIs130AndSaysHowToContinue) {
   auto made = report(engine::Outcome::kInterrupted);
   EXPECT_EQ(exit_code_of(made), ExitCode::kInterrupted);

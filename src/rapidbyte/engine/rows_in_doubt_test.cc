@@ -133,7 +133,10 @@ TEST_P(BrokenOffAppend, IsNotGoneOnWithUntilTheUserTakesDoubledRowsIntoAccount) 
       {.batches_per_commit = shape.batches_per_commit, .reports = shape.reports, .before_write = once(7, kKilled)},
       {.checkpoint_every = shape.checkpoint_every});
   h.destination->protocol_ = shape.protocol;
-  ASSERT_EQ(h.run().failure->error.code, "KILLED");
+  const RunReport broken_off = h.run();
+  ASSERT_EQ(broken_off.failure->error.code, "KILLED");
+  EXPECT_TRUE(broken_off.streams[0].rows_in_doubt);
+  EXPECT_EQ(to_json(broken_off)["streams"][0]["rows_in_doubt"], true);
   const auto rows = h.table();
   ASSERT_FALSE(rows.empty());
   for (int run = 0; run < 2; ++run) {
@@ -154,6 +157,7 @@ TEST_P(BrokenOffAppend, IsNotGoneOnWithUntilTheUserTakesDoubledRowsIntoAccount) 
   const RunReport report = h.run();
   ASSERT_TRUE(report.succeeded()) << why(report);
   EXPECT_TRUE(h.has_every_row()) << "nothing is lost";
+  EXPECT_FALSE(report.streams[0].rows_in_doubt);
   ASSERT_TRUE(report.streams[0].rows_maybe_doubled.has_value());
   EXPECT_EQ(*report.streams[0].rows_maybe_doubled, details["rows_in_doubt_at_most"]);
   EXPECT_LE(h.doubled(), *report.streams[0].rows_maybe_doubled);

@@ -74,6 +74,7 @@ json to_json(const StreamReport& report) {
           {"rows_rejected", report.rows_rejected},
           {"rows_transformed_away", report.rows_transformed_away},
           {"rows_maybe_doubled", report.rows_maybe_doubled ? json(*report.rows_maybe_doubled) : json(nullptr)},
+          {"rows_in_doubt", report.rows_in_doubt},
           {"rows_already_there", report.rows_already_there},
           {"bytes_read", report.bytes_read},
           {"bytes_written", report.bytes_written},

@@ -51,6 +51,9 @@ struct StreamReport {
   /// Rows that are perhaps twice in the destination, at most, because this run went on with a broken-off append
   /// (RunOptions::allow_doubled_rows); nullopt: an unknown number.
   std::optional<uint64_t> rows_maybe_doubled = 0;
+  /// The stream ended early, and rows behind its last checkpoint may be in a destination that cannot say so: the next
+  /// run refuses to go on (ROWS_MAY_DOUBLE) unless the user allows it.
+  bool rows_in_doubt = false;
   /// Rows that the destination left out because it had them from the broken-off load.
   uint64_t rows_already_there = 0;
   /// This run went on with a load that an earlier run had begun.
@@ -62,7 +65,7 @@ struct StreamReport {
 struct RunReport {
   std::string run_id;
   std::string pipeline;
-  std::string started_at;   // RFC 3339, UTC
+  std::string started_at;  // RFC 3339, UTC
   std::string finished_at;  // RFC 3339, UTC
   Outcome outcome = Outcome::kFailed;
   bool dry_run = false;

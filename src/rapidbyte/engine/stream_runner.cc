@@ -13,9 +13,9 @@ namespace {
 
 using pipeline::WriteMode;
 
-/// Whether rows of the load behind its position may be in the destination. Then another attempt could double them; the
-/// failure of this one is what the user should see, and the next run says how to go on.
+/// Whether another attempt or run could double rows of the load: they may be in the destination behind its position.
 bool rows_are_in_doubt(const RunContext& run, const StreamPlan& plan) {
+  if (!run.keeps_state() || !may_double(run, plan)) return false;
   const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
   if (!known.ok()) return true;
   nlohmann::json saved = nlohmann::json::object();
@@ -24,12 +24,7 @@ bool rows_are_in_doubt(const RunContext& run, const StreamPlan& plan) {
     if (text_member(parsed, "load_id") == known->load_id) saved = std::move(parsed);
   }
   if (saved.value("end", nlohmann::json(false)) == nlohmann::json(true)) return false;
-  const RowsGiven given = rows_given(run, *known, saved);
-  if (given.in_doubt()) {
-    log_warn("stream '{}' is not tried again: the destination {} keeps no receipts, and rows could be doubled",
-             plan.config.name, run.destination->name());
-  }
-  return given.in_doubt();
+  return known->load_in_progress && rows_given(run, *known, saved).in_doubt();
 }
 
 // Whether another attempt cannot double or lose rows. The error says whether it may help.
@@ -39,10 +34,14 @@ bool may_retry(const RunContext& run, const StreamPlan& plan, const AttemptResul
   if (run.options.dry_run || plan.write_mode != WriteMode::kAppend) return true;
   // With --limit nothing remembers what was appended.
   if (run.options.limit) return !attempt.load_begun;
-  // A 2.1.0 destination is asked (last-committed), and the next attempt refused, before anything is written.
-  if (may_double(run, plan) && !run.options.allow_doubled_rows && !run.destination->speaks_2_1() &&
-      attempt.load_begun && rows_are_in_doubt(run, plan))
+  // The failure of this attempt is what the user should see, and the next run says how to go on. A 2.1.0 destination is
+  // asked (last-committed), and the next attempt refused, before anything is written.
+  if (!run.options.allow_doubled_rows && !run.destination->speaks_2_1() && attempt.load_begun &&
+      rows_are_in_doubt(run, plan)) {
+    log_warn("stream '{}' is not tried again: the destination {} keeps no receipts, and rows could be doubled",
+             plan.config.name, run.destination->name());
     return false;
+  }
   const bool commit_unknown = error.commit_state == CommitState::kAfterCommitUnknown;
   // A 2.1.0 destination is asked (last-committed) before the next attempt writes.
   return !commit_unknown || error.safe_to_retry || run.destination->speaks_2_1();
@@ -116,6 +115,7 @@ StreamReport run_stream(RunContext& run, const StreamPlan& plan) {
     }
     report.outcome = attempt.failure->stage == Stage::kInterrupted ? Outcome::kInterrupted : Outcome::kFailed;
     report.failure = std::move(attempt.failure);
+    report.rows_in_doubt = rows_are_in_doubt(run, plan);
     break;
   }
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

@@ -1,0 +1,144 @@
+// Loads whose rows do not add up: such a load is no success, and no later run takes it for one.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "rapidbyte/engine/engine_fakes_test.h"
+
+namespace rapidbyte::engine {
+namespace {
+
+using namespace testing;
+using runtime::InstanceOptions;
+using ::testing::HasSubstr;
+
+TEST(Miscount, FailsWhenTheRowsDoNotAddUp) {
+  struct Case {
+    const char* name;
+    Stage stage;
+    std::function<void(EngineHarness&)> lie;
+    const char* text;
+  };
+  const std::vector<Case> cases = {
+      {"source claims more", Stage::kSource,
+       [](EngineHarness& h) {
+         const auto honest = h.source->script.read;
+         h.source->script.read = [honest](const InstanceOptions& o, const json& c) {
+           auto summary = honest(o, c);
+           summary->records_read += 5;
+           return summary;
+         };
+       },
+       "105"},
+      {"destination claims fewer", Stage::kDestination,
+       [](EngineHarness& h) {
+         const auto honest = h.destination->script.write;
+         h.destination->script.write = [honest](const InstanceOptions& o, const json& c) {
+           auto summary = honest(o, c);
+           summary->records_written -= 1;
+           return summary;
+         };
+       },
+       "wrote 99"},
+      {"destination leaves early", Stage::kDestination,
+       [](EngineHarness& h) {
+         h.destination->script.write = [](const InstanceOptions& o, const json&) -> Result<runtime::WriteSummary> {
+           RB_ASSIGN_OR_RETURN(const auto batch, o.services->next_batch());
+           runtime::WriteSummary summary;
+           summary.records_written = ids_of(batch->bytes()).size();
+           return summary;
+         };
+       },
+       "before it had taken all"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    EngineHarness h;
+    c.lie(h);
+    const RunReport report = h.run();
+    ASSERT_EQ(report.outcome, Outcome::kFailed);
+    EXPECT_EQ(report.failure->stage, c.stage);
+    EXPECT_THAT(report.failure->error.message, HasSubstr(c.text));
+    EXPECT_TRUE(h.stream_state().load_in_progress);
+    EXPECT_THAT(h.database.seen_calls(), ElementsAre("begin numbers"));
+  }
+}
+
+TEST(Miscount, DoesNotTakeAMiscountedLoadForASuccessLater) {
+  EngineHarness h;
+  const auto honest = h.destination->script.write;
+  h.destination->script.write = [honest](const InstanceOptions& o, const json& c) {
+    auto summary = honest(o, c);
+    summary->records_written -= 1;
+    return summary;
+  };
+  ASSERT_EQ(h.run().failure->error.code, "ROW_COUNT_MISMATCH");
+  h.destination->script.write = honest;
+  const RunReport second = h.run();
+  ASSERT_EQ(second.outcome, Outcome::kFailed);
+  EXPECT_EQ(second.failure->error.code, "LOAD_MISCOUNTED");
+  EXPECT_THAT(second.failure->error.message,
+              HasSubstr("state reset " + h.pipeline.file.string() + " --stream numbers"));
+  ASSERT_TRUE(h.state->reset("p", "numbers").ok());
+  EXPECT_TRUE(h.run().succeeded());
+}
+
+TEST(Miscount, RemembersAMiscountOfTheSourceOrATransformToo) {
+  for (const bool of_source : {true, false}) {
+    SCOPED_TRACE(of_source ? "source" : "transform");
+    EngineHarness h;
+    bool lie = true;
+    const auto read = h.source->script.read;
+    h.source->script.read = [&, read](const InstanceOptions& o, const json& c) {
+      auto summary = read(o, c);
+      if (summary.ok() && of_source && lie) summary->records_read += 5;
+      return summary;
+    };
+    Script pass;
+    pass.transform = [&](const InstanceOptions& o, const json&) -> Result<runtime::TransformSummary> {
+      runtime::TransformSummary summary;
+      while (true) {
+        RB_ASSIGN_OR_RETURN(auto batch, o.services->next_batch());
+        if (!batch) break;
+        summary.records_in += ids_of(batch->bytes()).size();
+        RB_RETURN_NOT_OK(o.services->emit_batch(std::move(*batch)));
+      }
+      summary.records_out = summary.records_in + (!of_source && lie ? 5 : 0);
+      return summary;
+    };
+    h.runtime.add("pass", runtime::ConnectorRole::kTransform, pass)->own_role().features = {"stateless"};
+    h.pipeline.transforms.resize(1);
+    h.pipeline.transforms[0].use = "pass";
+    const RunReport first = h.run();
+    ASSERT_EQ(first.failure->error.code, "ROW_COUNT_MISMATCH");
+    EXPECT_EQ(first.failure->stage, of_source ? Stage::kSource : Stage::kTransform);
+    ASSERT_TRUE(h.stream_state().committed) << "checkpoints before the lie must not be gone on with";
+    lie = false;
+    const RunReport second = h.run();
+    ASSERT_EQ(second.outcome, Outcome::kFailed);
+    EXPECT_EQ(second.failure->error.code, "LOAD_MISCOUNTED");
+    ASSERT_TRUE(h.state->reset("p", "numbers").ok());
+    h.database.tables.clear();
+    ASSERT_TRUE(h.run().succeeded());
+    EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+  }
+}
+
+TEST(Miscount, AGuestCannotEraseTheNoteOfAMiscount) {
+  EngineHarness h;
+  const auto honest = h.destination->script.write;
+  h.destination->script.write = [honest](const InstanceOptions& o, const json& c) {
+    auto summary = honest(o, c);
+    summary->records_written -= 1;
+    return summary;
+  };
+  ASSERT_EQ(h.run().failure->error.code, "ROW_COUNT_MISMATCH");
+  h.destination->script.write = honest;
+  // The host's state calls give a guest every key of its own pipeline (scope 0), and no other pipeline's.
+  for (const char* key : {"miscounted:numbers", "rapidbyte:miscounted:numbers", "engine:miscounted:numbers"})
+    ASSERT_TRUE(h.state->put("p", key, "{}").ok());
+  EXPECT_EQ(h.run().failure->error.code, "LOAD_MISCOUNTED");
+}
+
+}  // namespace
+}  // namespace rapidbyte::engine
