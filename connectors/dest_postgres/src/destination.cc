@@ -348,7 +348,7 @@ Result<TargetPlan> PostgresDestination::prepare(const sdk::StreamContext& ctx, c
                         .policies = ctx.policies};
   if (batch != nullptr) {
     request.has_rows = batch->rows() != 0;
-    request.has_values = [batch](size_t column) { return has_values(*batch, column); };
+    request.has_values = [batch](size_t column) { return batch->has_values(column); };
   }
   return prepare_target(*session_, request);
 }

@@ -113,7 +113,7 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
 Status TableWriter::check_late_values() const {
   if (!plan_.no_columns.empty() && batch_.rows() != 0) return sdk::schema_error("NO_COLUMNS", plan_.no_columns);
   for (const ColumnPlan& column : plan_.columns) {
-    if (column.type_changed.empty() || !has_values(batch_, column.source)) continue;
+    if (column.type_changed.empty() || !batch_.has_values(column.source)) continue;
     return sdk::schema_error("TYPE_CHANGED", column.type_changed);
   }
   return {};

@@ -208,14 +208,6 @@ sdk::Schema with_context(const sdk::Schema& schema, const sdk::Schema& context) 
   return out;
 }
 
-bool has_values(const sdk::BatchReader& batch, size_t column) {
-  const sdk::ColumnView& view = batch.column(column);
-  for (size_t row = 0; row < batch.rows(); ++row) {
-    if (!view.is_null(row)) return true;
-  }
-  return false;
-}
-
 Status check_upsert_key(Session& session, const TableInfo& table, const std::vector<std::string>& key) {
   const std::string oid = std::to_string(table.oid);
   const std::string columns = text_array(key);

@@ -31,9 +31,6 @@ struct TargetRequest {
 /// way.
 sdk::Schema with_context(const sdk::Schema& schema, const sdk::Schema& context);
 
-/// Whether a column of the batch has a value that is not null.
-bool has_values(const sdk::BatchReader& batch, size_t column);
-
 /// Makes or fits the table, inside the open transaction. Errors (schema): NEW_COLUMN, REMOVED_COLUMN, TYPE_CHANGED,
 /// NULLABILITY_CHANGED, COMPOSITE_CHANGED, COLUMN_REQUIRED, GENERATED_COLUMN, NO_COLUMNS, PRIMARY_KEY_MISSING,
 /// UPSERT_KEY_NOT_UNIQUE and those of check_columns(). Each names the stream, the column and the setting that would

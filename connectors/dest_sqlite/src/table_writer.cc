@@ -103,6 +103,10 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
     RB_SDK_RETURN_NOT_OK(prepare());
     schema_version_ = batch_.schema_version();
   }
+  for (const ColumnPlan& column : plan_.columns) {
+    if (!column.type_changed.empty() && batch_.has_values(column.source))
+      return sdk::schema_error("TYPE_CHANGED", column.type_changed);
+  }
   values_.load(batch_, plan_);
   sdk::WriteCount count;
   size_t begin = 0;

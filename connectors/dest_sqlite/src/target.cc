@@ -58,15 +58,14 @@ class Fitting {
         contains_name(request_.key, column->name) || (column->key_position != 0 && table_.has_integer_key());
     if (!stores_unchanged(column->affinity, kind_of(field.type))) {
       if (request_.policies.type_change == sdk::TypeChange::kFail) {
-        return sdk::schema_error(
-            "TYPE_CHANGED",
+        plan.type_changed =
             where() + "column " + quote_name(column->name) + " is declared " +
-                (column->declared.empty() ? "without a type" : column->declared) + ", but the source has " +
-                field.type.name() +
-                ", whose values SQLite would alter there. Set schema_evolution.type_change: coerce (keeps "
-                "what converts exactly) or null, override the type in the source, or load into a new table.");
+            (column->declared.empty() ? "without a type" : column->declared) + ", but the source has " +
+            field.type.name() +
+            ", whose values SQLite would alter there. Set schema_evolution.type_change: coerce (keeps "
+            "what converts exactly) or null, override the type in the source, or load into a new table.";
       }
-      plan.coerce = true;
+      plan.coerce = plan.type_changed.empty();
       plan.null_if_changed = request_.policies.type_change == sdk::TypeChange::kNull;
     }
     if (column->not_null && field.nullable && !plan.refuse_null &&

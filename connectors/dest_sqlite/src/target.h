@@ -18,7 +18,9 @@ struct ColumnPlan {
   Affinity affinity = Affinity::kBlob;
   bool coerce = false;          // its type changed: convert value by value
   bool null_if_changed = false;  // a value that cannot be converted becomes NULL instead of a refused row
-  bool refuse_null = false;      // part of the upsert key, or the table's row number
+  // The column takes no values of the source's type, and none may have come yet: what TYPE_CHANGED says when one does.
+  std::string type_changed = {};
+  bool refuse_null = false;  // part of the upsert key, or the table's row number
 };
 
 struct TargetPlan {
@@ -37,8 +39,8 @@ struct TargetRequest {
   sdk::Policies policies;
 };
 
-/// Makes or fits the table. Errors (schema): NEW_COLUMN, REMOVED_COLUMN, TYPE_CHANGED, NULLABILITY_CHANGED,
-/// COLUMN_REQUIRED, GENERATED_COLUMN, PRIMARY_KEY_MISSING, UPSERT_KEY_NOT_UNIQUE and those of check_columns(). Each
+/// Makes or fits the table. Errors (schema): NEW_COLUMN, REMOVED_COLUMN, NULLABILITY_CHANGED, COLUMN_REQUIRED,
+/// GENERATED_COLUMN, PRIMARY_KEY_MISSING, UPSERT_KEY_NOT_UNIQUE and those of check_columns(). Each
 /// names the stream, the column and the setting that would allow it.
 Result<TargetPlan> prepare_target(Database& database, const TargetRequest& request);
 

@@ -18,6 +18,20 @@ class SchemaPolicyTest : public SqliteTest {
 const DataType kInt = DataType::of(TypeId::kInt64);
 const DataType kText = DataType::of(TypeId::kUtf8);
 
+// As of a CSV column without values, which has no type of its own.
+TEST_F(SchemaPolicyTest, AColumnOfNullsFitsEveryTypeUntilAValueComes) {
+  const Schema schema{{{"id", kInt}, {"c", kText}}};
+  for (const char* declared : {"INTEGER", "REAL", "NUMERIC"}) {
+    const std::string name = std::string("nulls_") + declared;
+    sql("CREATE TABLE " + name + " (id INTEGER, c " + declared + ")");
+    const Json ctx = context(name, schema);
+    EXPECT_EQ(code_of(load(ctx, schema, {Json::array({1, nullptr}), Json::array({2, nullptr})})), "ok");
+    EXPECT_EQ(table(name, "id"), (Lines{"1|NULL", "2|NULL"})) << declared;
+    EXPECT_EQ(code_of(load(ctx, schema, {Json::array({3, nullptr}), Json::array({4, "5"})})), "TYPE_CHANGED");
+    EXPECT_EQ(table(name, "id"), (Lines{"1|NULL", "2|NULL"})) << declared << ": nothing of that load was kept";
+  }
+}
+
 TEST_F(SchemaPolicyTest, NewColumn) {
   const Schema schema{{{"id", kInt}, {"extra", DataType::of(TypeId::kDate32)}}};
   const Json ctx = context("s", schema);

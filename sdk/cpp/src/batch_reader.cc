@@ -245,6 +245,14 @@ size_t BatchReader::rows() const { return impl_->rows; }
 size_t BatchReader::column_count() const { return impl_->columns.size(); }
 const ColumnView& BatchReader::column(size_t index) const { return impl_->columns[index]; }
 
+bool BatchReader::has_values(size_t index) const {
+  const ColumnView& view = column(index);
+  for (size_t row = 0; row < rows(); ++row) {
+    if (!view.is_null(row)) return true;
+  }
+  return false;
+}
+
 Result<uint64_t> count_rows(std::span<const uint8_t> batch) {
   if (reinterpret_cast<uintptr_t>(batch.data()) % 8 != 0) {
     ByteBuffer aligned;

@@ -93,6 +93,8 @@ class BatchReader {
   [[nodiscard]] size_t rows() const;
   [[nodiscard]] size_t column_count() const;
   [[nodiscard]] const ColumnView& column(size_t index) const;
+  /// Whether the column has a value that is not null. A column of nulls fits every type of a target.
+  [[nodiscard]] bool has_values(size_t index) const;
 
  private:
   struct Impl;
