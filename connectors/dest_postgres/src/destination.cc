@@ -158,7 +158,7 @@ Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, con
   // Behind an earlier load's rows; a load that was broken off has its receipt.
   const bool goes_on = ctx.sync_mode == sdk::SyncMode::kIncremental && ctx.cursor &&
                        ctx.cursor->last_value.kind != sdk::CursorValue::Kind::kNull && ctx.resume.is_null();
-  if (!goes_on || accept_emptied_) return {};
+  if (!goes_on) return {};
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
   std::string what = " is gone";
   if (existing) {
@@ -166,6 +166,7 @@ Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, con
     if (!empty) return check_is_ours(ctx, target);
     what = " is empty";
   }
+  if (accept_emptied_) return {};
   return sdk::config_error(
       "TARGET_EMPTIED",
       "stream \"" + ctx.stream_name +

@@ -231,11 +231,11 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
     return exchange_error(session, target, staging, stream, insert, names, inserted.status());
   }
   if (static_cast<uint64_t>(rows) != inserted->affected_rows) {
-    return sdk::data_error("ROW_DISCARDED", "stream \"" + stream + "\": of " + std::to_string(rows) + " rows table " +
-                                                target.name.text() + " took " +
-                                                std::to_string(inserted->affected_rows) +
-                                                ": a trigger or rule drops rows without an error. The old rows were left as "
-                                                "they were; drop the trigger, or filter in the source.");
+    return sdk::data_error(
+        "ROW_DISCARDED", "stream \"" + stream + "\": of " + std::to_string(rows) + " rows table " + target.name.text() +
+                             " took " + std::to_string(inserted->affected_rows) +
+                             ": a trigger or rule drops rows without an error. The old rows were left as "
+                             "they were; drop the trigger, or filter in the source.");
   }
   return session.exec(std::string(kSystemPath) + "; DROP TABLE " + staging.name.sql());
 }

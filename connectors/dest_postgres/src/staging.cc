@@ -103,20 +103,15 @@ namespace {
 
 // Its owner decides what becomes of a table that has been made for nothing: it is dropped only if nobody has done
 // anything with it, and nobody is kept waiting for that.
-Status drop_made_target(Session& session, const TableInfo& staging, const Likeness& like, const TableName& target) {
-  const auto owner = session.value(
-      "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner WHERE r.rolname = "
-      "current_user AND c.oid = " +
-      std::to_string(staging.oid));
-  if (!owner.ok()) return owner.status();
-  if (!*owner) return {};
+Status drop_made_target(Session& session, const Likeness& like, const TableName& target) {
   const auto drop = [&]() -> Status {
     RB_SDK_RETURN_NOT_OK(
         session.exec("SET LOCAL lock_timeout = '2s'; LOCK TABLE " + target.sql() + " IN ACCESS EXCLUSIVE MODE"));
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> made, read_table(session, target));
     if (!made) return {};
     RB_SDK_ASSIGN_OR_RETURN(const std::string definition, definition_number(session, *made));
-    if (definition != like.definition) return {};
+    RB_SDK_ASSIGN_OR_RETURN(const bool bare, is_bare(session, *made));
+    if (definition != like.definition || !bare) return {};
     RB_SDK_ASSIGN_OR_RETURN(const auto rows, session.value("SELECT EXISTS (SELECT FROM " + target.sql() + ")"));
     if (rows != "f") return {};
     return session.exec("DROP TABLE " + target.sql());
@@ -149,7 +144,7 @@ Status drop_staging(Session& session, const TableName& target) {
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(session, staging_name(target)));
   if (!staging) return {};
   RB_SDK_ASSIGN_OR_RETURN(const Likeness like, likeness_of(session, *staging));
-  if (like.made_target) RB_SDK_RETURN_NOT_OK(drop_made_target(session, *staging, like, target));
+  if (like.made_target) RB_SDK_RETURN_NOT_OK(drop_made_target(session, like, target));
   return session.exec("DROP TABLE " + staging->name.sql());
 }
 

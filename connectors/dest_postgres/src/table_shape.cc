@@ -79,17 +79,33 @@ std::string column_types_sql(const std::string& oid) {
 
 }  // namespace
 
-Result<std::vector<std::string>> reasons_to_keep(Session& session, const TableInfo& table) {
+namespace {
+
+/// The reasons of kReasonsQuery and one more.
+Result<std::vector<std::string>> reasons(Session& session, const TableInfo& table, const std::string& one_more) {
   const std::string oid = std::to_string(table.oid);
   const Parameter parameters[] = {oid};
+  RB_SDK_ASSIGN_OR_RETURN(
+      const postgres::QueryResult found,
+      session.connection().execute(std::string(kReasonsQuery) + "\nUNION ALL " + one_more, parameters));
+  std::vector<std::string> out;
+  for (const postgres::Row& row : found.rows) out.push_back(row[0].value_or(""));
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> reasons_to_keep(Session& session, const TableInfo& table) {
   // Values that name the table would go on naming the one that was dropped.
-  const std::string query = std::string(kReasonsQuery) +
-                            "\nUNION ALL SELECT 'its values may name the table itself' FROM t WHERE EXISTS (" +
-                            postgres::names_objects_sql(column_types_sql("$1::oid"), postgres::kNamesOfTables) + ")";
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found, session.connection().execute(query, parameters));
-  std::vector<std::string> reasons;
-  for (const postgres::Row& row : found.rows) reasons.push_back(row[0].value_or(""));
-  return reasons;
+  return reasons(session, table,
+                 "SELECT 'its values may name the table itself' FROM t WHERE EXISTS (" +
+                     postgres::names_objects_sql(column_types_sql("$1::oid"), postgres::kNamesOfTables) + ")");
+}
+
+Result<bool> is_bare(Session& session, const TableInfo& table) {
+  RB_SDK_ASSIGN_OR_RETURN(const std::vector<std::string> found,
+                          reasons(session, table, "SELECT 'it has grants' FROM t WHERE relacl IS NOT NULL"));
+  return found.empty();
 }
 
 Result<bool> may_name_tables(Session& session, const TableInfo& table) {

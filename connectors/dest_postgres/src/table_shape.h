@@ -14,6 +14,9 @@ namespace rapidbyte::dest_postgres {
 /// Why the table must stay the one that it is; empty: a table made by CREATE TABLE ... (LIKE ... INCLUDING ALL) can
 /// take its place.
 Result<std::vector<std::string>> reasons_to_keep(Session& session, const TableInfo& table);
+/// Whether the table is as CREATE TABLE leaves it, but for columns, constraints and indexes: nobody has given it
+/// rights, triggers, policies, settings or anything that uses it. A table with default rights is not.
+Result<bool> is_bare(Session& session, const TableInfo& table);
 
 /// Whether values of the table may name a table (regclass, regtype, at any depth), which may be this one.
 Result<bool> may_name_tables(Session& session, const TableInfo& table);

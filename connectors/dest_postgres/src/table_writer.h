@@ -55,9 +55,9 @@ class TableWriter {
   /// Appends the rows [begin, end) of the batch that are not skipped to arrays_, and to gathered_.
   void gather(size_t begin, size_t end);
   void forget_gathered();
-  /// INSERT of what is gathered.
   /// TYPE_CHANGED, NO_COLUMNS when the batch has a value or row that the plan fits only as long as there is none.
   [[nodiscard]] Status check_late_values() const;
+  /// INSERT of what is gathered.
   Status insert_gathered();
   Status insert_rows(size_t begin, size_t end);
   Status append_to_copy();

@@ -472,6 +472,8 @@ TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindItsReceipt) {
   const Outcome refused = load(ctx, two_columns(), {row(4, "d")});
   EXPECT_EQ(refused.code(), "RECEIPT_MISSING") << refused.message();
   EXPECT_NE(refused.message().find("--keep-positions"), std::string::npos);
+  EXPECT_EQ(load(ctx, two_columns(), {row(4, "d")}, {{"emptied_target", "continue"}}).code(), "RECEIPT_MISSING")
+      << "that an empty table is meant says nothing about a full one";
   EXPECT_EQ(sql("SELECT count(*) FROM t"), Lines{"3"});
   ctx["keep_positions"] = true;
   EXPECT_EQ(load(ctx, two_columns(), {row(4, "d")}).code(), "ok");

@@ -119,6 +119,7 @@ std::optional<std::string> CommitTracker::pending() const {
 Status CommitTracker::committed(const json& payload, std::optional<uint64_t> rows_taken) {
   const auto rows = count_member(payload, "records_processed");
   if (const auto batches = count_member(payload, "batches_covered")) {
+    counts_rows_ = false;
     if (rows) rows_.store(*rows, std::memory_order_relaxed);
     unproven_report_ = unproven_report_ || !rows;
     if (rows) RB_RETURN_NOT_OK(note_report(*rows));

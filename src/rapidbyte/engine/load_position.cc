@@ -6,6 +6,7 @@
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/run_clock.h"
 #include "rapidbyte/engine/state_notes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
@@ -61,7 +62,8 @@ std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::st
   position.load_start_cursor = std::move(start_cursor);
   if (!run.keeps_state()) return std::nullopt;
   Status begun =
-      run.state.begin_load(key_of(run, plan), position.load_id, /*drop_checkpoint=*/forget || !is_incremental(plan));
+      run.state.begin_load(key_of(run, plan), position.load_id, /*drop_checkpoint=*/forget || !is_incremental(plan),
+                           protocol::json_text(position_owner(run, plan)));
   if (!begun.ok()) return fail(Stage::kState, std::move(begun));
   return std::nullopt;
 }
@@ -259,9 +261,9 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     if (has_rows || overwritten) return no_receipt_of_load(run, plan, known, receipt_load);
   }
   const bool ended = saved_is_of_load && saved.value("end", json(false)) == json(true);
-  if (!has_receipts && !ended) {
+  // Without a table nothing of the load is there, and nothing can be doubled.
+  if (!has_receipts && !ended && !target_absent) {
     position.given = rows_given(run, known, saved_is_of_load ? saved : json::object());
-    if (target_absent) position.given.at_most = position.given.covered;
     if (auto failure = check_not_doubling(run, plan, position)) return failure;
   }
   if (!saved_is_of_load) {
@@ -271,14 +273,15 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     position.load_start_cursor = position.cursor;
     return std::nullopt;
   }
-  if (has_receipts) {
+  if (has_receipts || target_absent) {
     // Going on behind the state's checkpoint would leave a gap when the rows are gone; beginning again doubles nothing:
     // there is no table, or the rows have a key.
     log_warn(
-        "stream '{}': the destination has no receipt of load {}, which was broken off after {} rows were committed. "
-        "The "
-        "load begins again",
-        plan.config.name, known.load_id, known.rows_committed);
+        "stream '{}': the destination has {} load {}, which was broken off after {} rows were committed. The load "
+        "begins "
+        "again",
+        plan.config.name, target_absent ? "no table with rows of" : "no receipt of", known.load_id,
+        known.rows_committed);
     const json start = saved.contains("load_start_cursor") ? saved["load_start_cursor"] : json();
     if (is_incremental(plan)) {
       // The cursor goes back first: should the new load break off before its first commit, the next run begins here

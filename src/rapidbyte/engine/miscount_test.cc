@@ -10,6 +10,7 @@ namespace {
 
 using namespace testing;
 using runtime::InstanceOptions;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(Miscount, FailsWhenTheRowsDoNotAddUp) {

@@ -143,7 +143,10 @@ PipelineRun::Failure PipelineRun::prepare() {
   }
   if (Failure failure = cancelled()) return failure;
   if (Failure failure = discover()) return failure;
-  if (Failure failure = check_position_owners(run_, plans_)) return failure;
+  if (run_.destination != nullptr) {
+    run_.position_owner = run_owner(run_);
+    if (Failure failure = check_position_owners(run_, plans_)) return failure;
+  }
   return order();
 }
 

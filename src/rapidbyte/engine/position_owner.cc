@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/base/redaction.h"
 #include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/engine/state_notes.h"
@@ -18,21 +19,22 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-// One pair for all streams of the pipeline: 300 streams are one write of the state, not 300.
-constexpr const char* kOwnersKey = "position_owners";
 constexpr const char* kPlaceKeyword = "x-place";
 
-/// `scheme://user:password@host:port/path?options` as `scheme://host/path`; any other text as it is. Without the port:
-/// a tunnel has another one each time, and which server answers there the destination knows by its receipts.
-std::string place_in(const std::string& text) {
+/// `text` without secrets, and of `scheme://user:password@host:port/path?options` only `scheme://host/path`. Without
+/// the port: a tunnel has another one each time, and which server answers there the destination knows by its receipts.
+std::string place_in(const std::string& setting) {
+  // Passwords in connection strings of any form; and one in a URL that should have been encoded may hold marks of a
+  // URL.
+  pipeline::register_embedded_secrets(setting);
+  const std::string text = redact(setting);
   const size_t scheme = text.find("://");
   if (scheme == std::string::npos) return text;
   const size_t begin = scheme + 3;
-  std::string rest = text.substr(begin, text.find_first_of("?#", begin) - begin);
-  // The last @ of all: a password that should have been encoded may hold a slash.
-  if (const size_t at = rest.rfind('@'); at != std::string::npos) rest.erase(0, at + 1);
+  const std::string rest = text.substr(begin, text.find_first_of("?#", begin) - begin);
   const size_t slash = std::min(rest.find('/'), rest.size());
-  const std::string hosts = rest.substr(0, slash);
+  std::string hosts = rest.substr(0, slash);
+  if (const size_t at = hosts.rfind('@'); at != std::string::npos) hosts.erase(0, at + 1);
   std::string place = text.substr(0, begin);
   // Several hosts may be named: a:1,b:2. An address of IPv6 stands in brackets.
   for (size_t i = 0; i < hosts.size(); ++i) {
@@ -53,24 +55,10 @@ fs::path one_name_of(const fs::path& file) {
 }
 
 /// Whether the run goes on behind a position of `plan`'s stream that an earlier run made.
-Result<bool> has_position(RunContext& run, const StreamPlan& plan) {
-  RB_ASSIGN_OR_RETURN(const state::StreamState known, run.state.load_stream({run.pipeline.name, plan.config.name, ""}));
+bool goes_behind(const StreamPlan& plan, const state::StreamState& known) {
   if (plan.write_mode == pipeline::WriteMode::kReplace) return false;
   if (known.load_in_progress && goes_on_with(plan, known) && known.committed) return true;
   return plan.config.sync_mode != pipeline::SyncMode::kFullRefresh && known.checkpoint_json.has_value();
-}
-
-json place_of_use(const runtime::Connector& connector, const pipeline::ConnectorUse& use) {
-  return place_of(connector.manifest() != nullptr ? connector.manifest()->config_schema : json(), use.config);
-}
-
-json owner_of(const RunContext& run, const StreamPlan& plan) {
-  json owner = {{"file", one_name_of(run.pipeline.file).string()},
-                {"source", run.source->name()},
-                {"destination", run.destination->name()},
-                {"place", place_of_use(*run.destination, run.pipeline.destination)}};
-  if (plan.config.cursor_field) owner["cursor_field"] = *plan.config.cursor_field;
-  return owner;
 }
 
 std::string place_text(const json& place) {
@@ -94,19 +82,21 @@ struct Change {
 };
 
 Change change_between(const RunContext& run, const json& before, const json& now) {
-  if (const std::string field = text_member(before, "cursor_field");
-      !field.empty() && before["cursor_field"] != member(now, "cursor_field")) {
+  const json field = member(before, "cursor_field");
+  const json field_now = member(now, "cursor_field");
+  // A stream that is not incremental has none.
+  if (field.is_string() && field_now.is_string() && field != field_now) {
     return {fmt::format("is a value of cursor_field {}, and cursor_field is now {}: the old value has no place in the "
                         "new order",
-                        field, text_member(now, "cursor_field")),
+                        field.get<std::string>(), field_now.get<std::string>()),
             /*may_keep=*/false};
   }
-  if (before["source"] != now["source"]) {
+  if (member(before, "source") != member(now, "source")) {
     return {fmt::format("is one of source {}, and the source is now {}", text_member(before, "source"),
                         text_member(now, "source")),
             /*may_keep=*/false};
   }
-  if (before["destination"] != now["destination"] || before["place"] != now["place"]) {
+  if (member(before, "destination") != member(now, "destination") || member(before, "place") != member(now, "place")) {
     return {
         fmt::format("says which rows the destination {} ({}) holds, and the destination is now {} ({}), where the "
                     "rows before the position may not be",
@@ -158,38 +148,40 @@ json place_of(const json& schema, const json& config) {
   return texts;
 }
 
+json run_owner(const RunContext& run) {
+  const runtime::Manifest* manifest = run.destination->manifest();
+  return {{"file", one_name_of(run.pipeline.file).string()},
+          {"source", run.source->name()},
+          {"destination", run.destination->name()},
+          {"place", place_of(manifest != nullptr ? manifest->config_schema : json(), run.pipeline.destination.config)}};
+}
+
+json position_owner(const RunContext& run, const StreamPlan& plan) {
+  json owner = run.position_owner;
+  if (plan.config.cursor_field) owner["cursor_field"] = *plan.config.cursor_field;
+  return owner;
+}
+
 std::optional<RunFailure> check_position_owners(RunContext& run, const std::vector<StreamPlan>& plans) {
-  // A dry run has no destination, and shows what is read.
-  if (run.options.dry_run) return std::nullopt;
   const auto state_failure = [](Status status) { return RunFailure{Stage::kState, std::move(status.error())}; };
-  auto kept = run.state.get(notes_of(run.pipeline.name), kOwnersKey);
-  if (!kept.ok()) return state_failure(std::move(kept).status());
-  json owners = json::object();
-  if (*kept) {
-    auto read = protocol::parse_untrusted_object(**kept, protocol::kReceiptLimits);
-    // Written by this program alone; what is not readable binds nothing, as before there were notes.
-    if (read.is_object()) owners = std::move(read);
-  }
-  const json before = owners;
   for (const StreamPlan& plan : plans) {
-    json now = owner_of(run, plan);
-    const json was = member(owners, plan.config.name.c_str());
-    if (was.is_object() && was != now) {
-      const Change change = change_between(run, was, now);
-      if (!change.what.empty()) {
-        auto has = has_position(run, plan);
-        if (!has.ok()) return state_failure(std::move(has).status());
-        if (*has && (!change.may_keep || !run.options.keep_positions)) return changed(run, plan, change);
-        if (*has)
-          log_warn("stream '{}': its position {}. --keep-positions says that its rows are there", plan.config.name,
-                   change.what);
-      }
-    }
-    owners[plan.config.name] = std::move(now);
+    const state::StreamKey key{run.pipeline.name, plan.config.name, ""};
+    auto known = run.state.load_stream(key);
+    if (!known.ok()) return state_failure(std::move(known).status());
+    if (!known->owner_json || !goes_behind(plan, *known)) continue;
+    // Written by this program alone; what is not readable binds nothing, as before owners were kept.
+    const json before = protocol::parse_untrusted_object(*known->owner_json, protocol::kReceiptLimits);
+    if (!before.is_object() || before.empty()) continue;
+    const json now = position_owner(run, plan);
+    const Change change = change_between(run, before, now);
+    if (change.what.empty()) continue;
+    if (!change.may_keep || !run.options.keep_positions) return changed(run, plan, change);
+    log_warn("stream '{}': its position {}. --keep-positions says that its rows are there", plan.config.name,
+             change.what);
+    if (!run.keeps_state()) continue;
+    if (Status taken = run.state.set_owner(key, protocol::json_text(now)); !taken.ok())
+      return state_failure(std::move(taken));
   }
-  if (!run.keeps_state() || owners == before) return std::nullopt;
-  if (Status saved = run.state.put(notes_of(run.pipeline.name), kOwnersKey, protocol::json_text(owners)); !saved.ok())
-    return state_failure(std::move(saved));
   return std::nullopt;
 }
 

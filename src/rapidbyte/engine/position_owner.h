@@ -15,15 +15,19 @@
 
 namespace rapidbyte::engine {
 
-/// The settings of `config` that say where its connector reads or writes, by name, without secrets: those that the
-/// config schema marks with `"x-place": true`; when it marks none, every text that no secret's name stands before. Of
-/// a URL its hosts and its path. `schema` may be null.
+/// The settings of `config` that say where its connector reads or writes, by name: those that the config schema marks,
+/// on its top level, with `"x-place": true`; when it marks none, every text that no secret's name stands before.
+/// Secrets in them are replaced, and of a URL there are only its hosts and its path. `schema` may be null.
 [[nodiscard]] nlohmann::json place_of(const nlohmann::json& schema, const nlohmann::json& config);
 
-/// Before any stream starts: CURSOR_CHANGED (config) when the run would go on behind a position that was made for
-/// another place, and RunOptions::keep_positions does not say that its rows are there; else notes what the positions of
-/// this run's streams are made for (unless the run keeps no state). STATE_BACKEND. Positions of earlier versions have
-/// no note and are taken.
+/// What positions of this run are made for, the same for every stream; kept in RunContext::position_owner.
+[[nodiscard]] nlohmann::json run_owner(const RunContext& run);
+/// That and the stream's cursor column: begin_load() keeps it with the load.
+[[nodiscard]] nlohmann::json position_owner(const RunContext& run, const StreamPlan& plan);
+
+/// Before any stream of a run with a destination starts: CURSOR_CHANGED (config) when the run would go on behind a
+/// position that was made for something else, and RunOptions::keep_positions does not say that its rows are there; if
+/// it does, the position is taken over. STATE_BACKEND. Positions of earlier versions have no owner and are taken.
 std::optional<RunFailure> check_position_owners(RunContext& run, const std::vector<StreamPlan>& plans);
 
 }  // namespace rapidbyte::engine

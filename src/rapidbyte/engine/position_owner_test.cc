@@ -27,7 +27,7 @@ TEST(PlaceOf, IsWhatTheSchemaMarksWithoutCredentials) {
   const auto place = [&](const char* url) { return place_of(schema, {{"url", url}})["url"].get<std::string>(); };
   EXPECT_EQ(place("postgres://u:p@[::1]:5432/d"), "postgres://[::1]/d");
   EXPECT_EQ(place("postgres://a:1,b:2/d#x"), "postgres://a,b/d");
-  EXPECT_EQ(place("postgres://u:p/w@db:1/d"), "postgres://db/d") << "a password that should have been encoded";
+  EXPECT_EQ(place("s3://bucket-a/p@v1/x"), "s3://bucket-a/p@v1/x");
   EXPECT_EQ(place("orders.db"), "orders.db");
 }
 
@@ -35,6 +35,24 @@ TEST(PlaceOf, IsEveryTextButSecretsWhenNothingIsMarked) {
   for (const json& schema : {json(), json::object(), json::parse(R"({"properties": {"host": {"type": "string"}}})")}) {
     EXPECT_EQ(place_of(schema, {{"host", "db"}, {"password", "hunter2"}, {"rows", 5}, {"url", "x://u:p@h/d"}}),
               json({{"host", "db"}, {"url", "x://h/d"}}));
+  }
+}
+
+// A password that is changed is no other place, and none of it is kept.
+TEST(PlaceOf, HoldsNoPartOfAPassword) {
+  const auto place = [](const std::string& text) {
+    return place_of(json(), {{"dsn", text}})["dsn"].get<std::string>();
+  };
+  for (const char* form : {"host=db user=u password={}", "Server=a;Password={};Database=d", "postgres://u:{}@h/db"}) {
+    std::vector<std::string> places;
+    for (const std::string password : {"s3cret-one", "other#secret/9"}) {
+      std::string text = form;
+      text.replace(text.find("{}"), 2, password);
+      places.push_back(place(text));
+      for (size_t at = 0; at + 5 <= password.size(); ++at)
+        EXPECT_THAT(places.back(), ::testing::Not(HasSubstr(password.substr(at, 5)))) << text;
+    }
+    EXPECT_EQ(places[0], places[1]) << form;
   }
 }
 
@@ -134,6 +152,29 @@ TEST_F(PositionOwner, ARunThatIsRefusedDoesNotTakeThePositionsOver) {
   expect_refused("x://two/db");
   h_.pipeline.destination.config["url"] = "x://one/db";
   expect_goes_on();
+}
+
+// The stream that did not get its turn keeps the position of the old place, and what it was made for.
+TEST_F(PositionOwner, AReplaceElsewhereThatDidNotBeginLeavesThePositionWhereItWas) {
+  h_.pipeline.destination.config["url"] = "x://two/db";
+  h_.pipeline.source.streams[0].write_mode = pipeline::WriteMode::kReplace;
+  h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
+  const auto open = h_.destination->script.open;
+  h_.destination->script.open = [](const runtime::InstanceOptions&) {
+    return make_error(ErrorCategory::kAuth, "NO_ENTRY", "no");
+  };
+  ASSERT_FALSE(h_.run().succeeded());
+  h_.destination->script.open = open;
+  h_.pipeline.source.streams[0].write_mode.reset();
+  h_.make_incremental();
+  expect_refused("x://two/db");
+}
+
+TEST_F(PositionOwner, IsKeptWithTheLoadWithoutSecrets) {
+  const state::StreamState kept = h_.stream_state();
+  ASSERT_TRUE(kept.owner_json.has_value());
+  EXPECT_EQ(json::parse(*kept.owner_json)["place"]["url"], "x://one/db");
+  EXPECT_EQ(json::parse(*kept.owner_json)["cursor_field"], "id");
 }
 
 TEST_F(PositionOwner, ALoadThatWasBrokenOffIsBoundToo) {

@@ -68,6 +68,8 @@ struct RunContext {
   /// Every stream of the pipeline, also those that this run leaves out: what two streams of a pipeline may not share (a
   /// table) they may not share in two runs either.
   std::vector<std::string> pipeline_streams{};
+  /// What positions of this run are made for (position_owner.h); null in a dry run.
+  nlohmann::json position_owner{};
   /// How many lanes one stream may have: what resources.parallelism leaves to each of the run's streams.
   uint32_t partitions_per_stream = 1;
   std::shared_ptr<BufferPool> pool{};  // shared with every instance

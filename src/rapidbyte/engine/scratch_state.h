@@ -24,7 +24,9 @@ class ScratchState final : public state::StateBackend {
   Result<bool> compare_and_set(std::string_view pipeline, const state::PairKey& key,
                                const std::optional<std::string>& expected, std::string_view value) override;
   Result<state::StreamState> load_stream(const state::StreamKey& key) override { return real_.load_stream(key); }
-  Status begin_load(const state::StreamKey& key, std::string_view load_id, bool drop_checkpoint) override;
+  Status begin_load(const state::StreamKey& key, std::string_view load_id, bool drop_checkpoint,
+                    std::string_view owner_json) override;
+  Status set_owner(const state::StreamKey& key, std::string_view owner_json) override;
   Status save_checkpoint(const state::StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
                          uint64_t rows_committed) override;
   Status note_rows(const state::StreamKey& key, std::string_view load_id, std::optional<uint64_t> rows_given,

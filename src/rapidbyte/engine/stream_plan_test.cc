@@ -175,7 +175,7 @@ TEST(ScratchState, ReadsThroughAndKeepsWritesToItself) {
   EXPECT_FALSE(*scratch.compare_and_set("p", "new", std::nullopt, "n"));
   EXPECT_EQ(**real->get("p", "k"), "real");
   EXPECT_FALSE(real->get("p", "new")->has_value());
-  EXPECT_EQ(scratch.begin_load({"p", "s", ""}, "l", true).error().code, "STATE_BACKEND");
+  EXPECT_EQ(scratch.begin_load({"p", "s", ""}, "l", true, "").error().code, "STATE_BACKEND");
 }
 
 }  // namespace

@@ -66,10 +66,13 @@ void add(StreamReport& report, const AttemptResult& attempt) {
   report.checkpoints += attempt.checkpoints;
   report.partitions = attempt.partitions;
   report.rows_already_there += attempt.rows_already_there;
-  if (report.rows_maybe_doubled && attempt.rows_maybe_doubled) {
-    *report.rows_maybe_doubled += *attempt.rows_maybe_doubled;
-  } else {
-    report.rows_maybe_doubled.reset();
+  // An attempt that gave nothing doubled nothing.
+  if (attempt.batches > 0) {
+    if (report.rows_maybe_doubled && attempt.rows_maybe_doubled) {
+      *report.rows_maybe_doubled += *attempt.rows_maybe_doubled;
+    } else {
+      report.rows_maybe_doubled.reset();
+    }
   }
   add_usage(report.stages, attempt.stages);
   report.load_id = attempt.load_id;
@@ -85,6 +88,7 @@ StreamReport run_stream(RunContext& run, const StreamPlan& plan) {
   run.observer.stream_started(plan.config.name, goes_on(run, plan));
   std::string load_id;
   uint32_t failures = 0;
+  std::optional<RunFailure> first_failure;
   while (true) {
     AttemptResult attempt = StreamAttempt(run, plan, load_id, report.rows_written).run();
     if (failures == 0) report.resumed = attempt.resumed;
@@ -110,11 +114,14 @@ StreamReport run_stream(RunContext& run, const StreamPlan& plan) {
       run.observer.retry(plan.config.name, attempt.failure->error, delay, failures + 1);
       ++report.retries;
       if (attempt.load_begun) load_id = attempt.load_id;
+      if (!first_failure) first_failure = attempt.failure;
       if (run.clock.wait(delay, run.options.cancel)) continue;
       attempt.failure->stage = Stage::kInterrupted;
     }
     report.outcome = attempt.failure->stage == Stage::kInterrupted ? Outcome::kInterrupted : Outcome::kFailed;
-    report.failure = std::move(attempt.failure);
+    // What broke is what the user should see, not that another attempt could double rows.
+    const bool refused = attempt.failure->error.code == "ROWS_MAY_DOUBLE";
+    report.failure = refused && first_failure ? std::move(first_failure) : std::move(attempt.failure);
     report.rows_in_doubt = rows_are_in_doubt(run, plan);
     break;
   }

@@ -79,13 +79,15 @@ class MemoryStateBackend final : public StateBackend {
     return it == store_->streams.end() ? StreamState() : it->second;
   }
 
-  Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint) override {
+  Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint,
+                    std::string_view owner_json) override {
     if (load_id.empty()) return no_load_id(key);
     std::lock_guard lock(store_->mutex);
     StreamState& state = store_->streams[id_of(key)];
     if (state.load_in_progress && state.load_id == load_id && !drop_checkpoint) return {};
     if (drop_checkpoint) state.checkpoint_json.reset();
     state.load_id = load_id;
+    state.owner_json = owner_json.empty() ? std::nullopt : std::optional<std::string>(owner_json);
     state.load_in_progress = true;
     state.committed = false;
     state.rows_committed = 0;
@@ -117,6 +119,13 @@ class MemoryStateBackend final : public StateBackend {
     }
     it->second.rows_given = rows_given;
     it->second.rows_reported = rows_reported;
+    return {};
+  }
+
+  Status set_owner(const StreamKey& key, std::string_view owner_json) override {
+    std::lock_guard lock(store_->mutex);
+    const auto it = store_->streams.find(id_of(key));
+    if (it != store_->streams.end()) it->second.owner_json = std::string(owner_json);
     return {};
   }
 

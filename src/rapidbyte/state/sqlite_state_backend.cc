@@ -49,29 +49,25 @@ constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
          UNIQUE (pipeline, run_id));
        CREATE INDEX runs_by_pipeline ON runs (pipeline, seq);)",
     // 3: each scope of pairs has keys of its own. Before, a stream's or a connector's key was "<owner>:<key>" among the
-    // pipeline's, so that a text with a colon does not tell whose it is: it becomes everybody's whose it can have been,
-    // and each goes on from what was there.
+    // pipeline's, so that a text with a colon does not tell whose it is: it becomes everybody's whose it can have been
+    // (streams that the state knows, connectors), and each goes on from what was there.
     R"(ALTER TABLE pairs RENAME TO flat_pairs;
        CREATE TABLE pairs (pipeline TEXT NOT NULL, scope INTEGER NOT NULL, owner TEXT NOT NULL, key TEXT NOT NULL,
          value TEXT NOT NULL, PRIMARY KEY (pipeline, scope, owner, key)) WITHOUT ROWID;
        INSERT INTO pairs SELECT pipeline, 0, '', key, value FROM flat_pairs;
-       WITH RECURSIVE cuts (pipeline, key, value, at) AS (
-         SELECT pipeline, key, value, instr(key, ':') FROM flat_pairs WHERE key LIKE '%:%'
-         UNION ALL
-         SELECT pipeline, key, value, at + instr(substr(key, at + 1), ':') FROM cuts
-           WHERE instr(substr(key, at + 1), ':') > 0)
        INSERT INTO pairs
-         SELECT pipeline, 1, substr(key, 1, at - 1), substr(key, at + 1), value FROM cuts WHERE at > 1
-           AND pipeline NOT LIKE '%:engine'
+         SELECT f.pipeline, 1, s.stream, substr(f.key, length(s.stream) + 2), f.value FROM flat_pairs f
+           JOIN (SELECT DISTINCT pipeline, stream FROM streams) s
+             ON s.pipeline = f.pipeline AND substr(f.key, 1, length(s.stream) + 1) = s.stream || ':'
          UNION ALL
-         SELECT pipeline, 2, substr(key, 1, at - 1), substr(key, at + 1), value FROM cuts
-           WHERE at = instr(key, ':') AND
-             (substr(key, 1, at - 1) IN ('source', 'destination') OR key GLOB 'transform-[0-9]*');
+         SELECT pipeline, 2, substr(key, 1, instr(key, ':') - 1), substr(key, instr(key, ':') + 1), value
+           FROM flat_pairs WHERE key GLOB 'source:*' OR key GLOB 'destination:*' OR key GLOB 'transform-[0-9]*:*';
        DROP TABLE flat_pairs;)",
-    // 4: what of a load may be in a destination that keeps no receipts. Of the loads that are there already nobody
-    // knows.
+    // 4: what of a load may be in a destination that keeps no receipts, and what its positions are made for. Of the
+    // loads that are there already nobody knows.
     R"(ALTER TABLE streams ADD COLUMN rows_given INTEGER;
-       ALTER TABLE streams ADD COLUMN rows_reported INTEGER NOT NULL DEFAULT 0;)",
+       ALTER TABLE streams ADD COLUMN rows_reported INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE streams ADD COLUMN owner_json TEXT;)",
 };
 
 std::string now_utc() {
@@ -154,6 +150,7 @@ StreamState read_stream(const SqliteStatement& row, int first) {
   state.rows_committed = from_stored(row.number(first + 4));
   if (!row.is_null(first + 5)) state.rows_given = from_stored(row.number(first + 5));
   state.rows_reported = from_stored(row.number(first + 6));
+  state.owner_json = row.optional_text(first + 7);
   return state;
 }
 
@@ -202,25 +199,29 @@ class SqliteStateBackend final : public StateBackend {
     std::lock_guard lock(database_->mutex);
     RB_ASSIGN_OR_RETURN(
         auto statement,
-        db().prepare("SELECT checkpoint_json, load_id, load_in_progress, committed, rows_committed, "
-                     "rows_given, rows_reported FROM streams WHERE pipeline = ? AND stream = ? AND partition = ?"));
+        db().prepare(
+            "SELECT checkpoint_json, load_id, load_in_progress, committed, rows_committed, "
+            "rows_given, rows_reported, owner_json FROM streams WHERE pipeline = ? AND stream = ? AND partition = ?"));
     RB_ASSIGN_OR_RETURN(const bool row, bind_key(statement, key).step());
     return row ? read_stream(statement, 0) : StreamState();
   }
 
-  Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint) override {
+  Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint,
+                    std::string_view owner_json) override {
     if (load_id.empty()) return no_load_id(key);
     std::lock_guard lock(database_->mutex);
     // The load that is under way already is left alone, unless it is to start anew.
     RB_ASSIGN_OR_RETURN(
         auto statement,
         db().prepare("INSERT INTO streams (pipeline, stream, partition, load_id, load_in_progress, committed, "
-                     "rows_committed, rows_given) VALUES (?1, ?2, ?3, ?4, 1, 0, 0, 0) ON CONFLICT (pipeline, stream, "
-                     "partition) DO UPDATE "
+                     "rows_committed, rows_given, owner_json) VALUES (?1, ?2, ?3, ?4, 1, 0, 0, 0, ?6) ON CONFLICT "
+                     "(pipeline, stream, partition) DO UPDATE "
                      "SET checkpoint_json = CASE WHEN ?5 THEN NULL ELSE checkpoint_json END, load_id = ?4, "
-                     "load_in_progress = 1, committed = 0, rows_committed = 0, rows_given = 0, rows_reported = 0 "
+                     "load_in_progress = 1, committed = 0, rows_committed = 0, rows_given = 0, rows_reported = 0, "
+                     "owner_json = ?6 "
                      "WHERE ?5 OR NOT load_in_progress OR load_id <> ?4"));
-    return bind_key(statement, key).bind(load_id).bind(int64_t{drop_checkpoint ? 1 : 0}).run();
+    bind_key(statement, key).bind(load_id).bind(int64_t{drop_checkpoint ? 1 : 0});
+    return (owner_json.empty() ? statement.bind_null() : statement.bind(owner_json)).run();
   }
 
   Status save_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
@@ -252,6 +253,14 @@ class SqliteStateBackend final : public StateBackend {
     }
     RB_RETURN_NOT_OK(statement.bind(as_stored(rows_reported)).run());
     return db().changed_rows() > 0 ? Status() : no_such_load(key, load_id, "note its rows");
+  }
+
+  Status set_owner(const StreamKey& key, std::string_view owner_json) override {
+    std::lock_guard lock(database_->mutex);
+    RB_ASSIGN_OR_RETURN(
+        auto statement,
+        db().prepare("UPDATE streams SET owner_json = ?4 WHERE pipeline = ?1 AND stream = ?2 AND partition = ?3"));
+    return bind_key(statement, key).bind(owner_json).run();
   }
 
   Status complete_loads(std::span<const FinishedLoad> loads) override {
@@ -294,8 +303,9 @@ class SqliteStateBackend final : public StateBackend {
     std::lock_guard lock(database_->mutex);
     RB_ASSIGN_OR_RETURN(
         auto statement,
-        db().prepare("SELECT stream, partition, checkpoint_json, load_id, load_in_progress, committed, rows_committed, "
-                     "rows_given, rows_reported FROM streams WHERE pipeline = ? ORDER BY stream, partition"));
+        db().prepare(
+            "SELECT stream, partition, checkpoint_json, load_id, load_in_progress, committed, rows_committed, "
+            "rows_given, rows_reported, owner_json FROM streams WHERE pipeline = ? ORDER BY stream, partition"));
     statement.bind(pipeline);
     std::vector<std::pair<StreamKey, StreamState>> out;
     while (true) {

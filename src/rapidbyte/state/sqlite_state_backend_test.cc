@@ -236,9 +236,13 @@ TEST(SqliteState, migrates_keys_that_were_told_apart_by_colons_alone) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   run_sql(file, kVersion1);
-  run_sql(file,
-          "INSERT INTO pairs VALUES ('p', 'orders:x', 'one'), ('p', 'a:b:c', 'two'), ('p', 'source:x', 'three'), "
-          "('p', 'transform-1:x', 'four'), ('p:engine', 'miscounted:orders', 'note')");
+  run_sql(
+      file,
+      "INSERT INTO pairs VALUES ('p', 'orders:x', 'one'), ('p', 'a:b:c', 'two'), ('p', 'source:x', 'three'), "
+      "('p', 'transform-1:x', 'four'), ('p:engine', 'miscounted:orders', 'note'), ('p', 'many' || "
+      "replace(hex(zeroblob(500)), '0', ':'), hex(zeroblob(1000000))); "
+      "INSERT INTO streams VALUES ('p', 'orders', '', NULL, 'l', 0, 0, 0), ('p', 'a', '', NULL, 'l', 0, 0, 0), ('p', "
+      "'a:b', '', NULL, 'l', 0, 0, 0)");
   auto state = open_ok(file);
   const auto at = [&](const PairKey& key) { return **state->get("p", key); };
   EXPECT_EQ(at("k"), "v");
@@ -251,6 +255,7 @@ TEST(SqliteState, migrates_keys_that_were_told_apart_by_colons_alone) {
   EXPECT_EQ(at({PairScope::kConnector, "transform-1", "x"}), "four");
   EXPECT_EQ(**state->get("p:engine", "miscounted:orders"), "note") << "the engine's own";
   EXPECT_EQ(*state->get("p:engine", {PairScope::kStream, "miscounted", "orders"}), std::nullopt);
+  EXPECT_LT(fs::file_size(file), 4'000'000) << "a key of many colons was not multiplied";
   // From now on each goes its own way.
   ASSERT_TRUE(state->put("p", {PairScope::kStream, "orders", "x"}, "new").ok());
   EXPECT_EQ(at("orders:x"), "one");

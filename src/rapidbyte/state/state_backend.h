@@ -73,6 +73,9 @@ struct StreamState {
   std::optional<uint64_t> rows_given;
   /// Of these the destination has said that they are committed.
   uint64_t rows_reported = 0;
+  /// What the positions are made for, as the engine's position_owner.h has it; none of loads that began before it was
+  /// kept.
+  std::optional<std::string> owner_json;
 };
 
 /// A load whose every batch is committed and whose stream is finished.
@@ -114,7 +117,14 @@ class StateBackend {
   /// Marks a new load as under way. The checkpoint of the load before it stays (an incremental cursor), unless
   /// `drop_checkpoint` (a full refresh starts from nothing). The load that is under way already goes on as it stands,
   /// so a retry may call this again; with `drop_checkpoint` it starts anew.
-  virtual Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint) = 0;
+  /// `owner_json`: what the load's positions are made for (StreamState::owner_json); empty: nobody says.
+  virtual Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint,
+                            std::string_view owner_json) = 0;
+  Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint) {
+    return begin_load(key, load_id, drop_checkpoint, {});
+  }
+  /// What the stream's positions are made for from now on; nothing when the stream is not known.
+  virtual Status set_owner(const StreamKey& key, std::string_view owner_json) = 0;
   /// Makes `checkpoint_json` the durable cursor. Call only after the destination's commit that covers it. Fails when
   /// `load_id` is not the load under way (the state was reset, another run has taken over).
   virtual Status save_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,

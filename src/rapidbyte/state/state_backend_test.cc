@@ -169,6 +169,23 @@ TEST_P(EveryStateBackend, a_reset_of_a_stream_forgets_its_own_keys_and_no_other)
   EXPECT_NE(*state_->get("q", own), std::nullopt);
 }
 
+TEST_P(EveryStateBackend, keeps_what_the_positions_of_a_load_are_made_for) {
+  EXPECT_EQ(stream(users_).owner_json, std::nullopt);
+  EXPECT_OK(state_->begin_load(users_, "one", false, "{\"a\":1}"));
+  EXPECT_EQ(stream(users_).owner_json, "{\"a\":1}");
+  EXPECT_OK(state_->begin_load(users_, "one", false, "{\"a\":2}"));
+  EXPECT_EQ(stream(users_).owner_json, "{\"a\":1}") << "the load goes on as it stands";
+  EXPECT_OK(state_->set_owner(users_, "{\"a\":3}"));
+  EXPECT_OK(state_->save_checkpoint(users_, "one", "{}", 1));
+  EXPECT_OK(state_->complete_load(users_, "one"));
+  EXPECT_EQ(stream(users_).owner_json, "{\"a\":3}");
+  EXPECT_EQ((*state_->list_streams("p"))[0].second.owner_json, "{\"a\":3}");
+  EXPECT_OK(state_->begin_load(users_, "two", false));
+  EXPECT_EQ(stream(users_).owner_json, std::nullopt);
+  EXPECT_OK(state_->set_owner({"p", "nobody", ""}, "{}"));
+  EXPECT_EQ(stream({"p", "nobody", ""}).load_id, "");
+}
+
 TEST_P(EveryStateBackend, completes_the_loads_of_a_run_together_or_not_at_all) {
   std::vector<FinishedLoad> loads;
   for (const char* name : {"a", "b", "c"}) {
