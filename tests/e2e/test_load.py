@@ -2,6 +2,7 @@
 import csv
 import gzip
 import json
+import shutil
 
 import harness
 import sample_table
@@ -129,6 +130,66 @@ class Load(harness.EndToEnd):
         self.assert_table("t", COLUMNS, KINDS, more)
         # From now on they are the copy's.
         self.expect(harness.OK, "run", copy)
+
+    def test_the_position_and_the_table_are_of_the_same_day(self):
+        streams = "- {name: t, sync_mode: incremental, cursor_field: id}"
+        state, table = self.folder / ".rapidbyte", self.folder / "out.db"
+        rows = self.write_sample(100)
+        pipeline = self.pipeline(streams=streams)
+
+        def copy(suffix):
+            shutil.copytree(state, f"{state}.{suffix}")
+            shutil.copy(table, f"{table}.{suffix}")
+
+        def put(path, suffix):
+            if path.is_dir():
+                shutil.rmtree(path)
+                shutil.copytree(f"{path}.{suffix}", path)
+            else:
+                shutil.copy(f"{path}.{suffix}", path)
+
+        self.run_ok(pipeline)
+        copy("day1")
+        rows += sample_table.rows(50, seed=4, first=100)
+        self.write_csv("t.csv", COLUMNS, rows)
+        self.run_ok(pipeline)
+        copy("day2")
+        # The table is restored: the 50 rows would be missing for ever.
+        put(table, "day1")
+        self.expect(harness.DESTINATION, "run", pipeline, says=["RECEIPT_FOREIGN", "--keep-positions"])
+        # Both are.
+        put(state, "day1")
+        self.run_ok(pipeline)
+        self.assert_table("t", COLUMNS, KINDS, rows)
+        # The state is: the 50 rows would be doubled.
+        put(table, "day2")
+        put(state, "day1")
+        self.expect(harness.DESTINATION, "run", pipeline, says=["RECEIPT_FOREIGN", "--allow-doubled-rows"])
+        # It is lost, or was reset without a look at the table.
+        shutil.rmtree(state)
+        self.expect(harness.DESTINATION, "run", pipeline, says=["POSITION_MISSING"])
+        self.assert_table("t", COLUMNS, KINDS, rows)
+        put(state, "day2")
+        self.run_ok(pipeline)
+        # Rows that were written beside the state.
+        rows += sample_table.rows(10, seed=5, first=150)
+        self.write_csv("t.csv", COLUMNS, rows)
+        self.expect(harness.OK, "run", pipeline, "--limit", "3")
+        self.expect(harness.DESTINATION, "run", pipeline, says=["RECEIPT_FOREIGN", "--limit"])
+        put(table, "day2")
+        self.run_ok(pipeline)
+        self.assert_table("t", COLUMNS, KINDS, rows)
+
+    def test_an_append_is_not_loaded_again_by_another_sync_mode(self):
+        rows = self.write_sample(100)
+        incremental = self.pipeline(streams="- {name: t, sync_mode: incremental, cursor_field: id}")
+        self.run_ok(incremental)
+        full = self.pipeline(streams="- {name: t, sync_mode: full_refresh}")
+        self.expect(harness.INVALID, "run", full, says=["CURSOR_CHANGED", "sync_mode"])
+        self.expect(harness.INVALID, "check", full, says=["sync_mode"])
+        incremental = self.pipeline(streams="- {name: t, sync_mode: incremental, cursor_field: id}")
+        self.run_ok(incremental)
+        self.assert_table("t", COLUMNS, KINDS, rows)
 
     def test_state_reset_reads_everything_again(self):
         rows = self.write_sample(200)

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/sdk/receipt.h"
 #include "src/commit.h"
 #include "src/publish.h"
 #include "src/references.h"
@@ -155,10 +156,9 @@ Status PostgresDestination::check_targets(const std::vector<std::string>& stream
 }
 
 Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, const TableName& target) {
-  // Behind an earlier load's rows; a load that was broken off has its receipt.
-  const bool goes_on = ctx.sync_mode == sdk::SyncMode::kIncremental && ctx.cursor &&
-                       ctx.cursor->last_value.kind != sdk::CursorValue::Kind::kNull && ctx.resume.is_null();
-  if (!goes_on) return {};
+  if (sdk::appends_from_the_beginning(ctx)) return check_not_loaded_before(ctx, target);
+  // A load that was broken off has its receipt.
+  if (!sdk::begins_behind_cursor(ctx)) return {};
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
   std::string what = " is gone";
   if (existing) {
@@ -180,9 +180,13 @@ Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, con
 }
 
 Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const TableName& target) {
-  if (ctx.keep_positions) return {};
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read_stream(ctx));
-  if (receipt) return {};
+  if (receipt) {
+    return sdk::check_receipt_fits(
+        ctx, {.load_id = receipt->load_id, .checkpoint_json = receipt->checkpoint_json.value_or("")},
+        "table " + target.text() + " of " + session_->options().where());
+  }
+  if (ctx.keep_positions) return {};
   return sdk::config_error(
       "RECEIPT_MISSING",
       "stream \"" + ctx.stream_name +
@@ -193,6 +197,16 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
           "`receipts_schema` "
           "was changed, change it back. To load all rows again: rapidbyte state reset PIPELINE.yaml --stream NAME. If "
           "the rows are in this table (the database was moved), go on once with: rapidbyte run --keep-positions.");
+}
+
+Status PostgresDestination::check_not_loaded_before(const sdk::StreamContext& ctx, const TableName& target) {
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read_stream(ctx));
+  if (!receipt || receipt->load_id == ctx.load_id) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
+  if (!existing) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(*session_, target));
+  if (empty) return {};
+  return sdk::position_missing(ctx, receipt->load_id, "table " + target.text() + " of " + session_->options().where());
 }
 
 Receipts PostgresDestination::receipts_for(const TableName& target) {

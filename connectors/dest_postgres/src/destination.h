@@ -31,9 +31,13 @@ class PostgresDestination {
   Result<TableName> target_of(const sdk::StreamContext& ctx) const { return target_of(ctx.stream_name); }
   /// TARGET_CONFLICT (config): two streams of the pipeline go to one table.
   [[nodiscard]] Status check_targets(const std::vector<std::string>& streams) const;
-  /// TARGET_EMPTIED (config): the table is gone or empty although an incremental load goes on behind rows in it.
+  /// That the table and the position that the run starts from belong together. TARGET_EMPTIED (config): the table is
+  /// gone or empty although an incremental load goes on behind rows in it. Else as the two below.
   Status check_still_there(const sdk::StreamContext& ctx, const TableName& target);
+  /// POSITION_MISSING (config).
+  Status check_not_loaded_before(const sdk::StreamContext& ctx, const TableName& target);
   /// RECEIPT_MISSING (config): nothing shows that the rows before the cursor were loaded into this server's table.
+  /// RECEIPT_FOREIGN (config).
   Status check_is_ours(const sdk::StreamContext& ctx, const TableName& target);
   Receipts receipts_for(const TableName& target);
   Result<Receipts> ensure_receipts(const TableName& target);

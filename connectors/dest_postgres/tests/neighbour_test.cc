@@ -482,5 +482,45 @@ TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindItsReceipt) {
   EXPECT_EQ(load(ctx, two_columns(), {row(5, "e")}).code(), "ok") << "the receipt of the load before is there";
 }
 
+// A table or a state of another day: what the receipt says and what the run starts from are not the same.
+TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindTheReceiptOfItsPosition) {
+  Json ctx = context("t", two_columns());
+  ctx["load_id"] = "2025-load-1";
+  ASSERT_EQ(load(ctx, two_columns(), {row(1, "a"), row(2, "b")}).code(), "ok");
+  ctx["load_id"] = "2026-load-2";
+  ctx["sync_mode"] = "incremental";
+  ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", {{"int64", 2}}}};
+  ctx["cursor_load_id"] = "2026-load-1b";
+  const Outcome older = load(ctx, two_columns(), {row(3, "c")});
+  EXPECT_EQ(older.code(), "RECEIPT_FOREIGN") << older.message();
+  EXPECT_NE(older.message().find("--keep-positions"), std::string::npos) << older.message();
+  ctx["cursor_load_id"] = "2024-load-0";
+  const Outcome newer = load(ctx, two_columns(), {row(3, "c")});
+  EXPECT_EQ(newer.code(), "RECEIPT_FOREIGN") << newer.message();
+  EXPECT_NE(newer.message().find("--allow-doubled-rows"), std::string::npos) << newer.message();
+  EXPECT_EQ(sql("SELECT count(*) FROM t"), Lines{"2"});
+  ctx["cursor_load_id"] = "2025-load-1";
+  ctx["allow_doubled_rows"] = true;
+  ctx["keep_positions"] = true;
+  EXPECT_EQ(load(ctx, two_columns(), {row(3, "c")}).code(), "ok");
+}
+
+TEST_F(LostRowsTest, AnIncrementalAppendDoesNotBeginAgainOverItsRows) {
+  Json ctx = context("t", two_columns());
+  ctx["sync_mode"] = "incremental";
+  ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", nullptr}};
+  ASSERT_EQ(load(ctx, two_columns(), {row(1, "a"), row(2, "b")}).code(), "ok");
+  EXPECT_EQ(load(ctx, two_columns(), {}).code(), "ok") << "its own load, tried again";
+  ctx["load_id"] = "2026-load-2";
+  EXPECT_EQ(load(ctx, two_columns(), {row(1, "a")}).code(), "POSITION_MISSING");
+  EXPECT_EQ(sql("SELECT count(*) FROM t"), Lines{"2"});
+  sql("DELETE FROM t");
+  EXPECT_EQ(load(ctx, two_columns(), {row(1, "a"), row(2, "b")}).code(), "ok");
+  ctx["load_id"] = "2026-load-3";
+  ctx["allow_doubled_rows"] = true;
+  EXPECT_EQ(load(ctx, two_columns(), {row(1, "a")}).code(), "ok");
+  EXPECT_EQ(sql("SELECT count(*) FROM t"), Lines{"3"});
+}
+
 }  // namespace
 }  // namespace rapidbyte::dest_postgres

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/sdk/receipt.h"
 #include "src/change_log.h"
 #include "src/row_evidence.h"
 #include "src/staging.h"
@@ -117,11 +118,10 @@ Status SqliteDestination::check_targets(const std::vector<std::string>& names) c
 }
 
 Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, const std::optional<TableInfo>& table) {
-  // Behind an earlier load's rows; a load that was broken off has its receipt.
-  const bool goes_on = ctx.sync_mode == sdk::SyncMode::kIncremental && ctx.cursor &&
-                       ctx.cursor->last_value.kind != sdk::CursorValue::Kind::kNull && ctx.resume.is_null();
-  if (!goes_on) return {};
   const std::string name = quote_name(table_prefix_ + ctx.stream_name);
+  if (sdk::appends_from_the_beginning(ctx)) return check_not_loaded_before(ctx, table);
+  // A load that was broken off has its receipt.
+  if (!sdk::begins_behind_cursor(ctx)) return {};
   const std::string where = "stream \"" + ctx.stream_name +
                             "\": this run would only bring what is new since the last " + "one, but table " + name +
                             " of " + database_->path();
@@ -132,8 +132,23 @@ Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, c
                                                    "If the old rows are not wanted, make the empty table yourself.");
   }
   RB_SDK_ASSIGN_OR_RETURN(const bool filled, has_rows(*database_, table->name));
-  if (filled) return {};
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
+  if (filled) {
+    if (receipt) {
+      return sdk::check_receipt_fits(
+          ctx, {.load_id = receipt->load_id, .checkpoint_json = receipt->checkpoint_json.value_or("")},
+          "table " + name + " of " + database_->path());
+    }
+    if (ctx.keep_positions) return {};
+    return sdk::config_error("RECEIPT_MISSING",
+                             where +
+                                 " has no receipt of the rows of before: it may be another database's, without "
+                                 "those rows. Going on would leave them out for good. Nothing was written. To load "
+                                 "all rows again, remove the stream's rows from the table, which would be there "
+                                 "twice, and run: " +
+                                 reset_command(ctx) +
+                                 ". If the rows are in this table, go on once with: rapidbyte run --keep-positions");
+  }
   if (!receipt) {
     sdk::host::log_warn(where + " is empty and has no receipt of this pipeline; only new rows come into it");
     return {};
@@ -146,6 +161,16 @@ Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, c
           "If the old rows are not wanted, say so with: DELETE FROM _rapidbyte_receipts WHERE pipeline "
           "= " +
           quote_text(ctx.pipeline) + " AND stream = " + quote_text(ctx.stream_name));
+}
+
+Status SqliteDestination::check_not_loaded_before(const sdk::StreamContext& ctx,
+                                                  const std::optional<TableInfo>& table) {
+  if (!table) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
+  if (!receipt || receipt->load_id == ctx.load_id) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const bool filled, has_rows(*database_, table->name));
+  if (!filled) return {};
+  return sdk::position_missing(ctx, receipt->load_id, "table " + quote_name(table->name) + " of " + database_->path());
 }
 
 Status SqliteDestination::begin_replace(const sdk::StreamContext& ctx, const std::string& table) {

@@ -28,7 +28,10 @@ class SqliteDestination {
 
  private:
   Status check_targets(const std::vector<std::string>& streams) const;
+  /// That the table and the position that the run starts from belong together: TARGET_EMPTIED, RECEIPT_MISSING,
+  /// RECEIPT_FOREIGN, POSITION_MISSING (config). `table`: nullopt when it is not there.
   Status check_target_is_there(const sdk::StreamContext& ctx, const std::optional<TableInfo>& table);
+  Status check_not_loaded_before(const sdk::StreamContext& ctx, const std::optional<TableInfo>& table);
   Result<bool> holds_rows_of(const sdk::StreamContext& ctx, const TableInfo& table, const Receipt& receipt,
                              const sdk::Json& checkpoint);
   Status begin_replace(const sdk::StreamContext& ctx, const std::string& table);

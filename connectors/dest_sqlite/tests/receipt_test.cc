@@ -165,6 +165,50 @@ TEST_F(ReceiptTest, AnIncrementalRunDoesNotGoOnInATargetThatIsGoneOrWasEmptied) 
   EXPECT_EQ(begin(), "ok");
 }
 
+// A database or a state of another day: what the receipt says and what the run starts from are not the same.
+TEST_F(ReceiptTest, AnIncrementalRunGoesOnOnlyBehindTheReceiptOfItsPosition) {
+  const Schema schema = two_columns();
+  Json ctx = context("s", schema);
+  const auto begin = [&] {
+    FakeHost host;
+    auto destination = open();
+    const Status status = destination->begin_stream(sdk::to_text(ctx));
+    EXPECT_TRUE(destination->close().ok());
+    message_ = status.ok() ? "" : status.error().message;
+    return status.ok() ? "ok" : status.error().code;
+  };
+  ctx["load_id"] = "2025-load";
+  ASSERT_TRUE(load(ctx, schema, {row(1, "a")}).status.ok());
+  ctx["load_id"] = "2027-load";
+  ctx["sync_mode"] = "incremental";
+  ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", {{"int64", 2}}}};
+  ctx["cursor_load_id"] = "2026-load";
+  EXPECT_EQ(begin(), "RECEIPT_FOREIGN");
+  EXPECT_NE(message_.find("--keep-positions"), std::string::npos) << message_;
+  ctx["cursor_load_id"] = "2024-load";
+  EXPECT_EQ(begin(), "RECEIPT_FOREIGN");
+  EXPECT_NE(message_.find("--allow-doubled-rows"), std::string::npos) << message_;
+  ctx["allow_doubled_rows"] = true;
+  EXPECT_EQ(begin(), "ok");
+  ctx.erase("allow_doubled_rows");
+
+  ctx.erase("cursor_load_id");
+  ctx["cursor_info"]["last_value"] = nullptr;
+  EXPECT_EQ(begin(), "POSITION_MISSING");
+  ctx["allow_doubled_rows"] = true;
+  EXPECT_EQ(begin(), "ok");
+  ctx.erase("allow_doubled_rows");
+  ctx["load_id"] = "2025-load";
+  EXPECT_EQ(begin(), "ok") << "its own load, tried again";
+
+  ctx["load_id"] = "2027-load";
+  ctx["cursor_info"]["last_value"] = {{"int64", 2}};
+  sql("DELETE FROM _rapidbyte_receipts");
+  EXPECT_EQ(begin(), "RECEIPT_MISSING");
+  ctx["keep_positions"] = true;
+  EXPECT_EQ(begin(), "ok");
+}
+
 TEST_F(ReceiptTest, TwoStreamsForOneTableAreRefusedBeforeAnythingIsMade) {
   const Schema schema = two_columns();
   const auto begin = [&](const Json& streams, const Json& config = Json::object()) {

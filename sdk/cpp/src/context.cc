@@ -197,7 +197,9 @@ Result<StreamContext> StreamContext::parse(std::string_view text) {
   RB_SDK_RETURN_NOT_OK(read_names(root, "destination_features", ctx.destination_features));
   RB_SDK_RETURN_NOT_OK(read_names(root, "reference_ring", ctx.reference_ring));
   RB_SDK_RETURN_NOT_OK(read_names(root, "pipeline_streams", ctx.pipeline_streams));
+  ctx.cursor_load_id = string_member(root, "cursor_load_id").value_or("");
   ctx.keep_positions = bool_member(root, "keep_positions").value_or(false);
+  ctx.allow_doubled_rows = bool_member(root, "allow_doubled_rows").value_or(false);
   return ctx;
 }
 

@@ -24,7 +24,8 @@ constexpr std::string_view kFull = R"json({
   "write_mode": {"upsert": {"primary_key": ["id", "at"]}},
   "pipeline": "p", "run_id": "r", "load_id": "l", "partition": {"from": 1}, "resume": {"offset": 9},
   "stream_options": {"path": "x.csv"}, "destination_features": ["receipts", "special-values"], "reference_ring": ["s", "t"],
-  "pipeline_streams": ["orders", "s", "t"], "keep_positions": true, "future": true})json";
+  "pipeline_streams": ["orders", "s", "t"], "keep_positions": true, "allow_doubled_rows": true,
+  "cursor_load_id": "k", "future": true})json";
 
 TEST(StreamContextTest, ReadsEveryPart) {
   const auto ctx = StreamContext::parse(kFull);
@@ -55,6 +56,8 @@ TEST(StreamContextTest, ReadsEveryPart) {
   EXPECT_THAT(ctx->reference_ring, ElementsAre("s", "t"));
   EXPECT_THAT(ctx->pipeline_streams, ElementsAre("orders", "s", "t"));
   EXPECT_TRUE(ctx->keep_positions);
+  EXPECT_TRUE(ctx->allow_doubled_rows);
+  EXPECT_EQ(ctx->cursor_load_id, "k");
   EXPECT_TRUE(ctx->destination_has(kSpecialValues));
   EXPECT_FALSE(ctx->destination_has("special"));
   EXPECT_EQ(bool_member(ctx->raw, "future"), true);

@@ -186,7 +186,7 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
       ->allow_extra_args(false)
       ->check(not_empty("the stream's name"));
   run_app->add_flag("--allow-doubled-rows", run.allow_doubled_rows,
-                    "Go on with a broken-off append although rows may then be in the table twice");
+                    "Go on with an append although rows may then be in the table twice");
   run_app->add_flag("--json", run.json, "Print the report as one JSON document on stdout");
   run_app->add_option("--events", run.events, "Write events as NDJSON into FILE while the run goes on")
       ->type_name("FILE");

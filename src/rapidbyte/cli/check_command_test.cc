@@ -252,6 +252,23 @@ TEST_F(CheckCommand, AStateInUseByARunIsExitCode9) {
   EXPECT_THAT(said(), HasSubstr("failed   state "));
 }
 
+TEST_F(CheckCommand, APositionThatWasMadeForSomethingElseIsShownAsARunWouldRefuseIt) {
+  write_pipeline("{name: orders, sync_mode: incremental, cursor_field: id}");
+  const state::StreamKey key{"p", "orders", ""};
+  {
+    auto state = make_state();
+    ASSERT_NE(state, nullptr);
+    ASSERT_TRUE(state->begin_load(key, "l", false, R"({"source": "test/source", "destination": "other/dest"})").ok());
+    ASSERT_TRUE(state->save_checkpoint(key, "l", R"({"load_id": "l", "cursor_value": {"int64": 1}})", 1).ok());
+    ASSERT_TRUE(state->complete_load(key, "l").ok());
+  }
+  EXPECT_EQ(check(), ExitCode::kInvalidPipeline);
+  EXPECT_THAT(said(), HasSubstr("failed   state "));
+  EXPECT_THAT(said(), HasSubstr("stream 'orders'"));
+  EXPECT_THAT(said(), HasSubstr("other/dest"));
+  EXPECT_EQ((*make_state()->load_stream(key)).load_id, "l");
+}
+
 TEST_F(CheckCommand, JsonIsOneDocumentOnStdout) {
   connectors_["test/dest"].open = make_error(ErrorCategory::kAuth, "REFUSED", "the server refused");
   write_pipeline();

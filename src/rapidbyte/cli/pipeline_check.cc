@@ -9,6 +9,7 @@
 
 #include "rapidbyte/cli/document.h"
 #include "rapidbyte/cli/open_connector.h"
+#include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/engine/run_grants.h"
 #include "rapidbyte/engine/stream_order.h"
@@ -269,11 +270,7 @@ void PipelineCheck::check_streams(const LoadedSlot& source, runtime::ComponentIn
   engine::RunObserver observer;
   const std::unique_ptr<state::StateBackend> scratch = state::make_memory_state();
   engine::RunContext run{*parsed_.config, *runtime_, *scratch, *scratch, options, observer, engine::real_retry_clock()};
-  for (const LoadedSlot& loaded : connectors_) {
-    if (loaded.slot.role == ConnectorRole::kSource) run.source = loaded.connector;
-    if (loaded.slot.role == ConnectorRole::kTransform) run.transforms.push_back(loaded.connector);
-    if (loaded.slot.role == ConnectorRole::kDestination) run.destination = loaded.connector;
-  }
+  use_connectors(run);
   const auto& streams = parsed_.config->source.streams;
   std::vector<pipeline::Problem> problems;
   size_t used = 0;
@@ -283,10 +280,11 @@ void PipelineCheck::check_streams(const LoadedSlot& source, runtime::ComponentIn
     auto plans = engine::plan_streams(run, std::move(selected), *catalog);
     if (plans.ok()) {
       used += plans->size();
-      for (const engine::StreamPlan& planned : *plans) {
+      for (engine::StreamPlan& planned : *plans) {
         warnings.insert(warnings.end(), planned.warnings.begin(), planned.warnings.end());
         if (engine::may_double(run, planned)) may_double.push_back(planned.config.name);
         streams_.push_back(planned.config.name);
+        plans_.push_back(std::move(planned));
       }
     } else {
       problems.push_back(parsed_.problem_at(section, pointer_of(plans.error().code), plans.error().message));
@@ -329,7 +327,33 @@ void PipelineCheck::check_state() {
   if (!state.ok()) return fail("state", state.error(), engine::Stage::kState);
   auto lease = (*state)->acquire_lease(parsed_.config->name, "check");
   if (!lease.ok()) return fail("state", lease.error(), engine::Stage::kState);
-  ok("state", fmt::format("{} can be used, no run is under way", path.string()));
+  if (check_positions(**state)) ok("state", fmt::format("{} can be used, no run is under way", path.string()));
+}
+
+bool PipelineCheck::check_positions(state::StateBackend& state) {
+  const engine::RunOptions options;
+  engine::RunObserver observer;
+  engine::RunContext run{*parsed_.config, *runtime_, state, state, options, observer, engine::real_retry_clock()};
+  use_connectors(run);
+  if (run.source == nullptr || run.destination == nullptr) return true;
+  run.position_owner = engine::run_owner(run);
+  bool fits = true;
+  // One at a time, so that all that a run would refuse is found.
+  for (const engine::StreamPlan& plan : plans_) {
+    std::optional<engine::RunFailure> failure = engine::check_position_owners(run, {plan});
+    if (!failure) continue;
+    fits = false;
+    fail("state", std::move(failure->error), failure->stage);
+  }
+  return fits;
+}
+
+void PipelineCheck::use_connectors(engine::RunContext& run) const {
+  for (const LoadedSlot& loaded : connectors_) {
+    if (loaded.slot.role == ConnectorRole::kSource) run.source = loaded.connector;
+    if (loaded.slot.role == ConnectorRole::kTransform) run.transforms.push_back(loaded.connector);
+    if (loaded.slot.role == ConnectorRole::kDestination) run.destination = loaded.connector;
+  }
 }
 
 void PipelineCheck::ok(std::string part, std::string message) {

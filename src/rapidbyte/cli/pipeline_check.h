@@ -10,6 +10,7 @@
 #include "rapidbyte/cli/command_context.h"
 #include "rapidbyte/cli/exit_code.h"
 #include "rapidbyte/cli/pipeline_preparation.h"
+#include "rapidbyte/engine/run_context.h"
 
 namespace rapidbyte::cli {
 
@@ -44,6 +45,9 @@ class PipelineCheck {
   /// Warns when no order of loading suits all streams.
   void check_references(const LoadedSlot& destination, runtime::ComponentInstance& instance);
   void check_state();
+  /// Whether a run may go on behind the positions that are kept; says what it would refuse (CURSOR_CHANGED).
+  bool check_positions(state::StateBackend& state);
+  void use_connectors(engine::RunContext& run) const;
 
   void ok(std::string part, std::string message);
   void warn(std::string part, std::string message, std::string fix);
@@ -58,6 +62,7 @@ class PipelineCheck {
   std::unique_ptr<runtime::ComponentRuntime> runtime_;
   std::vector<LoadedSlot> connectors_;
   std::vector<std::string> streams_;  // those of the pipeline that the source has
+  std::vector<engine::StreamPlan> plans_;  // of the same
   runtime::ResolvedGrants grants_;
   std::vector<Finding> findings_;
 };

@@ -49,7 +49,9 @@ std::string context_json(const AttemptContext& attempt, const runtime::Connector
   input.partition = partition;
   if (input.for_destination) {
     input.pipeline_streams = run.pipeline_streams;
+    input.cursor_load_id = position.cursor_load_id;
     input.keep_positions = run.options.keep_positions;
+    input.allow_doubled_rows = run.options.allow_doubled_rows;
     input.reference_ring = plan.reference_ring;
   } else {
     input.destination_features = features_downstream(run, first_transform);

@@ -217,7 +217,9 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
                                 const LastCommitted& last_committed, LoadPosition& position) {
   if (!goes_on_with(plan, known)) {
     log_warn("stream '{}': the load that was under way {}; it is given up and a new one begins", plan.config.name,
-             known.load_id.ends_with(kReplaceSuffix) ? "had write_mode replace" : "was read in partitions");
+             known.load_id.ends_with(kReplaceSuffix)       ? "had write_mode replace"
+             : known.load_id.ends_with(kPartitionedSuffix) ? "was read in partitions"
+                                                           : "had another sync_mode");
     if (auto failure = begin(run, plan, new_run_id(), nullptr, position, /*forget=*/true)) return failure;
     if (known.load_id.ends_with(kReplaceSuffix)) position.given_up_replace = known.load_id;
     return std::nullopt;
@@ -270,6 +272,7 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     position.resumed = true;
     position.load_id = known.load_id;
     position.cursor = is_incremental(plan) ? cursor_value_of(saved) : json();
+    position.cursor_load_id = text_member(saved, "load_id");
     position.load_start_cursor = position.cursor;
     return std::nullopt;
   }
@@ -330,6 +333,7 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
   if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
   const json saved = *std::move(saved_position);
+  position.cursor_load_id = text_member(saved, "load_id");
   return begin(run, plan, next_id, is_incremental(plan) ? cursor_value_of(saved) : json(), position);
 }
 
@@ -351,8 +355,10 @@ Status save_partitioned_end(RunContext& run, const StreamPlan& plan, const std::
 }
 
 bool goes_on_with(const StreamPlan& plan, const state::StreamState& known) {
-  return known.load_in_progress && plan.write_mode != WriteMode::kReplace && !known.load_id.ends_with(kReplaceSuffix) &&
-         !known.load_id.ends_with(kPartitionedSuffix);
+  if (!known.load_in_progress || plan.write_mode == WriteMode::kReplace) return false;
+  if (known.load_id.ends_with(kReplaceSuffix) || known.load_id.ends_with(kPartitionedSuffix)) return false;
+  // An append of another sync mode is refused when rows of the load are there (check_position_owners).
+  return plan.write_mode != WriteMode::kUpsert || !is_of_other_sync_mode(plan, known);
 }
 
 Status mark_load_miscounted(RunContext& run, const std::string& stream, const std::string& load_id,

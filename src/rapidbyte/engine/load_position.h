@@ -27,6 +27,8 @@ struct LoadPosition {
   nlohmann::json resume;
   /// `cursor_info.last_value` for the source; null before the first checkpoint.
   nlohmann::json cursor;
+  /// The load whose checkpoint `cursor` is from, for a destination that compares it with its receipt; empty: unknown.
+  std::string cursor_load_id;
   /// Where the load began, kept in its checkpoints.
   nlohmann::json load_start_cursor;
   /// Rows that the load has committed so far.

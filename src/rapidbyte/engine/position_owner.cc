@@ -7,6 +7,7 @@
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/base/redaction.h"
+#include "rapidbyte/base/sha256.h"
 #include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/engine/state_notes.h"
@@ -20,6 +21,11 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr const char* kPlaceKeyword = "x-place";
+
+// Members of an owner that are written at one place and read at another.
+constexpr const char* kSyncMode = "sync_mode";
+constexpr const char* kSourcePlace = "source_place";
+constexpr const char* kStreamOptions = "stream_options";
 
 /// `text` without secrets, and of `scheme://user:password@host:port/path?options` only `scheme://host/path`. Without
 /// the port: a tunnel has another one each time, and which server answers there the destination knows by its receipts.
@@ -54,11 +60,13 @@ fs::path one_name_of(const fs::path& file) {
   return error ? fs::absolute(file, error) : path;
 }
 
+bool is_incremental(const StreamPlan& plan) { return plan.config.sync_mode != pipeline::SyncMode::kFullRefresh; }
+
 /// Whether the run goes on behind a position of `plan`'s stream that an earlier run made.
 bool goes_behind(const StreamPlan& plan, const state::StreamState& known) {
   if (plan.write_mode == pipeline::WriteMode::kReplace) return false;
-  if (known.load_in_progress && goes_on_with(plan, known) && known.committed) return true;
-  return plan.config.sync_mode != pipeline::SyncMode::kFullRefresh && known.checkpoint_json.has_value();
+  if (goes_on_with(plan, known) && known.committed) return true;
+  return is_incremental(plan) && known.checkpoint_json.has_value();
 }
 
 std::string place_text(const json& place) {
@@ -67,6 +75,13 @@ std::string place_text(const json& place) {
     text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", key,
                         value.is_string() ? value.get<std::string>() : protocol::json_text(value));
   return text.empty() ? "its defaults" : text;
+}
+
+/// An empty object when nobody said; what is not readable binds nothing, as before owners were kept.
+json owner_of(const state::StreamState& known) {
+  if (!known.owner_json) return json::object();
+  json owner = protocol::parse_untrusted_object(*known.owner_json, protocol::kReceiptLimits);
+  return owner.is_object() ? owner : json::object();
 }
 
 json member(const json& object, const char* key) {
@@ -81,7 +96,38 @@ struct Change {
   bool may_keep = true;
 };
 
-Change change_between(const RunContext& run, const json& before, const json& now) {
+/// Of a table that is appended to: another sync mode loads again what is there.
+Change sync_mode_change(const StreamPlan& plan, const state::StreamState& known, const json& before) {
+  const std::string mode = text_member(before, kSyncMode);
+  if (plan.write_mode != pipeline::WriteMode::kAppend || mode.empty() || mode == to_string(plan.config.sync_mode))
+    return {};
+  if (is_incremental(plan)) {
+    // What was begun and committed nothing left nothing there.
+    if (known.load_id.empty() || (known.load_in_progress && !known.committed)) return {};
+    return {fmt::format("is none: its rows were loaded with sync_mode {}, and sync_mode is now {}, which starts from "
+                        "the beginning and appends all of them again",
+                        mode, to_string(plan.config.sync_mode)),
+            /*may_keep=*/false};
+  }
+  if (!known.checkpoint_json && !(known.load_in_progress && known.committed)) return {};
+  return {fmt::format("was made with sync_mode {}, and sync_mode is now {}, which appends all rows again and forgets "
+                      "the position",
+                      mode, to_string(plan.config.sync_mode)),
+          /*may_keep=*/false};
+}
+
+/// Whether the source itself cannot compare what a position means with what it reads now: it does not see the position
+/// of a load of which only the finish is missing, and one of 2.0.0 knows no such rule.
+bool source_cannot_compare(const RunContext& run, const StreamPlan& plan, const state::StreamState& known) {
+  if (!run.source->speaks_2_1()) return true;
+  if (is_incremental(plan) || !known.checkpoint_json) return false;
+  const json saved = protocol::parse_untrusted_object(*known.checkpoint_json, protocol::kReceiptLimits);
+  return saved.is_object() && saved.value("end", json(false)) == json(true);
+}
+
+/// Of positions that the run goes on behind.
+Change change_between(const RunContext& run, const StreamPlan& plan, const state::StreamState& known,
+                      const json& before, const json& now) {
   const json field = member(before, "cursor_field");
   const json field_now = member(now, "cursor_field");
   // A stream that is not incremental has none.
@@ -103,6 +149,17 @@ Change change_between(const RunContext& run, const json& before, const json& now
                     text_member(before, "destination"), place_text(member(before, "place")),
                     text_member(now, "destination"), place_text(member(now, "place")))};
   }
+  if (source_cannot_compare(run, plan, known) && before.contains(kSourcePlace)) {
+    if (before[kSourcePlace] != member(now, kSourcePlace)) {
+      return {fmt::format("is one in the rows of {}, and the source is now {}, whose rows it says nothing of",
+                          place_text(before[kSourcePlace]), place_text(member(now, kSourcePlace)))};
+    }
+    if (member(before, kStreamOptions) != member(now, kStreamOptions)) {
+      return {
+          "was made with other settings of the stream's entry in the pipeline, so that it may be one in other "
+          "rows"};
+    }
+  }
   const fs::path other = text_member(before, "file");
   std::error_code error;
   // A file that is gone was moved or renamed: this one has taken its place.
@@ -116,15 +173,21 @@ Change change_between(const RunContext& run, const json& before, const json& now
 }
 
 RunFailure changed(const RunContext& run, const StreamPlan& plan, const Change& change) {
+  const bool append = plan.write_mode == pipeline::WriteMode::kAppend;
   return RunFailure{
       Stage::kConfig,
-      config_error("CURSOR_CHANGED",
-                   fmt::format("stream '{}': its position {}. This run wrote nothing. Undo the change; or begin anew "
-                               "with: {}{}",
-                               plan.config.name, change.what, reset_hint(run, plan.config.name),
-                               change.may_keep ? "; or, if every row before the position is there (a database that has "
-                                                 "moved, a file that was copied), go on once with: --keep-positions"
-                                               : ""))
+      config_error(
+          "CURSOR_CHANGED",
+          fmt::format(
+              "stream '{}': its position {}. This run wrote nothing. Undo the change; or {}begin anew with: {}{}",
+              plan.config.name, change.what,
+              append ? "use write_mode replace or upsert; or remove the stream's rows from the table, which would be "
+                       "there twice, and "
+                     : "",
+              reset_hint(run, plan.config.name),
+              change.may_keep ? "; or, if every row before the position is there (a database that has moved, a file "
+                                "that was copied), go on once with: --keep-positions"
+                              : ""))
           .error()};
 }
 
@@ -149,17 +212,29 @@ json place_of(const json& schema, const json& config) {
 }
 
 json run_owner(const RunContext& run) {
-  const runtime::Manifest* manifest = run.destination->manifest();
+  const auto place = [](const runtime::Connector& connector, const json& config) {
+    const runtime::Manifest* manifest = connector.manifest();
+    return place_of(manifest != nullptr ? manifest->config_schema : json(), config);
+  };
   return {{"file", one_name_of(run.pipeline.file).string()},
           {"source", run.source->name()},
+          {kSourcePlace, place(*run.source, run.pipeline.source.config)},
           {"destination", run.destination->name()},
-          {"place", place_of(manifest != nullptr ? manifest->config_schema : json(), run.pipeline.destination.config)}};
+          {"place", place(*run.destination, run.pipeline.destination.config)}};
 }
 
 json position_owner(const RunContext& run, const StreamPlan& plan) {
   json owner = run.position_owner;
+  owner[kSyncMode] = to_string(plan.config.sync_mode);
+  // A `where` may hold what is nobody's business.
+  owner[kStreamOptions] = sha256_hex(protocol::json_text(plan.config.options));
   if (plan.config.cursor_field) owner["cursor_field"] = *plan.config.cursor_field;
   return owner;
+}
+
+bool is_of_other_sync_mode(const StreamPlan& plan, const state::StreamState& known) {
+  const std::string mode = text_member(owner_of(known), kSyncMode);
+  return !mode.empty() && mode != to_string(plan.config.sync_mode);
 }
 
 std::optional<RunFailure> check_position_owners(RunContext& run, const std::vector<StreamPlan>& plans) {
@@ -168,12 +243,13 @@ std::optional<RunFailure> check_position_owners(RunContext& run, const std::vect
     const state::StreamKey key{run.pipeline.name, plan.config.name, ""};
     auto known = run.state.load_stream(key);
     if (!known.ok()) return state_failure(std::move(known).status());
-    if (!known->owner_json || !goes_behind(plan, *known)) continue;
-    // Written by this program alone; what is not readable binds nothing, as before owners were kept.
-    const json before = protocol::parse_untrusted_object(*known->owner_json, protocol::kReceiptLimits);
-    if (!before.is_object() || before.empty()) continue;
+    const json before = owner_of(*known);
+    if (before.empty()) continue;
+    if (const Change change = sync_mode_change(plan, *known, before); !change.what.empty())
+      return changed(run, plan, change);
+    if (!goes_behind(plan, *known)) continue;
     const json now = position_owner(run, plan);
-    const Change change = change_between(run, before, now);
+    const Change change = change_between(run, plan, *known, before, now);
     if (change.what.empty()) continue;
     if (!change.may_keep || !run.options.keep_positions) return changed(run, plan, change);
     log_warn("stream '{}': its position {}. --keep-positions says that its rows are there", plan.config.name,

@@ -22,12 +22,18 @@ namespace rapidbyte::engine {
 
 /// What positions of this run are made for, the same for every stream; kept in RunContext::position_owner.
 [[nodiscard]] nlohmann::json run_owner(const RunContext& run);
-/// That and the stream's cursor column: begin_load() keeps it with the load.
+/// That and what the stream's load is of: sync mode, cursor column, a hash of its own settings. begin_load() keeps it
+/// with the load.
 [[nodiscard]] nlohmann::json position_owner(const RunContext& run, const StreamPlan& plan);
+
+/// Whether the stream's newest load was of another sync mode than `plan`, so that its position is of no use. False when
+/// nobody said which.
+[[nodiscard]] bool is_of_other_sync_mode(const StreamPlan& plan, const state::StreamState& known);
 
 /// Before any stream of a run with a destination starts: CURSOR_CHANGED (config) when the run would go on behind a
 /// position that was made for something else, and RunOptions::keep_positions does not say that its rows are there; if
-/// it does, the position is taken over. STATE_BACKEND. Positions of earlier versions have no owner and are taken.
+/// it does, the position is taken over. Also when an append of another sync mode than before would load again what is
+/// there, whatever the options. STATE_BACKEND. Positions of earlier versions have no owner and are taken.
 std::optional<RunFailure> check_position_owners(RunContext& run, const std::vector<StreamPlan>& plans);
 
 }  // namespace rapidbyte::engine

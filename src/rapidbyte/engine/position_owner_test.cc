@@ -192,5 +192,90 @@ TEST_F(PositionOwner, ALoadThatWasBrokenOffIsBoundToo) {
   EXPECT_EQ(report.failure->error.code, "CURSOR_CHANGED") << why(report);
 }
 
+TEST_F(PositionOwner, AnAppendIsNotLoadedAgainByAnotherSyncMode) {
+  h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
+  h_.pipeline.source.streams[0].cursor_field.reset();
+  h_.options.keep_positions = true;
+  expect_refused("sync_mode incremental, and sync_mode is now full_refresh");
+  h_.options.keep_positions = false;
+  h_.make_incremental();
+  expect_goes_on();
+}
+
+TEST_F(PositionOwner, AnIncrementalAppendDoesNotBeginBehindFullRefreshes) {
+  ASSERT_TRUE(h_.state->reset("p", "numbers").ok());
+  h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
+  h_.pipeline.source.streams[0].write_mode = pipeline::WriteMode::kReplace;
+  ASSERT_TRUE(h_.run().succeeded());
+  h_.pipeline.source.streams[0].write_mode.reset();
+  h_.make_incremental();
+  const RunReport report = h_.run();
+  ASSERT_FALSE(report.succeeded());
+  EXPECT_EQ(report.failure->error.code, "CURSOR_CHANGED") << why(report);
+  EXPECT_THAT(report.failure->error.message, HasSubstr("loaded with sync_mode full_refresh"));
+  EXPECT_EQ(h_.database.rows("numbers"), count_to(120));
+}
+
+TEST_F(PositionOwner, WhatCommittedNothingBindsNoSyncMode) {
+  ASSERT_TRUE(h_.state->reset("p", "numbers").ok());
+  h_.database.tables.clear();
+  h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
+  CountingOptions breaks;
+  breaks.before_batch = once(0, make_error(ErrorCategory::kData, "BAD_ROW", "bad"));
+  h_.source->script = counting_source(breaks);
+  ASSERT_FALSE(h_.run().succeeded());
+  ASSERT_FALSE(h_.stream_state().committed);
+  h_.make_incremental();
+  h_.source->script = counting_source({});
+  const RunReport report = h_.run();
+  EXPECT_TRUE(report.succeeded()) << why(report);
+  EXPECT_EQ(h_.database.rows("numbers"), count_to(100));
+}
+
+// The source sees the position of a load that it goes on with, not that of one of which only the finish is missing.
+class FinishedButForTheEnd : public PositionOwner {
+ protected:
+  void SetUp() override {
+    PositionOwner::SetUp();
+    ASSERT_TRUE(h_.state->reset("p", "numbers").ok());
+    h_.database.tables.clear();
+    h_.source->manifest_.config_schema = json::parse(kSchema);
+    h_.pipeline.source.config = {{"url", "x://in"}};
+    h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
+    h_.pipeline.source.streams[0].cursor_field.reset();
+    h_.pipeline.source.streams[0].options = {{"path", "a.csv"}};
+    const auto finish = h_.destination->script.finish_stream;
+    h_.destination->script.finish_stream = [](const runtime::InstanceOptions&, const json&, bool) -> Status {
+      return make_error(ErrorCategory::kData, "NO_FINISH", "no");
+    };
+    ASSERT_FALSE(h_.run().succeeded());
+    h_.destination->script.finish_stream = finish;
+    ASSERT_EQ(h_.database.rows("numbers"), count_to(120));
+  }
+  void expect_changed(const std::string& what) {
+    const RunReport report = h_.run();
+    ASSERT_FALSE(report.succeeded());
+    EXPECT_EQ(report.failure->error.code, "CURSOR_CHANGED") << why(report);
+    EXPECT_THAT(report.failure->error.message, HasSubstr(what));
+  }
+};
+
+TEST_F(FinishedButForTheEnd, IsNotTakenForTheRowsOfAnotherSource) {
+  h_.pipeline.source.config["url"] = "x://elsewhere";
+  expect_changed("x://elsewhere");
+  h_.options.keep_positions = true;
+  EXPECT_TRUE(h_.run().succeeded());
+  EXPECT_EQ(h_.database.rows("numbers"), count_to(120));
+}
+
+TEST_F(FinishedButForTheEnd, IsNotTakenForTheRowsOfOtherSettings) {
+  h_.pipeline.source.streams[0].options = {{"path", "b.csv"}};
+  expect_changed("other settings");
+  h_.pipeline.source.streams[0].options = {{"path", "a.csv"}};
+  const RunReport report = h_.run();
+  EXPECT_TRUE(report.succeeded()) << why(report);
+  EXPECT_EQ(h_.database.rows("numbers"), count_to(120));
+}
+
 }  // namespace
 }  // namespace rapidbyte::engine

@@ -59,7 +59,9 @@ nlohmann::json make_stream_context(const StreamContextInput& input) {
     context["stream_options"] = input.stream.options;
     if (input.for_destination) {
       if (!input.pipeline_streams.empty()) context["pipeline_streams"] = input.pipeline_streams;
+      if (input.cursor && !input.cursor_load_id.empty()) context["cursor_load_id"] = input.cursor_load_id;
       if (input.keep_positions) context["keep_positions"] = true;
+      if (input.allow_doubled_rows) context["allow_doubled_rows"] = true;
       if (!input.reference_ring.empty()) context["reference_ring"] = input.reference_ring;
     } else {
       context["destination_features"] = input.destination_features;

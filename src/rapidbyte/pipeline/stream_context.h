@@ -44,8 +44,12 @@ struct StreamContextInput {
   std::vector<std::string> destination_features = {};
   /// For destinations: every stream of the pipeline, so that two of one table are refused before anything is loaded.
   std::vector<std::string> pipeline_streams = {};
+  /// For destinations: the load whose checkpoint gave the cursor; empty when there is none, or nobody knows.
+  std::string cursor_load_id = {};
   /// For destinations: the user says that the rows before the cursor are there, though nothing shows it.
   bool keep_positions = false;
+  /// For destinations: the user takes into account that rows may be there twice.
+  bool allow_doubled_rows = false;
   /// For destinations: streams whose rows refer to each other in a ring with this one's, in the order of loading.
   std::vector<std::string> reference_ring = {};
 };

@@ -73,9 +73,15 @@ TEST(StreamContext, DestinationOf210GetsEverything) {
     "stream_options": {"path": "orders.csv", "columns": {"zip": "Utf8"}}
   })"));
   input.keep_positions = true;
-  EXPECT_EQ(make_stream_context(input)["keep_positions"], true);
+  input.allow_doubled_rows = true;
+  input.cursor_load_id = "load-0";
+  const json asked = make_stream_context(input);
+  EXPECT_EQ(asked["keep_positions"], true);
+  EXPECT_EQ(asked["allow_doubled_rows"], true);
+  EXPECT_EQ(asked["cursor_load_id"], "load-0");
   input.for_destination = false;
-  EXPECT_FALSE(make_stream_context(input).contains("keep_positions"));
+  for (const char* key : {"keep_positions", "allow_doubled_rows", "cursor_load_id"})
+    EXPECT_FALSE(make_stream_context(input).contains(key)) << key;
 }
 
 TEST(StreamContext, SourceOf210LearnsTheDestinationsFeaturesAndGetsItsColumnsBackWhole) {

@@ -110,8 +110,13 @@ struct StreamContext {
   /// Destinations: the names of all streams of the pipeline, also of those that this run leaves out; empty when the
   /// host does not say. Two of them that are one table are refused before anything is made (TARGET_CONFLICT).
   std::vector<std::string> pipeline_streams;
+  /// Destinations: the load whose checkpoint `cursor->last_value` is from; empty when nobody knows. See
+  /// check_receipt_fits().
+  std::string cursor_load_id;
   /// Destinations: the user says that the rows before the cursor are there although nothing shows it.
   bool keep_positions = false;
+  /// Destinations: the user takes into account that rows are appended which are there already.
+  bool allow_doubled_rows = false;
 
   /// The whole context as it came.
   Json raw;

@@ -1,0 +1,37 @@
+#pragma once
+// Whether a destination's newest receipt and the position that an incremental run starts from tell the same story. The
+// state lies elsewhere than the table: either may be a copy of another day, be lost, or be written by somebody else.
+// Behind a position that is newer than the table rows are left out for good; behind one that is older an append doubles
+// rows (docs/adr/0023).
+
+#include <string>
+
+#include "rapidbyte/sdk/context.h"
+#include "rapidbyte/sdk/error.h"
+
+namespace rapidbyte::sdk {
+
+/// What of a receipt is compared.
+struct NewestReceipt {
+  std::string load_id;
+  /// The source checkpoint of its commit; empty when the load has begun and committed nothing.
+  std::string checkpoint_json;
+};
+
+/// Whether the stream begins behind rows of earlier loads: incremental, with a cursor, and no load to go on with.
+bool begins_behind_cursor(const StreamContext& ctx);
+
+/// For begins_behind_cursor(): Ok when the receipt's cursor is the one that the run starts from. Of an upsert the
+/// receipt may be newer, because rows that are given again change nothing. RECEIPT_FOREIGN (config) otherwise, unless
+/// the user says that the rows before the cursor are there (an older receipt: ctx.keep_positions) or may be there twice
+/// (a newer one: ctx.allow_doubled_rows). `table`: the target as the user knows it, with its database.
+Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table);
+
+/// Whether the stream would append from the beginning, incrementally, though it has no load to go on with: then rows
+/// that an earlier load of this stream left would be doubled. See position_missing().
+bool appends_from_the_beginning(const StreamContext& ctx);
+/// POSITION_MISSING (config), for appends_from_the_beginning(): there is a receipt of another load of this pipeline and
+/// stream than ctx.load_id, and `table` has rows. Not with ctx.allow_doubled_rows.
+Status position_missing(const StreamContext& ctx, const std::string& load_id, const std::string& table);
+
+}  // namespace rapidbyte::sdk

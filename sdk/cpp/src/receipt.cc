@@ -1,0 +1,86 @@
+#include "rapidbyte/sdk/receipt.h"
+
+#include "rapidbyte/sdk/json.h"
+
+namespace rapidbyte::sdk {
+namespace {
+
+bool has_cursor(const StreamContext& ctx) { return ctx.cursor && !ctx.cursor->last_value.is_null(); }
+
+/// Not more than fits into a message.
+std::string shown(const CursorValue& value) {
+  constexpr size_t kMost = 200;
+  std::string text = to_text(value.to_json());
+  if (text.size() > kMost) text.replace(text.begin() + kMost, text.end(), "...");
+  return text;
+}
+
+/// Ids of loads begin with the time at which they were made.
+std::string_view time_of(std::string_view load_id) { return load_id.substr(0, load_id.find('-')); }
+
+std::string begin_anew(const StreamContext& ctx) {
+  const std::string reset = "rapidbyte state reset PIPELINE.yaml --stream '" + ctx.stream_name + "'";
+  if (ctx.write_mode == WriteMode::kUpsert) return "load all rows again with: " + reset;
+  return "remove the stream's rows from the table, which would be there twice, and load all again with: " + reset;
+}
+
+}  // namespace
+
+bool begins_behind_cursor(const StreamContext& ctx) {
+  return ctx.sync_mode == SyncMode::kIncremental && has_cursor(ctx) && ctx.resume.is_null();
+}
+
+Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table) {
+  // A host of before does not say of which load its cursor is.
+  if (ctx.cursor_load_id.empty()) return {};
+  CursorValue held;
+  if (!receipt.checkpoint_json.empty()) {
+    RB_SDK_ASSIGN_OR_RETURN(const Json checkpoint, parse_json(receipt.checkpoint_json));
+    if (const Json* value = find_member(checkpoint, "cursor_value")) {
+      RB_SDK_ASSIGN_OR_RETURN(held, CursorValue::from_json(*value));
+    }
+  }
+  if (held == ctx.cursor->last_value) return {};
+  const std::string who = "stream \"" + ctx.stream_name + "\": this run would go on behind load " + ctx.cursor_load_id +
+                          " (cursor " + shown(ctx.cursor->last_value) + "), but the newest receipt of " + table +
+                          " is of load " + receipt.load_id + " (cursor " + shown(held) + ")";
+  if (time_of(receipt.load_id) > time_of(ctx.cursor_load_id)) {
+    if (ctx.write_mode == WriteMode::kUpsert || ctx.allow_doubled_rows) return {};
+    return config_error("RECEIPT_FOREIGN",
+                        who +
+                            ", which the state does not know: a run with --limit wrote it, another installation with "
+                            "a state of its own, or the state is an older copy. Going on would append its rows "
+                            "again. This run wrote nothing. Take the newest state; or " +
+                            begin_anew(ctx) +
+                            "; or use write_mode upsert; or, if rows may be there twice, go on once with: rapidbyte "
+                            "run --allow-doubled-rows");
+  }
+  if (ctx.keep_positions) return {};
+  return config_error("RECEIPT_FOREIGN",
+                      who +
+                          ": the table, or its database, is an older copy, or was made anew. Going on would leave the "
+                          "rows between out for good. This run wrote nothing. Take the table or the state of the "
+                          "same time; or " +
+                          begin_anew(ctx) +
+                          "; or, if every row before the cursor is there, go on once with: rapidbyte run "
+                          "--keep-positions");
+}
+
+bool appends_from_the_beginning(const StreamContext& ctx) {
+  const bool appends = !ctx.write_mode || *ctx.write_mode == WriteMode::kAppend;
+  return appends && ctx.sync_mode == SyncMode::kIncremental && !has_cursor(ctx) && ctx.resume.is_null();
+}
+
+Status position_missing(const StreamContext& ctx, const std::string& load_id, const std::string& table) {
+  if (ctx.allow_doubled_rows) return {};
+  return config_error("POSITION_MISSING",
+                      "stream \"" + ctx.stream_name + "\": " + table + " has rows, and the receipt of load " + load_id +
+                          " of this pipeline, but the state has no position behind them: it was lost or reset, it is "
+                          "another file now (the pipeline file has moved), or the stream was not incremental before. "
+                          "Starting from the beginning would append all rows again. This run wrote nothing. Take the "
+                          "state back; or remove the stream's rows from the table and run again; or use write_mode "
+                          "upsert or replace; or, if rows may be there twice, run once with: rapidbyte run "
+                          "--allow-doubled-rows");
+}
+
+}  // namespace rapidbyte::sdk
