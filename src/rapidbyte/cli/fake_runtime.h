@@ -84,6 +84,7 @@ class FakeInstance : public runtime::ComponentInstance {
     return std::optional<std::string>();
   }
   Status close() override { return note("close"), Status(); }
+  void serve(std::string) override {}
   [[nodiscard]] uint64_t peak_memory_bytes() const override { return 0; }
 
  private:

@@ -4,6 +4,7 @@
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/engine/stage_services.h"
 #include "rapidbyte/pipeline/stream_context.h"
 
 namespace rapidbyte::engine {
@@ -20,14 +21,6 @@ std::string guess_cursor_type(const nlohmann::json& value, const StreamPlan& pla
 }
 
 }  // namespace
-
-void adopt_open_source(AttemptContext& attempt) {
-  // Streams that run side by side find nothing here, and must not write: only the run's only stream does.
-  if (!attempt.run.open_source) return;
-  attempt.ready_source = std::exchange(attempt.run.open_source, OpenSource());
-  attempt.ready_source_link =
-      attempt.upstream_cancel.on_cancel([cancel = attempt.ready_source.cancel] { cancel.cancel(); });
-}
 
 std::string context_json(const AttemptContext& attempt, const runtime::Connector& connector, size_t first_transform,
                          const nlohmann::json& partition) {
@@ -59,33 +52,57 @@ std::string context_json(const AttemptContext& attempt, const runtime::Connector
   return pipeline::make_stream_context(input).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-Result<std::unique_ptr<runtime::ComponentInstance>> open_instance(
+Result<KeptInstance> take_instance(AttemptContext& attempt, KeptInstance* place,
+                                   const std::shared_ptr<const runtime::Connector>& connector,
+                                   const CancelToken& cancel, std::shared_ptr<runtime::HostServices> services) {
+  RunContext& run = attempt.run;
+  const std::string& stream = attempt.plan.config.name;
+  KeptInstance taken = place != nullptr ? std::exchange(*place, KeptInstance()) : KeptInstance();
+  const bool is_open = static_cast<bool>(taken);
+  if (is_open) {
+    taken.instance->serve(stream);
+  } else {
+    RB_ASSIGN_OR_RETURN(taken, start_instance(run, connector, stream));
+  }
+  taken.services->set_target(std::move(services));
+  taken.in_use = cancel.on_cancel([own = taken.cancel] { own.cancel(); });
+  if (!is_open) taken.opened = taken.instance->open();
+  if (taken.opened.ok()) return taken;
+  Status refused = std::move(taken.opened);
+  close_instance(run, taken, *connector, stream);
+  return refused;
+}
+
+void give_back(AttemptContext& attempt, KeptInstance* place, KeptInstance instance,
+               const runtime::Connector& connector, bool ended_well) {
+  if (!instance) return;
+  // First of all: what ends this attempt must not reach the next one's instance.
+  instance.in_use = CancelToken::Registration();
+  if (!ended_well || place == nullptr || !may_be_kept(connector) || instance.cancel.cancelled()) {
+    return close_instance(attempt.run, instance, connector, attempt.plan.config.name);
+  }
+  attempt.run.note_memory(instance.instance->peak_memory_bytes());
+  instance.services->set_target(std::make_shared<IdleServices>(connector.name()));
+  *place = std::move(instance);
+}
+
+Result<std::unique_ptr<runtime::ComponentInstance>> open_transform(
     AttemptContext& attempt, const std::shared_ptr<const runtime::Connector>& connector,
     const pipeline::ConnectorUse& use, std::string id, const CancelToken& cancel,
     std::shared_ptr<runtime::HostServices> services) {
   RunContext& run = attempt.run;
-  if (connector->role() == runtime::ConnectorRole::kDestination && run.early_destination) {
-    OpenDestination early = std::exchange(run.early_destination, OpenDestination());
-    attempt.early_destination_link = cancel.on_cancel([own = early.cancel] { own.cancel(); });
-    early.services->set_target(std::move(services));
-    if (early.opened.ok()) return std::move(early.instance);
-    close_instance(attempt, *early.instance, *connector);
-    return std::move(early.opened);
-  }
-  const bool is_source = connector->role() == runtime::ConnectorRole::kSource;
   RB_ASSIGN_OR_RETURN(
       auto instance,
-      run.runtime.instantiate(connector,
-                              instance_options(run, use, std::move(id), is_source ? run.source_config : use.config,
-                                               attempt.plan.config.name, cancel, std::move(services))));
+      run.runtime.instantiate(connector, instance_options(run, use, std::move(id), use.config, attempt.plan.config.name,
+                                                          cancel, std::move(services))));
   Status opened = instance->open();
   if (opened.ok()) return instance;
-  close_instance(attempt, *instance, *connector);
+  close_transform(attempt, *instance, *connector);
   return opened;
 }
 
-void close_instance(AttemptContext& attempt, runtime::ComponentInstance& instance,
-                    const runtime::Connector& connector) {
+void close_transform(AttemptContext& attempt, runtime::ComponentInstance& instance,
+                     const runtime::Connector& connector) {
   attempt.run.note_memory(instance.peak_memory_bytes());
   const Status closed = instance.close();
   if (closed.ok()) return;

@@ -15,14 +15,17 @@
 namespace rapidbyte::engine {
 
 struct AttemptContext {
-  AttemptContext(RunContext& run_context, const StreamPlan& stream_plan)
+  AttemptContext(RunContext& run_context, const StreamPlan& stream_plan, WorkerInstances& worker_instances)
       : run(run_context),
         plan(stream_plan),
+        kept(worker_instances),
         cancel(run_context.options.cancel.child()),
         upstream_cancel(cancel.child()) {}
 
   RunContext& run;
   const StreamPlan& plan;
+  /// Of the worker. Each member is used by the thread of one stage at a time, and not by the lanes of a split stream.
+  WorkerInstances& kept;
   CancelToken cancel;
   /// Of sources and transforms: they are stopped alone when the last stage has what it wanted.
   CancelToken upstream_cancel;
@@ -32,32 +35,32 @@ struct AttemptContext {
   /// count.
   std::atomic<bool> satisfied{false};
   LoadPosition position;
-  /// Opened already, for the next use of the source in this attempt; empty: an instance is started.
-  OpenSource ready_source;
-  /// Cancels `ready_source` with this attempt.
-  CancelToken::Registration ready_source_link;
-  /// Cancels the destination that was opened before this attempt.
-  CancelToken::Registration early_destination_link;
 };
-
-/// Takes the instance that discovery left open, if it did.
-void adopt_open_source(AttemptContext& attempt);
 
 /// The JSON that `connector`'s calls get for this attempt's stream. `first_transform`: the one that what it sends comes
 /// to first. `partition`: null when the stream is not split.
 [[nodiscard]] std::string context_json(const AttemptContext& attempt, const runtime::Connector& connector,
                                        size_t first_transform = 0, const nlohmann::json& partition = nullptr);
 
-/// Starts and opens an instance for the attempt's stream. `use`: what the pipeline says about it; `id` as in
-/// InstanceOptions::connector_id.
-Result<std::unique_ptr<runtime::ComponentInstance>> open_instance(
+/// An instance of the run's source or destination for the attempt's stream, open: the one that the worker kept in
+/// `place`, or a new one (always, when `place` is null). It is cancelled with `cancel`, and its calls come to
+/// `services`.
+Result<KeptInstance> take_instance(AttemptContext& attempt, KeptInstance* place,
+                                   const std::shared_ptr<const runtime::Connector>& connector,
+                                   const CancelToken& cancel, std::shared_ptr<runtime::HostServices> services);
+/// The end of its use: kept in `place` for the worker's next stream when its connector allows it and `ended_well` (the
+/// stream, or what it did for it), closed otherwise. Null: closed.
+void give_back(AttemptContext& attempt, KeptInstance* place, KeptInstance instance,
+               const runtime::Connector& connector, bool ended_well);
+
+/// Starts and opens a transform for the attempt's stream; `id` as in InstanceOptions::connector_id.
+Result<std::unique_ptr<runtime::ComponentInstance>> open_transform(
     AttemptContext& attempt, const std::shared_ptr<const runtime::Connector>& connector,
     const pipeline::ConnectorUse& use, std::string id, const CancelToken& cancel,
     std::shared_ptr<runtime::HostServices> services);
-
-/// Closes an instance and notes its memory. What counts was said before, so an error is only logged: a run does not
-/// fail because a connection did not end politely.
-void close_instance(AttemptContext& attempt, runtime::ComponentInstance& instance, const runtime::Connector& connector);
+/// Closes it and notes its memory; an error is only logged.
+void close_transform(AttemptContext& attempt, runtime::ComponentInstance& instance,
+                     const runtime::Connector& connector);
 
 /// Notes a failure of `stage`, unless another one came first.
 void report_failure(AttemptContext& attempt, Stage stage, const Status& status);

@@ -141,6 +141,7 @@ class FakeInstance final : public runtime::ComponentInstance {
     ++connector_->closed;
     return script().close ? script().close(options_) : Status();
   }
+  void serve(std::string stream) override { options_.stream = std::move(stream); }
   uint64_t peak_memory_bytes() const override { return 65536; }
 
  private:

@@ -74,20 +74,18 @@ Status Lane::open_destination() {
   options.pool = run_.pool;
   destination_services_ = std::make_shared<DestinationServices>(stage_context(), run_.destination->name(),
                                                                 *queues_.back(), tracker_, std::move(options));
-  RB_ASSIGN_OR_RETURN(destination_, open_instance(attempt_, run_.destination, run_.pipeline.destination, "destination",
+  RB_ASSIGN_OR_RETURN(destination_, take_instance(attempt_, place(attempt_.kept.destination), run_.destination,
                                                   attempt_.cancel, destination_services_));
+  // What it waited for before is not this stage's.
+  usage_.back().waiting_network -= destination_.instance->network_wait();
   return {};
 }
 
-void Lane::close_destination() {
-  if (destination_ == nullptr) return;
-  end_instance(*destination_, *run_.destination, usage_.back());
-  destination_.reset();
-}
-
-void Lane::end_instance(runtime::ComponentInstance& instance, const runtime::Connector& connector, StageUsage& usage) {
-  close_instance(attempt_, instance, connector);
-  usage.waiting_network += instance.network_wait();
+void Lane::close_destination(bool ended_well) {
+  if (!destination_) return;
+  usage_.back().waiting_network += destination_.instance->network_wait();
+  give_back(attempt_, place(attempt_.kept.destination), std::exchange(destination_, KeptInstance()),
+            *run_.destination, ended_well);
 }
 
 void Lane::run() {
@@ -107,8 +105,8 @@ void Lane::report_upstream(Stage stage, const Status& status) {
 
 void Lane::source_stage() {
   const StageStopwatch watch(usage_.front());
-  std::unique_ptr<runtime::ComponentInstance> instance;
-  const Status status = guarded([&] { return read(instance); });
+  KeptInstance source;
+  const Status status = guarded([&] { return read(source); });
   if (status.ok()) {
     queues_.front()->close();
   } else {
@@ -116,22 +114,14 @@ void Lane::source_stage() {
     report_upstream(Stage::kSource, status);
     queues_.front()->fail();
   }
-  if (instance) end_instance(*instance, *run_.source, usage_.front());
+  if (!source) return;
+  usage_.front().waiting_network += source.instance->network_wait();
+  // What was stopped in the middle (--limit) holds an unfinished read.
+  const bool ended_well = status.ok() && !attempt_.satisfied.load(std::memory_order_acquire);
+  give_back(attempt_, place(attempt_.kept.source), std::move(source), *run_.source, ended_well);
 }
 
-Result<std::unique_ptr<runtime::ComponentInstance>> Lane::start_source(std::shared_ptr<SourceServices> services) {
-  if (!attempt_.ready_source) {
-    return open_instance(attempt_, run_.source, run_.pipeline.source, "source", attempt_.upstream_cancel,
-                         std::move(services));
-  }
-  OpenSource ready = std::exchange(attempt_.ready_source, OpenSource());
-  ready.services->set_target(std::move(services));
-  // What it waited for before is not this stage's.
-  usage_.front().waiting_network -= ready.instance->network_wait();
-  return std::move(ready.instance);
-}
-
-Status Lane::read(std::unique_ptr<runtime::ComponentInstance>& instance) {
+Status Lane::read(KeptInstance& source) {
   const LoadPosition& position = attempt_.position;
   const pipeline::StreamConfig& config = attempt_.plan.config;
   // An end without a checkpoint of the source must not lose the position that the load began with.
@@ -147,10 +137,13 @@ Status Lane::read(std::unique_ptr<runtime::ComponentInstance>& instance) {
   }
   auto services =
       std::make_shared<SourceServices>(stage_context(), run_.source->name(), *queues_.front(), std::move(first));
-  RB_ASSIGN_OR_RETURN(instance, start_source(services));
+  RB_ASSIGN_OR_RETURN(source, take_instance(attempt_, place(attempt_.kept.source), run_.source, attempt_.upstream_cancel,
+                                            services));
+  // What it waited for before is not this stage's.
+  usage_.front().waiting_network -= source.instance->network_wait();
   {
     const RunningStage running(*services);
-    RB_ASSIGN_OR_RETURN(read_summary_, instance->run_read(context_json(attempt_, *run_.source, 0, source_partition())));
+    RB_ASSIGN_OR_RETURN(read_summary_, source.instance->run_read(context_json(attempt_, *run_.source, 0, source_partition())));
   }
   if (attempt_.satisfied.load(std::memory_order_acquire)) return {};
   auto counted = check_source_rows(stream_, read_summary_, queues_.front()->counts(), run_.source->speaks_2_1());
@@ -170,14 +163,16 @@ void Lane::transform_stage(size_t index) {
     queues_[index + 1]->fail();
   }
   queues_[index]->abandon();
-  if (instance) end_instance(*instance, *run_.transforms[index], usage_[index + 1]);
+  if (!instance) return;
+  close_transform(attempt_, *instance, *run_.transforms[index]);
+  usage_[index + 1].waiting_network += instance->network_wait();
 }
 
 Status Lane::transform(size_t index, std::unique_ptr<runtime::ComponentInstance>& instance) {
   const auto& connector = run_.transforms[index];
   auto services = std::make_shared<TransformServices>(stage_context(), connector->name(), *queues_[index],
                                                       *queues_[index + 1], may_hold_rows(*connector));
-  RB_ASSIGN_OR_RETURN(instance, open_instance(attempt_, connector, run_.pipeline.transforms[index], transform_id(index),
+  RB_ASSIGN_OR_RETURN(instance, open_transform(attempt_, connector, run_.pipeline.transforms[index], transform_id(index),
                                               attempt_.upstream_cancel, services));
   runtime::TransformSummary summary;
   {
@@ -202,19 +197,19 @@ Status Lane::transform(size_t index, std::unique_ptr<runtime::ComponentInstance>
 
 void Lane::destination_stage() {
   const StageStopwatch watch(usage_.back());
-  const bool own = destination_ == nullptr;
+  const bool own = !destination_;
   const Status status = guarded([&] { return write(); });
   if (!status.ok()) report_failure(attempt_, Stage::kDestination, status);
   queues_.back()->abandon();
-  if (own) close_destination();
+  if (own) close_destination(/*ended_well=*/false);
 }
 
 Status Lane::write() {
-  if (destination_ == nullptr) RB_RETURN_NOT_OK(open_destination());
+  if (!destination_) RB_RETURN_NOT_OK(open_destination());
   if (before_write_) RB_RETURN_NOT_OK(before_write_());
   auto written = [&] {
     const RunningStage running(*destination_services_);
-    return destination_->run_write(context_json(attempt_, *run_.destination, 0, destination_partition()));
+    return destination_.instance->run_write(context_json(attempt_, *run_.destination, 0, destination_partition()));
   }();
   if (!written.ok()) {
     const ConnectorError& error = written.error();

@@ -45,9 +45,9 @@ class Lane {
   /// Starts the destination. A caller that wants to use it before or after run() calls this first, and
   /// close_destination() at the end; otherwise run() does both.
   Status open_destination();
-  [[nodiscard]] runtime::ComponentInstance& destination() { return *destination_; }
-  /// Does nothing when there is none.
-  void close_destination();
+  [[nodiscard]] runtime::ComponentInstance& destination() { return *destination_.instance; }
+  /// Gives it back to the worker when the stream `ended_well`. Does nothing when there is none.
+  void close_destination(bool ended_well);
   /// Before run(): where commits are noted.
   void begin_commits(CommitTarget target) { tracker_.begin(std::move(target)); }
 
@@ -86,14 +86,14 @@ class Lane {
   void transform_stage(size_t index);
   void destination_stage();
   void preview_stage();
-  Result<std::unique_ptr<runtime::ComponentInstance>> start_source(std::shared_ptr<SourceServices> services);
-  Status read(std::unique_ptr<runtime::ComponentInstance>& instance);
+  Status read(KeptInstance& source);
   Status transform(size_t index, std::unique_ptr<runtime::ComponentInstance>& instance);
   Status write();
   Status collect_preview(Preview& preview);
   void report_upstream(Stage stage, const Status& status);
-  void end_instance(runtime::ComponentInstance& instance, const runtime::Connector& connector, StageUsage& usage);
 
+  /// Null for one of several lanes: they run side by side, and the worker keeps one instance of each.
+  [[nodiscard]] KeptInstance* place(KeptInstance& kept) const { return partition_ ? nullptr : &kept; }
   [[nodiscard]] StageContext stage_context();
   [[nodiscard]] nlohmann::json source_partition() const;
   [[nodiscard]] nlohmann::json destination_partition() const;
@@ -107,7 +107,7 @@ class Lane {
   /// queues_[0] behind the source, then one behind each transform. unique_ptr: a queue cannot move.
   std::vector<std::unique_ptr<BatchQueue>> queues_;
   std::shared_ptr<DestinationServices> destination_services_;  // shared with the instance
-  std::unique_ptr<runtime::ComponentInstance> destination_;
+  KeptInstance destination_;
   std::function<Status()> before_write_;
 
   // Written by one stage before it closes its queue, read by the next one after it saw the end, and after the join.

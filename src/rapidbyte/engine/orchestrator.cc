@@ -68,13 +68,15 @@ class PipelineRun {
   Failure load_connectors();
   Failure resolve_grants();
   Failure discover();
-  Failure plan(std::vector<pipeline::StreamConfig> selected, const std::string& only_stream);
+  Failure plan(std::vector<pipeline::StreamConfig> selected);
   /// Asks the destination which streams have to come first.
   Failure order();
   /// Calls `attempt` until it succeeds, fails for good, or has been tried often enough.
   Failure with_retries(Stage stage, const std::function<Status()>& attempt);
   void run_streams();
+  /// A worker: streams, one after the other, until none is left.
   void run_next_streams();
+  void serve_streams(WorkerInstances& kept);
   /// Sources, each with its destination, that read at a time.
   [[nodiscard]] uint32_t parallelism() const;
   void finish(Failure failure);
@@ -111,8 +113,7 @@ RunReport PipelineRun::execute() {
   } catch (const std::exception& error) {
     failure = RunFailure{Stage::kInternal, unexpected(error)};
   }
-  close_open_source(run_);
-  close_early_destination(run_);
+  close_instances(run_, run_.first);
   report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   finish(std::move(failure));
   return std::move(report_);
@@ -190,9 +191,6 @@ PipelineRun::Failure PipelineRun::discover() {
   run_.source_config = run_.pipeline.source.config;
   if (has_feature(*run_.source, "stream-options")) run_.source_config["streams"] = stream_entries(*selected);
 
-  const bool reuse = selected->size() == 1 && run_.source->speaks_2_1() && has_feature(*run_.source, "reuse");
-  const std::string only_stream = reuse ? selected->front().name : std::string();
-
   // A server takes its time to let somebody in: both sides at once.
   std::jthread opener;  // joined in any case
   if (selected->size() == 1 && run_.destination != nullptr && has_feature(*run_.destination, "open-early")) {
@@ -202,7 +200,7 @@ PipelineRun::Failure PipelineRun::discover() {
       // Then it is opened when its turn comes.
     }
   }
-  return plan(std::move(*selected), only_stream);
+  return plan(std::move(*selected));
 }
 
 PipelineRun::Failure PipelineRun::with_retries(Stage stage, const std::function<Status()>& attempt) {
@@ -221,10 +219,10 @@ PipelineRun::Failure PipelineRun::with_retries(Stage stage, const std::function<
   }
 }
 
-PipelineRun::Failure PipelineRun::plan(std::vector<pipeline::StreamConfig> selected, const std::string& only_stream) {
+PipelineRun::Failure PipelineRun::plan(std::vector<pipeline::StreamConfig> selected) {
   protocol::Catalog catalog;
   Failure failure = with_retries(Stage::kSource, [&]() -> Status {
-    RB_ASSIGN_OR_RETURN(catalog, discover_catalog(run_, only_stream));
+    RB_ASSIGN_OR_RETURN(catalog, discover_catalog(run_));
     return {};
   });
   if (failure) return failure;
@@ -260,12 +258,23 @@ uint32_t PipelineRun::parallelism() const {
 }
 
 void PipelineRun::run_next_streams() {
+  WorkerInstances kept;
+  {
+    // Whoever comes first.
+    std::lock_guard lock(failure_mutex_);
+    kept = std::exchange(run_.first, WorkerInstances());
+  }
+  serve_streams(kept);
+  close_instances(run_, kept);
+}
+
+void PipelineRun::serve_streams(WorkerInstances& kept) {
   while (const std::optional<size_t> index = schedule_->next()) {
     // A stream that has not begun is not begun after a failure; those that run go on to their end.
     if (run_.options.cancel.cancelled()) return schedule_->stop();
     StreamReport report;
     try {
-      report = run_stream(run_, plans_[*index]);
+      report = run_stream(run_, plans_[*index], kept);
     } catch (const std::exception& error) {
       report.stream = plans_[*index].config.name;
       report.outcome = Outcome::kFailed;

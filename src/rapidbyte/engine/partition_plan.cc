@@ -35,13 +35,8 @@ uint32_t partitions_wanted(const RunContext& run, const StreamPlan& plan) {
 
 Status PartitionPlan::ask(uint32_t want) {
   const RunContext& run = attempt_.run;
-  planner_ = std::exchange(attempt_.ready_source, OpenSource());
-  if (!planner_) {
-    planner_.cancel = attempt_.upstream_cancel;
-    planner_.services = std::make_shared<RelayServices>(std::make_shared<IdleServices>(run.source->name()));
-    RB_ASSIGN_OR_RETURN(planner_.instance, open_instance(attempt_, run.source, run.pipeline.source, "source",
-                                                         planner_.cancel, planner_.services));
-  }
+  RB_ASSIGN_OR_RETURN(planner_, take_instance(attempt_, &attempt_.kept.source, run.source, attempt_.upstream_cancel,
+                                              std::make_shared<IdleServices>(run.source->name())));
   RB_ASSIGN_OR_RETURN(const std::string answer,
                       planner_.instance->plan_partitions(context_json(attempt_, *run.source), want));
   auto parsed = protocol::parse_untrusted(answer, protocol::kPartitionsLimits);
@@ -63,19 +58,13 @@ Status PartitionPlan::ask(uint32_t want) {
     }
     partitions_.push_back(std::move(partition));
   }
-  if (!partitions_.empty()) return {};
-  if (has_feature(*run.source, "reuse")) {
-    attempt_.ready_source = std::exchange(planner_, OpenSource());
-  } else {
-    release();
-  }
+  if (partitions_.empty()) release(/*ended_well=*/true);
   return {};
 }
 
-void PartitionPlan::release() {
-  if (!planner_) return;
-  close_instance(attempt_, *planner_.instance, *attempt_.run.source);
-  planner_ = OpenSource();
+void PartitionPlan::release(bool ended_well) {
+  give_back(attempt_, &attempt_.kept.source, std::exchange(planner_, KeptInstance()), *attempt_.run.source,
+            ended_well);
 }
 
 }  // namespace rapidbyte::engine

@@ -28,21 +28,21 @@ inline constexpr size_t kMaxPartitionBytes = size_t{256} << 10U;
 class PartitionPlan {
  public:
   explicit PartitionPlan(AttemptContext& attempt) : attempt_(attempt) {}
-  ~PartitionPlan() { release(); }
+  ~PartitionPlan() { release(/*ended_well=*/false); }
   PartitionPlan(const PartitionPlan&) = delete;
   PartitionPlan& operator=(const PartitionPlan&) = delete;
 
-  /// Asks the source for about `want` partitions. When it has none the instance is closed, or, with the feature
-  /// "reuse", the attempt's ready source. PARTITIONS_INVALID, or what the source says.
+  /// Asks the source for about `want` partitions. When it has none the instance is released. PARTITIONS_INVALID, or
+  /// what the source says.
   Status ask(uint32_t want);
   /// The source's objects; empty when the stream is not split.
   [[nodiscard]] const std::vector<nlohmann::json>& partitions() const { return partitions_; }
-  /// Closes the planning instance; again does nothing.
-  void release();
+  /// Gives the planning instance back to the worker, or closes it when the stream failed; again does nothing.
+  void release(bool ended_well);
 
  private:
   AttemptContext& attempt_;
-  OpenSource planner_;
+  KeptInstance planner_;
   std::vector<nlohmann::json> partitions_;
 };
 

@@ -1,5 +1,7 @@
 #include "rapidbyte/engine/run_context.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <exception>
 #include <utility>
@@ -49,6 +51,10 @@ bool has_feature(const runtime::Connector& connector, std::string_view feature) 
   return std::find(features.begin(), features.end(), feature) != features.end();
 }
 
+bool may_be_kept(const runtime::Connector& connector) {
+  return connector.speaks_2_1() && has_feature(connector, "reuse");
+}
+
 std::vector<std::string> features_downstream(const RunContext& run, size_t first_transform) {
   // A dry run has the preview for a destination, and that shows special values.
   std::vector<std::string> features =
@@ -59,40 +65,48 @@ std::vector<std::string> features_downstream(const RunContext& run, size_t first
   return features;
 }
 
-void close_open_source(RunContext& run) {
-  if (!run.open_source) return;
-  run.note_memory(run.open_source.instance->peak_memory_bytes());
-  const Status closed = run.open_source.instance->close();
-  if (!closed.ok()) log_warn("closing {}: {}", run.source->name(), closed.to_string());
-  run.open_source = OpenSource();
+Result<KeptInstance> start_instance(const RunContext& run, const std::shared_ptr<const runtime::Connector>& connector,
+                                    const std::string& stream) {
+  const bool is_source = connector->role() == runtime::ConnectorRole::kSource;
+  const pipeline::ConnectorUse& use = is_source ? static_cast<const pipeline::ConnectorUse&>(run.pipeline.source)
+                                                : run.pipeline.destination;
+  KeptInstance started;
+  started.cancel = run.options.cancel.child();
+  started.services = std::make_shared<RelayServices>(std::make_shared<IdleServices>(connector->name()));
+  RB_ASSIGN_OR_RETURN(
+      started.instance,
+      run.runtime.instantiate(connector, instance_options(run, use, is_source ? "source" : "destination",
+                                                          is_source ? run.source_config : use.config, stream,
+                                                          started.cancel, started.services)));
+  return started;
+}
+
+void close_instance(RunContext& run, KeptInstance& kept, const runtime::Connector& connector,
+                    const std::string& stream) {
+  if (!kept) return;
+  run.note_memory(kept.instance->peak_memory_bytes());
+  const Status closed = kept.instance->close();
+  kept = KeptInstance();
+  if (closed.ok()) return;
+  log_warn("closing {}{}: {}", connector.name(), stream.empty() ? "" : fmt::format(" for stream '{}'", stream),
+           closed.to_string());
+}
+
+void close_instances(RunContext& run, WorkerInstances& kept) {
+  close_instance(run, kept.source, *run.source, {});
+  close_instance(run, kept.destination, *run.destination, {});
 }
 
 void open_destination_early(RunContext& run, const std::string& stream) noexcept {
   try {
-    const CancelToken cancel = run.options.cancel.child();
-    auto services = std::make_shared<RelayServices>(std::make_shared<IdleServices>(run.destination->name()));
-    const pipeline::ConnectorUse& use = run.pipeline.destination;
-    auto instance = run.runtime.instantiate(
-        run.destination, instance_options(run, use, "destination", use.config, stream, cancel, services));
+    auto early = start_instance(run, run.destination, stream);
     // The stream will meet the same error, where it has its place in the report.
-    if (!instance.ok()) return;
-    OpenDestination early;
-    early.instance = std::move(*instance);
-    early.services = std::move(services);
-    early.cancel = cancel;
-    early.opened = early.instance->open();
-    run.early_destination = std::move(early);
+    if (!early.ok()) return;
+    early->opened = early->instance->open();
+    run.first.destination = std::move(*early);
   } catch (const std::exception&) {
     // Out of memory: it is opened when its turn comes, and that will tell.
   }
-}
-
-void close_early_destination(RunContext& run) {
-  if (!run.early_destination) return;
-  run.note_memory(run.early_destination.instance->peak_memory_bytes());
-  const Status closed = run.early_destination.instance->close();
-  if (!closed.ok()) log_warn("closing {}: {}", run.destination->name(), closed.to_string());
-  run.early_destination = OpenDestination();
 }
 
 RunFailure failure_of(const RunContext& run, Stage stage, const Status& status) {

@@ -15,7 +15,7 @@
 
 #include "rapidbyte/base/buffer_pool.h"
 #include "rapidbyte/engine/dlq.h"
-#include "rapidbyte/engine/open_source.h"
+#include "rapidbyte/engine/kept_instance.h"
 #include "rapidbyte/engine/orchestrator.h"
 #include "rapidbyte/engine/retry.h"
 #include "rapidbyte/engine/run_observer.h"
@@ -60,11 +60,9 @@ struct RunContext {
   std::map<std::string, std::shared_ptr<const runtime::ConnectorGrants>> grants{};  // shared with every instance
   /// The source's config, with the streams for those that want them (feature "stream-options").
   nlohmann::json source_config{};
-  /// Left open by the discovery for the run's only stream, which takes it; else empty.
-  OpenSource open_source{};
-  /// Opened beside the discovery for the run's only stream, which takes it; else empty. Only for destinations whose
-  /// manifest has the feature "open-early".
-  OpenDestination early_destination{};
+  /// For the worker that begins first: the source that discovery left open (feature "reuse"), and the destination that
+  /// was opened beside it (feature "open-early") or asked about references ("reuse").
+  WorkerInstances first{};
   /// Every stream of the pipeline, also those that this run leaves out: what two streams of a pipeline may not share (a
   /// table) they may not share in two runs either.
   std::vector<std::string> pipeline_streams{};
@@ -98,16 +96,23 @@ struct RunContext {
 /// Features that the manifest gives `connector`'s own role; none without a manifest.
 [[nodiscard]] const std::vector<std::string>& features_of(const runtime::Connector& connector);
 [[nodiscard]] bool has_feature(const runtime::Connector& connector, std::string_view feature);
+/// Whether an instance may go from one use to the next (feature "reuse", protocol 2.1).
+[[nodiscard]] bool may_be_kept(const runtime::Connector& connector);
 
 /// The destination's features that every transform from `first_transform` on has too: what may be sent into that
 /// transform, or, behind the last one, to the destination.
 [[nodiscard]] std::vector<std::string> features_downstream(const RunContext& run, size_t first_transform);
 
-/// Closes the instances that nobody took.
-void close_open_source(RunContext& run);
-void close_early_destination(RunContext& run);
+/// Starts an instance that belongs to no stream yet; the caller opens it. `id`: as InstanceOptions::connector_id.
+Result<KeptInstance> start_instance(const RunContext& run, const std::shared_ptr<const runtime::Connector>& connector,
+                                    const std::string& stream);
+/// Closes it, if there is one, and notes its memory. What counts was said before, so an error is only logged: a run does
+/// not fail because a connection did not end politely. `stream`: for the log; empty outside of a stream.
+void close_instance(RunContext& run, KeptInstance& kept, const runtime::Connector& connector,
+                    const std::string& stream);
+void close_instances(RunContext& run, WorkerInstances& kept);
 /// Starts and opens the destination of the run's only stream, beside the discovery. Writes nothing but
-/// `run.early_destination`.
+/// `run.first.destination`.
 void open_destination_early(RunContext& run, const std::string& stream) noexcept;
 
 /// `status` as a failure of `stage`, or of kInterrupted when the run has been cancelled before. Call it when the error

@@ -31,22 +31,19 @@ QueueLimits queue_limits(const pipeline::Resources& resources, uint32_t lanes_at
 
 }  // namespace
 
-StreamAttempt::StreamAttempt(RunContext& run, const StreamPlan& plan, std::string load_id, uint64_t first_row)
+StreamAttempt::StreamAttempt(RunContext& run, const StreamPlan& plan, WorkerInstances& kept, std::string load_id,
+                             uint64_t first_row)
     : run_(run),
       plan_(plan),
       given_load_id_(std::move(load_id)),
       first_row_(first_row),
-      attempt_(run, plan),
+      attempt_(run, plan, kept),
       partition_plan_(attempt_) {}
 
 AttemptResult StreamAttempt::run() {
-  adopt_open_source(attempt_);
   Failure failure = run_.options.dry_run ? preview_stream() : write_stream();
-  close_destination();
-  partition_plan_.release();
-  // It broke off before the source was read.
-  if (attempt_.ready_source) close_instance(attempt_, *attempt_.ready_source.instance, *run_.source);
-  attempt_.ready_source = OpenSource();
+  close_destination(!failure);
+  partition_plan_.release(!failure);
   sum_up(std::move(failure));
   return std::move(result_);
 }
@@ -78,7 +75,7 @@ StreamAttempt::Failure StreamAttempt::write_stream() {
     failure = run_lanes();
     if (!failure) failure = check_lanes();
     // Every partition has been read, or will not be: the snapshot is no longer needed.
-    partition_plan_.release();
+    partition_plan_.release(!failure);
   }
   if (!failure) failure = finish_stream();
   if (failure) settle_commits();
@@ -109,7 +106,7 @@ StreamAttempt::Failure StreamAttempt::make_lanes() {
 }
 
 runtime::ComponentInstance& StreamAttempt::destination() {
-  return is_split() ? *coordinator_ : lanes_.front()->destination();
+  return is_split() ? *coordinator_.instance : lanes_.front()->destination();
 }
 
 StageUsage& StreamAttempt::destination_usage() {
@@ -120,10 +117,11 @@ StreamAttempt::Failure StreamAttempt::open_destination() {
   const StageStopwatch watch(destination_usage());
   Status opened;
   if (is_split()) {
-    auto instance = open_instance(attempt_, run_.destination, run_.pipeline.destination, "destination", attempt_.cancel,
+    auto instance = take_instance(attempt_, &attempt_.kept.destination, run_.destination, attempt_.cancel,
                                   std::make_shared<IdleServices>(run_.destination->name()));
     opened = instance.status();
     if (instance.ok()) coordinator_ = std::move(*instance);
+    if (coordinator_) coordinator_usage_.waiting_network -= coordinator_.instance->network_wait();
   } else {
     opened = lanes_.front()->open_destination();
   }
@@ -131,13 +129,13 @@ StreamAttempt::Failure StreamAttempt::open_destination() {
   return std::nullopt;
 }
 
-void StreamAttempt::close_destination() {
-  if (coordinator_ != nullptr) {
-    close_instance(attempt_, *coordinator_, *run_.destination);
-    coordinator_usage_.waiting_network += coordinator_->network_wait();
-    coordinator_.reset();
+void StreamAttempt::close_destination(bool ended_well) {
+  if (coordinator_) {
+    coordinator_usage_.waiting_network += coordinator_.instance->network_wait();
+    give_back(attempt_, &attempt_.kept.destination, std::exchange(coordinator_, KeptInstance()), *run_.destination,
+              ended_well);
   }
-  for (const auto& lane : lanes_) lane->close_destination();
+  for (const auto& lane : lanes_) lane->close_destination(ended_well);
 }
 
 StreamAttempt::Failure StreamAttempt::find_position() {

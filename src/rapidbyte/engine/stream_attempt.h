@@ -44,7 +44,9 @@ class StreamAttempt {
  public:
   /// `load_id`: of the attempt before in this run, or empty. `first_row`: rows that earlier attempts committed, for the
   /// progress.
-  StreamAttempt(RunContext& run, const StreamPlan& plan, std::string load_id, uint64_t first_row);
+  /// `kept`: the worker's instances; after run() what the next stream may use.
+  StreamAttempt(RunContext& run, const StreamPlan& plan, WorkerInstances& kept, std::string load_id,
+                uint64_t first_row);
   AttemptResult run();
 
  private:
@@ -65,7 +67,7 @@ class StreamAttempt {
   Failure finish_stream();
   void discard_staging();
   void discard_given_up_staging();
-  void close_destination();
+  void close_destination(bool ended_well);
   void sum_up(Failure failure);
 
   [[nodiscard]] bool is_split() const { return !partition_plan_.partitions().empty(); }
@@ -89,7 +91,7 @@ class StreamAttempt {
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::atomic<size_t> next_lane_{0};
   /// Of a split stream; otherwise the only lane's destination does all.
-  std::unique_ptr<runtime::ComponentInstance> coordinator_;
+  KeptInstance coordinator_;
   StageUsage coordinator_usage_;
   /// Set by the thread that calls begin-stream, read after it has ended.
   bool begun_ = false;

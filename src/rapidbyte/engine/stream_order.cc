@@ -142,19 +142,15 @@ Result<std::vector<StreamReference>> ask_references(RunContext& run, const std::
   }
   std::vector<std::string> streams;
   for (const StreamPlan& plan : plans) streams.push_back(plan.config.name);
-  const pipeline::ConnectorUse& use = run.pipeline.destination;
-  RB_ASSIGN_OR_RETURN(
-      const auto instance,
-      run.runtime.instantiate(run.destination,
-                              instance_options(run, use, "destination", use.config, "", run.options.cancel.child(),
-                                               std::make_shared<IdleServices>(run.destination->name()))));
-  const Status opened = instance->open();
-  const auto answer = opened.ok()
-                          ? instance->last_committed(references_question(run.pipeline.name, run.run_id, streams))
-                          : Result<std::optional<std::string>>(opened);
-  run.note_memory(instance->peak_memory_bytes());
-  const Status closed = instance->close();
-  if (!closed.ok()) log_warn("closing {}: {}", run.destination->name(), closed.to_string());
+  if (!run.first.destination) {
+    RB_ASSIGN_OR_RETURN(run.first.destination, start_instance(run, run.destination, ""));
+    run.first.destination.opened = run.first.destination.instance->open();
+  }
+  KeptInstance& asked = run.first.destination;
+  const auto answer = asked.opened.ok()
+                          ? asked.instance->last_committed(references_question(run.pipeline.name, run.run_id, streams))
+                          : Result<std::optional<std::string>>(asked.opened);
+  if (!answer.ok() || !may_be_kept(*run.destination)) close_instance(run, asked, *run.destination, {});
   if (!answer.ok()) return answer.status();
   return read_references(*run.destination, streams, *answer);
 }

@@ -181,17 +181,12 @@ Result<std::vector<StreamConfig>> select_streams(const std::vector<StreamConfig>
   return selected;
 }
 
-Result<protocol::Catalog> discover_catalog(RunContext& run, const std::string& only_stream) {
-  const CancelToken cancel = run.options.cancel.child();
-  auto services = std::make_shared<RelayServices>(std::make_shared<IdleServices>(run.source->name()));
-  RB_ASSIGN_OR_RETURN(
-      auto instance,
-      run.runtime.instantiate(run.source, instance_options(run, run.pipeline.source, "source", run.source_config,
-                                                           only_stream, cancel, services)));
-  run.open_source = OpenSource{std::move(instance), std::move(services), cancel};
-  const Status opened = run.open_source.instance->open();
-  auto catalog_text = opened.ok() ? run.open_source.instance->discover() : Result<std::string>(opened);
-  if (!catalog_text.ok() || only_stream.empty()) close_open_source(run);
+Result<protocol::Catalog> discover_catalog(RunContext& run) {
+  RB_ASSIGN_OR_RETURN(run.first.source, start_instance(run, run.source, ""));
+  runtime::ComponentInstance& instance = *run.first.source.instance;
+  const Status opened = instance.open();
+  auto catalog_text = opened.ok() ? instance.discover() : Result<std::string>(opened);
+  if (!catalog_text.ok() || !may_be_kept(*run.source)) close_instance(run, run.first.source, *run.source, "");
   if (!catalog_text.ok()) return std::move(catalog_text).status();
   return protocol::parse_catalog(*catalog_text, run.source->name());
 }

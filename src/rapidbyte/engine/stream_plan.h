@@ -20,9 +20,9 @@ namespace rapidbyte::engine {
 Result<std::vector<pipeline::StreamConfig>> select_streams(const std::vector<pipeline::StreamConfig>& configured,
                                                            const std::vector<std::string>& only);
 
-/// Asks a source instance for its catalog: open, discover, close. CATALOG_INVALID. With `only_stream`, the one stream
-/// that the run reads, the instance is that stream's and stays open in `run.open_source`; the caller sees to its end.
-Result<protocol::Catalog> discover_catalog(RunContext& run, const std::string& only_stream);
+/// Asks a source instance for its catalog: open, discover, close. CATALOG_INVALID. An instance that may be kept stays open
+/// in `run.first`; the caller sees to its end.
+Result<protocol::Catalog> discover_catalog(RunContext& run);
 
 /// Every stream of the pipeline, whatever the run leaves out: those that it names, otherwise the catalog's.
 [[nodiscard]] std::vector<std::string> pipeline_streams(const pipeline::PipelineConfig& pipeline,

@@ -80,7 +80,7 @@ void add(StreamReport& report, const AttemptResult& attempt) {
 
 }  // namespace
 
-StreamReport run_stream(RunContext& run, const StreamPlan& plan) {
+StreamReport run_stream(RunContext& run, const StreamPlan& plan, WorkerInstances& kept) {
   const auto started = std::chrono::steady_clock::now();
   StreamReport report;
   report.stream = plan.config.name;
@@ -90,7 +90,7 @@ StreamReport run_stream(RunContext& run, const StreamPlan& plan) {
   uint32_t failures = 0;
   std::optional<RunFailure> first_failure;
   while (true) {
-    AttemptResult attempt = StreamAttempt(run, plan, load_id, report.rows_written).run();
+    AttemptResult attempt = StreamAttempt(run, plan, kept, load_id, report.rows_written).run();
     if (failures == 0) report.resumed = attempt.resumed;
     if (!attempt.failure) {
       add(report, attempt);

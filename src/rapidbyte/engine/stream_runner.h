@@ -7,7 +7,8 @@
 
 namespace rapidbyte::engine {
 
-/// Tells the observer of start, retries and end. Never fails: the report says how it went.
-StreamReport run_stream(RunContext& run, const StreamPlan& plan);
+/// Tells the observer of start, retries and end. Never fails: the report says how it went. `kept`: the worker's
+/// instances, for this stream and the next.
+StreamReport run_stream(RunContext& run, const StreamPlan& plan, WorkerInstances& kept);
 
 }  // namespace rapidbyte::engine

@@ -62,7 +62,7 @@ class WasmInstance final : public ComponentInstance {
         config_json_(std::move(config_json)),
         locks_(std::move(locks)),
         guest_(std::move(guest)) {
-    where_ = stream_.empty() ? connector_->name() : fmt::format("{}, stream {}", connector_->name(), stream_);
+    name_place();
   }
 
   Status open() override { return call<Status>("open", {std::string_view(config_json_)}, &decode_unit); }
@@ -99,10 +99,18 @@ class WasmInstance final : public ComponentInstance {
     if (guest_->poisoned()) return {};
     return call<Status>("close", {}, &decode_unit);
   }
+  void serve(std::string stream) override {
+    guest_->serve(stream);
+    stream_ = std::move(stream);
+    name_place();
+  }
   [[nodiscard]] uint64_t peak_memory_bytes() const override { return guest_->peak_memory_bytes(); }
   [[nodiscard]] std::chrono::nanoseconds network_wait() const override { return guest_->network_wait(); }
 
  private:
+  void name_place() {
+    where_ = stream_.empty() ? connector_->name() : fmt::format("{}, stream {}", connector_->name(), stream_);
+  }
   /// Calls an export; every error says which connector and stream it belongs to.
   template <typename R>
   R call(std::string_view function, std::initializer_list<GuestArgument> arguments, R (*decode)(const WitValue&)) {

@@ -139,6 +139,9 @@ class ComponentInstance {
   virtual Status finish_stream(std::string_view ctx_json, bool succeeded) = 0;
   virtual Result<std::optional<std::string>> last_committed(std::string_view ctx_json) = 0;
   virtual Status close() = 0;
+  /// The calls from now on are about `stream`: errors name it, and the guest's keys of that scope are its. Between two
+  /// calls.
+  virtual void serve(std::string stream) = 0;
   /// Highest sum of the guest's linear memories so far, bytes.
   [[nodiscard]] virtual uint64_t peak_memory_bytes() const = 0;
   /// Time that the guest's calls so far have waited for sockets.

@@ -83,6 +83,13 @@ class ComponentHostState {
   [[nodiscard]] GuestLog& guest_log() { return log_; }
   [[nodiscard]] const GuestLog& guest_log() const { return log_; }
   [[nodiscard]] const InstanceOptions& options() const { return options_; }
+  /// The guest's keys of a stream's scope are from now on those of `stream`.
+  /// Limits that are counted per stream begin anew.
+  void serve(std::string stream) {
+    options_.stream = std::move(stream);
+    metrics_ = 0;
+    metrics_dropped_ = false;
+  }
 
   /// Time that the guest's calls so far have waited for the other end of a socket.
   [[nodiscard]] std::chrono::nanoseconds network_wait() const { return network_wait_; }

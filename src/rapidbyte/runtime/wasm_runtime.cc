@@ -346,6 +346,8 @@ Guest::~Guest() {
   state_->guest_log().flush();
 }
 
+void Guest::serve(std::string stream) { state_->serve(std::move(stream)); }
+
 uint64_t Guest::peak_memory_bytes() const { return rb_store_usage_peak(impl_->usage.get()); }
 
 std::chrono::nanoseconds Guest::network_wait() const { return state_->network_wait(); }

@@ -74,6 +74,8 @@ class Guest {
   /// INSTANCE_POISONED. EXPORT_MISSING when the component has no such function.
   Status call(std::string_view function, std::span<const GuestArgument> arguments,
               const std::function<Status(const WitValue&)>& decode);
+  /// As ComponentInstance::serve().
+  void serve(std::string stream);
   [[nodiscard]] bool poisoned() const { return poisoned_; }
   [[nodiscard]] uint64_t peak_memory_bytes() const;
   [[nodiscard]] std::chrono::nanoseconds network_wait() const;

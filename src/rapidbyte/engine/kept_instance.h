@@ -1,7 +1,8 @@
 #pragma once
-// OpenSource: a source instance that is passed on from discovery over plan-partitions to the reading of the run's only
-// stream, so that a small load does not connect three times. Only for sources whose manifest has the feature "reuse".
-// Used by one thread at a time; whoever holds it calls the instance, and closes it in the end.
+// KeptInstance: an instance that outlives one use: a source goes from discovery over plan-partitions to the reading of a
+// stream, and with the feature "reuse" a worker's source and destination, with their connections, go from one of its
+// streams to the next. Starting and connecting costs more than a small table. Used by one thread at a time; whoever
+// holds it calls the instance, and closes it in the end.
 
 #include <memory>
 #include <string>
@@ -33,18 +34,24 @@ class RelayServices final : public runtime::HostServices {
   std::shared_ptr<runtime::HostServices> target_;  // shared with whoever reads results from it
 };
 
-struct OpenSource {
+struct KeptInstance {
   std::unique_ptr<runtime::ComponentInstance> instance;
   std::shared_ptr<RelayServices> services;  // shared with the instance
   /// The instance's own, so that it can be cancelled with whatever uses it.
   CancelToken cancel;
+  /// What open said, when it was opened before its stream began.
+  Status opened;
+  /// Cancels the instance with its present use.
+  CancelToken::Registration in_use;
 
   explicit operator bool() const { return instance != nullptr; }
 };
 
-/// A destination instance that was opened before its stream began, and what open said.
-struct OpenDestination : OpenSource {
-  Status opened;
+/// What one worker keeps from one stream to the next; each member is empty while it is in use, or when its connector
+/// has no feature "reuse".
+struct WorkerInstances {
+  KeptInstance source;
+  KeptInstance destination;
 };
 
 }  // namespace rapidbyte::engine
