@@ -1,6 +1,7 @@
 #include "src/destination.h"
 
 #include <map>
+#include <utility>
 
 #include "rapidbyte/sdk/host.h"
 #include "rapidbyte/sdk/receipt.h"
@@ -35,12 +36,13 @@ TableName written_table(const sdk::StreamContext& ctx, const TableName& target) 
   return mode_of(ctx) == sdk::WriteMode::kReplace ? staging_name(target) : target;
 }
 
-// One row: the state of the receipts, and whether the staging is there.
-std::string stream_state_sql(const TableName& receipts, const TableName& staging) {
-  return "SELECT " + receipts_state_sql(receipts) +
+// One row: the state of the receipts, whether the staging is there, and of a table of receipts that is known what it
+// has of the stream.
+std::string stream_state_sql(const sdk::StreamContext& ctx, const Receipts& receipts, const TableName& staging) {
+  return "SELECT " + receipts_state_sql(receipts.name()) +
          ", EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) "
          "c.relnamespace WHERE " +
-         staging.condition_sql() + ")";
+         staging.condition_sql() + ")" + (receipts.known() ? ", " + receipts.stream_sql(ctx) : "");
 }
 
 /// Whether the table has no row that this user sees. A user who may only insert cannot know: false.
@@ -180,7 +182,7 @@ Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, con
 }
 
 Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const TableName& target) {
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read_stream(ctx));
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, newest_receipt(ctx, target));
   if (receipt) {
     return sdk::check_receipt_fits(
         ctx, {.load_id = receipt->load_id, .checkpoint_json = receipt->checkpoint_json.value_or("")},
@@ -200,13 +202,19 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
 }
 
 Status PostgresDestination::check_not_loaded_before(const sdk::StreamContext& ctx, const TableName& target) {
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read_stream(ctx));
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, newest_receipt(ctx, target));
   if (!receipt || receipt->load_id == ctx.load_id) return {};
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
   if (!existing) return {};
   RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(*session_, target));
   if (empty) return {};
   return sdk::position_missing(ctx, receipt->load_id, "table " + target.text() + " of " + session_->options().where());
+}
+
+Result<std::optional<Receipt>> PostgresDestination::newest_receipt(const sdk::StreamContext& ctx,
+                                                                   const TableName& target) {
+  if (newest_) return *newest_;
+  return receipts_for(target).read_stream(ctx);
 }
 
 Receipts PostgresDestination::receipts_for(const TableName& target) {
@@ -302,13 +310,18 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   // The usual stream finds its receipts there and no staging, and needs no look at the table before its rows come.
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult seen,
                           session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend,
-                                                stream_state_sql(receipts_for(target).name(), staging_name(target))));
+                                                stream_state_sql(ctx, receipts_for(target), staging_name(target))));
   begun_ = target;
+  const postgres::Row& state = seen.rows.front();
+  const bool receipts_seen = receipts_for(target).known();
+  StreamReceipts of_stream{.newest = {}, .of_partitions = true};
+  if (receipts_seen) of_stream = Receipts::stream_receipts(state, 2);
+  if (receipts_seen && state[0] != "known") receipts_known_.clear();  // somebody has put another one in its place
   if (!ctx.reference_ring.empty() && ctx.reference_ring.front() == ctx.stream_name) {
     sdk::host::log_warn(ring_advice(ctx));
   }
-  if (seen.rows.front()[0] == "known") receipts_known_ = receipts_for(target).name().schema;
-  const bool staging_there = seen.rows.front()[1] == "t";
+  if (state[0] == "known") receipts_known_ = receipts_for(target).name().schema;
+  const bool staging_there = state[1] == "t";
   RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
   if (staging_there && mode_of(ctx) != sdk::WriteMode::kReplace) {
     // Of a replace that was broken off and given up: our lock says that none is under way.
@@ -319,8 +332,9 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
     if (existing) RB_SDK_RETURN_NOT_OK(check_upsert_key(*session_, *existing, ctx.primary_key));
   }
   if (mode_of(ctx) != sdk::WriteMode::kReplace) {
+    if (receipts_seen && receipts.known()) newest_ = of_stream.newest;
     RB_SDK_RETURN_NOT_OK(check_still_there(ctx, target));
-    return receipts.forget_partitions(ctx, false);
+    return of_stream.of_partitions ? receipts.forget_partitions(ctx, false) : Status();
   }
   RB_SDK_RETURN_NOT_OK(check_replaceable(*session_, target, ctx.stream_name));
   resumed_from_.reset();
@@ -372,7 +386,12 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
   RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
   const TableName written = written_table(ctx, target);
   Receipt receipt{.load_id = ctx.load_id, .target = written.text(), .checkpoint_json = {}, .written = written};
-  RB_SDK_ASSIGN_OR_RETURN(std::optional<Receipt> previous, receipts.read(ctx));
+  std::optional<Receipt> previous;
+  if (newest_ && ctx.partition.is_null()) {
+    previous = *std::exchange(newest_, std::nullopt);
+  } else {
+    RB_SDK_ASSIGN_OR_RETURN(previous, receipts.read(ctx));
+  }
   if (resumed_from_ && *resumed_from_ != previous) return receipt_changed(ctx);
   resumed_from_.reset();
   if (previous && previous->load_id == ctx.load_id && previous->target == receipt.target) {
@@ -402,6 +421,16 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
 }
 
 Status PostgresDestination::finish_stream(const sdk::StreamContext& ctx, bool succeeded) {
+  Status status = finish_target(ctx, succeeded);
+  // The next stream of this instance begins without them.
+  begun_.reset();
+  newest_.reset();
+  prepared_.reset();
+  resumed_from_.reset();
+  return status;
+}
+
+Status PostgresDestination::finish_target(const sdk::StreamContext& ctx, bool succeeded) {
   RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
   const bool replace = mode_of(ctx) == sdk::WriteMode::kReplace;
   if (!succeeded && !replace) return {};  // What was committed stays: the next run goes on behind it.

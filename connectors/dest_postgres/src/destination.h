@@ -39,6 +39,7 @@ class PostgresDestination {
   /// RECEIPT_MISSING (config): nothing shows that the rows before the cursor were loaded into this server's table.
   /// RECEIPT_FOREIGN (config).
   Status check_is_ours(const sdk::StreamContext& ctx, const TableName& target);
+  Result<std::optional<Receipt>> newest_receipt(const sdk::StreamContext& ctx, const TableName& target);
   Receipts receipts_for(const TableName& target);
   Result<Receipts> ensure_receipts(const TableName& target);
   Status lock(const sdk::StreamContext& ctx, const TableName& target);
@@ -46,6 +47,7 @@ class PostgresDestination {
   /// `batch`: the one that has come, of `schema`; null: none.
   Result<TargetPlan> prepare(const sdk::StreamContext& ctx, const TableName& target, const sdk::Schema& schema,
                              const sdk::BatchReader* batch);
+  Status finish_target(const sdk::StreamContext& ctx, bool succeeded);
   Status finish_replace(const sdk::StreamContext& ctx, const TableName& target);
 
   std::unique_ptr<Session> session_;
@@ -56,6 +58,8 @@ class PostgresDestination {
   LoadMethod method_ = LoadMethod::kCopy;
   std::optional<TableName> begun_;  // begin_stream() came to this instance
   std::optional<TableName> prepared_;  // the table of batches that came to this instance
+  /// The stream's newest receipt as begin_stream() has seen it, for who asks next; nullopt: it has not looked.
+  std::optional<std::optional<Receipt>> newest_;
   std::string receipts_known_;  // the schema whose receipts table is there; empty: not known
   /// What last_committed() read: the source goes on behind it, so rows may only be added while it is the newest.
   std::optional<std::optional<Receipt>> resumed_from_;

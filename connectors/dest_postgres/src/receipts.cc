@@ -15,6 +15,17 @@ std::string partition_text(const sdk::StreamContext& ctx) {
   return ctx.partition.is_null() ? std::string() : sdk::to_text(ctx.partition);
 }
 
+int64_t number(const std::optional<std::string>& text);
+
+Receipt receipt_in(const postgres::Row& row, size_t first) {
+  return {.load_id = row[first].value_or(""),
+          .target = row[first + 1].value_or(""),
+          .checkpoint_json = row[first + 2],
+          .rows = number(row[first + 3]),
+          .published = row[first + 4] == "t",
+          .identity = row[first + 5].value_or("")};
+}
+
 int64_t number(const std::optional<std::string>& text) {
   int64_t value = 0;
   if (text) std::from_chars(text->data(), text->data() + text->size(), value);
@@ -171,13 +182,25 @@ Result<std::optional<Receipt>> Receipts::read_row(const sdk::StreamContext& ctx,
                                         name_.sql() + " WHERE pipeline = $1 AND stream = $2 AND partition = $3",
                                     key));
   if (found.rows.empty()) return std::optional<Receipt>();
-  const postgres::Row& row = found.rows.front();
-  return std::optional<Receipt>(Receipt{.load_id = row[0].value_or(""),
-                                        .target = row[1].value_or(""),
-                                        .checkpoint_json = row[2],
-                                        .rows = number(row[3]),
-                                        .published = row[4] == "t",
-                                        .identity = row[5].value_or("")});
+  return std::optional<Receipt>(receipt_in(found.rows.front(), 0));
+}
+
+std::string Receipts::stream_sql(const sdk::StreamContext& ctx) const {
+  const std::string of_stream = "pipeline OPERATOR(pg_catalog.=) " + postgres::quote_literal(ctx.pipeline) +
+                                " AND stream OPERATOR(pg_catalog.=) " + postgres::quote_literal(ctx.stream_name) +
+                                " AND partition OPERATOR(pg_catalog.";
+  return "EXISTS (SELECT FROM " + name_.sql() + " WHERE " + of_stream +
+         "<>) '' AND load_id OPERATOR(pg_catalog.<>) " + postgres::quote_literal(ctx.load_id) +
+         "), r.load_id IS NOT NULL, r.* FROM (SELECT 1) one LEFT JOIN (SELECT load_id, target, checkpoint_json, rows, "
+         "published, target_identity FROM " +
+         name_.sql() + " WHERE " + of_stream + "=) '') r ON true";
+}
+
+StreamReceipts Receipts::stream_receipts(const postgres::Row& row, size_t first) {
+  StreamReceipts out;
+  out.of_partitions = row[first] == "t";
+  if (row[first + 1] == "t") out.newest = receipt_in(row, first + 2);
+  return out;
 }
 
 Result<std::optional<Receipt>> Receipts::read(const sdk::StreamContext& ctx) {

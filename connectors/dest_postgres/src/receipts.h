@@ -49,12 +49,21 @@ std::string receipts_state_sql(const TableName& receipts);
 /// RECEIPT_CHANGED: safe to try again, which begins behind the receipt that is there now.
 Status receipt_changed(const sdk::StreamContext& ctx);
 
+/// What a table of receipts that is there has of a stream.
+struct StreamReceipts {
+  /// The newest of the whole stream.
+  std::optional<Receipt> newest;
+  /// There are some of partitions of other loads.
+  bool of_partitions = false;
+};
+
 class Receipts {
  public:
   /// `known`: the table is there.
   Receipts(Session& session, std::string schema, bool known)
       : session_(session), name_{std::move(schema), "_rapidbyte_receipts"}, known_(known) {}
   [[nodiscard]] const TableName& name() const { return name_; }
+  [[nodiscard]] bool known() const { return known_; }
 
   /// Makes the table, in a transaction of its own, when it is absent. RECEIPTS_FOREIGN (config): see
   /// receipts_state_sql().
@@ -63,6 +72,10 @@ class Receipts {
   Result<std::optional<Receipt>> read(const sdk::StreamContext& ctx);
   /// Of the whole stream, whatever partition the context names.
   Result<std::optional<Receipt>> read_stream(const sdk::StreamContext& ctx);
+  /// SQL behind a SELECT: a list of columns and what they are FROM, one row; of a table that is known and has all
+  /// columns. stream_receipts() reads them from `row`, from column `first` on.
+  [[nodiscard]] std::string stream_sql(const sdk::StreamContext& ctx) const;
+  static StreamReceipts stream_receipts(const postgres::Row& row, size_t first);
   /// Rows that this load has committed, in all partitions.
   Result<int64_t> rows_of_load(const sdk::StreamContext& ctx);
   /// Writes it into the open transaction, whatever is there; for who alone may write it.

@@ -52,6 +52,8 @@ Status Session::open() {
                                  std::to_string(connection.server_version()) + "). Use a newer one.");
   }
   ++generation_;
+  had_upsert_table = false;
+  system_types.clear();
   connection_ = std::make_unique<postgres::Connection>(std::move(connection));
   Status set = set_up();
   // With other settings the same texts would mean something else.
@@ -142,9 +144,12 @@ Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool 
     if (then.empty()) return postgres::QueryResult();
     return connection_->query(then);
   }
+  // Of the stream before, whose last transaction is committed.
+  const std::string unlock = locked_ ? "SELECT pg_catalog.pg_advisory_unlock_all(); " : "";
+  locked_.reset();
   // One round trip; an error takes the setting back.
   auto locked =
-      connection_->query("SET lock_timeout = '" + std::string(kLockWait) + "'; SELECT pg_catalog.pg_advisory_lock" +
+      connection_->query(unlock + "SET lock_timeout = '" + std::string(kLockWait) + "'; SELECT pg_catalog.pg_advisory_lock" +
                          (shared ? "_shared" : "") + "(pg_catalog.hashtextextended(" +
                          postgres::quote_literal("rapidbyte " + table.sql()) + ", 0)); SET lock_timeout = 0; " + then);
   if (!locked.ok() && postgres::sqlstate_of(locked.error()) == "55P03") {

@@ -4,6 +4,8 @@
 // instance of the connector has one session; one thread.
 
 #include <chrono>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -87,10 +89,20 @@ class Session {
     return ms == 0 ? std::nullopt : std::optional(std::chrono::milliseconds(ms));
   }
 
-  /// Keeps other loads away from `table` until the session ends: `shared` locks go together, for loads that only add
-  /// rows. TARGET_BUSY (transient-db) when another load holds it for longer than a few seconds.
+  /// Keeps other loads away from `table` until the session ends or locks another one: `shared` locks go together, for
+  /// loads that only add rows. TARGET_BUSY (transient-db) when another load holds it for longer than a few seconds.
   /// `then`: a query behind it in the same round trip, whose rows are given.
   Result<postgres::QueryResult> lock_target(const TableName& table, bool shared, const std::string& then = {});
+
+  /// Whether this connection has made the temporary table of an upsert (load_sql.h) before.
+  bool had_upsert_table = false;
+  /// Types of the system that the server has looked up by name: the same for every table and for ever.
+  struct SystemType {
+    postgres::Oid oid = 0;
+    char kind = 'b';  // pg_type.typtype
+    std::string name;
+  };
+  std::map<std::string, SystemType, std::less<>> system_types;
 
  private:
   static constexpr uint32_t kLongestSilenceMs = 86'400'000;

@@ -181,6 +181,9 @@ Status ensure_schema(Session& session, const std::string& schema) {
 
 namespace {
 
+// All below come with the server.
+constexpr Oid kFirstOidOfUsers = 16'384;
+
 struct KnownType {
   PgType type;
   std::string name;  // as the server writes it, with its schema unless it is the system's
@@ -190,6 +193,13 @@ struct KnownType {
 // that runs with our rights, and an enum casts of its owner's, so it must not be a stranger's. Base types are made by
 // superusers only. nullopt: nothing, or no type's name at all.
 Result<std::optional<KnownType>> find_type(Session& session, const std::string& text) {
+  if (const auto known = session.system_types.find(text); known != session.system_types.end()) {
+    KnownType type;
+    type.type.oid = known->second.oid;
+    type.type.kind = known->second.kind;
+    type.name = known->second.name;
+    return std::optional<KnownType>(std::move(type));
+  }
   // A text that is no type's name is an error of the statement: it must not spoil the transaction.
   const bool nested = session.in_transaction();
   if (nested) RB_SDK_RETURN_NOT_OK(session.exec("SAVEPOINT rapidbyte_type"));
@@ -214,6 +224,9 @@ Result<std::optional<KnownType>> find_type(Session& session, const std::string& 
   known.type.oid = number<Oid>(row[0]);
   known.type.kind = row[1].value_or("b").front();
   known.name = row[2].value_or("");
+  // A name without a schema is the system's under the path that this session has.
+  if (known.type.oid < kFirstOidOfUsers && known.name.find('.') == std::string::npos)
+    session.system_types[text] = {known.type.oid, known.type.kind, known.name};
   return std::optional<KnownType>(std::move(known));
 }
 

@@ -54,8 +54,9 @@ Status TableWriter::prepare() {
     if (!nested) session_.rollback();
     return planned;
   }
-  // The rows' own transaction begins by the same round trip.
-  RB_SDK_RETURN_NOT_OK(session_.exec((nested ? "" : "COMMIT AND CHAIN; ") + std::string(kRolePath)));
+  // The rows' own transaction begins by the same round trip, that of a COPY by the one that begins it.
+  begin_rows_sql_ = (nested ? "" : "COMMIT AND CHAIN; ") + std::string(kRolePath) + "; ";
+  if (method_ == LoadMethod::kInsert) RB_SDK_RETURN_NOT_OK(session_.exec(std::exchange(begin_rows_sql_, {})));
   encoder_.use(plan_);
   described_ = with_context(batch_.schema(), ctx_.schema);
   copy_sql_ = copy_sql(plan_);
@@ -80,11 +81,10 @@ Status TableWriter::prepare() {
 
 Status TableWriter::make_upsert_table() {
   if (plan_.key.empty() || method_ != LoadMethod::kCopy) return {};
-  if (upsert_table_made_ && generation_ == session_.generation()) {
-    RB_SDK_RETURN_NOT_OK(session_.exec(std::string("DROP TABLE ") + kUpsertTable));
-  }
-  RB_SDK_RETURN_NOT_OK(session_.exec(create_upsert_table_sql(plan_)));
-  upsert_table_made_ = true;
+  // One of other columns, or of the stream before; a rollback may have taken it back.
+  const std::string drop = session_.had_upsert_table ? std::string("DROP TABLE IF EXISTS ") + kUpsertTable + "; " : "";
+  RB_SDK_RETURN_NOT_OK(session_.exec(drop + create_upsert_table_sql(plan_)));
+  session_.had_upsert_table = true;
   return {};
 }
 
@@ -120,7 +120,7 @@ Status TableWriter::check_late_values() const {
 }
 
 Status TableWriter::open_copy(const std::string& sql) {
-  auto started = session_.connection().copy_in(sql);
+  auto started = session_.connection().copy_in(std::exchange(begin_rows_sql_, {}) + sql);
   if (!started.ok()) return std::move(started).status();
   copy_.emplace(std::move(*started));
   copy_->out().append(RowEncoder::header(plan_.format).data(), RowEncoder::header(plan_.format).size());

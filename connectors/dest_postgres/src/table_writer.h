@@ -126,6 +126,8 @@ class TableWriter {
   RowEncoder encoder_;
   TargetPlan plan_;
   sdk::Schema described_;  // of the batch, with what the context says about it
+  /// What stands before the next COPY: ends the transaction in which the table was looked at; usually empty.
+  std::string begin_rows_sql_;
   std::string copy_sql_;
   std::string try_copy_sql_;
   std::string merge_sql_;
@@ -134,7 +136,6 @@ class TableWriter {
   std::vector<sdk::ByteBuffer> arrays_;
   uint64_t schema_version_ = 0;
   uint64_t generation_ = 0;  // of the session, when the plan was made
-  bool upsert_table_made_ = false;  // in this generation
   std::optional<postgres::CopyIn> copy_;
   bool in_group_ = false;
   uint64_t copy_first_row_ = 0;  // of the stream

@@ -170,6 +170,20 @@ Status Connection::begin_statement() {
     return sdk::internal_error("COPY_RUNNING", "a COPY runs on this connection: finish it first");
   }
   if (session_->queued != 0) return sdk::internal_error("NOT_SYNCED", "statements are queued: call sync() first");
+  for (; session_->posted > 0; --session_->posted) {
+    const Status answer = session_->read_answer("", [](const Message&) -> Result<bool> { return true; });
+    // What the server said of the posted statement itself leaves the connection usable.
+    if (!answer.ok() && session_->stream.is_broken()) return answer;
+  }
+  return {};
+}
+
+Status Connection::post(std::string_view sql) {
+  RB_SDK_RETURN_NOT_OK(begin_statement());
+  RB_SDK_RETURN_NOT_OK(check_sql(sql));
+  RB_SDK_RETURN_NOT_OK(MessageWriter(session_->stream.out(), 'Q').zero_terminated(sql).end());
+  RB_SDK_RETURN_NOT_OK(session_->stream.flush());
+  ++session_->posted;
   return {};
 }
 

@@ -38,6 +38,7 @@ struct Session {
   std::string cancel_key;
   bool encrypted = false;
   uint64_t queued = 0;  // executions since the last sync
+  uint64_t posted = 0;  // statements whose answer has not been read
   bool copying = false;  // a CopyIn or CopyOut has the stream
 
  private:

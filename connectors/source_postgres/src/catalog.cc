@@ -23,7 +23,6 @@ constexpr uint32_t kOldestServer = 100'000;
 constexpr size_t kRowsAtOnce = 20'000;
 // So many tables with 1,600 columns each fit one answer.
 constexpr size_t kFewTables = 25;
-constexpr std::string_view kExecuteLook = "EXECUTE rapidbyte_look";
 
 // Domains become the types below them, over any number of levels; the innermost level has the modifier. Identity and
 // generated columns are columns like others here; dropped ones have numbers, but no rows that matter.
@@ -239,21 +238,25 @@ std::string named(std::span<const TableName> names) {
   return condition + ") ORDER BY n.nspname, c.relname, a.attnum";
 }
 
-/// What looks at one table, locked or not.
+/// What looks at one table, locked or not, and is prepared for the next time: parsing and planning is most of what it
+/// costs. The caller notes that in the session when it succeeds.
 std::string look_sql(const Session& session, const TableName& name) {
-  if (session.prepared_look == name) return std::string(kExecuteLook);
-  return relations_sql(session.connection, true, named({&name, 1}));
+  std::string sql;
+  if (!session.look_prepared) {
+    // A statement that failed behind it may have left it.
+    sql = "DEALLOCATE ALL; PREPARE rapidbyte_look(pg_catalog.name, pg_catalog.name) AS " +
+          relations_sql(session.connection, true,
+                        "n.nspname OPERATOR(pg_catalog.=) $1 AND c.relname OPERATOR(pg_catalog.=) $2 "
+                        "ORDER BY a.attnum") +
+          "; ";
+  }
+  return sql + "EXECUTE rapidbyte_look(" + postgres::quote_literal(name.schema) + ", " +
+         postgres::quote_literal(name.table) + ")";
 }
 
-/// The look at one table, which is prepared for the next time.
 Result<std::vector<Relation>> look_at(Session& session, const TableName& name) {
-  std::string sql = look_sql(session, name);
-  if (session.prepared_look != name) {
-    session.prepared_look.reset();
-    sql = "DEALLOCATE ALL; PREPARE rapidbyte_look AS " + sql + "; " + std::string(kExecuteLook);
-  }
-  RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(session.connection, sql));
-  session.prepared_look = name;
+  RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(session.connection, look_sql(session, name)));
+  session.look_prepared = true;
   return relations_of(result);
 }
 
@@ -360,6 +363,7 @@ Result<Relation> begin_read(Session& session, const TableName& name, const std::
     RB_SDK_RETURN_NOT_OK(load_relations(session, {&name, 1}).status());
     return result.status();  // a table of a view or of a function
   }
+  session.look_prepared = true;
   std::vector<Relation> found = relations_of(*result);
   if (found.empty()) return table_not_found(connection, name);
   return std::move(found.front());

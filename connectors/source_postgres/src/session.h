@@ -19,8 +19,8 @@ struct Session {
   /// Longest silence of the server, and whether the user has set it.
   uint32_t read_timeout_ms = 0;
   bool read_timeout_given = false;
-  /// The table whose look (catalog.h) the server has prepared in this session.
-  std::optional<TableName> prepared_look = std::nullopt;
+  /// The server has prepared the look at one table (catalog.h) in this session.
+  bool look_prepared = false;
 };
 
 /// While one lives, the server may be silent for a day unless the user has set a limit: a sort or a view gives no sign

@@ -209,7 +209,12 @@ Result<std::vector<sdk::Json>> PostgresSource::plan_partitions(const sdk::Stream
 Result<sdk::ReadSummary> PostgresSource::read(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(const StreamOptions stream, options_of(ctx));
   RB_SDK_ASSIGN_OR_RETURN(Session session, take_session());
-  return StreamReader::run(ctx, stream, session);
+  auto summary = StreamReader::run(ctx, stream, session);
+  // A reader of a partition ends with its snapshot. The others let go of the table at once, and nobody waits for that.
+  if (summary.ok() && ctx.partition.is_null() && session.connection.post("ROLLBACK").ok()) {
+    idle_.emplace(std::move(session));
+  }
+  return summary;
 }
 
 Status PostgresSource::close() {

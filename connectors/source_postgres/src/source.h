@@ -29,8 +29,8 @@ class PostgresSource {
 
   SourceOptions options_;
   std::optional<Session> planning_;
-  /// Open and outside of a transaction, for the next call: a run of one stream asks one instance for everything
-  /// (feature "reuse"), and a login costs more than a small read.
+  /// Open and outside of a transaction, for the next call: one instance is asked for the streams of the run and reads
+  /// several of them (feature "reuse"), and a login costs more than a small read.
   std::optional<Session> idle_;
 };
 

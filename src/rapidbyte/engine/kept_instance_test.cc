@@ -1,5 +1,6 @@
-#include "rapidbyte/engine/open_source.h"
+#include "rapidbyte/engine/kept_instance.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -16,8 +17,8 @@ using namespace testing;
 using runtime::InstanceOptions;
 using ::testing::ElementsAre;
 
-/// A source that may be asked everything in one instance, as far as the run has one stream only.
-class OpenSourceTest : public ::testing::Test {
+/// A source that may be asked everything in one instance.
+class KeptInstanceTest : public ::testing::Test {
  protected:
   /// Partitions, too: a source that has none answers with an empty list.
   static void allow(EngineHarness& h) {
@@ -28,15 +29,14 @@ class OpenSourceTest : public ::testing::Test {
   }
 };
 
-TEST_F(OpenSourceTest, OneInstanceDiscoversPlansAndReads) {
+TEST_F(KeptInstanceTest, OneInstanceDiscoversPlansAndReads) {
   EngineHarness h;
   allow(h);
-  std::mutex mutex;
   std::vector<std::string> streams;
-  h.source->script.open = [&](const InstanceOptions& o) {
-    const std::lock_guard lock(mutex);
+  const auto read = h.source->script.read;
+  h.source->script.read = [&](const InstanceOptions& o, const json& ctx) {
     streams.push_back(o.stream);
-    return Status();
+    return read(o, ctx);
   };
   for (int run = 0; run < 2; ++run) {
     const RunReport report = h.run();
@@ -48,7 +48,7 @@ TEST_F(OpenSourceTest, OneInstanceDiscoversPlansAndReads) {
   EXPECT_THAT(streams, ElementsAre("numbers", "numbers")) << "its messages and its state are the stream's";
 }
 
-TEST_F(OpenSourceTest, ThePlanningInstanceIsTheDiscoverys) {
+TEST_F(KeptInstanceTest, ThePlanningInstanceIsTheDiscoverys) {
   CountingOptions source;
   source.partitions = 4;
   EngineHarness h(source);
@@ -61,7 +61,7 @@ TEST_F(OpenSourceTest, ThePlanningInstanceIsTheDiscoverys) {
   EXPECT_EQ(h.source->closed, 1 + 4);
 }
 
-TEST_F(OpenSourceTest, AnotherAttemptStartsAnInstanceOfItsOwn) {
+TEST_F(KeptInstanceTest, AnotherAttemptStartsAnInstanceOfItsOwn) {
   CountingOptions source;
   std::atomic<int> failures{0};
   source.before_batch = [&](const InstanceOptions&, int64_t batch) -> Status {
@@ -79,7 +79,7 @@ TEST_F(OpenSourceTest, AnotherAttemptStartsAnInstanceOfItsOwn) {
   EXPECT_EQ(h.source->closed, 2);
 }
 
-TEST_F(OpenSourceTest, EndsWithTheRunThatNeverReads) {
+TEST_F(KeptInstanceTest, EndsWithTheRunThatNeverReads) {
   {
     EngineHarness h;
     allow(h);
@@ -97,16 +97,103 @@ TEST_F(OpenSourceTest, EndsWithTheRunThatNeverReads) {
   EXPECT_EQ(h.source->closed, 1);
 }
 
-TEST_F(OpenSourceTest, SeveralStreamsHaveInstancesOfTheirOwn) {
-  CountingOptions source;
-  source.streams = {"a", "b"};
-  EngineHarness h(source);
-  allow(h);
-  ASSERT_TRUE(h.run().succeeded());
-  EXPECT_EQ(h.source->instances, 3);
+/// Streams that one worker, or several, take one after the other.
+class SeveralStreamsTest : public ::testing::Test {
+ protected:
+  static CountingOptions streams(int count) {
+    CountingOptions source;
+    source.streams.clear();
+    for (int i = 0; i < count; ++i) source.streams.push_back(fmt::format("s{}", i));
+    return source;
+  }
+  static void allow(EngineHarness& h, uint32_t workers) {
+    h.source->own_role().features.emplace_back("reuse");
+    h.destination->own_role().features.emplace_back("reuse");
+    h.pipeline.source.streams.clear();
+    h.pipeline.resources.parallelism = workers;
+  }
+};
+
+TEST_F(SeveralStreamsTest, AWorkerKeepsItsInstances) {
+  EngineHarness h(streams(12));
+  allow(h, 1);
+  std::vector<std::string> read_for, written_for;
+  const auto read = h.source->script.read;
+  h.source->script.read = [&](const InstanceOptions& o, const json& ctx) {
+    EXPECT_EQ(ctx["stream_name"], o.stream);
+    read_for.push_back(o.stream);
+    return read(o, ctx);
+  };
+  const auto write = h.destination->script.write;
+  h.destination->script.write = [&](const InstanceOptions& o, const json& ctx) {
+    EXPECT_EQ(ctx["stream_name"], o.stream);
+    written_for.push_back(o.stream);
+    return write(o, ctx);
+  };
+  const RunReport report = h.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(h.database.rows(fmt::format("s{}", i)), count_to(100));
+  EXPECT_EQ(read_for.size(), 12U);
+  EXPECT_EQ(written_for, read_for);
+  EXPECT_EQ(h.source->instances, 1) << "that of the discovery";
+  EXPECT_EQ(h.destination->instances, 1);
+  EXPECT_EQ(h.source->closed, 1);
+  EXPECT_EQ(h.destination->closed, 1);
 }
 
-TEST_F(OpenSourceTest, IsCancelledWithTheRunAndByALimit) {
+TEST_F(SeveralStreamsTest, EachWorkerHasItsOwn) {
+  EngineHarness h(streams(12));
+  allow(h, 3);
+  const RunReport report = h.run();
+  ASSERT_TRUE(report.succeeded()) << why(report);
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(h.database.rows(fmt::format("s{}", i)), count_to(100));
+  EXPECT_LE(h.source->instances, 3);
+  EXPECT_LE(h.destination->instances, 3);
+  EXPECT_EQ(h.source->closed, h.source->instances);
+  EXPECT_EQ(h.destination->closed, h.destination->instances);
+}
+
+TEST_F(SeveralStreamsTest, WithoutTheFeatureEachStreamHasItsOwn) {
+  EngineHarness h(streams(4));
+  allow(h, 1);
+  std::erase(h.source->own_role().features, "reuse");
+  std::erase(h.destination->own_role().features, "reuse");
+  ASSERT_TRUE(h.run().succeeded());
+  EXPECT_EQ(h.source->instances, 1 + 4);
+  EXPECT_EQ(h.destination->instances, 4);
+}
+
+TEST_F(SeveralStreamsTest, WhatFailedIsNotUsedAgain) {
+  for (const bool at_source : {true, false}) {
+    CountingOptions source = streams(3);
+    std::atomic<int> failures{0};
+    const auto lost = [&]() -> Status {
+      if (failures.fetch_add(1) > 0) return {};
+      ConnectorError error = make_error(ErrorCategory::kTransientDb, "CONNECTION_LOST", "the server went away").error();
+      error.retryable = true;
+      return error;
+    };
+    source.before_batch = [&](const InstanceOptions& o, int64_t batch) -> Status {
+      return at_source && o.stream == "s1" && batch == 3 ? lost() : Status();
+    };
+    EngineHarness h(source);
+    allow(h, 1);
+    const auto finish = h.destination->script.finish_stream;
+    h.destination->script.finish_stream = [&](const InstanceOptions& o, const json& ctx, bool succeeded) -> Status {
+      if (!at_source && o.stream == "s1") RB_RETURN_NOT_OK(lost());
+      return finish ? finish(o, ctx, succeeded) : Status();
+    };
+    const RunReport report = h.run();
+    ASSERT_TRUE(report.succeeded()) << why(report);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(h.database.rows(fmt::format("s{}", i)), count_to(100));
+    EXPECT_EQ(h.destination->instances, 2) << at_source;
+    EXPECT_EQ(h.source->instances, at_source ? 2 : 1) << "the source had read all";
+    EXPECT_EQ(h.source->closed, h.source->instances);
+    EXPECT_EQ(h.destination->closed, h.destination->instances);
+  }
+}
+
+TEST_F(KeptInstanceTest, IsCancelledWithTheRunAndByALimit) {
   for (const bool by_limit : {true, false}) {
     Gate gate;
     CountingOptions source;

@@ -193,9 +193,13 @@ PipelineRun::Failure PipelineRun::discover() {
 
   // A server takes its time to let somebody in: both sides at once.
   std::jthread opener;  // joined in any case
-  if (selected->size() == 1 && run_.destination != nullptr && has_feature(*run_.destination, "open-early")) {
+  const bool one = selected->size() == 1;
+  if (run_.destination != nullptr && has_feature(*run_.destination, "open-early") &&
+      (one || may_be_kept(*run_.destination))) {
     try {
-      opener = std::jthread([this, stream = selected->front().name] { open_destination_early(run_, stream); });
+      opener = std::jthread([this, stream = one ? selected->front().name : std::string()] {
+        open_destination_early(run_, stream);
+      });
     } catch (const std::system_error&) {
       // Then it is opened when its turn comes.
     }
