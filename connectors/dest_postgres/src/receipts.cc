@@ -189,8 +189,8 @@ std::string Receipts::stream_sql(const sdk::StreamContext& ctx) const {
   const std::string of_stream = "pipeline OPERATOR(pg_catalog.=) " + postgres::quote_literal(ctx.pipeline) +
                                 " AND stream OPERATOR(pg_catalog.=) " + postgres::quote_literal(ctx.stream_name) +
                                 " AND partition OPERATOR(pg_catalog.";
-  return "EXISTS (SELECT FROM " + name_.sql() + " WHERE " + of_stream +
-         "<>) '' AND load_id OPERATOR(pg_catalog.<>) " + postgres::quote_literal(ctx.load_id) +
+  return "EXISTS (SELECT FROM " + name_.sql() + " WHERE " + of_stream + "<>) '' AND load_id OPERATOR(pg_catalog.<>) " +
+         postgres::quote_literal(ctx.load_id) +
          "), r.load_id IS NOT NULL, r.* FROM (SELECT 1) one LEFT JOIN (SELECT load_id, target, checkpoint_json, rows, "
          "published, target_identity FROM " +
          name_.sql() + " WHERE " + of_stream + "=) '') r ON true";

@@ -148,10 +148,10 @@ Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool 
   const std::string unlock = locked_ ? "SELECT pg_catalog.pg_advisory_unlock_all(); " : "";
   locked_.reset();
   // One round trip; an error takes the setting back.
-  auto locked =
-      connection_->query(unlock + "SET lock_timeout = '" + std::string(kLockWait) + "'; SELECT pg_catalog.pg_advisory_lock" +
-                         (shared ? "_shared" : "") + "(pg_catalog.hashtextextended(" +
-                         postgres::quote_literal("rapidbyte " + table.sql()) + ", 0)); SET lock_timeout = 0; " + then);
+  auto locked = connection_->query(
+      unlock + "SET lock_timeout = '" + std::string(kLockWait) + "'; SELECT pg_catalog.pg_advisory_lock" +
+      (shared ? "_shared" : "") + "(pg_catalog.hashtextextended(" +
+      postgres::quote_literal("rapidbyte " + table.sql()) + ", 0)); SET lock_timeout = 0; " + then);
   if (!locked.ok() && postgres::sqlstate_of(locked.error()) == "55P03") {
     Status busy = sdk::transient_db_error(
         "TARGET_BUSY", "table " + table.text() + " of " + options_.where() +

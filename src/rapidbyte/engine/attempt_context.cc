@@ -73,8 +73,8 @@ Result<KeptInstance> take_instance(AttemptContext& attempt, KeptInstance* place,
   return refused;
 }
 
-void give_back(AttemptContext& attempt, KeptInstance* place, KeptInstance instance,
-               const runtime::Connector& connector, bool ended_well) {
+void give_back(AttemptContext& attempt, KeptInstance* place, KeptInstance instance, const runtime::Connector& connector,
+               bool ended_well) {
   if (!instance) return;
   // First of all: what ends this attempt must not reach the next one's instance.
   instance.in_use = CancelToken::Registration();

@@ -50,8 +50,8 @@ Result<KeptInstance> take_instance(AttemptContext& attempt, KeptInstance* place,
                                    const CancelToken& cancel, std::shared_ptr<runtime::HostServices> services);
 /// The end of its use: kept in `place` for the worker's next stream when its connector allows it and `ended_well` (the
 /// stream, or what it did for it), closed otherwise. Null: closed.
-void give_back(AttemptContext& attempt, KeptInstance* place, KeptInstance instance,
-               const runtime::Connector& connector, bool ended_well);
+void give_back(AttemptContext& attempt, KeptInstance* place, KeptInstance instance, const runtime::Connector& connector,
+               bool ended_well);
 
 /// Starts and opens a transform for the attempt's stream; `id` as in InstanceOptions::connector_id.
 Result<std::unique_ptr<runtime::ComponentInstance>> open_transform(

@@ -1,6 +1,6 @@
 #pragma once
-// KeptInstance: an instance that outlives one use: a source goes from discovery over plan-partitions to the reading of a
-// stream, and with the feature "reuse" a worker's source and destination, with their connections, go from one of its
+// KeptInstance: an instance that outlives one use: a source goes from discovery over plan-partitions to the reading of
+// a stream, and with the feature "reuse" a worker's source and destination, with their connections, go from one of its
 // streams to the next. Starting and connecting costs more than a small table. Used by one thread at a time; whoever
 // holds it calls the instance, and closes it in the end.
 

@@ -84,8 +84,8 @@ Status Lane::open_destination() {
 void Lane::close_destination(bool ended_well) {
   if (!destination_) return;
   usage_.back().waiting_network += destination_.instance->network_wait();
-  give_back(attempt_, place(attempt_.kept.destination), std::exchange(destination_, KeptInstance()),
-            *run_.destination, ended_well);
+  give_back(attempt_, place(attempt_.kept.destination), std::exchange(destination_, KeptInstance()), *run_.destination,
+            ended_well);
 }
 
 void Lane::run() {
@@ -137,13 +137,14 @@ Status Lane::read(KeptInstance& source) {
   }
   auto services =
       std::make_shared<SourceServices>(stage_context(), run_.source->name(), *queues_.front(), std::move(first));
-  RB_ASSIGN_OR_RETURN(source, take_instance(attempt_, place(attempt_.kept.source), run_.source, attempt_.upstream_cancel,
-                                            services));
+  RB_ASSIGN_OR_RETURN(
+      source, take_instance(attempt_, place(attempt_.kept.source), run_.source, attempt_.upstream_cancel, services));
   // What it waited for before is not this stage's.
   usage_.front().waiting_network -= source.instance->network_wait();
   {
     const RunningStage running(*services);
-    RB_ASSIGN_OR_RETURN(read_summary_, source.instance->run_read(context_json(attempt_, *run_.source, 0, source_partition())));
+    RB_ASSIGN_OR_RETURN(read_summary_,
+                        source.instance->run_read(context_json(attempt_, *run_.source, 0, source_partition())));
   }
   if (attempt_.satisfied.load(std::memory_order_acquire)) return {};
   auto counted = check_source_rows(stream_, read_summary_, queues_.front()->counts(), run_.source->speaks_2_1());
@@ -172,8 +173,8 @@ Status Lane::transform(size_t index, std::unique_ptr<runtime::ComponentInstance>
   const auto& connector = run_.transforms[index];
   auto services = std::make_shared<TransformServices>(stage_context(), connector->name(), *queues_[index],
                                                       *queues_[index + 1], may_hold_rows(*connector));
-  RB_ASSIGN_OR_RETURN(instance, open_transform(attempt_, connector, run_.pipeline.transforms[index], transform_id(index),
-                                              attempt_.upstream_cancel, services));
+  RB_ASSIGN_OR_RETURN(instance, open_transform(attempt_, connector, run_.pipeline.transforms[index],
+                                               transform_id(index), attempt_.upstream_cancel, services));
   runtime::TransformSummary summary;
   {
     const RunningStage running(*services);

@@ -6,6 +6,7 @@
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/engine/partition_plan.h"
 #include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/run_clock.h"
 #include "rapidbyte/engine/state_notes.h"
@@ -66,6 +67,17 @@ std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::st
                            protocol::json_text(position_owner(run, plan)));
   if (!begun.ok()) return fail(Stage::kState, std::move(begun));
   return std::nullopt;
+}
+
+std::string new_load_id(const StreamPlan& plan) {
+  return new_run_id() + std::string(plan.write_mode == WriteMode::kReplace ? kReplaceSuffix : "");
+}
+
+/// The load that begin_new_loads() has begun for the stream, once; else an empty text.
+std::string take_begun_load(RunContext& run, const StreamPlan& plan) {
+  const std::lock_guard lock(run.begun_loads_mutex);
+  auto begun = run.begun_loads.extract(plan.config.name);
+  return begun.empty() ? std::string() : std::move(begun.mapped());
 }
 
 std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan& plan, const std::string& load_id) {
@@ -315,8 +327,18 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
       position.cursor = in_load ? saved.value("load_start_cursor", json()) : cursor_value_of(saved);
     return std::nullopt;
   }
+  if (std::string begun = take_begun_load(run, plan); !begun.empty() && load_id.empty()) {
+    position.load_id = std::move(begun);
+    if (!is_incremental(plan)) return std::nullopt;
+    auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
+    if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
+    position.cursor = cursor_value_of(*saved_position);
+    position.cursor_load_id = text_member(*saved_position, "load_id");
+    position.load_start_cursor = position.cursor;
+    return std::nullopt;
+  }
   const bool replace = plan.write_mode == WriteMode::kReplace;
-  const std::string next_id = !load_id.empty() ? load_id : new_run_id() + std::string(replace ? kReplaceSuffix : "");
+  const std::string next_id = !load_id.empty() ? load_id : new_load_id(plan);
   // Always from the start: the staging table of an attempt before is dropped by begin-stream.
   if (replace) return begin(run, plan, next_id, nullptr, position);
   if (known->load_in_progress && run.options.limit) {
@@ -335,6 +357,26 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   const json saved = *std::move(saved_position);
   position.cursor_load_id = text_member(saved, "load_id");
   return begin(run, plan, next_id, is_incremental(plan) ? cursor_value_of(saved) : json(), position);
+}
+
+Status begin_new_loads(RunContext& run, const std::vector<StreamPlan>& plans) {
+  std::vector<state::NewLoad> loads;
+  std::map<std::string, std::string> begun;
+  for (const StreamPlan& plan : plans) {
+    if (partitions_wanted(run, plan) > 1) continue;
+    RB_ASSIGN_OR_RETURN(const state::StreamState known, run.state.load_stream(key_of(run, plan)));
+    if (known.load_in_progress) continue;
+    if (!is_incremental(plan) && known.checkpoint_json) {
+      const json saved = protocol::parse_untrusted_object(*known.checkpoint_json, protocol::kReceiptLimits);
+      if (!saved.is_object() || !cursor_value_of(saved).is_null()) continue;
+    }
+    const std::string& id = begun[plan.config.name] = new_load_id(plan);
+    loads.push_back({key_of(run, plan), id, !is_incremental(plan), protocol::json_text(position_owner(run, plan))});
+  }
+  RB_RETURN_NOT_OK(run.state.begin_loads(loads));
+  const std::lock_guard lock(run.begun_loads_mutex);
+  run.begun_loads = std::move(begun);
+  return {};
 }
 
 std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPlan& plan, const std::string& load_id,

@@ -54,6 +54,11 @@ using LastCommitted = std::function<Result<std::optional<std::string>>(const std
 std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& plan, const std::string& load_id,
                                              const LastCommitted& last_committed, LoadPosition& position);
 
+/// Notes in the state, in one transaction, the loads of those `plans` that begin anew whatever the destination says, so
+/// that find_load_position() need not: a stream that has nothing under way, is read in one piece, and loses no position
+/// by it. A run that ends before the turn of a stream leaves a load that has committed nothing. STATE_BACKEND.
+Status begin_new_loads(RunContext& run, const std::vector<StreamPlan>& plans);
+
 /// The same for a load that is read in partitions (mode replace or upsert). It always begins from the start: after a
 /// crash the partitions and their snapshot are gone, and reading again does not double rows.
 std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPlan& plan, const std::string& load_id,

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/run_clock.h"
 #include "rapidbyte/engine/run_context.h"
@@ -79,6 +80,7 @@ class PipelineRun {
   void serve_streams(WorkerInstances& kept);
   /// Sources, each with its destination, that read at a time.
   [[nodiscard]] uint32_t parallelism() const;
+  [[nodiscard]] uint32_t partitions_per_stream() const;
   void finish(Failure failure);
   void complete_finished_loads();
 
@@ -148,7 +150,12 @@ PipelineRun::Failure PipelineRun::prepare() {
     run_.position_owner = run_owner(run_);
     if (Failure failure = check_position_owners(run_, plans_)) return failure;
   }
-  return order();
+  if (Failure failure = order()) return failure;
+  // One stream begins its load when its turn comes: nothing is saved, and less is noted when its destination fails.
+  if (!run_.keeps_state() || plans_.size() < 2) return std::nullopt;
+  run_.partitions_per_stream = partitions_per_stream();
+  if (Status begun = begin_new_loads(run_, plans_); !begun.ok()) return RunFailure{Stage::kState, begun.error()};
+  return std::nullopt;
 }
 
 PipelineRun::Failure PipelineRun::load_connectors() {
@@ -197,9 +204,8 @@ PipelineRun::Failure PipelineRun::discover() {
   if (run_.destination != nullptr && has_feature(*run_.destination, "open-early") &&
       (one || may_be_kept(*run_.destination))) {
     try {
-      opener = std::jthread([this, stream = one ? selected->front().name : std::string()] {
-        open_destination_early(run_, stream);
-      });
+      opener = std::jthread(
+          [this, stream = one ? selected->front().name : std::string()] { open_destination_early(run_, stream); });
     } catch (const std::system_error&) {
       // Then it is opened when its turn comes.
     }
@@ -261,6 +267,10 @@ uint32_t PipelineRun::parallelism() const {
   return wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
 }
 
+uint32_t PipelineRun::partitions_per_stream() const {
+  return std::max(1U, parallelism() / static_cast<uint32_t>(std::max<size_t>(plans_.size(), 1)));
+}
+
 void PipelineRun::run_next_streams() {
   WorkerInstances kept;
   {
@@ -303,7 +313,7 @@ void PipelineRun::run_streams() {
     report.stream = plan.config.name;
     report_.streams.push_back(std::move(report));
   }
-  run_.partitions_per_stream = std::max(1U, parallelism() / static_cast<uint32_t>(std::max<size_t>(plans_.size(), 1)));
+  run_.partitions_per_stream = partitions_per_stream();
   run_.observer.run_started(run_.run_id, run_.pipeline.name, names);
   std::vector<std::thread> workers;
   try {

@@ -63,8 +63,7 @@ Status PartitionPlan::ask(uint32_t want) {
 }
 
 void PartitionPlan::release(bool ended_well) {
-  give_back(attempt_, &attempt_.kept.source, std::exchange(planner_, KeptInstance()), *attempt_.run.source,
-            ended_well);
+  give_back(attempt_, &attempt_.kept.source, std::exchange(planner_, KeptInstance()), *attempt_.run.source, ended_well);
 }
 
 }  // namespace rapidbyte::engine

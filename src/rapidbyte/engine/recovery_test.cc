@@ -574,5 +574,75 @@ TEST(Limit, StopsASourceThatDoesNotNotice) {
   EXPECT_EQ(h.database.rows("numbers"), count_to(10));
 }
 
+// All loads of a run are begun in one transaction; those whose turn did not come have committed nothing.
+TEST(BeginNewLoads, StreamsWhoseTurnDidNotComeAreLoadedOnce) {
+  for (const bool incremental : {false, true}) {
+    CountingOptions source;
+    source.streams = {"a", "b", "c"};
+    bool broken = true;
+    source.before_batch = [&](const runtime::InstanceOptions& o, int64_t batch) -> Status {
+      if (broken && o.stream == "b" && batch == 3) return make_error(ErrorCategory::kData, "BAD_ROW", "bad");
+      return {};
+    };
+    EngineHarness h(source);
+    h.pipeline.resources.parallelism = 1;
+    h.pipeline.source.streams.clear();
+    for (const std::string& name : source.streams) {
+      pipeline::StreamConfig stream;
+      stream.name = name;
+      if (incremental) {
+        stream.sync_mode = pipeline::SyncMode::kIncremental;
+        stream.cursor_field = "id";
+      }
+      h.pipeline.source.streams.push_back(stream);
+    }
+    ASSERT_FALSE(h.run().succeeded());
+    const auto last = h.state->load_stream({"p", "c", ""});
+    ASSERT_TRUE(last.ok());
+    EXPECT_TRUE(last->load_in_progress);
+    EXPECT_FALSE(last->committed);
+    broken = false;
+    const RunReport report = h.run();
+    ASSERT_TRUE(report.succeeded()) << why(report);
+    for (const std::string& name : source.streams)
+      EXPECT_EQ(h.database.rows(name), count_to(100)) << name << incremental;
+    // What is finished begins anew, all of it in one transaction again.
+    if (!incremental) continue;
+    const RunReport third = h.run();
+    ASSERT_TRUE(third.succeeded()) << why(third);
+    EXPECT_EQ(third.rows_written(), 0U);
+  }
+}
+
+TEST(BeginNewLoads, LeaveThePositionsOfStreamsWhoseTurnDidNotCome) {
+  CountingOptions source;
+  source.streams = {"a", "b"};
+  EngineHarness h(source);
+  h.pipeline.resources.parallelism = 1;
+  h.pipeline.source.streams.clear();
+  for (const std::string& name : source.streams) {
+    pipeline::StreamConfig stream;
+    stream.name = name;
+    stream.sync_mode = pipeline::SyncMode::kIncremental;
+    stream.cursor_field = "id";
+    h.pipeline.source.streams.push_back(stream);
+  }
+  ASSERT_TRUE(h.run().succeeded());
+  const auto before = h.state->load_stream({"p", "b", ""});
+  for (pipeline::StreamConfig& stream : h.pipeline.source.streams) {
+    stream.sync_mode = pipeline::SyncMode::kFullRefresh;
+    stream.write_mode = pipeline::WriteMode::kReplace;
+    stream.cursor_field.reset();
+  }
+  source.before_batch = [](const runtime::InstanceOptions&, int64_t) -> Status {
+    return make_error(ErrorCategory::kData, "BAD_ROW", "bad");
+  };
+  h.source->script = counting_source(source);
+  ASSERT_FALSE(h.run().succeeded());
+  const auto after = h.state->load_stream({"p", "b", ""});
+  EXPECT_EQ(after->checkpoint_json, before->checkpoint_json);
+  EXPECT_EQ(after->load_id, before->load_id);
+}
+
 }  // namespace
 }  // namespace rapidbyte::engine

@@ -68,16 +68,15 @@ std::vector<std::string> features_downstream(const RunContext& run, size_t first
 Result<KeptInstance> start_instance(const RunContext& run, const std::shared_ptr<const runtime::Connector>& connector,
                                     const std::string& stream) {
   const bool is_source = connector->role() == runtime::ConnectorRole::kSource;
-  const pipeline::ConnectorUse& use = is_source ? static_cast<const pipeline::ConnectorUse&>(run.pipeline.source)
-                                                : run.pipeline.destination;
+  const pipeline::ConnectorUse& use =
+      is_source ? static_cast<const pipeline::ConnectorUse&>(run.pipeline.source) : run.pipeline.destination;
   KeptInstance started;
   started.cancel = run.options.cancel.child();
   started.services = std::make_shared<RelayServices>(std::make_shared<IdleServices>(connector->name()));
-  RB_ASSIGN_OR_RETURN(
-      started.instance,
-      run.runtime.instantiate(connector, instance_options(run, use, is_source ? "source" : "destination",
-                                                          is_source ? run.source_config : use.config, stream,
-                                                          started.cancel, started.services)));
+  RB_ASSIGN_OR_RETURN(started.instance, run.runtime.instantiate(
+                                            connector, instance_options(run, use, is_source ? "source" : "destination",
+                                                                        is_source ? run.source_config : use.config,
+                                                                        stream, started.cancel, started.services)));
   return started;
 }
 

@@ -73,6 +73,9 @@ struct RunContext {
   std::shared_ptr<BufferPool> pool{};  // shared with every instance
   std::unique_ptr<DlqWriter> dlq{};  // null in a dry run
   std::atomic<uint64_t> peak_guest_memory{0};
+  /// Loads of this run that the state knows already (begin_new_loads()), by stream; each is taken once.
+  std::mutex begun_loads_mutex{};
+  std::map<std::string, std::string> begun_loads{};
   /// Loads that are finished, yet stay under way until the whole run has succeeded, because a new load of their stream
   /// would append the same rows again: when the run fails later, the next one must not read them again.
   std::mutex finished_loads_mutex{};
@@ -106,8 +109,8 @@ struct RunContext {
 /// Starts an instance that belongs to no stream yet; the caller opens it. `id`: as InstanceOptions::connector_id.
 Result<KeptInstance> start_instance(const RunContext& run, const std::shared_ptr<const runtime::Connector>& connector,
                                     const std::string& stream);
-/// Closes it, if there is one, and notes its memory. What counts was said before, so an error is only logged: a run does
-/// not fail because a connection did not end politely. `stream`: for the log; empty outside of a stream.
+/// Closes it, if there is one, and notes its memory. What counts was said before, so an error is only logged: a run
+/// does not fail because a connection did not end politely. `stream`: for the log; empty outside of a stream.
 void close_instance(RunContext& run, KeptInstance& kept, const runtime::Connector& connector,
                     const std::string& stream);
 void close_instances(RunContext& run, WorkerInstances& kept);

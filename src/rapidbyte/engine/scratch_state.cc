@@ -43,6 +43,8 @@ Result<bool> ScratchState::compare_and_set(std::string_view pipeline, const stat
 Status ScratchState::begin_load(const state::StreamKey&, std::string_view, bool, std::string_view) {
   return not_here();
 }
+
+Status ScratchState::begin_loads(std::span<const state::NewLoad>) { return not_here(); }
 Status ScratchState::set_owner(const state::StreamKey&, std::string_view) { return not_here(); }
 Status ScratchState::save_checkpoint(const state::StreamKey&, std::string_view, std::string_view, uint64_t) {
   return not_here();

@@ -26,6 +26,7 @@ class ScratchState final : public state::StateBackend {
   Result<state::StreamState> load_stream(const state::StreamKey& key) override { return real_.load_stream(key); }
   Status begin_load(const state::StreamKey& key, std::string_view load_id, bool drop_checkpoint,
                     std::string_view owner_json) override;
+  Status begin_loads(std::span<const state::NewLoad> loads) override;
   Status set_owner(const state::StreamKey& key, std::string_view owner_json) override;
   Status save_checkpoint(const state::StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
                          uint64_t rows_committed) override;

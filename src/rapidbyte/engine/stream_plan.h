@@ -20,8 +20,8 @@ namespace rapidbyte::engine {
 Result<std::vector<pipeline::StreamConfig>> select_streams(const std::vector<pipeline::StreamConfig>& configured,
                                                            const std::vector<std::string>& only);
 
-/// Asks a source instance for its catalog: open, discover, close. CATALOG_INVALID. An instance that may be kept stays open
-/// in `run.first`; the caller sees to its end.
+/// Asks a source instance for its catalog: open, discover, close. CATALOG_INVALID. An instance that may be kept stays
+/// open in `run.first`; the caller sees to its end.
 Result<protocol::Catalog> discover_catalog(RunContext& run);
 
 /// Every stream of the pipeline, whatever the run leaves out: those that it names, otherwise the catalog's.

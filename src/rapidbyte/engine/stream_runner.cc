@@ -49,8 +49,12 @@ bool may_retry(const RunContext& run, const StreamPlan& plan, const AttemptResul
 
 // Whether an earlier run left a load that this one goes on with; for display, so an unreadable state is not an error
 // here.
-bool goes_on(const RunContext& run, const StreamPlan& plan) {
+bool goes_on(RunContext& run, const StreamPlan& plan) {
   if (!run.keeps_state() || partitions_wanted(run, plan) > 1) return false;
+  {
+    const std::lock_guard lock(run.begun_loads_mutex);
+    if (run.begun_loads.contains(plan.config.name)) return false;
+  }
   const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
   return known.ok() && goes_on_with(plan, *known);
 }

@@ -83,6 +83,21 @@ class MemoryStateBackend final : public StateBackend {
                     std::string_view owner_json) override {
     if (load_id.empty()) return no_load_id(key);
     std::lock_guard lock(store_->mutex);
+    return begin_locked(key, load_id, drop_checkpoint, owner_json);
+  }
+
+  Status begin_loads(std::span<const NewLoad> loads) override {
+    std::lock_guard lock(store_->mutex);
+    for (const NewLoad& load : loads) {
+      if (load.load_id.empty()) return no_load_id(load.key);
+    }
+    for (const NewLoad& load : loads)
+      RB_RETURN_NOT_OK(begin_locked(load.key, load.load_id, load.drop_checkpoint, load.owner_json));
+    return {};
+  }
+
+  Status begin_locked(const StreamKey& key, std::string_view load_id, bool drop_checkpoint,
+                      std::string_view owner_json) {
     StreamState& state = store_->streams[id_of(key)];
     if (state.load_in_progress && state.load_id == load_id && !drop_checkpoint) return {};
     if (drop_checkpoint) state.checkpoint_json.reset();

@@ -210,18 +210,19 @@ class SqliteStateBackend final : public StateBackend {
                     std::string_view owner_json) override {
     if (load_id.empty()) return no_load_id(key);
     std::lock_guard lock(database_->mutex);
-    // The load that is under way already is left alone, unless it is to start anew.
-    RB_ASSIGN_OR_RETURN(
-        auto statement,
-        db().prepare("INSERT INTO streams (pipeline, stream, partition, load_id, load_in_progress, committed, "
-                     "rows_committed, rows_given, owner_json) VALUES (?1, ?2, ?3, ?4, 1, 0, 0, 0, ?6) ON CONFLICT "
-                     "(pipeline, stream, partition) DO UPDATE "
-                     "SET checkpoint_json = CASE WHEN ?5 THEN NULL ELSE checkpoint_json END, load_id = ?4, "
-                     "load_in_progress = 1, committed = 0, rows_committed = 0, rows_given = 0, rows_reported = 0, "
-                     "owner_json = ?6 "
-                     "WHERE ?5 OR NOT load_in_progress OR load_id <> ?4"));
-    bind_key(statement, key).bind(load_id).bind(int64_t{drop_checkpoint ? 1 : 0});
-    return (owner_json.empty() ? statement.bind_null() : statement.bind(owner_json)).run();
+    return begin_locked(key, load_id, drop_checkpoint, owner_json);
+  }
+
+  Status begin_loads(std::span<const NewLoad> loads) override {
+    if (loads.empty()) return {};
+    std::lock_guard lock(database_->mutex);
+    return db().in_transaction([&]() -> Status {
+      for (const NewLoad& load : loads) {
+        if (load.load_id.empty()) return no_load_id(load.key);
+        RB_RETURN_NOT_OK(begin_locked(load.key, load.load_id, load.drop_checkpoint, load.owner_json));
+      }
+      return {};
+    });
   }
 
   Status save_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
@@ -372,6 +373,22 @@ class SqliteStateBackend final : public StateBackend {
   }
 
  private:
+  Status begin_locked(const StreamKey& key, std::string_view load_id, bool drop_checkpoint,
+                      std::string_view owner_json) {
+    // The load that is under way already is left alone, unless it is to start anew.
+    RB_ASSIGN_OR_RETURN(
+        auto statement,
+        db().prepare("INSERT INTO streams (pipeline, stream, partition, load_id, load_in_progress, committed, "
+                     "rows_committed, rows_given, owner_json) VALUES (?1, ?2, ?3, ?4, 1, 0, 0, 0, ?6) ON CONFLICT "
+                     "(pipeline, stream, partition) DO UPDATE "
+                     "SET checkpoint_json = CASE WHEN ?5 THEN NULL ELSE checkpoint_json END, load_id = ?4, "
+                     "load_in_progress = 1, committed = 0, rows_committed = 0, rows_given = 0, rows_reported = 0, "
+                     "owner_json = ?6 "
+                     "WHERE ?5 OR NOT load_in_progress OR load_id <> ?4"));
+    bind_key(statement, key).bind(load_id).bind(int64_t{drop_checkpoint ? 1 : 0});
+    return (owner_json.empty() ? statement.bind_null() : statement.bind(owner_json)).run();
+  }
+
   SqliteConnection& db() { return database_->connection; }
 
   static SqliteStatement& bind_pair(SqliteStatement& statement, std::string_view pipeline, const PairKey& key) {

@@ -78,6 +78,14 @@ struct StreamState {
   std::optional<std::string> owner_json;
 };
 
+/// As the arguments of StateBackend::begin_load().
+struct NewLoad {
+  StreamKey key;
+  std::string load_id;
+  bool drop_checkpoint = false;
+  std::string owner_json;
+};
+
 /// A load whose every batch is committed and whose stream is finished.
 struct FinishedLoad {
   StreamKey key;
@@ -123,6 +131,8 @@ class StateBackend {
   Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint) {
     return begin_load(key, load_id, drop_checkpoint, {});
   }
+  /// begin_load() of several streams in one transaction: all or none.
+  virtual Status begin_loads(std::span<const NewLoad> loads) = 0;
   /// What the stream's positions are made for from now on; nothing when the stream is not known.
   virtual Status set_owner(const StreamKey& key, std::string_view owner_json) = 0;
   /// Makes `checkpoint_json` the durable cursor. Call only after the destination's commit that covers it. Fails when

@@ -186,6 +186,24 @@ TEST_P(EveryStateBackend, keeps_what_the_positions_of_a_load_are_made_for) {
   EXPECT_EQ(stream({"p", "nobody", ""}).load_id, "");
 }
 
+TEST_P(EveryStateBackend, begins_the_loads_of_a_run_together_or_not_at_all) {
+  EXPECT_OK(state_->begin_load({"p", "a", ""}, "old", false, "{}"));
+  EXPECT_OK(state_->save_checkpoint({"p", "a", ""}, "old", "{\"at\":1}", 5));
+  EXPECT_OK(state_->complete_load({"p", "a", ""}, "old"));
+  std::vector<NewLoad> loads = {{{"p", "a", ""}, "a2", false, "{\"o\":1}"}, {{"p", "b", ""}, "b2", true, ""}};
+  loads.push_back({{"p", "c", ""}, "", false, ""});
+  EXPECT_EQ(state_->begin_loads(loads).error().code, "STATE_BACKEND");
+  EXPECT_EQ(stream({"p", "a", ""}).load_id, "old") << "one of them has no id, so none is begun";
+  loads.pop_back();
+  EXPECT_OK(state_->begin_loads(loads));
+  EXPECT_TRUE(stream({"p", "a", ""}).load_in_progress);
+  EXPECT_EQ(stream({"p", "a", ""}).checkpoint_json, "{\"at\":1}");
+  EXPECT_EQ(stream({"p", "a", ""}).owner_json, "{\"o\":1}");
+  EXPECT_FALSE(stream({"p", "a", ""}).committed);
+  EXPECT_EQ(stream({"p", "b", ""}).load_id, "b2");
+  EXPECT_OK(state_->begin_loads({}));
+}
+
 TEST_P(EveryStateBackend, completes_the_loads_of_a_run_together_or_not_at_all) {
   std::vector<FinishedLoad> loads;
   for (const char* name : {"a", "b", "c"}) {
