@@ -138,7 +138,8 @@ std::string next_step(const RunReport& report, const std::string& pipeline) {
   return fmt::format(
       "{} to continue.\nIf a column needs another type, begin anew, because the table has the old one: drop the table "
       "(or "
-      "change the column there and remove what this load wrote), then: rapidbyte state reset {} --stream {}",
+      "change the column there and remove the rows that will be loaded again), then: rapidbyte state reset {} --stream "
+      "{}",
       mend, pipeline, make_printable(broken_off->stream));
 }
 
@@ -193,8 +194,10 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
     if (report.succeeded() && report.dry_run) {
       out += fmt::format("Nothing was written. Load with: rapidbyte run {}\n", make_printable(file.string()));
     } else if (report.succeeded() && report.limit) {
-      out += fmt::format("At most {} of each stream were loaded (--limit); cursors stay where they were.\n",
-                         format_rows(*report.limit));
+      out += fmt::format(
+          "At most {} of each stream were loaded (--limit); cursors stay where they were, so the next run "
+          "writes these rows again. With write_mode append, remove them before.\n",
+          format_rows(*report.limit));
     }
   }
   const ExitCode code = exit_code_of(report);

@@ -80,13 +80,13 @@ std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan
           ErrorCategory::kData, "LOAD_MISCOUNTED",
           fmt::format(
               "stream '{}': an earlier run of this load ended with rows that do not add up, so it cannot be gone on "
-              "with: {} Look at the table. {}Otherwise remove what this load wrote, and begin again with: {}",
+              "with: {} Look at the table. {}Otherwise {}",
               plan.config.name, text_member(*known, "why"),
               known->contains("end")
                   ? fmt::format("If every row of the load is there once, take it as it is with: {}. ",
                                 accept_hint(run, plan.config.name))
                   : "",
-              reset_hint(run, plan.config.name))));
+              anew_hint(run, plan))));
 }
 
 /// Whether the load has committed no row, by its newest checkpoint.
@@ -182,10 +182,10 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
           "RESUME_NOT_SUPPORTED",
           fmt::format(
               "stream '{}': an earlier run was broken off after {} rows were committed, and the source {} cannot go on "
-              "in the middle. Reading again would double these rows. Remove them from the destination and begin "
-              "again with: {}; or use write_mode replace or upsert; or, if they may be there twice: {}",
-              plan.config.name, known.rows_committed, run.source->name(), reset_hint(run, plan.config.name),
-              doubling_hint(run))));
+              "in the middle. Reading again would double these rows. Use write_mode replace or upsert; or, if they may "
+              "be "
+              "there twice: {}; or {}",
+              plan.config.name, known.rows_committed, run.source->name(), doubling_hint(run), anew_hint(run, plan))));
 }
 
 /// Refuses to go on with an append when rows behind the position may be in a destination that cannot say so.
@@ -206,10 +206,9 @@ std::optional<RunFailure> check_not_doubling(const RunContext& run, const Stream
       rows_may_double(
           run, plan, position.given,
           fmt::format("Nothing was written now. Look at the table. If you have removed those rows from it, or if "
-                      "they may be there twice, go on with: {}. Or remove everything that this load wrote and "
-                      "begin anew with: {}. Or use write_mode replace or upsert. A destination for which rows "
-                      "given again change nothing says so by the feature \"{}\" in its manifest",
-                      doubling_hint(run), reset_hint(run, plan.config.name), kIdempotentFeature)));
+                      "they may be there twice, go on with: {}. Or use write_mode replace or upsert. A destination for "
+                      "which rows given again change nothing says so by the feature \"{}\" in its manifest. Or {}",
+                      doubling_hint(run), kIdempotentFeature, anew_hint(run, plan))));
 }
 
 /// A load of an earlier run or attempt is under way; mode append or upsert.
@@ -326,8 +325,8 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
             "LOAD_IN_PROGRESS",
             fmt::format(
                 "stream '{}': a load is under way that was broken off; writing a few rows between would confuse it. "
-                "Finish it with a run without --limit, or give it up with: {}",
-                plan.config.name, reset_hint(run, plan.config.name))));
+                "Finish it with a run without --limit; or {}",
+                plan.config.name, anew_hint(run, plan))));
   }
   if (known->load_in_progress) return go_on(run, plan, *known, last_committed, position);
   auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
@@ -381,8 +380,10 @@ Status accept_load(state::StateBackend& state, const std::string& pipeline, cons
     return config_error(
         "NOTHING_TO_ACCEPT",
         fmt::format("stream '{}': the load cannot be taken as it is, because it is not known whether all of its rows "
-                    "were given to the destination: {} Begin again with state reset",
-                    stream, text_member(mark, "why")));
+                    "were given to the destination: {} Remove from the table what this load wrote (of an incremental "
+                    "stream, everything that this pipeline has loaded), or it stands there twice, and begin anew with: "
+                    "rapidbyte state reset PIPELINE.yaml --stream '{}'",
+                    stream, text_member(mark, "why"), stream));
   }
   // First the end: without the mark the load would be gone on with from its last checkpoint.
   RB_RETURN_NOT_OK(state.save_checkpoint(key, known.load_id, end, known.rows_committed));
