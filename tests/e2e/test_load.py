@@ -242,6 +242,20 @@ class WithoutLoading(harness.EndToEnd):
         self.run_ok(self.pipeline(mode="replace"))
         self.assertEqual(self.query("SELECT count(*) FROM t"), [(100,)])
 
+    def test_limit_does_not_cut_a_table_short_nor_double_its_rows_unless_it_is_meant(self):
+        self.write_csv("t.csv", ["id", "name"], [(i, f"name-{i}") for i in range(100)])
+        for mode, partial in (("replace", 7), ("append", 107)):
+            with self.subTest(mode=mode):
+                self.database.unlink(missing_ok=True)
+                self.state.unlink(missing_ok=True)
+                self.run_ok(self.pipeline(mode=mode))
+                done = self.expect(harness.INVALID, "run", self.pipeline(mode=mode), "--limit", "7",
+                                   says=["LIMIT_REFUSED", "--allow-partial", "--dry-run --limit 7"])
+                self.assertNotIn("rapidbyte check", done.err, "check does not show it")
+                self.assertEqual(self.query("SELECT count(*) FROM t"), [(100,)])
+                self.run_ok(self.pipeline(mode=mode), "--limit", "7", "--allow-partial")
+                self.assertEqual(self.query("SELECT count(*) FROM t"), [(partial,)])
+
     def test_stream_loads_only_the_named_one(self):
         for name in ("a", "b"):
             self.write_csv(f"{name}.csv", ["id"], [(1,), (2,)])

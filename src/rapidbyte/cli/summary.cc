@@ -111,6 +111,23 @@ std::string doubt_of(const RunReport& report) {
       make_printable(doubtful->stream));
 }
 
+/// Whether the failed stream's load had begun: `check`, which loads nothing, does not come so far and finds nothing
+/// wrong.
+bool was_loading(const RunReport& report) {
+  return std::any_of(report.streams.begin(), report.streams.end(), [&](const StreamReport& stream) {
+    return stream.failure && report.failure && stream.failure->error == report.failure->error &&
+           !stream.load_id.empty();
+  });
+}
+
+/// What `check` shows, too; the messages of the others say themselves what to do.
+std::string hint_for_pipeline(const RunReport& report, const std::string& pipeline) {
+  const std::string code = report.failure ? report.failure->error.code : std::string();
+  if (code == "LIMIT_REFUSED" || code == "RESUME_NOT_SUPPORTED") return {};
+  if (code == "UNKNOWN_STREAM") return fmt::format("List the streams with: rapidbyte discover {}", pipeline);
+  return fmt::format("Check the file with: rapidbyte check {}", pipeline);
+}
+
 /// What to do after a source, a destination or a transform has failed.
 std::string next_step(const RunReport& report, const std::string& pipeline) {
   if (std::string doubt = doubt_of(report); !doubt.empty()) return doubt;
@@ -128,7 +145,7 @@ std::string next_step(const RunReport& report, const std::string& pipeline) {
     case ErrorCategory::kInternal: return kept + "run the same command again to continue" + check;
     case ErrorCategory::kConfig:
     case ErrorCategory::kAuth:
-    case ErrorCategory::kPermission: return mend + check;
+    case ErrorCategory::kPermission: return was_loading(report) ? mend : mend + check;
     case ErrorCategory::kData:
     case ErrorCategory::kSchema: break;
   }
@@ -146,7 +163,7 @@ std::string next_step(const RunReport& report, const std::string& pipeline) {
 std::string hint_for(const RunReport& report, const std::filesystem::path& file, ExitCode code) {
   const std::string pipeline = make_printable(file.string());
   switch (code) {
-    case ExitCode::kInvalidPipeline: return fmt::format("Check the file with: rapidbyte check {}", pipeline);
+    case ExitCode::kInvalidPipeline: return hint_for_pipeline(report, pipeline);
     case ExitCode::kConnector: return "List the connectors that are found with: rapidbyte connectors";
     case ExitCode::kSource:
     case ExitCode::kDestination:

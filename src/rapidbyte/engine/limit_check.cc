@@ -99,8 +99,8 @@ std::optional<RunFailure> check_limit(RunContext& run, const std::vector<StreamP
   }
   if (!again.empty()) {
     log_warn(
-        "the next run without --limit appends the rows of this one again, for the positions stay where they are: "
-        "remove them from the table before. Streams: {}",
+        "the positions stay where they are, so the next run without --limit appends these rows again, or is refused "
+        "because of them: remove them from the table before. Streams: {}",
         again);
   }
   return std::nullopt;

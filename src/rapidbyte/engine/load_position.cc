@@ -47,6 +47,9 @@ bool is_incremental(const StreamPlan& plan) { return plan.config.sync_mode != Sy
 
 // In the answer of last-committed: there is no table, so no row that could be doubled (protocol.md section 3).
 constexpr const char* kTargetAbsent = "target_absent";
+// In the note of a miscount: the user has taken the load as it is (accept_load). Not in the checkpoint, of which guests
+// choose the keys.
+constexpr const char* kAccepted = "accepted";
 // Ends the id of a load into a staging table. Its rows are nowhere else, so a run in another write mode must not go on
 // behind them.
 constexpr std::string_view kReplaceSuffix = "-replace";
@@ -68,12 +71,16 @@ std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::st
   return std::nullopt;
 }
 
-std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan& plan, const std::string& load_id) {
+/// `accepted`: the user has taken the load as it is.
+std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan& plan, const std::string& load_id,
+                                               bool& accepted) {
   auto mark = run.state.get(notes_of(run.pipeline.name), miscount_key(plan.config.name));
   if (!mark.ok()) return fail(Stage::kState, std::move(mark).status());
   const auto known = read_position(run, plan, *mark, "the state");
   if (!known.ok()) return fail(Stage::kState, known.status());
   if (text_member(*known, "load_id") != load_id) return std::nullopt;
+  accepted = known->value(kAccepted, json(false)) == json(true);
+  if (accepted) return std::nullopt;
   return fail(
       Stage::kState,
       make_error(
@@ -223,11 +230,14 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     if (known.load_id.ends_with(kReplaceSuffix)) position.given_up_replace = known.load_id;
     return std::nullopt;
   }
-  if (auto failure = check_not_miscounted(run, plan, known.load_id)) return failure;
+  bool accepted = false;
+  if (auto failure = check_not_miscounted(run, plan, known.load_id, accepted)) return failure;
   auto saved_position = read_position(run, plan, known.checkpoint_json, "the state");
   if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
   const json saved = *std::move(saved_position);
   const bool saved_is_of_load = text_member(saved, "load_id") == known.load_id;
+  // The user's word about the table stands above the destination's.
+  if (saved_is_of_load && accepted) return go_on_behind(run, plan, known, saved, position);
   auto receipt_text = last_committed(known.load_id);
   if (!receipt_text.ok()) return failure_of(run, Stage::kDestination, std::move(receipt_text).status());
   auto read_receipt =
@@ -336,6 +346,25 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   return begin(run, plan, next_id, is_incremental(plan) ? cursor_value_of(saved) : json(), position);
 }
 
+std::optional<RunFailure> foreseen_refusal(RunContext& run, const StreamPlan& plan) {
+  const auto known = run.state.load_stream(key_of(run, plan));
+  if (!known.ok()) return fail(Stage::kState, known.status());
+  if (!goes_on_with(plan, *known)) return std::nullopt;
+  bool accepted = false;
+  if (auto failure = check_not_miscounted(run, plan, known->load_id, accepted)) return failure;
+  if (accepted) return std::nullopt;
+  auto saved = read_position(run, plan, known->checkpoint_json, "the state");
+  if (!saved.ok()) return fail(Stage::kState, std::move(saved).status());
+  const bool is_of_load = text_member(*saved, "load_id") == known->load_id;
+  if (!is_of_load) *saved = json::object();
+  LoadPosition position;
+  if (!keeps_receipts(*run.destination) && saved->value("end", json(false)) != json(true)) {
+    position.given = rows_given(run, *known, *saved);
+    if (auto failure = check_not_doubling(run, plan, position)) return failure;
+  }
+  return is_of_load ? go_on_behind(run, plan, *known, *std::move(saved), position) : std::nullopt;
+}
+
 std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPlan& plan, const std::string& load_id,
                                                  LoadPosition& position) {
   position = LoadPosition{};
@@ -372,7 +401,7 @@ Status accept_load(state::StateBackend& state, const std::string& pipeline, cons
   RB_ASSIGN_OR_RETURN(const state::StreamState known, state.load_stream(key));
   RB_ASSIGN_OR_RETURN(const std::optional<std::string> mark_text, state.get(notes_of(pipeline), miscount_key(stream)));
   const json mark = protocol::parse_untrusted_object(mark_text.value_or("{}"), protocol::kReceiptLimits);
-  if (!known.load_in_progress || text_member(mark, "load_id") != known.load_id) {
+  if (!known.load_in_progress || text_member(mark, "load_id") != known.load_id || mark.contains(kAccepted)) {
     return config_error("NOTHING_TO_ACCEPT", fmt::format("stream '{}' has no load whose rows did not add up", stream));
   }
   const std::string end = text_member(mark, "end");
@@ -387,7 +416,8 @@ Status accept_load(state::StateBackend& state, const std::string& pipeline, cons
   }
   // First the end: without the mark the load would be gone on with from its last checkpoint.
   RB_RETURN_NOT_OK(state.save_checkpoint(key, known.load_id, end, known.rows_committed));
-  return state.put(notes_of(pipeline), miscount_key(stream), protocol::json_text(json::object()));
+  const json accepted = {{"load_id", known.load_id}, {kAccepted, true}};
+  return state.put(notes_of(pipeline), miscount_key(stream), protocol::json_text(accepted));
 }
 
 }  // namespace rapidbyte::engine
