@@ -176,7 +176,7 @@ class Load(harness.EndToEnd):
         # Rows that were written beside the state.
         rows += sample_table.rows(10, seed=5, first=150)
         self.write_csv("t.csv", COLUMNS, rows)
-        self.expect(harness.OK, "run", pipeline, "--limit", "3")
+        self.expect(harness.OK, "run", pipeline, "--limit", "3", "--allow-partial")
         self.expect(harness.DESTINATION, "run", pipeline, says=["RECEIPT_FOREIGN", "--limit"])
         put(table, "day2")
         self.run_ok(pipeline)
