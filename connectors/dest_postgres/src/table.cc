@@ -153,10 +153,13 @@ Status check_columns(std::string_view stream, const sdk::Schema& schema) {
   std::set<std::string_view> seen;
   for (const sdk::Field& field : schema.fields) {
     if (field.name.empty() || field.name.find('\0') != std::string::npos || field.name.size() > kMaxNameBytes) {
-      return sdk::schema_error("NAME_REFUSED",
-                               where + "column \"" + field.name + "\" has no name that PostgreSQL can take (1 to " +
-                                   std::to_string(kMaxNameBytes) +
-                                   " bytes; longer ones would be cut off). Rename the column in the source.");
+      return sdk::schema_error(
+          "NAME_REFUSED",
+          where + "column \"" + field.name + "\" has no name that PostgreSQL can take (1 to " +
+              std::to_string(kMaxNameBytes) +
+              " bytes; longer ones would be cut off). Rename the column in the source. If it is no name at all, "
+              "but a row of a CSV file or its whole first line, set header: false or the right "
+              "delimiter in the source's config.");
     }
     if (!seen.insert(field.name).second) {
       return sdk::schema_error("DUPLICATE_COLUMN", where + "there are two columns " + quote_identifier(field.name) +

@@ -111,6 +111,23 @@ std::string doubt_of(const RunReport& report) {
       make_printable(doubtful->stream));
 }
 
+/// Whether the failed stream's load had begun: `check`, which loads nothing, does not come so far and finds nothing
+/// wrong.
+bool was_loading(const RunReport& report) {
+  return std::any_of(report.streams.begin(), report.streams.end(), [&](const StreamReport& stream) {
+    return stream.failure && report.failure && stream.failure->error == report.failure->error &&
+           !stream.load_id.empty();
+  });
+}
+
+/// What `check` shows, too; the messages of the others say themselves what to do.
+std::string hint_for_pipeline(const RunReport& report, const std::string& pipeline) {
+  const std::string code = report.failure ? report.failure->error.code : std::string();
+  if (code == "LIMIT_REFUSED" || code == "RESUME_NOT_SUPPORTED") return {};
+  if (code == "UNKNOWN_STREAM") return fmt::format("List the streams with: rapidbyte discover {}", pipeline);
+  return fmt::format("Check the file with: rapidbyte check {}", pipeline);
+}
+
 /// What to do after a source, a destination or a transform has failed.
 std::string next_step(const RunReport& report, const std::string& pipeline) {
   if (std::string doubt = doubt_of(report); !doubt.empty()) return doubt;
@@ -128,7 +145,7 @@ std::string next_step(const RunReport& report, const std::string& pipeline) {
     case ErrorCategory::kInternal: return kept + "run the same command again to continue" + check;
     case ErrorCategory::kConfig:
     case ErrorCategory::kAuth:
-    case ErrorCategory::kPermission: return mend + check;
+    case ErrorCategory::kPermission: return was_loading(report) ? mend : mend + check;
     case ErrorCategory::kData:
     case ErrorCategory::kSchema: break;
   }
@@ -138,14 +155,15 @@ std::string next_step(const RunReport& report, const std::string& pipeline) {
   return fmt::format(
       "{} to continue.\nIf a column needs another type, begin anew, because the table has the old one: drop the table "
       "(or "
-      "change the column there and remove what this load wrote), then: rapidbyte state reset {} --stream {}",
+      "change the column there and remove the rows that will be loaded again), then: rapidbyte state reset {} --stream "
+      "{}",
       mend, pipeline, make_printable(broken_off->stream));
 }
 
 std::string hint_for(const RunReport& report, const std::filesystem::path& file, ExitCode code) {
   const std::string pipeline = make_printable(file.string());
   switch (code) {
-    case ExitCode::kInvalidPipeline: return fmt::format("Check the file with: rapidbyte check {}", pipeline);
+    case ExitCode::kInvalidPipeline: return hint_for_pipeline(report, pipeline);
     case ExitCode::kConnector: return "List the connectors that are found with: rapidbyte connectors";
     case ExitCode::kSource:
     case ExitCode::kDestination:
@@ -193,8 +211,10 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
     if (report.succeeded() && report.dry_run) {
       out += fmt::format("Nothing was written. Load with: rapidbyte run {}\n", make_printable(file.string()));
     } else if (report.succeeded() && report.limit) {
-      out += fmt::format("At most {} of each stream were loaded (--limit); cursors stay where they were.\n",
-                         format_rows(*report.limit));
+      out += fmt::format(
+          "At most {} of each stream were loaded (--limit); cursors stay where they were, so the next run "
+          "writes these rows again. With write_mode append, remove them before.\n",
+          format_rows(*report.limit));
     }
   }
   const ExitCode code = exit_code_of(report);

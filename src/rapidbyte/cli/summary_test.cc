@@ -134,6 +134,32 @@ TEST(Summary, AdvisesToRunAgainOnlyWhereThatCanHelp) {
   }
 }
 
+// Nobody is sent to `check` for what it cannot see.
+TEST(Summary, NamesCheckOnlyForWhatItShows) {
+  ConnectorError error;
+  error.category = ErrorCategory::kConfig;
+  error.message = "it was refused";
+  const auto text_of = [&](engine::Stage stage, const std::string& code, const std::string& load_id) {
+    auto made = report(engine::Outcome::kFailed);
+    made.streams[0] = stream("orders", engine::Outcome::kFailed, 0);
+    made.streams[0].load_id = load_id;
+    error.code = code;
+    made.failure = made.streams[0].failure = engine::RunFailure{stage, error};
+    return render_summary(made, "p.yaml", kPlain);
+  };
+  for (const ErrorCategory category : {ErrorCategory::kConfig, ErrorCategory::kAuth, ErrorCategory::kPermission}) {
+    error.category = category;
+    EXPECT_THAT(text_of(engine::Stage::kDestination, "NO_ENTRY", ""), HasSubstr("rapidbyte check p.yaml"));
+    const std::string begun = text_of(engine::Stage::kDestination, "TARGET_EMPTIED", "20260101-x");
+    EXPECT_THAT(begun, HasSubstr("Mend the cause, then run the same command again"));
+    EXPECT_THAT(begun, Not(HasSubstr("rapidbyte check")));
+  }
+  EXPECT_THAT(text_of(engine::Stage::kConfig, "PRIMARY_KEY_MISSING", ""), HasSubstr("rapidbyte check p.yaml"));
+  for (const char* code : {"LIMIT_REFUSED", "RESUME_NOT_SUPPORTED"})
+    EXPECT_THAT(text_of(engine::Stage::kConfig, code, ""), Not(HasSubstr("rapidbyte check")));
+  EXPECT_THAT(text_of(engine::Stage::kConfig, "UNKNOWN_STREAM", ""), HasSubstr("rapidbyte discover p.yaml"));
+}
+
 // A corrected type does not fit the table that holds the rows of the broken-off load.
 TEST(Summary, NamesTheWayOutWhenCommittedRowsHaveTheWrongType) {
   ConnectorError error;
