@@ -453,6 +453,10 @@ TEST_F(LostRowsTest, AnIncrementalLoadDoesNotGoOnIntoATableThatWasEmptied) {
   const Outcome empty = load(ctx, two_columns(), {row(3, "c")});
   EXPECT_EQ(empty.code(), "TARGET_EMPTIED") << empty.message();
   EXPECT_NE(empty.message().find("emptied_target: continue"), std::string::npos);
+  const std::string reset = "rapidbyte state reset PIPELINE --stream 't'";
+  EXPECT_NE(empty.message().find("t is still empty (an append would double those rows), then: " + reset),
+            std::string::npos)
+      << empty.message();
   const Outcome meant = load(ctx, two_columns(), {row(3, "c")}, {{"emptied_target", "continue"}});
   EXPECT_EQ(meant.code(), "ok") << meant.message();
   ctx["load_id"] = "2026-load-2";
@@ -471,7 +475,19 @@ TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindItsReceipt) {
   ctx["load_id"] = "2026-load-3";
   const Outcome refused = load(ctx, two_columns(), {row(4, "d")});
   EXPECT_EQ(refused.code(), "RECEIPT_MISSING") << refused.message();
-  EXPECT_NE(refused.message().find("--keep-positions"), std::string::npos);
+  EXPECT_NE(refused.message().find("rapidbyte run PIPELINE --keep-positions"), std::string::npos);
+  const std::string reset = "rapidbyte state reset PIPELINE --stream 't'";
+  EXPECT_NE(refused.message().find("To load all rows again: first empty table " + schema_name() + ".t or remove"),
+            std::string::npos)
+      << refused.message();
+  EXPECT_NE(refused.message().find("(an append would double those rows), then: " + reset), std::string::npos);
+  sql("ALTER TABLE t ADD PRIMARY KEY (id)");
+  Json by_key = ctx;
+  by_key["write_mode"] = upsert({"id"});
+  const Outcome upserted = load(by_key, two_columns(), {row(4, "d")});
+  EXPECT_EQ(upserted.code(), "RECEIPT_MISSING") << upserted.message();
+  EXPECT_NE(upserted.message().find("To load all rows again: " + reset), std::string::npos)
+      << "an upsert doubles nothing: " << upserted.message();
   EXPECT_EQ(load(ctx, two_columns(), {row(4, "d")}, {{"emptied_target", "continue"}}).code(), "RECEIPT_MISSING")
       << "that an empty table is meant says nothing about a full one";
   EXPECT_EQ(sql("SELECT count(*) FROM t"), Lines{"3"});

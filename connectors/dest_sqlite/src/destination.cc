@@ -44,7 +44,7 @@ Result<std::optional<RowEvidence>> evidence_of(const Receipt& receipt) {
 }
 
 std::string reset_command(const sdk::StreamContext& ctx) {
-  return "rapidbyte state reset PIPELINE_FILE --stream " + quote_text(ctx.stream_name);
+  return "rapidbyte state reset PIPELINE --stream " + quote_text(ctx.stream_name);
 }
 
 }  // namespace
@@ -125,7 +125,12 @@ Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, c
   const std::string where = "stream \"" + ctx.stream_name +
                             "\": this run would only bring what is new since the last " + "one, but table " + name +
                             " of " + database_->path();
-  const std::string anew = "Nothing was written. To load everything again: " + reset_command(ctx) + ". ";
+  const bool appends = mode_of(ctx) == sdk::WriteMode::kAppend;
+  const std::string anew = "Nothing was written. To load everything again: " +
+                           std::string(appends ? "first see to it that the table is still empty (an append would "
+                                                 "double what has come back), then: "
+                                               : "") +
+                           reset_command(ctx) + ". ";
   if (!table) {
     return sdk::config_error("TARGET_EMPTIED", where + ", which holds the rows of before, is gone (or `path` or " +
                                                    "`table_prefix` was changed). " + anew +
