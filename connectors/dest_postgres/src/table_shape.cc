@@ -29,6 +29,8 @@ UNION ALL SELECT 'it has row security or policies' FROM t WHERE relrowsecurity O
 UNION ALL SELECT 'it belongs to a publication' FROM t WHERE EXISTS (
   SELECT FROM pg_catalog.pg_publication_tables p
   WHERE p.schemaname = t.relnamespace::regnamespace::name AND p.tablename = relname)
+UNION ALL SELECT 'it belongs to a subscription' FROM t WHERE EXISTS (
+  SELECT FROM pg_catalog.pg_subscription_rel WHERE srrelid = t.oid)
 UNION ALL SELECT 'it has extended statistics' FROM t WHERE EXISTS (
   SELECT FROM pg_catalog.pg_statistic_ext WHERE stxrelid = t.oid)
 UNION ALL SELECT 'it belongs to another user' FROM t WHERE pg_catalog.pg_get_userbyid(relowner) <> current_user

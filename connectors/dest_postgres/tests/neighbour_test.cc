@@ -98,10 +98,11 @@ TEST_F(NeighbourTest, TriggersStillSeeTheRolesOwnPath) {
   for (const char* mode : {"append", "replace"}) {
     for (const char* method : {"copy", "insert"}) {
       sql("TRUNCATE log");
-      const Outcome done =
-          load(context("t", two_columns(), mode), two_columns(), {row(1, "a")}, {{"load_method", method}});
+      // Of an append each batch has a transaction of its own.
+      const Batches batches = {make_batch(two_columns(), {row(1, "a")}), make_batch(two_columns(), {row(2, "b")})};
+      const Outcome done = load(context("t", two_columns(), mode), batches, {{"load_method", method}});
       EXPECT_EQ(done.code(), "ok") << mode << " " << method << ": " << done.message();
-      EXPECT_EQ(table("log"), (Lines{"(1)", "(1)"})) << mode << " " << method;
+      EXPECT_EQ(table("log"), (Lines{"(1)", "(1)", "(2)", "(2)"})) << mode << " " << method;
     }
   }
 }
