@@ -86,7 +86,9 @@ TEST_F(NeighbourTest, NoFunctionOfThatNameRunsInAnyModeOfLoading) {
       EXPECT_EQ(trapped(), Lines{}) << method << " " << sdk::to_text(mode);
     }
   }
-  EXPECT_EQ(table("t").front(), "(1,a)");
+  const Lines loaded = table("t");
+  ASSERT_FALSE(loaded.empty());
+  EXPECT_EQ(loaded.front(), "(1,a)");
 }
 
 TEST_F(NeighbourTest, TriggersStillSeeTheRolesOwnPath) {
