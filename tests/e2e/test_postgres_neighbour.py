@@ -107,8 +107,9 @@ class AttackOnOneSide:
     attacked = None
 
     def test_names_are_qualified_or_looked_up_in_the_systems_schema_alone(self):
-        """All that the connector sends in all its loads."""
+        """All that the connector sends in all its loads, and when it looks at all tables."""
         self.load_first()
+        self.assertEqual(self.rapidbyte("discover", self.postgres([], name="everything")).code, harness.OK)
         recorder = self.recorders[self.attacked]
         self.assertGreater(len(list(recorder.statements())), 100)
         found = recorder.unqualified([CONDITION, "label IS NOT NULL"])
