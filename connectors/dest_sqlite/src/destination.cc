@@ -126,7 +126,12 @@ Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, c
   const std::string where = "stream \"" + ctx.stream_name +
                             "\": this run would only bring what is new since the last " + "one, but table " + name +
                             " of " + database_->path();
-  const std::string anew = "Nothing was written. To load everything again: " + reset_command(ctx) + ". ";
+  const bool appends = mode_of(ctx) == sdk::WriteMode::kAppend;
+  const std::string anew = "Nothing was written. To load everything again: " +
+                           std::string(appends ? "first see to it that the table is still empty (an append would "
+                                                 "double what has come back), then: "
+                                               : "") +
+                           reset_command(ctx) + ". ";
   const std::string meant = "set emptied_target: continue in the destination's config";
   if (!table) {
     if (accept_emptied_) return {};

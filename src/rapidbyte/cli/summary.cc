@@ -100,6 +100,21 @@ bool has_rows_of_load(const StreamReport& stream) {
   return stream.outcome != Outcome::kSucceeded && (stream.rows_written > 0 || stream.resumed);
 }
 
+/// Codes of our connectors that say that values do not fit the type which a column was given.
+bool is_about_a_type(const ConnectorError& error) {
+  constexpr std::string_view kCodes[] = {"WRONG_TYPE", "SPECIAL_VALUE", "OUT_OF_RANGE", "TYPE_CHANGED",
+                                         "COMPOSITE_CHANGED"};
+  return std::find(std::begin(kCodes), std::end(kCodes), error.code) != std::end(kCodes);
+}
+
+/// The stream whose committed rows lie in a table with a column of the wrong type; null: that is not what is wrong.
+const StreamReport* with_wrong_type(const RunReport& report) {
+  const auto found = std::find_if(report.streams.begin(), report.streams.end(), [](const StreamReport& stream) {
+    return stream.failure && is_about_a_type(stream.failure->error) && has_rows_of_load(stream);
+  });
+  return found == report.streams.end() ? nullptr : &*found;
+}
+
 /// Of a run that left rows in doubt: running again does not help by itself. Empty: there are none.
 std::string doubt_of(const RunReport& report) {
   const auto doubtful = std::find_if(report.streams.begin(), report.streams.end(),
@@ -149,8 +164,8 @@ std::string next_step(const RunReport& report, const std::string& pipeline) {
     case ErrorCategory::kData:
     case ErrorCategory::kSchema: break;
   }
-  const auto broken_off = std::find_if(report.streams.begin(), report.streams.end(), has_rows_of_load);
-  if (report.dry_run || report.limit || broken_off == report.streams.end()) return mend;
+  const StreamReport* broken_off = with_wrong_type(report);
+  if (report.dry_run || report.limit || broken_off == nullptr) return mend;
   // The table keeps the types that it was made with, whatever the pipeline says since.
   return fmt::format(
       "{} to continue.\nIf a column needs another type, begin anew, because the table has the old one: drop the table "

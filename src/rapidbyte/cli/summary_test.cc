@@ -188,6 +188,28 @@ TEST(Summary, NamesTheWayOutWhenCommittedRowsHaveTheWrongType) {
   EXPECT_THAT(render_summary(second, "p.yaml", kPlain), Not(HasSubstr("state reset"))) << "--limit leaves no load";
 }
 
+// Nobody should throw away committed rows for an error that another type does not mend.
+TEST(Summary, DoesNotAdviseToBeginAnewForWhatNoTypeMends) {
+  ConnectorError error;
+  error.message = "it failed";
+  const auto fails_with = [&](std::string code, ErrorCategory category, uint64_t rows_of_failed) {
+    auto made = report(engine::Outcome::kFailed);
+    made.streams[0].outcome = engine::Outcome::kInterrupted;  // with the other, behind committed rows
+    error.code = std::move(code);
+    error.category = category;
+    made.streams.push_back(stream("zips", engine::Outcome::kFailed, rows_of_failed));
+    made.failure = made.streams[1].failure = engine::RunFailure{engine::Stage::kDestination, error};
+    return render_summary(made, "p.yaml", kPlain);
+  };
+  for (const char* code : {"RAGGED_RECORD", "ROW_DISCARDED", "ROW_REFUSED", ""}) {
+    EXPECT_THAT(fails_with(code, ErrorCategory::kData, 60'000), Not(HasSubstr("needs another type"))) << code;
+  }
+  EXPECT_THAT(fails_with("NEW_COLUMN", ErrorCategory::kSchema, 60'000), Not(HasSubstr("needs another type")));
+  EXPECT_THAT(fails_with("WRONG_TYPE", ErrorCategory::kData, 60'000), HasSubstr("needs another type"));
+  EXPECT_THAT(fails_with("WRONG_TYPE", ErrorCategory::kData, 0), Not(HasSubstr("needs another type")))
+      << "the table of that stream has none of its rows";
+}
+
 TEST(Summary, QuietShowsTheErrorOnly) {
   auto made = report(engine::Outcome::kFailed);
   made.failure = engine::RunFailure{engine::Stage::kSource, {}};
