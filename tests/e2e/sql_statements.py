@@ -101,7 +101,9 @@ class Path:
     """Whether a session's search_path holds the system's schema alone."""
 
     def __init__(self):
-        self._session, self._local, self._in_transaction = False, None, False
+        self._session, self._local = False, None
+        # (savepoint, what held when it was made) of the open transaction; its begin has no name. What was set since is undone with it.
+        self._points = []
 
     @property
     def is_safe(self):
@@ -110,20 +112,37 @@ class Path:
     def follow(self, statement):
         """Takes a statement into account; True when it is one of settings or transactions, in which nothing is looked up."""
         words = [text.lower() for _, text in statement]
-        if words[0] in ("begin", "start"):
-            self._in_transaction = True
-        elif words[0] in ("commit", "rollback", "end") and "to" not in words:
-            self._in_transaction, self._local = False, None
-        elif words[0] == "set" and "search_path" in words:
+        if words[0] in ("begin", "start") and not self._points:
+            self._points = [(None, (self._session, self._local))]
+        elif words[0] == "savepoint" and self._points:
+            self._points.append((words[1], (self._session, self._local)))
+        elif words[0] == "rollback" and "to" in words:
+            self._points = self._points[:self._point(words[-1]) + 1]
+            if self._points:
+                self._session, self._local = self._points[-1][1]
+        elif words[0] == "release":
+            self._points = self._points[:self._point(words[-1])]
+        elif words[0] in ("commit", "end"):
+            self._points, self._local = [], None
+        elif words[0] in ("rollback", "abort"):
+            if self._points:
+                self._session = self._points[0][1][0]
+            self._points, self._local = [], None
+        elif words[0] in ("set", "reset") and "search_path" in words:
             safe = [word for word in words[words.index("search_path") + 2:] if word != ","] == ["pg_catalog", "pg_temp"]
             if "local" in words:
                 self._local = safe
             else:
-                self._session = safe
-        return words[0] in ("begin", "start", "commit", "rollback", "set", "reset", "savepoint", "release", "end")
+                self._session, self._local = safe, None
+        return words[0] in ("begin", "start", "commit", "rollback", "abort", "set", "reset", "savepoint", "release", "end")
+
+    def _point(self, name):
+        """The place of the newest savepoint of this name; behind all of them when there is none, which the server refuses."""
+        places = [i for i, (point, _) in enumerate(self._points) if point == name]
+        return places[-1] if places else len(self._points)
 
     def end_message(self):
-        if not self._in_transaction:
+        if not self._points:
             self._local = None
 
 

@@ -5,10 +5,12 @@ destination's database, its journal, the state), for n spread over the whole loa
 killed in the same way. By time, also before the first row and around the last one. By progress, right after a cursor became durable. The
 number of kills and the time are bounded; the random numbers have fixed seeds. RAPIDBYTE_KILL_POINTS=0 takes every write.
 """
+import contextlib
 import json
 import os
 import random
 import shutil
+import sqlite3
 import time
 
 import harness
@@ -239,6 +241,23 @@ class Kill(harness.EndToEnd):
 
     def test_upsert_killed_right_after_a_commit(self):
         self.kill_after_commits("upsert")
+
+
+class KilledAtTheEnd(harness.EndToEnd):
+    """What is printed has happened: behind the line of success no load is under way."""
+
+    def test_an_append_killed_behind_its_line_of_success_has_ended(self):
+        self.write_csv("t.csv", ["id"], [(i,) for i in range(50)])
+        for runs in range(1, 9):
+            process = self.start("run", self.pipeline())
+            line = process.stderr.readline()
+            while line and "written" not in line:
+                line = process.stderr.readline()
+            harness.kill(process)
+            self.assertIn("50 written", line)
+            with contextlib.closing(sqlite3.connect(self.state)) as state:
+                self.assertEqual(state.execute("SELECT load_in_progress FROM streams").fetchall(), [(0,)])
+            self.assertEqual(self.query("SELECT count(*) FROM t"), [(50 * runs,)])
 
 
 harness.main() if __name__ == "__main__" else None

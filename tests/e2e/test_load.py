@@ -176,7 +176,7 @@ class Load(harness.EndToEnd):
         # Rows that were written beside the state.
         rows += sample_table.rows(10, seed=5, first=150)
         self.write_csv("t.csv", COLUMNS, rows)
-        self.expect(harness.OK, "run", pipeline, "--limit", "3")
+        self.expect(harness.OK, "run", pipeline, "--limit", "3", "--allow-partial")
         self.expect(harness.DESTINATION, "run", pipeline, says=["RECEIPT_FOREIGN", "--limit"])
         put(table, "day2")
         self.run_ok(pipeline)
@@ -241,6 +241,20 @@ class WithoutLoading(harness.EndToEnd):
         self.assertEqual(self.query("SELECT count(*), max(id) FROM t"), [(7, 6)])
         self.run_ok(self.pipeline(mode="replace"))
         self.assertEqual(self.query("SELECT count(*) FROM t"), [(100,)])
+
+    def test_limit_does_not_cut_a_table_short_nor_double_its_rows_unless_it_is_meant(self):
+        self.write_csv("t.csv", ["id", "name"], [(i, f"name-{i}") for i in range(100)])
+        for mode, partial in (("replace", 7), ("append", 107)):
+            with self.subTest(mode=mode):
+                self.database.unlink(missing_ok=True)
+                self.state.unlink(missing_ok=True)
+                self.run_ok(self.pipeline(mode=mode))
+                done = self.expect(harness.INVALID, "run", self.pipeline(mode=mode), "--limit", "7",
+                                   says=["LIMIT_REFUSED", "--allow-partial", "--dry-run --limit 7"])
+                self.assertNotIn("rapidbyte check", done.err, "check does not show it")
+                self.assertEqual(self.query("SELECT count(*) FROM t"), [(100,)])
+                self.run_ok(self.pipeline(mode=mode), "--limit", "7", "--allow-partial")
+                self.assertEqual(self.query("SELECT count(*) FROM t"), [(partial,)])
 
     def test_stream_loads_only_the_named_one(self):
         for name in ("a", "b"):

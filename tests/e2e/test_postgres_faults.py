@@ -21,7 +21,7 @@ from fault_proxy import FaultProxy
 from harness import DESTINATION, INTERRUPTED, OK, SOURCE
 from postgres_harness import make_large_table, make_table
 
-POINTS = int(os.environ.get("RAPIDBYTE_FAULT_POINTS", "12"))
+POINTS = int(os.environ.get("RAPIDBYTE_FAULT_POINTS", "8"))
 WORKERS = 4
 # Several batches, and a row of the source is a message.
 ROWS = 120

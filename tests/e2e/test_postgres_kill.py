@@ -209,4 +209,64 @@ class Kill(postgres_harness.PostgresTest):
         self.assert_same()
 
 
+class ServerCrash(postgres_harness.PostgresTest):
+    """The destination's server crashes between a load that was broken off and the next run. Its recovery empties UNLOGGED tables, and keeps
+    their receipts, which lie in an ordinary one."""
+
+    ROWS = 36_000
+
+    def broken_off(self, kind, mode="append"):
+        """A load that ended at a row which the target refuses, when others were committed; then the crash. The pipeline."""
+        self.destination.query(f"CREATE {kind} TABLE t (id bigint PRIMARY KEY, amount numeric(12,2), at timestamptz, note text, "
+                               f"CONSTRAINT good CHECK (id < {self.ROWS - 500}))")
+        make_table(self.source, self.ROWS)
+        pipeline = self.postgres([{"name": "t", "sync_mode": "incremental", "cursor_field": "id"}], mode=mode, resources=RESOURCES)
+        self.assertEqual(self.failure(pipeline, harness.DESTINATION)["code"], "ROW_REFUSED")
+        self.destination.query("ALTER TABLE t DROP CONSTRAINT good")
+        committed = self.rows()
+        self.assertGreater(committed, 0)
+        self.destination.restart("immediate")
+        self.assertEqual(self.rows(), 0 if kind else committed, "this was no crash")
+        return pipeline
+
+    def rows(self):
+        return int(self.destination.query("SELECT count(*) FROM t")[0][0])
+
+    def test_an_append_into_an_unlogged_table_is_not_gone_on_with(self):
+        pipeline = self.broken_off("UNLOGGED")
+        for _ in range(2):
+            failure = self.failure(pipeline, harness.STATE)
+            self.assertEqual(failure["code"], "RECEIPT_MISSING")
+            self.assertEqual(self.rows(), 0)
+        # The way out that it names.
+        command = f"state reset {pipeline} --stream t"
+        self.assertIn(command, failure["message"])
+        self.assertEqual(self.rapidbyte(*command.split(), "--yes").code, harness.OK)
+        self.run_ok(pipeline)
+        self.assert_same()
+
+    def test_an_upsert_into_an_unlogged_table_begins_again(self):
+        self.run_ok(self.broken_off("UNLOGGED", mode="upsert"))
+        self.assert_same()
+
+    def test_a_load_into_a_logged_table_goes_on(self):
+        report = self.run_report(self.broken_off(""))
+        self.assertLess(report["streams"][0]["rows_read"], self.ROWS, "it began again")
+        self.assert_same()
+
+    def test_an_unlogged_table_that_a_crash_has_emptied_between_complete_runs_is_not_loaded_on_into(self):
+        self.destination.query("CREATE UNLOGGED TABLE t (id bigint PRIMARY KEY, amount numeric(12,2), at timestamptz, note text)")
+        make_table(self.source, self.ROWS)
+        pipeline = self.postgres([{"name": "t", "sync_mode": "incremental", "cursor_field": "id"}], name="complete")
+        self.run_ok(pipeline)
+        self.assert_same()
+        self.destination.restart("immediate")
+        self.source.query(f"INSERT INTO t {rows_sql(10, first=self.ROWS + 1)}")
+        self.assertEqual(self.failure(pipeline, harness.DESTINATION)["code"], "TARGET_EMPTIED")
+        self.assertEqual(self.rows(), 0)
+        self.assertEqual(self.rapidbyte("state", "reset", pipeline, "--yes").code, harness.OK)
+        self.run_ok(pipeline)
+        self.assert_same()
+
+
 harness.main() if __name__ == "__main__" else None

@@ -107,8 +107,9 @@ class AttackOnOneSide:
     attacked = None
 
     def test_names_are_qualified_or_looked_up_in_the_systems_schema_alone(self):
-        """All that the connector sends in all its loads."""
+        """All that the connector sends in all its loads, and when it looks at all tables."""
         self.load_first()
+        self.assertEqual(self.rapidbyte("discover", self.postgres([], name="everything")).code, harness.OK)
         recorder = self.recorders[self.attacked]
         self.assertGreater(len(list(recorder.statements())), 100)
         found = recorder.unqualified([CONDITION, "label IS NOT NULL"])
@@ -198,10 +199,35 @@ class TheTestItself(NeighbourTest):
         self.assertFalse(path.is_safe)
         for message, safe in {"SET search_path = pg_catalog, pg_temp": True, "SET LOCAL search_path TO DEFAULT": True, "BEGIN; SET LOCAL search_path TO DEFAULT": False,
                               "ROLLBACK": True, "SET search_path = public, pg_catalog, pg_temp": False}.items():
-            for statement in sql_statements.split(sql_statements.tokens(message)):
-                path.follow(statement)
-            path.end_message()
+            self.follow(path, message)
             self.assertEqual(path.is_safe, safe, message)
+
+    @staticmethod
+    def follow(path, message):
+        for statement in sql_statements.split(sql_statements.tokens(message)):
+            path.follow(statement)
+        path.end_message()
+
+    def test_knows_what_is_undone_with_a_savepoint_or_a_transaction(self):
+        system, users = "SET LOCAL search_path = pg_catalog, pg_temp", "SET LOCAL search_path TO DEFAULT"
+        for messages, safe in (
+                (("BEGIN", f"SAVEPOINT a; {system}", "ROLLBACK TO SAVEPOINT a"), False),
+                (("BEGIN", f"SAVEPOINT a; {system}", "RELEASE SAVEPOINT a"), True),
+                (("BEGIN", system, f"SAVEPOINT a; {users}", "ROLLBACK TO a"), True),
+                (("BEGIN", f"SAVEPOINT a; {system}", f"SAVEPOINT b; {users}", "ROLLBACK TO b"), True),
+                (("BEGIN", f"SAVEPOINT a; {system}", f"SAVEPOINT b; {users}", "ROLLBACK TO a"), False),
+                # The newest of a name counts, and what was made behind it is gone, but it is not itself.
+                (("BEGIN", "SAVEPOINT a", system, "SAVEPOINT a", users, "ROLLBACK TO a", users, "ROLLBACK TO a"), True),
+                (("BEGIN", "SAVEPOINT a", system, "SAVEPOINT a", users, "RELEASE a", "ROLLBACK TO a"), False),
+                (("BEGIN", "SAVEPOINT a", "SAVEPOINT b", system, "RELEASE a"), True),
+                (("BEGIN", "SET search_path = pg_catalog, pg_temp", "ROLLBACK"), False),
+                (("BEGIN", "SET search_path = pg_catalog, pg_temp", "COMMIT"), True),
+                (("BEGIN", "SAVEPOINT a", "SET search_path = pg_catalog, pg_temp", "ROLLBACK TO a", "COMMIT"), False),
+                (("SET search_path = pg_catalog, pg_temp", "RESET search_path"), False)):
+            path = sql_statements.Path()
+            for message in messages:
+                self.follow(path, message)
+            self.assertEqual(path.is_safe, safe, messages)
 
     def test_the_traps_work(self):
         hostile_neighbour.set_traps(self.source, {"now", "lower"}, {"="})

@@ -109,7 +109,8 @@ def failing_tests(tree, mutant, log):
         out.write(done.stdout + done.stderr)
     if "No tests were found" in done.stdout + done.stderr or "0 tests from 0 test suites ran" in done.stdout:
         return done.returncode, None
-    failed = re.findall(r"^\s*\d+ - (\S+) \(", done.stdout, re.MULTILINE)
+    # Behind the name of a parameterised test stands the parameter.
+    failed = re.findall(r"^\s*\d+ - (\S+)(?: +# GetParam.*)? \(", done.stdout, re.MULTILINE)
     inside = [name for name in re.findall(r"^(?:\d+: )?\[  FAILED  \] ([\w/]+\.[\w/]+)", done.stdout, re.MULTILINE)]
     return done.returncode, sorted(set(inside)) if "gtest" in mutant and inside else failed
 

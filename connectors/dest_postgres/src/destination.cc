@@ -45,6 +45,17 @@ std::string stream_state_sql(const sdk::StreamContext& ctx, const Receipts& rece
          staging.condition_sql() + ")" + (receipts.known() ? ", " + receipts.stream_sql(ctx) : "");
 }
 
+/// How to load all rows of a stream again. `rows_there`: the table may hold rows of earlier runs, which an append would
+/// bring once more.
+std::string how_to_begin_anew(const sdk::StreamContext& ctx, const TableName& target, bool rows_there) {
+  const std::string reset = "rapidbyte state reset PIPELINE.yaml --stream " + postgres::quote_literal(ctx.stream_name);
+  if (mode_of(ctx) != sdk::WriteMode::kAppend) return "To load all rows again: " + reset;
+  return "To load all rows again: " +
+         (rows_there ? "first empty table " + target.text() + " or remove what this pipeline has loaded into it"
+                     : "first see to it that table " + target.text() + " is still empty") +
+         " (an append would double those rows), then: " + reset;
+}
+
 /// Whether the table has no row that this user sees. A user who may only insert cannot know: false.
 Result<bool> is_empty(Session& session, const TableName& table) {
   const auto found = session.value("SELECT EXISTS (SELECT FROM " + table.sql() + ")");
@@ -92,8 +103,10 @@ constexpr std::string_view kRightsQuery = R"(
 SELECT pg_catalog.pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
   pg_catalog.has_database_privilege(current_database(), 'CREATE'),
   pg_catalog.has_database_privilege(current_database(), 'TEMPORARY'),
-  s.oid IS NOT NULL, pg_catalog.has_schema_privilege(s.oid, 'USAGE') AND pg_catalog.has_schema_privilege(s.oid, 'CREATE'),
-  r.oid IS NOT NULL, pg_catalog.has_schema_privilege(r.oid, 'USAGE') AND pg_catalog.has_schema_privilege(r.oid, 'CREATE'),
+  s.oid IS NOT NULL, pg_catalog.has_schema_privilege(s.oid, 'USAGE') AND
+    pg_catalog.has_schema_privilege(s.oid, 'CREATE'),
+  r.oid IS NOT NULL, pg_catalog.has_schema_privilege(r.oid, 'USAGE') AND
+    pg_catalog.has_schema_privilege(r.oid, 'CREATE'),
   t.oid IS NOT NULL, pg_catalog.has_schema_privilege(r.oid, 'USAGE') AND
     pg_catalog.has_table_privilege(t.oid, 'SELECT') AND pg_catalog.has_table_privilege(t.oid, 'INSERT') AND
     pg_catalog.has_table_privilege(t.oid, 'UPDATE') AND pg_catalog.has_table_privilege(t.oid, 'DELETE')
@@ -175,10 +188,9 @@ Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, con
           "\": earlier runs have loaded rows up to the cursor that this one starts from, "
           "but table " +
           target.text() + " of " + session_->options().where() + what +
-          ". Going on would leave those rows out for good. This run wrote nothing. To load all rows again: rapidbyte "
-          "state reset PIPELINE.yaml --stream NAME. If the table is meant to be emptied, set emptied_target: continue "
-          "in "
-          "the destination's config.");
+          ". Going on would leave those rows out for good. This run wrote nothing. " +
+          how_to_begin_anew(ctx, target, false) +
+          ". If the table is meant to be emptied, set emptied_target: continue in the destination's config.");
 }
 
 Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const TableName& target) {
@@ -196,9 +208,9 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
           session_->options().where() + " has no receipt of them in " + receipts_for(target).name().text() +
           ". So table " + target.text() +
           " may be that of another server or database, without those rows. This run wrote nothing. If "
-          "`receipts_schema` "
-          "was changed, change it back. To load all rows again: rapidbyte state reset PIPELINE.yaml --stream NAME. If "
-          "the rows are in this table (the database was moved), go on once with: rapidbyte run --keep-positions.");
+          "`receipts_schema` was changed, change it back. If the rows are in this table (the database was moved), go "
+          "on once with: rapidbyte run PIPELINE --keep-positions. " +
+          how_to_begin_anew(ctx, target, true) + ".");
 }
 
 Status PostgresDestination::check_not_loaded_before(const sdk::StreamContext& ctx, const TableName& target) {
@@ -392,7 +404,8 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
   } else {
     RB_SDK_ASSIGN_OR_RETURN(previous, receipts.read(ctx));
   }
-  if (resumed_from_ && *resumed_from_ != previous) return receipt_changed(ctx);
+  if (resumed_from_ && resumed_from_->first == ctx.stream_name && resumed_from_->second != previous)
+    return receipt_changed(ctx);
   resumed_from_.reset();
   if (previous && previous->load_id == ctx.load_id && previous->target == receipt.target) {
     receipt.rows = previous->rows;
@@ -472,7 +485,7 @@ Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk
   RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
   RB_SDK_RETURN_NOT_OK(session_->open());
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read(ctx));
-  resumed_from_ = receipt;
+  resumed_from_.emplace(ctx.stream_name, receipt);
   if (receipt && receipt->checkpoint_json && receipt->published) return receipt->checkpoint_json;
   const TableName written = written_table(ctx, target);
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, written));

@@ -61,8 +61,9 @@ class PostgresDestination {
   /// The stream's newest receipt as begin_stream() has seen it, for who asks next; nullopt: it has not looked.
   std::optional<std::optional<Receipt>> newest_;
   std::string receipts_known_;  // the schema whose receipts table is there; empty: not known
-  /// What last_committed() read: the source goes on behind it, so rows may only be added while it is the newest.
-  std::optional<std::optional<Receipt>> resumed_from_;
+  /// The stream that last_committed() was asked about, and what it read: the source goes on behind it, so rows may only
+  /// be added while it is the newest.
+  std::optional<std::pair<std::string, std::optional<Receipt>>> resumed_from_;
 };
 
 }  // namespace rapidbyte::dest_postgres

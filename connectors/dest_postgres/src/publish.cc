@@ -22,10 +22,13 @@ using postgres::quote_identifier;
 // paired in the order of making.
 constexpr std::string_view kIndexPairsQuery = R"(
 WITH i AS (
-  SELECT x.indrelid, c.relname, k AS definition, row_number() OVER (PARTITION BY x.indrelid, k ORDER BY x.indexrelid) AS n
-  FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid, LATERAL (SELECT x.indisunique::text || x.indisprimary ||
+  SELECT x.indrelid, c.relname, k AS definition,
+    row_number() OVER (PARTITION BY x.indrelid, k ORDER BY x.indexrelid) AS n
+  FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid,
+  LATERAL (SELECT x.indisunique::text || x.indisprimary ||
     EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conindid = x.indexrelid) ||
-    substring(pg_catalog.pg_get_indexdef(x.indexrelid) FROM position(' USING ' IN pg_catalog.pg_get_indexdef(x.indexrelid))) AS k) d
+    substring(pg_catalog.pg_get_indexdef(x.indexrelid) FROM
+      position(' USING ' IN pg_catalog.pg_get_indexdef(x.indexrelid))) AS k) d
   WHERE x.indrelid IN ($1::oid, $2::oid))
 SELECT o.relname, s.relname FROM (SELECT * FROM i WHERE indrelid = $1::oid) o
 FULL JOIN (SELECT * FROM i WHERE indrelid = $2::oid) s USING (definition, n))";

@@ -11,11 +11,14 @@ using postgres::Parameter;
 // side; a row may also come by the way of a parent, or be referred to by it.
 constexpr std::string_view kForeignKeysQuery = R"(
 WITH t AS (
-  SELECT s.n, c.oid FROM ROWS FROM (pg_catalog.unnest($1::name[]), pg_catalog.unnest($2::name[])) WITH ORDINALITY s(nsp, rel, n)
-  JOIN pg_catalog.pg_namespace p ON p.nspname = s.nsp JOIN pg_catalog.pg_class c ON c.relnamespace = p.oid AND c.relname = s.rel),
+  SELECT s.n, c.oid
+  FROM ROWS FROM (pg_catalog.unnest($1::name[]), pg_catalog.unnest($2::name[])) WITH ORDINALITY s(nsp, rel, n)
+  JOIN pg_catalog.pg_namespace p ON p.nspname = s.nsp
+  JOIN pg_catalog.pg_class c ON c.relnamespace = p.oid AND c.relname = s.rel),
 below AS (SELECT n, oid FROM t UNION SELECT t.n, d.relid FROM t, pg_catalog.pg_partition_tree(t.oid) d),
 around AS (SELECT n, oid FROM below UNION SELECT t.n, a.relid FROM t, pg_catalog.pg_partition_ancestors(t.oid) a)
-SELECT DISTINCT f.n, r.n FROM pg_catalog.pg_constraint k JOIN below f ON f.oid = k.conrelid JOIN around r ON r.oid = k.confrelid
+SELECT DISTINCT f.n, r.n FROM pg_catalog.pg_constraint k JOIN below f ON f.oid = k.conrelid
+JOIN around r ON r.oid = k.confrelid
 WHERE k.contype = 'f' AND f.n <> r.n AND current_setting('session_replication_role') <> 'replica' ORDER BY 1, 2)";
 
 size_t number(const std::optional<std::string>& text) {

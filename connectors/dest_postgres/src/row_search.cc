@@ -28,14 +28,42 @@ bool needs_later_rows(const ServerError& error) {
   return error.sqlstate == "23503" && error.detail.find('"' + error.table + '"') != std::string::npos;
 }
 
+// Whether the text of a value can be why, beside what is_row_error() knows by its code alone: what a type's input says
+// of names of objects (regclass and its kin) and of a text's syntax (ltree). Under every other code, and in the
+// routines left out here, a type or a domain's CHECK may fail for all rows alike: a function that the role may not
+// execute (42501), a setting or a comparison that is not there. Skipped as rows, a whole load would be dropped.
+bool may_be_of_a_value(const ServerError& error) {
+  const std::string_view sqlstate = error.sqlstate;
+  const std::string_view routine = error.routine;
+  if (is_one_of(sqlstate, {"3F000", "42601", "42602", "42P01"})) return true;
+  if (sqlstate == "42704") return routine != "find_option";  // current_setting()
+  if (sqlstate == "42883" || sqlstate == "42725") return routine.starts_with("reg");
+  // Names of three parts. Under the same code a type says that it has no input at all.
+  return sqlstate == "0A000" && (routine.starts_with("RangeVarGetRelid") || routine == "DeconstructQualifiedName");
+}
+
+// Has a code that rows have, but holds for every one.
+bool is_of_the_table(const ServerError& error) {
+  const std::string_view sqlstate = error.sqlstate;
+  if (sqlstate == "22P04") return true;  // malformed COPY data would be a mistake of ours
+  // RAISE takes any code, and what raises it has seen the row.
+  if (error.routine == "exec_stmt_raise") return false;
+  // A sequence without a number left; a mistake in PL/pgSQL itself.
+  if (sqlstate == "2200H" || sqlstate == "P0000") return true;
+  // The stack is full: of a value that is nested too deeply, or of a trigger that calls itself, which has many lines.
+  if (sqlstate == "54001") return !error.where.starts_with("COPY ") && error.where.find('\n') != std::string::npos;
+  // The server is out of transaction numbers, which is a limit of programs, too.
+  return sqlstate == "54000" && error.routine.starts_with("GetNew");
+}
+
 }  // namespace
 
 bool is_row_error(const ServerError& error) {
   const std::string_view sqlstate = error.sqlstate;
-  if (sqlstate == "22P04") return false;  // malformed COPY data would be a mistake of ours
-  if (error.value_refused || is_one_of(sqlstate, {"22", "23", "38", "54", "P0"})) return true;
-  // A type may refuse a value under any code: regclass takes the one of a missing table.
-  if (!error.copied_value().empty() && !is_of_the_moment(sqlstate)) return true;
+  if (is_of_the_table(error)) return false;
+  if (error.value_refused || is_one_of(sqlstate, {"22", "23", "38000", "54000", "54001", "P0"})) return true;
+  // A type may refuse a value under other codes: regclass takes the one of a missing table.
+  if (!error.copied_value().empty() && may_be_of_a_value(error)) return true;
   // Where the server checks the policies of row security, whose SQLSTATE is that of a missing right.
   if (error.routine == "ExecWithCheckOptions") return true;
   // RAISE, under whatever code the trigger likes.
@@ -49,7 +77,7 @@ bool is_row_error(const sdk::Error& error) {
 
 bool may_be_of_a_value(const sdk::Error& error) {
   const auto server = postgres::server_error_of(error);
-  return server && !is_row_error(*server) && !is_of_the_moment(server->sqlstate);
+  return server && !is_row_error(*server) && may_be_of_a_value(*server);
 }
 
 std::string reason_of(const ServerError& error) {

@@ -16,7 +16,9 @@ namespace rapidbyte::dest_postgres {
 
 /// Whether the server refused a row for what is in it, and would take others: data exceptions, broken constraints, what
 /// a trigger raises under any code, row security, rows and index entries that are too large, json that is nested too
-/// deeply, a value whose type does not read it (a regclass that names what is not there).
+/// deeply, a value whose type does not read it (a regclass that names what is not there). What may be a property of the
+/// table, the type or the role instead, such as a missing right, never counts, whatever it was that the server had
+/// before it when it said so: on_data_error would drop every row.
 bool is_row_error(const postgres::ServerError& error);
 /// The same of an error of the SDK; false when it is not the server's.
 bool is_row_error(const sdk::Error& error);

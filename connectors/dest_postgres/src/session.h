@@ -8,10 +8,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "postgres/connection.h"
 #include "rapidbyte/sdk/error.h"
+#include "rapidbyte/sdk/host.h"
 #include "src/table_name.h"
 
 namespace rapidbyte::dest_postgres {
@@ -89,6 +91,11 @@ class Session {
     return ms == 0 ? std::nullopt : std::optional(std::chrono::milliseconds(ms));
   }
 
+  /// Warns, unless it has done so with this text: a table and its staging are made by the same look at the types.
+  void warn_once(const std::string& text) {
+    if (warned_.insert(text).second) sdk::host::log_warn(text);
+  }
+
   /// Keeps other loads away from `table` until the session ends or locks another one: `shared` locks go together, for
   /// loads that only add rows. TARGET_BUSY (transient-db) when another load holds it for longer than a few seconds.
   /// `then`: a query behind it in the same round trip, whose rows are given.
@@ -123,6 +130,7 @@ class Session {
   // the next one gets another name.
   std::string prepared_query_;
   uint32_t preparations_ = 0;
+  std::set<std::string> warned_;
 };
 
 /// {"a","b"} as PostgreSQL reads text[].

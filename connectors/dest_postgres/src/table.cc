@@ -24,15 +24,17 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
   WITH RECURSIVE base(attnum, type, modifier, depth) AS (
     SELECT attnum, atttypid, atttypmod, 0 FROM pg_catalog.pg_attribute
     WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
-    UNION ALL SELECT b.attnum, t.typbasetype, t.typtypmod, b.depth + 1 FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type
-    WHERE t.typtype = 'd')
+    UNION ALL SELECT b.attnum, t.typbasetype, t.typtypmod, b.depth + 1 FROM base b
+    JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE t.typtype = 'd')
   SELECT DISTINCT ON (a.attnum) a.attname, b.type, b.modifier, bt.typtype, bt.typarray,
     pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.format_type(b.type, b.modifier),
-    a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL, a.attidentity = 'a',
+    a.attnotnull OR (t.typtype = 'd' AND t.typnotnull),
+    a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL, a.attidentity = 'a',
     a.attgenerated <> '', format('%I.%I', bn.nspname, bt.typname), a.attidentity <> '', a.attnum
   FROM pg_catalog.pg_attribute a JOIN base b USING (attnum) JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   JOIN pg_catalog.pg_type bt ON bt.oid = b.type
-  JOIN pg_catalog.pg_namespace bn ON bn.oid = bt.typnamespace WHERE a.attrelid = c.oid ORDER BY a.attnum, b.depth DESC) k ON true
+  JOIN pg_catalog.pg_namespace bn ON bn.oid = bt.typnamespace
+  WHERE a.attrelid = c.oid ORDER BY a.attnum, b.depth DESC) k ON true
 WHERE n.nspname = $1 AND c.relname = $2 ORDER BY k.attnum)";
 // Values before those of the column.
 constexpr size_t kTableValues = 3;
@@ -153,10 +155,13 @@ Status check_columns(std::string_view stream, const sdk::Schema& schema) {
   std::set<std::string_view> seen;
   for (const sdk::Field& field : schema.fields) {
     if (field.name.empty() || field.name.find('\0') != std::string::npos || field.name.size() > kMaxNameBytes) {
-      return sdk::schema_error("NAME_REFUSED",
-                               where + "column \"" + field.name + "\" has no name that PostgreSQL can take (1 to " +
-                                   std::to_string(kMaxNameBytes) +
-                                   " bytes; longer ones would be cut off). Rename the column in the source.");
+      return sdk::schema_error(
+          "NAME_REFUSED",
+          where + "column \"" + field.name + "\" has no name that PostgreSQL can take (1 to " +
+              std::to_string(kMaxNameBytes) +
+              " bytes; longer ones would be cut off). Rename the column in the source. If it is no name at all, "
+              "but a row of a CSV file or its whole first line, set header: false or the right "
+              "delimiter in the source's config.");
     }
     if (!seen.insert(field.name).second) {
       return sdk::schema_error("DUPLICATE_COLUMN", where + "there are two columns " + quote_identifier(field.name) +
@@ -296,10 +301,10 @@ Result<std::string> type_for(Session& session, const sdk::Field& field) {
     }
   }
   if (!known) {
-    sdk::host::log_warn("column " + quote_identifier(field.name) + ": " + session.options().where() + " has no type " +
-                        native + " that this user can trust, so the new table gets " + by_arrow +
-                        ". To keep the type, create it there (CREATE EXTENSION, CREATE TYPE) and load again with "
-                        "write_mode replace.");
+    session.warn_once("column " + quote_identifier(field.name) + ": " + session.options().where() + " has no type " +
+                      native + " that this user can trust, so the new table gets " + by_arrow +
+                      ". To keep the type, create it there (CREATE EXTENSION, CREATE TYPE), drop the table or this "
+                      "column, which a load takes as it is, and load all rows again.");
     return by_arrow;
   }
   if (known->type.oid == postgres::kOidNumeric) {
@@ -310,11 +315,11 @@ Result<std::string> type_for(Session& session, const sdk::Field& field) {
     RB_SDK_ASSIGN_OR_RETURN(auto fields, composite_fields_of(session, {known->type.oid}));
     const std::string& there = fields[known->type.oid];
     if (there != field.native_fields) {
-      sdk::host::log_warn("column " + quote_identifier(field.name) + ": " + session.options().where() +
-                          " has another type " + native + ", with " +
-                          (there.empty() ? "no fields" : "the fields " + there) + " where the values have " +
-                          field.native_fields + ", so the new column gets " + by_arrow +
-                          ". To keep the type, make the two alike and load into a new table.");
+      session.warn_once("column " + quote_identifier(field.name) + ": " + session.options().where() +
+                        " has another type " + native + ", with " +
+                        (there.empty() ? "no fields" : "the fields " + there) + " where the values have " +
+                        field.native_fields + ", so the new column gets " + by_arrow +
+                        ". To keep the type, make the two alike and load into a new table.");
       return by_arrow;
     }
   }

@@ -16,7 +16,8 @@ SELECT 'it is partitioned, inherits, or is a typed or unlogged table' FROM t
 UNION ALL SELECT 'it has an identity column' FROM t WHERE EXISTS (
   SELECT FROM pg_catalog.pg_attribute WHERE attrelid = t.oid AND attidentity <> '')
 UNION ALL SELECT 'it owns a sequence' FROM t WHERE EXISTS (
-  SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid WHERE d.classid = 'pg_class'::regclass AND
+  SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid
+  WHERE d.classid = 'pg_class'::regclass AND
     d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid AND s.relkind = 'S')
 UNION ALL SELECT 'it has triggers' FROM t WHERE EXISTS (
   SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = t.oid AND NOT tgisinternal)
@@ -26,7 +27,10 @@ UNION ALL SELECT 'it has rules' FROM t WHERE relhasrules
 UNION ALL SELECT 'it has row security or policies' FROM t WHERE relrowsecurity OR EXISTS (
   SELECT FROM pg_catalog.pg_policy WHERE polrelid = t.oid)
 UNION ALL SELECT 'it belongs to a publication' FROM t WHERE EXISTS (
-  SELECT FROM pg_catalog.pg_publication_tables p WHERE p.schemaname = t.relnamespace::regnamespace::name AND p.tablename = relname)
+  SELECT FROM pg_catalog.pg_publication_tables p
+  WHERE p.schemaname = t.relnamespace::regnamespace::name AND p.tablename = relname)
+UNION ALL SELECT 'it belongs to a subscription' FROM t WHERE EXISTS (
+  SELECT FROM pg_catalog.pg_subscription_rel WHERE srrelid = t.oid)
 UNION ALL SELECT 'it has extended statistics' FROM t WHERE EXISTS (
   SELECT FROM pg_catalog.pg_statistic_ext WHERE stxrelid = t.oid)
 UNION ALL SELECT 'it belongs to another user' FROM t WHERE pg_catalog.pg_get_userbyid(relowner) <> current_user
@@ -60,8 +64,9 @@ UNION ALL SELECT 'views, functions or other tables use it' FROM t WHERE EXISTS (
 // attcompression came with server 14; as JSON it may be absent.
 constexpr std::string_view kDefinitionQuery = R"(
 SELECT pg_catalog.hashtextextended(string_agg(line, E'\n' ORDER BY line COLLATE "C"), 0) FROM (
-  SELECT ROW('column', row_number() OVER (ORDER BY a.attnum), a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
-    a.attcollation, a.attnotnull, a.attstorage, to_jsonb(a) ->> 'attcompression', a.attgenerated,
+  SELECT ROW('column', row_number() OVER (ORDER BY a.attnum), a.attname,
+    pg_catalog.format_type(a.atttypid, a.atttypmod), a.attcollation, a.attnotnull, a.attstorage,
+    to_jsonb(a) ->> 'attcompression', a.attgenerated,
     pg_catalog.pg_get_expr(d.adbin, d.adrelid), pg_catalog.col_description(a.attrelid, a.attnum))::text AS line
   FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -69,6 +74,32 @@ SELECT pg_catalog.hashtextextended(string_agg(line, E'\n' ORDER BY line COLLATE 
     pg_catalog.obj_description(oid, 'pg_constraint'))::text FROM pg_catalog.pg_constraint WHERE conrelid = $1::oid
   UNION ALL SELECT ROW('index', pg_catalog.pg_get_indexdef(indexrelid),
     pg_catalog.obj_description(indexrelid, 'pg_class'))::text FROM pg_catalog.pg_index WHERE indrelid = $1::oid) l)";
+
+// Whether values of another table than `t` may name tables: regclass and regtype, at any depth. From these types up to
+// the columns, so that each catalog is read once, however many tables there are: a column's type cannot be found by an
+// index. Tables with lower OIDs are the system's, which has no such column; extensions may put theirs into its schema.
+// Of the types that every database has by the same OID only these two and their arrays matter, so that few columns are
+// left to look at.
+std::string named_elsewhere_sql() {
+  constexpr std::string_view kFirstOfUsers = "16384";
+  return "SELECT 'columns of other tables may name it (regclass)' FROM t WHERE EXISTS ("
+         "WITH RECURSIVE user_column AS MATERIALIZED (SELECT a.attrelid, a.atttypid, c.relkind, c.reltype FROM "
+         "pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid WHERE a.attrelid >= " +
+         std::string(kFirstOfUsers) +
+         " AND a.attnum > 0 AND NOT a.attisdropped AND (a.atttypid >= 10000 OR a.atttypid IN (" +
+         std::string(postgres::kNamesOfTables) +
+         ", 2210, 2211))), within(part, whole) AS MATERIALIZED ("
+         "SELECT typelem, oid FROM pg_catalog.pg_type WHERE typelem <> 0 UNION ALL "
+         "SELECT typbasetype, oid FROM pg_catalog.pg_type WHERE typbasetype <> 0 UNION ALL "
+         "SELECT rngsubtype, rngtypid FROM pg_catalog.pg_range UNION ALL "
+         "SELECT r.rngtypid, (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::pg_catalog.oid FROM pg_catalog.pg_range r "
+         "UNION ALL SELECT atttypid, reltype FROM user_column WHERE reltype <> 0), "
+         "holder(oid) AS (SELECT pg_catalog.unnest('{" +
+         std::string(postgres::kNamesOfTables) +
+         "}'::pg_catalog.oid[]) UNION SELECT w.whole FROM holder h JOIN within w ON w.part = h.oid) "
+         "SELECT FROM user_column u JOIN holder h ON h.oid = u.atttypid WHERE u.relkind IN ('r', 'p', 'm') AND "
+         "u.attrelid <> t.oid)";
+}
 
 // The types of a table's columns; `oid` is SQL.
 std::string column_types_sql(const std::string& oid) {
@@ -99,7 +130,8 @@ Result<std::vector<std::string>> reasons_to_keep(Session& session, const TableIn
   // Values that name the table would go on naming the one that was dropped.
   return reasons(session, table,
                  "SELECT 'its values may name the table itself' FROM t WHERE EXISTS (" +
-                     postgres::names_objects_sql(column_types_sql("$1::oid"), postgres::kNamesOfTables) + ")");
+                     postgres::names_objects_sql(column_types_sql("$1::oid"), postgres::kNamesOfTables) +
+                     ")\nUNION ALL " + named_elsewhere_sql());
 }
 
 Result<bool> is_bare(Session& session, const TableInfo& table) {

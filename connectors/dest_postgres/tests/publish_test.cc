@@ -95,6 +95,30 @@ TEST_F(PublishTest, WhatIsMadeOnTheTargetWhileTheLoadRunsStays) {
   }
 }
 
+// What is not part of the table and knows it by its OID.
+TEST_F(PublishTest, WhatComesToHoldOnToTheTableWhileTheLoadRunsKeepsIt) {
+  const struct {
+    const char* change;
+    std::string check;
+  } cases[] = {
+      {"CREATE TABLE audit (r regclass); INSERT INTO audit VALUES ('s')", "SELECT r FROM audit"},
+      // What CREATE SUBSCRIPTION writes when it reaches a publisher.
+      {"SET allow_system_table_mods = on; INSERT INTO pg_subscription_rel VALUES (1, 's'::regclass, 'r', NULL)",
+       "SELECT srrelid::regclass FROM pg_subscription_rel WHERE srsubid = 1"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.change);
+    sql("CREATE TABLE s (id bigint, name text)");
+    const std::string old = oid();
+    EXPECT_TRUE(replace_while(c.change, two_columns(), {row(2, "b")}).ok());
+    EXPECT_EQ(table("s"), Lines{"(2,b)"});
+    EXPECT_EQ(sql(c.check), Lines{"s"});
+    EXPECT_EQ(oid(), old);
+    sql("SET client_min_messages = error; SET allow_system_table_mods = on; DELETE FROM pg_subscription_rel WHERE "
+        "srsubid = 1; DROP TABLE s; DROP TABLE IF EXISTS audit");
+  }
+}
+
 TEST_F(PublishTest, ATableThatNobodyChangesIsSwappedAndKeepsNothingOfOurs) {
   sql("CREATE TABLE s (id bigint PRIMARY KEY, name text DEFAULT 'd' CHECK (name <> ''))");
   const Lines before = definition();

@@ -90,6 +90,33 @@ TEST_F(ReferenceTest, WhatATriggerMissesIsNoRowsFault) {
   }
 }
 
+// A domain's CHECK runs where the server reads a value, but a right that the role lacks is missing for all of them.
+TEST_F(ReferenceTest, WhatADomainsCheckMayNotDoIsNoRowsFault) {
+  const std::string role = "reader_" + schema_name();
+  const std::string s = schema_name();
+  sql("CREATE FUNCTION f(text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT $1 <> 'bad' $$; REVOKE ALL "
+      "ON "
+      "FUNCTION f(text) FROM PUBLIC; CREATE DOMAIN checked AS text CHECK (" +
+      s +
+      ".f(VALUE)); CREATE DOMAIN asked AS text CHECK (VALUE <> pg_catalog.current_setting('app.nothing')); "
+      "CREATE ROLE " +
+      role + " LOGIN PASSWORD 'few'; GRANT ALL ON SCHEMA " + s + " TO " + role);
+  for (const std::string domain : {"checked", "asked"}) {
+    sql("CREATE TABLE s (id bigint PRIMARY KEY, r " + domain + "); ALTER TABLE s OWNER TO " + role);
+    for (const char* method : {"copy", "insert"}) {
+      for (const Json& mode : {Json("append"), upsert({"id"}), Json("replace")}) {
+        SCOPED_TRACE(domain + " " + method + " " + mode.dump());
+        const Outcome outcome =
+            load(on_error(context("s", schema("text"), mode), "skip"), schema("text"), {row(1, "x"), row(2, "bad")},
+                 {{"load_method", method}, {"user", role}, {"password", "few"}});
+        EXPECT_EQ(outcome.code(), domain == "checked" ? "PERMISSION_DENIED" : "OBJECT_MISSING") << outcome.message();
+        EXPECT_EQ(outcome.summary.records_failed, 0U);
+      }
+    }
+    sql("DROP TABLE s");
+  }
+}
+
 // Its values are read while the new rows lie in another table, and dropped with the old one they would name nothing.
 TEST_F(ReferenceTest, AReplacedTableMayNameItself) {
   sql("CREATE TYPE holder AS (n integer, r regclass); CREATE TABLE other (id bigint)");
@@ -127,6 +154,47 @@ TEST_F(ReferenceTest, AReplacedTableMayNameItself) {
       }
     }
   }
+}
+
+// A table that takes the target's place has another OID, and values of other tables would name nothing from then on.
+TEST_F(ReferenceTest, OtherTablesMayNameAReplacedTable) {
+  const std::string s = schema_name();
+  const Schema plain{{{"id", kInt}, {"t", kText}}};
+  const struct {
+    const char* made;
+    std::string value;
+    std::string shown;
+  } cases[] = {
+      {"CREATE TABLE audit (r regclass)", s + ".s", s + ".s"},
+      {"CREATE TABLE audit (r regtype[])", "{" + s + ".s}", "{" + s + ".s}"},
+      {"CREATE DOMAIN d AS regclass; CREATE TYPE holder AS (n integer, r d[]); CREATE TABLE audit (r holder)",
+       "(1,{" + s + ".s})", "(1,{" + s + ".s})"},
+      {"CREATE TYPE holder AS (r regclass); CREATE DOMAIN d AS holder; CREATE TABLE parts (v d); CREATE TABLE audit ("
+       "id int, r parts) PARTITION BY LIST (id); CREATE TABLE audit_1 PARTITION OF audit DEFAULT",
+       "(\"(" + s + ".s)\")", "(\"(" + s + ".s)\")"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.made);
+    sql(std::string("CREATE TABLE s (id bigint, t text); ") + c.made + "; INSERT INTO audit (r) VALUES ('" + c.value +
+        "')");
+    for (int64_t load_number = 1; load_number <= 2; ++load_number) {
+      const Outcome outcome = load(context("s", plain, "replace"), plain, {row(load_number, "x")});
+      ASSERT_TRUE(outcome.status.ok()) << outcome.message();
+      EXPECT_EQ(sql("SET search_path = pg_catalog; SELECT r FROM " + s + ".audit"), Lines{c.shown});
+      EXPECT_EQ(table("s"), Lines{"(" + std::to_string(load_number) + ",x)"});
+      EXPECT_TRUE(std::any_of(outcome.logs.begin(), outcome.logs.end(), [](const std::string& line) {
+        return line.find("keeps its definition (columns of other tables may name it") != std::string::npos;
+      }));
+    }
+    sql("SET client_min_messages = error; DROP TABLE IF EXISTS audit, parts, s; DROP TYPE IF EXISTS holder CASCADE; "
+        "DROP DOMAIN IF EXISTS d CASCADE");
+  }
+  // A column that is gone, a view and a type that no table has name nothing.
+  sql("CREATE TABLE audit (id int, r regclass); ALTER TABLE audit DROP COLUMN r; CREATE VIEW v AS SELECT "
+      "'pg_class'::regclass AS r; CREATE TYPE holder AS (r regclass); CREATE TABLE s (id bigint, t text)");
+  const std::string oid = sql("SELECT 's'::regclass::oid").front();
+  ASSERT_TRUE(load(context("s", plain, "replace"), plain, {row(1, "x")}).status.ok());
+  EXPECT_NE(sql("SELECT 's'::regclass::oid").front(), oid);
 }
 
 TEST_F(ReferenceTest, ATableThatWasMadeForAReplaceGoesWithIt) {

@@ -17,6 +17,7 @@ TEST(RowSearchTest, ErrorsAboutARowAreToldFromThoseOfTheLoad) {
       {"23505", "_bt_check_unique", true},
       {"P0001", "exec_stmt_raise", true},
       {"54000", "index_form_tuple", true},
+      {"54001", "check_stack_depth", true},
       {"38000", "PLy_elog_impl", true},
       // A trigger may raise any code.
       {"45000", "exec_stmt_raise", true},
@@ -32,6 +33,13 @@ TEST(RowSearchTest, ErrorsAboutARowAreToldFromThoseOfTheLoad) {
       {"42501", "aclcheck_error", false},
       {"53100", "", false},
       {"XX000", "", false},
+      // Codes that rows have, of what no row can help.
+      {"2200H", "nextval_internal", false},
+      {"54000", "GetNewMultiXactId", false},
+      {"54011", "ATExecAddColumn", false},
+      {"38002", "", false},
+      {"P0000", "", false},
+      {"2200H", "exec_stmt_raise", true},
   };
   for (const auto& c : cases) {
     postgres::ServerError error;
@@ -49,25 +57,49 @@ TEST(RowSearchTest, WhatATypeSaysOfACopiedValueIsAboutItsRow) {
   const struct {
     const char* sqlstate;
     const char* where;
+    const char* routine;
     bool about_a_row;
   } cases[] = {
-      {"42P01", R"(COPY s, line 3, column r: "public.x")", true},
-      {"3F000", R"(COPY s, line 3, column r: "x.x")", true},
-      {"0A000", R"(COPY s, Zeile 3, Spalte r: »a.b.c«)", true},
-      {"42P01", "COPY s, line 3", false},
-      {"42P01", "", false},
+      {"42P01", R"(COPY s, line 3, column r: "public.x")", "RangeVarGetRelidExtended", true},
+      {"3F000", R"(COPY s, line 3, column r: "x.x")", "get_namespace_oid", true},
+      {"0A000", R"(COPY s, Zeile 3, Spalte r: »a.b.c«)", "RangeVarGetRelidExtended", true},
+      {"42883", R"(COPY s, line 3, column r: "x")", "regprocin", true},
+      {"42601", R"(COPY s, line 3, column r: "a..b")", "finalize_ltree", true},
+      {"42P01", "COPY s, line 3", "", false},
+      {"42P01", "", "", false},
       {"42P01",
-       "SQL statement \"INSERT INTO x\"\nPL/pgSQL function f() line 1 at SQL statement\nCOPY s, line 3, column r",
+       "SQL statement \"INSERT INTO x\"\nPL/pgSQL function f() line 1 at SQL statement\nCOPY s, line 3, column r", "",
        false},
-      {"57014", R"(COPY s, line 3, column r: "x")", false},
-      {"XX001", R"(COPY s, line 3, column r: "x")", false},
+      {"57014", R"(COPY s, line 3, column r: "x")", "ProcessInterrupts", false},
+      {"XX001", R"(COPY s, line 3, column r: "x")", "", false},
+      // What the type, its CHECK or the role lacks is so for every row.
+      {"42501", R"(COPY s, line 1, column r: "x")", "aclcheck_error", false},
+      {"42704", R"(COPY s, line 1, column r: "x")", "find_option", false},
+      {"42883", R"(COPY s, line 1, column r: "x")", "array_eq", false},
+      {"42P22", R"(COPY s, line 1, column r: "x")", "check_collation_set", false},
+      {"0A000", R"(COPY s, line 1, column r: "x")", "pg_node_tree_in", false},
+      {"45000", R"(COPY s, line 1, column r: "x")", "", false},
+      {"54001", "SQL statement \"INSERT INTO s\"\nPL/pgSQL function f() line 1\nCOPY s, line 1", "check_stack_depth",
+       false},
   };
   for (const auto& c : cases) {
     postgres::ServerError error;
     error.sqlstate = c.sqlstate;
     error.message = "refused";
     error.where = c.where;
-    EXPECT_EQ(is_row_error(error), c.about_a_row) << c.sqlstate << " " << c.where;
+    error.routine = c.routine;
+    EXPECT_EQ(is_row_error(error), c.about_a_row) << c.sqlstate << " " << c.where << " " << c.routine;
+  }
+}
+
+// Outside of a COPY the server does not say that it was reading a value.
+TEST(RowSearchTest, AMissingRightIsNotLookedForInTheValues) {
+  for (const char* sqlstate : {"42501", "42704", "0A000", "57014"}) {
+    postgres::ServerError error;
+    error.sqlstate = sqlstate;
+    error.message = "refused";
+    error.routine = "find_option";
+    EXPECT_FALSE(may_be_of_a_value(postgres::to_status(error, "").error())) << sqlstate;
   }
 }
 

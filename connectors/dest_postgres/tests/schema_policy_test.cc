@@ -109,6 +109,50 @@ TEST_F(SchemaPolicyTest, AColumnOfNullsFitsEveryTypeUntilAValueComes) {
   EXPECT_EQ(sql("SELECT count(*) FROM pg_attribute WHERE attrelid = 's'::regclass AND attnum > 0"), Lines{"2"});
 }
 
+// What the warning advises keeps the type, and it is said once.
+TEST_F(SchemaPolicyTest, ATypeThatIsMissingIsSaidOnceWithTheWayToHaveIt) {
+  // With a regclass a replace makes the table beside its staging.
+  Schema schema{{{"id", kInt}, {"a", kText}, {"b", kText}, {"r", kText}}};
+  for (size_t i = 1; i < 3; ++i) schema.fields[i].native_type = "postgresql:" + schema_name() + ".mood";
+  schema.fields[3].native_type = "postgresql:regclass";
+  const auto is_warning = [](const std::string& line) { return line.find(" has no type ") != std::string::npos; };
+  const std::string types =
+      "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = 's'::regclass AND "
+      "attnum IN (2, 3) ORDER BY attnum";
+  const Batches batches = {make_batch(schema, {Json::array({1, "sad", "sad", nullptr})}),
+                           make_batch(schema, {Json::array({2, "sad", "sad", nullptr})})};
+  for (const Json& mode : {Json("append"), upsert({"id"}), Json("replace")}) {
+    for (const bool is_empty : {false, true}) {
+      SCOPED_TRACE(mode.dump() + (is_empty ? " empty" : ""));
+      sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; DROP TYPE IF EXISTS mood; DROP TABLE IF EXISTS "
+          "_rapidbyte_receipts");
+      const Json ctx = context("s", schema, mode);
+      const Outcome first = load(ctx, is_empty ? Batches{} : batches);
+      ASSERT_TRUE(first.status.ok()) << first.message();
+      EXPECT_EQ(std::count_if(first.logs.begin(), first.logs.end(), is_warning), 1);
+      const auto warning = std::find_if(first.logs.begin(), first.logs.end(), is_warning);
+      ASSERT_NE(warning, first.logs.end());
+      EXPECT_NE(warning->find("column \"a\""), std::string::npos) << *warning;
+      EXPECT_NE(warning->find("drop the table"), std::string::npos) << *warning;
+      EXPECT_EQ(sql(types), (Lines{"text", "text"}));
+      // As it says; a replace without it keeps what the table has.
+      sql("CREATE TYPE mood AS ENUM ('sad')");
+      Json again = ctx;
+      again["load_id"] = "2026-load-2";
+      if (mode == "replace") {
+        ASSERT_TRUE(load(again, batches).status.ok());
+        EXPECT_EQ(sql(types), (Lines{"text", "text"}));
+      }
+      sql("DROP TABLE s");
+      again["load_id"] = "2026-load-3";
+      const Outcome anew = load(again, batches);
+      ASSERT_TRUE(anew.status.ok()) << anew.message();
+      EXPECT_EQ(sql(types), (Lines{"mood", "mood"}));
+      EXPECT_EQ(std::count_if(anew.logs.begin(), anew.logs.end(), is_warning), 0);
+    }
+  }
+}
+
 // The text of a composite value has no names in it.
 TEST_F(SchemaPolicyTest, CompositesAreTakenByTypesOfTheSameFieldsOnly) {
   const std::string fields = "(a integer,b text)";

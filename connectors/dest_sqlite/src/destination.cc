@@ -45,7 +45,7 @@ Result<std::optional<RowEvidence>> evidence_of(const Receipt& receipt) {
 }
 
 std::string reset_command(const sdk::StreamContext& ctx) {
-  return "rapidbyte state reset PIPELINE_FILE --stream " + quote_text(ctx.stream_name);
+  return "rapidbyte state reset PIPELINE.yaml --stream " + quote_text(ctx.stream_name);
 }
 
 }  // namespace
@@ -64,6 +64,7 @@ Status SqliteDestination::open(const sdk::Json& config) {
   sdk::ConfigReader reader(config);
   const std::string path = reader.required_string("path");
   table_prefix_ = reader.optional_string("table_prefix");
+  accept_emptied_ = reader.optional_enum("emptied_target", "fail", {"fail", "continue"}) == "continue";
   RB_SDK_RETURN_NOT_OK(reader.finish());
   if (path.empty() || path.find('\0') != std::string::npos) {
     return sdk::config_error("INVALID_CONFIG",
@@ -125,11 +126,18 @@ Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, c
   const std::string where = "stream \"" + ctx.stream_name +
                             "\": this run would only bring what is new since the last " + "one, but table " + name +
                             " of " + database_->path();
-  const std::string anew = "Nothing was written. To load everything again: " + reset_command(ctx) + ". ";
+  const bool appends = mode_of(ctx) == sdk::WriteMode::kAppend;
+  const std::string anew = "Nothing was written. To load everything again: " +
+                           std::string(appends ? "first see to it that the table is still empty (an append would "
+                                                 "double what has come back), then: "
+                                               : "") +
+                           reset_command(ctx) + ". ";
+  const std::string meant = "set emptied_target: continue in the destination's config";
   if (!table) {
+    if (accept_emptied_) return {};
     return sdk::config_error("TARGET_EMPTIED", where + ", which holds the rows of before, is gone (or `path` or " +
                                                    "`table_prefix` was changed). " + anew +
-                                                   "If the old rows are not wanted, make the empty table yourself.");
+                                                   "If the old rows are not wanted, " + meant + ".");
   }
   RB_SDK_ASSIGN_OR_RETURN(const bool filled, has_rows(*database_, table->name));
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
@@ -149,6 +157,7 @@ Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, c
                                  reset_command(ctx) +
                                  ". If the rows are in this table, go on once with: rapidbyte run --keep-positions");
   }
+  if (accept_emptied_) return {};
   if (!receipt) {
     sdk::host::log_warn(where + " is empty and has no receipt of this pipeline; only new rows come into it");
     return {};
@@ -157,8 +166,8 @@ Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, c
   if ((!evidence || !evidence->table_has_rows) && receipt->rows == 0) return {};
   return sdk::config_error(
       "TARGET_EMPTIED",
-      where + " was emptied since. " + anew +
-          "If the old rows are not wanted, say so with: DELETE FROM _rapidbyte_receipts WHERE pipeline "
+      where + " was emptied since. " + anew + "If the table is meant to be emptied again and again, " + meant +
+          ". If just these old rows are not wanted, say so with: DELETE FROM _rapidbyte_receipts WHERE pipeline "
           "= " +
           quote_text(ctx.pipeline) + " AND stream = " + quote_text(ctx.stream_name));
 }

@@ -43,6 +43,8 @@ class SqliteDestination {
   Status in_transaction(Work work, bool rows_went = false);
 
   std::string table_prefix_;
+  /// A table of earlier incremental loads may be gone or emptied: only new rows come into it.
+  bool accept_emptied_ = false;
   std::unique_ptr<Database> database_;
 };
 

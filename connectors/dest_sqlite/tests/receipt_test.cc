@@ -63,7 +63,7 @@ TEST_F(ReceiptTest, AnAppendDoesNotGoOnBehindRowsThatSomebodyTookAway) {
     EXPECT_EQ(goes_on(), "c2");
     sql(attack);
     EXPECT_EQ(goes_on(), "RECEIPT_MISSING") << attack;
-    EXPECT_NE(message_.find("state reset PIPELINE_FILE --stream 's'"), std::string::npos) << message_;
+    EXPECT_NE(message_.find("state reset PIPELINE.yaml --stream 's'"), std::string::npos) << message_;
   }
 }
 
@@ -133,9 +133,9 @@ TEST_F(ReceiptTest, InWalModeTheRowsThemselvesAreLookedAt) {
 TEST_F(ReceiptTest, AnIncrementalRunDoesNotGoOnInATargetThatIsGoneOrWasEmptied) {
   const Schema schema = two_columns();
   Json ctx = context("s", schema);
-  const auto begin = [&] {
+  const auto begin = [&](const Json& config = Json::object()) {
     FakeHost host;
-    auto destination = open();
+    auto destination = open(config);
     const Status status = destination->begin_stream(sdk::to_text(ctx));
     EXPECT_TRUE(destination->close().ok());
     warnings_ = host.logs().size();
@@ -153,6 +153,10 @@ TEST_F(ReceiptTest, AnIncrementalRunDoesNotGoOnInATargetThatIsGoneOrWasEmptied) 
   EXPECT_EQ(begin(), "TARGET_EMPTIED");
   const size_t advice = message_.find("DELETE FROM _rapidbyte_receipts");
   ASSERT_NE(advice, std::string::npos) << message_;
+  EXPECT_NE(message_.find("(an append would double what has come back), then: rapidbyte state reset PIPELINE.yaml --stream "
+                          "'s'. "),
+            std::string::npos)
+      << message_;
   ctx["cursor_info"]["last_value"] = "null";
   EXPECT_EQ(begin(), "ok") << "the state was reset";
   ctx["cursor_info"]["last_value"] = {{"int64", 2}};
@@ -207,6 +211,28 @@ TEST_F(ReceiptTest, AnIncrementalRunGoesOnOnlyBehindTheReceiptOfItsPosition) {
   EXPECT_EQ(begin(), "RECEIPT_MISSING");
   ctx["keep_positions"] = true;
   EXPECT_EQ(begin(), "ok");
+}
+
+// What the message says to do works.
+TEST_F(ReceiptTest, ATargetThatIsMeantToBeEmptiedIsMadeAndGetsWhatIsNew) {
+  const Schema schema = two_columns();
+  for (const char* change : {"DROP TABLE s", "DELETE FROM s"}) {
+    SCOPED_TRACE(change);
+    std::filesystem::remove(path());
+    Json ctx = context("s", schema);
+    ASSERT_TRUE(load(ctx, schema, {row(1, "a"), row(2, "b")}).status.ok());
+    sql(change);
+    ctx["load_id"] = "load-2";
+    ctx["sync_mode"] = "incremental";
+    ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", {{"int64", 2}}}};
+    const Status refused = load(ctx, schema, {row(3, "c")}).status;
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, "TARGET_EMPTIED");
+    EXPECT_NE(refused.error().message.find("emptied_target: continue"), std::string::npos) << refused.error().message;
+    const Status taken = load(ctx, {make_batch(schema, {row(3, "c")})}, {{"emptied_target", "continue"}}).status;
+    ASSERT_TRUE(taken.ok()) << taken.to_string();
+    EXPECT_EQ(query("SELECT id, name FROM s"), Lines{"3|'c'"});
+  }
 }
 
 TEST_F(ReceiptTest, TwoStreamsForOneTableAreRefusedBeforeAnythingIsMade) {

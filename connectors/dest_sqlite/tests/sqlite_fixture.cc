@@ -91,7 +91,8 @@ Json SqliteTest::context(const std::string& stream, const Schema& schema, const 
   return ctx;
 }
 
-SqliteTest::Outcome SqliteTest::load(const Json& context, const std::vector<std::vector<uint8_t>>& batches) {
+SqliteTest::Outcome SqliteTest::load(const Json& context, const std::vector<std::vector<uint8_t>>& batches,
+                                     const Json& config) {
   FakeHost host;
   host.load_id = context["load_id"].get<std::string>();
   int64_t marker = 0;
@@ -100,7 +101,7 @@ SqliteTest::Outcome SqliteTest::load(const Json& context, const std::vector<std:
     host.push_marker({{"id", "c" + std::to_string(++marker)}, {"kind", "source"}, {"stream", context["stream_name"]}});
   }
   host.push_end_marker();
-  auto destination = open();
+  auto destination = open(config);
   const std::string text = sdk::to_text(context);
   Outcome outcome;
   outcome.status = destination->begin_stream(text);

@@ -48,7 +48,8 @@ class SqliteTest : public ::testing::Test {
     std::string last_committed;
   };
   /// begin-stream, run-write of these batches with a checkpoint behind each, finish-stream, close: as the engine does.
-  Outcome load(const Json& context, const std::vector<std::vector<uint8_t>>& batches);
+  Outcome load(const Json& context, const std::vector<std::vector<uint8_t>>& batches,
+               const Json& config = Json::object());
   Outcome load(const Json& context, const Schema& schema, const std::vector<Json>& rows) {
     return load(context, {make_batch(schema, rows)});
   }

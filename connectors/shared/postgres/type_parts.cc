@@ -3,14 +3,27 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <set>
 #include <vector>
+
+#include "postgres/crypto.h"
 
 namespace rapidbyte::postgres {
 
 namespace {
 
-// The server refuses types within themselves; a catalog that says otherwise must not end the program.
-constexpr int kMaxDepth = 100;
+// Texts of the server's own are made of a few domains on each other; more are not followed.
+constexpr int kMaxDomains = 100;
+// As much as somebody may read in a message. A longer text is known by its hash: with a type that has two fields of
+// one that has two fields of ... it would double at each level.
+constexpr size_t kMaxText = 4096;
+
+std::string hex_of(const Sha256Digest& digest) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  for (const uint8_t byte : digest) out += {kDigits[byte >> 4], kDigits[byte & 15]};
+  return out;
+}
 
 template <typename T>
 T number_of(const std::optional<std::string>& text) {
@@ -37,37 +50,66 @@ struct Type {
   std::vector<Field> fields;
 };
 
+// Each type's text is made once, from those of the types within it and after them, so that neither many references to
+// one type nor deep nesting cost more than the catalog's own size.
 class Describer {
  public:
-  explicit Describer(std::map<Oid, Type> types) : types_(std::move(types)) {}
-
-  // nullopt: there is no composite within.
-  std::optional<std::string> describe(Oid oid, int depth = 0) {
-    const auto found = types_.find(oid);
-    if (found == types_.end() || depth > kMaxDepth) return std::nullopt;
-    const Type& type = found->second;
-    if (type.kind == 'c') {
-      std::string out = "(";
-      for (const Field& field : type.fields) {
-        if (out.size() > 1) out += ',';
-        out += spelled(field.name) + " " + describe(field.type, depth + 1).value_or(base_of(field));
-      }
-      return out + ")";
-    }
-    if (type.inner == 0) return std::nullopt;
-    auto inner = describe(type.inner, depth + 1);
-    if (!inner || type.kind == 'd') return inner;
-    return *inner + (type.kind == 'r' ? " range" : type.kind == 'm' ? " multirange" : "[]");
+  explicit Describer(std::map<Oid, Type> types) : types_(std::move(types)) {
+    for (const auto& [oid, type] : types_) describe(oid);
   }
 
-  [[nodiscard]] const std::map<Oid, Type>& types() const { return types_; }
+  /// nullopt: there is no composite within.
+  [[nodiscard]] const std::map<Oid, std::optional<std::string>>& texts() const { return texts_; }
 
  private:
+  // With a stack of its own: how deep types lie within each other is for whoever makes them to choose.
+  void describe(Oid wanted) {
+    std::vector<Oid> open = {wanted};
+    while (!open.empty()) {
+      const Oid oid = open.back();
+      const Type& type = types_.at(oid);
+      // The server refuses types within themselves. If a catalog says otherwise, the inner one counts as unknown.
+      if (texts_.try_emplace(oid).second) {
+        push(type.inner, open);
+        for (const Field& field : type.fields) push(field.type, open);
+        continue;
+      }
+      open.pop_back();
+      if (done_.insert(oid).second) texts_[oid] = text_of(type);
+    }
+  }
+
+  void push(Oid oid, std::vector<Oid>& open) const {
+    if (types_.contains(oid) && !texts_.contains(oid)) open.push_back(oid);
+  }
+
+  [[nodiscard]] std::optional<std::string> text_of(const Type& type) const {
+    std::optional<std::string> out;
+    if (type.kind == 'c') {
+      out = "(";
+      for (const Field& field : type.fields) {
+        if (out->size() > 1) *out += ',';
+        *out += spelled(field.name) + " " + known(field.type).value_or(base_of(field));
+      }
+      *out += ")";
+    } else if (type.inner != 0) {
+      out = known(type.inner);
+      if (out && type.kind != 'd') *out += type.kind == 'r' ? " range" : type.kind == 'm' ? " multirange" : "[]";
+    }
+    if (out && out->size() > kMaxText) out = "sha256:" + hex_of(sha256(bytes_of(*out)));
+    return out;
+  }
+
+  [[nodiscard]] std::optional<std::string> known(Oid oid) const {
+    const auto found = texts_.find(oid);
+    return found == texts_.end() ? std::nullopt : found->second;
+  }
+
   // A domain's values are its base's.
-  std::string base_of(const Field& field) const {
+  [[nodiscard]] std::string base_of(const Field& field) const {
     std::string out = field.formatted;
     auto type = types_.find(field.type);
-    for (int depth = 0; depth < kMaxDepth && type != types_.end() && type->second.kind == 'd'; ++depth) {
+    for (int depth = 0; depth < kMaxDomains && type != types_.end() && type->second.kind == 'd'; ++depth) {
       out = type->second.inner_formatted;
       type = types_.find(type->second.inner);
     }
@@ -75,6 +117,8 @@ class Describer {
   }
 
   std::map<Oid, Type> types_;
+  std::map<Oid, std::optional<std::string>> texts_;
+  std::set<Oid> done_;
 };
 
 // SQL of the text of a type with its modifier, without the schema of a user's.
@@ -125,10 +169,10 @@ std::map<Oid, std::string> composite_fields(const QueryResult& answer) {
     type.inner_formatted = row[3].value_or("");
     if (row[4]) type.fields.push_back({*row[4], number_of<Oid>(row[5]), row[6].value_or("")});
   }
-  Describer describer(std::move(types));
+  const Describer describer(std::move(types));
   std::map<Oid, std::string> out;
-  for (const auto& [oid, type] : describer.types()) {
-    if (auto fields = describer.describe(oid)) out.emplace(oid, std::move(*fields));
+  for (const auto& [oid, text] : describer.texts()) {
+    if (text) out.emplace(oid, *text);
   }
   return out;
 }

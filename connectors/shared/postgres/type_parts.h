@@ -28,7 +28,8 @@ std::string names_objects_sql(std::string_view types, std::string_view names);
 std::string composite_fields_sql(std::string_view types);
 /// The fields of those types that are composite or hold composites, by OID: `(a integer,b point[])`; types of users
 /// without their schema, domains as what they are made of. Values of two types of equal text have equal texts; if they
-/// differ, a field of one may be another field of the other.
+/// differ, a field of one may be another field of the other. A text of more than 4 KiB, also within another, is
+/// `sha256:` and the hash of it.
 std::map<Oid, std::string> composite_fields(const QueryResult& answer);
 
 }  // namespace rapidbyte::postgres

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "resume_position.h"
 #include "value_parse.h"
 
 namespace rapidbyte::source_file {
@@ -93,8 +94,8 @@ Result<CursorFilter::Value> CursorFilter::from_cursor(const CursorValue& value) 
   if (ok) return out;
   return sdk::config_error("CURSOR_TYPE", "the cursor column '" + column_.name + "' has type " + column_.type.name() +
                                               ", but the last run's cursor value is " + sdk::to_text(value.to_json()) +
-                                              "; set the column's type with the stream option columns, or begin anew "
-                                              "with: rapidbyte state reset");
+                                              "; set the column's type with the stream option columns, or " +
+                                              begin_anew_text());
 }
 
 CursorValue CursorFilter::to_cursor(const Value& value) const {

@@ -110,7 +110,9 @@ Status check_names(const std::vector<std::string>& names, const std::string& fil
     return sdk::schema_error("INVALID_COLUMN_NAME",
                              "file '" + file + "': the column name '" + printable(name) + "' " + why +
                                  (json ? ". Give the key another name"
-                                       : ". Correct the header, or leave it out (header: false, skip_lines: 1)"));
+                                       : ". Correct the header, or leave it out (header: false, skip_lines: 1); if "
+                                         "the first line is no header, header: false; if the whole line is one name, "
+                                         "set delimiter"));
   }
   return {};
 }

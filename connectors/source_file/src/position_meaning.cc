@@ -3,6 +3,7 @@
 #include <initializer_list>
 
 #include "prefix_hash.h"
+#include "resume_position.h"
 
 namespace rapidbyte::source_file {
 
@@ -113,8 +114,7 @@ Status PositionMeaning::changed(const std::string& what, const std::string& back
   return sdk::config_error(
       "CURSOR_CHANGED", "stream '" + stream_ + "': " + what +
                             ". Going on from the position of the last run would leave rows out or bend them. " + back +
-                            ", or load the stream anew: rapidbyte state reset PIPELINE --stream '" + stream_ +
-                            "', and empty the target table first if write_mode is append");
+                            ", or " + begin_anew_text(stream_));
 }
 
 Status PositionMeaning::check_cursor(const Json& stored) const {

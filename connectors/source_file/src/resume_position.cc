@@ -37,7 +37,7 @@ Result<ResumePosition> ResumePosition::from_json(const Json& json) {
   ResumePosition out;
   const auto invalid = [](std::string_view key) {
     return sdk::internal_error("INVALID_RESUME", "the checkpoint to resume from has no usable position." +
-                                                     std::string(key) + "; begin anew with: rapidbyte state reset");
+                                                     std::string(key) + "; " + begin_anew_text());
   };
   const auto files_done = sdk::uint_member(json, "files_done");
   const auto done_hash = hash_member(json, "done_hash");
@@ -72,12 +72,18 @@ uint64_t hash_of_files(const std::vector<FileEntry>& files, uint64_t count) {
   return hash.value();
 }
 
+std::string begin_anew_text(const std::string& stream) {
+  return "load the stream anew: if write_mode is append, empty the target table first, or rows are doubled; then: "
+         "rapidbyte state reset PIPELINE.yaml --stream " +
+         (stream.empty() ? "NAME" : "'" + stream + "'");
+}
+
 Status source_changed(const std::string& stream, const std::string& what) {
   return sdk::data_error(
       "SOURCE_CHANGED",
       "stream '" + stream + "': an interrupted load cannot go on, because " + what +
-          ". What was loaded so far may no longer fit the files. Put the files back as they were, or load "
-          "the stream anew: rapidbyte state reset, and empty the target table if write_mode is append");
+          ". What was loaded so far may no longer fit the files. Put the files back as they were, or " +
+          begin_anew_text(stream));
 }
 
 Status check_position(const ResumePosition& position, const std::vector<FileEntry>& files, const std::string& stream) {

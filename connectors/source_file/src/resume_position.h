@@ -39,6 +39,10 @@ uint64_t hash_of_files(const std::vector<FileEntry>& files, uint64_t count);
 sdk::Status check_position(const ResumePosition& position, const std::vector<FileEntry>& files,
                            const std::string& stream);
 
+/// How a stream is loaded anew without doubling rows, as the end of an error's sentence ("..., or "). `stream` empty:
+/// it is named elsewhere.
+std::string begin_anew_text(const std::string& stream = {});
+
 /// The SOURCE_CHANGED error.
 sdk::Status source_changed(const std::string& stream, const std::string& what);
 

@@ -8,6 +8,7 @@
 namespace rapidbyte::source_file::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 TEST(ResumeTest, a_run_resumed_at_any_checkpoint_reads_exactly_the_rest) {
@@ -65,7 +66,8 @@ TEST(ResumeTest, is_refused_when_what_was_read_has_changed) {
     const RunResult got = run(folder.path(), options);
     ASSERT_FALSE(got.status.ok()) << why;
     EXPECT_EQ(got.status.error().code, "SOURCE_CHANGED") << why;
-    EXPECT_THAT(got.status.error().message, HasSubstr("rapidbyte state reset"));
+    EXPECT_THAT(got.status.error().message,
+                AllOf(HasSubstr("empty the target table first"), HasSubstr("rapidbyte state reset")));
     EXPECT_TRUE(got.rows.empty());
   };
   folder.write("part2.csv", text("bbc"));
@@ -228,7 +230,7 @@ TEST(IncrementalTest, a_position_is_of_the_settings_that_it_was_made_with) {
     EXPECT_EQ(got.status.error().code, "CURSOR_CHANGED") << c.name;
     EXPECT_EQ(got.status.error().category, sdk::ErrorCategory::kConfig);
     EXPECT_THAT(got.status.error().message, HasSubstr(c.says));
-    EXPECT_THAT(got.status.error().message, HasSubstr("rapidbyte state reset PIPELINE --stream 'data'"));
+    EXPECT_THAT(got.status.error().message, HasSubstr("rapidbyte state reset PIPELINE.yaml --stream 'data'"));
     EXPECT_TRUE(got.checkpoints.empty());
   }
 

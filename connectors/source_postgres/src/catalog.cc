@@ -66,7 +66,8 @@ std::string_view key_columns(const Connection& connection) {
 constexpr std::string_view kTypeDetails = R"sql(, a.attnum,
   (SELECT pg_catalog.format('%I.%I', y.nspname, t.typname) FROM pg_catalog.pg_namespace y WHERE y.oid = t.typnamespace),
   CASE WHEN t.typtype = 'b' AND t.oid >= 16384 THEN (
-    SELECT pg_catalog.string_agg(pg_catalog.format('OPERATOR(%I.%s)', y.nspname, o.oprname), ' ' ORDER BY m.amopstrategy)
+    SELECT pg_catalog.string_agg(pg_catalog.format('OPERATOR(%I.%s)', y.nspname, o.oprname), ' '
+      ORDER BY m.amopstrategy)
     FROM pg_catalog.pg_opclass k
     JOIN pg_catalog.pg_amop m ON m.amopfamily = k.opcfamily AND m.amoplefttype = t.oid AND m.amoprighttype = t.oid
       AND m.amopstrategy IN (3, 5)
@@ -373,10 +374,11 @@ Status describe_composites(Connection& connection, std::span<Relation> relations
   // All types that the system brings along are known not to.
   constexpr postgres::Oid kFirstOfUsers = 16'384;
   const auto may_hold = [](const CatalogColumn& column) {
-    return column.type_kind == 'c' || (column.type >= kFirstOfUsers && column.type_kind != 'e');
+    return column.readable && (column.type_kind == 'c' || (column.type >= kFirstOfUsers && column.type_kind != 'e'));
   };
   std::set<postgres::Oid> types;
   for (const Relation& relation : relations) {
+    if (!relation.readable) continue;
     for (const CatalogColumn& column : relation.columns) {
       if (may_hold(column)) types.insert(column.type);
     }

@@ -55,7 +55,8 @@ sdk::Result<std::vector<Relation>> load_relations(Session& session, std::span<co
 /// `snapshot`: one that another session has exported after it took the lock; else every statement has its own.
 sdk::Result<Relation> begin_read(Session& session, const TableName& name,
                                  const std::optional<std::string>& snapshot = std::nullopt);
-/// Sets CatalogColumn::fields of the columns that are composite or hold composites.
+/// Sets CatalogColumn::fields of the columns that are composite or hold composites, as far as the role may read them:
+/// whoever makes tables that it may not read costs it nothing. Only types of users, and no enums, are asked about.
 sdk::Status describe_composites(postgres::Connection& connection, std::span<Relation> relations);
 /// A query of ours on the catalog alone. Within a transaction search_path stays the system's schema until its end.
 sdk::Result<postgres::QueryResult> query_catalog(postgres::Connection& connection, std::string_view sql);

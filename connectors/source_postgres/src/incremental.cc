@@ -222,7 +222,8 @@ Result<CursorPosition> CursorPosition::make(const IncrementalPlan& plan, const s
                        "` were loaded or are not wanted, go on behind it with the stream option keep_position: "
                        "true"
                  : "") +
-            "; or begin anew with: rapidbyte state reset PIPELINE.yaml --stream " + plan.stream);
+            "; or begin anew with: rapidbyte state reset PIPELINE.yaml --stream '" + plan.stream +
+            "', and empty the target table first if write_mode is append");
   };
   if (last.kind != sdk::CursorValue::Kind::kJson) return changed("it is no position of source-postgres");
   const auto value = sdk::string_member(last.json, "value");

@@ -31,7 +31,8 @@ tree(top, relation) AS (
 SELECT tree.top, min(pg_get_userbyid(f.proowner)::text) FROM tree JOIN code ON code.relation = tree.relation
 LEFT JOIN pg_operator o ON code.class = 'pg_operator'::regclass AND o.oid = code.object
 LEFT JOIN pg_cast c ON code.class = 'pg_cast'::regclass AND c.oid = code.object
-JOIN pg_proc f ON f.oid = CASE WHEN code.class = 'pg_proc'::regclass THEN code.object ELSE coalesce(o.oprcode, c.castfunc) END
+JOIN pg_proc f ON f.oid = CASE WHEN code.class = 'pg_proc'::regclass THEN code.object
+  ELSE coalesce(o.oprcode, c.castfunc) END
 JOIN pg_roles owner ON owner.oid = f.proowner
 WHERE NOT owner.rolsuper AND owner.rolname <> current_user AND NOT EXISTS (
   SELECT FROM pg_database d WHERE d.datname = current_database() AND d.datdba = f.proowner)

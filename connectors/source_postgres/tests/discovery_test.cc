@@ -133,6 +133,29 @@ TEST_F(Discovery, SaysWhichFieldsCompositesHave) {
   EXPECT_TRUE(result.status.ok()) << result.status.error().message;
 }
 
+// Whoever may make types makes one of 2^22 fields with a few lines; written out it would fill the connector's memory.
+// Here it is 2^17: the server itself looks at all of them when it makes the type.
+TEST_F(Discovery, DescribesATypeThatDoublesAtEachLevel) {
+  std::string types = "CREATE TYPE b0 AS (x int)";
+  for (int i = 1; i < 18; ++i) {
+    const std::string within = "b" + std::to_string(i - 1);
+    types += "; CREATE TYPE b" + std::to_string(i) + " AS (a " + within + ", c " + within + ")";
+  }
+  sql(types + "; CREATE TABLE t (n int, v b17, w b1); INSERT INTO t VALUES (1, NULL, ROW(ROW(1), ROW(2)))");
+  const Json named = {{"streams", {{{"name", "t"}}}}};
+  for (const Json& config : {Json::object(), named}) {
+    const auto catalog = discover(config);
+    ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+    const auto& fields = catalog->streams.back().schema.fields;
+    EXPECT_NE(fields[1].native_fields.find("(a sha256:"), std::string::npos) << fields[1].native_fields.substr(0, 100);
+    EXPECT_LE(fields[1].native_fields.size(), 4096U);
+    EXPECT_EQ(fields[2].native_fields, "(a (x integer),c (x integer))");
+  }
+  const RunResult result = run({});
+  ASSERT_TRUE(result.status.ok()) << result.status.error().message;
+  EXPECT_EQ(result.rows.size(), 1U);
+}
+
 TEST_F(Discovery, TakesOnlyTheKeyColumnsOfAnIndexForItsKey) {
   sql("CREATE TABLE t (id int, x text, PRIMARY KEY (id) INCLUDE (x)); CREATE MATERIALIZED VIEW unfilled AS SELECT 1 AS "
       "a WITH NO DATA");

@@ -36,7 +36,9 @@ class Position : public ServerTest {
     EXPECT_EQ(result.status.error().category, sdk::ErrorCategory::kConfig);
     const std::string& message = result.status.error().message;
     EXPECT_NE(message.find(why), std::string::npos) << message;
-    EXPECT_NE(message.find("rapidbyte state reset PIPELINE.yaml --stream t"), std::string::npos) << message;
+    EXPECT_NE(message.find("rapidbyte state reset PIPELINE.yaml --stream 't', and empty the target table first"),
+              std::string::npos)
+        << message;
     EXPECT_EQ(message.find("keep_position: true") != std::string::npos, may_be_kept) << message;
     RunOptions kept = options_;
     kept.stream["keep_position"] = true;

@@ -38,7 +38,7 @@ constexpr const char* kRunFooter = R"(
 Examples:
   rapidbyte run orders.yaml
   rapidbyte run orders.yaml --stream orders --stream customers
-  rapidbyte run orders.yaml --dry-run --limit 5
+  rapidbyte run orders.yaml --dry-run --limit 5       shows rows, writes nothing
   rapidbyte run orders.yaml -q --json > report.json
   rapidbyte run orders.yaml --events events.ndjson
 
@@ -180,13 +180,20 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
       "Go on behind the positions of earlier runs although the destination or the pipeline file is another "
       "one (CURSOR_CHANGED): their rows are there");
   std::string limit;
-  run_app->add_option("--limit", limit, "Read at most N rows of each stream")->type_name("N")->check(&check_row_limit);
+  auto* limit_option = run_app->add_option("--limit", limit, "Read at most N rows of each stream");
+  limit_option->type_name("N")->check(&check_row_limit);
   run_app->add_option("--stream", run.streams, "Only this stream; may be given several times")
       ->type_name("NAME")
       ->allow_extra_args(false)
       ->check(not_empty("the stream's name"));
   run_app->add_flag("--allow-doubled-rows", run.allow_doubled_rows,
                     "Go on with an append although rows may then be in the table twice");
+  run_app
+      ->add_flag(
+          "--allow-partial", run.allow_partial,
+          "With --limit: also into tables that are there, although a replace then leaves N rows and the next run "
+          "appends the rows again (LIMIT_REFUSED)")
+      ->needs(limit_option);
   run_app->add_flag("--json", run.json, "Print the report as one JSON document on stdout");
   run_app->add_option("--events", run.events, "Write events as NDJSON into FILE while the run goes on")
       ->type_name("FILE");

@@ -29,6 +29,7 @@ struct RunArguments {
   std::optional<uint64_t> limit;
   std::vector<std::string> streams;
   bool allow_doubled_rows = false;
+  bool allow_partial = false;
   bool json = false;
   std::filesystem::path events;
   bool allow_unmanifested = false;

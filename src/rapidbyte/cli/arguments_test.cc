@@ -64,6 +64,14 @@ TEST(Arguments, RunDefaultsToEverythingOff) {
   EXPECT_EQ(run.verbosity.log_level(), LogLevel::kWarn);
 }
 
+TEST(Arguments, APartialLoadNeedsALimit) {
+  EXPECT_TRUE(parse_as<RunArguments>({"run", "p.yaml", "--limit", "7", "--allow-partial"}).allow_partial);
+  EXPECT_FALSE(parse_as<RunArguments>({"run", "p.yaml", "--limit", "7"}).allow_partial);
+  const EarlyExit early = parse_early({"run", "p.yaml", "--allow-partial"});
+  EXPECT_EQ(early.code, ExitCode::kUsage);
+  EXPECT_THAT(early.text, HasSubstr("--allow-partial requires --limit"));
+}
+
 TEST(Arguments, AStreamOptionDoesNotSwallowThePipeline) {
   const auto run = parse_as<RunArguments>({"run", "--stream", "a", "p.yaml"});
   EXPECT_THAT(run.streams, ElementsAre("a"));

@@ -269,6 +269,32 @@ TEST_F(CheckCommand, APositionThatWasMadeForSomethingElseIsShownAsARunWouldRefus
   EXPECT_EQ((*make_state()->load_stream(key)).load_id, "l");
 }
 
+// What `run` would refuse because of a load that was broken off.
+TEST_F(CheckCommand, ShowsALoadThatCannotBeGoneOnWith) {
+  write_pipeline();
+  const auto state = make_state();
+  const state::StreamKey key{"p", "orders", ""};
+  ASSERT_TRUE(state->begin_load(key, "load-1", true, "{}").ok());
+  EXPECT_EQ(check(), ExitCode::kOk) << said();
+  ASSERT_TRUE(
+      state->save_checkpoint(key, "load-1", R"({"load_id": "load-1", "batches_covered": 3, "rows_covered": 60})", 60)
+          .ok());
+  EXPECT_EQ(check(), ExitCode::kInvalidPipeline) << said();
+  EXPECT_THAT(said(), HasSubstr("the source test/source cannot go on in the middle"));
+  // A source that can, and a destination that keeps no receipts.
+  connectors_["test/source"].manifest.source->features.emplace_back("resume");
+  EXPECT_EQ(check(), ExitCode::kOk) << said();
+  connectors_["test/dest"].manifest.destination->features.clear();
+  ASSERT_TRUE(state->note_rows(key, "load-1", 80, 60).ok());
+  EXPECT_EQ(check(), ExitCode::kState) << said();
+  EXPECT_THAT(said(), HasSubstr("up to 20 of the rows that would be written now"));
+  ASSERT_TRUE(state->put("p:engine", "miscounted:orders", R"({"load_id": "load-1", "why": "one is missing."})").ok());
+  EXPECT_EQ(check(), ExitCode::kState) << said();
+  EXPECT_THAT(said(), HasSubstr("one is missing. Look at the table"));
+  EXPECT_TRUE(state->reset("p", "orders").ok());
+  EXPECT_EQ(check(), ExitCode::kOk);
+}
+
 TEST_F(CheckCommand, JsonIsOneDocumentOnStdout) {
   connectors_["test/dest"].open = make_error(ErrorCategory::kAuth, "REFUSED", "the server refused");
   write_pipeline();

@@ -9,6 +9,7 @@
 
 #include "rapidbyte/cli/document.h"
 #include "rapidbyte/cli/open_connector.h"
+#include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/engine/run_grants.h"
@@ -341,6 +342,7 @@ bool PipelineCheck::check_positions(state::StateBackend& state) {
   // One at a time, so that all that a run would refuse is found.
   for (const engine::StreamPlan& plan : plans_) {
     std::optional<engine::RunFailure> failure = engine::check_position_owners(run, {plan});
+    if (!failure) failure = engine::foreseen_refusal(run, plan);
     if (!failure) continue;
     fits = false;
     fail("state", std::move(failure->error), failure->stage);

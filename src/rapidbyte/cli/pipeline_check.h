@@ -45,7 +45,8 @@ class PipelineCheck {
   /// Warns when no order of loading suits all streams.
   void check_references(const LoadedSlot& destination, runtime::ComponentInstance& instance);
   void check_state();
-  /// Whether a run may go on behind the positions that are kept; says what it would refuse (CURSOR_CHANGED).
+  /// Whether a run may go on behind the positions that are kept; says what it would refuse
+  /// (CURSOR_CHANGED, and loads that cannot be gone on with).
   bool check_positions(state::StateBackend& state);
   void use_connectors(engine::RunContext& run) const;
 

@@ -154,6 +154,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   options.keep_positions = arguments.keep_positions;
   options.streams = arguments.streams;
   options.allow_doubled_rows = arguments.allow_doubled_rows;
+  options.allow_partial = arguments.allow_partial;
   options.cancel = context.cancel;
 
   ProgressView::Options view_options;

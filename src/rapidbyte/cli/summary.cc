@@ -100,6 +100,21 @@ bool has_rows_of_load(const StreamReport& stream) {
   return stream.outcome != Outcome::kSucceeded && (stream.rows_written > 0 || stream.resumed);
 }
 
+/// Codes of our connectors that say that values do not fit the type which a column was given.
+bool is_about_a_type(const ConnectorError& error) {
+  constexpr std::string_view kCodes[] = {"WRONG_TYPE", "SPECIAL_VALUE", "OUT_OF_RANGE", "TYPE_CHANGED",
+                                         "COMPOSITE_CHANGED"};
+  return std::find(std::begin(kCodes), std::end(kCodes), error.code) != std::end(kCodes);
+}
+
+/// The stream whose committed rows lie in a table with a column of the wrong type; null: that is not what is wrong.
+const StreamReport* with_wrong_type(const RunReport& report) {
+  const auto found = std::find_if(report.streams.begin(), report.streams.end(), [](const StreamReport& stream) {
+    return stream.failure && is_about_a_type(stream.failure->error) && has_rows_of_load(stream);
+  });
+  return found == report.streams.end() ? nullptr : &*found;
+}
+
 /// Of a run that left rows in doubt: running again does not help by itself. Empty: there are none.
 std::string doubt_of(const RunReport& report) {
   const auto doubtful = std::find_if(report.streams.begin(), report.streams.end(),
@@ -109,6 +124,23 @@ std::string doubt_of(const RunReport& report) {
       "Rows behind the last checkpoint of stream {} may be in its table already, and the destination keeps no receipts "
       "that could say so. Look at the table; the next run writes nothing, and says how to go on (ROWS_MAY_DOUBLE)",
       make_printable(doubtful->stream));
+}
+
+/// Whether the failed stream's load had begun: `check`, which loads nothing, does not come so far and finds nothing
+/// wrong.
+bool was_loading(const RunReport& report) {
+  return std::any_of(report.streams.begin(), report.streams.end(), [&](const StreamReport& stream) {
+    return stream.failure && report.failure && stream.failure->error == report.failure->error &&
+           !stream.load_id.empty();
+  });
+}
+
+/// What `check` shows, too; the messages of the others say themselves what to do.
+std::string hint_for_pipeline(const RunReport& report, const std::string& pipeline) {
+  const std::string code = report.failure ? report.failure->error.code : std::string();
+  if (code == "LIMIT_REFUSED" || code == "RESUME_NOT_SUPPORTED") return {};
+  if (code == "UNKNOWN_STREAM") return fmt::format("List the streams with: rapidbyte discover {}", pipeline);
+  return fmt::format("Check the file with: rapidbyte check {}", pipeline);
 }
 
 /// What to do after a source, a destination or a transform has failed.
@@ -128,24 +160,25 @@ std::string next_step(const RunReport& report, const std::string& pipeline) {
     case ErrorCategory::kInternal: return kept + "run the same command again to continue" + check;
     case ErrorCategory::kConfig:
     case ErrorCategory::kAuth:
-    case ErrorCategory::kPermission: return mend + check;
+    case ErrorCategory::kPermission: return was_loading(report) ? mend : mend + check;
     case ErrorCategory::kData:
     case ErrorCategory::kSchema: break;
   }
-  const auto broken_off = std::find_if(report.streams.begin(), report.streams.end(), has_rows_of_load);
-  if (report.dry_run || report.limit || broken_off == report.streams.end()) return mend;
+  const StreamReport* broken_off = with_wrong_type(report);
+  if (report.dry_run || report.limit || broken_off == nullptr) return mend;
   // The table keeps the types that it was made with, whatever the pipeline says since.
   return fmt::format(
       "{} to continue.\nIf a column needs another type, begin anew, because the table has the old one: drop the table "
       "(or "
-      "change the column there and remove what this load wrote), then: rapidbyte state reset {} --stream {}",
+      "change the column there and remove the rows that will be loaded again), then: rapidbyte state reset {} --stream "
+      "{}",
       mend, pipeline, make_printable(broken_off->stream));
 }
 
 std::string hint_for(const RunReport& report, const std::filesystem::path& file, ExitCode code) {
   const std::string pipeline = make_printable(file.string());
   switch (code) {
-    case ExitCode::kInvalidPipeline: return fmt::format("Check the file with: rapidbyte check {}", pipeline);
+    case ExitCode::kInvalidPipeline: return hint_for_pipeline(report, pipeline);
     case ExitCode::kConnector: return "List the connectors that are found with: rapidbyte connectors";
     case ExitCode::kSource:
     case ExitCode::kDestination:
@@ -193,8 +226,10 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
     if (report.succeeded() && report.dry_run) {
       out += fmt::format("Nothing was written. Load with: rapidbyte run {}\n", make_printable(file.string()));
     } else if (report.succeeded() && report.limit) {
-      out += fmt::format("At most {} of each stream were loaded (--limit); cursors stay where they were.\n",
-                         format_rows(*report.limit));
+      out += fmt::format(
+          "At most {} of each stream were loaded (--limit); cursors stay where they were, so the next run "
+          "writes these rows again. With write_mode append, remove them before.\n",
+          format_rows(*report.limit));
     }
   }
   const ExitCode code = exit_code_of(report);

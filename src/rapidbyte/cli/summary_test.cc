@@ -134,6 +134,32 @@ TEST(Summary, AdvisesToRunAgainOnlyWhereThatCanHelp) {
   }
 }
 
+// Nobody is sent to `check` for what it cannot see.
+TEST(Summary, NamesCheckOnlyForWhatItShows) {
+  ConnectorError error;
+  error.category = ErrorCategory::kConfig;
+  error.message = "it was refused";
+  const auto text_of = [&](engine::Stage stage, const std::string& code, const std::string& load_id) {
+    auto made = report(engine::Outcome::kFailed);
+    made.streams[0] = stream("orders", engine::Outcome::kFailed, 0);
+    made.streams[0].load_id = load_id;
+    error.code = code;
+    made.failure = made.streams[0].failure = engine::RunFailure{stage, error};
+    return render_summary(made, "p.yaml", kPlain);
+  };
+  for (const ErrorCategory category : {ErrorCategory::kConfig, ErrorCategory::kAuth, ErrorCategory::kPermission}) {
+    error.category = category;
+    EXPECT_THAT(text_of(engine::Stage::kDestination, "NO_ENTRY", ""), HasSubstr("rapidbyte check p.yaml"));
+    const std::string begun = text_of(engine::Stage::kDestination, "TARGET_EMPTIED", "20260101-x");
+    EXPECT_THAT(begun, HasSubstr("Mend the cause, then run the same command again"));
+    EXPECT_THAT(begun, Not(HasSubstr("rapidbyte check")));
+  }
+  EXPECT_THAT(text_of(engine::Stage::kConfig, "PRIMARY_KEY_MISSING", ""), HasSubstr("rapidbyte check p.yaml"));
+  for (const char* code : {"LIMIT_REFUSED", "RESUME_NOT_SUPPORTED"})
+    EXPECT_THAT(text_of(engine::Stage::kConfig, code, ""), Not(HasSubstr("rapidbyte check")));
+  EXPECT_THAT(text_of(engine::Stage::kConfig, "UNKNOWN_STREAM", ""), HasSubstr("rapidbyte discover p.yaml"));
+}
+
 // A corrected type does not fit the table that holds the rows of the broken-off load.
 TEST(Summary, NamesTheWayOutWhenCommittedRowsHaveTheWrongType) {
   ConnectorError error;
@@ -160,6 +186,28 @@ TEST(Summary, NamesTheWayOutWhenCommittedRowsHaveTheWrongType) {
   }
   second.limit = 10;
   EXPECT_THAT(render_summary(second, "p.yaml", kPlain), Not(HasSubstr("state reset"))) << "--limit leaves no load";
+}
+
+// Nobody should throw away committed rows for an error that another type does not mend.
+TEST(Summary, DoesNotAdviseToBeginAnewForWhatNoTypeMends) {
+  ConnectorError error;
+  error.message = "it failed";
+  const auto fails_with = [&](std::string code, ErrorCategory category, uint64_t rows_of_failed) {
+    auto made = report(engine::Outcome::kFailed);
+    made.streams[0].outcome = engine::Outcome::kInterrupted;  // with the other, behind committed rows
+    error.code = std::move(code);
+    error.category = category;
+    made.streams.push_back(stream("zips", engine::Outcome::kFailed, rows_of_failed));
+    made.failure = made.streams[1].failure = engine::RunFailure{engine::Stage::kDestination, error};
+    return render_summary(made, "p.yaml", kPlain);
+  };
+  for (const char* code : {"RAGGED_RECORD", "ROW_DISCARDED", "ROW_REFUSED", ""}) {
+    EXPECT_THAT(fails_with(code, ErrorCategory::kData, 60'000), Not(HasSubstr("needs another type"))) << code;
+  }
+  EXPECT_THAT(fails_with("NEW_COLUMN", ErrorCategory::kSchema, 60'000), Not(HasSubstr("needs another type")));
+  EXPECT_THAT(fails_with("WRONG_TYPE", ErrorCategory::kData, 60'000), HasSubstr("needs another type"));
+  EXPECT_THAT(fails_with("WRONG_TYPE", ErrorCategory::kData, 0), Not(HasSubstr("needs another type")))
+      << "the table of that stream has none of its rows";
 }
 
 TEST(Summary, QuietShowsTheErrorOnly) {

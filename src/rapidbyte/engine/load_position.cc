@@ -48,6 +48,9 @@ bool is_incremental(const StreamPlan& plan) { return plan.config.sync_mode != Sy
 
 // In the answer of last-committed: there is no table, so no row that could be doubled (protocol.md section 3).
 constexpr const char* kTargetAbsent = "target_absent";
+// In the note of a miscount: the user has taken the load as it is (accept_load). Not in the checkpoint, of which guests
+// choose the keys.
+constexpr const char* kAccepted = "accepted";
 // Ends the id of a load into a staging table. Its rows are nowhere else, so a run in another write mode must not go on
 // behind them.
 constexpr std::string_view kReplaceSuffix = "-replace";
@@ -80,25 +83,29 @@ std::string take_begun_load(RunContext& run, const StreamPlan& plan) {
   return begun.empty() ? std::string() : std::move(begun.mapped());
 }
 
-std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan& plan, const std::string& load_id) {
+/// `accepted`: the user has taken the load as it is.
+std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan& plan, const std::string& load_id,
+                                               bool& accepted) {
   auto mark = run.state.get(notes_of(run.pipeline.name), miscount_key(plan.config.name));
   if (!mark.ok()) return fail(Stage::kState, std::move(mark).status());
   const auto known = read_position(run, plan, *mark, "the state");
   if (!known.ok()) return fail(Stage::kState, known.status());
   if (text_member(*known, "load_id") != load_id) return std::nullopt;
+  accepted = known->value(kAccepted, json(false)) == json(true);
+  if (accepted) return std::nullopt;
   return fail(
       Stage::kState,
       make_error(
           ErrorCategory::kData, "LOAD_MISCOUNTED",
           fmt::format(
               "stream '{}': an earlier run of this load ended with rows that do not add up, so it cannot be gone on "
-              "with: {} Look at the table. {}Otherwise remove what this load wrote, and begin again with: {}",
+              "with: {} Look at the table. {}Otherwise {}",
               plan.config.name, text_member(*known, "why"),
               known->contains("end")
                   ? fmt::format("If every row of the load is there once, take it as it is with: {}. ",
                                 accept_hint(run, plan.config.name))
                   : "",
-              reset_hint(run, plan.config.name))));
+              anew_hint(run, plan))));
 }
 
 /// Whether the load has committed no row, by its newest checkpoint.
@@ -194,10 +201,10 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
           "RESUME_NOT_SUPPORTED",
           fmt::format(
               "stream '{}': an earlier run was broken off after {} rows were committed, and the source {} cannot go on "
-              "in the middle. Reading again would double these rows. Remove them from the destination and begin "
-              "again with: {}; or use write_mode replace or upsert; or, if they may be there twice: {}",
-              plan.config.name, known.rows_committed, run.source->name(), reset_hint(run, plan.config.name),
-              doubling_hint(run))));
+              "in the middle. Reading again would double these rows. Use write_mode replace or upsert; or, if they may "
+              "be "
+              "there twice: {}; or {}",
+              plan.config.name, known.rows_committed, run.source->name(), doubling_hint(run), anew_hint(run, plan))));
 }
 
 /// Refuses to go on with an append when rows behind the position may be in a destination that cannot say so.
@@ -218,10 +225,9 @@ std::optional<RunFailure> check_not_doubling(const RunContext& run, const Stream
       rows_may_double(
           run, plan, position.given,
           fmt::format("Nothing was written now. Look at the table. If you have removed those rows from it, or if "
-                      "they may be there twice, go on with: {}. Or remove everything that this load wrote and "
-                      "begin anew with: {}. Or use write_mode replace or upsert. A destination for which rows "
-                      "given again change nothing says so by the feature \"{}\" in its manifest",
-                      doubling_hint(run), reset_hint(run, plan.config.name), kIdempotentFeature)));
+                      "they may be there twice, go on with: {}. Or use write_mode replace or upsert. A destination for "
+                      "which rows given again change nothing says so by the feature \"{}\" in its manifest. Or {}",
+                      doubling_hint(run), kIdempotentFeature, anew_hint(run, plan))));
 }
 
 /// A load of an earlier run or attempt is under way; mode append or upsert.
@@ -236,11 +242,14 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     if (known.load_id.ends_with(kReplaceSuffix)) position.given_up_replace = known.load_id;
     return std::nullopt;
   }
-  if (auto failure = check_not_miscounted(run, plan, known.load_id)) return failure;
+  bool accepted = false;
+  if (auto failure = check_not_miscounted(run, plan, known.load_id, accepted)) return failure;
   auto saved_position = read_position(run, plan, known.checkpoint_json, "the state");
   if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
   const json saved = *std::move(saved_position);
   const bool saved_is_of_load = text_member(saved, "load_id") == known.load_id;
+  // The user's word about the table stands above the destination's.
+  if (saved_is_of_load && accepted) return go_on_behind(run, plan, known, saved, position);
   auto receipt_text = last_committed(known.load_id);
   if (!receipt_text.ok()) return failure_of(run, Stage::kDestination, std::move(receipt_text).status());
   auto read_receipt =
@@ -348,8 +357,8 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
             "LOAD_IN_PROGRESS",
             fmt::format(
                 "stream '{}': a load is under way that was broken off; writing a few rows between would confuse it. "
-                "Finish it with a run without --limit, or give it up with: {}",
-                plan.config.name, reset_hint(run, plan.config.name))));
+                "Finish it with a run without --limit; or {}",
+                plan.config.name, anew_hint(run, plan))));
   }
   if (known->load_in_progress) return go_on(run, plan, *known, last_committed, position);
   auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
@@ -377,6 +386,25 @@ Status begin_new_loads(RunContext& run, const std::vector<StreamPlan>& plans) {
   const std::lock_guard lock(run.begun_loads_mutex);
   run.begun_loads = std::move(begun);
   return {};
+}
+
+std::optional<RunFailure> foreseen_refusal(RunContext& run, const StreamPlan& plan) {
+  const auto known = run.state.load_stream(key_of(run, plan));
+  if (!known.ok()) return fail(Stage::kState, known.status());
+  if (!goes_on_with(plan, *known)) return std::nullopt;
+  bool accepted = false;
+  if (auto failure = check_not_miscounted(run, plan, known->load_id, accepted)) return failure;
+  if (accepted) return std::nullopt;
+  auto saved = read_position(run, plan, known->checkpoint_json, "the state");
+  if (!saved.ok()) return fail(Stage::kState, std::move(saved).status());
+  const bool is_of_load = text_member(*saved, "load_id") == known->load_id;
+  if (!is_of_load) *saved = json::object();
+  LoadPosition position;
+  if (!keeps_receipts(*run.destination) && saved->value("end", json(false)) != json(true)) {
+    position.given = rows_given(run, *known, *saved);
+    if (auto failure = check_not_doubling(run, plan, position)) return failure;
+  }
+  return is_of_load ? go_on_behind(run, plan, *known, *std::move(saved), position) : std::nullopt;
 }
 
 std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPlan& plan, const std::string& load_id,
@@ -415,7 +443,7 @@ Status accept_load(state::StateBackend& state, const std::string& pipeline, cons
   RB_ASSIGN_OR_RETURN(const state::StreamState known, state.load_stream(key));
   RB_ASSIGN_OR_RETURN(const std::optional<std::string> mark_text, state.get(notes_of(pipeline), miscount_key(stream)));
   const json mark = protocol::parse_untrusted_object(mark_text.value_or("{}"), protocol::kReceiptLimits);
-  if (!known.load_in_progress || text_member(mark, "load_id") != known.load_id) {
+  if (!known.load_in_progress || text_member(mark, "load_id") != known.load_id || mark.contains(kAccepted)) {
     return config_error("NOTHING_TO_ACCEPT", fmt::format("stream '{}' has no load whose rows did not add up", stream));
   }
   const std::string end = text_member(mark, "end");
@@ -423,12 +451,15 @@ Status accept_load(state::StateBackend& state, const std::string& pipeline, cons
     return config_error(
         "NOTHING_TO_ACCEPT",
         fmt::format("stream '{}': the load cannot be taken as it is, because it is not known whether all of its rows "
-                    "were given to the destination: {} Begin again with state reset",
-                    stream, text_member(mark, "why")));
+                    "were given to the destination: {} Remove from the table what this load wrote (of an incremental "
+                    "stream, everything that this pipeline has loaded), or it stands there twice, and begin anew with: "
+                    "rapidbyte state reset PIPELINE.yaml --stream '{}'",
+                    stream, text_member(mark, "why"), stream));
   }
   // First the end: without the mark the load would be gone on with from its last checkpoint.
   RB_RETURN_NOT_OK(state.save_checkpoint(key, known.load_id, end, known.rows_committed));
-  return state.put(notes_of(pipeline), miscount_key(stream), protocol::json_text(json::object()));
+  const json accepted = {{"load_id", known.load_id}, {kAccepted, true}};
+  return state.put(notes_of(pipeline), miscount_key(stream), protocol::json_text(accepted));
 }
 
 }  // namespace rapidbyte::engine

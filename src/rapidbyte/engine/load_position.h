@@ -59,6 +59,11 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
 /// by it. A run that ends before the turn of a stream leaves a load that has committed nothing. STATE_BACKEND.
 Status begin_new_loads(RunContext& run, const std::vector<StreamPlan>& plans);
 
+/// Why the next run would not go on with the stream's broken-off load, as far as the state alone tells:
+/// LOAD_MISCOUNTED, ROWS_MAY_DOUBLE, RESUME_NOT_SUPPORTED, POSITION_INVALID, STATE_BACKEND. nullopt: nothing, or there
+/// is no such load. The destination, which is not asked, may still know better or worse. Writes nothing.
+std::optional<RunFailure> foreseen_refusal(RunContext& run, const StreamPlan& plan);
+
 /// The same for a load that is read in partitions (mode replace or upsert). It always begins from the start: after a
 /// crash the partitions and their snapshot are gone, and reading again does not double rows.
 std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPlan& plan, const std::string& load_id,

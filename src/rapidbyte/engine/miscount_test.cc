@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "rapidbyte/engine/engine_fakes_test.h"
+#include "rapidbyte/engine/load_position.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -122,6 +123,46 @@ TEST(Miscount, RemembersAMiscountOfTheSourceOrATransformToo) {
     h.database.tables.clear();
     ASSERT_TRUE(h.run().succeeded());
     EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+  }
+}
+
+// The user has looked at the table: a receipt that is older, another load's or gone must not make rows come again.
+TEST(Miscount, ALoadThatWasAcceptedIsFinishedWhateverTheDestinationsReceiptSays) {
+  for (const char* receipt : {"newest", "older", "gone", "another load's"}) {
+    SCOPED_TRACE(receipt);
+    std::string older;
+    EngineHarness* harness = nullptr;
+    DatabaseOptions destination;
+    destination.before_commit = [&](const InstanceOptions&, int64_t commit) -> Status {
+      std::lock_guard lock(harness->database.mutex);
+      if (commit == 1) older = harness->database.tables["numbers"].receipts["null"];
+      return {};
+    };
+    EngineHarness h({}, destination);
+    harness = &h;
+    const auto honest = h.destination->script.write;
+    h.destination->script.write = [honest](const InstanceOptions& o, const json& c) {
+      auto summary = honest(o, c);
+      summary->records_written -= 1;
+      return summary;
+    };
+    ASSERT_EQ(h.run().failure->error.code, "ROW_COUNT_MISMATCH");
+    h.destination->script.write = honest;
+    ASSERT_THAT(older, HasSubstr(h.stream_state().load_id));
+    auto& receipts = h.database.tables["numbers"].receipts;
+    if (receipt == std::string("older")) receipts["null"] = older;
+    if (receipt == std::string("gone")) receipts.clear();
+    if (receipt == std::string("another load's")) receipts["null"] = R"({"load_id": "20200101T000000000Z-aa"})";
+    EXPECT_EQ(h.run().failure->error.code, "LOAD_MISCOUNTED");
+    ASSERT_TRUE(accept_load(*h.state, "p", "numbers").ok());
+    const RunReport finished = h.run();
+    ASSERT_TRUE(finished.succeeded()) << why(finished);
+    EXPECT_EQ(finished.rows_read(), 0U);
+    EXPECT_EQ(h.database.rows("numbers"), count_to(100)) << "no row comes again";
+    EXPECT_FALSE(h.stream_state().load_in_progress);
+    EXPECT_FALSE(accept_load(*h.state, "p", "numbers").ok());
+    ASSERT_TRUE(h.run().succeeded());
+    EXPECT_EQ(h.database.rows("numbers").size(), 200U) << "a new load of the full table";
   }
 }
 

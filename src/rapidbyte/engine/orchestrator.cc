@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/engine/limit_check.h"
 #include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/run_clock.h"
@@ -70,6 +71,8 @@ class PipelineRun {
   Failure resolve_grants();
   Failure discover();
   Failure plan(std::vector<pipeline::StreamConfig> selected);
+  /// Whether --limit would harm tables that are there.
+  Failure check_limited();
   /// Asks the destination which streams have to come first.
   Failure order();
   /// Calls `attempt` until it succeeds, fails for good, or has been tried often enough.
@@ -149,6 +152,7 @@ PipelineRun::Failure PipelineRun::prepare() {
   if (run_.destination != nullptr) {
     run_.position_owner = run_owner(run_);
     if (Failure failure = check_position_owners(run_, plans_)) return failure;
+    if (Failure failure = check_limited()) return failure;
   }
   if (Failure failure = order()) return failure;
   // One stream begins its load when its turn comes: nothing is saved, and less is noted when its destination fails.
@@ -241,6 +245,16 @@ PipelineRun::Failure PipelineRun::plan(std::vector<pipeline::StreamConfig> selec
   if (!plans.ok()) return RunFailure{Stage::kConfig, plans.error()};
   plans_ = std::move(*plans);
   return std::nullopt;
+}
+
+PipelineRun::Failure PipelineRun::check_limited() {
+  std::vector<Target> targets;
+  Failure failure = with_retries(Stage::kDestination, [&]() -> Status {
+    RB_ASSIGN_OR_RETURN(targets, ask_targets(run_, plans_));
+    return {};
+  });
+  if (failure) return failure;
+  return check_limit(run_, plans_, targets);
 }
 
 PipelineRun::Failure PipelineRun::order() {

@@ -31,6 +31,9 @@ struct RunOptions {
   /// Goes on with a broken-off append although rows may then be twice in the destination (ROWS_MAY_DOUBLE,
   /// RESUME_NOT_SUPPORTED). The report says how many at most.
   bool allow_doubled_rows = false;
+  /// With `limit`: also into tables that are there, of which a replace then leaves `limit` rows, and to which an append
+  /// adds rows that the next run writes again.
+  bool allow_partial = false;
   /// Only these streams of the pipeline. Empty: all.
   std::vector<std::string> streams;
   /// Ends the run within 2 s: nothing uncommitted is claimed, the next run goes on from the last commit.
@@ -45,7 +48,7 @@ inline constexpr uint64_t kDefaultPreviewRows = 10;
 /// Runs `pipeline`. Never throws, and never returns early: whatever happened stands in the report (`outcome`,
 /// `failure`). Failures that no stream owns: CONNECTOR_NOT_FOUND and what else ComponentRuntime::load() says,
 /// PIPELINE_LOCKED, STATE_BACKEND, UNKNOWN_STREAM, UNSUPPORTED_SYNC_MODE, UNSUPPORTED_WRITE_MODE, CURSOR_FIELD_MISSING,
-/// PRIMARY_KEY_MISSING, CURSOR_CHANGED.
+/// PRIMARY_KEY_MISSING, CURSOR_CHANGED, LIMIT_REFUSED.
 RunReport run_pipeline(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime,
                        state::StateBackend& state, const RunOptions& options, RunObserver& observer);
 

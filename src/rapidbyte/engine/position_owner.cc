@@ -54,6 +54,41 @@ std::string place_in(const std::string& setting) {
   return place + rest.substr(slash);
 }
 
+/// `value` as place_in() leaves its texts, at any depth, without what stands under the name of a secret: a manifest may
+/// mark a whole object.
+json place_value(const json& value) {
+  if (value.is_string()) return place_in(value.get_ref<const std::string&>());
+  if (value.is_array()) {
+    json items = json::array();
+    for (const json& item : value) items.push_back(place_value(item));
+    return items;
+  }
+  if (!value.is_object()) return value;
+  json members = json::object();
+  for (const auto& [key, item] : value.items())
+    if (!pipeline::looks_secret(key)) members[redact(key)] = place_value(item);
+  return members;
+}
+
+/// `text`, a path relative to `folder`, without "./", doubled slashes and "x/..". A ".." behind a link stays: it leads
+/// to where the link's folder lies. Links are not followed to their end, as whose database they lead to is the user's
+/// to change.
+std::string plain_path(const std::string& text, const fs::path& folder) {
+  std::error_code error;
+  fs::path plain;
+  for (const fs::path& part : fs::path(text)) {
+    if (part.empty() || part == ".") continue;
+    const bool undoes = part == ".." && plain.has_relative_path() && plain.filename() != ".." &&
+                        !fs::is_symlink(fs::symlink_status(folder / plain, error));
+    if (undoes) {
+      plain = plain.parent_path();
+    } else {
+      plain /= part;
+    }
+  }
+  return plain.empty() ? "." : plain.string();
+}
+
 fs::path one_name_of(const fs::path& file) {
   std::error_code error;
   fs::path path = fs::canonical(file, error);
@@ -201,20 +236,36 @@ json place_of(const json& schema, const json& config) {
   for (const auto& [key, property] : properties.items()) {
     if (!property.is_object() || property.value(kPlaceKeyword, json(false)) != json(true)) continue;
     marks = true;
+    // Whatever the manifest says: the place is kept in the state, in plain.
+    if (pipeline::looks_secret(key)) continue;
     // A default that is written out is no change.
     const json value = config.contains(key) ? config[key] : property.value("default", json());
-    if (!value.is_null()) marked[key] = value.is_string() ? json(place_in(value)) : value;
+    if (!value.is_null()) marked[key] = place_value(value);
   }
   if (marks || !config.is_object()) return marked;
   for (const auto& [key, value] : config.items())
-    if (value.is_string() && !pipeline::looks_secret(key)) texts[key] = place_in(value);
+    if (value.is_string() && !pipeline::looks_secret(key)) texts[key] = place_value(value);
   return texts;
 }
 
+json with_plain_paths(json config, const std::vector<runtime::ConfigPath>& paths, const fs::path& folder) {
+  for (const runtime::ConfigPath& path : paths) {
+    try {
+      const json::json_pointer at(path.pointer);
+      if (config.contains(at) && config[at].is_string()) config[at] = plain_path(config[at], folder);
+    } catch (const json::exception&) {
+      // No pointer: the grants have refused it.
+    }
+  }
+  return config;
+}
+
 json run_owner(const RunContext& run) {
-  const auto place = [](const runtime::Connector& connector, const json& config) {
+  const auto place = [&](const runtime::Connector& connector, const json& config) {
     const runtime::Manifest* manifest = connector.manifest();
-    return place_of(manifest != nullptr ? manifest->config_schema : json(), config);
+    if (manifest == nullptr) return place_of(json(), config);
+    return place_of(manifest->config_schema,
+                    with_plain_paths(config, manifest->permissions.config_paths, run.pipeline.file.parent_path()));
   };
   return {{"file", one_name_of(run.pipeline.file).string()},
           {"source", run.source->name()},

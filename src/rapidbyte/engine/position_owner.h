@@ -12,13 +12,21 @@
 
 #include "rapidbyte/engine/errors.h"
 #include "rapidbyte/engine/run_context.h"
+#include "rapidbyte/runtime/manifest.h"
 
 namespace rapidbyte::engine {
 
 /// The settings of `config` that say where its connector reads or writes, by name: those that the config schema marks,
 /// on its top level, with `"x-place": true`; when it marks none, every text that no secret's name stands before.
-/// Secrets in them are replaced, and of a URL there are only its hosts and its path. `schema` may be null.
+/// What a secret's name stands before is left out at any depth, even where the schema marks it, for the place is kept
+/// in plain. Secrets in the others are replaced, and of a URL there are only its hosts and its path. `schema` may be
+/// null.
 [[nodiscard]] nlohmann::json place_of(const nlohmann::json& schema, const nlohmann::json& config);
+
+/// `config` with the values that `paths` point at written in one way: "./a.db", "x/../a.db" and "a.db" are one file.
+/// They stay relative to `folder`, the pipeline file's, so that a folder may be moved as a whole.
+[[nodiscard]] nlohmann::json with_plain_paths(nlohmann::json config, const std::vector<runtime::ConfigPath>& paths,
+                                              const std::filesystem::path& folder);
 
 /// What positions of this run are made for, the same for every stream; kept in RunContext::position_owner.
 [[nodiscard]] nlohmann::json run_owner(const RunContext& run);

@@ -56,6 +56,19 @@ TEST(PlaceOf, HoldsNoPartOfAPassword) {
   }
 }
 
+// The state is no place for passwords, whatever a manifest marks.
+TEST(PlaceOf, HoldsNoSecretThatAManifestMarks) {
+  const json schema = json::parse(R"({"properties": {
+    "password": {"x-place": true, "default": "hunter2-default"}, "apiKey": {"x-place": true},
+    "host": {"x-place": true}, "servers": {"x-place": true}, "port": {"x-place": true}}})");
+  const json config = json::parse(R"({"password": "hunter2-one", "apiKey": {"value": "hunter2-two"}, "host": "db",
+    "port": 5433, "servers": [{"host": "a", "auth": {"user": "u", "pgpass": "hunter2-three"}},
+                              "x://u:hunter2-four@h:1/d"]})");
+  EXPECT_EQ(place_of(schema, config), json::parse(R"({"host": "db", "port": 5433, "servers": [
+    {"host": "a", "auth": {"user": "u"}}, "x://h/d"]})"));
+  EXPECT_EQ(place_of(schema, json::object()), json::object()) << "nor a default";
+}
+
 class PositionOwner : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -101,6 +114,39 @@ TEST_F(PositionOwner, RefusesAnotherPlaceUnlessTheUserSaysThatItsRowsAreThere) {
   // From now on the positions are those of the new place.
   h_.options.keep_positions = false;
   EXPECT_TRUE(h_.run().succeeded());
+}
+
+// Written in another way, a path is the same place; behind a link ".." leads elsewhere.
+TEST_F(PositionOwner, TakesAPathThatIsWrittenInAnotherWayForTheSamePlace) {
+  std::filesystem::create_directories(h_.folder / "in" / "deep");
+  std::filesystem::create_directory_symlink("in/deep", h_.folder / "link");
+  const std::vector<runtime::ConfigPath> paths = {{"/at/path", true, ""}, {"/other", false, ""}, {"/none", false, ""}};
+  const auto plain = [&](const std::string& path) {
+    return with_plain_paths({{"at", {{"path", path}}}, {"other", 7}, {"more", "./x"}}, paths, h_.folder);
+  };
+  const json expected = {{"at", {{"path", "o.db"}}}, {"other", 7}, {"more", "./x"}};
+  for (const char* path : {"o.db", "./o.db", ".//o.db", "in/../o.db", "in/deep/../.././o.db", "absent/../o.db"})
+    EXPECT_EQ(plain(path), expected) << path;
+  for (const auto& [path, stays] : {std::pair{"link/../o.db", "link/../o.db"},
+                                    {"../o.db", "../o.db"},
+                                    {"../../o.db", "../../o.db"},
+                                    {"in/../../o.db", "../o.db"},
+                                    {"/data//x/../o.db", "/data/o.db"},
+                                    {"/../o.db", "/../o.db"},
+                                    {"in/", "in"},
+                                    {".", "."}}) {
+    EXPECT_EQ(plain(path)["at"]["path"], stays) << path;
+  }
+
+  h_.destination->manifest_.permissions.config_paths = {{"/url", true, ""}};
+  h_.pipeline.destination.config["url"] = "two.db";
+  h_.options.keep_positions = true;
+  ASSERT_TRUE(h_.run().succeeded());
+  h_.options.keep_positions = false;
+  h_.pipeline.destination.config["url"] = "./in/../two.db";
+  EXPECT_TRUE(h_.run().succeeded());
+  h_.pipeline.destination.config["url"] = "in/two.db";
+  EXPECT_EQ(h_.run().failure->error.code, "CURSOR_CHANGED");
 }
 
 TEST_F(PositionOwner, RefusesAnotherSettingOnlyWhereItSaysWhere) {

@@ -26,6 +26,16 @@ std::string notes_of(const std::string& pipeline) { return pipeline + ":engine";
 
 std::string reset_hint(const RunContext& run, std::string_view stream) { return state_hint("reset", run, stream); }
 
+std::string anew_hint(const RunContext& run, const StreamPlan& plan) {
+  const std::string reset = "begin anew with: " + reset_hint(run, plan.config.name);
+  if (plan.write_mode != pipeline::WriteMode::kAppend) return reset;
+  // A stream that is begun anew is read from its very beginning, also before the load under way.
+  const std::string_view rows = plan.config.sync_mode == pipeline::SyncMode::kFullRefresh
+                                    ? "what the broken-off load has written"
+                                    : "everything that this pipeline has loaded";
+  return fmt::format("remove from the table {}, or those rows stand there twice, and {}", rows, reset);
+}
+
 std::string accept_hint(const RunContext& run, std::string_view stream) { return state_hint("accept", run, stream); }
 
 std::string doubling_hint(const RunContext& run) {

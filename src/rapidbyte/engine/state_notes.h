@@ -14,6 +14,9 @@ namespace rapidbyte::engine {
 
 /// The command that begins a stream anew, to be copied into a shell.
 [[nodiscard]] std::string reset_hint(const RunContext& run, std::string_view stream);
+/// How a stream is begun anew without doubling rows: what to remove before, for an append, and that command at the end.
+/// Goes behind "Or" or "To go on,".
+[[nodiscard]] std::string anew_hint(const RunContext& run, const StreamPlan& plan);
 /// The command that takes a miscounted load of a stream as it is, and the one that goes on although rows may double.
 [[nodiscard]] std::string accept_hint(const RunContext& run, std::string_view stream);
 [[nodiscard]] std::string doubling_hint(const RunContext& run);

@@ -6,8 +6,8 @@
 #include <limits>
 #include <unordered_map>
 
-#include "rapidbyte/base/log.h"
-#include "rapidbyte/engine/stage_services.h"
+#include "rapidbyte/engine/idle_destination.h"
+#include "rapidbyte/protocol/catalog.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -119,15 +119,19 @@ Result<std::vector<StreamReference>> read_references(const runtime::Connector& d
   const auto parsed = protocol::parse_untrusted(*answer, protocol::kReferencesLimits);
   if (!parsed.ok()) return invalid(destination, parsed.error().message);
   if (!parsed->is_object() || !parsed->contains("references") || !parsed->at("references").is_object()) {
-    return invalid(destination, "has no object \"references\"");
+    return invalid(destination, "has no object under \"references\"");
   }
   std::unordered_map<std::string_view, size_t> places;
   for (size_t i = 0; i < streams.size(); ++i) places.emplace(streams[i], i);
   for (const auto& [stream, others] : parsed->at("references").items()) {
-    if (!others.is_array()) return invalid(destination, "has something else than a list of streams");
+    const auto wrong = [&, name = std::string_view(stream)](std::string_view what) {
+      return invalid(destination,
+                     fmt::format("has under \"references\", at key {}, {}", protocol::shown_name(name), what));
+    };
+    if (!others.is_array()) return wrong(fmt::format("{} instead of a list of streams", others.type_name()));
     const auto from = places.find(stream);
     for (const json& other : others) {
-      if (!other.is_string()) return invalid(destination, "has something else than names of streams");
+      if (!other.is_string()) return wrong(fmt::format("a list with {} in it instead of names", other.type_name()));
       // Of streams that nobody asked about nothing is known here.
       const auto to = places.find(other.get_ref<const std::string&>());
       if (from != places.end() && to != places.end()) references.push_back({from->second, to->second});
@@ -142,17 +146,13 @@ Result<std::vector<StreamReference>> ask_references(RunContext& run, const std::
   }
   std::vector<std::string> streams;
   for (const StreamPlan& plan : plans) streams.push_back(plan.config.name);
-  if (!run.first.destination) {
-    RB_ASSIGN_OR_RETURN(run.first.destination, start_instance(run, run.destination, ""));
-    run.first.destination.opened = run.first.destination.instance->open();
-  }
-  KeptInstance& asked = run.first.destination;
-  const auto answer = asked.opened.ok()
-                          ? asked.instance->last_committed(references_question(run.pipeline.name, run.run_id, streams))
-                          : Result<std::optional<std::string>>(asked.opened);
-  if (!answer.ok() || !may_be_kept(*run.destination)) close_instance(run, asked, *run.destination, {});
-  if (!answer.ok()) return answer.status();
-  return read_references(*run.destination, streams, *answer);
+  std::optional<std::string> answer;
+  RB_RETURN_NOT_OK(with_idle_destination(run, [&](runtime::ComponentInstance& destination) -> Status {
+    RB_ASSIGN_OR_RETURN(answer,
+                        destination.last_committed(references_question(run.pipeline.name, run.run_id, streams)));
+    return {};
+  }));
+  return read_references(*run.destination, streams, answer);
 }
 
 StreamSchedule::StreamSchedule(const StreamOrder& order)

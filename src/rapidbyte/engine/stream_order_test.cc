@@ -241,6 +241,20 @@ TEST_F(ReferencesTest, AnAnswerThatCannotBeReadEndsTheRunBeforeAnythingIsLoaded)
   EXPECT_THAT(h.database.seen_calls(), IsEmpty());
 }
 
+TEST_F(ReferencesTest, AnAnswerThatCannotBeReadIsNamedByItsKey) {
+  const std::string longer(5000, 'x');
+  for (const auto& [text, said] :
+       {std::pair<std::string, std::string>{R"({"references": {"a": [], "b": "c"}})", "at key 'b', string instead"},
+        {R"({"references": {"a": [], "c": ["a", 1]}})", "at key 'c', a list with number in it"},
+        {R"({"references": {")" + longer + R"(": 1}})", "at key '" + longer.substr(0, 80) + "...', number"},
+        {R"({"references": []})", "no object under \"references\""}}) {
+    answer(text);
+    const RunReport report = h.run();
+    ASSERT_FALSE(report.succeeded()) << text;
+    EXPECT_THAT(report.failure->error.message, HasSubstr(said));
+  }
+}
+
 TEST_F(ReferencesTest, AQuestionThatFailsForAMomentIsAskedAgain) {
   answer(R"({"references": {}})");
   int failures = 2;

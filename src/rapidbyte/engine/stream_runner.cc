@@ -18,13 +18,11 @@ bool rows_are_in_doubt(const RunContext& run, const StreamPlan& plan) {
   if (!run.keeps_state() || !may_double(run, plan)) return false;
   const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
   if (!known.ok()) return true;
-  nlohmann::json saved = nlohmann::json::object();
-  if (known->checkpoint_json) {
-    auto parsed = protocol::parse_untrusted_object(*known->checkpoint_json, protocol::kReceiptLimits);
-    if (text_member(parsed, "load_id") == known->load_id) saved = std::move(parsed);
-  }
-  if (saved.value("end", nlohmann::json(false)) == nlohmann::json(true)) return false;
-  return known->load_in_progress && rows_given(run, *known, saved).in_doubt();
+  if (!known->load_in_progress) return false;
+  auto saved = protocol::parse_untrusted_object(known->checkpoint_json.value_or("{}"), protocol::kReceiptLimits);
+  if (text_member(saved, "load_id") != known->load_id) saved = nlohmann::json::object();
+  const bool ended = saved.value("end", nlohmann::json(false)) == nlohmann::json(true);
+  return !ended && rows_given(run, *known, saved).in_doubt();
 }
 
 // Whether another attempt cannot double or lose rows. The error says whether it may help.

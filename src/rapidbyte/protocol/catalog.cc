@@ -41,6 +41,16 @@ Status invalid(std::string_view connector, std::string_view what) {
                   connector, what));
 }
 
+/// More than this program takes, from a source that may well have it: nobody's mistake.
+Status too_much(std::string_view connector, std::string_view what, std::string_view advice) {
+  return make_error(ErrorCategory::kSchema, "CATALOG_INVALID",
+                    fmt::format("{} answered discover with a catalog that {}. {}", connector, what, advice));
+}
+
+constexpr std::string_view kFewerStreams =
+    "Have the source list fewer streams, by its config (of a database: one schema) or by naming them in the pipeline's "
+    "source.streams";
+
 /// The stream that was being read when reading broke off, for the message.
 std::string stream_under_way(const json& document) {
   const json* streams = member(document, "streams");
@@ -66,8 +76,11 @@ Status read_columns(const json& entry, std::string_view connector, CatalogStream
   if (columns == nullptr || !columns->is_array())
     return invalid(connector, fmt::format("has a schema that is not a list of columns in {}", at));
   if (columns->size() > kMaxStreamColumns) {
-    return invalid(connector,
-                   fmt::format("has {} columns in {}; {} are allowed", columns->size(), at, kMaxStreamColumns));
+    return too_much(connector,
+                    fmt::format("has {} columns in {}; {} are allowed", columns->size(), at, kMaxStreamColumns),
+                    "Leave columns out at the source (a view or a query of a database; of a file, a copy with fewer "
+                    "columns, cut for example), or leave the stream out. If the file has fewer columns than that, look "
+                    "at what its first line holds and at the source's delimiter and header");
   }
   for (const json& column : *columns) {
     auto name = text_member(column, "name");
@@ -116,19 +129,20 @@ const json& Catalog::columns_json(size_t index) const {
 Result<Catalog> parse_catalog(std::string_view json_text, std::string_view connector) {
   BoundedJson read = read_bounded_json(json_text, kCatalogLimits);
   if (read.defect != JsonDefect::kNone) {
-    return invalid(connector, fmt::format("{}{}", stream_under_way(read.value),
-                                          describe_json_defect(read, json_text.size(), kCatalogLimits)));
+    const std::string what =
+        fmt::format("{}{}", stream_under_way(read.value), describe_json_defect(read, json_text.size(), kCatalogLimits));
+    const bool is_much = read.defect == JsonDefect::kTooLarge || read.defect == JsonDefect::kTooManyValues;
+    return is_much ? too_much(connector, what, kFewerStreams) : invalid(connector, what);
   }
   Catalog catalog;
   catalog.document = std::move(read.value);
   const json* streams = member(catalog.document, "streams");
   if (streams == nullptr || !streams->is_array()) return invalid(connector, "has no list of streams");
   if (streams->size() > kMaxCatalogStreams) {
-    return invalid(connector,
-                   fmt::format("has {} streams, the first is {}; {} are allowed. Name fewer in the source's "
-                               "config, for example one schema",
-                               streams->size(), shown_name(text_member(streams->front(), "name").value_or("")),
-                               kMaxCatalogStreams));
+    return too_much(connector,
+                    fmt::format("has {} streams, the first is {}; {} are allowed", streams->size(),
+                                shown_name(text_member(streams->front(), "name").value_or("")), kMaxCatalogStreams),
+                    kFewerStreams);
   }
   std::unordered_set<std::string> names;
   for (const json& entry : *streams) {

@@ -8,6 +8,7 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
+using testing::Not;
 
 json column(const std::string& name) { return {{"name", name}, {"data_type", "Int64"}, {"nullable", false}}; }
 
@@ -59,6 +60,23 @@ TEST(Catalog, CountsAreBounded) {
   for (int i = 0; i < 2'000'000; ++i) values += "1,";
   EXPECT_THAT(refusal(values + "1]}]}"), HasSubstr("in stream 'orders': has more than 2000000 values"));
   EXPECT_THAT(refusal(std::string(kCatalogLimits.max_bytes + 1, ' ')), HasSubstr("33554432 are allowed"));
+}
+
+// A wide file is not its connector's mistake.
+TEST(Catalog, WhatIsTooMuchSaysWhatToDoAndWhatIsWrongWhomToTell) {
+  json columns = json::array();
+  for (int i = 0; i < 20'190; ++i) columns.push_back(column("c" + std::to_string(i)));
+  const std::string wide = refusal(catalog_of(columns).dump());
+  EXPECT_THAT(wide, HasSubstr("20190 columns in stream 'orders'; 20000 are allowed. Leave columns out"));
+  EXPECT_THAT(wide, Not(HasSubstr("author")));
+  json streams = json::array();
+  for (int i = 0; i < 50'001; ++i) streams.push_back({{"name", "s" + std::to_string(i)}});
+  for (const std::string& text : {json{{"streams", streams}}.dump(), std::string(kCatalogLimits.max_bytes + 1, ' ')}) {
+    const std::string many = refusal(text);
+    EXPECT_THAT(many, HasSubstr("list fewer streams"));
+    EXPECT_THAT(many, Not(HasSubstr("author")));
+  }
+  EXPECT_THAT(refusal(R"({"streams": [{"name": 1}]})"), HasSubstr("author"));
 }
 
 TEST(Catalog, NamesAreBounded) {

@@ -105,8 +105,14 @@ class Resolver {
   static Status unreachable(const fs::path& path, const ConnectorError& error, bool read_write) {
     // The path ends where the error says, which may be before its last part.
     const std::string where = error.message.starts_with(path.string() + " ") ? "" : path.string() + ": ";
+    // A link's target may be a file that the connector would make; it must be there before, or be named itself.
+    const bool dangling = error.message.find("leads nowhere") != std::string::npos;
+    const std::string_view advice = !read_write ? ""
+                                    : dangling ? "; write the path that the link leads to, or make that file or folder "
+                                                 "first"
+                                               : "; create the folder first";
     return config_error(error.code, fmt::format("{}{} (relative paths are relative to the pipeline file's folder{})",
-                                                where, error.message, read_write ? "; create the folder first" : ""));
+                                                where, error.message, advice));
   }
 
   static Status check_file(const Destination& where, const ConfigPath& entry) {

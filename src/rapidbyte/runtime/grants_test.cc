@@ -80,6 +80,18 @@ TEST_F(GrantsTest, a_linked_file_is_granted_where_it_is) {
   EXPECT_EQ(resolve({{"path", "data/dangling.db"}}).status().error().code, "PATH_NOT_FOUND");
 }
 
+// A database that the first run would make, behind a link: the folder is there, and making one does not help.
+TEST_F(GrantsTest, a_link_that_leads_nowhere_says_what_to_do) {
+  fs::create_symlink(folder_ / "data" / "real.db", folder_ / "data" / "orders.db");
+  manifest_.permissions.config_paths = {{"/path", true, "sqlite"}};
+  for (const auto& [path, advice] : {std::pair{"data/orders.db", "write the path that the link leads to"},
+                                     {"absent/orders.db", "create the folder first"}}) {
+    const std::string said = resolve({{"path", path}}).status().error().message;
+    EXPECT_NE(said.find(advice), std::string::npos) << said;
+    EXPECT_EQ(said.find("create the folder first") != std::string::npos, path == std::string("absent/orders.db"));
+  }
+}
+
 // Of an earlier version a guest may be left with a link where its file was: it leads to a neighbour's.
 TEST_F(GrantsTest, a_relative_link_in_the_place_of_a_file_is_not_followed_for_writing) {
   fs::create_directories(folder_ / "victim");

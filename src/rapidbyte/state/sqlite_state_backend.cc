@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +29,10 @@ namespace fs = std::filesystem;
 constexpr int64_t kApplicationId = 0x52425354;
 // Another process holds the write lock for one small transaction only; ten seconds of it mean that something is wrong.
 constexpr int kBusyTimeoutMs = 10'000;
+// Between a run's taking of the lock and its row lies one small write; whoever comes in between looks again for so
+// long.
+constexpr std::chrono::milliseconds kHolderWait{500};
+constexpr std::chrono::milliseconds kHolderPause{10};
 // A file up to this size is checked for damage when it is opened; that takes under 10 ms.
 constexpr uintmax_t kCheckedBytes = uintmax_t{4} << 20U;
 
@@ -419,17 +424,27 @@ class SqliteStateBackend final : public StateBackend {
     return bind_pair(statement, pipeline, key).bind(value).run();
   }
 
-  Status locked_by_other(std::string_view pipeline, Status error) {
+  /// Who says that it has the lease. Empty: nobody, or a process of this machine that is gone, so that the one that
+  /// holds the lock has not written its row yet.
+  std::string holder_of(std::string_view pipeline) {
     std::lock_guard lock(database_->mutex);
-    std::string who = "another run";
     auto statement = db().prepare("SELECT pid, host, started_at, run_id FROM leases WHERE pipeline = ?");
-    if (statement.ok()) {
-      const auto row = statement->bind(pipeline).step();
-      if (row.ok() && *row) {
-        who = fmt::format("process {} on {} since {} (run {})", statement->number(0), statement->text(1),
-                          statement->text(2), statement->text(3));
-      }
+    if (!statement.ok()) return {};
+    const auto row = statement->bind(pipeline).step();
+    if (!row.ok() || !*row) return {};
+    const int64_t pid = statement->number(0);
+    if (statement->text(1) == host_name() && ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return {};
+    return fmt::format("process {} on {} since {} (run {})", pid, statement->text(1), statement->text(2),
+                       statement->text(3));
+  }
+
+  Status locked_by_other(std::string_view pipeline, Status error) {
+    std::string who = holder_of(pipeline);
+    for (const Deadline deadline = Deadline::after(kHolderWait); who.empty() && !deadline.expired();) {
+      std::this_thread::sleep_for(kHolderPause);
+      who = holder_of(pipeline);
     }
+    if (who.empty()) who = "another run";
     error.error().message = fmt::format(
         "pipeline '{}' is being run already, by {}. Wait until that run has ended, or stop it", pipeline, who);
     return error;

@@ -457,6 +457,42 @@ TEST(SqliteLease, a_run_in_another_process_is_named_by_its_pid) {
   EXPECT_THAT(third.error().message, HasSubstr("run-2"));
 }
 
+// Two runs that start together: the one writes its process id after it has taken the lock.
+TEST(SqliteLease, names_the_process_that_has_taken_the_lock_and_writes_its_row_a_moment_later) {
+  const TempFolder folder;
+  const fs::path file = folder.path() / "state.db";
+  auto state = open_ok(file);
+  Child dead([] { return true; });
+  const std::string gone = std::to_string(dead.pid());
+  dead.kill();
+  const std::string row = "INSERT OR REPLACE INTO leases (pipeline, run_id, pid, host, started_at) SELECT 'p', ";
+  for (const bool crashed_before : {false, true}) {
+    SCOPED_TRACE(crashed_before);
+    run_sql(file, "DELETE FROM leases");
+    {
+      // A host's name as the program writes it.
+      auto lease = state->acquire_lease("q", "run-q");
+      ASSERT_TRUE(lease.ok());
+      run_sql(file,
+              "CREATE TABLE IF NOT EXISTS host (name TEXT); DELETE FROM host; INSERT INTO host SELECT host FROM "
+              "leases WHERE pipeline = 'q'");
+    }
+    if (crashed_before) run_sql(file, row + "'crashed', " + gone + ", name, '2026-01-01T00:00:00Z' FROM host");
+    const auto lock = LeaseLock::acquire(lease_lock_path(file, "p"));
+    ASSERT_TRUE(lock.ok());
+    std::thread writer([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(60));
+      run_sql(file, row + "'run-now', " + std::to_string(::getpid()) + ", name, '2026-01-01T00:00:01Z' FROM host");
+    });
+    const auto refused = state->acquire_lease("p", "run-2");
+    writer.join();
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, "PIPELINE_LOCKED");
+    EXPECT_THAT(refused.error().message, HasSubstr("process " + std::to_string(::getpid())));
+    EXPECT_THAT(refused.error().message, HasSubstr("run-now"));
+  }
+}
+
 TEST(SqliteLease, holds_by_whatever_name_the_file_is_reached) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
