@@ -20,6 +20,7 @@ import time
 
 import bench_data
 import postgres_data
+from delay_proxy import DelayProxy
 from bench_support import HERE, LIMIT_MIB, Figures, machine, measure, print_table, write_results
 
 sys.path.insert(0, os.path.join(HERE, os.pardir, "tests", "e2e"))
@@ -29,6 +30,8 @@ LINEITEM_FACTOR = 1.2
 BIG_FACTOR = 10
 NEW_ROWS = 1000
 BAD_ROWS, BAD_ID, BAD_VALUE = 1000, 700, "12x4"
+MANY_TABLES, MANY_ROWS, EMPTY_TABLES, FAR_TABLES = 300, 200, 2000, 20
+FAR_SECONDS = 0.010  # each way
 CSV_COLUMNS = "id bigint, name text, city text, amount numeric, rate double precision, flag text, day text, at text, count bigint, note text"
 
 
@@ -242,6 +245,108 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
         value, floor = statistics.median(ours), statistics.median(floors)
         self.figures.add("pg.one-row", value, "ms", "<= 1.5 of the floor", value / floor <= 1.5, floor=floor)
 
+    def make_many(self, schema, tables, rows):
+        """Tables t0, t1 ... of `rows` rows each in the source's schema."""
+        self.source.query(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        self.destination.query(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        self.source.query(f"CREATE SCHEMA {schema}")
+        # In pieces: a transaction holds a lock for each table that it makes.
+        for first in range(0, tables, 100):
+            self.source.query(f"""DO $$ BEGIN FOR i IN {first}..{min(first + 100, tables) - 1} LOOP
+                EXECUTE format('CREATE TABLE {schema}.t%s (id integer PRIMARY KEY, name text, rate double precision, at timestamptz)', i);
+                EXECUTE format('INSERT INTO {schema}.t%s SELECT g, ''name '' || g, g * 1.5, now() FROM generate_series(1, {rows}) AS g', i);
+                END LOOP; END $$""")
+        self.source.query("CHECKPOINT")
+
+    def many_pipeline(self, schema, mode, source_port=None, destination_port=None, streams=()):
+        """All tables of the schema, or `streams`; two at a time."""
+        folder = tempfile.mkdtemp(dir=self.scratch)
+        file = os.path.join(folder, "pipeline.yaml")
+
+        def config(server, port, variable):
+            return (f"{{host: 127.0.0.1, port: {port or server.port}, user: {server.user}, password: '${{{variable}}}', "
+                    f"database: {server.database}, sslmode: disable, schema: {schema}}}")
+        named = f"\n  streams: [{', '.join(f'{{name: {name}, sync_mode: full_refresh}}' for name in streams)}]" if streams else ""
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(f"""version: "1.0"
+pipeline: many
+source:
+  use: rapidbyte/source-postgres
+  config: {config(self.source, source_port, "BENCH_PASSWORD")}{named}
+destination:
+  use: rapidbyte/dest-postgres
+  config: {config(self.destination, destination_port, "BENCH_DESTINATION_PASSWORD")}
+  write_mode: {mode}
+resources: {{parallelism: 2}}
+state: {{backend: sqlite, connection: {folder}/state.db}}
+""")
+        return file
+
+    def run_many(self, file, rows):
+        done = measure([self.rapidbyte, "run", file, "-q", "--json"], environment=self.environment)
+        report = json.loads(done.out)
+        written = sum(stream["rows_written"] for stream in report["streams"])
+        if written != rows:
+            sys.exit(f"bench: {written} of {rows} rows arrived")
+        return done
+
+    def dump(self, schema, tables):
+        """What a user would do otherwise; the tables are there, and empty."""
+        for first in range(0, tables, 100):
+            self.destination.query("TRUNCATE " + ", ".join(f"{schema}.t{i}" for i in range(first, min(first + 100, tables))))
+        # The last word is the connection, for both programs.
+        connection = self.source.psql_command().split()[-1]
+        command = (f"set -o pipefail; {self.source.binaries / 'pg_dump'} --data-only -n {schema} -d {connection} | "
+                   f"{self.destination.psql_command()} -o /dev/null")
+        return measure(["bash", "-c", command], environment=self.environment)
+
+    def many(self):
+        """Many small tables, and many empty ones, against pg_dump --data-only | psql."""
+        for schema, tables, rows in (("many", MANY_TABLES, MANY_ROWS), ("hollow", EMPTY_TABLES, 0)):
+            self.make_many(schema, tables, rows)
+            names = {"append": 0.5, "replace": 0.25}
+            files = {mode: self.many_pipeline(schema, mode) for mode in names}
+            # It also makes the tables.
+            self.run_many(files["append"], tables * rows)
+            times = {name: [] for name in (*names, "floor")}
+            peak = 0
+            for _ in range(min(self.options.repetitions, 3)):
+                times["floor"].append(self.dump(schema, tables).seconds)
+                for mode in names:
+                    done = self.run_many(files[mode], tables * rows)
+                    times[mode].append(done.seconds)
+                    peak = max(peak, done.peak / (1 << 20))
+            floor = statistics.median(times["floor"])
+            for mode, target in names.items():
+                value = statistics.median(times[mode])
+                self.figures.add(f"pg.{schema}.{mode}", value, "s", f">= {target} of pg_dump | psql's speed", floor / value >= target, floor=floor,
+                                 ratio=floor / value, note=f"{tables} tables of {rows} rows, {min(times[mode]):.2f} to {max(times[mode]):.2f} s")
+            self.figures.add(f"pg.{schema}.memory", peak, "MiB", "<= 64 MiB" if tables > 1000 else f"<= {LIMIT_MIB} MiB",
+                             peak <= (64 if tables > 1000 else LIMIT_MIB))
+            for server in (self.source, self.destination):
+                for first in range(0, tables, 100):
+                    server.query("DROP TABLE IF EXISTS " + ", ".join(f"{schema}.t{i}" for i in range(first, min(first + 100, tables))))
+
+    def far(self):
+        """Round trips, by the time that a proxy of 10 ms each way adds: of a run of one row, and of each further table."""
+        self.make_many("far", FAR_TABLES, MANY_ROWS)
+        trips = {}
+        for mode in ("append", "replace"):
+            for count in (1, FAR_TABLES):
+                names = [f"t{i}" for i in range(count)]
+                seconds = []
+                with DelayProxy(self.source.port, FAR_SECONDS) as source, DelayProxy(self.destination.port, FAR_SECONDS) as destination:
+                    for ports in ((None, None), (source.port, destination.port)):
+                        file = self.many_pipeline("far", mode, *ports, streams=names)
+                        self.run_many(file, count * MANY_ROWS)  # makes the tables
+                        seconds.append(statistics.median(self.run_many(file, count * MANY_ROWS).seconds for _ in range(3)))
+                trips[mode, count] = (seconds[1] - seconds[0]) / (2 * FAR_SECONDS)
+        self.figures.add("pg.far.one", trips["append", 1], "round trips", "<= 10", trips["append", 1] <= 10, note="the whole run of one table, append")
+        for mode, target in (("append", 8), ("replace", 12)):
+            # Two at a time.
+            more = (trips[mode, FAR_TABLES] - trips[mode, 1]) / (FAR_TABLES / 2 - 1)
+            self.figures.add(f"pg.far.{mode}", more, "round trips", f"<= {target}", more <= target, note=f"each further of {FAR_TABLES} tables, two at a time")
+
     def big(self):
         """Ten times the rows: memory; then an incremental run that finds 1,000 new rows among them."""
         rows = self.options.rows * BIG_FACTOR
@@ -424,7 +529,7 @@ state: {{backend: sqlite, connection: {run_folder}/state.db}}
             time.sleep(0.02)
 
     def run_all(self):
-        groups = {"tables": self.tables, "one-row": self.one_row, "csv": self.csv, "failures": self.failures, "big": self.big}
+        groups = {"tables": self.tables, "one-row": self.one_row, "many": self.many, "far": self.far, "csv": self.csv, "failures": self.failures, "big": self.big}
         chosen = [name for name in groups if self.options.filter in name]
         if not chosen:
             sys.exit(f"bench: no benchmark has {self.options.filter!r} in its name; there are: {', '.join(groups)}")

@@ -1,0 +1,74 @@
+"""A TCP proxy that gives every byte to the other side a fixed time after it came: a server that is far away, without loss.
+
+Bandwidth is not limited; what is written together arrives together. For measuring how many round trips a load takes.
+"""
+import queue
+import socket
+import threading
+import time
+
+
+class DelayProxy:
+    """Listens on 127.0.0.1:`port` until close(); `seconds` are added each way."""
+
+    def __init__(self, server_port, seconds):
+        self._server_port, self._seconds = server_port, seconds
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._sockets = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        for one in [self._listener, *self._sockets]:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            one.close()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._server_port))
+            for one in (client, server):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._sockets += [client, server]
+            self._forward(client, server)
+            self._forward(server, client)
+
+    def _forward(self, source, target):
+        due = queue.SimpleQueue()
+
+        def read():
+            while True:
+                try:
+                    data = source.recv(1 << 16)
+                except OSError:
+                    data = b""
+                due.put((time.monotonic() + self._seconds, data))
+                if not data:
+                    return
+
+        def write():
+            while True:
+                when, data = due.get()
+                time.sleep(max(0.0, when - time.monotonic()))
+                try:
+                    if not data:
+                        target.shutdown(socket.SHUT_WR)
+                        return
+                    target.sendall(data)
+                except OSError:
+                    return
+
+        for run in (read, write):
+            threading.Thread(target=run, daemon=True).start()
