@@ -195,6 +195,17 @@ Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, con
 
 Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const TableName& target) {
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, newest_receipt(ctx, target));
+  if (receipt && receipt->target != target.text() && receipt->target != staging_name(target).text()) {
+    if (ctx.keep_positions) return {};
+    return sdk::config_error(
+        "RECEIPT_FOREIGN",
+        "stream \"" + ctx.stream_name + "\": the newest receipt of this pipeline and stream in " +
+            receipts_for(target).name().text() + " is of table " + receipt->target + ", not of " + target.text() +
+            ": perhaps two pipelines of one name share `receipts_schema`. Then give one of them another name. This run "
+            "wrote nothing. If every row before the cursor is in this table, go on once with: rapidbyte run "
+            "PIPELINE --keep-positions. " +
+            how_to_begin_anew(ctx, target, true) + ".");
+  }
   if (receipt) {
     return sdk::check_receipt_fits(
         ctx, {.load_id = receipt->load_id, .checkpoint_json = receipt->checkpoint_json.value_or("")},
@@ -215,7 +226,12 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
 
 Status PostgresDestination::check_not_loaded_before(const sdk::StreamContext& ctx, const TableName& target) {
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, newest_receipt(ctx, target));
-  if (!receipt || receipt->load_id == ctx.load_id) return {};
+  if (!receipt) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const bool told,
+                          sdk::tells_of_rows(ctx, {.load_id = receipt->load_id,
+                                                   .checkpoint_json = receipt->checkpoint_json.value_or(""),
+                                                   .rows = receipt->rows}));
+  if (!told) return {};
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
   if (!existing) return {};
   RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(*session_, target));
@@ -319,6 +335,20 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
   RB_SDK_RETURN_NOT_OK(check_targets(ctx.pipeline_streams));
   RB_SDK_RETURN_NOT_OK(session_->open());
+  auto begun = begin_target(ctx, target);
+  // A connection that was idle since the stream before may have been ended by whoever is in between. Nothing is
+  // written.
+  if (!begun.ok() && !session_->is_open() && served_ == session_->generation() && begun.error().retryable) {
+    RB_SDK_RETURN_NOT_OK(session_->open());
+    begun = begin_target(ctx, target);
+  }
+  return begun;
+}
+
+Status PostgresDestination::begin_target(const sdk::StreamContext& ctx, const TableName& target) {
+  // Another connection may lead to another server.
+  if (known_in_ != session_->generation()) receipts_known_.clear();
+  known_in_ = session_->generation();
   // The usual stream finds its receipts there and no staging, and needs no look at the table before its rows come.
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult seen,
                           session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend,
@@ -435,6 +465,8 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
 
 Status PostgresDestination::finish_stream(const sdk::StreamContext& ctx, bool succeeded) {
   Status status = finish_target(ctx, succeeded);
+  session_->end_stream();
+  served_ = session_->generation();
   // The next stream of this instance begins without them.
   begun_.reset();
   newest_.reset();
@@ -486,10 +518,14 @@ Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk
   RB_SDK_RETURN_NOT_OK(session_->open());
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read(ctx));
   resumed_from_.emplace(ctx.stream_name, receipt);
-  if (receipt && receipt->checkpoint_json && receipt->published) return receipt->checkpoint_json;
+  const bool of_this_load = receipt && receipt->load_id == ctx.load_id;
+  if (of_this_load && receipt->checkpoint_json && receipt->published) return receipt->checkpoint_json;
   const TableName written = written_table(ctx, target);
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, written));
   const auto none = existing ? std::optional<std::string>() : std::optional<std::string>(sdk::kTargetAbsent);
+  // For another load it only matters whether there is a table to double rows in.
+  if (receipt && !of_this_load && !existing) return none;
+  if (receipt && receipt->checkpoint_json && receipt->published) return receipt->checkpoint_json;
   if (!receipt || !receipt->checkpoint_json || receipt->target != written.text()) return none;
   // Somebody dropped the table to begin again: the receipt speaks of rows that are gone.
   if (!existing && receipt->rows != 0) return none;

@@ -47,6 +47,7 @@ class PostgresDestination {
   /// `batch`: the one that has come, of `schema`; null: none.
   Result<TargetPlan> prepare(const sdk::StreamContext& ctx, const TableName& target, const sdk::Schema& schema,
                              const sdk::BatchReader* batch);
+  Status begin_target(const sdk::StreamContext& ctx, const TableName& target);
   Status finish_target(const sdk::StreamContext& ctx, bool succeeded);
   Status finish_replace(const sdk::StreamContext& ctx, const TableName& target);
 
@@ -60,6 +61,10 @@ class PostgresDestination {
   std::optional<TableName> prepared_;  // the table of batches that came to this instance
   /// The stream's newest receipt as begin_stream() has seen it, for who asks next; nullopt: it has not looked.
   std::optional<std::optional<Receipt>> newest_;
+  /// The session's generation in which a stream was served; 0: none.
+  uint64_t served_ = 0;
+  /// The generation in which `receipts_known_` was seen.
+  uint64_t known_in_ = 0;
   std::string receipts_known_;  // the schema whose receipts table is there; empty: not known
   /// The stream that last_committed() was asked about, and what it read: the source goes on behind it, so rows may only
   /// be added while it is the newest.

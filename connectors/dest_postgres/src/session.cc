@@ -17,7 +17,8 @@ constexpr std::string_view kSettings =
     "SET search_path = pg_catalog, pg_temp; "
     "SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET bytea_output = hex; "
     "SET lc_monetary = 'C'; SET statement_timeout = 0; SET lock_timeout = 0; "
-    "SET idle_in_transaction_session_timeout = 0; SET xmloption = content";
+    "SET idle_in_transaction_session_timeout = 0; SET xmloption = content; "
+    "SET default_transaction_isolation = 'read committed'";
 
 // A backend whose client was killed ends within half a minute, and within two seconds where it can look: a long merge
 // for nobody would keep the next run away. Not every platform of the server has these.
@@ -144,7 +145,7 @@ Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool 
     if (then.empty()) return postgres::QueryResult();
     return connection_->query(then);
   }
-  // Of the stream before, whose last transaction is committed.
+  // Of a stream before that did not end.
   const std::string unlock = locked_ ? "SELECT pg_catalog.pg_advisory_unlock_all(); " : "";
   locked_.reset();
   // One round trip; an error takes the setting back.
@@ -163,6 +164,14 @@ Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool 
   }
   if (locked.ok()) locked_ = key;
   return locked;
+}
+
+void Session::end_stream() {
+  warned_.clear();
+  if (!locked_ || !is_open() || in_transaction()) return;
+  // A connection that does not take it is gone, and the locks with it.
+  (void)connection_->post("SELECT pg_catalog.pg_advisory_unlock_all()");
+  locked_.reset();
 }
 
 std::string text_array(const std::vector<std::string>& values) {

@@ -101,6 +101,10 @@ class Session {
   /// `then`: a query behind it in the same round trip, whose rows are given.
   Result<postgres::QueryResult> lock_target(const TableName& table, bool shared, const std::string& then = {});
 
+  /// The stream's locks are given up, and what was warned of is warned of again for the next one. Nobody waits for
+  /// that.
+  void end_stream();
+
   /// Whether this connection has made the temporary table of an upsert (load_sql.h) before.
   bool had_upsert_table = false;
   /// Types of the system that the server has looked up by name: the same for every table and for ever.

@@ -176,7 +176,12 @@ Status SqliteDestination::check_not_loaded_before(const sdk::StreamContext& ctx,
                                                   const std::optional<TableInfo>& table) {
   if (!table) return {};
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
-  if (!receipt || receipt->load_id == ctx.load_id) return {};
+  if (!receipt) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const bool told,
+                          sdk::tells_of_rows(ctx, {.load_id = receipt->load_id,
+                                                   .checkpoint_json = receipt->checkpoint_json.value_or(""),
+                                                   .rows = receipt->rows}));
+  if (!told) return {};
   RB_SDK_ASSIGN_OR_RETURN(const bool filled, has_rows(*database_, table->name));
   if (!filled) return {};
   return sdk::position_missing(ctx, receipt->load_id, "table " + quote_name(table->name) + " of " + database_->path());
@@ -330,6 +335,8 @@ Result<std::optional<std::string>> SqliteDestination::last_committed(const sdk::
   const auto none = existing ? std::optional<std::string>() : std::optional<std::string>(sdk::kTargetAbsent);
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
   if (!receipt || !receipt->checkpoint_json) return none;
+  // For another load it only matters whether there is a table to double rows in.
+  if (!existing && receipt->load_id != ctx.load_id) return none;
   RB_SDK_ASSIGN_OR_RETURN(sdk::Json checkpoint, sdk::parse_json(*receipt->checkpoint_json));
   if (!receipt->published) {
     const std::string holds_rows = sdk::string_member(checkpoint, kTableKey).value_or(written);

@@ -251,8 +251,11 @@ std::string look_sql(const Session& session, const TableName& name) {
                         "ORDER BY a.attnum") +
           "; ";
   }
-  return sql + "EXECUTE rapidbyte_look(" + postgres::quote_literal(name.schema) + ", " +
-         postgres::quote_literal(name.table) + ")";
+  sql += "EXECUTE rapidbyte_look(" + postgres::quote_literal(name.schema) + ", " + postgres::quote_literal(name.table) +
+         ")";
+  // One plan for all tables. The setting is the role's again behind it, for what the read itself calls.
+  if (session.connection.server_version() < 120'000) return sql;
+  return "SET LOCAL plan_cache_mode = force_generic_plan; " + sql + "; SET LOCAL plan_cache_mode TO DEFAULT";
 }
 
 Result<std::vector<Relation>> look_at(Session& session, const TableName& name) {

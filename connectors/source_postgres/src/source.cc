@@ -208,8 +208,15 @@ Result<std::vector<sdk::Json>> PostgresSource::plan_partitions(const sdk::Stream
 
 Result<sdk::ReadSummary> PostgresSource::read(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(const StreamOptions stream, options_of(ctx));
+  const bool kept = idle_.has_value();
   RB_SDK_ASSIGN_OR_RETURN(Session session, take_session());
-  auto summary = StreamReader::run(ctx, stream, session);
+  bool begun = false;
+  auto summary = StreamReader::run(ctx, stream, session, begun);
+  // A connection that was idle since the stream before may have been ended by whoever is in between.
+  if (!summary.ok() && kept && !begun && session.connection.is_broken() && summary.error().retryable) {
+    RB_SDK_ASSIGN_OR_RETURN(session, take_session());
+    summary = StreamReader::run(ctx, stream, session, begun);
+  }
   // A reader of a partition ends with its snapshot. The others let go of the table at once, and nobody waits for that.
   if (summary.ok() && ctx.partition.is_null() && session.connection.post("ROLLBACK").ok()) {
     idle_.emplace(std::move(session));

@@ -47,10 +47,11 @@ StreamReader::StreamReader(const sdk::StreamContext& ctx, const StreamOptions& o
       rejection_(options.name, ctx.policies.on_data_error, record_limit(ctx.limits)) {}
 
 Result<sdk::ReadSummary> StreamReader::run(const sdk::StreamContext& ctx, const StreamOptions& options,
-                                           Session& session) {
+                                           Session& session, bool& begun) {
   StreamReader reader(ctx, options, session);
   Status status = reader.prepare();
-  if (status.ok()) status = reader.copy();
+  begun = status.ok();
+  if (begun) status = reader.copy();
   if (!status.ok()) return std::move(status).with_context(reader.what());
   reader.rejection_.log_summary();
   reader.summary_.checkpoint_count = reader.pacer_.count();

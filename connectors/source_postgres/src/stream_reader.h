@@ -24,9 +24,9 @@ namespace rapidbyte::source_postgres {
 
 class StreamReader {
  public:
-  /// `session`: connected, without a transaction.
+  /// `session`: connected, without a transaction. `begun`: whether rows may have been emitted.
   static sdk::Result<sdk::ReadSummary> run(const sdk::StreamContext& ctx, const StreamOptions& options,
-                                           Session& session);
+                                           Session& session, bool& begun);
 
  private:
   StreamReader(const sdk::StreamContext& ctx, const StreamOptions& options, Session& session);

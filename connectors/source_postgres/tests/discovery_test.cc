@@ -74,7 +74,7 @@ TEST_F(Discovery, APreparedLookSeesTheTableAsItIsNow) {
   const auto kept = session->connection.query("SELECT name, generic_plans FROM pg_prepared_statements");
   ASSERT_TRUE(kept.ok()) << kept.error().message;
   EXPECT_EQ(kept->rows, (std::vector<postgres::Row>{{"rapidbyte_look", "2"}})) << "one statement, run twice";
-  // Another table is looked at all the same, by the prepared statement of its own or without one.
+  // Another table is looked at by the same statement.
   EXPECT_EQ(begin_read(*session, u)->columns.front().name, "x");
   ASSERT_TRUE(session->connection.exec("ROLLBACK").ok());
   EXPECT_EQ(load_relations(*session, {&u, 1})->front().name, u);

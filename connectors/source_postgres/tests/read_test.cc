@@ -215,7 +215,8 @@ TEST_F(Read, WaitsForTheFirstRowUnlessALimitIsSet) {
     connection.read_timeout_given = given;
     auto session = open_session(connection);
     ASSERT_TRUE(session.ok()) << session.error().message;
-    const auto summary = StreamReader::run(*ctx, stream, *session);
+    bool begun = false;
+    const auto summary = StreamReader::run(*ctx, stream, *session, begun);
     EXPECT_EQ(summary.ok(), !given);
     if (given) {
       EXPECT_EQ(summary.error().code, "SOCKET_TIMEOUT");
@@ -298,7 +299,7 @@ TEST_F(Read, HoldsTheTableFromTheFirstLookOn) {
   const RunResult result = run(options);
   ASSERT_TRUE(result.status.ok()) << result.status.error().message;
   EXPECT_EQ(outcome, "locked");
-  EXPECT_EQ(writes, 3);  // the last one says goodbye
+  EXPECT_EQ(writes, 4);  // the last two end the transaction and say goodbye
 }
 
 TEST_F(Read, SeesWhatCommitsWhileItWaitsForTheTable) {

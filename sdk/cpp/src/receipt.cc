@@ -15,6 +15,13 @@ std::string shown(const CursorValue& value) {
   return text;
 }
 
+Result<CursorValue> cursor_of(const NewestReceipt& receipt) {
+  if (receipt.checkpoint_json.empty()) return CursorValue();
+  RB_SDK_ASSIGN_OR_RETURN(const Json checkpoint, parse_json(receipt.checkpoint_json));
+  const Json* value = find_member(checkpoint, "cursor_value");
+  return value != nullptr ? CursorValue::from_json(*value) : CursorValue();
+}
+
 /// Ids of loads begin with the time at which they were made.
 std::string_view time_of(std::string_view load_id) { return load_id.substr(0, load_id.find('-')); }
 
@@ -33,13 +40,7 @@ bool begins_behind_cursor(const StreamContext& ctx) {
 Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table) {
   // A host of before does not say of which load its cursor is.
   if (ctx.cursor_load_id.empty()) return {};
-  CursorValue held;
-  if (!receipt.checkpoint_json.empty()) {
-    RB_SDK_ASSIGN_OR_RETURN(const Json checkpoint, parse_json(receipt.checkpoint_json));
-    if (const Json* value = find_member(checkpoint, "cursor_value")) {
-      RB_SDK_ASSIGN_OR_RETURN(held, CursorValue::from_json(*value));
-    }
-  }
+  RB_SDK_ASSIGN_OR_RETURN(const CursorValue held, cursor_of(receipt));
   if (held == ctx.cursor->last_value) return {};
   const std::string who = "stream \"" + ctx.stream_name + "\": this run would go on behind load " + ctx.cursor_load_id +
                           " (cursor " + shown(ctx.cursor->last_value) + "), but the newest receipt of " + table +
@@ -71,16 +72,24 @@ bool appends_from_the_beginning(const StreamContext& ctx) {
   return appends && ctx.sync_mode == SyncMode::kIncremental && !has_cursor(ctx) && ctx.resume.is_null();
 }
 
+Result<bool> tells_of_rows(const StreamContext& ctx, const NewestReceipt& receipt) {
+  if (receipt.load_id == ctx.load_id) return false;
+  RB_SDK_ASSIGN_OR_RETURN(const CursorValue held, cursor_of(receipt));
+  // Its source was empty, as it is for this one: where both begin is the same.
+  return !(held.is_null() && !receipt.checkpoint_json.empty() && receipt.rows == 0);
+}
+
 Status position_missing(const StreamContext& ctx, const std::string& load_id, const std::string& table) {
   if (ctx.allow_doubled_rows) return {};
   return config_error("POSITION_MISSING",
-                      "stream \"" + ctx.stream_name + "\": " + table + " has rows, and the receipt of load " + load_id +
+                      "stream \"" + ctx.stream_name + "\": " + table +
+                          " has rows (or this user cannot see whether it has), and the receipt of load " + load_id +
                           " of this pipeline, but the state has no position behind them: it was lost or reset, it is "
                           "another file now (the pipeline file has moved), or the stream was not incremental before. "
                           "Starting from the beginning would append all rows again. This run wrote nothing. Take the "
-                          "state back; or remove the stream's rows from the table and run again; or use write_mode "
-                          "upsert or replace; or, if rows may be there twice, run once with: rapidbyte run "
-                          "--allow-doubled-rows");
+                          "state back; or empty the table and run again; or use write_mode upsert or replace; or, when "
+                          "the stream's rows have been removed from a table that holds others as well, or may be there "
+                          "twice, run once with: rapidbyte run --allow-doubled-rows");
 }
 
 }  // namespace rapidbyte::sdk

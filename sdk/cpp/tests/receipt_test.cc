@@ -92,6 +92,17 @@ TEST(ReceiptTest, KnowsWhenAStreamBeginsBehindRowsAndWhenAtTheBeginning) {
   EXPECT_FALSE(appends_from_the_beginning(ctx)) << "it appends everything each time";
 }
 
+TEST(ReceiptTest, ALoadThatFoundNothingTellsOfNoRows) {
+  StreamContext ctx = appending();
+  ctx.cursor->last_value = CursorValue();
+  const auto tells = [&](const NewestReceipt& receipt) { return *tells_of_rows(ctx, receipt); };
+  EXPECT_FALSE(tells({kEarlier, R"({"cursor_value": "null"})", 0}));
+  EXPECT_TRUE(tells({kEarlier, R"({"cursor_value": "null"})", 3})) << "of a full refresh";
+  EXPECT_TRUE(tells({kEarlier, R"({"cursor_value": {"int64": 3}})", 0}));
+  EXPECT_TRUE(tells({kEarlier, "", 0})) << "a replace that broke off says nothing of the table";
+  EXPECT_FALSE(tells({ctx.load_id, R"({"cursor_value": {"int64": 3}})", 3})) << "its own";
+}
+
 TEST(ReceiptTest, RowsWithoutAPositionAreRefusedUnlessTheyMayBeDoubled) {
   StreamContext ctx = appending();
   const Status status = position_missing(ctx, kEarlier, "table t of db");

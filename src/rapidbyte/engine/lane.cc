@@ -88,6 +88,10 @@ void Lane::close_destination(bool ended_well) {
             ended_well);
 }
 
+void Lane::close_source(bool ended_well) {
+  give_back(attempt_, place(attempt_.kept.source), std::exchange(source_, KeptInstance()), *run_.source, ended_well);
+}
+
 void Lane::run() {
   std::vector<std::function<void()>> upstream;
   upstream.emplace_back([this] { source_stage(); });
@@ -118,7 +122,12 @@ void Lane::source_stage() {
   usage_.front().waiting_network += source.instance->network_wait();
   // What was stopped in the middle (--limit) holds an unfinished read.
   const bool ended_well = status.ok() && !attempt_.satisfied.load(std::memory_order_acquire);
-  give_back(attempt_, place(attempt_.kept.source), std::move(source), *run_.source, ended_well);
+  if (ended_well && !partition_ && may_be_kept(*run_.source)) {
+    // A retry of the stream must not meet a source that remembers what it has read.
+    source_ = std::move(source);
+  } else {
+    give_back(attempt_, nullptr, std::move(source), *run_.source, /*ended_well=*/false);
+  }
 }
 
 Status Lane::read(KeptInstance& source) {

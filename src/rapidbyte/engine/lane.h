@@ -43,11 +43,13 @@ class Lane {
   Lane& operator=(const Lane&) = delete;
 
   /// Starts the destination. A caller that wants to use it before or after run() calls this first, and
-  /// close_destination() at the end; otherwise run() does both.
+  /// close_destination() at the end; otherwise run() does both. close_source() is the caller's in any case.
   Status open_destination();
   [[nodiscard]] runtime::ComponentInstance& destination() { return *destination_.instance; }
   /// Gives it back to the worker when the stream `ended_well`. Does nothing when there is none.
   void close_destination(bool ended_well);
+  /// The same of a source that has read everything.
+  void close_source(bool ended_well);
   /// Before run(): where commits are noted.
   void begin_commits(CommitTarget target) { tracker_.begin(std::move(target)); }
 
@@ -108,6 +110,8 @@ class Lane {
   std::vector<std::unique_ptr<BatchQueue>> queues_;
   std::shared_ptr<DestinationServices> destination_services_;  // shared with the instance
   KeptInstance destination_;
+  /// After it has read everything, until it is known how the stream ends; empty for a source that is not kept.
+  KeptInstance source_;
   std::function<Status()> before_write_;
 
   // Written by one stage before it closes its queue, read by the next one after it saw the end, and after the join.

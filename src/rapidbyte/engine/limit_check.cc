@@ -7,6 +7,7 @@
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/attempt_context.h"
 #include "rapidbyte/engine/idle_destination.h"
+#include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
@@ -93,7 +94,7 @@ std::optional<RunFailure> check_limit(RunContext& run, const std::vector<StreamP
     if (!known.ok()) return RunFailure{Stage::kState, known.error()};
     // That the load under way comes first is said when the stream's turn comes (LOAD_IN_PROGRESS).
     if (appends && known->load_in_progress) continue;
-    const bool loaded = targets[i] == Target::kUnknown && !known->load_id.empty();
+    const bool loaded = targets[i] == Target::kUnknown && has_loaded_rows(*known);
     if (!run.options.allow_partial && (targets[i] == Target::kThere || loaded))
       return RunFailure{Stage::kConfig, refusal(run, plan, targets[i]).error()};
     if (appends) again += fmt::format("{}'{}'", again.empty() ? "" : ", ", plan.config.name);

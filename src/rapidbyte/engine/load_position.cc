@@ -58,16 +58,17 @@ constexpr std::string_view kReplaceSuffix = "-replace";
 // to a later run, whose partitions are others.
 constexpr std::string_view kPartitionedSuffix = "-partitioned";
 
-/// A load from its beginning, noted in the state. `forget`: what the state knows of the load before means nothing now.
-std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, std::string load_id, json start_cursor,
-                                LoadPosition& position, bool forget = false) {
+/// A load from its beginning, noted in the state, which knows `known` of the stream. `forget`: what the state knows of
+/// the load before means nothing now.
+std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, const state::StreamState& known,
+                                std::string load_id, json start_cursor, LoadPosition& position, bool forget = false) {
   position.load_id = std::move(load_id);
   position.cursor = start_cursor;
   position.load_start_cursor = std::move(start_cursor);
   if (!run.keeps_state()) return std::nullopt;
   Status begun =
       run.state.begin_load(key_of(run, plan), position.load_id, /*drop_checkpoint=*/forget || !is_incremental(plan),
-                           protocol::json_text(position_owner(run, plan)));
+                           protocol::json_text(owner_of_load(run, plan, known)));
   if (!begun.ok()) return fail(Stage::kState, std::move(begun));
   return std::nullopt;
 }
@@ -106,6 +107,20 @@ std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan
                                 accept_hint(run, plan.config.name))
                   : "",
               anew_hint(run, plan))));
+}
+
+/// Which load the cursor in `saved` is of. One that the user has taken as it is has perhaps no receipt to compare it
+/// with.
+std::optional<RunFailure> name_cursor_load(RunContext& run, const StreamPlan& plan, const json& saved,
+                                           LoadPosition& position) {
+  position.cursor_load_id = text_member(saved, "load_id");
+  auto note = run.state.get(notes_of(run.pipeline.name), miscount_key(plan.config.name));
+  if (!note.ok()) return fail(Stage::kState, std::move(note).status());
+  const auto mark = read_position(run, plan, *note, "the state");
+  if (!mark.ok()) return fail(Stage::kState, mark.status());
+  const bool accepted = mark->value(kAccepted, json(false)) == json(true);
+  if (accepted && text_member(*mark, "load_id") == position.cursor_load_id) position.cursor_load_id.clear();
+  return std::nullopt;
 }
 
 /// Whether the load has committed no row, by its newest checkpoint.
@@ -174,6 +189,8 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
   position.load_start_cursor = checkpoint.contains("load_start_cursor") ? checkpoint["load_start_cursor"] : json();
   if (checkpoint.value("end", json(false)) == json(true)) {
     position.finish_only = true;
+    // Nobody reads behind it; a destination sees that this is no load from the beginning.
+    position.resume = std::move(checkpoint);
     return std::nullopt;
   }
   if (has_feature(*run.source, "resume")) {
@@ -238,7 +255,7 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
              known.load_id.ends_with(kReplaceSuffix)       ? "had write_mode replace"
              : known.load_id.ends_with(kPartitionedSuffix) ? "was read in partitions"
                                                            : "had another sync_mode");
-    if (auto failure = begin(run, plan, new_run_id(), nullptr, position, /*forget=*/true)) return failure;
+    if (auto failure = begin(run, plan, known, new_run_id(), nullptr, position, /*forget=*/true)) return failure;
     if (known.load_id.ends_with(kReplaceSuffix)) position.given_up_replace = known.load_id;
     return std::nullopt;
   }
@@ -293,7 +310,7 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     position.resumed = true;
     position.load_id = known.load_id;
     position.cursor = is_incremental(plan) ? cursor_value_of(saved) : json();
-    position.cursor_load_id = text_member(saved, "load_id");
+    if (auto failure = name_cursor_load(run, plan, saved, position)) return failure;
     position.load_start_cursor = position.cursor;
     return std::nullopt;
   }
@@ -314,7 +331,7 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
       Status saved_now = run.state.save_checkpoint(key_of(run, plan), known.load_id, protocol::json_text(back), 0);
       if (!saved_now.ok()) return fail(Stage::kState, std::move(saved_now));
     }
-    return begin(run, plan, new_run_id(), start, position);
+    return begin(run, plan, known, new_run_id(), start, position);
   }
   return go_on_behind(run, plan, known, saved, position);
 }
@@ -342,14 +359,14 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
     auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
     if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
     position.cursor = cursor_value_of(*saved_position);
-    position.cursor_load_id = text_member(*saved_position, "load_id");
+    if (auto failure = name_cursor_load(run, plan, *saved_position, position)) return failure;
     position.load_start_cursor = position.cursor;
     return std::nullopt;
   }
   const bool replace = plan.write_mode == WriteMode::kReplace;
   const std::string next_id = !load_id.empty() ? load_id : new_load_id(plan);
   // Always from the start: the staging table of an attempt before is dropped by begin-stream.
-  if (replace) return begin(run, plan, next_id, nullptr, position);
+  if (replace) return begin(run, plan, *known, next_id, nullptr, position);
   if (known->load_in_progress && run.options.limit) {
     return fail(
         Stage::kState,
@@ -364,8 +381,8 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
   if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
   const json saved = *std::move(saved_position);
-  position.cursor_load_id = text_member(saved, "load_id");
-  return begin(run, plan, next_id, is_incremental(plan) ? cursor_value_of(saved) : json(), position);
+  if (auto failure = name_cursor_load(run, plan, saved, position)) return failure;
+  return begin(run, plan, *known, next_id, is_incremental(plan) ? cursor_value_of(saved) : json(), position);
 }
 
 Status begin_new_loads(RunContext& run, const std::vector<StreamPlan>& plans) {
@@ -380,7 +397,8 @@ Status begin_new_loads(RunContext& run, const std::vector<StreamPlan>& plans) {
       if (!saved.is_object() || !cursor_value_of(saved).is_null()) continue;
     }
     const std::string& id = begun[plan.config.name] = new_load_id(plan);
-    loads.push_back({key_of(run, plan), id, !is_incremental(plan), protocol::json_text(position_owner(run, plan))});
+    loads.push_back(
+        {key_of(run, plan), id, !is_incremental(plan), protocol::json_text(owner_of_load(run, plan, known))});
   }
   RB_RETURN_NOT_OK(run.state.begin_loads(loads));
   const std::lock_guard lock(run.begun_loads_mutex);
@@ -415,7 +433,9 @@ std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPl
   const bool replace = plan.write_mode == WriteMode::kReplace;
   std::string id = replace ? load_id : std::string();
   if (id.empty()) id = new_run_id() + std::string(replace ? kReplaceSuffix : kPartitionedSuffix);
-  return begin(run, plan, std::move(id), nullptr, position, /*forget=*/true);
+  const auto known = run.state.load_stream(key_of(run, plan));
+  if (!known.ok()) return fail(Stage::kState, known.status());
+  return begin(run, plan, *known, std::move(id), nullptr, position, /*forget=*/true);
 }
 
 Status save_partitioned_end(RunContext& run, const StreamPlan& plan, const std::string& load_id, size_t partitions,

@@ -86,6 +86,7 @@ class PipelineRun {
   [[nodiscard]] uint32_t partitions_per_stream() const;
   void finish(Failure failure);
   void complete_finished_loads();
+  void take_back_loads();
 
   ScratchState scratch_;
   const bool keeps_state_;
@@ -385,7 +386,17 @@ void PipelineRun::finish(Failure failure) {
     if (!recorded.ok()) log_warn("the run could not be added to the history: {}", recorded.to_string());
   }
   complete_finished_loads();
+  take_back_loads();
   run_.observer.run_finished(report_);
+}
+
+// Loads whose turn did not come have committed nothing, and are no loads to go on with. After a kill they are, which
+// does no harm.
+void PipelineRun::take_back_loads() {
+  std::vector<state::FinishedLoad> loads;
+  for (auto& [stream, load_id] : run_.begun_loads) loads.push_back({{run_.pipeline.name, stream, ""}, load_id});
+  const Status ended = run_.state.complete_loads(loads);
+  if (!ended.ok()) log_warn("loads that have not begun stay noted as under way: {}", ended.to_string());
 }
 
 // The last thing that a run writes: whoever kills it before goes on with these loads, and finds that nothing is left to

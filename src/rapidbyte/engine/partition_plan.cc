@@ -63,7 +63,9 @@ Status PartitionPlan::ask(uint32_t want) {
 }
 
 void PartitionPlan::release(bool ended_well) {
-  give_back(attempt_, &attempt_.kept.source, std::exchange(planner_, KeptInstance()), *attempt_.run.source, ended_well);
+  give_back(attempt_, &attempt_.kept.source, std::exchange(planner_, KeptInstance()), *attempt_.run.source,
+            // One that has planned keeps the snapshot of its partitions for as long as it is open.
+            ended_well && partitions_.empty());
 }
 
 }  // namespace rapidbyte::engine

@@ -37,7 +37,8 @@ class PartitionPlan {
   Status ask(uint32_t want);
   /// The source's objects; empty when the stream is not split.
   [[nodiscard]] const std::vector<nlohmann::json>& partitions() const { return partitions_; }
-  /// Gives the planning instance back to the worker, or closes it when the stream failed; again does nothing.
+  /// Closes the planning instance, and with it the snapshot; one that had nothing to plan goes back to the worker when
+  /// the stream `ended_well`. Again does nothing.
   void release(bool ended_well);
 
  private:

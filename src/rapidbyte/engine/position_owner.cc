@@ -26,6 +26,9 @@ constexpr const char* kPlaceKeyword = "x-place";
 constexpr const char* kSyncMode = "sync_mode";
 constexpr const char* kSourcePlace = "source_place";
 constexpr const char* kStreamOptions = "stream_options";
+constexpr const char* kRowsBefore = "rows_before";
+// Before a setting of which only the hash is kept.
+constexpr const char* kHashed = "sha256:";
 
 /// `text` without secrets, and of `scheme://user:password@host:port/path?options` only `scheme://host/path`. Without
 /// the port: a tunnel has another one each time, and which server answers there the destination knows by its receipts.
@@ -89,10 +92,12 @@ std::string plain_path(const std::string& text, const fs::path& folder) {
   return plain.empty() ? "." : plain.string();
 }
 
+// With its links: who changes what a link leads to (a release folder) has not moved the pipeline, and the comparison
+// follows them.
 fs::path one_name_of(const fs::path& file) {
   std::error_code error;
-  fs::path path = fs::canonical(file, error);
-  return error ? fs::absolute(file, error) : path;
+  const fs::path path = fs::absolute(file, error);
+  return error ? file : path.lexically_normal();
 }
 
 bool is_incremental(const StreamPlan& plan) { return plan.config.sync_mode != pipeline::SyncMode::kFullRefresh; }
@@ -104,11 +109,19 @@ bool goes_behind(const StreamPlan& plan, const state::StreamState& known) {
   return is_incremental(plan) && known.checkpoint_json.has_value();
 }
 
-std::string place_text(const json& place) {
+json member(const json& object, const char* key) {
+  const auto at = object.find(key);
+  return at == object.end() ? json() : *at;
+}
+
+/// `other`: the one that it is compared with.
+std::string place_text(const json& place, const json& other) {
   std::string text;
-  for (const auto& [key, value] : place.items())
-    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", key,
-                        value.is_string() ? value.get<std::string>() : protocol::json_text(value));
+  for (const auto& [key, value] : place.items()) {
+    std::string shown = value.is_string() ? value.get<std::string>() : protocol::json_text(value);
+    if (shown.starts_with(kHashed)) shown = member(other, key.c_str()) == value ? "the same" : "another text";
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", key, shown);
+  }
   return text.empty() ? "its defaults" : text;
 }
 
@@ -117,11 +130,6 @@ json owner_of(const state::StreamState& known) {
   if (!known.owner_json) return json::object();
   json owner = protocol::parse_untrusted_object(*known.owner_json, protocol::kReceiptLimits);
   return owner.is_object() ? owner : json::object();
-}
-
-json member(const json& object, const char* key) {
-  const auto at = object.find(key);
-  return at == object.end() ? json() : *at;
 }
 
 /// What is not as it was when the position was made; empty when all is. `may_keep`: only the user knows whether the
@@ -137,8 +145,7 @@ Change sync_mode_change(const StreamPlan& plan, const state::StreamState& known,
   if (plan.write_mode != pipeline::WriteMode::kAppend || mode.empty() || mode == to_string(plan.config.sync_mode))
     return {};
   if (is_incremental(plan)) {
-    // What was begun and committed nothing left nothing there.
-    if (known.load_id.empty() || (known.load_in_progress && !known.committed)) return {};
+    if (!has_loaded_rows(known)) return {};
     return {fmt::format("is none: its rows were loaded with sync_mode {}, and sync_mode is now {}, which starts from "
                         "the beginning and appends all of them again",
                         mode, to_string(plan.config.sync_mode)),
@@ -151,10 +158,21 @@ Change sync_mode_change(const StreamPlan& plan, const state::StreamState& known,
           /*may_keep=*/false};
 }
 
+bool marks_place(const runtime::Connector& connector) {
+  const runtime::Manifest* manifest = connector.manifest();
+  const json properties = manifest != nullptr && manifest->config_schema.is_object()
+                              ? manifest->config_schema.value("properties", json::object())
+                              : json::object();
+  return std::any_of(properties.begin(), properties.end(), [](const json& property) {
+    return property.is_object() && property.value(kPlaceKeyword, json(false)) == json(true);
+  });
+}
+
 /// Whether the source itself cannot compare what a position means with what it reads now: it does not see the position
 /// of a load of which only the finish is missing, and one of 2.0.0 knows no such rule.
 bool source_cannot_compare(const RunContext& run, const StreamPlan& plan, const state::StreamState& known) {
-  if (!run.source->speaks_2_1()) return true;
+  // Settings of which nobody says whether they are a place may change each day.
+  if (!run.source->speaks_2_1() && marks_place(*run.source)) return true;
   if (is_incremental(plan) || !known.checkpoint_json) return false;
   const json saved = protocol::parse_untrusted_object(*known.checkpoint_json, protocol::kReceiptLimits);
   return saved.is_object() && saved.value("end", json(false)) == json(true);
@@ -181,13 +199,14 @@ Change change_between(const RunContext& run, const StreamPlan& plan, const state
     return {
         fmt::format("says which rows the destination {} ({}) holds, and the destination is now {} ({}), where the "
                     "rows before the position may not be",
-                    text_member(before, "destination"), place_text(member(before, "place")),
-                    text_member(now, "destination"), place_text(member(now, "place")))};
+                    text_member(before, "destination"), place_text(member(before, "place"), member(now, "place")),
+                    text_member(now, "destination"), place_text(member(now, "place"), member(before, "place")))};
   }
   if (source_cannot_compare(run, plan, known) && before.contains(kSourcePlace)) {
     if (before[kSourcePlace] != member(now, kSourcePlace)) {
       return {fmt::format("is one in the rows of {}, and the source is now {}, whose rows it says nothing of",
-                          place_text(before[kSourcePlace]), place_text(member(now, kSourcePlace)))};
+                          place_text(before[kSourcePlace], member(now, kSourcePlace)),
+                          place_text(member(now, kSourcePlace), before[kSourcePlace]))};
     }
     if (member(before, kStreamOptions) != member(now, kStreamOptions)) {
       return {
@@ -244,7 +263,9 @@ json place_of(const json& schema, const json& config) {
   }
   if (marks || !config.is_object()) return marked;
   for (const auto& [key, value] : config.items())
-    if (value.is_string() && !pipeline::looks_secret(key)) texts[key] = place_value(value);
+    // What it is nobody has said, perhaps a key in a URL: only whether it changes is kept.
+    if (value.is_string() && !pipeline::looks_secret(key))
+      texts[key] = kHashed + sha256_hex(protocol::json_text(place_value(value))).substr(0, 16);
   return texts;
 }
 
@@ -283,6 +304,21 @@ json position_owner(const RunContext& run, const StreamPlan& plan) {
   return owner;
 }
 
+json owner_of_load(const RunContext& run, const StreamPlan& plan, const state::StreamState& known) {
+  json owner = position_owner(run, plan);
+  if (has_loaded_rows(known)) owner[kRowsBefore] = true;
+  return owner;
+}
+
+bool has_loaded_rows(const state::StreamState& known) {
+  if (known.load_id.empty()) return false;
+  if (known.committed) return true;
+  const json owner = owner_of(known);
+  if (const auto before = owner.find(kRowsBefore); before != owner.end()) return *before == json(true);
+  // Of an earlier version: a load that is finished has committed something. One that has begun may be the first.
+  return owner.empty() && !known.load_in_progress;
+}
+
 bool is_of_other_sync_mode(const StreamPlan& plan, const state::StreamState& known) {
   const std::string mode = text_member(owner_of(known), kSyncMode);
   return !mode.empty() && mode != to_string(plan.config.sync_mode);
@@ -306,7 +342,8 @@ std::optional<RunFailure> check_position_owners(RunContext& run, const std::vect
     log_warn("stream '{}': its position {}. --keep-positions says that its rows are there", plan.config.name,
              change.what);
     if (!run.keeps_state()) continue;
-    if (Status taken = run.state.set_owner(key, protocol::json_text(now)); !taken.ok())
+    const json owner = owner_of_load(run, plan, *known);
+    if (Status taken = run.state.set_owner(key, protocol::json_text(owner)); !taken.ok())
       return state_failure(std::move(taken));
   }
   return std::nullopt;

@@ -34,6 +34,12 @@ namespace rapidbyte::engine {
 /// with the load.
 [[nodiscard]] nlohmann::json position_owner(const RunContext& run, const StreamPlan& plan);
 
+/// position_owner() of a new load of a stream of which the state knows `known`: it also says whether loads before it
+/// have left rows.
+[[nodiscard]] nlohmann::json owner_of_load(const RunContext& run, const StreamPlan& plan,
+                                           const state::StreamState& known);
+/// Whether a load of the stream, the newest or one before it, has committed rows.
+[[nodiscard]] bool has_loaded_rows(const state::StreamState& known);
 /// Whether the stream's newest load was of another sync mode than `plan`, so that its position is of no use. False when
 /// nobody said which.
 [[nodiscard]] bool is_of_other_sync_mode(const StreamPlan& plan, const state::StreamState& known);

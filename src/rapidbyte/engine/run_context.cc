@@ -92,8 +92,9 @@ void close_instance(RunContext& run, KeptInstance& kept, const runtime::Connecto
 }
 
 void close_instances(RunContext& run, WorkerInstances& kept) {
-  close_instance(run, kept.source, *run.source, {});
-  close_instance(run, kept.destination, *run.destination, {});
+  // Of a connector that did not load there is none.
+  if (kept.source) close_instance(run, kept.source, *run.source, {});
+  if (kept.destination) close_instance(run, kept.destination, *run.destination, {});
 }
 
 void open_destination_early(RunContext& run, const std::string& stream) noexcept {

@@ -42,7 +42,7 @@ StreamAttempt::StreamAttempt(RunContext& run, const StreamPlan& plan, WorkerInst
 
 AttemptResult StreamAttempt::run() {
   Failure failure = run_.options.dry_run ? preview_stream() : write_stream();
-  close_destination(!failure);
+  close_instances(!failure);
   partition_plan_.release(!failure);
   sum_up(std::move(failure));
   return std::move(result_);
@@ -129,13 +129,16 @@ StreamAttempt::Failure StreamAttempt::open_destination() {
   return std::nullopt;
 }
 
-void StreamAttempt::close_destination(bool ended_well) {
+void StreamAttempt::close_instances(bool ended_well) {
   if (coordinator_) {
     coordinator_usage_.waiting_network += coordinator_.instance->network_wait();
     give_back(attempt_, &attempt_.kept.destination, std::exchange(coordinator_, KeptInstance()), *run_.destination,
               ended_well);
   }
-  for (const auto& lane : lanes_) lane->close_destination(ended_well);
+  for (const auto& lane : lanes_) {
+    lane->close_destination(ended_well);
+    lane->close_source(ended_well);
+  }
 }
 
 StreamAttempt::Failure StreamAttempt::find_position() {

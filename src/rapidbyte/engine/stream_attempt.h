@@ -67,7 +67,7 @@ class StreamAttempt {
   Failure finish_stream();
   void discard_staging();
   void discard_given_up_staging();
-  void close_destination(bool ended_well);
+  void close_instances(bool ended_well);
   void sum_up(Failure failure);
 
   [[nodiscard]] bool is_split() const { return !partition_plan_.partitions().empty(); }

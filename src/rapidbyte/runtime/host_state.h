@@ -89,6 +89,9 @@ class ComponentHostState {
     options_.stream = std::move(stream);
     metrics_ = 0;
     metrics_dropped_ = false;
+    given_codes_.clear();
+    batch_moved_ = false;
+    input_ended_ = false;
   }
 
   /// Time that the guest's calls so far have waited for the other end of a socket.

@@ -4,6 +4,8 @@
 // Behind a position that is newer than the table rows are left out for good; behind one that is older an append doubles
 // rows (docs/adr/0023).
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "rapidbyte/sdk/context.h"
@@ -16,6 +18,8 @@ struct NewestReceipt {
   std::string load_id;
   /// The source checkpoint of its commit; empty when the load has begun and committed nothing.
   std::string checkpoint_json;
+  /// Rows of its load so far; nullopt: not known.
+  std::optional<int64_t> rows = {};
 };
 
 /// Whether the stream begins behind rows of earlier loads: incremental, with a cursor, and no load to go on with.
@@ -30,8 +34,11 @@ Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt
 /// Whether the stream would append from the beginning, incrementally, though it has no load to go on with: then rows
 /// that an earlier load of this stream left would be doubled. See position_missing().
 bool appends_from_the_beginning(const StreamContext& ctx);
-/// POSITION_MISSING (config), for appends_from_the_beginning(): there is a receipt of another load of this pipeline and
-/// stream than ctx.load_id, and `table` has rows. Not with ctx.allow_doubled_rows.
+/// For appends_from_the_beginning(): whether the receipt speaks of rows that would be doubled if `table` still has
+/// rows: of another load than ctx.load_id, and not of one that found nothing to begin with.
+Result<bool> tells_of_rows(const StreamContext& ctx, const NewestReceipt& receipt);
+/// POSITION_MISSING (config): tells_of_rows(), and `table` has rows, or nobody can see whether it has. Not with
+/// ctx.allow_doubled_rows.
 Status position_missing(const StreamContext& ctx, const std::string& load_id, const std::string& table);
 
 }  // namespace rapidbyte::sdk
