@@ -252,16 +252,17 @@ TEST(Receipt, BeginsAgainWhenTheTableWasDropped) {
 TEST(Receipt, TrustsTheStateForADestinationWithoutReceipts) {
   CountingOptions source;
   const auto killed = once(6, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
-  FakeDatabase* database = nullptr;
+  state::StateBackend* state = nullptr;
   source.before_batch = [&](const runtime::InstanceOptions& o, int64_t batch) {
     // What is on its way when it ends would be in doubt, and refused.
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (batch == 6 && database->rows("numbers").size() < 60 && std::chrono::steady_clock::now() < end)
+    while (batch == 6 && state->load_stream({"p", "numbers", ""})->rows_committed < 60 &&
+           std::chrono::steady_clock::now() < end)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return killed(o, batch);
   };
   EngineHarness h(source);
-  database = &h.database;
+  state = h.state.get();
   h.destination->own_role().features = {};
   h.destination->script.last_committed = nullptr;
   ASSERT_EQ(h.run().failure->error.code, "KILLED");
