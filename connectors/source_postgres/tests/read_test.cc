@@ -344,6 +344,16 @@ TEST_F(Read, CannotChangeAnything) {
   EXPECT_TRUE(lines("SELECT a FROM log").empty());
 }
 
+// Every statement is qualified or sets its own path; whoever forgets that finds the system's names first all the same.
+TEST_F(Read, ASessionSeesTheSystemsNamesFirst) {
+  sdk::native::FakeHost host;
+  auto session = open_session(postgres::read_connection_options(*std::make_unique<sdk::ConfigReader>(config())));
+  ASSERT_TRUE(session.ok()) << session.error().message;
+  const auto path = session->connection.query("SHOW search_path");
+  ASSERT_TRUE(path.ok()) << path.error().message;
+  EXPECT_EQ(path->rows, (std::vector<postgres::Row>{{"pg_catalog, pg_temp"}}));
+}
+
 TEST_F(Read, DoesNotDependOnTheSettingsOfTheRole) {
   sql("CREATE TABLE t (a interval, b timestamptz, c timetz, d bytea[], e money, f float8); INSERT INTO t VALUES ('1 "
       "day 2 hours', '2024-01-01 12:00+00', '12:00+00', "
