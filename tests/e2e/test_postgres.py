@@ -95,6 +95,28 @@ class FullRefresh(postgres_harness.PostgresTest):
         for table in tables:
             self.assert_same(table)
 
+    def test_what_a_trigger_sets_ends_with_its_stream(self):
+        """One session loads both tables; what the first one's trigger leaves in it must not reach the second."""
+        self.source.query("CREATE TABLE a0 (id integer PRIMARY KEY); INSERT INTO a0 VALUES (1); "
+                          "CREATE TABLE b1 (id integer PRIMARY KEY, note text, words text[]); "
+                          "INSERT INTO b1 VALUES (1, 'Zo\u00eb \u00f1', ARRAY['x', NULL])")
+        self.destination.query("""CREATE TABLE a0 (id integer PRIMARY KEY);
+            CREATE FUNCTION unsettle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM set_config('client_encoding', 'LATIN1', false), set_config('array_nulls', 'off', false),
+                    set_config('synchronous_commit', 'off', false), set_config('xmloption', 'document', false),
+                    set_config('search_path', 'elsewhere', false);
+                CREATE TEMP TABLE b1 (id integer, note text, words text[]);
+                RETURN new; END $$;
+            CREATE TRIGGER unsettle BEFORE INSERT ON a0 FOR EACH ROW EXECUTE FUNCTION unsettle();
+            CREATE TABLE b1 (id integer PRIMARY KEY, note text, words text[], seen text);
+            CREATE FUNCTION mark() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                new.seen := concat_ws(' ', current_setting('client_encoding'), current_setting('synchronous_commit'),
+                    current_setting('array_nulls'), to_regclass('pg_temp.b1')); RETURN new; END $$;
+            CREATE TRIGGER mark BEFORE INSERT ON b1 FOR EACH ROW EXECUTE FUNCTION mark()""")
+        self.addCleanup(self.destination.query, "DROP TABLE a0, b1; DROP FUNCTION unsettle(), mark()")
+        self.run_ok(self.postgres(["a0", "b1"], resources={"parallelism": 1}))
+        self.assertEqual(self.destination.query("SELECT * FROM b1"), [("1", "Zo\u00eb \u00f1", "{x,NULL}", "UTF8 on on")])
+
     def test_a_table_without_key_without_rows_and_without_columns(self):
         make_table(self.source, 400, "no_key", key=False)
         make_table(self.source, 0, "no_rows")

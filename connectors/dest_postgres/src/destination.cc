@@ -206,6 +206,21 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
             "PIPELINE --keep-positions. " +
             how_to_begin_anew(ctx, target, true) + ".");
   }
+  if (receipt && !receipt->identity.empty() && !ctx.keep_positions) {
+    // Not the file: VACUUM FULL and its like write the same rows anew.
+    const auto oid_of = [](std::string_view identity) { return identity.substr(0, identity.find(':')); };
+    RB_SDK_ASSIGN_OR_RETURN(const auto now, session_->value("SELECT " + identity_sql(target)));
+    if (oid_of(now.value_or("")) != oid_of(receipt->identity)) {
+      return sdk::config_error(
+          "RECEIPT_FOREIGN",
+          "stream \"" + ctx.stream_name + "\": table " + target.text() + " of " + session_->options().where() +
+              " is not the one that earlier runs have loaded: it was dropped and made anew, restored from a copy, or "
+              "another one has taken its name. Rows before the cursor that it does not have would be left out for "
+              "good. This run wrote nothing. If every row before the cursor is in it, go on once with: rapidbyte run "
+              "PIPELINE --keep-positions. " +
+              how_to_begin_anew(ctx, target, true) + ".");
+    }
+  }
   if (receipt) {
     return sdk::check_receipt_fits(
         ctx, {.load_id = receipt->load_id, .checkpoint_json = receipt->checkpoint_json.value_or("")},
@@ -338,7 +353,7 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   auto begun = begin_target(ctx, target);
   // A connection that was idle since the stream before may have been ended by whoever is in between. Nothing is
   // written.
-  if (!begun.ok() && !session_->is_open() && served_ == session_->generation() && begun.error().retryable) {
+  if (!begun.ok() && !session_->is_open() && served_ == session_->generation()) {
     RB_SDK_RETURN_NOT_OK(session_->open());
     begun = begin_target(ctx, target);
   }

@@ -70,8 +70,12 @@ Status Session::set_up() {
   std::string orphans(kOrphans);
   if (version >= 140'000) orphans += kOrphansSince14;
   // One round trip; a statement that fails takes the others back with it.
-  Status set = exec(settings + orphans);
-  if (!set.ok() && is_open() && postgres::sqlstate_of(set.error()).starts_with("22")) set = exec(settings);
+  settings_ = settings + orphans;
+  Status set = exec(settings_);
+  if (!set.ok() && is_open() && postgres::sqlstate_of(set.error()).starts_with("22")) {
+    settings_ = settings;
+    set = exec(settings_);
+  }
   return set;
 }
 
@@ -168,10 +172,14 @@ Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool 
 
 void Session::end_stream() {
   warned_.clear();
-  if (!locked_ || !is_open() || in_transaction()) return;
-  // A connection that does not take it is gone, and the locks with it.
-  (void)connection_->post("SELECT pg_catalog.pg_advisory_unlock_all()");
+  if (!is_open() || in_transaction()) return;
+  // Triggers of the stream's table may have set what decides how rows are read and written (client_encoding, the role,
+  // session_replication_role ...), have made temporary tables, or prepared statements of our names. A connection that
+  // does not take it is ended, and everything with it.
+  if (connection_->post("DISCARD ALL").ok()) (void)connection_->post(settings_);
   locked_.reset();
+  had_upsert_table = false;
+  prepared_query_.clear();
 }
 
 std::string text_array(const std::vector<std::string>& values) {

@@ -101,8 +101,8 @@ class Session {
   /// `then`: a query behind it in the same round trip, whose rows are given.
   Result<postgres::QueryResult> lock_target(const TableName& table, bool shared, const std::string& then = {});
 
-  /// The stream's locks are given up, and what was warned of is warned of again for the next one. Nobody waits for
-  /// that.
+  /// The session is again as it was after open(): settings, role, locks, temporary tables and prepared statements of
+  /// the stream are gone, and what was warned of is warned of again for the next one. Nobody waits for that.
   void end_stream();
 
   /// Whether this connection has made the temporary table of an upsert (load_sql.h) before.
@@ -129,6 +129,7 @@ class Session {
   std::unique_ptr<postgres::Connection> connection_;
   uint64_t generation_ = 0;
   std::optional<Status> failed_ahead_;
+  std::string settings_;  // what set_up() has run
   std::optional<std::string> locked_;  // key of the lock that the connection holds
   // What query_prepared() has prepared in the connection. A statement that failed may or may not be prepared, so that
   // the next one gets another name.

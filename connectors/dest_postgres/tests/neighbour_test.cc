@@ -544,6 +544,24 @@ TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindTheReceiptOfItsPosition) {
   EXPECT_EQ(load(ctx, two_columns(), {row(3, "c")}).code(), "ok");
 }
 
+// The table alone is restored: the receipt beside it knows nothing of that.
+TEST_F(LostRowsTest, AnIncrementalLoadDoesNotGoOnInATableThatTookThePlaceOfIts) {
+  Json ctx = context("t", two_columns());
+  ctx["load_id"] = "2025-load-1";
+  ASSERT_EQ(load(ctx, two_columns(), {row(1, "a"), row(2, "b")}).code(), "ok");
+  ctx["load_id"] = "2026-load-2";
+  ctx["sync_mode"] = "incremental";
+  ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", {{"int64", 2}}}};
+  ctx["cursor_load_id"] = "2025-load-1";
+  sql("CREATE TABLE copy AS SELECT * FROM t WHERE id = 1; DROP TABLE t; ALTER TABLE copy RENAME TO t");
+  const Outcome refused = load(ctx, two_columns(), {row(3, "c")});
+  EXPECT_EQ(refused.code(), "RECEIPT_FOREIGN") << refused.message();
+  EXPECT_NE(refused.message().find("--keep-positions"), std::string::npos) << refused.message();
+  EXPECT_EQ(sql("SELECT count(*) FROM t"), Lines{"1"});
+  ctx["keep_positions"] = true;
+  EXPECT_EQ(load(ctx, two_columns(), {row(3, "c")}).code(), "ok");
+}
+
 TEST_F(LostRowsTest, AnIncrementalAppendDoesNotBeginAgainOverItsRows) {
   Json ctx = context("t", two_columns());
   ctx["sync_mode"] = "incremental";

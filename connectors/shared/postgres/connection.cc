@@ -172,8 +172,9 @@ Status Connection::begin_statement() {
   if (session_->queued != 0) return sdk::internal_error("NOT_SYNCED", "statements are queued: call sync() first");
   for (; session_->posted > 0; --session_->posted) {
     const Status answer = session_->read_answer("", [](const Message&) -> Result<bool> { return true; });
-    // What the server said of the posted statement itself leaves the connection usable.
-    if (!answer.ok() && session_->stream.is_broken()) return answer;
+    if (answer.ok()) continue;
+    close();
+    return answer;
   }
   return {};
 }

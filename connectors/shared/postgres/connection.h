@@ -68,8 +68,9 @@ class Connection {
   /// Runs one or more statements without parameters (simple protocol; several are one transaction unless they say
   /// otherwise). The rows are those of the last statement that returned any. Not for COPY.
   sdk::Result<QueryResult> query(std::string_view sql);
-  /// Sends statements whose answer is waited for by the next call only, and then not looked at: for what costs a round
-  /// trip that nobody needs (the end of a transaction that only read).
+  /// Sends statements whose answer is waited for by the next call only: for what costs a round trip that nobody needs
+  /// (the end of a transaction that only read). One that fails is the next call's error, and ends the connection:
+  /// whoever went on would rely on what has not happened.
   sdk::Status post(std::string_view sql);
   /// As query(), for commands whose rows nobody wants.
   sdk::Result<CommandResult> exec(std::string_view sql);

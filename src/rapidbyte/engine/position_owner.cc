@@ -139,22 +139,23 @@ struct Change {
   bool may_keep = true;
 };
 
-/// Of a table that is appended to: another sync mode loads again what is there.
-Change sync_mode_change(const StreamPlan& plan, const state::StreamState& known, const json& before) {
-  const std::string mode = text_member(before, kSyncMode);
-  if (plan.write_mode != pipeline::WriteMode::kAppend || mode.empty() || mode == to_string(plan.config.sync_mode))
-    return {};
-  if (is_incremental(plan)) {
-    if (!has_loaded_rows(known)) return {};
-    return {fmt::format("is none: its rows were loaded with sync_mode {}, and sync_mode is now {}, which starts from "
-                        "the beginning and appends all of them again",
-                        mode, to_string(plan.config.sync_mode)),
+/// Of a table that is appended to: another sync mode, or a position that is gone, loads again what is there.
+Change sync_mode_change(const StreamPlan& plan, const state::StreamState& known) {
+  const std::string mode = mode_of_rows(known);
+  const std::string_view now = to_string(plan.config.sync_mode);
+  if (plan.write_mode != pipeline::WriteMode::kAppend || mode.empty()) return {};
+  if (mode != now) {
+    return {is_incremental(plan)
+                ? fmt::format("is none: its rows were loaded with sync_mode {}, and sync_mode is now {}, which starts "
+                              "from the beginning and appends all of them again",
+                              mode, now)
+                : fmt::format("was made with sync_mode {}, and sync_mode is now {}, which appends all rows again and "
+                              "forgets the position",
+                              mode, now),
             /*may_keep=*/false};
   }
-  if (!known.checkpoint_json && !(known.load_in_progress && known.committed)) return {};
-  return {fmt::format("was made with sync_mode {}, and sync_mode is now {}, which appends all rows again and forgets "
-                      "the position",
-                      mode, to_string(plan.config.sync_mode)),
+  if (!is_incremental(plan) || known.checkpoint_json) return {};
+  return {"was forgotten when a load with another sync_mode began, and without it all rows are appended again",
           /*may_keep=*/false};
 }
 
@@ -218,10 +219,11 @@ Change change_between(const RunContext& run, const StreamPlan& plan, const state
   std::error_code error;
   // A file that is gone was moved or renamed: this one has taken its place.
   if (!other.empty() && fs::exists(other, error) && !fs::equivalent(other, run.pipeline.file, error) && !error) {
-    return {
-        fmt::format("was made by {}, which has the same pipeline name '{}' and the same state as {}: two pipelines "
-                    "that share positions miss each other's rows. Give one of them another name",
-                    other.string(), run.pipeline.name, run.pipeline.file.string())};
+    return {fmt::format(
+        "was made by {}, which has the same pipeline name '{}' and the same state as {}: two pipelines "
+        "that share positions miss each other's rows. Give one of them another name, and, as it starts from the "
+        "beginning, another table",
+        other.string(), run.pipeline.name, run.pipeline.file.string())};
   }
   return {};
 }
@@ -306,17 +308,20 @@ json position_owner(const RunContext& run, const StreamPlan& plan) {
 
 json owner_of_load(const RunContext& run, const StreamPlan& plan, const state::StreamState& known) {
   json owner = position_owner(run, plan);
-  if (has_loaded_rows(known)) owner[kRowsBefore] = true;
+  if (std::string mode = mode_of_rows(known); !mode.empty()) owner[kRowsBefore] = std::move(mode);
   return owner;
+}
+
+std::string mode_of_rows(const state::StreamState& known) {
+  const json owner = owner_of(known);
+  return text_member(owner, known.committed ? kSyncMode : kRowsBefore);
 }
 
 bool has_loaded_rows(const state::StreamState& known) {
   if (known.load_id.empty()) return false;
-  if (known.committed) return true;
-  const json owner = owner_of(known);
-  if (const auto before = owner.find(kRowsBefore); before != owner.end()) return *before == json(true);
+  if (known.committed || !mode_of_rows(known).empty()) return true;
   // Of an earlier version: a load that is finished has committed something. One that has begun may be the first.
-  return owner.empty() && !known.load_in_progress;
+  return !known.owner_json && !known.load_in_progress;
 }
 
 bool is_of_other_sync_mode(const StreamPlan& plan, const state::StreamState& known) {
@@ -332,8 +337,7 @@ std::optional<RunFailure> check_position_owners(RunContext& run, const std::vect
     if (!known.ok()) return state_failure(std::move(known).status());
     const json before = owner_of(*known);
     if (before.empty()) continue;
-    if (const Change change = sync_mode_change(plan, *known, before); !change.what.empty())
-      return changed(run, plan, change);
+    if (const Change change = sync_mode_change(plan, *known); !change.what.empty()) return changed(run, plan, change);
     if (!goes_behind(plan, *known)) continue;
     const json now = position_owner(run, plan);
     const Change change = change_between(run, plan, *known, before, now);

@@ -38,6 +38,8 @@ namespace rapidbyte::engine {
 /// have left rows.
 [[nodiscard]] nlohmann::json owner_of_load(const RunContext& run, const StreamPlan& plan,
                                            const state::StreamState& known);
+/// The sync mode of the newest load of the stream that has committed anything; empty: there was none, or nobody knows.
+[[nodiscard]] std::string mode_of_rows(const state::StreamState& known);
 /// Whether a load of the stream, the newest or one before it, has committed rows.
 [[nodiscard]] bool has_loaded_rows(const state::StreamState& known);
 /// Whether the stream's newest load was of another sync mode than `plan`, so that its position is of no use. False when

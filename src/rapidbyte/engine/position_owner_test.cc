@@ -299,7 +299,11 @@ TEST_F(PositionOwner, AFailedReplaceDoesNotHideTheRowsBeforeIt) {
   h_.source->script = counting_source(more);
   h_.pipeline.source.streams[0].write_mode.reset();
   h_.make_incremental();
-  expect_refused("sync_mode full_refresh");
+  expect_refused("was forgotten");
+  // Nor does it make a full refresh a thing that was there before.
+  h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
+  h_.pipeline.source.streams[0].cursor_field.reset();
+  expect_refused("sync_mode incremental, and sync_mode is now full_refresh");
 }
 
 // The source sees the position of a load that it goes on with, not that of one of which only the finish is missing.
