@@ -203,7 +203,7 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
             receipts_for(target).name().text() + " is of table " + receipt->target + ", not of " + target.text() +
             ": perhaps two pipelines of one name share `receipts_schema`. Then give one of them another name. This run "
             "wrote nothing. If every row before the cursor is in this table, go on once with: rapidbyte run "
-            "PIPELINE --keep-positions. " +
+            "PIPELINE.yaml --keep-positions. " +
             how_to_begin_anew(ctx, target, true) + ".");
   }
   if (receipt && !receipt->identity.empty() && !ctx.keep_positions) {
@@ -217,14 +217,12 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
               " is not the one that earlier runs have loaded: it was dropped and made anew, restored from a copy, or "
               "another one has taken its name. Rows before the cursor that it does not have would be left out for "
               "good. This run wrote nothing. If every row before the cursor is in it, go on once with: rapidbyte run "
-              "PIPELINE --keep-positions. " +
+              "PIPELINE.yaml --keep-positions. " +
               how_to_begin_anew(ctx, target, true) + ".");
     }
   }
   if (receipt) {
-    return sdk::check_receipt_fits(
-        ctx, {.load_id = receipt->load_id, .checkpoint_json = receipt->checkpoint_json.value_or("")},
-        "table " + target.text() + " of " + session_->options().where());
+    return sdk::check_receipt_fits(ctx, receipt->newest(), described(target));
   }
   if (ctx.keep_positions) return {};
   return sdk::config_error(
@@ -235,23 +233,23 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
           ". So table " + target.text() +
           " may be that of another server or database, without those rows. This run wrote nothing. If "
           "`receipts_schema` was changed, change it back. If the rows are in this table (the database was moved), go "
-          "on once with: rapidbyte run PIPELINE --keep-positions. " +
+          "on once with: rapidbyte run PIPELINE.yaml --keep-positions. " +
           how_to_begin_anew(ctx, target, true) + ".");
 }
 
 Status PostgresDestination::check_not_loaded_before(const sdk::StreamContext& ctx, const TableName& target) {
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, newest_receipt(ctx, target));
   if (!receipt) return {};
-  RB_SDK_ASSIGN_OR_RETURN(const bool told,
-                          sdk::tells_of_rows(ctx, {.load_id = receipt->load_id,
-                                                   .checkpoint_json = receipt->checkpoint_json.value_or(""),
-                                                   .rows = receipt->rows}));
-  if (!told) return {};
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
-  if (!existing) return {};
-  RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(*session_, target));
-  if (empty) return {};
-  return sdk::position_missing(ctx, receipt->load_id, "table " + target.text() + " of " + session_->options().where());
+  return sdk::check_not_loaded_before(ctx, receipt->newest(), described(target), [&]() -> Result<bool> {
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
+    if (!existing) return false;
+    RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(*session_, target));
+    return !empty;
+  });
+}
+
+std::string PostgresDestination::described(const TableName& target) const {
+  return "table " + target.text() + " of " + session_->options().where();
 }
 
 Result<std::optional<Receipt>> PostgresDestination::newest_receipt(const sdk::StreamContext& ctx,

@@ -34,6 +34,8 @@ class PostgresDestination {
   /// That the table and the position that the run starts from belong together. TARGET_EMPTIED (config): the table is
   /// gone or empty although an incremental load goes on behind rows in it. Else as the two below.
   Status check_still_there(const sdk::StreamContext& ctx, const TableName& target);
+  /// The table as messages name it.
+  [[nodiscard]] std::string described(const TableName& target) const;
   /// POSITION_MISSING (config).
   Status check_not_loaded_before(const sdk::StreamContext& ctx, const TableName& target);
   /// RECEIPT_MISSING (config): nothing shows that the rows before the cursor were loaded into this server's table.

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "rapidbyte/sdk/context.h"
+#include "rapidbyte/sdk/receipt.h"
 #include "src/session.h"
 
 namespace rapidbyte::dest_postgres {
@@ -25,6 +26,11 @@ struct Receipt {
 
   /// Where the rows of this commit were written, for the identity; not read back.
   std::optional<TableName> written = {};
+
+  /// What the SDK compares with the position of a run.
+  [[nodiscard]] sdk::NewestReceipt newest() const {
+    return {.load_id = load_id, .checkpoint_json = checkpoint_json.value_or(""), .rows = rows};
+  }
 
   /// Of what they say; whose identity is taken at the commit.
   bool operator==(const Receipt& other) const {

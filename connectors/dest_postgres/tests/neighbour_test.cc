@@ -374,6 +374,16 @@ class LostRowsTest : public NeighbourTest {
     EXPECT_TRUE(answer.ok()) << answer.status().to_string();
     return answer.ok() ? answer->value_or("none") : "";
   }
+  /// The context of an incremental load that goes on behind two rows, which load 2025-load-1 has brought.
+  Json behind_two_rows() {
+    Json ctx = context("t", two_columns());
+    ctx["load_id"] = "2025-load-1";
+    EXPECT_EQ(load(ctx, two_columns(), {row(1, "a"), row(2, "b")}).code(), "ok");
+    ctx["load_id"] = "2026-load-2";
+    ctx["sync_mode"] = "incremental";
+    ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", {{"int64", 2}}}};
+    return ctx;
+  }
 };
 
 TEST_F(LostRowsTest, AReceiptIsNotBelievedWhenItsRowsAreGone) {
@@ -498,7 +508,7 @@ TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindItsReceipt) {
   ctx["load_id"] = "2026-load-3";
   const Outcome refused = load(ctx, two_columns(), {row(4, "d")});
   EXPECT_EQ(refused.code(), "RECEIPT_MISSING") << refused.message();
-  EXPECT_NE(refused.message().find("rapidbyte run PIPELINE --keep-positions"), std::string::npos);
+  EXPECT_NE(refused.message().find("rapidbyte run PIPELINE.yaml --keep-positions"), std::string::npos);
   const std::string reset = "rapidbyte state reset PIPELINE.yaml --stream 't'";
   EXPECT_NE(refused.message().find("To load all rows again: first empty table " + schema_name() + ".t or remove"),
             std::string::npos)
@@ -523,12 +533,7 @@ TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindItsReceipt) {
 
 // A table or a state of another day: what the receipt says and what the run starts from are not the same.
 TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindTheReceiptOfItsPosition) {
-  Json ctx = context("t", two_columns());
-  ctx["load_id"] = "2025-load-1";
-  ASSERT_EQ(load(ctx, two_columns(), {row(1, "a"), row(2, "b")}).code(), "ok");
-  ctx["load_id"] = "2026-load-2";
-  ctx["sync_mode"] = "incremental";
-  ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", {{"int64", 2}}}};
+  Json ctx = behind_two_rows();
   ctx["cursor_load_id"] = "2026-load-1b";
   const Outcome older = load(ctx, two_columns(), {row(3, "c")});
   EXPECT_EQ(older.code(), "RECEIPT_FOREIGN") << older.message();
@@ -546,12 +551,7 @@ TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindTheReceiptOfItsPosition) {
 
 // The table alone is restored: the receipt beside it knows nothing of that.
 TEST_F(LostRowsTest, AnIncrementalLoadDoesNotGoOnInATableThatTookThePlaceOfIts) {
-  Json ctx = context("t", two_columns());
-  ctx["load_id"] = "2025-load-1";
-  ASSERT_EQ(load(ctx, two_columns(), {row(1, "a"), row(2, "b")}).code(), "ok");
-  ctx["load_id"] = "2026-load-2";
-  ctx["sync_mode"] = "incremental";
-  ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", {{"int64", 2}}}};
+  Json ctx = behind_two_rows();
   ctx["cursor_load_id"] = "2025-load-1";
   sql("CREATE TABLE copy AS SELECT * FROM t WHERE id = 1; DROP TABLE t; ALTER TABLE copy RENAME TO t");
   const Outcome refused = load(ctx, two_columns(), {row(3, "c")});

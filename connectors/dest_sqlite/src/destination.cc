@@ -143,19 +143,18 @@ Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, c
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
   if (filled) {
     if (receipt) {
-      return sdk::check_receipt_fits(
-          ctx, {.load_id = receipt->load_id, .checkpoint_json = receipt->checkpoint_json.value_or("")},
-          "table " + name + " of " + database_->path());
+      return sdk::check_receipt_fits(ctx, receipt->newest(), "table " + name + " of " + database_->path());
     }
     if (ctx.keep_positions) return {};
-    return sdk::config_error("RECEIPT_MISSING",
-                             where +
-                                 " has no receipt of the rows of before: it may be another database's, without "
-                                 "those rows. Going on would leave them out for good. Nothing was written. To load "
-                                 "all rows again, remove the stream's rows from the table, which would be there "
-                                 "twice, and run: " +
-                                 reset_command(ctx) +
-                                 ". If the rows are in this table, go on once with: rapidbyte run --keep-positions");
+    return sdk::config_error(
+        "RECEIPT_MISSING",
+        where +
+            " has no receipt of the rows of before: it may be another database's, without "
+            "those rows. Going on would leave them out for good. Nothing was written. To load "
+            "all rows again, remove the stream's rows from the table, which would be there "
+            "twice, and run: " +
+            reset_command(ctx) +
+            ". If the rows are in this table, go on once with: rapidbyte run PIPELINE.yaml --keep-positions");
   }
   if (accept_emptied_) return {};
   if (!receipt) {
@@ -177,14 +176,9 @@ Status SqliteDestination::check_not_loaded_before(const sdk::StreamContext& ctx,
   if (!table) return {};
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
   if (!receipt) return {};
-  RB_SDK_ASSIGN_OR_RETURN(const bool told,
-                          sdk::tells_of_rows(ctx, {.load_id = receipt->load_id,
-                                                   .checkpoint_json = receipt->checkpoint_json.value_or(""),
-                                                   .rows = receipt->rows}));
-  if (!told) return {};
-  RB_SDK_ASSIGN_OR_RETURN(const bool filled, has_rows(*database_, table->name));
-  if (!filled) return {};
-  return sdk::position_missing(ctx, receipt->load_id, "table " + quote_name(table->name) + " of " + database_->path());
+  return sdk::check_not_loaded_before(ctx, receipt->newest(),
+                                      "table " + quote_name(table->name) + " of " + database_->path(),
+                                      [&] { return has_rows(*database_, table->name); });
 }
 
 Status SqliteDestination::begin_replace(const sdk::StreamContext& ctx, const std::string& table) {

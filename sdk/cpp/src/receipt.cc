@@ -54,7 +54,7 @@ Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt
                             "again. This run wrote nothing. Take the newest state; or " +
                             begin_anew(ctx) +
                             "; or use write_mode upsert; or, if rows may be there twice, go on once with: rapidbyte "
-                            "run --allow-doubled-rows");
+                            "run PIPELINE.yaml --allow-doubled-rows");
   }
   if (ctx.keep_positions) return {};
   return config_error("RECEIPT_FOREIGN",
@@ -64,7 +64,7 @@ Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt
                           "same time; or " +
                           begin_anew(ctx) +
                           "; or, if every row before the cursor is there, go on once with: rapidbyte run "
-                          "--keep-positions");
+                          "PIPELINE.yaml --keep-positions");
 }
 
 bool appends_from_the_beginning(const StreamContext& ctx) {
@@ -72,24 +72,24 @@ bool appends_from_the_beginning(const StreamContext& ctx) {
   return appends && ctx.sync_mode == SyncMode::kIncremental && !has_cursor(ctx) && ctx.resume.is_null();
 }
 
-Result<bool> tells_of_rows(const StreamContext& ctx, const NewestReceipt& receipt) {
-  if (receipt.load_id == ctx.load_id) return false;
+Status check_not_loaded_before(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table,
+                               const std::function<Result<bool>()>& has_rows) {
+  if (receipt.load_id == ctx.load_id || ctx.allow_doubled_rows) return {};
   RB_SDK_ASSIGN_OR_RETURN(const CursorValue held, cursor_of(receipt));
   // Its source was empty, as it is for this one: where both begin is the same.
-  return !(held.is_null() && !receipt.checkpoint_json.empty() && receipt.rows == 0);
-}
-
-Status position_missing(const StreamContext& ctx, const std::string& load_id, const std::string& table) {
-  if (ctx.allow_doubled_rows) return {};
+  if (held.is_null() && !receipt.checkpoint_json.empty() && receipt.rows == 0) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const bool filled, has_rows());
+  if (!filled) return {};
   return config_error("POSITION_MISSING",
                       "stream \"" + ctx.stream_name + "\": " + table +
-                          " has rows (or this user cannot see whether it has), and the receipt of load " + load_id +
+                          " has rows (or this user cannot see whether it has), and the receipt of load " +
+                          receipt.load_id +
                           " of this pipeline, but the state has no position behind them: it was lost or reset, it is "
                           "another file now (the pipeline file has moved), or the stream was not incremental before. "
                           "Starting from the beginning would append all rows again. This run wrote nothing. Take the "
                           "state back; or empty the table and run again; or use write_mode upsert or replace; or, when "
                           "the stream's rows have been removed from a table that holds others as well, or may be there "
-                          "twice, run once with: rapidbyte run --allow-doubled-rows");
+                          "twice, run once with: rapidbyte run PIPELINE.yaml --allow-doubled-rows");
 }
 
 }  // namespace rapidbyte::sdk

@@ -14,6 +14,18 @@ using runtime::InstanceOptions;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+/// One run in which the destination says that it wrote a row less than it did; it is honest again behind it.
+void run_with_a_lie(EngineHarness& h) {
+  const auto honest = h.destination->script.write;
+  h.destination->script.write = [honest](const InstanceOptions& o, const json& c) {
+    auto summary = honest(o, c);
+    summary->records_written -= 1;
+    return summary;
+  };
+  ASSERT_EQ(h.run().failure->error.code, "ROW_COUNT_MISMATCH");
+  h.destination->script.write = honest;
+}
+
 TEST(Miscount, FailsWhenTheRowsDoNotAddUp) {
   struct Case {
     const char* name;
@@ -68,14 +80,7 @@ TEST(Miscount, FailsWhenTheRowsDoNotAddUp) {
 
 TEST(Miscount, DoesNotTakeAMiscountedLoadForASuccessLater) {
   EngineHarness h;
-  const auto honest = h.destination->script.write;
-  h.destination->script.write = [honest](const InstanceOptions& o, const json& c) {
-    auto summary = honest(o, c);
-    summary->records_written -= 1;
-    return summary;
-  };
-  ASSERT_EQ(h.run().failure->error.code, "ROW_COUNT_MISMATCH");
-  h.destination->script.write = honest;
+  run_with_a_lie(h);
   const RunReport second = h.run();
   ASSERT_EQ(second.outcome, Outcome::kFailed);
   EXPECT_EQ(second.failure->error.code, "LOAD_MISCOUNTED");
@@ -140,14 +145,7 @@ TEST(Miscount, ALoadThatWasAcceptedIsFinishedWhateverTheDestinationsReceiptSays)
     };
     EngineHarness h({}, destination);
     harness = &h;
-    const auto honest = h.destination->script.write;
-    h.destination->script.write = [honest](const InstanceOptions& o, const json& c) {
-      auto summary = honest(o, c);
-      summary->records_written -= 1;
-      return summary;
-    };
-    ASSERT_EQ(h.run().failure->error.code, "ROW_COUNT_MISMATCH");
-    h.destination->script.write = honest;
+    run_with_a_lie(h);
     ASSERT_THAT(older, HasSubstr(h.stream_state().load_id));
     auto& receipts = h.database.tables["numbers"].receipts;
     if (receipt == std::string("older")) receipts["null"] = older;
@@ -168,14 +166,7 @@ TEST(Miscount, ALoadThatWasAcceptedIsFinishedWhateverTheDestinationsReceiptSays)
 
 TEST(Miscount, AGuestCannotEraseTheNoteOfAMiscount) {
   EngineHarness h;
-  const auto honest = h.destination->script.write;
-  h.destination->script.write = [honest](const InstanceOptions& o, const json& c) {
-    auto summary = honest(o, c);
-    summary->records_written -= 1;
-    return summary;
-  };
-  ASSERT_EQ(h.run().failure->error.code, "ROW_COUNT_MISMATCH");
-  h.destination->script.write = honest;
+  run_with_a_lie(h);
   // The host's state calls give a guest every key of its own pipeline (scope 0), and no other pipeline's.
   for (const char* key : {"miscounted:numbers", "rapidbyte:miscounted:numbers", "engine:miscounted:numbers"})
     ASSERT_TRUE(h.state->put("p", key, "{}").ok());

@@ -104,6 +104,17 @@ class PositionOwner : public ::testing::Test {
     EXPECT_EQ(h_.database.rows("numbers"), count_to(120));
   }
 
+  /// Of a stream that nothing is known of, into a table that is not there.
+  void begin_a_full_refresh_that_fails_at(int64_t batch) {
+    ASSERT_TRUE(h_.state->reset("p", "numbers").ok());
+    h_.database.tables.clear();
+    h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
+    CountingOptions breaks;
+    breaks.before_batch = once(batch, make_error(ErrorCategory::kData, "BAD_ROW", "bad"));
+    h_.source->script = counting_source(breaks);
+    ASSERT_FALSE(h_.run().succeeded());
+  }
+
   EngineHarness h_;
 };
 
@@ -228,13 +239,7 @@ TEST_F(PositionOwner, IsKeptWithTheLoadWithoutSecrets) {
 }
 
 TEST_F(PositionOwner, ALoadThatWasBrokenOffIsBoundToo) {
-  ASSERT_TRUE(h_.state->reset("p", "numbers").ok());
-  h_.database.tables.clear();
-  h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
-  CountingOptions breaks;
-  breaks.before_batch = once(7, make_error(ErrorCategory::kData, "BAD_ROW", "bad"));
-  h_.source->script = counting_source(breaks);
-  ASSERT_FALSE(h_.run().succeeded());
+  begin_a_full_refresh_that_fails_at(7);
   ASSERT_TRUE(h_.stream_state().committed);
   h_.pipeline.destination.config["url"] = "x://two/db";
   const RunReport report = h_.run();
@@ -267,13 +272,7 @@ TEST_F(PositionOwner, AnIncrementalAppendDoesNotBeginBehindFullRefreshes) {
 }
 
 TEST_F(PositionOwner, WhatCommittedNothingBindsNoSyncMode) {
-  ASSERT_TRUE(h_.state->reset("p", "numbers").ok());
-  h_.database.tables.clear();
-  h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
-  CountingOptions breaks;
-  breaks.before_batch = once(0, make_error(ErrorCategory::kData, "BAD_ROW", "bad"));
-  h_.source->script = counting_source(breaks);
-  ASSERT_FALSE(h_.run().succeeded());
+  begin_a_full_refresh_that_fails_at(0);
   ASSERT_FALSE(h_.stream_state().committed);
   h_.make_incremental();
   h_.source->script = counting_source({});

@@ -5,6 +5,7 @@
 // rows (docs/adr/0023).
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -32,13 +33,12 @@ bool begins_behind_cursor(const StreamContext& ctx);
 Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table);
 
 /// Whether the stream would append from the beginning, incrementally, though it has no load to go on with: then rows
-/// that an earlier load of this stream left would be doubled. See position_missing().
+/// that an earlier load of this stream left would be doubled. See check_not_loaded_before().
 bool appends_from_the_beginning(const StreamContext& ctx);
-/// For appends_from_the_beginning(): whether the receipt speaks of rows that would be doubled if `table` still has
-/// rows: of another load than ctx.load_id, and not of one that found nothing to begin with.
-Result<bool> tells_of_rows(const StreamContext& ctx, const NewestReceipt& receipt);
-/// POSITION_MISSING (config): tells_of_rows(), and `table` has rows, or nobody can see whether it has. Not with
-/// ctx.allow_doubled_rows.
-Status position_missing(const StreamContext& ctx, const std::string& load_id, const std::string& table);
+/// For appends_from_the_beginning(): POSITION_MISSING (config) when the receipt speaks of rows that would be doubled,
+/// so is of another load than ctx.load_id and not of one that found nothing to begin with, and the table has rows or
+/// nobody can see whether it has. Not with ctx.allow_doubled_rows. `has_rows` is asked only when that matters.
+Status check_not_loaded_before(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table,
+                               const std::function<Result<bool>()>& has_rows);
 
 }  // namespace rapidbyte::sdk
