@@ -17,6 +17,12 @@ using namespace testing;
 using runtime::InstanceOptions;
 using ::testing::ElementsAre;
 
+ConnectorError to_try_again(const char* code) {
+  ConnectorError error = make_error(ErrorCategory::kTransientDb, code, "not now").error();
+  error.retryable = true;
+  return error;
+}
+
 /// A source that may be asked everything in one instance.
 class KeptInstanceTest : public ::testing::Test {
  protected:
@@ -66,9 +72,7 @@ TEST_F(KeptInstanceTest, AnotherAttemptStartsAnInstanceOfItsOwn) {
   std::atomic<int> failures{0};
   source.before_batch = [&](const InstanceOptions&, int64_t batch) -> Status {
     if (batch != 3 || failures.fetch_add(1) > 0) return {};
-    ConnectorError error = make_error(ErrorCategory::kTransientDb, "CONNECTION_LOST", "the server went away").error();
-    error.retryable = true;
-    return error;
+    return to_try_again("CONNECTION_LOST");
   };
   EngineHarness h(source);
   allow(h);
@@ -169,9 +173,7 @@ TEST_F(SeveralStreamsTest, WhatFailedIsNotUsedAgain) {
     std::atomic<int> failures{0};
     const auto lost = [&]() -> Status {
       if (failures.fetch_add(1) > 0) return {};
-      ConnectorError error = make_error(ErrorCategory::kTransientDb, "CONNECTION_LOST", "the server went away").error();
-      error.retryable = true;
-      return error;
+      return to_try_again("CONNECTION_LOST");
     };
     source.before_batch = [&](const InstanceOptions& o, int64_t batch) -> Status {
       return at_source && o.stream == "s1" && batch == 3 ? lost() : Status();
@@ -256,9 +258,7 @@ TEST_F(EarlyDestinationTest, ItsFailureIsTheStreamsAndIsTriedAgain) {
   std::atomic<int> opens{0};
   h.destination->script.open = [&](const InstanceOptions&) -> Status {
     if (opens.fetch_add(1) > 0) return {};
-    ConnectorError error = make_error(ErrorCategory::kTransientDb, "SERVER_STARTING", "not yet").error();
-    error.retryable = true;
-    return error;
+    return to_try_again("SERVER_STARTING");
   };
   const RunReport report = h.run();
   ASSERT_TRUE(report.succeeded()) << why(report);
