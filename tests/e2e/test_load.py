@@ -182,6 +182,22 @@ class Load(harness.EndToEnd):
         self.run_ok(pipeline)
         self.assert_table("t", COLUMNS, KINDS, rows)
 
+    def test_a_full_refresh_that_fails_leaves_the_position(self):
+        incremental = "- {name: t, sync_mode: incremental, cursor_field: id}"
+        rows = self.write_sample(3000)
+        self.run_ok(self.pipeline(streams=incremental))
+        rows += sample_table.rows(50, seed=4, first=3000)
+        self.write_csv("t.csv", COLUMNS, rows)
+        with open(self.data / "t.csv", "a", encoding="utf-8") as file:
+            file.write("ragged\n")
+        for mode in ("replace", "upsert"):
+            failing = self.pipeline(streams="- {name: t, sync_mode: full_refresh}", mode=mode)
+            self.expect(harness.SOURCE, "run", failing)
+        self.write_csv("t.csv", COLUMNS, rows)
+        report = self.run_report(self.pipeline(streams=incremental))
+        self.assertEqual(report["streams"][0]["rows_written"], 50)
+        self.assert_table("t", COLUMNS, KINDS, rows)
+
     def test_an_append_is_not_loaded_again_by_another_sync_mode(self):
         rows = self.write_sample(100)
         incremental = self.pipeline(streams="- {name: t, sync_mode: incremental, cursor_field: id}")

@@ -206,7 +206,7 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
             "PIPELINE.yaml --keep-positions. " +
             how_to_begin_anew(ctx, target, true) + ".");
   }
-  if (receipt && !receipt->identity.empty() && !ctx.keep_positions) {
+  if (receipt && receipt->target == target.text() && !receipt->identity.empty() && !ctx.keep_positions) {
     // Not the file: VACUUM FULL and its like write the same rows anew.
     const auto oid_of = [](std::string_view identity) { return identity.substr(0, identity.find(':')); };
     RB_SDK_ASSIGN_OR_RETURN(const auto now, session_->value("SELECT " + identity_sql(target)));
@@ -222,7 +222,7 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
     }
   }
   if (receipt) {
-    return sdk::check_receipt_fits(ctx, receipt->newest(), described(target));
+    return sdk::check_receipt_fits(ctx, receipt->newest(target), described(target));
   }
   if (ctx.keep_positions) return {};
   return sdk::config_error(
@@ -240,7 +240,7 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
 Status PostgresDestination::check_not_loaded_before(const sdk::StreamContext& ctx, const TableName& target) {
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, newest_receipt(ctx, target));
   if (!receipt) return {};
-  return sdk::check_not_loaded_before(ctx, receipt->newest(), described(target), [&]() -> Result<bool> {
+  return sdk::check_not_loaded_before(ctx, receipt->newest(target), described(target), [&]() -> Result<bool> {
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
     if (!existing) return false;
     RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(*session_, target));

@@ -27,9 +27,12 @@ struct Receipt {
   /// Where the rows of this commit were written, for the identity; not read back.
   std::optional<TableName> written = {};
 
-  /// What the SDK compares with the position of a run.
-  [[nodiscard]] sdk::NewestReceipt newest() const {
-    return {.load_id = load_id, .checkpoint_json = checkpoint_json.value_or(""), .rows = rows};
+  /// What the SDK compares with the position of a run into `table`.
+  [[nodiscard]] sdk::NewestReceipt newest(const TableName& table) const {
+    return {.load_id = load_id,
+            .checkpoint_json = checkpoint_json.value_or(""),
+            .rows = rows,
+            .of_table = target == table.text()};
   }
 
   /// Of what they say; whose identity is taken at the commit.

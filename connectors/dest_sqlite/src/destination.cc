@@ -44,6 +44,18 @@ Result<std::optional<RowEvidence>> evidence_of(const Receipt& receipt) {
   return std::optional<RowEvidence>(evidence_of(checkpoint));
 }
 
+/// What the SDK compares with the position of a run into `table`.
+Result<sdk::NewestReceipt> newest(const Receipt& receipt, const std::string& table) {
+  sdk::NewestReceipt out{.load_id = receipt.load_id,
+                         .checkpoint_json = receipt.checkpoint_json.value_or(""),
+                         .rows = receipt.rows,
+                         .of_table = receipt.published};
+  if (receipt.published || !receipt.checkpoint_json) return out;
+  RB_SDK_ASSIGN_OR_RETURN(const sdk::Json checkpoint, sdk::parse_json(*receipt.checkpoint_json));
+  out.of_table = same_name(sdk::string_member(checkpoint, kTableKey).value_or(table), table);
+  return out;
+}
+
 std::string reset_command(const sdk::StreamContext& ctx) {
   return "rapidbyte state reset PIPELINE.yaml --stream " + quote_text(ctx.stream_name);
 }
@@ -143,7 +155,8 @@ Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, c
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
   if (filled) {
     if (receipt) {
-      return sdk::check_receipt_fits(ctx, receipt->newest(), "table " + name + " of " + database_->path());
+      RB_SDK_ASSIGN_OR_RETURN(const sdk::NewestReceipt compared, newest(*receipt, table->name));
+      return sdk::check_receipt_fits(ctx, compared, "table " + name + " of " + database_->path());
     }
     if (ctx.keep_positions) return {};
     return sdk::config_error(
@@ -176,8 +189,8 @@ Status SqliteDestination::check_not_loaded_before(const sdk::StreamContext& ctx,
   if (!table) return {};
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
   if (!receipt) return {};
-  return sdk::check_not_loaded_before(ctx, receipt->newest(),
-                                      "table " + quote_name(table->name) + " of " + database_->path(),
+  RB_SDK_ASSIGN_OR_RETURN(const sdk::NewestReceipt compared, newest(*receipt, table->name));
+  return sdk::check_not_loaded_before(ctx, compared, "table " + quote_name(table->name) + " of " + database_->path(),
                                       [&] { return has_rows(*database_, table->name); });
 }
 

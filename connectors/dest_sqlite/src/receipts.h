@@ -8,7 +8,6 @@
 #include <string>
 
 #include "rapidbyte/sdk/context.h"
-#include "rapidbyte/sdk/receipt.h"
 #include "src/database.h"
 
 namespace rapidbyte::dest_sqlite {
@@ -20,11 +19,6 @@ struct Receipt {
   std::optional<std::string> checkpoint_json;  // none: the load has begun and committed nothing
   int64_t rows = 0;  // written by this load so far
   bool published = false;  // replace: the swap is done
-
-  /// What the SDK compares with the position of a run.
-  [[nodiscard]] sdk::NewestReceipt newest() const {
-    return {.load_id = load_id, .checkpoint_json = checkpoint_json.value_or(""), .rows = rows};
-  }
 };
 
 class Receipts {

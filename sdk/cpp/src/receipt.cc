@@ -39,7 +39,7 @@ bool begins_behind_cursor(const StreamContext& ctx) {
 
 Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table) {
   // A host of before does not say of which load its cursor is.
-  if (ctx.cursor_load_id.empty()) return {};
+  if (ctx.cursor_load_id.empty() || !receipt.of_table) return {};
   RB_SDK_ASSIGN_OR_RETURN(const CursorValue held, cursor_of(receipt));
   if (held == ctx.cursor->last_value) return {};
   const std::string who = "stream \"" + ctx.stream_name + "\": this run would go on behind load " + ctx.cursor_load_id +

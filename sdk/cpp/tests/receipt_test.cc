@@ -69,6 +69,14 @@ TEST(ReceiptTest, ATableThatIsNewerThanThePositionIsRefusedToAnAppend) {
   EXPECT_TRUE(check_receipt_fits(ctx, receipt_of(kLater, 50), "t").ok()) << "rows given again change nothing";
 }
 
+TEST(ReceiptTest, AReplaceThatWasNeverPublishedSaysNothingOfTheTable) {
+  for (const char* load : {kEarlier, kLater}) {
+    NewestReceipt receipt = receipt_of(load, 7);
+    receipt.of_table = false;
+    EXPECT_TRUE(check_receipt_fits(appending(), receipt, "t").ok()) << load;
+  }
+}
+
 TEST(ReceiptTest, WithoutKnowingOfWhichLoadTheCursorIsNothingIsCompared) {
   StreamContext ctx = appending();
   ctx.cursor_load_id.clear();

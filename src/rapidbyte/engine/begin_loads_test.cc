@@ -74,7 +74,7 @@ TEST_F(BeginNewLoads, LeaveThePositionsOfStreamsWhoseTurnDidNotCome) {
   ASSERT_FALSE(h.run().succeeded());
   const auto after = h.state->load_stream({"p", "b", ""});
   EXPECT_EQ(after->checkpoint_json, before->checkpoint_json);
-  EXPECT_EQ(after->load_id, before->load_id);
+  EXPECT_EQ(after->owner_json, before->owner_json);
 }
 
 }  // namespace

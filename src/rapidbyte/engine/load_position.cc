@@ -58,6 +58,14 @@ constexpr std::string_view kReplaceSuffix = "-replace";
 // to a later run, whose partitions are others.
 constexpr std::string_view kPartitionedSuffix = "-partitioned";
 
+/// Whether a full refresh that begins forgets the checkpoint that the state has. Not the position of an incremental
+/// load: until the new load has committed something the table holds the rows before it.
+bool forgets_checkpoint(const StreamPlan& plan, const state::StreamState& known, std::string_view load_id) {
+  if (is_incremental(plan) || !known.checkpoint_json) return false;
+  const json saved = protocol::parse_untrusted_object(*known.checkpoint_json, protocol::kReceiptLimits);
+  return !saved.is_object() || cursor_value_of(saved).is_null() || text_member(saved, "load_id") == load_id;
+}
+
 /// A load from its beginning, noted in the state, which knows `known` of the stream. `forget`: what the state knows of
 /// the load before means nothing now.
 std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, const state::StreamState& known,
@@ -66,9 +74,9 @@ std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, const s
   position.cursor = start_cursor;
   position.load_start_cursor = std::move(start_cursor);
   if (!run.keeps_state()) return std::nullopt;
-  Status begun =
-      run.state.begin_load(key_of(run, plan), position.load_id, /*drop_checkpoint=*/forget || !is_incremental(plan),
-                           protocol::json_text(owner_of_load(run, plan, known)));
+  Status begun = run.state.begin_load(key_of(run, plan), position.load_id,
+                                      /*drop_checkpoint=*/forget || forgets_checkpoint(plan, known, position.load_id),
+                                      protocol::json_text(position_owner(run, plan)));
   if (!begun.ok()) return fail(Stage::kState, std::move(begun));
   return std::nullopt;
 }
@@ -255,7 +263,19 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
              known.load_id.ends_with(kReplaceSuffix)       ? "had write_mode replace"
              : known.load_id.ends_with(kPartitionedSuffix) ? "was read in partitions"
                                                            : "had another sync_mode");
-    if (auto failure = begin(run, plan, known, new_run_id(), nullptr, position, /*forget=*/true)) return failure;
+    auto position_before = read_position(run, plan, known.checkpoint_json, "the state");
+    if (!position_before.ok()) return fail(Stage::kState, std::move(position_before).status());
+    const json before = *std::move(position_before);
+    // Of the load before it, whose rows are still there; those of partitions may be anywhere.
+    const bool stands = !cursor_value_of(before).is_null() && text_member(before, "load_id") != known.load_id &&
+                        !known.load_id.ends_with(kPartitionedSuffix);
+    json start;
+    if (stands && is_incremental(plan)) {
+      if (auto failure = name_cursor_load(run, plan, before, position)) return failure;
+      start = cursor_value_of(before);
+    }
+    if (auto failure = begin(run, plan, known, new_run_id(), std::move(start), position, /*forget=*/!stands))
+      return failure;
     if (known.load_id.ends_with(kReplaceSuffix)) position.given_up_replace = known.load_id;
     return std::nullopt;
   }
@@ -392,13 +412,9 @@ Status begin_new_loads(RunContext& run, const std::vector<StreamPlan>& plans) {
     if (partitions_wanted(run, plan) > 1) continue;
     RB_ASSIGN_OR_RETURN(const state::StreamState known, run.state.load_stream(key_of(run, plan)));
     if (known.load_in_progress) continue;
-    if (!is_incremental(plan) && known.checkpoint_json) {
-      const json saved = protocol::parse_untrusted_object(*known.checkpoint_json, protocol::kReceiptLimits);
-      if (!saved.is_object() || !cursor_value_of(saved).is_null()) continue;
-    }
     const std::string& id = begun[plan.config.name] = new_load_id(plan);
     loads.push_back(
-        {key_of(run, plan), id, !is_incremental(plan), protocol::json_text(owner_of_load(run, plan, known))});
+        {key_of(run, plan), id, forgets_checkpoint(plan, known, id), protocol::json_text(position_owner(run, plan))});
   }
   RB_RETURN_NOT_OK(run.state.begin_loads(loads));
   const std::lock_guard lock(run.begun_loads_mutex);
@@ -435,11 +451,11 @@ std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPl
   if (id.empty()) id = new_run_id() + std::string(replace ? kReplaceSuffix : kPartitionedSuffix);
   const auto known = run.state.load_stream(key_of(run, plan));
   if (!known.ok()) return fail(Stage::kState, known.status());
-  return begin(run, plan, *known, std::move(id), nullptr, position, /*forget=*/true);
+  return begin(run, plan, *known, std::move(id), nullptr, position, /*forget=*/!replace);
 }
 
-Status save_partitioned_end(RunContext& run, const StreamPlan& plan, const std::string& load_id, size_t partitions,
-                            uint64_t rows_committed) {
+Status save_end(RunContext& run, const StreamPlan& plan, const std::string& load_id, size_t partitions,
+                uint64_t rows_committed) {
   const json end = {{"load_id", load_id}, {"stream", plan.config.name}, {"partitions", partitions}, {"end", true}};
   return run.state.save_checkpoint(key_of(run, plan), load_id, protocol::json_text(end), rows_committed);
 }

@@ -68,9 +68,10 @@ std::optional<RunFailure> foreseen_refusal(RunContext& run, const StreamPlan& pl
 /// crash the partitions and their snapshot are gone, and reading again does not double rows.
 std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPlan& plan, const std::string& load_id,
                                                  LoadPosition& position);
-/// Notes in the state that every partition of the load is committed. STATE_BACKEND.
-Status save_partitioned_end(RunContext& run, const StreamPlan& plan, const std::string& load_id, size_t partitions,
-                            uint64_t rows_committed);
+/// Notes in the state the end of a load that leaves no checkpoints there: of one that is never gone on with (in
+/// partitions, or into a staging table). STATE_BACKEND.
+Status save_end(RunContext& run, const StreamPlan& plan, const std::string& load_id, size_t partitions,
+                uint64_t rows_committed);
 
 /// Whether a run goes on with this load of an earlier one; otherwise it begins again.
 [[nodiscard]] bool goes_on_with(const StreamPlan& plan, const state::StreamState& known);

@@ -26,7 +26,6 @@ constexpr const char* kPlaceKeyword = "x-place";
 constexpr const char* kSyncMode = "sync_mode";
 constexpr const char* kSourcePlace = "source_place";
 constexpr const char* kStreamOptions = "stream_options";
-constexpr const char* kRowsBefore = "rows_before";
 // Before a setting of which only the hash is kept.
 constexpr const char* kHashed = "sha256:";
 
@@ -126,9 +125,9 @@ std::string place_text(const json& place, const json& other) {
 }
 
 /// An empty object when nobody said; what is not readable binds nothing, as before owners were kept.
-json owner_of(const state::StreamState& known) {
-  if (!known.owner_json) return json::object();
-  json owner = protocol::parse_untrusted_object(*known.owner_json, protocol::kReceiptLimits);
+json owner_in(const std::optional<std::string>& text) {
+  if (!text) return json::object();
+  json owner = protocol::parse_untrusted_object(*text, protocol::kReceiptLimits);
   return owner.is_object() ? owner : json::object();
 }
 
@@ -306,26 +305,17 @@ json position_owner(const RunContext& run, const StreamPlan& plan) {
   return owner;
 }
 
-json owner_of_load(const RunContext& run, const StreamPlan& plan, const state::StreamState& known) {
-  json owner = position_owner(run, plan);
-  if (std::string mode = mode_of_rows(known); !mode.empty()) owner[kRowsBefore] = std::move(mode);
-  return owner;
-}
-
-std::string mode_of_rows(const state::StreamState& known) {
-  const json owner = owner_of(known);
-  return text_member(owner, known.committed ? kSyncMode : kRowsBefore);
-}
+std::string mode_of_rows(const state::StreamState& known) { return text_member(owner_in(known.owner_json), kSyncMode); }
 
 bool has_loaded_rows(const state::StreamState& known) {
   if (known.load_id.empty()) return false;
-  if (known.committed || !mode_of_rows(known).empty()) return true;
+  if (known.committed || known.owner_json) return true;
   // Of an earlier version: a load that is finished has committed something. One that has begun may be the first.
-  return !known.owner_json && !known.load_in_progress;
+  return !known.load_owner_json && !known.load_in_progress;
 }
 
 bool is_of_other_sync_mode(const StreamPlan& plan, const state::StreamState& known) {
-  const std::string mode = text_member(owner_of(known), kSyncMode);
+  const std::string mode = text_member(owner_in(known.load_owner_json), kSyncMode);
   return !mode.empty() && mode != to_string(plan.config.sync_mode);
 }
 
@@ -335,7 +325,7 @@ std::optional<RunFailure> check_position_owners(RunContext& run, const std::vect
     const state::StreamKey key{run.pipeline.name, plan.config.name, ""};
     auto known = run.state.load_stream(key);
     if (!known.ok()) return state_failure(std::move(known).status());
-    const json before = owner_of(*known);
+    const json before = owner_in(known->owner_json);
     if (before.empty()) continue;
     if (const Change change = sync_mode_change(plan, *known); !change.what.empty()) return changed(run, plan, change);
     if (!goes_behind(plan, *known)) continue;
@@ -346,8 +336,7 @@ std::optional<RunFailure> check_position_owners(RunContext& run, const std::vect
     log_warn("stream '{}': its position {}. --keep-positions says that its rows are there", plan.config.name,
              change.what);
     if (!run.keeps_state()) continue;
-    const json owner = owner_of_load(run, plan, *known);
-    if (Status taken = run.state.set_owner(key, protocol::json_text(owner)); !taken.ok())
+    if (Status taken = run.state.set_owner(key, protocol::json_text(now)); !taken.ok())
       return state_failure(std::move(taken));
   }
   return std::nullopt;

@@ -34,11 +34,7 @@ namespace rapidbyte::engine {
 /// with the load.
 [[nodiscard]] nlohmann::json position_owner(const RunContext& run, const StreamPlan& plan);
 
-/// position_owner() of a new load of a stream of which the state knows `known`: it also says whether loads before it
-/// have left rows.
-[[nodiscard]] nlohmann::json owner_of_load(const RunContext& run, const StreamPlan& plan,
-                                           const state::StreamState& known);
-/// The sync mode of the newest load of the stream that has committed anything; empty: there was none, or nobody knows.
+/// The sync mode of the newest load of the stream that has left a position; empty: there was none, or nobody knows.
 [[nodiscard]] std::string mode_of_rows(const state::StreamState& known);
 /// Whether a load of the stream, the newest or one before it, has committed rows.
 [[nodiscard]] bool has_loaded_rows(const state::StreamState& known);

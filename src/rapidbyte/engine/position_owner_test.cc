@@ -281,28 +281,52 @@ TEST_F(PositionOwner, WhatCommittedNothingBindsNoSyncMode) {
   EXPECT_EQ(h_.database.rows("numbers"), count_to(100));
 }
 
-// A load that failed before its first commit says nothing of the rows that loads before it have left.
-TEST_F(PositionOwner, AFailedReplaceDoesNotHideTheRowsBeforeIt) {
-  h_.destination->own_role().features.clear();  // it cannot be asked
-  h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
-  h_.pipeline.source.streams[0].write_mode = pipeline::WriteMode::kReplace;
-  CountingOptions breaks;
-  breaks.before_batch = [](const runtime::InstanceOptions&, int64_t) -> Status {
-    return make_error(ErrorCategory::kData, "BAD_ROW", "bad");
-  };
-  h_.source->script = counting_source(breaks);
-  ASSERT_FALSE(h_.run().succeeded());
-  ASSERT_FALSE(h_.stream_state().committed);
-  CountingOptions more;
-  more.rows = 120;
-  h_.source->script = counting_source(more);
-  h_.pipeline.source.streams[0].write_mode.reset();
+/// What a full refresh leaves of an incremental position when it fails before it has committed anything, or before its
+/// staging table took the place of the table.
+class FailedFullRefresh : public PositionOwner {
+ protected:
+  void fail_with(pipeline::WriteMode mode, int64_t at_batch) {
+    const auto script = h_.source->script;
+    pipeline::StreamConfig& stream = h_.pipeline.source.streams[0];
+    stream.sync_mode = pipeline::SyncMode::kFullRefresh;
+    stream.cursor_field.reset();
+    stream.write_mode = mode;
+    stream.primary_key = {"id"};
+    CountingOptions breaks;
+    breaks.before_batch = once(at_batch, make_error(ErrorCategory::kData, "BAD_ROW", "bad"));
+    h_.source->script = counting_source(breaks);
+    ASSERT_FALSE(h_.run().succeeded());
+    h_.source->script = script;
+    stream.write_mode.reset();
+  }
+};
+
+TEST_F(FailedFullRefresh, LeavesThePosition) {
+  fail_with(pipeline::WriteMode::kReplace, 7);
+  fail_with(pipeline::WriteMode::kUpsert, 0);
   h_.make_incremental();
-  expect_refused("was forgotten");
-  // Nor does it make a full refresh a thing that was there before.
-  h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
-  h_.pipeline.source.streams[0].cursor_field.reset();
+  expect_goes_on();
+}
+
+TEST_F(FailedFullRefresh, LeavesThePositionWithADestinationThatCannotBeAsked) {
+  h_.destination->own_role().features.clear();
+  fail_with(pipeline::WriteMode::kReplace, 7);
+  h_.make_incremental();
+  expect_goes_on();
+}
+
+TEST_F(FailedFullRefresh, DoesNotMakeAFullRefreshOfTheRowsThatAreThere) {
+  fail_with(pipeline::WriteMode::kReplace, 7);
   expect_refused("sync_mode incremental, and sync_mode is now full_refresh");
+}
+
+TEST_F(FailedFullRefresh, LeavesThePositionToItsPlace) {
+  h_.pipeline.destination.config["url"] = "x://two/db";
+  fail_with(pipeline::WriteMode::kReplace, 7);
+  h_.make_incremental();
+  expect_refused("x://two/db");
+  h_.pipeline.destination.config["url"] = "x://one/db";
+  expect_goes_on();
 }
 
 // The source sees the position of a load that it goes on with, not that of one of which only the finish is missing.

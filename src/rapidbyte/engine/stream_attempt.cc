@@ -160,8 +160,7 @@ StreamAttempt::Failure StreamAttempt::find_position() {
 void StreamAttempt::begin_commits() {
   for (const auto& lane : lanes_) {
     CommitTarget target;
-    // A split load never goes on in the middle, so the state needs no checkpoint of its partitions.
-    target.state = run_.keeps_state() && !is_split() ? &run_.state : nullptr;
+    target.state = run_.keeps_state() && leaves_checkpoints() ? &run_.state : nullptr;
     target.key = {run_.pipeline.name, plan_.config.name, ""};
     target.load_id = attempt_.position.load_id;
     target.rows_before = attempt_.position.rows_before;
@@ -254,8 +253,8 @@ StreamAttempt::Failure StreamAttempt::finish_stream() {
   if (!run_.keeps_state()) return std::nullopt;
   state::StreamKey key{run_.pipeline.name, plan_.config.name, ""};
   const std::string& load_id = attempt_.position.load_id;
-  if (is_split()) {
-    const Status saved = save_partitioned_end(run_, plan_, load_id, lanes_.size(), rows_committed());
+  if (!leaves_checkpoints()) {
+    const Status saved = save_end(run_, plan_, load_id, lanes_.size(), rows_committed());
     if (!saved.ok()) return RunFailure{Stage::kState, saved.error()};
   }
   if (plan_.write_mode == WriteMode::kAppend && plan_.config.sync_mode == pipeline::SyncMode::kFullRefresh) {

@@ -71,6 +71,11 @@ class StreamAttempt {
   void sum_up(Failure failure);
 
   [[nodiscard]] bool is_split() const { return !partition_plan_.partitions().empty(); }
+  /// Whether the state gets the load's checkpoints. Not those of a load that never goes on in the middle: they would
+  /// take the place of a position that stands until the load is published.
+  [[nodiscard]] bool leaves_checkpoints() const {
+    return !is_split() && plan_.write_mode != pipeline::WriteMode::kReplace;
+  }
   /// The instance for begin-stream, finish-stream and last-committed.
   [[nodiscard]] runtime::ComponentInstance& destination();
   [[nodiscard]] StageUsage& destination_usage();

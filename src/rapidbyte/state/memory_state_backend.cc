@@ -102,7 +102,7 @@ class MemoryStateBackend final : public StateBackend {
     if (state.load_in_progress && state.load_id == load_id && !drop_checkpoint) return {};
     if (drop_checkpoint) state.checkpoint_json.reset();
     state.load_id = load_id;
-    state.owner_json = owner_json.empty() ? std::nullopt : std::optional<std::string>(owner_json);
+    state.load_owner_json = owner_json.empty() ? std::nullopt : std::optional<std::string>(owner_json);
     state.load_in_progress = true;
     state.committed = false;
     state.rows_committed = 0;
@@ -120,6 +120,7 @@ class MemoryStateBackend final : public StateBackend {
       return no_such_load(key, load_id, "save its checkpoint");
     }
     it->second.checkpoint_json = std::string(checkpoint_json);
+    it->second.owner_json = it->second.load_owner_json;
     it->second.committed = true;
     it->second.rows_committed = rows_committed;
     return {};
@@ -140,7 +141,7 @@ class MemoryStateBackend final : public StateBackend {
   Status set_owner(const StreamKey& key, std::string_view owner_json) override {
     std::lock_guard lock(store_->mutex);
     const auto it = store_->streams.find(id_of(key));
-    if (it != store_->streams.end()) it->second.owner_json = std::string(owner_json);
+    if (it != store_->streams.end()) it->second.owner_json = it->second.load_owner_json = std::string(owner_json);
     return {};
   }
 

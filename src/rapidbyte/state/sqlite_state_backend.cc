@@ -72,7 +72,8 @@ constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
     // loads that are there already nobody knows.
     R"(ALTER TABLE streams ADD COLUMN rows_given INTEGER;
        ALTER TABLE streams ADD COLUMN rows_reported INTEGER NOT NULL DEFAULT 0;
-       ALTER TABLE streams ADD COLUMN owner_json TEXT;)",
+       ALTER TABLE streams ADD COLUMN owner_json TEXT;
+       ALTER TABLE streams ADD COLUMN load_owner_json TEXT;)",
 };
 
 std::string now_utc() {
@@ -156,6 +157,7 @@ StreamState read_stream(const SqliteStatement& row, int first) {
   if (!row.is_null(first + 5)) state.rows_given = from_stored(row.number(first + 5));
   state.rows_reported = from_stored(row.number(first + 6));
   state.owner_json = row.optional_text(first + 7);
+  state.load_owner_json = row.optional_text(first + 8);
   return state;
 }
 
@@ -206,7 +208,8 @@ class SqliteStateBackend final : public StateBackend {
         auto statement,
         db().prepare(
             "SELECT checkpoint_json, load_id, load_in_progress, committed, rows_committed, "
-            "rows_given, rows_reported, owner_json FROM streams WHERE pipeline = ? AND stream = ? AND partition = ?"));
+            "rows_given, rows_reported, owner_json, load_owner_json FROM streams WHERE pipeline = ? AND stream = ? AND "
+            "partition = ?"));
     RB_ASSIGN_OR_RETURN(const bool row, bind_key(statement, key).step());
     return row ? read_stream(statement, 0) : StreamState();
   }
@@ -237,7 +240,8 @@ class SqliteStateBackend final : public StateBackend {
     RB_ASSIGN_OR_RETURN(
         auto statement,
         db().prepare(
-            "UPDATE streams SET checkpoint_json = ?5, committed = 1, rows_committed = ?6 WHERE pipeline = ?1 AND "
+            "UPDATE streams SET checkpoint_json = ?5, committed = 1, rows_committed = ?6, owner_json = load_owner_json "
+            "WHERE pipeline = ?1 AND "
             "stream = ?2 AND partition = ?3 AND load_id = ?4 AND load_in_progress"));
     RB_RETURN_NOT_OK(
         bind_key(statement, key).bind(load_id).bind(checkpoint_json).bind(as_stored(rows_committed)).run());
@@ -263,9 +267,8 @@ class SqliteStateBackend final : public StateBackend {
 
   Status set_owner(const StreamKey& key, std::string_view owner_json) override {
     std::lock_guard lock(database_->mutex);
-    RB_ASSIGN_OR_RETURN(
-        auto statement,
-        db().prepare("UPDATE streams SET owner_json = ?4 WHERE pipeline = ?1 AND stream = ?2 AND partition = ?3"));
+    RB_ASSIGN_OR_RETURN(auto statement, db().prepare("UPDATE streams SET owner_json = ?4, load_owner_json = ?4 WHERE "
+                                                     "pipeline = ?1 AND stream = ?2 AND partition = ?3"));
     return bind_key(statement, key).bind(owner_json).run();
   }
 
@@ -311,7 +314,8 @@ class SqliteStateBackend final : public StateBackend {
         auto statement,
         db().prepare(
             "SELECT stream, partition, checkpoint_json, load_id, load_in_progress, committed, rows_committed, "
-            "rows_given, rows_reported, owner_json FROM streams WHERE pipeline = ? ORDER BY stream, partition"));
+            "rows_given, rows_reported, owner_json, load_owner_json FROM streams WHERE pipeline = ? ORDER BY stream, "
+            "partition"));
     statement.bind(pipeline);
     std::vector<std::pair<StreamKey, StreamState>> out;
     while (true) {
@@ -384,11 +388,11 @@ class SqliteStateBackend final : public StateBackend {
     RB_ASSIGN_OR_RETURN(
         auto statement,
         db().prepare("INSERT INTO streams (pipeline, stream, partition, load_id, load_in_progress, committed, "
-                     "rows_committed, rows_given, owner_json) VALUES (?1, ?2, ?3, ?4, 1, 0, 0, 0, ?6) ON CONFLICT "
+                     "rows_committed, rows_given, load_owner_json) VALUES (?1, ?2, ?3, ?4, 1, 0, 0, 0, ?6) ON CONFLICT "
                      "(pipeline, stream, partition) DO UPDATE "
                      "SET checkpoint_json = CASE WHEN ?5 THEN NULL ELSE checkpoint_json END, load_id = ?4, "
                      "load_in_progress = 1, committed = 0, rows_committed = 0, rows_given = 0, rows_reported = 0, "
-                     "owner_json = ?6 "
+                     "load_owner_json = ?6 "
                      "WHERE ?5 OR NOT load_in_progress OR load_id <> ?4"));
     bind_key(statement, key).bind(load_id).bind(int64_t{drop_checkpoint ? 1 : 0});
     return (owner_json.empty() ? statement.bind_null() : statement.bind(owner_json)).run();

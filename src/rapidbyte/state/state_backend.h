@@ -73,9 +73,12 @@ struct StreamState {
   std::optional<uint64_t> rows_given;
   /// Of these the destination has said that they are committed.
   uint64_t rows_reported = 0;
-  /// What the positions are made for, as the engine's position_owner.h has it; none of loads that began before it was
+  /// What the newest checkpoint was made for, as the engine's position_owner.h has it: it changes with the checkpoint,
+  /// not when a load begins that may never commit. None of loads that began before it was
   /// kept.
   std::optional<std::string> owner_json;
+  /// What the newest load is for; it becomes `owner_json` with the load's first checkpoint.
+  std::optional<std::string> load_owner_json;
 };
 
 /// As the arguments of StateBackend::begin_load().
@@ -125,7 +128,7 @@ class StateBackend {
   /// Marks a new load as under way. The checkpoint of the load before it stays (an incremental cursor), unless
   /// `drop_checkpoint` (a full refresh starts from nothing). The load that is under way already goes on as it stands,
   /// so a retry may call this again; with `drop_checkpoint` it starts anew.
-  /// `owner_json`: what the load's positions are made for (StreamState::owner_json); empty: nobody says.
+  /// `owner_json`: what the load is for (StreamState::load_owner_json); empty: nobody says.
   virtual Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint,
                             std::string_view owner_json) = 0;
   Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint) {
@@ -133,7 +136,7 @@ class StateBackend {
   }
   /// begin_load() of several streams in one transaction: all or none.
   virtual Status begin_loads(std::span<const NewLoad> loads) = 0;
-  /// What the stream's positions are made for from now on; nothing when the stream is not known.
+  /// What the stream's position, and the load under way, are for from now on; nothing when the stream is not known.
   virtual Status set_owner(const StreamKey& key, std::string_view owner_json) = 0;
   /// Makes `checkpoint_json` the durable cursor. Call only after the destination's commit that covers it. Fails when
   /// `load_id` is not the load under way (the state was reset, another run has taken over).

@@ -172,15 +172,21 @@ TEST_P(EveryStateBackend, a_reset_of_a_stream_forgets_its_own_keys_and_no_other)
 TEST_P(EveryStateBackend, keeps_what_the_positions_of_a_load_are_made_for) {
   EXPECT_EQ(stream(users_).owner_json, std::nullopt);
   EXPECT_OK(state_->begin_load(users_, "one", false, "{\"a\":1}"));
-  EXPECT_EQ(stream(users_).owner_json, "{\"a\":1}");
+  EXPECT_EQ(stream(users_).load_owner_json, "{\"a\":1}");
+  EXPECT_EQ(stream(users_).owner_json, std::nullopt) << "it has no position yet";
   EXPECT_OK(state_->begin_load(users_, "one", false, "{\"a\":2}"));
-  EXPECT_EQ(stream(users_).owner_json, "{\"a\":1}") << "the load goes on as it stands";
+  EXPECT_EQ(stream(users_).load_owner_json, "{\"a\":1}") << "the load goes on as it stands";
+  EXPECT_OK(state_->save_checkpoint(users_, "one", "{}", 1));
+  EXPECT_EQ(stream(users_).owner_json, "{\"a\":1}");
   EXPECT_OK(state_->set_owner(users_, "{\"a\":3}"));
   EXPECT_OK(state_->save_checkpoint(users_, "one", "{}", 1));
   EXPECT_OK(state_->complete_load(users_, "one"));
   EXPECT_EQ(stream(users_).owner_json, "{\"a\":3}");
   EXPECT_EQ((*state_->list_streams("p"))[0].second.owner_json, "{\"a\":3}");
   EXPECT_OK(state_->begin_load(users_, "two", false));
+  EXPECT_EQ(stream(users_).owner_json, "{\"a\":3}") << "the position is still that of the load before";
+  EXPECT_EQ(stream(users_).load_owner_json, std::nullopt);
+  EXPECT_OK(state_->save_checkpoint(users_, "two", "{}", 1));
   EXPECT_EQ(stream(users_).owner_json, std::nullopt);
   EXPECT_OK(state_->set_owner({"p", "nobody", ""}, "{}"));
   EXPECT_EQ(stream({"p", "nobody", ""}).load_id, "");
@@ -198,7 +204,8 @@ TEST_P(EveryStateBackend, begins_the_loads_of_a_run_together_or_not_at_all) {
   EXPECT_OK(state_->begin_loads(loads));
   EXPECT_TRUE(stream({"p", "a", ""}).load_in_progress);
   EXPECT_EQ(stream({"p", "a", ""}).checkpoint_json, "{\"at\":1}");
-  EXPECT_EQ(stream({"p", "a", ""}).owner_json, "{\"o\":1}");
+  EXPECT_EQ(stream({"p", "a", ""}).owner_json, "{}");
+  EXPECT_EQ(stream({"p", "a", ""}).load_owner_json, "{\"o\":1}");
   EXPECT_FALSE(stream({"p", "a", ""}).committed);
   EXPECT_EQ(stream({"p", "b", ""}).load_id, "b2");
   EXPECT_OK(state_->begin_loads({}));

@@ -21,15 +21,18 @@ struct NewestReceipt {
   std::string checkpoint_json;
   /// Rows of its load so far; nullopt: not known.
   std::optional<int64_t> rows = {};
+  /// False for a replace that was never published: its rows lie beside the table, of which it says nothing.
+  bool of_table = true;
 };
 
 /// Whether the stream begins behind rows of earlier loads: incremental, with a cursor, and no load to go on with.
 bool begins_behind_cursor(const StreamContext& ctx);
 
-/// For begins_behind_cursor(): Ok when the receipt's cursor is the one that the run starts from. Of an upsert the
-/// receipt may be newer, because rows that are given again change nothing. RECEIPT_FOREIGN (config) otherwise, unless
-/// the user says that the rows before the cursor are there (an older receipt: ctx.keep_positions) or may be there twice
-/// (a newer one: ctx.allow_doubled_rows). `table`: the target as the user knows it, with its database.
+/// For begins_behind_cursor(): Ok when the receipt's cursor is the one that the run starts from, or it is not of the
+/// table. Of an upsert the receipt may be newer, because rows that are given again change nothing. RECEIPT_FOREIGN
+/// (config) otherwise, unless the user says that the rows before the cursor are there (an older receipt:
+/// ctx.keep_positions) or may be there twice (a newer one: ctx.allow_doubled_rows). `table`: the target as the user
+/// knows it, with its database.
 Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table);
 
 /// Whether the stream would append from the beginning, incrementally, though it has no load to go on with: then rows
