@@ -71,8 +71,6 @@ void copy_in(postgres::Connection& connection, bool fail, std::string& log) {
   auto copy = connection.copy_in("COPY t FROM STDIN");
   note(log, copy.status());
   if (!copy.ok()) return;
-  log += copy->is_binary() ? "binary " : "text ";
-  log += std::to_string(copy->column_count()) + ":";
   copy->out().append("1\n", 2);
   note(log, copy->send());
   if (fail) {

@@ -147,10 +147,21 @@ Status PostgresDestination::open(const sdk::Json& config) {
   session_ = std::make_unique<Session>(std::move(options));
   // The host may do this beside the source's discovery (feature "open-early").
   session_->open_ahead();
+  if (session_->is_open()) look_ahead();
+  return {};
+}
+
+void PostgresDestination::look_ahead() {
   // A new session of the server knows nothing of the catalogs: its first look at a table takes three times as long as
   // the next one, which is the load's.
-  if (session_->is_open()) (void)read_table(*session_, {"pg_catalog", "pg_namespace"});
-  return {};
+  const Receipts receipts = receipts_for({session_->options().schema, {}});
+  const auto state = session_->connection().queue("SELECT " + receipts_state_sql(receipts.name()));
+  const auto warm = queue_table_look(*session_, {"pg_catalog", "pg_namespace"});
+  const auto answers = session_->connection().run_queued();
+  // What went wrong comes again when it is needed.
+  if (!state.ok() || !warm.ok() || !answers.ok()) return;
+  if (first_value((*answers)[*state]) == "known") receipts_known_ = receipts.name().schema;
+  known_in_ = session_->generation();
 }
 
 Result<TableName> PostgresDestination::target_of(const std::string& stream) const {
@@ -374,11 +385,16 @@ Status PostgresDestination::begin_target(const sdk::StreamContext& ctx, const Ta
   const std::string target_sql = target.sql();
   const Parameter all[] = {staging.schema, staging.table, target_sql, ctx.pipeline, ctx.stream_name, ctx.load_id};
   const std::span<const Parameter> parameters = std::span(all).first(receipts_for(target).known() ? 6 : 3);
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult seen,
-                          session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend,
-                                                stream_state_sql(receipts_for(target), replace), parameters));
+  const auto seen = session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend,
+                                          stream_state_sql(receipts_for(target), replace), parameters);
+  if (!seen.ok() && receipts_for(target).known() && postgres::sqlstate_of(seen.error()) == "42P01") {
+    // Somebody has dropped the receipts meanwhile.
+    receipts_known_.clear();
+    return begin_target(ctx, target);
+  }
+  RB_SDK_RETURN_NOT_OK(seen.status());
   begun_ = target;
-  const postgres::Row& state = seen.rows.front();
+  const postgres::Row& state = seen->rows.front();
   const bool receipts_seen = receipts_for(target).known();
   StreamReceipts of_stream{.newest = {}, .of_partitions = true};
   if (receipts_seen) of_stream = Receipts::stream_receipts(state, 3);

@@ -28,12 +28,6 @@ constexpr std::string_view kForget =
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; RESET ROLE; UNLISTEN *; SELECT "
     "pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; ";
 
-// A backend whose client was killed ends within half a minute, and within two seconds where it can look: a long merge
-// for nobody would keep the next run away. Not every platform of the server has these.
-constexpr std::string_view kOrphans =
-    "; SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
-constexpr std::string_view kOrphansSince14 = "; SET client_connection_check_interval = '2s'";
-
 // A load that was just killed still holds its lock until the server notices; then waiting helps.
 constexpr std::string_view kLockWait = "10s";
 
@@ -64,27 +58,14 @@ Status Session::open() {
   had_upsert_table = false;
   system_types.clear();
   connection_ = std::make_unique<postgres::Connection>(std::move(connection));
-  Status set = set_up();
-  // With other settings the same texts would mean something else.
-  if (!set.ok()) close();
-  return set;
-}
-
-Status Session::set_up() {
-  std::string settings(kSettings);
+  settings_ = kSettings;
   const uint32_t version = connection_->server_version();
-  if (version >= 140'000) settings += "; SET idle_session_timeout = 0";
-  if (version >= 170'000) settings += "; SET transaction_timeout = 0";
-  std::string orphans(kOrphans);
-  if (version >= 140'000) orphans += kOrphansSince14;
-  // One round trip; a statement that fails takes the others back with it.
-  settings_ = settings + orphans;
-  Status set = exec(settings_);
-  if (!set.ok() && is_open() && postgres::sqlstate_of(set.error()).starts_with("22")) {
-    settings_ = settings;
-    set = exec(settings_);
-  }
-  return set;
+  if (version >= 140'000) settings_ += "; SET idle_session_timeout = 0";
+  if (version >= 170'000) settings_ += "; SET transaction_timeout = 0";
+  settings_ += postgres::end_of_orphans_sql(version);
+  // With other settings the same texts would mean something else: if they are refused, the connection ends with the
+  // first statement.
+  return connection_->post(settings_);
 }
 
 void Session::close() {

@@ -142,14 +142,12 @@ class Session {
   void wait_at_most(uint32_t silence_ms) {
     if (connection_) connection_->set_read_timeout_ms(silence_ms);
   }
-  /// Sets what the session's texts, time limits and end depend on.
-  Status set_up();
 
   postgres::ConnectionOptions options_;
   std::unique_ptr<postgres::Connection> connection_;
   uint64_t generation_ = 0;
   std::optional<Status> failed_ahead_;
-  std::string settings_;  // what set_up() has run
+  std::string settings_;  // what the session's texts, time limits and end depend on
   std::optional<std::string> locked_;  // key of the lock that the connection holds
   std::set<std::string> warned_;
   bool triggers_ = false;

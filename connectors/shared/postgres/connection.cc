@@ -338,17 +338,13 @@ Result<QueryResult> Connection::execute_cached(std::string_view sql, std::span<c
   return std::move(answers.back());
 }
 
-/// Sends a COPY statement and takes the answer of what is before it and its own first one, `type` 'G' or 'H'.
-Result<Connection::CopyFormat> Connection::begin_copy(std::string_view sql, char type) {
+Result<CopyOut> Connection::copy_out(std::string_view sql) {
   RB_SDK_RETURN_NOT_OK(begin_statement());
   RB_SDK_RETURN_NOT_OK(check_sql(sql));
   RB_SDK_RETURN_NOT_OK(MessageWriter(session_->stream.out(), 'Q').zero_terminated(sql).end());
   RB_SDK_ASSIGN_OR_RETURN(Message message, session_->stream.next());
-  while (message.type == 'C') {
-    RB_SDK_ASSIGN_OR_RETURN(message, session_->stream.next());
-  }
   if (message.type == 'E') return session_->fail_with(message.body, "");
-  if (message.type != type) {
+  if (message.type != 'H') {
     session_->stream.break_off();
     return sdk::internal_error("NOT_A_COPY", "the statement is not a COPY in the direction that was expected");
   }
@@ -357,17 +353,16 @@ Result<Connection::CopyFormat> Connection::begin_copy(std::string_view sql, char
   const auto columns = body.number<uint16_t>();
   if (body.failed() || format > 1) return session_->unexpected(message, "COPY");
   session_->copying = true;
-  return CopyFormat{format == 1, columns};
-}
-
-Result<CopyOut> Connection::copy_out(std::string_view sql) {
-  RB_SDK_ASSIGN_OR_RETURN(const CopyFormat format, begin_copy(sql, 'H'));
-  return CopyOut(*session_, format.is_binary, format.columns);
+  return CopyOut(*session_, format == 1, columns);
 }
 
 Result<CopyIn> Connection::copy_in(std::string_view sql) {
-  RB_SDK_ASSIGN_OR_RETURN(const CopyFormat format, begin_copy(sql, 'G'));
-  return CopyIn(*session_, format.is_binary, format.columns);
+  RB_SDK_RETURN_NOT_OK(begin_statement());
+  RB_SDK_RETURN_NOT_OK(check_sql(sql));
+  RB_SDK_RETURN_NOT_OK(MessageWriter(session_->stream.out(), 'Q').zero_terminated(sql).end());
+  RB_SDK_RETURN_NOT_OK(session_->stream.flush());
+  session_->copying = true;
+  return CopyIn(*session_);
 }
 
 Status Connection::cancel() {

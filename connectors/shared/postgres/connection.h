@@ -101,8 +101,8 @@ class Connection {
 
   /// Starts COPY ... TO STDOUT. NOT_A_COPY (internal) when the statement is something else.
   sdk::Result<CopyOut> copy_out(std::string_view sql);
-  /// Starts COPY ... FROM STDIN. Statements without rows may stand before and behind it: the answer of those behind is
-  /// part of CopyIn::finish(), and an error of any is the copy's.
+  /// Sends COPY ... FROM STDIN, without waiting for what the server says to it. Statements without rows may stand
+  /// before and behind it: their answers are part of CopyIn::finish(), and an error of any is the copy's.
   sdk::Result<CopyIn> copy_in(std::string_view sql);
 
   /// Asks the server, by a second connection, to end what this one is running. Ok when it was asked; the running
@@ -124,10 +124,6 @@ class Connection {
   [[nodiscard]] bool is_broken() const;
 
  private:
-  struct CopyFormat {
-    bool is_binary = false;
-    uint16_t columns = 0;
-  };
   explicit Connection(std::unique_ptr<Session> session);
   sdk::Status check_usable() const;
   /// Ok when a statement may be sent whose answer is the next one: everything before is answered.
@@ -136,10 +132,13 @@ class Connection {
   sdk::Status read_posted();
   sdk::Status append_statement(std::string_view sql, std::span<const Parameter> parameters, std::span<const Oid> types,
                                bool cached);
-  sdk::Result<CopyFormat> begin_copy(std::string_view sql, char type);
 
   std::unique_ptr<Session> session_;  // CopyIn and CopyOut hold pointers into it, so a Connection can move
 };
+
+/// Statements, each behind a semicolon, by which a backend whose client was killed or is out of reach ends within half
+/// a minute, and on Linux, from server 14 on, within two seconds also while it works. No server refuses them.
+std::string end_of_orphans_sql(uint32_t server_version);
 
 /// "name" as an SQL identifier, always quoted, with quotes inside doubled.
 std::string quote_identifier(std::string_view name);

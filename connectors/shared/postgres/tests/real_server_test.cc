@@ -306,7 +306,6 @@ TEST_F(RealServerTest, ACopyComesBackAsItWentIn) {
   const std::string data = binary_rows(200'000);
   auto in = connection.copy_in("COPY t FROM STDIN (FORMAT binary)");
   ASSERT_TRUE(in.ok()) << in.status().to_string();
-  EXPECT_EQ(in->column_count(), 2);
   for (size_t at = 0; at < data.size(); at += 10'007) {
     const auto part = std::string_view(data).substr(at, 10'007);
     in->out().append(part.data(), part.size());
