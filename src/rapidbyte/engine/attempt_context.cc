@@ -82,7 +82,7 @@ void give_back(AttemptContext& attempt, KeptInstance* place, KeptInstance instan
     return close_instance(attempt.run, instance, connector, attempt.plan.config.name);
   }
   attempt.run.note_memory(instance.instance->peak_memory_bytes());
-  instance.services->set_target(std::make_shared<IdleServices>(connector.name()));
+  instance.services->set_target(idle_services(connector.name()));
   *place = std::move(instance);
 }
 

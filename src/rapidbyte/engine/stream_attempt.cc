@@ -118,7 +118,7 @@ StreamAttempt::Failure StreamAttempt::open_destination() {
   Status opened;
   if (is_split()) {
     auto instance = take_instance(attempt_, &attempt_.kept.destination, run_.destination, attempt_.cancel,
-                                  std::make_shared<IdleServices>(run_.destination->name()));
+                                  idle_services(run_.destination->name()));
     opened = instance.status();
     if (instance.ok()) coordinator_ = std::move(*instance);
     if (coordinator_) coordinator_usage_.waiting_network -= coordinator_.instance->network_wait();
