@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "rapidbyte/runtime/component_runtime.h"
+#include "rapidbyte/runtime/refusing_services_test.h"
 
 namespace rapidbyte {
 namespace {
@@ -19,7 +20,7 @@ constexpr uint64_t kBlocks = 4096;  // 4 GiB: about half a second, long against 
 constexpr int kRepetitions = 5;
 
 /// Drops what is emitted; gives recycled, uninitialised blocks: nothing but the crossing touches their bytes.
-class Ends : public runtime::HostServices {
+class Ends : public runtime::RefusingServices {
  public:
   explicit Ends(std::shared_ptr<BufferPool> pool) : pool_(std::move(pool)) {}
   Status emit_batch(PooledBuffer batch) override {

@@ -10,6 +10,7 @@
 #include "rapidbyte/protocol/redacted_json.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 #include "rapidbyte/runtime/host_state.h"
+#include "rapidbyte/runtime/refusing_services_test.h"
 
 using namespace rapidbyte;
 
@@ -18,7 +19,7 @@ namespace {
 constexpr const char* kSecret = "canary-Pa55word";
 
 /// What reached the engine must be sound again.
-class CheckingServices : public runtime::HostServices {
+class CheckingServices : public runtime::RefusingServices {
  public:
   Status checkpoint(runtime::CheckpointKind /*kind*/, std::string payload) override {
     fuzz::check(engine::parse_checkpoint(payload, "orders").ok(), "a checkpoint that was taken can be read");

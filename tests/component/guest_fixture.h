@@ -14,17 +14,19 @@
 #include <vector>
 
 #include "rapidbyte/runtime/component_runtime.h"
+#include "rapidbyte/runtime/idle_services.h"
+#include "rapidbyte/runtime/refusing_services_test.h"
 
 namespace rapidbyte::runtime {
 
-class RecordingServices : public HostServices {
+class RecordingServices : public RefusingServices {
  public:
   Status emit_batch(PooledBuffer batch) override {
     batches.push_back(std::move(batch));
     return {};
   }
   Result<std::optional<PooledBuffer>> next_batch() override {
-    if (!has_input) return HostServices::next_batch();
+    if (!has_input) return idle.next_batch();
     if (batches.empty()) return std::optional<PooledBuffer>();
     std::optional<PooledBuffer> batch(std::move(batches.front()));
     batches.pop_front();
@@ -34,6 +36,7 @@ class RecordingServices : public HostServices {
     checkpoints.emplace_back(kind, std::move(payload_json));
     return {};
   }
+  Result<std::optional<std::string>> pending_checkpoint() override { return std::optional<std::string>(); }
   Status emit_dlq_record(DlqRecord record) override {
     rejected.push_back(std::move(record));
     return {};
@@ -41,6 +44,7 @@ class RecordingServices : public HostServices {
   void metric(const Metric& metric) override { metrics.push_back(metric); }
   void log(LogLevel level, std::string_view message) override { lines.emplace_back(level, message); }
 
+  IdleServices idle;
   bool has_input = false;
   std::deque<PooledBuffer> batches;
   std::vector<std::pair<CheckpointKind, std::string>> checkpoints;

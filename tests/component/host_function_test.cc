@@ -18,9 +18,8 @@ namespace rapidbyte::runtime {
 namespace {
 
 TEST_F(GuestTest, emit_batch_without_a_stage_behind_is_refused) {
-  struct Unwired : HostServices {};
   InstanceOptions options;
-  options.services = std::make_shared<Unwired>();
+  options.services = std::make_shared<IdleServices>();
   options.pool = std::make_shared<BufferPool>(size_t{0});
   options.config = {{"action", "emit"}};
   auto connector = runtime_->load("source-200", ConnectorRole::kSource);

@@ -31,7 +31,7 @@ TEST_P(Shapes, source_destination_and_transform_move_batches_in_order) {
   auto out = std::make_shared<RecordingServices>();
   auto in = services_;
   in->has_input = true;
-  struct Pipe : HostServices {
+  struct Pipe : RefusingServices {
     std::shared_ptr<RecordingServices> in, out;
     Status emit_batch(PooledBuffer batch) override { return out->emit_batch(std::move(batch)); }
     Result<std::optional<PooledBuffer>> next_batch() override { return in->next_batch(); }

@@ -1,4 +1,5 @@
 """Every way to fail has its exit code, says what is wrong and how to repair it, and leaves the next run working."""
+import json
 import os
 import pathlib
 import shutil
@@ -157,6 +158,71 @@ class ExitCodes(harness.EndToEnd):
         streams = "- {name: t, sync_mode: full_refresh, columns: {id: integer}}"
         self.expect(SOURCE, "run", self.pipeline(mode="replace", streams=streams), says="oops")
         self.assert_table("t", ["id", "name"], ["int", "text"], [(1, "a"), (2, "b")])
+
+
+class OneOfManyStreams(harness.EndToEnd):
+    """What becomes of the other streams when one fails."""
+
+    COUNT = 30
+
+    def setUp(self):
+        super().setUp()
+        self.names = [f"sales.t{i:02}" for i in range(self.COUNT)]
+        for name in self.names:
+            self.write_csv(f"{name}.csv", ["id"], [(1,), (2,)])
+        self.write("data/sales.t03.csv", "id\n1\noops\n")
+
+    def many(self, extra="", mode="append"):
+        streams = "\n".join(f"- {{name: {name}, columns: {{id: integer}}}}" for name in self.names)
+        return self.pipeline(mode=mode, streams=streams, extra=extra)
+
+    def loaded(self):
+        return [name for name in self.names if self.table_exists(name)
+                and self.query(f'SELECT count(*) FROM "{name}"') == [(2,)]]
+
+    def test_the_others_are_loaded_once_and_the_summary_shows_what_failed(self):
+        pipeline = self.many()
+        done = self.expect(SOURCE, "run", pipeline, says="oops")
+        self.assertEqual(self.loaded(), [name for name in self.names if name != "sales.t03"])
+        self.assertIn("29 streams: 58 rows read, 58 written", done.err)
+        self.assertTrue(done.err.splitlines()[0].startswith(("\u2717 sales.t03", "failed sales.t03")), done.err)
+        self.assertNotIn("sales.t04", done.err)
+        report = json.loads(self.rapidbyte("run", pipeline, "--json").out)
+        self.assertEqual(report["exit_code"], SOURCE)
+        self.assertEqual([stream["stream"] for stream in report["streams"]], self.names)
+        # Appends of everything end together: nothing is doubled until the run succeeds.
+        self.write_csv("sales.t03.csv", ["id"], [(1,), (2,)])
+        self.run_ok(pipeline)
+        self.assertEqual(self.loaded(), self.names)
+
+    def test_stop_starts_no_other_and_the_next_run_does(self):
+        pipeline = self.many(extra="on_stream_error: stop")
+        done = self.expect(SOURCE, "run", pipeline, "--json", says="oops")
+        report = json.loads(done.out)
+        outcomes = [stream["outcome"] for stream in report["streams"]]
+        self.assertEqual(outcomes, ["succeeded"] * 3 + ["failed"] + ["not_started"] * 26)
+        self.assertEqual(report["failure"]["stage"], "source")
+        self.assertIn("26 streams: not started", done.err)
+        self.assertEqual(self.loaded(), self.names[:3])
+        known = {stream["stream"]: stream for stream in
+                 json.loads(self.rapidbyte("state", "show", pipeline, "--json").out)["streams"]}
+        self.assertTrue(known["sales.t03"]["load_in_progress"])
+        for name in self.names[4:]:
+            self.assertFalse(name in known and known[name]["load_in_progress"], name)
+        self.write_csv("sales.t03.csv", ["id"], [(1,), (2,)])
+        self.run_ok(pipeline)
+        self.assertEqual(self.loaded(), self.names)
+
+    def test_streams_are_chosen_by_pattern(self):
+        pipeline = self.many()
+        self.run_ok(pipeline, "--stream", "sales.t0[0-2]", "--stream", "*2?")
+        self.assertEqual(self.loaded(), self.names[:3] + self.names[20:])
+        self.expect(INVALID, "run", pipeline, "--stream", "salse.t0*", says=["UNKNOWN_STREAM", "salse.t0*", "did you mean"])
+        self.expect(USAGE, "state", "reset", pipeline, "--stream", "x*", "--yes", says=["UNKNOWN_STREAM", "known are sales.t00"])
+        self.expect(OK, "state", "reset", pipeline, "--stream", "*.t2?", "--yes",
+                    says="Forgotten: streams sales.t20, sales.t21,")
+        shown = json.loads(self.rapidbyte("state", "show", pipeline, "--json", "--stream", "sales*").out)["streams"]
+        self.assertEqual([stream["stream"] for stream in shown], self.names[:3])
 
 
 class BrokenOffAppend(harness.EndToEnd):

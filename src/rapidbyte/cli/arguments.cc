@@ -37,7 +37,7 @@ Environment:
 constexpr const char* kRunFooter = R"(
 Examples:
   rapidbyte run orders.yaml
-  rapidbyte run orders.yaml --stream orders --stream customers
+  rapidbyte run orders.yaml --stream orders --stream 'sales.*'
   rapidbyte run orders.yaml --dry-run --limit 5       shows rows, writes nothing
   rapidbyte run orders.yaml -q --json > report.json
   rapidbyte run orders.yaml --events events.ndjson
@@ -108,8 +108,11 @@ std::string check_row_limit(const std::string& text) {
                      make_printable(text));
 }
 
-void add_stream(CLI::App& app, std::optional<std::string>& stream, const char* text) {
-  app.add_option("--stream", stream, text)->type_name("NAME")->check(not_empty("the stream's name"));
+void add_streams(CLI::App& app, std::vector<std::string>& streams, const char* text) {
+  app.add_option("--stream", streams, text)
+      ->type_name("NAME")
+      ->allow_extra_args(false)
+      ->check(not_empty("the stream's name"));
 }
 
 /// The innermost subcommand that was named.
@@ -182,10 +185,9 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   std::string limit;
   auto* limit_option = run_app->add_option("--limit", limit, "Read at most N rows of each stream");
   limit_option->type_name("N")->check(&check_row_limit);
-  run_app->add_option("--stream", run.streams, "Only this stream; may be given several times")
-      ->type_name("NAME")
-      ->allow_extra_args(false)
-      ->check(not_empty("the stream's name"));
+  add_streams(*run_app, run.streams,
+              "Only this stream, or those that match a pattern such as 'sales.*' (also ? and [a-c]); may be given "
+              "several times");
   run_app->add_flag("--allow-doubled-rows", run.allow_doubled_rows,
                     "Go on with an append although rows may then be in the table twice");
   run_app
@@ -229,16 +231,17 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   state_app->footer(kStateFooter);
   CLI::App* show_app = state_app->add_subcommand("show", "Show each stream's cursor, and the last runs");
   add_pipeline(*show_app, show.pipeline);
-  add_stream(*show_app, show.stream, "Only this stream");
+  add_streams(*show_app, show.streams, "Only this stream, or those that match a pattern; may be given several times");
   show_app->add_flag("--json", show.json, "Print the state as one JSON document on stdout");
   CLI::App* reset_app = state_app->add_subcommand("reset", "Forget cursors: the next run starts from the beginning");
   add_pipeline(*reset_app, reset.pipeline);
-  add_stream(*reset_app, reset.stream, "Only this stream (by default all)");
+  add_streams(*reset_app, reset.streams,
+              "Only this stream, or those that match a pattern; may be given several times (by default all)");
   reset_app->add_flag("-y,--yes", reset.yes, "Do not ask");
   CLI::App* accept_app = state_app->add_subcommand(
       "accept", "Take a load whose rows did not add up as it is, after a look at the table (LOAD_MISCOUNTED)");
   add_pipeline(*accept_app, accept.pipeline);
-  accept_app->add_option("--stream", accept.stream, "The stream")
+  accept_app->add_option("--stream", accept.stream, "The stream, by its name: only one table was looked at")
       ->type_name("NAME")
       ->required()
       ->check(not_empty("the stream's name"));

@@ -27,6 +27,7 @@ struct RunArguments {
   bool keep_positions = false;
   /// Rows per stream; never 0.
   std::optional<uint64_t> limit;
+  /// Names and patterns; empty: all.
   std::vector<std::string> streams;
   bool allow_doubled_rows = false;
   bool allow_partial = false;
@@ -56,13 +57,15 @@ struct ConnectorsArguments {
 
 struct StateShowArguments {
   std::filesystem::path pipeline;
-  std::optional<std::string> stream;
+  /// Names and patterns; empty: all.
+  std::vector<std::string> streams;
   bool json = false;
 };
 
 struct StateResetArguments {
   std::filesystem::path pipeline;
-  std::optional<std::string> stream;
+  /// Names and patterns; empty: all.
+  std::vector<std::string> streams;
   bool yes = false;
 };
 

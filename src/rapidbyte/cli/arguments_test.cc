@@ -78,14 +78,22 @@ TEST(Arguments, AStreamOptionDoesNotSwallowThePipeline) {
   EXPECT_EQ(run.pipeline, "p.yaml");
 }
 
+TEST(Arguments, APatternArrivesAsItWasGiven) {
+  const auto run = parse_as<RunArguments>(
+      {"run", "p.yaml", "--stream", "[ab]", "--stream=[a,b]*", "--stream", "*.?", "--stream", "[[]x]"});
+  EXPECT_THAT(run.streams, ElementsAre("[ab]", "[a,b]*", "*.?", "[[]x]"));
+}
+
 TEST(Arguments, EachCommandIsRecognised) {
   EXPECT_TRUE(parse_as<CheckArguments>({"check", "p.yaml", "--json"}).json);
   EXPECT_TRUE(parse_as<DiscoverArguments>({"discover", "p.yaml", "--json", "-q"}).verbosity.quiet);
   EXPECT_TRUE(parse_as<ConnectorsArguments>({"connectors", "--json"}).json);
-  EXPECT_EQ(parse_as<StateShowArguments>({"state", "show", "p.yaml", "--stream", "s"}).stream, "s");
+  EXPECT_THAT(parse_as<StateShowArguments>({"state", "show", "p.yaml", "--stream", "s"}).streams, ElementsAre("s"));
+  EXPECT_THAT(parse_as<StateResetArguments>({"state", "reset", "--stream", "a*", "p.yaml", "--stream", "b"}).streams,
+              ElementsAre("a*", "b"));
   const auto reset = parse_as<StateResetArguments>({"state", "reset", "p.yaml", "--yes"});
   EXPECT_TRUE(reset.yes);
-  EXPECT_FALSE(reset.stream.has_value());
+  EXPECT_TRUE(reset.streams.empty());
   EXPECT_TRUE(parse_as<VersionArguments>({"version", "--json"}).json);
 }
 

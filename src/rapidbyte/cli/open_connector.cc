@@ -1,28 +1,15 @@
 #include "rapidbyte/cli/open_connector.h"
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/runtime/idle_services.h"
 
 namespace rapidbyte::cli {
-namespace {
-
-/// A guest outside of a run has no queues; its log goes to ours.
-class LogOnly : public runtime::HostServices {
- public:
-  explicit LogOnly(std::string connector) : connector_(std::move(connector)) {}
-  void log(LogLevel level, std::string_view message) override {
-    if (log_enabled(level)) log_line(level, fmt::format("{}: {}", connector_, message));
-  }
-
- private:
-  std::string connector_;
-};
-
-}  // namespace
 
 Result<std::unique_ptr<OpenConnector>> OpenConnector::start(runtime::ComponentRuntime& runtime,
                                                             std::shared_ptr<const runtime::Connector> connector,
                                                             runtime::InstanceOptions options) {
-  options.services = std::make_shared<LogOnly>(connector->name());
+  // A guest outside of a run has no queues; its log goes to ours.
+  options.services = std::make_shared<runtime::IdleServices>(connector->name() + ": ");
   RB_ASSIGN_OR_RETURN(std::unique_ptr<runtime::ComponentInstance> instance,
                       runtime.instantiate(std::move(connector), std::move(options)));
   std::unique_ptr<OpenConnector> opened(new OpenConnector(std::move(instance)));

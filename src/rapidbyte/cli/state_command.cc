@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -15,6 +18,8 @@
 #include "rapidbyte/cli/pipeline_preparation.h"
 #include "rapidbyte/cli/quantities.h"
 #include "rapidbyte/engine/load_position.h"
+#include "rapidbyte/pipeline/name_pattern.h"
+#include "rapidbyte/pipeline/suggestion.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::cli {
@@ -26,9 +31,11 @@ using state::StreamState;
 
 // A screenful of history.
 constexpr uint32_t kRunsShown = 10;
+// What a question about several streams names; of more it says how many.
+constexpr size_t kStreamsNamed = 10;
 
 ExitCode fail(const CommandContext& context, const ConnectorError& error) {
-  const ExitCode code = exit_code_for(error, engine::Stage::kState);
+  const ExitCode code = error.code == "UNKNOWN_STREAM" ? ExitCode::kUsage : exit_code_for(error, engine::Stage::kState);
   context.talk.write(render_error(code, error, "", context.talk.color()));
   return code;
 }
@@ -106,11 +113,52 @@ nlohmann::json run_json(const RunRecord& run) {
 
 using Streams = std::vector<std::pair<StreamKey, StreamState>>;
 
-Result<Streams> list_chosen(state::StateBackend& state, const std::string& pipeline,
-                            const std::optional<std::string>& only) {
-  RB_ASSIGN_OR_RETURN(Streams streams, state.list_streams(pipeline));
-  if (only) std::erase_if(streams, [&](const auto& entry) { return entry.first.stream != *only; });
-  return streams;
+/// What the state knows of the streams that --stream names.
+struct Chosen {
+  Streams streams;
+  /// Each once.
+  std::vector<std::string> names;
+  /// For each name of which nothing is known, a line that says so.
+  std::string unknown;
+};
+
+/// `wanted`: names and patterns; empty: all. UNKNOWN_STREAM when a pattern matches nothing: whoever meant several
+/// streams should learn that it was none. A name of which nothing is known is none, as the stream of a first run.
+Result<Chosen> list_chosen(state::StateBackend& state, const std::string& pipeline,
+                           const std::vector<std::string>& wanted, const std::filesystem::path& file) {
+  Chosen chosen;
+  RB_ASSIGN_OR_RETURN(chosen.streams, state.list_streams(pipeline));
+  std::set<std::string> known;
+  for (const auto& [key, stream] : chosen.streams) known.insert(key.stream);
+  const std::vector<std::string_view> names(known.begin(), known.end());
+  std::set<std::string_view> found;
+  for (const std::string& one : wanted) {
+    const std::vector<size_t> places = pipeline::named_by(one, names);
+    for (const size_t place : places) found.insert(names[place]);
+    if (!places.empty()) continue;
+    if (pipeline::is_name_pattern(one)) {
+      return config_error("UNKNOWN_STREAM", fmt::format("the state of pipeline {} has no stream that matches '{}'{}",
+                                                        pipeline, one, pipeline::name_suggestion(one, names)));
+    }
+    const auto near = pipeline::closest(one, names);
+    chosen.unknown += fmt::format("Nothing is known of stream {} of pipeline {}{}; see: rapidbyte state show {}\n",
+                                  make_printable(one), make_printable(pipeline),
+                                  near ? fmt::format(" (did you mean {}?)", make_printable(*near)) : "",
+                                  make_printable(file.string()));
+  }
+  if (wanted.empty()) found.insert(names.begin(), names.end());
+  std::erase_if(chosen.streams, [&](const auto& entry) { return !found.contains(entry.first.stream); });
+  chosen.names.assign(found.begin(), found.end());
+  return chosen;
+}
+
+/// "stream a", "streams a, b and 7 more".
+std::string describe_names(const std::vector<std::string>& names) {
+  std::string text = names.size() == 1 ? "stream " : "streams ";
+  for (size_t i = 0; i < std::min(names.size(), kStreamsNamed); ++i)
+    text += (i > 0 ? ", " : "") + make_printable(names[i]);
+  if (names.size() > kStreamsNamed) text += fmt::format(" and {} more", format_count(names.size() - kStreamsNamed));
+  return text;
 }
 
 std::string render_state(const Streams& streams, const std::vector<RunRecord>& runs, const TableStyle& style) {
@@ -133,6 +181,13 @@ std::string render_state(const Streams& streams, const std::vector<RunRecord>& r
     out += table.render(style);
   }
   return out;
+}
+
+Status reset_chosen(state::StateBackend& state, const std::string& pipeline, bool all,
+                    const std::vector<std::string>& names) {
+  if (all) return state.reset(pipeline, std::nullopt);
+  for (const std::string& name : names) RB_RETURN_NOT_OK(state.reset(pipeline, name));
+  return {};
 }
 
 /// Nothing when the user says yes, or `yes` is set; otherwise how the command ends.
@@ -159,9 +214,10 @@ ExitCode state_show_command(const StateShowArguments& arguments, CommandContext&
   Streams streams;
   std::vector<RunRecord> runs;
   if (opened.state) {
-    auto listed = list_chosen(*opened.state, config.name, arguments.stream);
-    if (!listed.ok()) return fail(context, listed.error());
-    streams = std::move(*listed);
+    auto chosen = list_chosen(*opened.state, config.name, arguments.streams, arguments.pipeline);
+    if (!chosen.ok()) return fail(context, chosen.error());
+    if (!arguments.json) context.talk.write(chosen->unknown);
+    streams = std::move(chosen->streams);
     auto recent = opened.state->recent_runs(config.name, kRunsShown);
     if (!recent.ok()) return fail(context, recent.error());
     runs = std::move(*recent);
@@ -193,17 +249,12 @@ ExitCode state_reset_command(const StateResetArguments& arguments, CommandContex
     context.talk.write(fmt::format("Nothing is known of pipeline {}; there is nothing to forget.\n", name));
     return ExitCode::kOk;
   }
-  auto streams = list_chosen(*opened.state, config.name, arguments.stream);
-  if (!streams.ok()) return fail(context, streams.error());
-  if (arguments.stream && streams->empty()) {
-    context.talk.write(fmt::format("Nothing is known of stream {} of pipeline {}; see: rapidbyte state show {}\n",
-                                   make_printable(*arguments.stream), name,
-                                   make_printable(arguments.pipeline.string())));
-    return ExitCode::kOk;
-  }
-  const std::string what = arguments.stream
-                               ? fmt::format("stream {} of pipeline {}", make_printable(*arguments.stream), name)
-                               : fmt::format("all streams of pipeline {}", name);
+  const bool all = arguments.streams.empty();
+  auto chosen = list_chosen(*opened.state, config.name, arguments.streams, arguments.pipeline);
+  if (!chosen.ok()) return fail(context, chosen.error());
+  context.talk.write(chosen->unknown);
+  if (!all && chosen->names.empty()) return ExitCode::kOk;
+  const std::string what = fmt::format("{} of pipeline {}", all ? "all streams" : describe_names(chosen->names), name);
   const std::string question = fmt::format(
       "Forget the cursors of {}? The next run reads from the beginning; in append mode it writes the rows again. "
       "[y/N] ",
@@ -212,7 +263,8 @@ ExitCode state_reset_command(const StateResetArguments& arguments, CommandContex
   // A run that is under way would write its cursors again.
   auto lease = opened.state->acquire_lease(config.name, "state-reset");
   if (!lease.ok()) return fail(context, lease.error());
-  if (Status done = opened.state->reset(config.name, arguments.stream); !done.ok()) return fail(context, done.error());
+  if (Status done = reset_chosen(*opened.state, config.name, all, chosen->names); !done.ok())
+    return fail(context, done.error());
   context.talk.write(fmt::format("Forgotten: {}. The destination's rows stay as they are.\n", what));
   return ExitCode::kOk;
 }

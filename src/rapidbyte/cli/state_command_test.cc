@@ -2,11 +2,14 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "rapidbyte/cli/command_fixture.h"
 
 namespace rapidbyte::cli {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -31,13 +34,25 @@ class StateCommand : public CommandFixture {
         state->record_run({"run-1", "p", "2026-01-31T12:00:00Z", "2026-01-31T12:00:05Z", "failed", 1005, "no disk"})
             .ok());
   }
-  ExitCode show(bool json = false, std::optional<std::string> stream = {}) {
+  ExitCode show(bool json = false, std::vector<std::string> streams = {}) {
     auto made = context();
-    return state_show_command({.pipeline = file_, .stream = std::move(stream), .json = json}, made);
+    return state_show_command({.pipeline = file_, .streams = std::move(streams), .json = json}, made);
   }
-  ExitCode reset(std::optional<std::string> stream = {}, bool yes = false) {
+  ExitCode reset(std::vector<std::string> streams = {}, bool yes = false) {
     auto made = context();
-    return state_reset_command({.pipeline = file_, .stream = std::move(stream), .yes = yes}, made);
+    return state_reset_command({.pipeline = file_, .streams = std::move(streams), .yes = yes}, made);
+  }
+  std::vector<std::string> names_known() {
+    std::vector<std::string> names;
+    const auto known = make_state()->list_streams("p");
+    EXPECT_TRUE(known.ok());
+    for (const auto& [key, stream] : *known) names.push_back(key.stream);
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  void load_named(const std::vector<std::string>& names) {
+    auto state = make_state();
+    for (const std::string& name : names) ASSERT_TRUE(state->begin_load({"p", name, ""}, "load", false).ok());
   }
   ExitCode accept(std::string stream, bool yes = false) {
     auto made = context();
@@ -82,7 +97,7 @@ TEST_F(StateCommand, ShowTellsCursorsLoadsAndRuns) {
 
 TEST_F(StateCommand, ShowAsJsonHasTheCheckpointItself) {
   load_two_streams();
-  EXPECT_EQ(show(true, "orders"), ExitCode::kOk);
+  EXPECT_EQ(show(true, {"orders"}), ExitCode::kOk);
   const auto document = nlohmann::json::parse(data_.raw());
   ASSERT_EQ(document["streams"].size(), 1U);
   EXPECT_EQ(document["streams"][0]["checkpoint"]["cursor_value"]["int64"], 42);
@@ -108,7 +123,7 @@ TEST_F(StateCommand, ResetWithNobodyToAskIsWrongUsage) {
 TEST_F(StateCommand, ResetForgetsOneStreamOrAll) {
   load_two_streams();
   answer_ = true;
-  EXPECT_EQ(reset("orders"), ExitCode::kOk);
+  EXPECT_EQ(reset({"orders"}), ExitCode::kOk);
   EXPECT_THAT(asked_, HasSubstr("stream orders of pipeline p"));
   EXPECT_EQ(streams_known(), 1U);
   EXPECT_EQ(reset({}, true), ExitCode::kOk);
@@ -117,9 +132,60 @@ TEST_F(StateCommand, ResetForgetsOneStreamOrAll) {
 
 TEST_F(StateCommand, ResetOfAnUnknownStreamChangesNothing) {
   load_two_streams();
-  EXPECT_EQ(reset("ordrs", true), ExitCode::kOk);
+  EXPECT_EQ(reset({"ordrs"}, true), ExitCode::kOk);
   EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known of stream ordrs"));
   EXPECT_EQ(streams_known(), 2U);
+}
+
+TEST_F(StateCommand, StreamsAreChosenByPattern) {
+  load_named({"sales.a", "sales.b", "sales.c", "other"});
+  EXPECT_EQ(show(true, {"sales.[ab]", "oth?r"}), ExitCode::kOk);
+  auto document = nlohmann::json::parse(data_.raw());
+  ASSERT_EQ(document["streams"].size(), 3U);
+  answer_ = true;
+  EXPECT_EQ(reset({"sales.[!b]", "sales.a"}), ExitCode::kOk);
+  EXPECT_THAT(asked_, HasSubstr("Forget the cursors of streams sales.a, sales.c of pipeline p?"));
+  EXPECT_THAT(names_known(), ElementsAre("other", "sales.b"));
+}
+
+TEST_F(StateCommand, APatternThatMatchesNothingIsAnErrorAndChangesNothing) {
+  load_named({"sales.a", "sales.b"});
+  EXPECT_EQ(reset({"sales.a", "slaes.*"}, true), ExitCode::kUsage);
+  EXPECT_THAT(talk_.raw(), HasSubstr("error: wrong usage (UNKNOWN_STREAM): the state of pipeline p has no stream that "
+                                     "matches 'slaes.*'; did you mean sales.a?"));
+  EXPECT_EQ(streams_known(), 2U);
+  talk_.clear();
+  EXPECT_EQ(show(true, {"x*"}), ExitCode::kUsage);
+  EXPECT_THAT(talk_.raw(), HasSubstr("; known are sales.a, sales.b"));
+  EXPECT_EQ(data_.raw(), "");
+}
+
+TEST_F(StateCommand, AnExactNameIsNoPattern) {
+  load_named({"a*", "ab", "ac"});
+  EXPECT_EQ(reset({"a*"}, true), ExitCode::kOk);
+  EXPECT_THAT(names_known(), ElementsAre("ab", "ac"));
+  EXPECT_EQ(reset({"a*"}, true), ExitCode::kOk) << "now it is one";
+  EXPECT_EQ(streams_known(), 0U);
+}
+
+TEST_F(StateCommand, AQuestionAboutManyStreamsNamesAFew) {
+  std::vector<std::string> names;
+  for (int i = 10; i < 40; ++i) names.push_back("t" + std::to_string(i));
+  load_named(names);
+  answer_ = false;
+  EXPECT_EQ(reset({"t*"}), ExitCode::kOk);
+  EXPECT_THAT(asked_, HasSubstr("streams t10, t11, t12, t13, t14, t15, t16, t17, t18, t19 and 20 more of pipeline p?"));
+  EXPECT_EQ(streams_known(), 30U);
+}
+
+TEST_F(StateCommand, ANameOfWhichNothingIsKnownIsSaidAndTheOthersAreForgotten) {
+  load_two_streams();
+  EXPECT_EQ(reset({"ordrs", "customers"}, true), ExitCode::kOk);
+  EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known of stream ordrs of pipeline p (did you mean orders?); see: "));
+  EXPECT_THAT(names_known(), ElementsAre("orders"));
+  talk_.clear();
+  EXPECT_EQ(show(false, {"zzz"}), ExitCode::kOk);
+  EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known of stream zzz of pipeline p; see: "));
 }
 
 TEST_F(StateCommand, ResetWhileARunIsUnderWayIsRefused) {
@@ -137,7 +203,7 @@ TEST_F(StateCommand, ShowTellsHowManyRowsADestinationWithoutReceiptsMayHave) {
   EXPECT_EQ(show(), ExitCode::kOk);
   EXPECT_THAT(data_.raw(), HasSubstr("interrupted after 1,000 rows, up to 1,500 given"));
   data_.clear();
-  EXPECT_EQ(show(true, "orders"), ExitCode::kOk);
+  EXPECT_EQ(show(true, {"orders"}), ExitCode::kOk);
   const auto document = nlohmann::json::parse(data_.raw());
   EXPECT_EQ(document["streams"][0]["rows_given"], 1500);
   EXPECT_EQ(document["streams"][0]["rows_reported"], 1200);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "rapidbyte/cli/error_text.h"
 #include "rapidbyte/cli/quantities.h"
@@ -90,9 +91,98 @@ std::string describe_stages(const StreamReport& stream, const SummaryStyle& styl
 std::string describe_total(const RunReport& report) {
   uint64_t bytes = 0;
   for (const StreamReport& stream : report.streams) bytes += stream.bytes_read;
-  return fmt::format("{} streams: {} read, {} written, {} rejected, {} in {}", report.streams.size(),
+  return fmt::format("{} streams: {} read, {} written, {} rejected, {} in {}", format_count(report.streams.size()),
                      format_rows(report.rows_read()), format_count(report.rows_written()),
                      format_count(report.rows_rejected()), format_bytes(bytes), format_duration(report.seconds));
+}
+
+/// In the order in which they are shown.
+enum class Group : uint8_t { kFailed, kNotStarted, kNoted, kFine };
+constexpr Group kGroups[] = {Group::kFailed, Group::kNotStarted, Group::kNoted, Group::kFine};
+
+Group group_of(const StreamReport& stream) {
+  if (stream.outcome == Outcome::kNotStarted) return Group::kNotStarted;
+  if (stream.outcome != Outcome::kSucceeded) return Group::kFailed;
+  const bool noted = stream.rows_rejected > 0 || stream.rows_already_there > 0 || stream.retries > 0 ||
+                     stream.rows_maybe_doubled != uint64_t{0};
+  return noted ? Group::kNoted : Group::kFine;
+}
+
+/// What the streams that have no line of their own have moved together.
+struct Folded {
+  size_t streams = 0;
+  uint64_t rows_read = 0;
+  uint64_t rows_written = 0;
+  uint64_t rows_rejected = 0;
+  uint64_t bytes_read = 0;
+
+  void add(const StreamReport& stream) {
+    ++streams;
+    rows_read += stream.rows_read;
+    rows_written += stream.rows_written;
+    rows_rejected += stream.rows_rejected;
+    bytes_read += stream.bytes_read;
+  }
+};
+
+/// `others`: streams of the same outcome stand above.
+std::string describe_folded(const Folded& folded, Group group, bool others, bool dry_run) {
+  const std::string_view noun = folded.streams == 1 ? "stream" : "streams";
+  std::string text = fmt::format("{} {}{}: ", format_count(folded.streams), others ? "more " : "", noun);
+  if (group == Group::kNotStarted) return text + "not started";
+  text += format_rows(folded.rows_read) + " read";
+  if (!dry_run) text += fmt::format(", {} written", format_count(folded.rows_written));
+  if (folded.rows_rejected > 0) text += fmt::format(", {} rejected", format_count(folded.rows_rejected));
+  return text + ", " + format_bytes(folded.bytes_read);
+}
+
+std::string describe_outcome(const StreamReport& stream, bool dry_run) {
+  if (stream.outcome != Outcome::kNotStarted) return describe_stream(stream, dry_run);
+  std::string text = make_printable(stream.stream) + ": not started";
+  if (!stream.held_back_by.empty())
+    text += fmt::format(", because its rows may refer to those of {}", make_printable(stream.held_back_by));
+  return text;
+}
+
+bool folds(const RunReport& report, const SummaryStyle& style) {
+  return !style.stages && report.streams.size() > kMostStreamLines;
+}
+
+/// Every stream would go into one line, which the total says as well.
+bool is_one_line(const RunReport& report, const SummaryStyle& style) {
+  return folds(report, style) && !report.dry_run &&
+         std::all_of(report.streams.begin(), report.streams.end(),
+                     [](const StreamReport& stream) { return group_of(stream) == Group::kFine; });
+}
+
+std::string describe_streams(const RunReport& report, const SummaryStyle& style) {
+  if (is_one_line(report, style)) return render_mark(Outcome::kSucceeded, style) + " ";
+  std::string out;
+  bool others_succeeded = false;
+  for (const Group group : kGroups) {
+    size_t shown = 0;
+    Folded folded;
+    Outcome outcome = Outcome::kSucceeded;
+    for (const StreamReport& stream : report.streams) {
+      if (group_of(stream) != group) continue;
+      const bool plain = group == Group::kFine || (group == Group::kNotStarted && stream.held_back_by.empty());
+      if (folds(report, style) && (plain || shown == kMostStreamLines)) {
+        outcome = stream.outcome;
+        folded.add(stream);
+        continue;
+      }
+      ++shown;
+      out += fmt::format("{} {}\n", render_mark(stream.outcome, style), describe_outcome(stream, report.dry_run));
+      if (style.stages && !stream.stages.empty()) out += describe_stages(stream, style);
+    }
+    const bool others = shown > 0 || (group == Group::kFine && others_succeeded);
+    if (folded.streams > 0) {
+      out +=
+          fmt::format("{} {}\n", render_mark(outcome, style), describe_folded(folded, group, others, report.dry_run));
+    }
+    others_succeeded = others_succeeded || (group == Group::kNoted && shown > 0);
+  }
+  return out;
 }
 
 /// Whether the next run goes on behind rows that are committed: in append and upsert.
@@ -205,15 +295,7 @@ ExitCode exit_code_of(const RunReport& report) {
 std::string render_summary(const RunReport& report, const std::filesystem::path& file, const SummaryStyle& style) {
   std::string out;
   if (!style.quiet) {
-    for (const StreamReport& stream : report.streams) {
-      const std::string mark = render_mark(stream.outcome, style);
-      if (stream.outcome == Outcome::kNotStarted) {
-        out += fmt::format("{} {}: not started\n", mark, make_printable(stream.stream));
-        continue;
-      }
-      out += fmt::format("{} {}\n", mark, describe_stream(stream, report.dry_run));
-      if (style.stages && !stream.stages.empty()) out += describe_stages(stream, style);
-    }
+    out += describe_streams(report, style);
     if (style.stages) {
       for (const auto& [connector, seconds] : report.compiled)
         out += fmt::format("compiled {} in {}\n", make_printable(connector), format_duration(seconds));
@@ -241,10 +323,16 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
                              doubt.empty() ? "; run the same command again to continue" : ". " + doubt);
   }
   // Failures of single streams first; the one that decides the exit code last, where people look.
+  size_t others = 0;
   for (const StreamReport& stream : report.streams) {
     if (!stream.failure || (report.failure && stream.failure->error == report.failure->error)) continue;
+    if (++others > kMostStreamLines && !style.stages) continue;
     out += render_error(exit_code_for(stream.failure->error, stream.failure->stage), stream.failure->error, "",
                         style.color);
+  }
+  if (others > kMostStreamLines && !style.stages) {
+    out += fmt::format("{} more streams failed; the report of --json has their errors.\n",
+                       format_count(others - kMostStreamLines));
   }
   ConnectorError error;
   error.message = "the run failed without saying why";

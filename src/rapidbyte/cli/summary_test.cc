@@ -3,13 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+#include <string>
+#include <vector>
+
 #include "rapidbyte/base/log.h"
 
 namespace rapidbyte::cli {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 engine::StreamReport stream(std::string name, engine::Outcome outcome, uint64_t rows) {
   engine::StreamReport made;
@@ -77,6 +83,107 @@ TEST(Summary, SeveralStreamsHaveATotal) {
   auto made = report(engine::Outcome::kSucceeded);
   made.streams.push_back(stream("customers", engine::Outcome::kSucceeded, 8));
   EXPECT_THAT(render_summary(made, "p.yaml", kPlain), HasSubstr("\n2 streams: "));
+}
+
+engine::StreamReport fine(const std::string& name) {
+  engine::StreamReport made = stream(name, engine::Outcome::kSucceeded, 100);
+  made.rows_read = 100;
+  made.rows_rejected = 0;
+  return made;
+}
+
+engine::StreamReport failed(const std::string& name) {
+  engine::StreamReport made = stream(name, engine::Outcome::kFailed, 0);
+  ConnectorError error;
+  error.code = "BAD_ROW";
+  error.message = "a row of " + name + " is bad";
+  made.failure = engine::RunFailure{engine::Stage::kSource, error};
+  return made;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST(Summary, WhatNeedsALookComesFirst) {
+  engine::RunReport made = report(engine::Outcome::kFailed);
+  made.streams = {fine("a"), stream("b", engine::Outcome::kSucceeded, 8), fine("c"), failed("d")};
+  made.streams.emplace_back().stream = "e";
+  made.streams.back().held_back_by = "d";
+  made.failure = made.streams[3].failure;
+  const std::vector<std::string> lines = lines_of(render_summary(made, "p.yaml", kPlain));
+  ASSERT_GE(lines.size(), 6U);
+  EXPECT_THAT(lines[0], StartsWith("failed d: "));
+  EXPECT_EQ(lines[1], "not started e: not started, because its rows may refer to those of d");
+  EXPECT_THAT(lines[2], StartsWith("ok b: 20 rows read, 8 written, 12 rejected"));
+  EXPECT_THAT(lines[3], StartsWith("ok a: "));
+  EXPECT_THAT(lines[4], StartsWith("ok c: "));
+  EXPECT_THAT(lines[5], StartsWith("5 streams: "));
+}
+
+TEST(Summary, OfManyStreamsOnlyWhatNeedsALookHasALine) {
+  engine::RunReport made = report(engine::Outcome::kFailed);
+  made.streams.clear();
+  for (int i = 0; i < 1996; ++i) made.streams.push_back(fine("t" + std::to_string(i)));
+  made.streams.push_back(stream("rejecting", engine::Outcome::kSucceeded, 8));
+  made.streams.push_back(fine("retried"));
+  made.streams.back().retries = 1;
+  made.streams.push_back(failed("bad"));
+  made.streams.emplace_back().stream = "late";
+  made.streams.back().held_back_by = "bad";
+  made.failure = made.streams[1998].failure;
+  const std::string text = render_summary(made, "p.yaml", kPlain);
+  const std::vector<std::string> lines = lines_of(text);
+  ASSERT_EQ(lines.size(), 8U) << text;
+  EXPECT_THAT(lines[0], StartsWith("failed bad: "));
+  EXPECT_EQ(lines[1], "not started late: not started, because its rows may refer to those of bad");
+  EXPECT_THAT(lines[2], StartsWith("ok rejecting: "));
+  EXPECT_THAT(lines[3], StartsWith("ok retried: "));
+  EXPECT_EQ(lines[4], "ok 1,996 more streams: 199,600 rows read, 199,600 written, 10.0 MB");
+  EXPECT_THAT(lines[5], StartsWith("2,000 streams: "));
+  EXPECT_THAT(lines[6], StartsWith("error: source failed (BAD_ROW): a row of bad is bad"));
+  // -v shows them all, and the report keeps them.
+  SummaryStyle verbose = kPlain;
+  verbose.stages = true;
+  EXPECT_EQ(lines_of(render_summary(made, "p.yaml", verbose)).size(), 2000U + 3);
+  EXPECT_EQ(to_json(made)["streams"].size(), 2000U);
+}
+
+TEST(Summary, ManyStreamsThatAreAllFineAreOneLine) {
+  engine::RunReport made = report(engine::Outcome::kSucceeded);
+  made.streams.clear();
+  for (size_t i = 0; i < kMostStreamLines; ++i) made.streams.push_back(fine("t" + std::to_string(i)));
+  EXPECT_EQ(lines_of(render_summary(made, "p.yaml", kPlain)).size(), kMostStreamLines + 1);
+  made.streams.push_back(fine("last"));
+  EXPECT_EQ(render_summary(made, "p.yaml", kPlain),
+            "ok 21 streams: 2,100 rows read, 2,100 written, 0 rejected, 105.0 kB in 2.5 s\n");
+  made.dry_run = true;
+  EXPECT_THAT(lines_of(render_summary(made, "p.yaml", kPlain)),
+              ElementsAre("ok 21 streams: 2,100 rows read, 105.0 kB", StartsWith("Nothing was written.")));
+}
+
+TEST(Summary, ManyFailuresFillNoTerminal) {
+  engine::RunReport made = report(engine::Outcome::kFailed);
+  made.streams.clear();
+  for (int i = 0; i < 500; ++i) made.streams.push_back(failed("t" + std::to_string(i)));
+  for (int i = 0; i < 50; ++i) made.streams.emplace_back().stream = "u" + std::to_string(i);
+  made.failure = made.streams[7].failure;
+  const std::string text = render_summary(made, "p.yaml", kPlain);
+  EXPECT_THAT(text, HasSubstr("\nfailed 480 more streams: 5,760 rows read, 0 written, 5,760 rejected, 0 B\n"));
+  EXPECT_THAT(text, HasSubstr("\nnot started 50 streams: not started\n"));
+  EXPECT_THAT(text, HasSubstr("\n479 more streams failed; the report of --json has their errors.\n"));
+  EXPECT_LT(lines_of(text).size(), 80U);
+  for (size_t i = 500; i < 530; ++i) made.streams[i].held_back_by = "t0";
+  const std::string held = render_summary(made, "p.yaml", kPlain);
+  EXPECT_THAT(held, HasSubstr("\nnot started u19: not started, because its rows may refer to those of t0\n"
+                              "not started 30 more streams: not started\n"));
+  EXPECT_THAT(text, HasSubstr("a row of t7 is bad")) << "the one that decides the exit code";
+  SummaryStyle verbose = kPlain;
+  verbose.stages = true;
+  EXPECT_THAT(render_summary(made, "p.yaml", verbose), HasSubstr("a row of t499 is bad"));
 }
 
 TEST(Summary, AFailureSaysWhatAndWhatToDoNext) {

@@ -20,6 +20,12 @@ std::string guess_cursor_type(const nlohmann::json& value, const StreamPlan& pla
   return "json";
 }
 
+Status not_opened(AttemptContext& attempt, Status why) {
+  // The stage does not matter here.
+  attempt.not_opened.set(Stage::kConnector, why.error());
+  return why;
+}
+
 }  // namespace
 
 std::string context_json(const AttemptContext& attempt, const runtime::Connector& connector, size_t first_transform,
@@ -62,7 +68,9 @@ Result<KeptInstance> take_instance(AttemptContext& attempt, KeptInstance* place,
   if (is_open) {
     taken.instance->serve(stream);
   } else {
-    RB_ASSIGN_OR_RETURN(taken, start_instance(run, connector, stream));
+    auto started = start_instance(run, connector, stream);
+    if (!started.ok()) return not_opened(attempt, std::move(started).status());
+    taken = std::move(*started);
   }
   taken.services->set_target(std::move(services));
   taken.in_use = cancel.on_cancel([own = taken.cancel] { own.cancel(); });
@@ -70,7 +78,7 @@ Result<KeptInstance> take_instance(AttemptContext& attempt, KeptInstance* place,
   if (taken.opened.ok()) return taken;
   Status refused = std::move(taken.opened);
   close_instance(run, taken, *connector, stream);
-  return refused;
+  return not_opened(attempt, std::move(refused));
 }
 
 void give_back(AttemptContext& attempt, KeptInstance* place, KeptInstance instance, const runtime::Connector& connector,
@@ -82,7 +90,7 @@ void give_back(AttemptContext& attempt, KeptInstance* place, KeptInstance instan
     return close_instance(attempt.run, instance, connector, attempt.plan.config.name);
   }
   attempt.run.note_memory(instance.instance->peak_memory_bytes());
-  instance.services->set_target(std::make_shared<IdleServices>(connector.name()));
+  instance.services->set_target(idle_services(connector.name()));
   *place = std::move(instance);
 }
 
@@ -91,14 +99,14 @@ Result<std::unique_ptr<runtime::ComponentInstance>> open_transform(
     const pipeline::ConnectorUse& use, std::string id, const CancelToken& cancel,
     std::shared_ptr<runtime::HostServices> services) {
   RunContext& run = attempt.run;
-  RB_ASSIGN_OR_RETURN(
-      auto instance,
-      run.runtime.instantiate(connector, instance_options(run, use, std::move(id), use.config, attempt.plan.config.name,
-                                                          cancel, std::move(services))));
-  Status opened = instance->open();
+  auto instance = run.runtime.instantiate(
+      connector,
+      instance_options(run, use, std::move(id), use.config, attempt.plan.config.name, cancel, std::move(services)));
+  if (!instance.ok()) return not_opened(attempt, std::move(instance).status());
+  Status opened = (*instance)->open();
   if (opened.ok()) return instance;
-  close_transform(attempt, *instance, *connector);
-  return opened;
+  close_transform(attempt, **instance, *connector);
+  return not_opened(attempt, std::move(opened));
 }
 
 void close_transform(AttemptContext& attempt, runtime::ComponentInstance& instance,

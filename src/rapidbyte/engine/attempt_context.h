@@ -30,6 +30,8 @@ struct AttemptContext {
   /// Of sources and transforms: they are stopped alone when the last stage has what it wanted.
   CancelToken upstream_cancel;
   FailureSlot failures;
+  /// Why a connector could not be started or opened for this attempt.
+  FailureSlot not_opened;
   std::atomic<uint64_t> rejected{0};
   /// Set when the last stage has what it wanted (`--limit`, dry run): the stages before it fail then, and that does not
   /// count.

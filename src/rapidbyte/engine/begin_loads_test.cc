@@ -16,6 +16,7 @@ class BeginNewLoads : public ::testing::Test {
   /// Loads `source`'s streams one after the other, all in the same way.
   static void load_each(EngineHarness& h, const CountingOptions& source, bool incremental) {
     h.pipeline.resources.parallelism = 1;
+    h.pipeline.on_stream_error = pipeline::OnStreamError::kStop;
     h.pipeline.source.streams.clear();
     for (const std::string& name : source.streams) {
       pipeline::StreamConfig stream;

@@ -31,6 +31,9 @@ std::string_view to_string(Stage stage);
 struct RunFailure {
   Stage stage = Stage::kInternal;
   ConnectorError error;
+  /// Of a stream's failure: every other stream would meet it, too, because a connector cannot be opened, or the state
+  /// or the file of rejected records is away or full. No further stream begins, whatever on_stream_error says.
+  bool concerns_every_stream = false;
 };
 
 /// `error` with known secrets redacted in its texts: for what leaves the engine.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <thread>
 
 #include "rapidbyte/engine/engine_fakes_test.h"
@@ -21,6 +22,50 @@ ConnectorError to_try_again(const char* code) {
   ConnectorError error = make_error(ErrorCategory::kTransientDb, code, "not now").error();
   error.retryable = true;
   return error;
+}
+
+/// Notes each call.
+class NotingServices final : public runtime::HostServices {
+ public:
+  Status emit_batch(PooledBuffer batch) override { return note("emit " + std::to_string(batch.size())); }
+  Result<std::optional<PooledBuffer>> next_batch() override { return note("next"); }
+  Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override {
+    return note("checkpoint " + std::to_string(static_cast<int>(kind)) + payload_json);
+  }
+  Result<std::optional<std::string>> pending_checkpoint() override { return note("pending"); }
+  Status emit_dlq_record(runtime::DlqRecord record) override { return note("reject " + record.record_json); }
+  void metric(const runtime::Metric& metric) override { (void)note("metric " + metric.name); }
+  void log(LogLevel /*level*/, std::string_view message) override { (void)note("log " + std::string(message)); }
+
+  std::vector<std::string> calls;
+
+ private:
+  /// Answers with the call itself, so that an answer that comes from elsewhere is seen.
+  Status note(std::string call) {
+    calls.push_back(call);
+    return internal_error("NOTED", std::move(call));
+  }
+};
+
+TEST(RelayServices, PassesEveryCallOnToItsPresentTarget) {
+  const auto first = std::make_shared<NotingServices>();
+  const auto second = std::make_shared<NotingServices>();
+  RelayServices relay(first);
+  relay.log(LogLevel::kInfo, "before");
+  relay.set_target(second);
+  BufferPool pool(size_t{0});
+  EXPECT_EQ(relay.emit_batch(pool.copy_of(std::as_bytes(std::span("1234", 4)))).error().message, "emit 4");
+  EXPECT_EQ(relay.next_batch().error().message, "next");
+  EXPECT_EQ(relay.checkpoint(runtime::CheckpointKind::kDestination, "{}").error().message, "checkpoint 1{}");
+  EXPECT_EQ(relay.pending_checkpoint().error().message, "pending");
+  EXPECT_EQ(relay.emit_dlq_record({"s", "r", "e", "data"}).error().message, "reject r");
+  runtime::Metric metric;
+  metric.name = "m";
+  relay.metric(metric);
+  relay.log(LogLevel::kInfo, "after");
+  EXPECT_THAT(first->calls, ElementsAre("log before"));
+  EXPECT_THAT(second->calls,
+              ElementsAre("emit 4", "next", "checkpoint 1{}", "pending", "reject r", "metric m", "log after"));
 }
 
 /// A source that may be asked everything in one instance.

@@ -81,6 +81,8 @@ class PipelineRun {
   /// A worker: streams, one after the other, until none is left.
   void run_next_streams();
   void serve_streams(WorkerInstances& kept);
+  /// With failure_mutex_ held.
+  void note_failed(size_t index, const RunFailure& failure);
   /// Sources, each with its destination, that read at a time.
   [[nodiscard]] uint32_t parallelism() const;
   [[nodiscard]] uint32_t partitions_per_stream() const;
@@ -299,7 +301,6 @@ void PipelineRun::run_next_streams() {
 
 void PipelineRun::serve_streams(WorkerInstances& kept) {
   while (const std::optional<size_t> index = schedule_->next()) {
-    // A stream that has not begun is not begun after a failure; those that run go on to their end.
     if (run_.options.cancel.cancelled()) return schedule_->stop();
     StreamReport report;
     try {
@@ -311,13 +312,24 @@ void PipelineRun::serve_streams(WorkerInstances& kept) {
     }
     std::lock_guard lock(failure_mutex_);
     if (report.failure) {
-      schedule_->stop();
-      if (!first_failure_) first_failure_ = report.failure;
+      note_failed(*index, *report.failure);
     } else {
       schedule_->ended(*index);
     }
     report_.streams[*index] = std::move(report);
   }
+}
+
+// Streams that run go on to their end in any case. One whose rows may refer to rows of the failed one does not begin:
+// those rows are perhaps not there.
+void PipelineRun::note_failed(size_t index, const RunFailure& failure) {
+  if (run_.pipeline.on_stream_error == pipeline::OnStreamError::kStop || failure.concerns_every_stream ||
+      failure.stage == Stage::kInterrupted) {
+    schedule_->stop();
+  }
+  for (const size_t waiting : schedule_->failed(index))
+    report_.streams[waiting].held_back_by = plans_[index].config.name;
+  if (!first_failure_) first_failure_ = failure;
 }
 
 void PipelineRun::run_streams() {

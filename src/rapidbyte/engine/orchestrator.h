@@ -34,7 +34,7 @@ struct RunOptions {
   /// With `limit`: also into tables that are there, of which a replace then leaves `limit` rows, and to which an append
   /// adds rows that the next run writes again.
   bool allow_partial = false;
-  /// Only these streams of the pipeline. Empty: all.
+  /// Only these streams of the pipeline, by name or pattern (pipeline/name_pattern.h). Empty: all.
   std::vector<std::string> streams;
   /// Ends the run within 2 s: nothing uncommitted is claimed, the next run goes on from the last commit.
   CancelToken cancel;

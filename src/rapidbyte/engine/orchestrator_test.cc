@@ -414,6 +414,7 @@ TEST(RunPipeline, LetsRunningStreamsFinishWhenOneFailsAndStartsNoOther) {
     return Status();
   };
   EngineHarness h(source);
+  h.pipeline.on_stream_error = pipeline::OnStreamError::kStop;
   h.pipeline.resources.parallelism = 2;
   std::thread opener([&] {
     failed.wait_for_guest();
@@ -483,6 +484,12 @@ TEST(RunPipeline, ReadsWhatTheCatalogHasWhenNoStreamIsNamed) {
   EXPECT_EQ(h.database.rows("b"), count_to(100));
   h.options.streams = {"b"};
   EXPECT_EQ(h.run().streams.size(), 1U);
+  h.options.streams = {"[bx]"};
+  const RunReport some = h.run();
+  ASSERT_EQ(some.streams.size(), 1U) << why(some);
+  EXPECT_EQ(some.streams[0].stream, "b");
+  h.options.streams = {"[ab]", "xyz*"};
+  EXPECT_THAT(h.run().failure->error.message, HasSubstr("has no stream that matches 'xyz*'; known are a, b"));
 }
 
 TEST(RunPipeline, KeepsAGuestsExceptionInItsThread) {

@@ -72,7 +72,7 @@ Result<KeptInstance> start_instance(const RunContext& run, const std::shared_ptr
       is_source ? static_cast<const pipeline::ConnectorUse&>(run.pipeline.source) : run.pipeline.destination;
   KeptInstance started;
   started.cancel = run.options.cancel.child();
-  started.services = std::make_shared<RelayServices>(std::make_shared<IdleServices>(connector->name()));
+  started.services = std::make_shared<RelayServices>(idle_services(connector->name()));
   RB_ASSIGN_OR_RETURN(started.instance, run.runtime.instantiate(
                                             connector, instance_options(run, use, is_source ? "source" : "destination",
                                                                         is_source ? run.source_config : use.config,

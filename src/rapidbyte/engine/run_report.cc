@@ -86,6 +86,7 @@ json to_json(const StreamReport& report) {
           {"stages", std::move(stages)},
           {"resumed", report.resumed},
           {"load_id", report.load_id},
+          {"held_back_by", report.held_back_by.empty() ? json(nullptr) : json(report.held_back_by)},
           {"failure", report.failure ? to_json(*report.failure) : json(nullptr)}};
 }
 

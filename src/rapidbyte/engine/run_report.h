@@ -18,7 +18,7 @@ enum class Outcome : uint8_t {
   kSucceeded,
   kFailed,
   kInterrupted,
-  kNotStarted,  // of a stream only: another one failed, or the run was interrupted, before it began
+  kNotStarted,  // of a stream only: before its turn the run was stopped or interrupted, or one that it waits for failed
 };
 
 /// "succeeded", "failed", "interrupted", "not_started".
@@ -59,6 +59,9 @@ struct StreamReport {
   /// This run went on with a load that an earlier run had begun.
   bool resumed = false;
   std::string load_id;
+  /// Of a stream that was not started: the failed stream that it waited for, since its rows may refer to rows of that
+  /// one; empty otherwise.
+  std::string held_back_by;
   std::optional<RunFailure> failure;
 };
 

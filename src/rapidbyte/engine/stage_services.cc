@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "rapidbyte/engine/ipc_message.h"
+#include "rapidbyte/runtime/idle_services.h"
 
 namespace rapidbyte::engine {
 
@@ -51,19 +52,23 @@ void StageServices::log(LogLevel level, std::string_view message) {
   if (log_enabled(level)) log_line(level, fmt::format("[{} {}] {}", connector_, context_.stream, message));
 }
 
-void IdleServices::log(LogLevel level, std::string_view message) {
-  if (log_enabled(level)) log_line(level, fmt::format("[{}] {}", connector_, message));
+std::shared_ptr<runtime::HostServices> idle_services(std::string_view connector) {
+  return std::make_shared<runtime::IdleServices>(fmt::format("[{}] ", connector));
 }
 
 SourceServices::SourceServices(StageContext context, std::string connector, BatchQueue& out, json first)
     : StageServices(std::move(context), std::move(connector)), out_(out), last_(std::move(first)) {}
 
 Status SourceServices::emit_batch(PooledBuffer batch) {
-  if (!running()) return HostServices::emit_batch(std::move(batch));
+  if (!running()) return runtime::no_sender();
   RB_RETURN_NOT_OK(check_not_failed());
   const auto rows = count_rows(batch.bytes());
   return out_.push_batch(std::move(batch), rows);
 }
+
+Result<std::optional<PooledBuffer>> SourceServices::next_batch() { return runtime::no_receiver(); }
+
+Result<std::optional<std::string>> SourceServices::pending_checkpoint() { return std::optional<std::string>(); }
 
 Status SourceServices::checkpoint(CheckpointKind kind, std::string payload_json) {
   if (kind != CheckpointKind::kSource) return wrong_kind(connector(), "source", kind);
@@ -88,13 +93,13 @@ TransformServices::TransformServices(StageContext context, std::string connector
     : StageServices(std::move(context), std::move(connector)), in_(in), out_(out), holds_rows_(holds_rows) {}
 
 Status TransformServices::emit_batch(PooledBuffer batch) {
-  if (!running()) return HostServices::emit_batch(std::move(batch));
+  if (!running()) return runtime::no_sender();
   const auto rows = count_rows(batch.bytes());
   return out_.push_batch(std::move(batch), rows);
 }
 
 Result<std::optional<PooledBuffer>> TransformServices::next_batch() {
-  if (!running()) return HostServices::next_batch();
+  if (!running()) return runtime::no_receiver();
   RB_RETURN_NOT_OK(check_not_failed());
   while (true) {
     RB_ASSIGN_OR_RETURN(std::optional<QueueItem> item, in_.pop());
@@ -110,6 +115,8 @@ Result<std::optional<PooledBuffer>> TransformServices::next_batch() {
     }
   }
 }
+
+Result<std::optional<std::string>> TransformServices::pending_checkpoint() { return std::optional<std::string>(); }
 
 Status TransformServices::checkpoint(CheckpointKind kind, std::string payload_json) {
   if (kind != CheckpointKind::kTransform) return wrong_kind(connector(), "transform", kind);
@@ -145,8 +152,10 @@ Status DestinationServices::emit_dlq_record(runtime::DlqRecord record) {
   return options_.speaks_2_1 ? Status() : sync_dlq();
 }
 
+Status DestinationServices::emit_batch(PooledBuffer /*batch*/) { return runtime::no_sender(); }
+
 Result<std::optional<PooledBuffer>> DestinationServices::next_batch() {
-  if (!running()) return HostServices::next_batch();
+  if (!running()) return runtime::no_receiver();
   RB_RETURN_NOT_OK(check_not_failed());
   if (!options_.speaks_2_1) RB_RETURN_NOT_OK(sync_dlq());
   if (saw_end_) return std::optional<PooledBuffer>();

@@ -76,22 +76,17 @@ class RunningStage {
   StageServices& services_;
 };
 
-/// Of an instance outside of a stream (discovery).
-class IdleServices final : public runtime::HostServices {
- public:
-  explicit IdleServices(std::string connector) : connector_(std::move(connector)) {}
-  void log(LogLevel level, std::string_view message) override;
-
- private:
-  std::string connector_;
-};
+/// Of an instance outside of a stream: in discovery, or between two streams.
+[[nodiscard]] std::shared_ptr<runtime::HostServices> idle_services(std::string_view connector);
 
 class SourceServices final : public StageServices {
  public:
   /// `first`: the end marker's content when the source sends no checkpoint (where the load stood before).
   SourceServices(StageContext context, std::string connector, BatchQueue& out, nlohmann::json first);
   Status emit_batch(PooledBuffer batch) override;
+  Result<std::optional<PooledBuffer>> next_batch() override;
   Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
+  Result<std::optional<std::string>> pending_checkpoint() override;
   /// The marker behind everything, after run-read succeeded. The failure that the guest ignored, if there was one.
   Status push_end();
 
@@ -108,6 +103,7 @@ class TransformServices final : public StageServices {
   Result<std::optional<PooledBuffer>> next_batch() override;
   /// A transform's own checkpoints say nothing about the source's position; they are accepted and ignored.
   Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
+  Result<std::optional<std::string>> pending_checkpoint() override;
   /// Whether the guest has seen the end of its input.
   [[nodiscard]] bool saw_end() const { return saw_end_; }
   /// The marker behind everything, after run-transform succeeded: rows that came out last stand before it.
@@ -132,6 +128,7 @@ class DestinationServices final : public StageServices {
   };
   DestinationServices(StageContext context, std::string connector, BatchQueue& in, CommitTracker& tracker,
                       Options options);
+  Status emit_batch(PooledBuffer batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
   Result<std::optional<std::string>> pending_checkpoint() override;
   Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;

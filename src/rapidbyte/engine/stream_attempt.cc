@@ -118,7 +118,7 @@ StreamAttempt::Failure StreamAttempt::open_destination() {
   Status opened;
   if (is_split()) {
     auto instance = take_instance(attempt_, &attempt_.kept.destination, run_.destination, attempt_.cancel,
-                                  std::make_shared<IdleServices>(run_.destination->name()));
+                                  idle_services(run_.destination->name()));
     opened = instance.status();
     if (instance.ok()) coordinator_ = std::move(*instance);
     if (coordinator_) coordinator_usage_.waiting_network -= coordinator_.instance->network_wait();
@@ -325,7 +325,17 @@ void StreamAttempt::sum_up(Failure failure) {
     result_.rows_read = std::max(result_.rows_read, result_.rows_written);
     result_.rows_rejected = attempt_.rejected.load(std::memory_order_relaxed);
   }
+  if (failure) failure->concerns_every_stream = concerns_every_stream(*failure);
   result_.failure = std::move(failure);
+}
+
+bool StreamAttempt::concerns_every_stream(const RunFailure& failure) {
+  const std::string& code = failure.error.code;
+  if (failure.stage == Stage::kRejected) return true;  // the cap is the run's
+  if (failure.stage == Stage::kState && (code == "STATE_BACKEND" || code == "DLQ_WRITE_FAILED")) return true;
+  // What was cancelled because something else had failed could not be opened either, and that says nothing.
+  const std::optional<RunFailure> not_opened = attempt_.not_opened.take();
+  return not_opened && not_opened->error == failure.error;
 }
 
 void StreamAttempt::tick() {

@@ -69,6 +69,7 @@ class StreamAttempt {
   void discard_given_up_staging();
   void close_instances(bool ended_well);
   void sum_up(Failure failure);
+  [[nodiscard]] bool concerns_every_stream(const RunFailure& failure);
 
   [[nodiscard]] bool is_split() const { return !partition_plan_.partitions().empty(); }
   /// Whether the state gets the load's checkpoints. Not those of a load that never goes on in the middle: they would

@@ -156,7 +156,10 @@ Result<std::vector<StreamReference>> ask_references(RunContext& run, const std::
 }
 
 StreamSchedule::StreamSchedule(const StreamOrder& order)
-    : before_(order.after.size()), waits_for_(order.after.size(), 0), not_begun_(order.after.size()) {
+    : before_(order.after.size()),
+      waits_for_(order.after.size(), 0),
+      held_back_(order.after.size(), false),
+      not_begun_(order.after.size()) {
   for (size_t stream = 0; stream < order.after.size(); ++stream) {
     waits_for_[stream] = order.after[stream].size();
     for (const size_t first : order.after[stream]) before_[first].push_back(stream);
@@ -180,6 +183,25 @@ void StreamSchedule::ended(size_t stream) {
     if (--waits_for_[next] == 0) ready_.insert(next);
   }
   changed_.notify_all();
+}
+
+std::vector<size_t> StreamSchedule::failed(size_t stream) {
+  std::lock_guard lock(mutex_);
+  std::vector<size_t> held_back;
+  std::vector<size_t> open = {stream};
+  while (!open.empty()) {
+    const size_t first = open.back();
+    open.pop_back();
+    for (const size_t waiting : before_[first]) {
+      if (held_back_[waiting]) continue;
+      held_back_[waiting] = true;
+      held_back.push_back(waiting);
+      open.push_back(waiting);
+    }
+  }
+  not_begun_ -= held_back.size();
+  changed_.notify_all();
+  return held_back;
 }
 
 void StreamSchedule::stop() {

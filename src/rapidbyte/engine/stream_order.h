@@ -59,6 +59,9 @@ class StreamSchedule {
   std::optional<size_t> next();
   /// What next() gave has ended well: those that waited for it may begin.
   void ended(size_t stream);
+  /// What next() gave has failed: those that wait for it, and those that wait for them, will not begin. Which they are,
+  /// each once: a stream that waits for two that fail belongs to the first.
+  std::vector<size_t> failed(size_t stream);
   /// No further stream begins.
   void stop();
 
@@ -68,6 +71,7 @@ class StreamSchedule {
   std::vector<std::vector<size_t>> before_;  // for each stream those that wait for it
   std::vector<size_t> waits_for_;  // how many each waits for
   std::set<size_t> ready_;
+  std::vector<bool> held_back_;  // waits for one that has failed
   size_t not_begun_;
   bool stopped_ = false;
 };

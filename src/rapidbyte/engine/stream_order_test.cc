@@ -132,6 +132,29 @@ TEST(StreamSchedule, StoppingWakesWhoWaits) {
   EXPECT_EQ(second.get(), std::nullopt);
 }
 
+TEST(StreamSchedule, WhatWaitsForAFailedStreamNeverBeginsAndNobodyWaitsForIt) {
+  // 0 and 5 wait for 1, 2 waits for 0 and 1, 4 for 3.
+  StreamSchedule schedule(order_streams(6, {{0, 1}, {2, 0}, {2, 1}, {4, 3}, {5, 1}}));
+  ASSERT_EQ(schedule.next(), 1U);
+  ASSERT_EQ(schedule.next(), 3U);
+  auto waiting = std::async(std::launch::async, [&] { return schedule.next(); });
+  EXPECT_EQ(waiting.wait_for(50ms), std::future_status::timeout);
+  EXPECT_THAT(schedule.failed(1), UnorderedElementsAre(0U, 2U, 5U));
+  EXPECT_EQ(waiting.wait_for(50ms), std::future_status::timeout) << "4 may still begin";
+  EXPECT_THAT(schedule.failed(3), ElementsAre(4U));
+  EXPECT_EQ(waiting.get(), std::nullopt);
+}
+
+TEST(StreamSchedule, AFailedStreamHoldsNothingElseBack) {
+  StreamSchedule schedule(order_streams(4, {{0, 1}, {0, 2}}));
+  ASSERT_EQ(schedule.next(), 1U);
+  ASSERT_EQ(schedule.next(), 2U);
+  EXPECT_THAT(schedule.failed(1), ElementsAre(0U));
+  EXPECT_THAT(schedule.failed(2), IsEmpty()) << "it is held back already";
+  EXPECT_EQ(schedule.next(), 3U);
+  EXPECT_EQ(schedule.next(), std::nullopt);
+}
+
 class ReferencesTest : public ::testing::Test {
  protected:
   explicit ReferencesTest(std::vector<std::string> streams = {"a", "b", "c"}) : h(source_of(std::move(streams))) {

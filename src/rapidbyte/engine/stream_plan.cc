@@ -9,6 +9,7 @@
 
 #include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/engine/stage_services.h"
+#include "rapidbyte/pipeline/name_pattern.h"
 #include "rapidbyte/pipeline/suggestion.h"
 #include "rapidbyte/pipeline/validator.h"
 
@@ -20,10 +21,27 @@ using pipeline::StreamConfig;
 using pipeline::SyncMode;
 using pipeline::WriteMode;
 
-Status unknown_stream(std::string_view name, const std::vector<std::string>& known, std::string_view owner) {
+/// `what`: "stream", or "stream that matches" for a pattern.
+Status unknown_stream(std::string_view name, const std::vector<std::string>& known, std::string_view owner,
+                      std::string_view what = "stream") {
   const std::vector<std::string_view> views(known.begin(), known.end());
   return config_error("UNKNOWN_STREAM",
-                      fmt::format("{} has no stream '{}'{}", owner, name, pipeline::suggestion_text(name, views)));
+                      fmt::format("{} has no {} '{}'{}", owner, what, name, pipeline::name_suggestion(name, views)));
+}
+
+/// For each of `names` whether one of `wanted`, names or patterns, stands for it. UNKNOWN_STREAM when one of them
+/// stands for none.
+Result<std::vector<bool>> choose(const std::vector<std::string>& wanted, const std::vector<std::string>& names,
+                                 std::string_view owner) {
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  std::vector<bool> chosen(names.size(), false);
+  for (const std::string& name : wanted) {
+    const std::vector<size_t> found = pipeline::named_by(name, views);
+    if (found.empty())
+      return unknown_stream(name, names, owner, pipeline::is_name_pattern(name) ? "stream that matches" : "stream");
+    for (const size_t place : found) chosen[place] = true;
+  }
+  return chosen;
 }
 
 std::vector<std::string> column_names(const json& columns) {
@@ -172,12 +190,11 @@ Result<std::vector<StreamConfig>> select_streams(const std::vector<StreamConfig>
   if (only.empty() || configured.empty()) return configured;
   std::vector<std::string> names;
   for (const StreamConfig& stream : configured) names.push_back(stream.name);
-  for (const std::string& name : only) {
-    if (!has(names, name)) return unknown_stream(name, names, "the pipeline");
-  }
+  RB_ASSIGN_OR_RETURN(const std::vector<bool> chosen, choose(only, names, "the pipeline"));
   std::vector<StreamConfig> selected;
-  std::copy_if(configured.begin(), configured.end(), std::back_inserter(selected),
-               [&](const StreamConfig& stream) { return has(only, stream.name); });
+  for (size_t i = 0; i < configured.size(); ++i) {
+    if (chosen[i]) selected.push_back(configured[i]);
+  }
   return selected;
 }
 
@@ -209,13 +226,11 @@ Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<
   }
   const std::string owner = fmt::format("the source {}", run.source->name());
   if (selected.empty()) {
-    for (const std::string& name : run.options.streams) {
-      if (!has(available, name)) return unknown_stream(name, available, owner);
-    }
-    for (const std::string& name : available) {
-      if (!run.options.streams.empty() && !has(run.options.streams, name)) continue;
+    RB_ASSIGN_OR_RETURN(const std::vector<bool> chosen, choose(run.options.streams, available, owner));
+    for (size_t i = 0; i < available.size(); ++i) {
+      if (!run.options.streams.empty() && !chosen[i]) continue;
       StreamConfig config;
-      config.name = name;
+      config.name = available[i];
       selected.push_back(std::move(config));
     }
   }

@@ -15,8 +15,8 @@ namespace rapidbyte::engine {
 /// cursor_field, ...}].
 [[nodiscard]] nlohmann::json stream_entries(const std::vector<pipeline::StreamConfig>& streams);
 
-/// Streams of the pipeline that the run is about, in the pipeline's order. UNKNOWN_STREAM (config) when `only` names
-/// another one.
+/// Streams of the pipeline that the run is about, in the pipeline's order; `only` has names and patterns
+/// (pipeline/name_pattern.h). UNKNOWN_STREAM (config) when one of them stands for none.
 Result<std::vector<pipeline::StreamConfig>> select_streams(const std::vector<pipeline::StreamConfig>& configured,
                                                            const std::vector<std::string>& only);
 

@@ -162,6 +162,31 @@ TEST(SelectStreams, KeepsThePipelinesOrder) {
   EXPECT_EQ(select_streams(streams, {"d"}).error().code, "UNKNOWN_STREAM");
 }
 
+TEST(SelectStreams, TakesPatternsOfWhichEachMustStandForSomething) {
+  std::vector<pipeline::StreamConfig> streams(4);
+  const char* names[] = {"public.orders", "public.items", "audit.log", "a*"};
+  for (size_t i = 0; i < 4; ++i) streams[i].name = names[i];
+  const auto selected = [&](const std::vector<std::string>& only) {
+    std::vector<std::string> found;
+    auto chosen = select_streams(streams, only);
+    if (!chosen.ok()) return std::vector<std::string>{chosen.error().code, chosen.error().message};
+    for (const auto& stream : *chosen) found.push_back(stream.name);
+    return found;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(selected({"public.*"}), (Names{"public.orders", "public.items"}));
+  EXPECT_EQ(selected({"*.log", "public.item?", "*.items"}), (Names{"public.items", "audit.log"}));
+  EXPECT_EQ(selected({"a*"}), (Names{"a*"})) << "an exact name wins";
+  EXPECT_EQ(selected({"[a]*"}), (Names{"audit.log", "a*"}));
+  EXPECT_EQ(selected({"public.*", "puplic.oders*"}),
+            (Names{"UNKNOWN_STREAM",
+                   "the pipeline has no stream that matches 'puplic.oders*'; did you mean public.orders?"}));
+  EXPECT_EQ(
+      selected({"x?"}),
+      (Names{"UNKNOWN_STREAM",
+             "the pipeline has no stream that matches 'x?'; known are public.orders, public.items, audit.log, a*"}));
+}
+
 TEST(ScratchState, ReadsThroughAndKeepsWritesToItself) {
   auto real = state::make_memory_state();
   ASSERT_TRUE(real->put("p", "k", "real").ok());

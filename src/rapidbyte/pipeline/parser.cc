@@ -89,6 +89,8 @@ class PipelineReader {
     read_state(top, folder, config.state);
     read_dlq(top, folder, config.dlq);
     read_resources(top, config.resources);
+    config.on_stream_error = top.one_of("on_stream_error", {OnStreamError::kContinue, OnStreamError::kStop})
+                                 .value_or(config.on_stream_error);
     // Keys that begin with x- are the user's own, a place for anchors.
     top.finish("x-");
     return config;

@@ -63,6 +63,7 @@ TEST(Parser, AppliesEveryDefault) {
   EXPECT_EQ(config.resources.max_inflight_batches, 16U);
   EXPECT_EQ(config.resources.guest_timeout_seconds, 300U);
   EXPECT_EQ(config.resources.compression, Compression::kNone);
+  EXPECT_EQ(config.on_stream_error, OnStreamError::kContinue);
 }
 
 TEST(Parser, ReadsEveryKey) {
@@ -106,6 +107,7 @@ state:
 dlq:
   path: rejected.ndjson
   max_bytes: 10mb
+on_stream_error: stop
 resources:
   max_memory: 512mb
   max_batch_bytes: 2mb
@@ -165,6 +167,22 @@ resources:
   EXPECT_EQ(config.resources.compression, Compression::kZstd);
   EXPECT_EQ(config.resources.max_inflight_batches, 8U);
   EXPECT_EQ(config.resources.guest_timeout_seconds, 30U);
+  EXPECT_EQ(config.on_stream_error, OnStreamError::kStop);
+}
+
+TEST(Parser, OnStreamErrorIsContinueOrStop) {
+  const std::string rest =
+      "version: '1.0'\npipeline: p\nsource: {use: rapidbyte/source-file}\ndestination: {use: rapidbyte/dest-sqlite}\n";
+  const auto problems_of = [&](const std::string& line) {
+    return format_problems("p.yaml", parse(rest + line).problems);
+  };
+  EXPECT_EQ(problems_of("on_stream_error: continue"), "");
+  EXPECT_EQ(problems_of("on_stream_error: contiue"),
+            "p.yaml:5:18: on_stream_error: unknown value 'contiue'; did you mean continue?");
+  EXPECT_EQ(problems_of("on_stream_error: fail"),
+            "p.yaml:5:18: on_stream_error: unknown value 'fail'; known are continue, stop");
+  EXPECT_EQ(problems_of("on_steam_error: stop"),
+            "p.yaml:5:1: on_steam_error: unknown key; did you mean on_stream_error?");
 }
 
 TEST(Parser, ReportsAllMistakesAtOnceInTheOrderOfTheFile) {

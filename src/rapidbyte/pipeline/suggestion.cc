@@ -8,6 +8,8 @@ namespace {
 
 // Longer words are no typing mistakes, and the cost of a comparison grows with the product of the lengths.
 constexpr size_t kLongestWord = 64;
+// More are not read by anybody, and a database may have thousands of tables.
+constexpr size_t kMostListed = 20;
 
 std::string folded(std::string_view word) {
   std::string out(word);
@@ -57,10 +59,11 @@ std::optional<std::string_view> closest(std::string_view word, std::span<const s
 std::string suggestion_text(std::string_view word, std::span<const std::string_view> known) {
   if (auto near = closest(word, known)) return "; did you mean " + std::string(*near) + "?";
   std::string text = "; known are ";
-  for (size_t i = 0; i < known.size(); ++i) {
+  for (size_t i = 0; i < std::min(known.size(), kMostListed); ++i) {
     if (i > 0) text += ", ";
     text += known[i];
   }
+  if (known.size() > kMostListed) text += " and " + std::to_string(known.size() - kMostListed) + " more";
   return text;
 }
 

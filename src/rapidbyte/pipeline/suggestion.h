@@ -16,7 +16,7 @@ namespace rapidbyte::pipeline {
 /// most a third of the letters may differ. The first wins among equals.
 [[nodiscard]] std::optional<std::string_view> closest(std::string_view word, std::span<const std::string_view> known);
 
-/// "; did you mean x?", else "; known are a, b, c".
+/// "; did you mean x?", else "; known are a, b, c", of more than 20 the first 20 and how many more there are.
 [[nodiscard]] std::string suggestion_text(std::string_view word, std::span<const std::string_view> known);
 
 }  // namespace rapidbyte::pipeline

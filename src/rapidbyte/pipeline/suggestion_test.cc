@@ -44,6 +44,12 @@ TEST(Suggestion, FindsWhatWasMeantAndNothingElse) {
 TEST(Suggestion, ListsWhatIsKnownWhenNothingIsNear) {
   EXPECT_EQ(suggestion_text("confg", kKeys), "; did you mean config?");
   EXPECT_EQ(suggestion_text("zzzz", kKeys), "; known are use, config, write_mode, primary_key");
+  std::vector<std::string_view> many(20, "t");
+  EXPECT_EQ(suggestion_text("zzzz", many).find("more"), std::string::npos);
+  many.resize(2000, "hidden");
+  const std::string text = suggestion_text("zzzz", many);
+  EXPECT_TRUE(text.ends_with(", t and 1980 more")) << text;
+  EXPECT_EQ(text.find("hidden"), std::string::npos);
 }
 
 }  // namespace

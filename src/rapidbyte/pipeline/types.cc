@@ -72,4 +72,12 @@ std::string_view to_string(Compression value) {
   return "none";
 }
 
+std::string_view to_string(OnStreamError value) {
+  switch (value) {
+    case OnStreamError::kContinue: return "continue";
+    case OnStreamError::kStop: return "stop";
+  }
+  return "continue";
+}
+
 }  // namespace rapidbyte::pipeline

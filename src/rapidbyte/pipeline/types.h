@@ -27,6 +27,7 @@ enum class RemovedColumn : uint8_t { kIgnore, kFail };
 enum class TypeChange : uint8_t { kCoerce, kFail, kNull };
 enum class NullabilityChange : uint8_t { kAllow, kFail };
 enum class Compression : uint8_t { kNone, kLz4, kZstd };
+enum class OnStreamError : uint8_t { kContinue, kStop };
 
 /// Spelling in the pipeline file and in the protocol's JSON, for example "full_refresh".
 std::string_view to_string(SyncMode value);
@@ -37,6 +38,7 @@ std::string_view to_string(RemovedColumn value);
 std::string_view to_string(TypeChange value);
 std::string_view to_string(NullabilityChange value);
 std::string_view to_string(Compression value);
+std::string_view to_string(OnStreamError value);
 
 struct SchemaEvolution {
   NewColumn new_column = NewColumn::kAdd;
@@ -121,6 +123,8 @@ struct PipelineConfig {
   StateConfig state;
   DlqConfig dlq;
   Resources resources;
+  /// What becomes of the streams that have not begun when one has failed. Those that run are finished in any case.
+  OnStreamError on_stream_error = OnStreamError::kContinue;
   /// The file it came from, absolute; relative paths in it are relative to its folder.
   std::filesystem::path file;
 };

@@ -11,6 +11,7 @@
 #include "rapidbyte/runtime/aot_cache.h"
 #include "rapidbyte/runtime/connector_resolve.h"
 #include "rapidbyte/runtime/guest_error.h"
+#include "rapidbyte/runtime/idle_services.h"
 #include "rapidbyte/runtime/network_acl.h"
 #include "rapidbyte/runtime/sqlite_file_lock.h"
 #include "rapidbyte/runtime/wasi_context.h"
@@ -200,7 +201,7 @@ class WasmComponentRuntime final : public ComponentRuntime {
 
   Result<std::unique_ptr<ComponentInstance>> start(const std::shared_ptr<const WasmConnector>& connector,
                                                    InstanceOptions options) {
-    if (!options.services) options.services = std::make_shared<HostServices>();
+    if (!options.services) options.services = std::make_shared<IdleServices>();
     if (!options.pool) options.pool = std::make_shared<BufferPool>(size_t{0});
     RB_ASSIGN_OR_RETURN(const WasiContext wasi, build_wasi_context(connector->manifest(), options));
     std::vector<SqliteFileLock> locks;

@@ -57,22 +57,25 @@ struct Metric {
 };
 
 /// What an instance's host calls reach in the engine. Called on the instance's thread; a blocking call returns
-/// CANCELLED soon after the instance's cancel token fires. The defaults are those of an instance that is not wired to
-/// anything.
+/// CANCELLED soon after the instance's cancel token fires. Without defaults: what passes calls on must not compile when
+/// it has forgotten one. For an instance with no stage beside it there is idle_services.h.
 class HostServices {
  public:
   virtual ~HostServices() = default;
   /// Takes one batch (never empty). Blocks while the queue is full. NO_SENDER; CHANNEL_SEND when the receiver is gone.
-  virtual Status emit_batch(PooledBuffer batch);
+  virtual Status emit_batch(PooledBuffer batch) = 0;
   /// The next batch, or nullopt at the end of the stream. NO_RECEIVER.
-  virtual Result<std::optional<PooledBuffer>> next_batch();
+  virtual Result<std::optional<PooledBuffer>> next_batch() = 0;
   /// A checkpoint of the guest: `payload_json` is one JSON object, already taken out of `payload` if it was wrapped.
-  virtual Status checkpoint(CheckpointKind kind, std::string payload_json);
-  virtual Result<std::optional<std::string>> pending_checkpoint();
-  virtual Status emit_dlq_record(DlqRecord record);
-  virtual void metric(const Metric& metric);
+  virtual Status checkpoint(CheckpointKind kind, std::string payload_json) = 0;
+  /// The newest checkpoint of the source behind which everything has been taken; a destination commits it. nullopt:
+  /// there is none.
+  virtual Result<std::optional<std::string>> pending_checkpoint() = 0;
+  /// NO_DLQ outside of a run.
+  virtual Status emit_dlq_record(DlqRecord record) = 0;
+  virtual void metric(const Metric& metric) = 0;
   /// One line of the guest's log, already cut to the limit of a line and of lines per second.
-  virtual void log(LogLevel level, std::string_view message);
+  virtual void log(LogLevel level, std::string_view message) = 0;
 };
 
 /// A component that was found, checked, compiled and whose protocol is known. Shared by threads, immutable.
@@ -115,7 +118,8 @@ struct InstanceOptions {
   uint32_t max_sockets = 64;
   pipeline::Compression compression = pipeline::Compression::kNone;
   CancelToken cancel;
-  std::shared_ptr<HostServices> services;  // shared: the caller reads results from it after the instance has gone
+  /// Shared: the caller reads results from it after the instance has gone. Null: IdleServices.
+  std::shared_ptr<HostServices> services;
   state::StateBackend* state = nullptr;  // null: state calls answer STATE_BACKEND
   std::shared_ptr<BufferPool> pool;  // shared by all instances of a run
 };

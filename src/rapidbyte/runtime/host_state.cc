@@ -55,26 +55,6 @@ std::optional<Metric> read_metric(const Json& json) {
 
 }  // namespace
 
-Status HostServices::emit_batch(PooledBuffer /*batch*/) {
-  return internal_error("NO_SENDER",
-                        "emit-batch: this call of the connector has no stage behind it that takes batches");
-}
-Result<std::optional<PooledBuffer>> HostServices::next_batch() {
-  return internal_error("NO_RECEIVER",
-                        "next-batch: this call of the connector has no stage before it that gives batches");
-}
-// NOLINTBEGIN(performance-unnecessary-value-param): those that override them keep what they are given
-Status HostServices::checkpoint(CheckpointKind /*kind*/, std::string /*payload_json*/) { return {}; }
-Result<std::optional<std::string>> HostServices::pending_checkpoint() { return std::optional<std::string>(); }
-Status HostServices::emit_dlq_record(DlqRecord /*record*/) {
-  return internal_error(
-      "NO_DLQ",
-      "emit-dlq-record: this call of the connector is not part of a run, so there is no file for rejected records");
-}
-// NOLINTEND(performance-unnecessary-value-param)
-void HostServices::metric(const Metric& /*metric*/) {}
-void HostServices::log(LogLevel level, std::string_view message) { log_line(level, message); }
-
 ComponentHostState::ComponentHostState(InstanceOptions options, NetworkAcl acl, bool is_2_0)
     : options_(std::move(options)),
       is_2_0_(is_2_0),

@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "rapidbyte/runtime/loopback_peer.h"
+#include "rapidbyte/runtime/refusing_services_test.h"
 
 namespace rapidbyte::runtime {
 namespace {
 
-class Services : public HostServices {
+class Services : public RefusingServices {
  public:
   Status emit_batch(PooledBuffer batch) override {
     batches.push_back(std::move(batch));
@@ -28,6 +29,8 @@ class Services : public HostServices {
     batches.erase(batches.begin());
     return batch;
   }
+  Status checkpoint(CheckpointKind /*kind*/, std::string /*payload_json*/) override { return {}; }
+  Result<std::optional<std::string>> pending_checkpoint() override { return std::optional<std::string>(); }
   void metric(const Metric& metric) override { metrics.push_back(metric); }
   void log(LogLevel /*level*/, std::string_view line) override { lines.emplace_back(line); }
   /// Not zero: after so long next_batch() fails.
