@@ -4,8 +4,28 @@ Bandwidth is not limited; what is written together arrives together. For measuri
 """
 import queue
 import socket
+import statistics
 import threading
 import time
+
+
+def round_trip(seconds, count=30):
+    """What one round trip through a DelayProxy really takes, in seconds: the median of `count`. Its threads take their time, too."""
+    with socket.create_server(("127.0.0.1", 0)) as server, DelayProxy(server.getsockname()[1], seconds) as proxy:
+        def echo():
+            with server.accept()[0] as peer:
+                while data := peer.recv(16):
+                    peer.sendall(data)
+        threading.Thread(target=echo, daemon=True).start()
+        times = []
+        with socket.create_connection(("127.0.0.1", proxy.port)) as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for _ in range(count):
+                started = time.monotonic()
+                client.sendall(b"x")
+                client.recv(16)
+                times.append(time.monotonic() - started)
+        return statistics.median(times)
 
 
 class DelayProxy:
