@@ -71,8 +71,6 @@ void copy_in(postgres::Connection& connection, bool fail, std::string& log) {
   auto copy = connection.copy_in("COPY t FROM STDIN");
   note(log, copy.status());
   if (!copy.ok()) return;
-  log += copy->is_binary() ? "binary " : "text ";
-  log += std::to_string(copy->column_count()) + ":";
   copy->out().append("1\n", 2);
   note(log, copy->send());
   if (fail) {
@@ -108,15 +106,20 @@ std::string talk(Bytes script, size_t step, bool blocking, const std::vector<uin
   const postgres::Parameter parameters[] = {"1", postgres::Parameter()};
   for (const uint8_t statement : statements) {
     switch (statement % 8) {
-      case 0:
-      case 1: note(log, connection->query("SELECT")); break;
+      case 1: note(log, connection->post("ROLLBACK")); [[fallthrough]];
+      case 0: note(log, connection->query("SELECT")); break;
       case 2: note(log, connection->execute("SELECT $1", parameters)); break;
-      case 3: note(log, connection->prepare("s", "SELECT $1")); break;
-      case 4:
-        note(log, connection->queue_prepared("s", parameters));
-        note(log, connection->queue_prepared("s", parameters));
-        note(log, connection->sync());
+      case 3: note(log, connection->execute_cached("SELECT $1", parameters)); break;
+      case 4: {
+        note(log, connection->queue("SELECT $1", parameters, true).status());
+        note(log, connection->queue("SELECT", {}).status());
+        const auto answers = connection->run_queued();
+        note(log, answers.status());
+        if (answers.ok()) {
+          for (const postgres::QueryResult& answer : *answers) note(log, answer);
+        }
         break;
+      }
       case 5: copy_in(*connection, statement >= 128, log); break;
       default: copy_out(*connection, log); break;
     }

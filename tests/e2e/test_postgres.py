@@ -106,6 +106,7 @@ class FullRefresh(postgres_harness.PostgresTest):
                     set_config('synchronous_commit', 'off', false), set_config('xmloption', 'document', false),
                     set_config('search_path', 'elsewhere', false);
                 CREATE TEMP TABLE b1 (id integer, note text, words text[]);
+                EXECUTE 'DEALLOCATE ALL';
                 RETURN new; END $$;
             CREATE TRIGGER unsettle BEFORE INSERT ON a0 FOR EACH ROW EXECUTE FUNCTION unsettle();
             CREATE TABLE b1 (id integer PRIMARY KEY, note text, words text[], seen text);
@@ -116,6 +117,23 @@ class FullRefresh(postgres_harness.PostgresTest):
         self.addCleanup(self.destination.query, "DROP TABLE a0, b1; DROP FUNCTION unsettle(), mark()")
         self.run_ok(self.postgres(["a0", "b1"], resources={"parallelism": 1}))
         self.assertEqual(self.destination.query("SELECT * FROM b1"), [("1", "Zo\u00eb \u00f1", "{x,NULL}", "UTF8 on on")])
+
+    def test_a_role_that_acts_as_another_does_so_for_every_table(self):
+        """ALTER ROLE ... SET role is how loaders make tables that belong to a group."""
+        tables = ["t0", "t1", "t2"]
+        for table in tables:
+            make_table(self.source, 10, table)
+        loader = identifier(self.destination.user)
+        self.destination.admin(f"CREATE ROLE makers; GRANT makers TO {loader}; ALTER ROLE {loader} SET role = makers")
+        self.destination.admin("GRANT CREATE, USAGE ON SCHEMA public TO makers", self.destination.database)
+        try:
+            self.run_ok(self.postgres(tables, mode="replace", resources={"parallelism": 1}))
+            owners = self.destination.admin("SELECT DISTINCT tableowner FROM pg_tables WHERE tablename LIKE 't_'", self.destination.database)
+            self.assertEqual(owners, [("makers",)])
+        finally:
+            self.destination.admin(f"ALTER ROLE {loader} RESET role")
+            self.destination.admin("DROP OWNED BY makers CASCADE", self.destination.database)
+            self.destination.admin("DROP ROLE makers")
 
     def test_a_table_without_key_without_rows_and_without_columns(self):
         make_table(self.source, 400, "no_key", key=False)

@@ -31,10 +31,11 @@ Status reconnect(Session& session) {
   return status;
 }
 
-// Whether the transaction has committed, by its number; waits while it is under way. nullopt: the server does not know
-// it any more, or never did (another server behind the same name).
-Result<std::optional<bool>> outcome_of(Session& session, const std::string& transaction) {
-  const Parameter number[] = {transaction};
+// Whether the transaction has committed, by its number; waits while it is under way. nullopt: the number was lost with
+// the connection, or the server does not know it any more, or never did (another server behind the same name).
+Result<std::optional<bool>> outcome_of(Session& session, const std::optional<std::string>& transaction) {
+  if (!transaction) return std::optional<bool>();
+  const Parameter number[] = {*transaction};
   for (int check = 0; check < kOutcomeChecks; ++check) {
     const auto status = session.connection().execute("SELECT pg_catalog.txid_status($1::bigint)", number);
     if (!status.ok()) {
@@ -63,7 +64,7 @@ Status unknown(const Status& lost, const std::string& why) {
 
 // The connection broke off in COMMIT.
 Status resolve(Session& session, Receipts& receipts, const sdk::StreamContext& ctx, const Receipt& receipt,
-               const std::string& transaction, const Status& lost) {
+               const std::optional<std::string>& transaction, const Status& lost) {
   const Status connected = reconnect(session);
   if (!connected.ok()) return unknown(lost, "the server cannot be reached: " + connected.error().message);
   const auto outcome = outcome_of(session, transaction);
@@ -92,10 +93,24 @@ Status resolve(Session& session, Receipts& receipts, const sdk::StreamContext& c
 
 Status commit_with_receipt(Session& session, Receipts& receipts, const sdk::StreamContext& ctx, const Receipt& receipt,
                            const std::optional<Receipt>& last) {
-  RB_SDK_ASSIGN_OR_RETURN(const std::string transaction, receipts.write(ctx, receipt, last));
-  Status committed = session.commit();
+  // The receipt and the commit travel together. The receipt's answer is asked for at once: it has the number by which
+  // the commit is looked for when its own answer is lost.
+  RB_SDK_ASSIGN_OR_RETURN(const size_t written, receipts.write(ctx, receipt, last));
+  RB_SDK_RETURN_NOT_OK(session.connection().queue_flush());
+  RB_SDK_RETURN_NOT_OK(session.queue("COMMIT"));
+  std::vector<postgres::QueryResult> answers;
+  Status committed;
+  {
+    const Session::Patience patience(session);
+    committed = session.connection().run_queued(answers);
+  }
+  if (committed.ok()) committed = session.check_committed(answers.back().command);
   if (committed.ok()) return {};
-  if (!session.is_open()) return resolve(session, receipts, ctx, receipt, transaction, committed);
+  if (answers.size() == written && is_receipt_changed(committed.error())) return receipt_changed(ctx);
+  if (!session.is_open()) {
+    const auto transaction = answers.size() > written ? first_value(answers[written]) : std::nullopt;
+    return resolve(session, receipts, ctx, receipt, transaction, committed);
+  }
   committed.error().commit_state = sdk::CommitState::kBeforeCommit;
   return std::move(committed).with_context("stream \"" + ctx.stream_name + "\": committing");
 }

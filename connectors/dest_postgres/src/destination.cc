@@ -36,13 +36,19 @@ TableName written_table(const sdk::StreamContext& ctx, const TableName& target) 
   return mode_of(ctx) == sdk::WriteMode::kReplace ? staging_name(target) : target;
 }
 
-// One row: the state of the receipts, whether the staging is there, and of a table of receipts that is known what it
-// has of the stream.
-std::string stream_state_sql(const sdk::StreamContext& ctx, const Receipts& receipts, const TableName& staging) {
+// One row: the state of the receipts, whether the staging is there, which table refers to the target (only for a
+// replace), and of a table of receipts that is known what it has of the stream. $1 to $3: schema and name of the
+// staging, the target as SQL; then those of Receipts::stream_sql().
+std::string stream_state_sql(const Receipts& receipts, bool replace) {
   return "SELECT " + receipts_state_sql(receipts.name()) +
          ", EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) "
          "c.relnamespace WHERE " +
-         staging.condition_sql() + ")" + (receipts.known() ? ", " + receipts.stream_sql(ctx) : "");
+         table_condition_sql("$1::pg_catalog.text", "$2::pg_catalog.text") + "), " +
+         (replace ? "(SELECT k.conrelid::regclass::text FROM pg_catalog.pg_constraint k WHERE k.confrelid = "
+                    "pg_catalog.to_regclass($3::text) AND k.contype = 'f' AND k.conrelid <> k.confrelid ORDER BY 1 "
+                    "LIMIT 1)"
+                  : "$3::pg_catalog.text") +
+         (receipts.known() ? ", " + receipts.stream_sql(4) : "");
 }
 
 /// How to load all rows of a stream again. `rows_there`: the table may hold rows of earlier runs, which an append would
@@ -141,10 +147,21 @@ Status PostgresDestination::open(const sdk::Json& config) {
   session_ = std::make_unique<Session>(std::move(options));
   // The host may do this beside the source's discovery (feature "open-early").
   session_->open_ahead();
+  if (session_->is_open()) look_ahead();
+  return {};
+}
+
+void PostgresDestination::look_ahead() {
   // A new session of the server knows nothing of the catalogs: its first look at a table takes three times as long as
   // the next one, which is the load's.
-  if (session_->is_open()) (void)read_table(*session_, {"pg_catalog", "pg_namespace"});
-  return {};
+  const Receipts receipts = receipts_for({session_->options().schema, {}});
+  const auto state = session_->connection().queue("SELECT " + receipts_state_sql(receipts.name()));
+  const auto warm = queue_table_look(*session_, {"pg_catalog", "pg_namespace"});
+  const auto answers = session_->connection().run_queued();
+  // What went wrong comes again when it is needed.
+  if (!state.ok() || !warm.ok() || !answers.ok()) return;
+  if (first_value((*answers)[*state]) == "known") receipts_known_ = receipts.name().schema;
+  known_in_ = session_->generation();
 }
 
 Result<TableName> PostgresDestination::target_of(const std::string& stream) const {
@@ -363,14 +380,24 @@ Status PostgresDestination::begin_target(const sdk::StreamContext& ctx, const Ta
   if (known_in_ != session_->generation()) receipts_known_.clear();
   known_in_ = session_->generation();
   // The usual stream finds its receipts there and no staging, and needs no look at the table before its rows come.
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult seen,
-                          session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend,
-                                                stream_state_sql(ctx, receipts_for(target), staging_name(target))));
+  const bool replace = mode_of(ctx) == sdk::WriteMode::kReplace;
+  const TableName staging = staging_name(target);
+  const std::string target_sql = target.sql();
+  const Parameter all[] = {staging.schema, staging.table, target_sql, ctx.pipeline, ctx.stream_name, ctx.load_id};
+  const std::span<const Parameter> parameters = std::span(all).first(receipts_for(target).known() ? 6 : 3);
+  const auto seen = session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend,
+                                          stream_state_sql(receipts_for(target), replace), parameters);
+  if (!seen.ok() && receipts_for(target).known() && postgres::sqlstate_of(seen.error()) == "42P01") {
+    // Somebody has dropped the receipts meanwhile.
+    receipts_known_.clear();
+    return begin_target(ctx, target);
+  }
+  RB_SDK_RETURN_NOT_OK(seen.status());
   begun_ = target;
-  const postgres::Row& state = seen.rows.front();
+  const postgres::Row& state = seen->rows.front();
   const bool receipts_seen = receipts_for(target).known();
   StreamReceipts of_stream{.newest = {}, .of_partitions = true};
-  if (receipts_seen) of_stream = Receipts::stream_receipts(state, 2);
+  if (receipts_seen) of_stream = Receipts::stream_receipts(state, 3);
   if (receipts_seen && state[0] != "known") receipts_known_.clear();  // somebody has put another one in its place
   if (!ctx.reference_ring.empty() && ctx.reference_ring.front() == ctx.stream_name) {
     sdk::host::log_warn(ring_advice(ctx));
@@ -378,7 +405,7 @@ Status PostgresDestination::begin_target(const sdk::StreamContext& ctx, const Ta
   if (state[0] == "known") receipts_known_ = receipts_for(target).name().schema;
   const bool staging_there = state[1] == "t";
   RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
-  if (staging_there && mode_of(ctx) != sdk::WriteMode::kReplace) {
+  if (staging_there && !replace) {
     // Of a replace that was broken off and given up: our lock says that none is under way.
     RB_SDK_RETURN_NOT_OK(session_->in_transaction([&] { return drop_staging(*session_, target); }));
   }
@@ -386,21 +413,26 @@ Status PostgresDestination::begin_target(const sdk::StreamContext& ctx, const Ta
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
     if (existing) RB_SDK_RETURN_NOT_OK(check_upsert_key(*session_, *existing, ctx.primary_key));
   }
-  if (mode_of(ctx) != sdk::WriteMode::kReplace) {
+  if (!replace) {
     if (receipts_seen && receipts.known()) newest_ = of_stream.newest;
     RB_SDK_RETURN_NOT_OK(check_still_there(ctx, target));
-    return of_stream.of_partitions ? receipts.forget_partitions(ctx, false) : Status();
+    return of_stream.of_partitions ? receipts.forget_partitions(ctx) : Status();
   }
-  RB_SDK_RETURN_NOT_OK(check_replaceable(*session_, target, ctx.stream_name));
+  RB_SDK_RETURN_NOT_OK(check_replaceable(*session_, target, ctx.stream_name, state[2]));
   resumed_from_.reset();
-  return session_->in_transaction([&]() -> Status {
-    RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));
-    // Said before anything is loaded; what comes there later is found when it is used.
-    RB_SDK_RETURN_NOT_OK(has_staging(*session_, target, ctx.stream_name).status());
-    RB_SDK_RETURN_NOT_OK(receipts.forget_partitions(ctx, true));
-    return receipts.begin_load(ctx,
-                               {.load_id = ctx.load_id, .target = staging_name(target).text(), .checkpoint_json = {}});
+  const Receipt receipt{.load_id = ctx.load_id, .target = staging.text(), .checkpoint_json = {}};
+  Status begun = session_->in_transaction([&]() -> Status {
+    if (staging_there) {
+      RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));
+      // Said before anything is loaded; what comes there later is found when it is used.
+      RB_SDK_RETURN_NOT_OK(has_staging(*session_, target, ctx.stream_name).status());
+    }
+    if (of_stream.of_partitions) RB_SDK_RETURN_NOT_OK(receipts.forget_all_partitions(ctx));
+    return receipts.begin_load(ctx, receipt);
   });
+  if (!begun.ok()) return is_receipt_changed(begun.error()) ? receipt_changed(ctx) : begun;
+  newest_ = receipt;
+  return {};
 }
 
 Result<sdk::WriteSummary> PostgresDestination::write(const sdk::StreamContext& ctx) {
@@ -418,18 +450,25 @@ Result<sdk::WriteSummary> PostgresDestination::write(const sdk::StreamContext& c
 Result<TargetPlan> PostgresDestination::prepare(const sdk::StreamContext& ctx, const TableName& target,
                                                 const sdk::Schema& schema, const sdk::BatchReader* batch) {
   // Several writers of one stream come here at the same time; the first makes the table.
-  RB_SDK_RETURN_NOT_OK(session_->begin("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(" +
-                                       postgres::quote_literal("rapidbyte schema " + target.sql()) + ", 0))"));
+  RB_SDK_RETURN_NOT_OK(session_->begin());
+  const std::string lock = "rapidbyte schema " + target.sql();
+  const Parameter key[] = {lock};
+  RB_SDK_RETURN_NOT_OK(session_->connection()
+                           .queue("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))", key,
+                                  /*cached=*/true)
+                           .status());
   prepared_ = target;
   const sdk::Schema described = with_context(schema, ctx.schema);
+  std::optional<TableInfo> staging;
   if (mode_of(ctx) == sdk::WriteMode::kReplace) {
-    RB_SDK_RETURN_NOT_OK(make_staging(*session_, target, ctx, described));
+    RB_SDK_ASSIGN_OR_RETURN(staging, make_staging(*session_, target, ctx, described));
   }
   TargetRequest request{.name = written_table(ctx, target),
                         .stream = ctx.stream_name,
                         .schema = described,
                         .key = upsert_key(ctx),
-                        .policies = ctx.policies};
+                        .policies = ctx.policies,
+                        .seen = std::move(staging)};
   if (batch != nullptr) {
     request.has_rows = batch->rows() != 0;
     request.has_values = [batch](size_t column) { return batch->has_values(column); };
@@ -504,24 +543,33 @@ Status PostgresDestination::finish_target(const sdk::StreamContext& ctx, bool su
 }
 
 Status PostgresDestination::finish_replace(const sdk::StreamContext& ctx, const TableName& target) {
-  Receipts receipts = receipts_for(target);
+  RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
   return session_->in_transaction([&]() -> Status {
-    RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts.read_stream(ctx));
-    if (!receipt || receipt->load_id != ctx.load_id) {
+    RB_SDK_ASSIGN_OR_RETURN(const size_t load_look, receipts.queue_load_look(ctx));
+    RB_SDK_ASSIGN_OR_RETURN(const size_t state_look, queue_staging_look(*session_, target));
+    RB_SDK_ASSIGN_OR_RETURN(const size_t staging_look, queue_table_look(*session_, staging_name(target)));
+    RB_SDK_ASSIGN_OR_RETURN(const size_t target_look, queue_table_look(*session_, target));
+    RB_SDK_ASSIGN_OR_RETURN(const auto answers, session_->connection().run_queued());
+    const std::optional<LoadReceipt> load = Receipts::load_of(answers[load_look]);
+    if (!load || load->newest.load_id != ctx.load_id) {
       return sdk::internal_error("LOAD_UNKNOWN", "stream \"" + ctx.stream_name + "\": " + session_->options().where() +
                                                      " has no load " + ctx.load_id +
                                                      " to publish (begin-stream comes first). The old table was left "
                                                      "as it was; run again.");
     }
-    if (receipt->published) return {};  // Called again after a crash: the swap is done.
-    RB_SDK_ASSIGN_OR_RETURN(const int64_t rows, receipts.rows_of_load(ctx));
-    RB_SDK_ASSIGN_OR_RETURN(const bool staged, has_staging(*session_, target, ctx.stream_name));
-    if (!staged && rows == 0) {
-      RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
-      if (!existing && ctx.schema.fields.empty()) return {};  // Nothing was read, and nothing is known: no table.
-      RB_SDK_RETURN_NOT_OK(make_staging(*session_, target, ctx, ctx.schema));
+    if (load->newest.published) return {};  // Called again after a crash: the swap is done.
+    RB_SDK_ASSIGN_OR_RETURN(const bool staged, is_staged(*session_, target, ctx.stream_name, answers[state_look]));
+    std::optional<TableInfo> staging;
+    if (staged) {
+      RB_SDK_ASSIGN_OR_RETURN(staging, table_of(*session_, staging_name(target), answers[staging_look]));
     }
-    RB_SDK_RETURN_NOT_OK(publish_staging(*session_, target, ctx.stream_name, rows));
+    RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> existing, table_of(*session_, target, answers[target_look]));
+    if (!staged && load->rows == 0) {
+      if (!existing && ctx.schema.fields.empty()) return {};  // Nothing was read, and nothing is known: no table.
+      RB_SDK_ASSIGN_OR_RETURN(staging, make_staging(*session_, target, ctx, ctx.schema));
+      RB_SDK_ASSIGN_OR_RETURN(existing, read_table(*session_, target));
+    }
+    RB_SDK_RETURN_NOT_OK(publish_staging(*session_, staging, existing, target, ctx.stream_name, load->rows));
     return receipts.publish(ctx, target.text());
   });
 }

@@ -42,6 +42,8 @@ class PostgresDestination {
   /// RECEIPT_FOREIGN (config).
   Status check_is_ours(const sdk::StreamContext& ctx, const TableName& target);
   Result<std::optional<Receipt>> newest_receipt(const sdk::StreamContext& ctx, const TableName& target);
+  /// Asks a new session what the first stream needs.
+  void look_ahead();
   Receipts receipts_for(const TableName& target);
   Result<Receipts> ensure_receipts(const TableName& target);
   Status lock(const sdk::StreamContext& ctx, const TableName& target);

@@ -18,8 +18,8 @@ namespace {
 using postgres::Parameter;
 using postgres::quote_identifier;
 
-// Indexes of the target ($1) and of the staging ($2) that are made in the same way, with their names. Equal ones are
-// paired in the order of making.
+// Indexes of the target ($1, as SQL) and of the staging ($2) that are made in the same way, with their names. Equal
+// ones are paired in the order of making.
 constexpr std::string_view kIndexPairsQuery = R"(
 WITH i AS (
   SELECT x.indrelid, c.relname, k AS definition,
@@ -29,19 +29,19 @@ WITH i AS (
     EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conindid = x.indexrelid) ||
     substring(pg_catalog.pg_get_indexdef(x.indexrelid) FROM
       position(' USING ' IN pg_catalog.pg_get_indexdef(x.indexrelid))) AS k) d
-  WHERE x.indrelid IN ($1::oid, $2::oid))
-SELECT o.relname, s.relname FROM (SELECT * FROM i WHERE indrelid = $1::oid) o
-FULL JOIN (SELECT * FROM i WHERE indrelid = $2::oid) s USING (definition, n))";
+  WHERE x.indrelid IN (pg_catalog.to_regclass($1::text), pg_catalog.to_regclass($2::text)))
+SELECT o.relname, s.relname FROM (SELECT * FROM i WHERE indrelid = pg_catalog.to_regclass($1::text)) o
+FULL JOIN (SELECT * FROM i WHERE indrelid = pg_catalog.to_regclass($2::text)) s USING (definition, n))";
 
-// What gives another table ($2, as SQL) the rights of the target ($1), all given by the owner; nothing when it has the
-// rights of every new table.
+// What gives another table ($2, as SQL) the rights of the target ($1, as SQL), all given by the owner; nothing when it
+// has the rights of every new table.
 constexpr std::string_view kGrantsQuery = R"(
 SELECT format('REVOKE ALL ON TABLE %s FROM %I', $2::text, current_user) FROM pg_catalog.pg_class
-  WHERE oid = $1::oid AND relacl IS NOT NULL
+  WHERE oid = pg_catalog.to_regclass($1::text) AND relacl IS NOT NULL
 UNION ALL SELECT format('GRANT %s ON TABLE %s TO %s%s', string_agg(privilege_type, ', '), $2::text,
     CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END,
     CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
-  FROM pg_catalog.pg_class, pg_catalog.aclexplode(relacl) WHERE oid = $1::oid GROUP BY grantee, is_grantable)";
+  FROM pg_catalog.pg_class, pg_catalog.aclexplode(relacl) WHERE oid = pg_catalog.to_regclass($1::text) GROUP BY grantee, is_grantable)";
 
 // Who holds a lock on a table ($1), its partitions or its children, as a text. Of other users' sessions the server may
 // show no more than their number.
@@ -62,10 +62,51 @@ Result<std::optional<std::string>> for_table(Session& session, std::string_view 
   return session.value(sql, parameters);
 }
 
+// What publishing must know, asked for by one round trip.
+struct Looks {
+  postgres::QueryResult rows;  // their number in the staging
+  // Places of the answers.
+  size_t table = 0;
+  size_t referring = 0;
+  size_t reasons = 0;
+  size_t definition = 0;
+  size_t likeness = 0;
+  size_t indexes = 0;
+  size_t comment = 0;
+  size_t grants = 0;
+  std::vector<postgres::QueryResult> answers;
+};
+
+// How many rows the staging has.
+Status queue_count(Session& session, const TableName& staging) {
+  return session.queue("SELECT count(*) FROM " + staging.sql());
+}
+
+// The names are those of locked tables.
+Status queue_looks(Session& session, const TableName& target, const TableName& staging, Looks& looks) {
+  const std::string old_table = target.sql();
+  const std::string new_table = staging.sql();
+  const Parameter tables[] = {old_table, new_table};
+  const std::span<const Parameter> alone = std::span(tables).first(1);
+  postgres::Connection& connection = session.connection();
+  RB_SDK_ASSIGN_OR_RETURN(looks.table, queue_table_look(session, target));
+  RB_SDK_ASSIGN_OR_RETURN(looks.referring, connection.queue(kReferringQuery, alone, /*cached=*/true));
+  RB_SDK_ASSIGN_OR_RETURN(looks.reasons, queue_reasons_look(session, target));
+  RB_SDK_ASSIGN_OR_RETURN(looks.definition, queue_definition_look(session, target));
+  RB_SDK_ASSIGN_OR_RETURN(looks.likeness, queue_comment_look(session, staging));
+  RB_SDK_ASSIGN_OR_RETURN(looks.indexes, connection.queue(kIndexPairsQuery, tables, /*cached=*/true));
+  RB_SDK_ASSIGN_OR_RETURN(looks.comment, queue_comment_look(session, target));
+  RB_SDK_ASSIGN_OR_RETURN(looks.grants, connection.queue(kGrantsQuery, tables, /*cached=*/true));
+  return {};
+}
+
+// Counts the staging's rows; then nobody changes the target or hangs something on it any more, and it is looked at.
+//
 // Whoever comes after a lock that waits has to wait, too: behind one slow reader all others would stand still. So the
 // wait is short, and between two of them the others get their turn. All of it takes no longer than the server may be
 // silent, as if it were one wait.
-Status lock_out_readers(Session& session, const TableInfo& table, const std::string& stream) {
+Result<Looks> lock_and_look(Session& session, const TableInfo& table, const TableName& staging,
+                            const std::string& stream) {
   using std::chrono::milliseconds;
   using std::chrono::steady_clock;
   constexpr milliseconds kOneWait{2000};
@@ -75,11 +116,22 @@ Status lock_out_readers(Session& session, const TableInfo& table, const std::str
   const auto one_wait = limit ? std::min(kOneWait, *limit / 2) : kOneWait;
   const auto begin = steady_clock::now();
   bool warned = false;
+  RB_SDK_RETURN_NOT_OK(queue_count(session, staging));
+  std::optional<postgres::QueryResult> counted;  // by the first round
   for (;;) {
-    Status locked =
-        session.exec("SAVEPOINT rapidbyte_lock; SET LOCAL lock_timeout = " + std::to_string(one_wait.count()) +
-                     "; LOCK TABLE " + table.name.sql() + " IN ACCESS EXCLUSIVE MODE");
-    if (locked.ok()) return session.exec("SET LOCAL lock_timeout = 0; RELEASE SAVEPOINT rapidbyte_lock");
+    Looks looks;
+    RB_SDK_RETURN_NOT_OK(session.queue("SAVEPOINT rapidbyte_lock"));
+    RB_SDK_RETURN_NOT_OK(session.queue("SET LOCAL lock_timeout = " + std::to_string(one_wait.count())));
+    RB_SDK_RETURN_NOT_OK(session.queue("LOCK TABLE " + table.name.sql() + " IN ACCESS EXCLUSIVE MODE"));
+    RB_SDK_RETURN_NOT_OK(session.queue("SET LOCAL lock_timeout = 0"));
+    RB_SDK_RETURN_NOT_OK(session.queue("RELEASE SAVEPOINT rapidbyte_lock"));
+    RB_SDK_RETURN_NOT_OK(queue_looks(session, table.name, staging, looks));
+    const Status locked = session.connection().run_queued(looks.answers);
+    if (!counted && !looks.answers.empty()) counted = looks.answers.front();
+    if (locked.ok()) {
+      looks.rows = *counted;
+      return looks;
+    }
     if (postgres::sqlstate_of(locked.error()) != "55P03" || sdk::host::is_cancelled()) return locked;
     RB_SDK_RETURN_NOT_OK(session.exec("ROLLBACK TO SAVEPOINT rapidbyte_lock; RELEASE SAVEPOINT rapidbyte_lock"));
     const bool give_up = limit && steady_clock::now() - begin >= *limit;
@@ -105,9 +157,11 @@ Status lock_out_readers(Session& session, const TableInfo& table, const std::str
   }
 }
 
+// All that follows is queued: it goes out with the commit, whose error is that of what fails.
+
 Status take_name(Session& session, const TableName& staging, const TableName& target) {
-  return session.exec("COMMENT ON TABLE " + staging.sql() + " IS NULL; ALTER TABLE " + staging.sql() + " RENAME TO " +
-                      quote_identifier(target.table));
+  RB_SDK_RETURN_NOT_OK(session.queue("COMMENT ON TABLE " + staging.sql() + " IS NULL"));
+  return session.queue("ALTER TABLE " + staging.sql() + " RENAME TO " + quote_identifier(target.table));
 }
 
 // There was no table yet.
@@ -116,32 +170,24 @@ Status become_new_table(Session& session, const TableName& staging, const TableN
   return take_name(session, staging, target);
 }
 
-// The staging becomes the target. False, and nothing was changed: their indexes do not match.
-Result<bool> swap_tables(Session& session, const TableInfo& target, const TableInfo& staging) {
-  const std::string old_oid = std::to_string(target.oid);
-  const std::string new_oid = std::to_string(staging.oid);
-  const Parameter oids[] = {old_oid, new_oid};
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult indexes, session.connection().execute(kIndexPairsQuery, oids));
-  for (const postgres::Row& pair : indexes.rows) {
-    if (!pair[0] || !pair[1]) return false;
+bool indexes_match(const postgres::QueryResult& pairs) {
+  return std::all_of(pairs.rows.begin(), pairs.rows.end(),
+                     [](const postgres::Row& pair) { return pair[0] && pair[1]; });
+}
+
+// The staging becomes the target. Their indexes match.
+Status swap_tables(Session& session, const TableName& target, const TableName& staging, const Looks& looks) {
+  for (const postgres::Row& grant : looks.answers[looks.grants].rows)
+    RB_SDK_RETURN_NOT_OK(session.queue(grant[0].value_or("")));
+  RB_SDK_RETURN_NOT_OK(session.queue("DROP TABLE " + target.sql()));
+  RB_SDK_RETURN_NOT_OK(take_name(session, staging, target));
+  for (const postgres::Row& pair : looks.answers[looks.indexes].rows) {
+    const TableName made{target.schema, *pair[1]};
+    RB_SDK_RETURN_NOT_OK(session.queue("ALTER INDEX " + made.sql() + " RENAME TO " + quote_identifier(*pair[0])));
   }
-  RB_SDK_ASSIGN_OR_RETURN(const auto comment,
-                          for_table(session, "SELECT pg_catalog.obj_description($1::oid, 'pg_class')", target.oid));
-  const std::string new_table = staging.name.sql();
-  const Parameter tables[] = {old_oid, new_table};
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult grants, session.connection().execute(kGrantsQuery, tables));
-  for (const postgres::Row& grant : grants.rows) RB_SDK_RETURN_NOT_OK(session.exec(grant[0].value_or("")));
-  RB_SDK_RETURN_NOT_OK(session.exec("DROP TABLE " + target.name.sql()));
-  RB_SDK_RETURN_NOT_OK(take_name(session, staging.name, target.name));
-  for (const postgres::Row& pair : indexes.rows) {
-    const TableName made{target.name.schema, *pair[1]};
-    RB_SDK_RETURN_NOT_OK(session.exec("ALTER INDEX " + made.sql() + " RENAME TO " + quote_identifier(*pair[0])));
-  }
-  if (comment) {
-    RB_SDK_RETURN_NOT_OK(
-        session.exec("COMMENT ON TABLE " + target.name.sql() + " IS " + postgres::quote_literal(*comment)));
-  }
-  return true;
+  const auto comment = first_value(looks.answers[looks.comment]);
+  if (!comment) return {};
+  return session.queue("COMMENT ON TABLE " + target.sql() + " IS " + postgres::quote_literal(*comment));
 }
 
 // Tries again, and then the load begins anew with the table as it is now.
@@ -223,6 +269,7 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
     columns += (columns.empty() ? "" : ", ") + name;
     names.push_back(column.name);
   }
+  if (target.has_triggers) session.expect_triggers();
   // Partitions are emptied with their parent; children of another kind have rows of their own.
   RB_SDK_RETURN_NOT_OK(
       session.exec(std::string(kRolePath) + "; TRUNCATE " + (target.kind == 'p' ? "" : "ONLY ") + target.name.sql()));
@@ -243,49 +290,51 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
   return session.exec(std::string(kSystemPath) + "; DROP TABLE " + staging.name.sql());
 }
 
+Status check_count(const TableName& staging, const std::string& stream, const postgres::QueryResult& counted,
+                   int64_t rows) {
+  const auto staged = first_value(counted);
+  if (staged == std::to_string(rows)) return {};
+  return sdk::internal_error("STAGING_CHANGED", "stream \"" + stream + "\": the staging table " + staging.text() +
+                                                    " has " + staged.value_or("?") + " rows, but " +
+                                                    std::to_string(rows) +
+                                                    " were loaded into it. The old table was left as it was; run "
+                                                    "again.");
+}
+
 }  // namespace
 
-Status publish_staging(Session& session, const TableName& target, const std::string& stream, int64_t rows) {
-  RB_SDK_ASSIGN_OR_RETURN(const bool there, has_staging(session, target, stream));
-  std::optional<TableInfo> staging;
-  if (there) {
-    RB_SDK_ASSIGN_OR_RETURN(staging, read_table(session, staging_name(target)));
-  }
+Status publish_staging(Session& session, const std::optional<TableInfo>& staging, const std::optional<TableInfo>& seen,
+                       const TableName& target, const std::string& stream, int64_t rows) {
   if (!staging) {
     return sdk::internal_error("STAGING_LOST", "stream \"" + stream + "\": the staging table " +
                                                    staging_name(target).text() + " with " + std::to_string(rows) +
                                                    " rows is gone. The old table was left as it was; run again.");
   }
+  const TableName& staged = staging->name;
   const Session::Patience patience(session);
-  RB_SDK_ASSIGN_OR_RETURN(const auto staged, session.value("SELECT count(*) FROM " + staging->name.sql()));
-  if (staged != std::to_string(rows)) {
-    return sdk::internal_error("STAGING_CHANGED", "stream \"" + stream + "\": the staging table " +
-                                                      staging_name(target).text() + " has " + staged.value_or("?") +
-                                                      " rows, but " + std::to_string(rows) +
-                                                      " were loaded into it. The old table was left as it was; run "
-                                                      "again.");
+  if (!seen) {
+    RB_SDK_RETURN_NOT_OK(queue_count(session, staged));
+    RB_SDK_ASSIGN_OR_RETURN(const auto counted, session.connection().run_queued());
+    RB_SDK_RETURN_NOT_OK(check_count(staged, stream, counted.back(), rows));
+    return become_new_table(session, staged, target);
   }
-  RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> table, read_table(session, target));
-  if (!table) return become_new_table(session, staging->name, target);
-  // From here on nobody changes the table or hangs something on it.
-  RB_SDK_RETURN_NOT_OK(lock_out_readers(session, *table, stream));
-  RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, target));
-  if (!table) return become_new_table(session, staging->name, target);
-  RB_SDK_RETURN_NOT_OK(check_replaceable(session, target, stream));
-  RB_SDK_ASSIGN_OR_RETURN(std::vector<std::string> reasons, reasons_to_keep(session, *table));
-  RB_SDK_ASSIGN_OR_RETURN(const Likeness like, likeness_of(session, *staging));
+  RB_SDK_ASSIGN_OR_RETURN(const Looks looks, lock_and_look(session, *seen, staged, stream));
+  RB_SDK_RETURN_NOT_OK(check_count(staged, stream, looks.rows, rows));
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> table, table_of(session, target, looks.answers[looks.table]));
+  if (!table) return become_new_table(session, staged, target);
+  RB_SDK_RETURN_NOT_OK(check_replaceable(session, target, stream, first_value(looks.answers[looks.referring])));
+  std::vector<std::string> reasons = reasons_of(looks.answers[looks.reasons]);
+  const Likeness like = likeness_in(first_value(looks.answers[looks.likeness]));
   const bool has_more_columns = !staging->columns.empty() && staging->columns.back().number > like.columns;
   if (reasons.empty() && has_more_columns) {
     RB_SDK_ASSIGN_OR_RETURN(const bool named, may_name_tables(session, *staging));
     if (named) reasons.emplace_back("values of its new columns may name it");
   }
-  RB_SDK_ASSIGN_OR_RETURN(const std::string definition, definition_number(session, *table));
-  if (like.definition != definition) reasons.emplace_back("its definition changed during the load");
-  if (reasons.empty()) {
-    RB_SDK_ASSIGN_OR_RETURN(const bool swapped, swap_tables(session, *table, *staging));
-    if (swapped) return {};
+  if (like.definition != first_value(looks.answers[looks.definition]).value_or(""))
+    reasons.emplace_back("its definition changed during the load");
+  if (reasons.empty() && !indexes_match(looks.answers[looks.indexes]))
     reasons.emplace_back("its indexes are not those of the staging table");
-  }
+  if (reasons.empty()) return swap_tables(session, target, staged, looks);
   std::string why;
   for (const std::string& reason : reasons) why += (why.empty() ? "" : ", ") + reason;
   sdk::host::log_debug("stream \"" + stream + "\": table " + target.text() + " keeps its definition (" + why +

@@ -12,13 +12,16 @@
 #include <string>
 
 #include "src/session.h"
+#include "src/table.h"
 #include "src/table_name.h"
 
 namespace rapidbyte::dest_postgres {
 
-/// Puts the staging's rows in the target's place, inside the open transaction. `rows`: how many there must be.
+/// Puts the staging's rows in the target's place, inside the open transaction; the last steps of it are queued.
+/// `staging` and `seen`: the two tables as they are now (nullopt: absent). `rows`: how many there must be.
 /// STAGING_LOST, STAGING_CHANGED (internal), TARGET_CHANGED and LOCKED (transient-db), ROW_DISCARDED, ROW_REFUSED
 /// (data) when the rows break what only the target has, and the server's errors.
-Status publish_staging(Session& session, const TableName& target, const std::string& stream, int64_t rows);
+Status publish_staging(Session& session, const std::optional<TableInfo>& staging, const std::optional<TableInfo>& seen,
+                       const TableName& target, const std::string& stream, int64_t rows);
 
 }  // namespace rapidbyte::dest_postgres

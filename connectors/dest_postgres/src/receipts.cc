@@ -35,6 +35,10 @@ int64_t number(const std::optional<std::string>& text) {
 }  // namespace
 
 std::string identity_sql(const TableName& table) {
+  return identity_sql(postgres::quote_literal(table.schema), postgres::quote_literal(table.table));
+}
+
+std::string identity_sql(const std::string& schema, const std::string& table) {
   // The tree is walked without locks on the partitions: others may work on them, and there may be thousands.
   return "(SELECT pg_catalog.concat_ws(':', c.oid, pg_catalog.pg_relation_filenode(c.oid), CASE WHEN c.relkind "
          "OPERATOR(pg_catalog.=) 'p' THEN (WITH RECURSIVE tree(oid) AS (SELECT c.oid UNION ALL SELECT i.inhrelid FROM "
@@ -44,7 +48,7 @@ std::string identity_sql(const TableName& table) {
          "l.oid)) FROM tree t JOIN pg_catalog.pg_class l ON l.oid OPERATOR(pg_catalog.=) t.oid WHERE l.relkind "
          "OPERATOR(pg_catalog.<>) 'p') END) FROM pg_catalog.pg_class c "
          "JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE " +
-         table.condition_sql() + ")";
+         table_condition_sql(schema, table) + ")";
 }
 
 std::string unlogged_sql(const TableName& table) {
@@ -97,8 +101,12 @@ std::string receipts_state_sql(const TableName& receipts) {
       "OPERATOR(pg_catalog.=) 'target_identity'::pg_catalog.name AND " +
       receipts.condition_sql() + ")";
   return "(SELECT CASE WHEN s OPERATOR(pg_catalog.<>) 'ours' THEN s WHEN " + has_identity +
-         " THEN 'known' ELSE 'old' END FROM (SELECT " + trust_sql(receipts) + " AS s) x WHERE s IS NOT NULL)";
+         " THEN 'known' ELSE 'old' END FROM (SELECT " + trust_sql(receipts.condition_sql()) +
+         " AS s) x WHERE s IS NOT NULL)";
 }
+
+// division_by_zero: what write() makes of a receipt that is not the last one.
+bool is_receipt_changed(const sdk::Error& error) { return postgres::sqlstate_of(error) == "22012"; }
 
 Status receipt_changed(const sdk::StreamContext& ctx) {
   Status changed = sdk::transient_db_error(
@@ -177,20 +185,23 @@ Result<std::optional<Receipt>> Receipts::read_row(const sdk::StreamContext& ctx,
   const Parameter key[] = {ctx.pipeline, ctx.stream_name, partition};
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult found,
-      session_.connection().execute("SELECT load_id, target, checkpoint_json, rows, published, " +
-                                        std::string(has_identity_ ? "target_identity" : "NULL") + " FROM " +
-                                        name_.sql() + " WHERE pipeline = $1 AND stream = $2 AND partition = $3",
-                                    key));
+      session_.connection().execute_cached("SELECT load_id, target, checkpoint_json, rows, published, " +
+                                               std::string(has_identity_ ? "target_identity" : "NULL") + " FROM " +
+                                               name_.sql() + " WHERE pipeline = $1 AND stream = $2 AND partition = $3",
+                                           key));
   if (found.rows.empty()) return std::optional<Receipt>();
   return std::optional<Receipt>(receipt_in(found.rows.front(), 0));
 }
 
-std::string Receipts::stream_sql(const sdk::StreamContext& ctx) const {
-  const std::string of_stream = "pipeline OPERATOR(pg_catalog.=) " + postgres::quote_literal(ctx.pipeline) +
-                                " AND stream OPERATOR(pg_catalog.=) " + postgres::quote_literal(ctx.stream_name) +
+std::string Receipts::stream_sql(int first_parameter) const {
+  const auto parameter = [&](int offset) {
+    return "$" + std::to_string(first_parameter + offset) + "::pg_catalog.text";
+  };
+  const std::string of_stream = "pipeline OPERATOR(pg_catalog.=) " + parameter(0) +
+                                " AND stream OPERATOR(pg_catalog.=) " + parameter(1) +
                                 " AND partition OPERATOR(pg_catalog.";
   return "EXISTS (SELECT FROM " + name_.sql() + " WHERE " + of_stream + "<>) '' AND load_id OPERATOR(pg_catalog.<>) " +
-         postgres::quote_literal(ctx.load_id) +
+         parameter(2) +
          "), r.load_id IS NOT NULL, r.* FROM (SELECT 1) one LEFT JOIN (SELECT load_id, target, checkpoint_json, rows, "
          "published, target_identity FROM " +
          name_.sql() + " WHERE " + of_stream + "=) '') r ON true";
@@ -209,14 +220,20 @@ Result<std::optional<Receipt>> Receipts::read(const sdk::StreamContext& ctx) {
 
 Result<std::optional<Receipt>> Receipts::read_stream(const sdk::StreamContext& ctx) { return read_row(ctx, {}); }
 
-Result<int64_t> Receipts::rows_of_load(const sdk::StreamContext& ctx) {
-  RB_SDK_ASSIGN_OR_RETURN(const bool there, exists());
-  if (!there) return int64_t{0};
+Result<size_t> Receipts::queue_load_look(const sdk::StreamContext& ctx) {
   const Parameter key[] = {ctx.pipeline, ctx.stream_name, ctx.load_id};
-  RB_SDK_ASSIGN_OR_RETURN(const auto rows, session_.value("SELECT coalesce(sum(rows), 0)::bigint FROM " + name_.sql() +
-                                                              " WHERE pipeline = $1 AND stream = $2 AND load_id = $3",
-                                                          key));
-  return number(rows);
+  return session_.connection().queue(
+      "SELECT load_id, target, checkpoint_json, rows, published, target_identity, (SELECT coalesce(sum(l.rows), "
+      "0)::bigint FROM " +
+          name_.sql() + " l WHERE l.pipeline = $1 AND l.stream = $2 AND l.load_id = $3) FROM " + name_.sql() +
+          " WHERE pipeline = $1 AND stream = $2 AND partition = ''",
+      key, /*cached=*/true);
+}
+
+std::optional<LoadReceipt> Receipts::load_of(const postgres::QueryResult& found) {
+  if (found.rows.empty()) return std::nullopt;
+  const postgres::Row& row = found.rows.front();
+  return LoadReceipt{.newest = receipt_in(row, 0), .rows = number(row[6])};
 }
 
 Status Receipts::begin_load(const sdk::StreamContext& ctx, const Receipt& receipt) {
@@ -224,34 +241,47 @@ Status Receipts::begin_load(const sdk::StreamContext& ctx, const Receipt& receip
   const Parameter key[] = {ctx.pipeline, ctx.stream_name, partition};
   RB_SDK_RETURN_NOT_OK(
       session_.connection()
-          .execute("DELETE FROM " + name_.sql() + " WHERE pipeline = $1 AND stream = $2 AND partition = $3", key)
+          .queue("DELETE FROM " + name_.sql() + " WHERE pipeline = $1 AND stream = $2 AND partition = $3", key,
+                 /*cached=*/true)
           .status());
   return write(ctx, receipt, std::nullopt).status();
 }
 
-Result<std::string> Receipts::write(const sdk::StreamContext& ctx, const Receipt& receipt,
-                                    const std::optional<Receipt>& last) {
+Result<size_t> Receipts::write(const sdk::StreamContext& ctx, const Receipt& receipt,
+                               const std::optional<Receipt>& last) {
   const std::string partition = partition_text(ctx);
   const std::string rows = std::to_string(receipt.rows);
   std::vector<Parameter> values = {ctx.pipeline,    ctx.stream_name, partition, receipt.target,
                                    receipt.load_id, Parameter(),     rows,      receipt.published ? "t" : "f"};
   if (receipt.checkpoint_json) values[5] = Parameter(*receipt.checkpoint_json);
   // The rows' own locks keep everybody from exchanging the table before the commit.
-  const std::string identity = receipt.written ? identity_sql(*receipt.written) : std::string("NULL");
+  std::string identity = "NULL";
+  if (receipt.written) {
+    identity = identity_sql("$9", "$10");
+    values.emplace_back(receipt.written->schema);
+    values.emplace_back(receipt.written->table);
+  }
   std::string sql;
   std::string last_rows;
   if (last) {
+    size_t next = values.size();
+    const auto parameter = [&](std::string_view type) {
+      return "$" + std::to_string(++next) + "::pg_catalog." + std::string(type);
+    };
+    const std::string load = parameter("text");
+    const std::string checkpoint = parameter("text");
+    const std::string last_count = parameter("int8");
+    const std::string last_target = parameter("text");
     // A killed run may still be committing: the server makes us wait for its row, and then compares anew.
     sql = "UPDATE " + name_.sql() +
           " SET target = $4, load_id = $5, checkpoint_json = $6, rows = $7::bigint, published = $8::boolean, "
           "target_identity = " +
           identity +
-          ", "
-          "committed_at = pg_catalog.now() WHERE pipeline OPERATOR(pg_catalog.=) $1 AND stream OPERATOR(pg_catalog.=) "
-          "$2 AND partition "
-          "OPERATOR(pg_catalog.=) $3 AND load_id OPERATOR(pg_catalog.=) $9 AND (checkpoint_json OPERATOR(pg_catalog.=) "
-          "$10::pg_catalog.text OR (checkpoint_json IS NULL AND $10::pg_catalog.text IS NULL)) AND rows "
-          "OPERATOR(pg_catalog.=) $11::bigint AND target OPERATOR(pg_catalog.=) $12";
+          ", committed_at = pg_catalog.now() WHERE pipeline OPERATOR(pg_catalog.=) $1 AND stream "
+          "OPERATOR(pg_catalog.=) $2 AND partition OPERATOR(pg_catalog.=) $3 AND load_id OPERATOR(pg_catalog.=) " +
+          load + " AND (checkpoint_json OPERATOR(pg_catalog.=) " + checkpoint + " OR (checkpoint_json IS NULL AND " +
+          checkpoint + " IS NULL)) AND rows OPERATOR(pg_catalog.=) " + last_count +
+          " AND target OPERATOR(pg_catalog.=) " + last_target;
     last_rows = std::to_string(last->rows);
     values.emplace_back(last->load_id);
     values.push_back(last->checkpoint_json ? Parameter(*last->checkpoint_json) : Parameter());
@@ -263,26 +293,37 @@ Result<std::string> Receipts::write(const sdk::StreamContext& ctx, const Receipt
           "VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::boolean, " +
           identity + ") ON CONFLICT DO NOTHING";
   }
-  RB_SDK_ASSIGN_OR_RETURN(const auto transaction, session_.value(sql + " RETURNING pg_catalog.txid_current()", values));
-  if (!transaction) return receipt_changed(ctx);
-  return *transaction;
+  // The COMMIT stands behind it in the queue: where nothing was written, an error keeps it from running.
+  return session_.connection().queue(
+      "WITH w AS (" + sql +
+          " RETURNING pg_catalog.txid_current() AS number) SELECT pg_catalog.max(number), 1 OPERATOR(pg_catalog./) "
+          "pg_catalog.count(*) FROM w",
+      values, session_.keeps_prepared());
 }
 
 Status Receipts::publish(const sdk::StreamContext& ctx, const std::string& target) {
   const Parameter values[] = {ctx.pipeline, ctx.stream_name, ctx.load_id, target};
   return session_.connection()
-      .execute("UPDATE " + name_.sql() +
-                   " SET published = true, target = $4 WHERE pipeline = $1 AND stream = $2 AND load_id = $3",
-               values)
+      .queue("UPDATE " + name_.sql() +
+                 " SET published = true, target = $4 WHERE pipeline = $1 AND stream = $2 AND load_id = $3",
+             values, session_.keeps_prepared())
       .status();
 }
 
-Status Receipts::forget_partitions(const sdk::StreamContext& ctx, bool all) {
-  const Parameter key[] = {ctx.pipeline, ctx.stream_name, all ? std::string_view() : std::string_view(ctx.load_id)};
+Status Receipts::forget_partitions(const sdk::StreamContext& ctx) {
+  const Parameter key[] = {ctx.pipeline, ctx.stream_name, ctx.load_id};
   return session_.connection()
-      .execute(
+      .execute_cached(
           "DELETE FROM " + name_.sql() + " WHERE pipeline = $1 AND stream = $2 AND partition <> '' AND load_id <> $3",
           key)
+      .status();
+}
+
+Status Receipts::forget_all_partitions(const sdk::StreamContext& ctx) {
+  const Parameter key[] = {ctx.pipeline, ctx.stream_name};
+  return session_.connection()
+      .queue("DELETE FROM " + name_.sql() + " WHERE pipeline = $1 AND stream = $2 AND partition <> ''", key,
+             /*cached=*/true)
       .status();
 }
 

@@ -45,6 +45,8 @@ struct Receipt {
 /// SQL of a text that says which table `table` is, and where its rows lie: its oid and file, or those of its
 /// partitions. TRUNCATE and rewriting give a table another file. NULL when there is no table.
 std::string identity_sql(const TableName& table);
+/// The same of names that are SQL of type text.
+std::string identity_sql(const std::string& schema, const std::string& table);
 /// Whether all that was there when identity_sql() gave `was` is there when it gives `now`. Partitions may have come.
 bool still_holds(std::string_view was, std::string_view now);
 /// SQL of the name of a table whose rows a crash of the server may take: `table`, if it is UNLOGGED, or a partition of
@@ -55,7 +57,10 @@ std::string unlogged_sql(const TableName& table);
 /// row security, or of an owner who is neither this user nor one that has the schema or the database anyway.
 std::string receipts_state_sql(const TableName& receipts);
 
-/// RECEIPT_CHANGED: safe to try again, which begins behind the receipt that is there now.
+/// Whether the error is that of a write() whose receipt was not the last one any more: another writer came in between,
+/// so these rows would be doubled. The transaction must be rolled back.
+bool is_receipt_changed(const sdk::Error& error);
+/// RECEIPT_CHANGED (transient-db): safe to try again, which begins behind the receipt that is there now.
 Status receipt_changed(const sdk::StreamContext& ctx);
 
 /// What a table of receipts that is there has of a stream.
@@ -64,6 +69,11 @@ struct StreamReceipts {
   std::optional<Receipt> newest;
   /// There are some of partitions of other loads.
   bool of_partitions = false;
+};
+
+struct LoadReceipt {
+  Receipt newest;
+  int64_t rows = 0;  // of the load, in all partitions
 };
 
 class Receipts {
@@ -82,20 +92,25 @@ class Receipts {
   /// Of the whole stream, whatever partition the context names.
   Result<std::optional<Receipt>> read_stream(const sdk::StreamContext& ctx);
   /// SQL behind a SELECT: a list of columns and what they are FROM, one row; of a table that is known and has all
-  /// columns. stream_receipts() reads them from `row`, from column `first` on.
-  [[nodiscard]] std::string stream_sql(const sdk::StreamContext& ctx) const;
+  /// columns. Its parameters are the pipeline, the stream and the load, as $`first_parameter` and the two behind it.
+  /// stream_receipts() reads them from `row`, from column `first` on.
+  [[nodiscard]] std::string stream_sql(int first_parameter) const;
   static StreamReceipts stream_receipts(const postgres::Row& row, size_t first);
-  /// Rows that this load has committed, in all partitions.
-  Result<int64_t> rows_of_load(const sdk::StreamContext& ctx);
-  /// Writes it into the open transaction, whatever is there; for who alone may write it.
+  /// Queues a look at the newest receipt of the stream and at what this load has committed in all partitions; of a
+  /// table that is known. load_of() reads the answer; nullopt: there is no receipt.
+  Result<size_t> queue_load_look(const sdk::StreamContext& ctx);
+  static std::optional<LoadReceipt> load_of(const postgres::QueryResult& found);
+  /// Queues the receipt of a load that begins, whatever is there; for who alone may write it.
   Status begin_load(const sdk::StreamContext& ctx, const Receipt& receipt);
-  /// Writes it into the open transaction if `last` is what is there (nullopt: nothing); the transaction's number.
-  /// Waits for a commit of the same receipt that is under way. RECEIPT_CHANGED (transient-db): another writer came in
-  /// between, so these rows would be doubled; the transaction must be rolled back.
-  Result<std::string> write(const sdk::StreamContext& ctx, const Receipt& receipt, const std::optional<Receipt>& last);
-  /// Removes the receipts of this stream's partitions: all of them, or those of other loads.
-  Status forget_partitions(const sdk::StreamContext& ctx, bool all);
-  /// All receipts of this load say from now on that its rows are in `target`, and published.
+  /// Queues the writing of a receipt, which fails unless `last` is what is there (nullopt: nothing): see
+  /// is_receipt_changed(). It waits for a commit of the same receipt that is under way. Its answer is the
+  /// transaction's number. The place in the queue.
+  Result<size_t> write(const sdk::StreamContext& ctx, const Receipt& receipt, const std::optional<Receipt>& last);
+  /// Removes the receipts of this stream's partitions of other loads.
+  Status forget_partitions(const sdk::StreamContext& ctx);
+  /// Queues the removal of those of all loads.
+  Status forget_all_partitions(const sdk::StreamContext& ctx);
+  /// Queues that all receipts of this load say that its rows are in `target`, and published.
   Status publish(const sdk::StreamContext& ctx, const std::string& target);
 
  private:

@@ -1,5 +1,7 @@
 #include "src/session.h"
 
+#include <utility>
+
 namespace rapidbyte::dest_postgres {
 namespace {
 
@@ -18,13 +20,13 @@ constexpr std::string_view kSettings =
     "SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET bytea_output = hex; "
     "SET lc_monetary = 'C'; SET statement_timeout = 0; SET lock_timeout = 0; "
     "SET idle_in_transaction_session_timeout = 0; SET xmloption = content; "
-    "SET default_transaction_isolation = 'read committed'";
+    "SET default_transaction_isolation = 'read committed'; SET plan_cache_mode = force_generic_plan";
 
-// A backend whose client was killed ends within half a minute, and within two seconds where it can look: a long merge
-// for nobody would keep the next run away. Not every platform of the server has these.
-constexpr std::string_view kOrphans =
-    "; SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
-constexpr std::string_view kOrphansSince14 = "; SET client_connection_check_interval = '2s'";
+// What ends a stream, but for the settings. Not DISCARD ALL: it also forgets the statements that the next stream needs
+// again, and leaves a role with a default of its own (ALTER ROLE ... SET role) as the one that has logged in.
+constexpr std::string_view kForget =
+    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; RESET ROLE; UNLISTEN *; SELECT "
+    "pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; ";
 
 // A load that was just killed still holds its lock until the server notices; then waiting helps.
 constexpr std::string_view kLockWait = "10s";
@@ -45,7 +47,6 @@ Status Session::open() {
   if (is_open()) return {};
   connection_.reset();
   locked_.reset();
-  prepared_query_.clear();
   RB_SDK_ASSIGN_OR_RETURN(postgres::Connection connection, postgres::Connection::connect(options_));
   if (connection.server_version() < kOldestServer) {
     return sdk::config_error("UNSUPPORTED_SERVER",
@@ -53,30 +54,18 @@ Status Session::open() {
                                  std::to_string(connection.server_version()) + "). Use a newer one.");
   }
   ++generation_;
+  triggers_ = false;
   had_upsert_table = false;
   system_types.clear();
   connection_ = std::make_unique<postgres::Connection>(std::move(connection));
-  Status set = set_up();
-  // With other settings the same texts would mean something else.
-  if (!set.ok()) close();
-  return set;
-}
-
-Status Session::set_up() {
-  std::string settings(kSettings);
+  settings_ = kSettings;
   const uint32_t version = connection_->server_version();
-  if (version >= 140'000) settings += "; SET idle_session_timeout = 0";
-  if (version >= 170'000) settings += "; SET transaction_timeout = 0";
-  std::string orphans(kOrphans);
-  if (version >= 140'000) orphans += kOrphansSince14;
-  // One round trip; a statement that fails takes the others back with it.
-  settings_ = settings + orphans;
-  Status set = exec(settings_);
-  if (!set.ok() && is_open() && postgres::sqlstate_of(set.error()).starts_with("22")) {
-    settings_ = settings;
-    set = exec(settings_);
-  }
-  return set;
+  if (version >= 140'000) settings_ += "; SET idle_session_timeout = 0";
+  if (version >= 170'000) settings_ += "; SET transaction_timeout = 0";
+  settings_ += postgres::end_of_orphans_sql(version);
+  // With other settings the same texts would mean something else: if they are refused, the connection ends with the
+  // first statement.
+  return connection_->post(settings_);
 }
 
 void Session::close() {
@@ -87,77 +76,78 @@ void Session::close() {
 
 Result<std::optional<std::string>> Session::value(std::string_view sql, std::span<const Parameter> parameters) {
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult result, connection_->execute(sql, parameters));
-  if (result.rows.empty() || result.rows.front().empty()) return std::optional<std::string>();
-  return result.rows.front().front();
+  return first_value(result);
 }
 
-Result<postgres::QueryResult> Session::query_prepared(std::string_view query, std::string_view first,
-                                                      std::string_view second) {
-  std::string sql;
-  if (query != prepared_query_) {
-    prepared_query_.clear();
-    ++preparations_;
-    sql =
-        "PREPARE rapidbyte_prepared_" + std::to_string(preparations_) + "(name, name) AS " + std::string(query) + "; ";
-  }
-  // The setting is the role's again behind it, for the sake of functions that triggers call.
-  sql += "SET LOCAL plan_cache_mode = force_generic_plan; EXECUTE rapidbyte_prepared_" + std::to_string(preparations_) +
-         "(" + postgres::quote_literal(first) + ", " + postgres::quote_literal(second) +
-         "); SET LOCAL plan_cache_mode TO DEFAULT";
-  auto result = connection_->query(sql);
-  if (result.ok()) prepared_query_ = query;
-  return result;
+Result<std::optional<std::string>> Session::cached_value(std::string_view sql, std::span<const Parameter> parameters) {
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult result, connection_->execute_cached(sql, parameters));
+  return first_value(result);
 }
 
+// What is queued is always of a transaction, and begins with it unless it has begun.
 bool Session::in_transaction() const {
-  return is_open() && connection_->transaction_status() != postgres::TransactionStatus::kIdle;
+  return is_open() &&
+         (connection_->transaction_status() != postgres::TransactionStatus::kIdle || connection_->queued() != 0);
 }
 
-Status Session::begin(const std::string& then) {
-  if (in_transaction()) return then.empty() ? Status() : exec(then);
-  return start(then);
-}
+// Whatever the role's default is: under REPEATABLE READ, waiting for another writer would end in an error instead of a
+// look at what it did.
+constexpr std::string_view kBegin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+Status Session::begin() { return in_transaction() ? Status() : queue(kBegin); }
 
 Status Session::begin_rows() {
   if (in_transaction()) return {};
-  return start(kRolePath);
-}
-
-Status Session::start(std::string_view then) {
-  // Whatever the role's default is: under REPEATABLE READ, waiting for another writer would end in an error instead of
-  // a look at what it did.
-  return exec("BEGIN ISOLATION LEVEL READ COMMITTED; " + std::string(then));
+  return exec(std::string(kBegin) + "; " + std::string(kRolePath));
 }
 
 void Session::rollback() {
+  if (!is_open()) return;
+  connection_->drop_queued();
   if (!in_transaction()) return;
   if (!exec("ROLLBACK").ok()) close();
 }
 
 Status Session::commit(bool sets_role_path) {
   const Patience patience(*this);
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult result,
-                          connection_->exec(sets_role_path ? std::string(kRolePath) + "; COMMIT" : "COMMIT"));
+  if (sets_role_path) {
+    RB_SDK_RETURN_NOT_OK(queue("SET LOCAL search_path TO DEFAULT"));
+    RB_SDK_RETURN_NOT_OK(queue("SET LOCAL plan_cache_mode TO DEFAULT"));
+  }
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult result, connection_->execute("COMMIT"));
+  return check_committed(result.command);
+}
+
+Status Session::check_committed(const postgres::CommandResult& result) const {
   if (result.tag == "COMMIT") return {};
   return sdk::internal_error("COMMIT_ROLLED_BACK", options_.where() + ": the server answered COMMIT with " +
                                                        result.tag + "; nothing of the transaction was kept");
 }
 
-Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool shared, const std::string& then) {
+Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool shared, std::string_view then,
+                                                   std::span<const Parameter> parameters) {
   const std::string key = (shared ? "shared " : "") + table.text();
   if (locked_ == key) {
     if (then.empty()) return postgres::QueryResult();
-    return connection_->query(then);
+    return connection_->execute_cached(then, parameters);
   }
   // Of a stream before that did not end.
-  const std::string unlock = locked_ ? "SELECT pg_catalog.pg_advisory_unlock_all(); " : "";
+  if (locked_) RB_SDK_RETURN_NOT_OK(queue("SELECT pg_catalog.pg_advisory_unlock_all()"));
   locked_.reset();
-  // One round trip; an error takes the setting back.
-  auto locked = connection_->query(
-      unlock + "SET lock_timeout = '" + std::string(kLockWait) + "'; SELECT pg_catalog.pg_advisory_lock" +
-      (shared ? "_shared" : "") + "(pg_catalog.hashtextextended(" +
-      postgres::quote_literal("rapidbyte " + table.sql()) + ", 0)); SET lock_timeout = 0; " + then);
-  if (!locked.ok() && postgres::sqlstate_of(locked.error()) == "55P03") {
+  // One round trip and one transaction; an error takes the setting back.
+  RB_SDK_RETURN_NOT_OK(queue("SET lock_timeout = '" + std::string(kLockWait) + "'"));
+  const std::string name = "rapidbyte " + table.sql();
+  const Parameter names[] = {name};
+  RB_SDK_RETURN_NOT_OK(connection_
+                           ->queue(shared
+                                       ? "SELECT pg_catalog.pg_advisory_lock_shared(pg_catalog.hashtextextended($1, 0))"
+                                       : "SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended($1, 0))",
+                                   names, /*cached=*/true)
+                           .status());
+  RB_SDK_RETURN_NOT_OK(queue("SET lock_timeout = 0"));
+  if (!then.empty()) RB_SDK_RETURN_NOT_OK(connection_->queue(then, parameters, /*cached=*/true).status());
+  auto answers = connection_->run_queued();
+  if (!answers.ok() && postgres::sqlstate_of(answers.error()) == "55P03") {
     Status busy = sdk::transient_db_error(
         "TARGET_BUSY", "table " + table.text() + " of " + options_.where() +
                            " is being loaded by another run of Rapidbyte, which holds its lock (an advisory lock). "
@@ -166,20 +156,27 @@ Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool 
     busy.error().backoff_class = sdk::BackoffClass::kSlow;
     return busy;
   }
-  if (locked.ok()) locked_ = key;
-  return locked;
+  if (!answers.ok()) return answers.status();
+  locked_ = key;
+  return std::move(answers->back());
 }
 
 void Session::end_stream() {
   warned_.clear();
   if (!is_open() || in_transaction()) return;
   // Triggers of the stream's table may have set what decides how rows are read and written (client_encoding, the role,
-  // session_replication_role ...), have made temporary tables, or prepared statements of our names. A connection that
-  // does not take it is ended, and everything with it.
-  if (connection_->post("DISCARD ALL").ok()) (void)connection_->post(settings_);
+  // session_replication_role ...), or have made temporary tables. A connection that does not take it is ended, and
+  // everything with it.
+  if (triggers_) connection_->forget_cached();
+  (void)connection_->post((std::exchange(triggers_, false) ? "DEALLOCATE ALL; " : "") + std::string(kForget) +
+                          settings_);
   locked_.reset();
   had_upsert_table = false;
-  prepared_query_.clear();
+}
+
+std::optional<std::string> first_value(const postgres::QueryResult& result) {
+  if (result.rows.empty() || result.rows.front().empty()) return std::nullopt;
+  return result.rows.front().front();
 }
 
 std::string text_array(const std::vector<std::string>& values) {

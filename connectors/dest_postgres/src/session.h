@@ -24,8 +24,12 @@ using sdk::Status;
 /// Statements of ours see the system's schema only. What is the user's own runs under the path that the role has:
 /// triggers, defaults, checks, generated columns and index expressions, which the writing of rows calls, and at the
 /// commit deferred triggers. A statement that runs under it names everything with its schema.
-inline constexpr std::string_view kRolePath = "SET LOCAL search_path TO DEFAULT";
-inline constexpr std::string_view kSystemPath = "SET LOCAL search_path = pg_catalog, pg_temp";
+///
+/// Plans of ours are made once for all parameters, which is most of what a look at the catalogs costs; those of the
+/// user's functions as the role has it.
+inline constexpr std::string_view kRolePath = "SET LOCAL search_path TO DEFAULT; SET LOCAL plan_cache_mode TO DEFAULT";
+inline constexpr std::string_view kSystemPath =
+    "SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL plan_cache_mode = force_generic_plan";
 
 class Session {
  public:
@@ -43,17 +47,24 @@ class Session {
   [[nodiscard]] const postgres::ConnectionOptions& options() const { return options_; }
   void close();
 
+  /// One or more statements, after what is queued.
   Status exec(const std::string& sql) { return connection_->exec(sql).status(); }
+  /// One statement, by the same round trip as what is queued.
+  Status run(std::string_view sql) { return connection_->execute(sql).status(); }
+  /// Queues a statement of the open transaction: it goes out with the next one, and its error is that one's.
+  Status queue(std::string_view sql) {
+    if (connection_->queued() >= kMostQueued) RB_SDK_RETURN_NOT_OK(connection_->run_queued().status());
+    return connection_->queue(sql).status();
+  }
   /// First column of the first row; nullopt when there is none, or when it is NULL.
   Result<std::optional<std::string>> value(std::string_view sql, std::span<const postgres::Parameter> parameters = {});
-
-  /// Runs `query`, whose two parameters have type name, with `first` and `second`. The server parses and plans it once
-  /// per connection, for all values: that is most of what a look at its catalogs costs.
-  Result<postgres::QueryResult> query_prepared(std::string_view query, std::string_view first, std::string_view second);
+  /// The same of a text that is the same each time but for its parameters.
+  Result<std::optional<std::string>> cached_value(std::string_view sql,
+                                                  std::span<const postgres::Parameter> parameters = {});
 
   [[nodiscard]] bool in_transaction() const;
-  /// Begins a transaction unless one is open, and runs `then` in it by the same round trip.
-  Status begin(const std::string& then = {});
+  /// Begins a transaction unless one is open, with the next statement.
+  Status begin();
   /// Begins a transaction for rows, under the role's path, unless one is open.
   Status begin_rows();
   /// Rolls back what is open. A connection that cannot do that is given up.
@@ -70,6 +81,8 @@ class Session {
   /// Plain COMMIT. COMMIT_ROLLED_BACK (internal) when the server answered that it rolled back. See Commit for data.
   /// `sets_role_path`: first, for deferred triggers; a transaction that begin_rows() began has it.
   Status commit(bool sets_role_path = false);
+  /// COMMIT_ROLLED_BACK unless it is the answer of a COMMIT that has committed.
+  [[nodiscard]] Status check_committed(const postgres::CommandResult& result) const;
 
   /// While one lives, the server may be silent for a day unless the user has set a limit: a merge of many rows, an
   /// exchange or a commit gives no sign before it is done.
@@ -98,12 +111,19 @@ class Session {
 
   /// Keeps other loads away from `table` until the session ends or locks another one: `shared` locks go together, for
   /// loads that only add rows. TARGET_BUSY (transient-db) when another load holds it for longer than a few seconds.
-  /// `then`: a query behind it in the same round trip, whose rows are given.
-  Result<postgres::QueryResult> lock_target(const TableName& table, bool shared, const std::string& then = {});
+  /// `then`: a query behind it in the same round trip, whose rows are given; the same text each time but for its
+  /// parameters.
+  Result<postgres::QueryResult> lock_target(const TableName& table, bool shared, std::string_view then = {},
+                                            std::span<const postgres::Parameter> parameters = {});
 
-  /// The session is again as it was after open(): settings, role, locks, temporary tables and prepared statements of
-  /// the stream are gone, and what was warned of is warned of again for the next one. Nobody waits for that.
+  /// The session is again as it was after open(): settings, role, locks and temporary tables of the stream are gone,
+  /// and what was warned of is warned of again for the next one. Nobody waits for that.
   void end_stream();
+
+  /// Triggers of the stream's tables run in this session, and may take away what it has prepared.
+  void expect_triggers() { triggers_ = true; }
+  /// Whether what is prepared is there after rows were written.
+  [[nodiscard]] bool keeps_prepared() const { return !triggers_; }
 
   /// Whether this connection has made the temporary table of an upsert (load_sql.h) before.
   bool had_upsert_table = false;
@@ -117,26 +137,24 @@ class Session {
 
  private:
   static constexpr uint32_t kLongestSilenceMs = 86'400'000;
+  static constexpr size_t kMostQueued = 100;
 
   void wait_at_most(uint32_t silence_ms) {
     if (connection_) connection_->set_read_timeout_ms(silence_ms);
   }
-  Status start(std::string_view then);
-  /// Sets what the session's texts, time limits and end depend on.
-  Status set_up();
 
   postgres::ConnectionOptions options_;
   std::unique_ptr<postgres::Connection> connection_;
   uint64_t generation_ = 0;
   std::optional<Status> failed_ahead_;
-  std::string settings_;  // what set_up() has run
+  std::string settings_;  // what the session's texts, time limits and end depend on
   std::optional<std::string> locked_;  // key of the lock that the connection holds
-  // What query_prepared() has prepared in the connection. A statement that failed may or may not be prepared, so that
-  // the next one gets another name.
-  std::string prepared_query_;
-  uint32_t preparations_ = 0;
   std::set<std::string> warned_;
+  bool triggers_ = false;
 };
+
+/// First column of the first row; nullopt when there is none, or when it is NULL.
+std::optional<std::string> first_value(const postgres::QueryResult& result);
 
 /// {"a","b"} as PostgreSQL reads text[].
 std::string text_array(const std::vector<std::string>& values);

@@ -31,61 +31,67 @@ std::string hex(uint64_t value) {
   return out;
 }
 
-Result<postgres::QueryResult> for_table(Session& session, std::string_view sql, Oid oid) {
-  const std::string text = std::to_string(oid);
-  const Parameter parameters[] = {text};
-  return session.connection().execute(sql, parameters);
-}
-
-// What the staging is made like, for who publishes it.
+// Queues what the staging is made like, for who publishes it.
 Status comment_staging(Session& session, const TableName& staging, const TableInfo& target,
                        const std::string& definition) {
   const std::string comment = std::string(kLike) + std::to_string(target.columns.size()) + " " + definition;
-  return session.exec("COMMENT ON TABLE " + staging.sql() + " IS " + postgres::quote_literal(comment));
+  return session.queue("COMMENT ON TABLE " + staging.sql() + " IS " + postgres::quote_literal(comment));
 }
 
 // Foreign keys of the target, so that rows that break one are found one by one and not when all are published.
 Status copy_foreign_keys(Session& session, const TableInfo& target, const TableName& staging) {
+  const std::string name = target.name.sql();
+  const Parameter parameters[] = {name};
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult keys,
-      for_table(
-          session,
-          "SELECT pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint WHERE conrelid = $1::oid AND "
-          "contype = 'f' AND confrelid <> conrelid",
-          target.oid));
+      session.connection().execute_cached(
+          "SELECT pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint WHERE conrelid "
+          "= pg_catalog.to_regclass($1::text) AND contype = 'f' AND confrelid <> conrelid",
+          parameters));
   for (const postgres::Row& key : keys.rows) {
-    RB_SDK_RETURN_NOT_OK(session.exec("ALTER TABLE " + staging.sql() + " ADD " + key[0].value_or("")));
+    RB_SDK_RETURN_NOT_OK(session.run("ALTER TABLE " + staging.sql() + " ADD " + key[0].value_or("")));
   }
   return {};
 }
 
 // NULL (absent), "ours", "own" (this user's table, but with triggers, rules or row security: it may be dropped, not
 // used) or "foreign". Stricter than for the receipts: whose the staging is becomes the target's owner.
-std::string staging_state_sql(const TableName& target) {
+// $1 and $2: its schema and name.
+const std::string& staging_state_query() {
+  const std::string condition = table_condition_sql("$1::text", "$2::text");
+  static const std::string query =
+      "SELECT (SELECT CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' OR c.relowner OPERATOR(pg_catalog.<>) (SELECT "
+      "r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN 'foreign' WHEN " +
+      trust_sql(condition) +
+      " OPERATOR(pg_catalog.=) 'ours' THEN 'ours' ELSE 'own' END FROM pg_catalog.pg_class c JOIN "
+      "pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE " +
+      condition + ")";
+  return query;
+}
+
+Result<std::optional<std::string>> staging_state(Session& session, const TableName& target) {
   const TableName name = staging_name(target);
-  return "(SELECT CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' OR c.relowner OPERATOR(pg_catalog.<>) (SELECT r.oid "
-         "FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN 'foreign' WHEN " +
-         trust_sql(name) +
-         " OPERATOR(pg_catalog.=) 'ours' THEN 'ours' ELSE 'own' END FROM pg_catalog.pg_class c JOIN "
-         "pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE " +
-         name.condition_sql() + ")";
+  const Parameter names[] = {name.schema, name.table};
+  return session.cached_value(staging_state_query(), names);
 }
 
 }  // namespace
 
 Status grant_as_new(Session& session, const TableName& table) {
+  const std::string sql = table.sql();
+  const Parameter parameters[] = {sql, table.schema, table.table};
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult grants,
-      session.connection().query(
-          "SELECT format('GRANT %s ON TABLE %s TO %s%s', string_agg(DISTINCT a.privilege_type, ', '), " +
-          postgres::quote_literal(table.sql()) +
-          ", CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, CASE WHEN "
-          "a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) FROM pg_class c JOIN pg_namespace n ON n.oid = "
-          "c.relnamespace JOIN pg_default_acl d ON d.defaclrole = c.relowner AND d.defaclobjtype = 'r' AND "
-          "d.defaclnamespace IN (0, n.oid), aclexplode(d.defaclacl) a WHERE a.grantee <> c.relowner AND " +
-          table.condition_sql() + " GROUP BY a.grantee, a.is_grantable"));
-  for (const postgres::Row& grant : grants.rows) RB_SDK_RETURN_NOT_OK(session.exec(grant[0].value_or("")));
-  return {};
+      session.connection().execute_cached(
+          "SELECT format('GRANT %s ON TABLE %s TO %s%s', string_agg(DISTINCT a.privilege_type, ', '), $1::text, CASE "
+          "a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, CASE WHEN a.is_grantable "
+          "THEN ' WITH GRANT OPTION' ELSE '' END) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN "
+          "pg_default_acl d ON d.defaclrole = c.relowner AND d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, "
+          "n.oid), "
+          "aclexplode(d.defaclacl) a WHERE a.grantee <> c.relowner AND n.nspname = $2 AND c.relname = $3 GROUP BY "
+          "a.grantee, a.is_grantable",
+          parameters));
+  return run_statements(session, grants);
 }
 
 TableName staging_name(const TableName& target) {
@@ -126,10 +132,17 @@ Status drop_made_target(Session& session, const Likeness& like, const TableName&
 
 }  // namespace
 
-Result<bool> has_staging(Session& session, const TableName& target, const std::string& stream) {
+Result<size_t> queue_staging_look(Session& session, const TableName& target) {
   const TableName name = staging_name(target);
-  RB_SDK_ASSIGN_OR_RETURN(const auto state, session.value("SELECT " + staging_state_sql(target)));
+  const Parameter names[] = {name.schema, name.table};
+  return session.connection().queue(staging_state_query(), names, /*cached=*/true);
+}
+
+Result<bool> is_staged(const Session& session, const TableName& target, const std::string& stream,
+                       const postgres::QueryResult& found) {
+  const auto state = first_value(found);
   if (!state || *state == "ours") return state.has_value();
+  const TableName name = staging_name(target);
   return sdk::config_error("STAGING_FOREIGN",
                            "stream \"" + stream + "\": " + name.text() + " of " + session.options().where() +
                                ", into which the new rows would be loaded before they replace the old ones, was not "
@@ -138,89 +151,123 @@ Result<bool> has_staging(Session& session, const TableName& target, const std::s
                                name.schema + ".");
 }
 
+Result<bool> has_staging(Session& session, const TableName& target, const std::string& stream) {
+  RB_SDK_RETURN_NOT_OK(queue_staging_look(session, target).status());
+  RB_SDK_ASSIGN_OR_RETURN(const auto answers, session.connection().run_queued());
+  return is_staged(session, target, stream, answers.back());
+}
+
 Status drop_staging(Session& session, const TableName& target) {
-  RB_SDK_ASSIGN_OR_RETURN(const auto state, session.value("SELECT " + staging_state_sql(target)));
+  RB_SDK_ASSIGN_OR_RETURN(const auto state, staging_state(session, target));
   if (state != "ours" && state != "own") return {};
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(session, staging_name(target)));
   if (!staging) return {};
-  RB_SDK_ASSIGN_OR_RETURN(const Likeness like, likeness_of(session, *staging));
+  RB_SDK_RETURN_NOT_OK(queue_comment_look(session, staging->name).status());
+  RB_SDK_ASSIGN_OR_RETURN(const auto comment, session.connection().run_queued());
+  const Likeness like = likeness_in(first_value(comment.back()));
   if (like.made_target) RB_SDK_RETURN_NOT_OK(drop_made_target(session, like, target));
   return session.exec("DROP TABLE " + staging->name.sql());
 }
 
-Status check_replaceable(Session& session, const TableName& target, const std::string& stream) {
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> table, read_table(session, target));
-  if (!table) return {};
-  RB_SDK_ASSIGN_OR_RETURN(
-      const postgres::QueryResult keys,
-      for_table(session,
-                "SELECT conrelid::regclass::text FROM pg_catalog.pg_constraint WHERE confrelid = $1::oid AND "
-                "contype = 'f' AND conrelid <> confrelid ORDER BY 1 LIMIT 1",
-                table->oid));
-  if (keys.rows.empty()) return {};
+const std::string_view kReferringQuery =
+    "SELECT conrelid::regclass::text FROM pg_catalog.pg_constraint WHERE confrelid = "
+    "pg_catalog.to_regclass($1::text) AND contype = 'f' AND conrelid <> confrelid ORDER BY 1 LIMIT 1";
+
+Status check_replaceable(const Session& session, const TableName& target, const std::string& stream,
+                         const std::optional<std::string>& referring) {
+  if (!referring) return {};
   return sdk::config_error("REPLACE_REFERENCED",
                            "stream \"" + stream + "\": rows of " + target.text() + " of " + session.options().where() +
-                               " are referenced by foreign keys (of " + keys.rows.front()[0].value_or("") +
+                               " are referenced by foreign keys (of " + *referring +
                                "), so they cannot be replaced as a whole. Use write_mode upsert, or drop the "
                                "foreign key for the time of the load.");
 }
 
-Status make_staging(Session& session, const TableName& target, const sdk::StreamContext& ctx,
-                    const sdk::Schema& schema) {
-  const TableName name = staging_name(target);
-  // Of another writer of this load.
-  RB_SDK_ASSIGN_OR_RETURN(const bool there, has_staging(session, target, ctx.stream_name));
-  if (there) return {};
-  RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> table, read_table(session, target));
-  if (!table) {
-    RB_SDK_RETURN_NOT_OK(check_columns(ctx.stream_name, schema));
-    RB_SDK_RETURN_NOT_OK(ensure_schema(session, target.schema));
-    const bool strict = ctx.policies.nullability_change == sdk::NullabilityChange::kFail;
-    NewTable made{.name = name, .schema = schema, .key = {}, .declare_not_null = strict};
-    RB_SDK_RETURN_NOT_OK(create_table(session, made));
-    // A look at the catalogs that most tables go without.
-    const bool may_name = std::any_of(schema.fields.begin(), schema.fields.end(), [](const sdk::Field& field) {
-      return field.type.is_text() && !native_type_text(field).empty();
-    });
-    const Status taken = take_others_rights(session, name);
-    if (!taken.ok() || !may_name) return taken;
-    RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(session, name));
-    if (!staging) return sdk::internal_error("TABLE_LOST", "table " + name.text() + " was not created");
-    RB_SDK_ASSIGN_OR_RETURN(const bool named, may_name_tables(session, *staging));
-    if (!named) return {};
-    made.name = target;
-    RB_SDK_RETURN_NOT_OK(create_table(session, made));
-    RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, target));
-    if (!table) return sdk::internal_error("TABLE_LOST", "table " + target.text() + " was not created");
-    RB_SDK_ASSIGN_OR_RETURN(const std::string definition, definition_number(session, *table));
-    return comment_staging(session, name, *table, definition + std::string(kMade));
-  }
-  // Read first: what changes before the copy is made makes the staging look older than it is, and not newer.
-  RB_SDK_ASSIGN_OR_RETURN(const std::string definition, definition_number(session, *table));
-  RB_SDK_ASSIGN_OR_RETURN(const std::vector<std::string> reasons, reasons_to_keep(session, *table));
+namespace {
+
+// Like a target that is there.
+Result<std::optional<TableInfo>> make_like(Session& session, const TableInfo& table, const sdk::StreamContext& ctx,
+                                           const sdk::Schema& schema, const std::string& definition,
+                                           bool target_stays) {
+  const TableName name = staging_name(table.name);
   const bool rows_are_judged = ctx.policies.on_data_error != sdk::OnDataError::kFail;
   std::string like = " INCLUDING ALL EXCLUDING IDENTITY";
   // Where the rows are written a second time, the target's own indexes check them; here they would only cost time,
   // unless single rows shall be refused.
-  if (!reasons.empty() && !rows_are_judged) like += " EXCLUDING INDEXES EXCLUDING STATISTICS";
-  RB_SDK_RETURN_NOT_OK(session.exec("CREATE TABLE " + name.sql() + " (LIKE " + table->name.sql() + like + ")"));
-  RB_SDK_RETURN_NOT_OK(comment_staging(session, name, *table, definition));
-  RB_SDK_RETURN_NOT_OK(take_others_rights(session, name));
-  for (const TableColumn& column : table->columns) {
+  if (target_stays && !rows_are_judged) like += " EXCLUDING INDEXES EXCLUDING STATISTICS";
+  RB_SDK_RETURN_NOT_OK(session.queue("CREATE TABLE " + name.sql() + " (LIKE " + table.name.sql() + like + ")"));
+  RB_SDK_RETURN_NOT_OK(comment_staging(session, name, table, definition));
+  for (const TableColumn& column : table.columns) {
     // The target itself numbers the rows when they arrive.
     if (!column.identity || schema.index_of(column.name)) continue;
     RB_SDK_RETURN_NOT_OK(
-        session.exec("ALTER TABLE " + name.sql() + " DROP COLUMN " + quote_identifier(column.name) + " CASCADE"));
+        session.queue("ALTER TABLE " + name.sql() + " DROP COLUMN " + quote_identifier(column.name) + " CASCADE"));
   }
-  if (rows_are_judged) return copy_foreign_keys(session, *table, name);
-  return {};
+  const std::string sql = name.sql();
+  const Parameter parameters[] = {sql, name.schema, name.table};
+  RB_SDK_ASSIGN_OR_RETURN(const size_t rights,
+                          session.connection().queue(kOthersRightsQuery, parameters, /*cached=*/true));
+  RB_SDK_ASSIGN_OR_RETURN(const size_t made, queue_table_look(session, name));
+  RB_SDK_ASSIGN_OR_RETURN(const auto answers, session.connection().run_queued());
+  RB_SDK_RETURN_NOT_OK(run_statements(session, answers[rights]));
+  if (rows_are_judged) RB_SDK_RETURN_NOT_OK(copy_foreign_keys(session, table, name));
+  return table_of(session, name, answers[made]);
 }
 
-Result<Likeness> likeness_of(Session& session, const TableInfo& staging) {
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult comment,
-                          for_table(session, "SELECT pg_catalog.obj_description($1::oid, 'pg_class')", staging.oid));
+}  // namespace
+
+Result<std::optional<TableInfo>> make_staging(Session& session, const TableName& target, const sdk::StreamContext& ctx,
+                                              const sdk::Schema& schema) {
+  const TableName name = staging_name(target);
+  RB_SDK_ASSIGN_OR_RETURN(const size_t state_look, queue_staging_look(session, target));
+  RB_SDK_ASSIGN_OR_RETURN(const size_t staging_look, queue_table_look(session, name));
+  // Before the target: what changes before the copy is made makes the staging look older than it is, and not newer.
+  RB_SDK_ASSIGN_OR_RETURN(const size_t definition_look, queue_definition_look(session, target));
+  RB_SDK_ASSIGN_OR_RETURN(const size_t table_look, queue_table_look(session, target));
+  RB_SDK_ASSIGN_OR_RETURN(const size_t reasons_look, queue_reasons_look(session, target));
+  RB_SDK_ASSIGN_OR_RETURN(const auto answers, session.connection().run_queued());
+  RB_SDK_ASSIGN_OR_RETURN(const bool there, is_staged(session, target, ctx.stream_name, answers[state_look]));
+  // Of another writer of this load.
+  if (there) return table_of(session, name, answers[staging_look]);
+  RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> table, table_of(session, target, answers[table_look]));
+  if (table) {
+    return make_like(session, *table, ctx, schema, first_value(answers[definition_look]).value_or(""),
+                     !reasons_of(answers[reasons_look]).empty());
+  }
+  RB_SDK_RETURN_NOT_OK(check_columns(ctx.stream_name, schema));
+  RB_SDK_RETURN_NOT_OK(ensure_schema(session, target.schema));
+  const bool strict = ctx.policies.nullability_change == sdk::NullabilityChange::kFail;
+  NewTable made{.name = name, .schema = schema, .key = {}, .declare_not_null = strict};
+  RB_SDK_RETURN_NOT_OK(create_table(session, made));
+  RB_SDK_RETURN_NOT_OK(take_others_rights(session, name));
+  RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> staging, read_table(session, name));
+  if (!staging) return sdk::internal_error("TABLE_LOST", "table " + name.text() + " was not created");
+  // A look at the catalogs that most tables go without.
+  const bool may_name = std::any_of(schema.fields.begin(), schema.fields.end(), [](const sdk::Field& field) {
+    return field.type.is_text() && !native_type_text(field).empty();
+  });
+  if (!may_name) return staging;
+  RB_SDK_ASSIGN_OR_RETURN(const bool named, may_name_tables(session, *staging));
+  if (!named) return staging;
+  made.name = target;
+  RB_SDK_RETURN_NOT_OK(create_table(session, made));
+  RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, target));
+  if (!table) return sdk::internal_error("TABLE_LOST", "table " + target.text() + " was not created");
+  RB_SDK_ASSIGN_OR_RETURN(const std::string definition, definition_number(session, *table));
+  RB_SDK_RETURN_NOT_OK(comment_staging(session, name, *table, definition + std::string(kMade)));
+  return staging;
+}
+
+Result<size_t> queue_comment_look(Session& session, const TableName& table) {
+  const std::string name = table.sql();
+  const Parameter parameters[] = {name};
+  return session.connection().queue("SELECT pg_catalog.obj_description(pg_catalog.to_regclass($1::text), 'pg_class')",
+                                    parameters, /*cached=*/true);
+}
+
+Likeness likeness_in(const std::optional<std::string>& comment) {
   Likeness like;
-  std::string_view text = comment.rows.front()[0] ? std::string_view(*comment.rows.front()[0]) : std::string_view();
+  std::string_view text = comment ? std::string_view(*comment) : std::string_view();
   if (!text.starts_with(kLike)) return like;
   text.remove_prefix(kLike.size());
   const auto count = std::from_chars(text.data(), text.data() + text.size(), like.columns);

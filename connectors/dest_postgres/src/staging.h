@@ -20,19 +20,26 @@ Status grant_as_new(Session& session, const TableName& table);
 /// Whether the staging table is there. STAGING_FOREIGN (config): something of that name is, which this user did not
 /// make: nothing of it may be read, written, dropped or put in the target's place.
 Result<bool> has_staging(Session& session, const TableName& target, const std::string& stream);
+/// The same in two steps: queues the look, and reads its answer.
+Result<size_t> queue_staging_look(Session& session, const TableName& target);
+Result<bool> is_staged(const Session& session, const TableName& target, const std::string& stream,
+                       const postgres::QueryResult& found);
 
 /// Drops the staging table if it is there, and with it the target that make_staging() made, as long as it is as empty
 /// and bare as it was made. Inside a transaction. What is not ours is left alone.
 Status drop_staging(Session& session, const TableName& target);
 
-/// REPLACE_REFERENCED (config) when foreign keys of other tables point to the target: its rows cannot go.
-Status check_replaceable(Session& session, const TableName& target, const std::string& stream);
+/// Another table with a foreign key that points to a table ($1: as SQL); no row when there is none.
+extern const std::string_view kReferringQuery;
+/// REPLACE_REFERENCED (config) when there is one: the target's rows cannot go.
+Status check_replaceable(const Session& session, const TableName& target, const std::string& stream,
+                         const std::optional<std::string>& referring);
 
 /// Makes the staging table when it is absent: like the target, or from `schema` when there is none. Then the target is
 /// made as well, without rows, if values of its columns may name it (regclass): they are read while the load runs, and
-/// there must be what they name. Inside the open transaction.
-Status make_staging(Session& session, const TableName& target, const sdk::StreamContext& ctx,
-                    const sdk::Schema& schema);
+/// there must be what they name. Inside the open transaction. The staging as it is now.
+Result<std::optional<TableInfo>> make_staging(Session& session, const TableName& target, const sdk::StreamContext& ctx,
+                                              const sdk::Schema& schema);
 
 /// What the target was when the staging was made like it. It stands in the staging's comment, because another instance
 /// may publish the load.
@@ -41,6 +48,9 @@ struct Likeness {
   std::string definition;  // definition_number() of the target; empty: there was none
   bool made_target = false;  // there was none, and it was made together with the staging
 };
-Result<Likeness> likeness_of(Session& session, const TableInfo& staging);
+/// Of the staging's comment.
+Likeness likeness_in(const std::optional<std::string>& comment);
+/// Queues a look at a table's comment, which is the first_value() of the answer.
+Result<size_t> queue_comment_look(Session& session, const TableName& table);
 
 }  // namespace rapidbyte::dest_postgres

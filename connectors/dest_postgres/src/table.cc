@@ -82,10 +82,20 @@ const TableColumn* TableInfo::find(std::string_view column) const {
 }
 
 Result<std::optional<TableInfo>> read_table(Session& session, const TableName& name) {
+  const Parameter names[] = {name.schema, name.table};
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found, session.connection().execute_cached(kTableQuery, names));
+  return table_of(session, name, found);
+}
+
+Result<size_t> queue_table_look(Session& session, const TableName& name) {
+  const Parameter names[] = {name.schema, name.table};
+  return session.connection().queue(kTableQuery, names, /*cached=*/true);
+}
+
+Result<std::optional<TableInfo>> table_of(const Session& session, const TableName& name,
+                                          const postgres::QueryResult& found) {
   TableInfo table;
   table.name = name;
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found,
-                          session.query_prepared(kTableQuery, name.schema, name.table));
   if (found.rows.empty()) return std::optional<TableInfo>();
   const postgres::Row& row = found.rows.front();
   table.oid = number<Oid>(row[0]);

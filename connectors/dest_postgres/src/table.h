@@ -41,6 +41,11 @@ struct TableInfo {
 /// The table, or nullopt when there is none of that name. TARGET_NOT_A_TABLE (schema) for a view, a foreign table, ...
 Result<std::optional<TableInfo>> read_table(Session& session, const TableName& name);
 
+/// Queues that look; the place of its answer, which table_of() reads.
+Result<size_t> queue_table_look(Session& session, const TableName& name);
+Result<std::optional<TableInfo>> table_of(const Session& session, const TableName& name,
+                                          const postgres::QueryResult& found);
+
 /// NAME_REFUSED (config) for a schema's or table's name that PostgreSQL would refuse or cut off.
 Status check_table_name(std::string_view stream, const TableName& name);
 /// TOO_MANY_COLUMNS, DUPLICATE_COLUMN or NAME_REFUSED (schema) for columns that no table can have.

@@ -8,6 +8,13 @@
 
 namespace rapidbyte::dest_postgres {
 
+/// A condition on pg_class c and pg_namespace n of the system's catalog: that c is the table of these names, which are
+/// SQL of type text.
+inline std::string table_condition_sql(const std::string& schema, const std::string& table) {
+  return "n.nspname OPERATOR(pg_catalog.=) " + schema + "::pg_catalog.name AND c.relname OPERATOR(pg_catalog.=) " +
+         table + "::pg_catalog.name";
+}
+
 struct TableName {
   std::string schema;
   std::string table;
@@ -18,9 +25,7 @@ struct TableName {
   }
   /// A condition on pg_class c and pg_namespace n of the system's catalog: that c is this table.
   [[nodiscard]] std::string condition_sql() const {
-    return "n.nspname OPERATOR(pg_catalog.=) " + postgres::quote_literal(schema) +
-           "::pg_catalog.name AND c.relname OPERATOR(pg_catalog.=) " + postgres::quote_literal(table) +
-           "::pg_catalog.name";
+    return table_condition_sql(postgres::quote_literal(schema), postgres::quote_literal(table));
   }
   /// schema.table for messages.
   [[nodiscard]] std::string text() const { return schema + "." + table; }

@@ -7,9 +7,10 @@ namespace {
 
 using postgres::Parameter;
 
-// What CREATE TABLE ... (LIKE ...) does not bring along, and what holds on to the table itself. One row per reason.
+// What CREATE TABLE ... (LIKE ...) does not bring along, and what holds on to the table itself. One row per reason. $1:
+// the table as SQL.
 constexpr std::string_view kReasonsQuery = R"(
-WITH t AS (SELECT * FROM pg_catalog.pg_class WHERE oid = $1::oid)
+WITH t AS (SELECT * FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1::text))
 SELECT 'it is partitioned, inherits, or is a typed or unlogged table' FROM t
   WHERE relkind <> 'r' OR relispartition OR relpersistence <> 'p' OR reloftype <> 0 OR EXISTS (
     SELECT FROM pg_catalog.pg_inherits WHERE inhparent = t.oid OR inhrelid = t.oid)
@@ -69,11 +70,11 @@ SELECT pg_catalog.hashtextextended(string_agg(line, E'\n' ORDER BY line COLLATE 
     to_jsonb(a) ->> 'attcompression', a.attgenerated,
     pg_catalog.pg_get_expr(d.adbin, d.adrelid), pg_catalog.col_description(a.attrelid, a.attnum))::text AS line
   FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-  WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
+  WHERE a.attrelid = pg_catalog.to_regclass($1::text) AND a.attnum > 0 AND NOT a.attisdropped
   UNION ALL SELECT ROW('constraint', conname, pg_catalog.pg_get_constraintdef(oid),
-    pg_catalog.obj_description(oid, 'pg_constraint'))::text FROM pg_catalog.pg_constraint WHERE conrelid = $1::oid
+    pg_catalog.obj_description(oid, 'pg_constraint'))::text FROM pg_catalog.pg_constraint WHERE conrelid = pg_catalog.to_regclass($1::text)
   UNION ALL SELECT ROW('index', pg_catalog.pg_get_indexdef(indexrelid),
-    pg_catalog.obj_description(indexrelid, 'pg_class'))::text FROM pg_catalog.pg_index WHERE indrelid = $1::oid) l)";
+    pg_catalog.obj_description(indexrelid, 'pg_class'))::text FROM pg_catalog.pg_index WHERE indrelid = pg_catalog.to_regclass($1::text)) l)";
 
 // Whether values of another table than `t` may name tables: regclass and regtype, at any depth. From these types up to
 // the columns, so that each catalog is read once, however many tables there are: a column's type cannot be found by an
@@ -112,46 +113,60 @@ std::string column_types_sql(const std::string& oid) {
 
 namespace {
 
-/// The reasons of kReasonsQuery and one more.
-Result<std::vector<std::string>> reasons(Session& session, const TableInfo& table, const std::string& one_more) {
-  const std::string oid = std::to_string(table.oid);
-  const Parameter parameters[] = {oid};
-  RB_SDK_ASSIGN_OR_RETURN(
-      const postgres::QueryResult found,
-      session.connection().execute(std::string(kReasonsQuery) + "\nUNION ALL " + one_more, parameters));
+const std::string& reasons_to_keep_query() {
+  // Values that name the table would go on naming the one that was dropped.
+  static const std::string query =
+      std::string(kReasonsQuery) + "\nUNION ALL SELECT 'its values may name the table itself' FROM t WHERE EXISTS (" +
+      postgres::names_objects_sql(column_types_sql("pg_catalog.to_regclass($1::text)"), postgres::kNamesOfTables) +
+      ")\nUNION ALL " + named_elsewhere_sql();
+  return query;
+}
+
+Result<size_t> queue_for(Session& session, const TableName& table, std::string_view query) {
+  const std::string name = table.sql();
+  const Parameter parameters[] = {name};
+  return session.connection().queue(query, parameters, /*cached=*/true);
+}
+
+Result<postgres::QueryResult> look(Session& session, const TableName& table, std::string_view query) {
+  const std::string name = table.sql();
+  const Parameter parameters[] = {name};
+  return session.connection().execute_cached(query, parameters);
+}
+
+}  // namespace
+
+Result<size_t> queue_reasons_look(Session& session, const TableName& table) {
+  return queue_for(session, table, reasons_to_keep_query());
+}
+
+std::vector<std::string> reasons_of(const postgres::QueryResult& found) {
   std::vector<std::string> out;
   for (const postgres::Row& row : found.rows) out.push_back(row[0].value_or(""));
   return out;
 }
 
-}  // namespace
-
-Result<std::vector<std::string>> reasons_to_keep(Session& session, const TableInfo& table) {
-  // Values that name the table would go on naming the one that was dropped.
-  return reasons(session, table,
-                 "SELECT 'its values may name the table itself' FROM t WHERE EXISTS (" +
-                     postgres::names_objects_sql(column_types_sql("$1::oid"), postgres::kNamesOfTables) +
-                     ")\nUNION ALL " + named_elsewhere_sql());
-}
-
 Result<bool> is_bare(Session& session, const TableInfo& table) {
-  RB_SDK_ASSIGN_OR_RETURN(const std::vector<std::string> found,
-                          reasons(session, table, "SELECT 'it has grants' FROM t WHERE relacl IS NOT NULL"));
-  return found.empty();
+  static const std::string query =
+      std::string(kReasonsQuery) + "\nUNION ALL SELECT 'it has grants' FROM t WHERE relacl IS NOT NULL";
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found, look(session, table.name, query));
+  return found.rows.empty();
 }
 
 Result<bool> may_name_tables(Session& session, const TableInfo& table) {
-  RB_SDK_ASSIGN_OR_RETURN(const auto found,
-                          session.value(postgres::names_objects_sql(column_types_sql(std::to_string(table.oid)),
-                                                                    postgres::kNamesOfTables)));
-  return found.has_value();
+  static const std::string query =
+      postgres::names_objects_sql(column_types_sql("pg_catalog.to_regclass($1::text)"), postgres::kNamesOfTables);
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found, look(session, table.name, query));
+  return first_value(found).has_value();
+}
+
+Result<size_t> queue_definition_look(Session& session, const TableName& table) {
+  return queue_for(session, table, kDefinitionQuery);
 }
 
 Result<std::string> definition_number(Session& session, const TableInfo& table) {
-  const std::string oid = std::to_string(table.oid);
-  const Parameter parameters[] = {oid};
-  RB_SDK_ASSIGN_OR_RETURN(const auto number, session.value(kDefinitionQuery, parameters));
-  return number.value_or("");
+  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found, look(session, table.name, kDefinitionQuery));
+  return first_value(found).value_or("");
 }
 
 }  // namespace rapidbyte::dest_postgres

@@ -11,9 +11,10 @@
 
 namespace rapidbyte::dest_postgres {
 
-/// Why the table must stay the one that it is; empty: a table made by CREATE TABLE ... (LIKE ... INCLUDING ALL) can
-/// take its place.
-Result<std::vector<std::string>> reasons_to_keep(Session& session, const TableInfo& table);
+/// Queues the question why the table must stay the one that it is, which reasons_of() reads from the answer; empty: a
+/// table made by CREATE TABLE ... (LIKE ... INCLUDING ALL) can take its place.
+Result<size_t> queue_reasons_look(Session& session, const TableName& table);
+std::vector<std::string> reasons_of(const postgres::QueryResult& found);
 /// Whether the table is as CREATE TABLE leaves it, but for columns, constraints and indexes: nobody has given it
 /// rights, triggers, policies, settings or anything that uses it. A table with default rights is not.
 Result<bool> is_bare(Session& session, const TableInfo& table);
@@ -24,5 +25,7 @@ Result<bool> may_name_tables(Session& session, const TableInfo& table);
 /// Equal numbers, equal columns, defaults, constraints, indexes and comments on them: all that LIKE copies. Settings of
 /// the session that change how expressions are spelled change it, too.
 Result<std::string> definition_number(Session& session, const TableInfo& table);
+/// Queues that look; the number is the first_value() of its answer.
+Result<size_t> queue_definition_look(Session& session, const TableName& table);
 
 }  // namespace rapidbyte::dest_postgres

@@ -234,7 +234,10 @@ Status check_upsert_key(Session& session, const TableInfo& table, const std::vec
 Result<TargetPlan> prepare_target(Session& session, const TargetRequest& request) {
   RB_SDK_RETURN_NOT_OK(check_columns(request.stream, request.schema));
   RB_SDK_RETURN_NOT_OK(check_key_columns(request));
-  RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> table, read_table(session, request.name));
+  std::optional<TableInfo> table = request.seen;
+  if (!table) {
+    RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, request.name));
+  }
   if (!table) {
     RB_SDK_RETURN_NOT_OK(ensure_schema(session, request.name.schema));
     const bool strict = request.policies.nullability_change == sdk::NullabilityChange::kFail;

@@ -25,6 +25,8 @@ struct TargetRequest {
   /// Whether a column of the batch that has come (an index of `schema`) has any value. A column of nothing but nulls
   /// fits every type: a file's column without values has none.
   std::function<bool(size_t column)> has_values = [](size_t) { return true; };
+  /// The table as it is now, when the caller has just looked at it.
+  std::optional<TableInfo> seen = {};
 };
 
 /// `schema` with native_type, special_values and native_fields of the columns that the context describes in the same

@@ -16,10 +16,15 @@ std::string is_trusted_owner_sql(const std::string& owner, const std::string& sc
 
 /// SQL of one text about a table of ours: NULL (absent), "ours", or "foreign": not a plain table, with triggers, rules
 /// or row security, or of an owner who is not trusted.
-std::string trust_sql(const TableName& table);
+/// `condition`: table_condition_sql().
+std::string trust_sql(const std::string& condition);
 
 /// Takes away the rights that ALTER DEFAULT PRIVILEGES gave to others on a table that the open transaction has made, so
 /// that nobody ever has them.
 Status take_others_rights(Session& session, const TableName& table);
+/// The same in two steps: a query of the statements to run, whose parameters are the table as SQL, its schema and its
+/// name.
+extern const std::string_view kOthersRightsQuery;
+Status run_statements(Session& session, const postgres::QueryResult& statements);
 
 }  // namespace rapidbyte::dest_postgres

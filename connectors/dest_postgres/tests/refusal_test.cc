@@ -468,6 +468,18 @@ TEST_F(RefusalTest, ConstraintsThatWaitForTheCommitFailIt) {
   EXPECT_EQ(table("s"), Lines{});
 }
 
+// The statement that writes the receipt fails in the same way when another run has come in between.
+TEST_F(RefusalTest, ATriggersDivisionByZeroInTheCommitIsTheTriggers) {
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); CREATE FUNCTION ratio() RETURNS "
+      "trigger LANGUAGE plpgsql AS 'BEGIN PERFORM 1 / (NEW.id - 1); RETURN NULL; END'; CREATE CONSTRAINT TRIGGER t "
+      "AFTER INSERT ON s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ratio()");
+  const Outcome outcome = load(context("s", two_columns()), two_columns(), {row(1, "a")});
+  EXPECT_NE(outcome.code(), "RECEIPT_CHANGED");
+  EXPECT_NE(outcome.message().find("division by zero"), std::string::npos) << outcome.message();
+  EXPECT_EQ(outcome.status.error().commit_state, sdk::CommitState::kBeforeCommit);
+  EXPECT_EQ(table("s"), Lines{});
+}
+
 TEST_F(RefusalTest, ABatchOfNothingButBadRowsEndsSoon) {
   sql("CREATE TABLE s (id bigint, name text NOT NULL)");
   std::vector<Json> rows;

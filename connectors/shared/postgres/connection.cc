@@ -17,8 +17,10 @@ constexpr uint32_t kCancelRequest = 80877102;  // fixed by the protocol: 1234 <<
 constexpr size_t kMaxParameters = UINT16_MAX;
 // Rows of one answer that are kept in memory; catalogs of 1,600 columns need a megabyte.
 constexpr size_t kMaxResultBytes = 64U << 20U;
-// Queued executions go out when they are this large.
-constexpr size_t kSendBytes = 192 << 10;
+// Statements that a connection keeps parsed; the server has each of them in its memory.
+constexpr size_t kMaxParsed = 64;
+// More would be a COPY's matter, and a server that cannot get rid of its answers stops reading.
+constexpr size_t kMaxQueued = 256;
 
 Status result_too_large() {
   return sdk::internal_error("RESULT_TOO_LARGE", "an answer that was expected to be small has more than " +
@@ -28,16 +30,24 @@ Status result_too_large() {
 /// Takes the messages of an answer with rows.
 class ResultReader {
  public:
+  /// `on_end`: a statement has ended; its answer is in `result`. `on_parsed`: the server has taken a Parse message.
+  explicit ResultReader(std::function<void()> on_end = {}, std::function<void()> on_parsed = {})
+      : on_end_(std::move(on_end)), on_parsed_(std::move(on_parsed)) {}
+
   Result<bool> take(const Message& message) {
     switch (message.type) {
       case 'T': return take_columns(message.body);
       case 'D': return take_row(message.body);
       case 'C': return take_tag(message.body);
       case '1':  // ParseComplete
+        if (on_parsed_) on_parsed_();
+        return true;
+      case 'I':  // EmptyQueryResponse
+        if (on_end_) on_end_();
+        return true;
       case '2':  // BindComplete
       case 'n':  // NoData
       case 't':  // ParameterDescription
-      case 'I':  // EmptyQueryResponse
         return true;
       case 'G':
       case 'H':
@@ -92,9 +102,12 @@ class ResultReader {
 
   Result<bool> take_tag(std::span<const uint8_t> bytes) {
     RB_SDK_ASSIGN_OR_RETURN(result.command, parse_command_complete(bytes));
+    if (on_end_) on_end_();
     return true;
   }
 
+  std::function<void()> on_end_;
+  std::function<void()> on_parsed_;
   size_t bytes_ = 0;
 };
 
@@ -161,15 +174,17 @@ Result<Connection> Connection::connect(const ConnectionOptions& options) {
   return Connection(std::move(session));
 }
 
-/// Ok when a statement may begin.
-Status Connection::begin_statement() {
+Status Connection::check_usable() const {
   if (session_ == nullptr || session_->stream.is_broken()) {
     return sdk::transient_network_error("CONNECTION_LOST", "the connection to the server is closed");
   }
   if (session_->copying) {
     return sdk::internal_error("COPY_RUNNING", "a COPY runs on this connection: finish it first");
   }
-  if (session_->queued != 0) return sdk::internal_error("NOT_SYNCED", "statements are queued: call sync() first");
+  return {};
+}
+
+Status Connection::read_posted() {
   for (; session_->posted > 0; --session_->posted) {
     const Status answer = session_->read_answer("", [](const Message&) -> Result<bool> { return true; });
     if (answer.ok()) continue;
@@ -177,6 +192,12 @@ Status Connection::begin_statement() {
     return answer;
   }
   return {};
+}
+
+Status Connection::begin_statement() {
+  RB_SDK_RETURN_NOT_OK(check_usable());
+  if (session_->queued != 0) RB_SDK_RETURN_NOT_OK(run_queued().status());
+  return read_posted();
 }
 
 Status Connection::post(std::string_view sql) {
@@ -188,23 +209,18 @@ Status Connection::post(std::string_view sql) {
   return {};
 }
 
-Result<QueryResult> Connection::run(const std::function<Status(sdk::ByteBuffer& out)>& append) {
-  RB_SDK_RETURN_NOT_OK(begin_statement());
-  sdk::ByteBuffer& out = session_->stream.out();
-  if (Status status = append(out); !status.ok()) {
-    out.clear();
-    return status;
+Result<QueryResult> Connection::query(std::string_view sql) {
+  RB_SDK_RETURN_NOT_OK(check_usable());
+  RB_SDK_RETURN_NOT_OK(check_sql(sql));
+  if (session_->queued != 0) RB_SDK_RETURN_NOT_OK(run_queued().status());
+  RB_SDK_RETURN_NOT_OK(MessageWriter(session_->stream.out(), 'Q').zero_terminated(sql).end());
+  if (session_->posted != 0) {
+    RB_SDK_RETURN_NOT_OK(session_->stream.flush());
+    RB_SDK_RETURN_NOT_OK(read_posted());
   }
   ResultReader reader;
   RB_SDK_RETURN_NOT_OK(session_->read_answer("", [&](const Message& message) { return reader.take(message); }));
   return std::move(reader.result);
-}
-
-Result<QueryResult> Connection::query(std::string_view sql) {
-  return run([&](sdk::ByteBuffer& out) -> Status {
-    RB_SDK_RETURN_NOT_OK(check_sql(sql));
-    return MessageWriter(out, 'Q').zero_terminated(sql).end();
-  });
 }
 
 Result<CommandResult> Connection::exec(std::string_view sql) {
@@ -212,74 +228,123 @@ Result<CommandResult> Connection::exec(std::string_view sql) {
   return std::move(result.command);
 }
 
-Result<QueryResult> Connection::execute(std::string_view sql, std::span<const Parameter> parameters,
-                                        std::span<const Oid> types) {
-  return run([&](sdk::ByteBuffer& out) -> Status {
-    RB_SDK_RETURN_NOT_OK(append_parse(out, "", sql, types));
-    RB_SDK_RETURN_NOT_OK(append_bind(out, "", parameters));
-    RB_SDK_RETURN_NOT_OK(append_describe_portal(out));
-    RB_SDK_RETURN_NOT_OK(append_execute(out));
-    return append_sync(out);
-  });
-}
-
-Status Connection::prepare(std::string_view name, std::string_view sql, std::span<const Oid> types) {
-  return run([&](sdk::ByteBuffer& out) -> Status {
-           RB_SDK_RETURN_NOT_OK(append_parse(out, name, sql, types));
-           return append_sync(out);
-         })
-      .status();
-}
-
-Result<QueryResult> Connection::execute_prepared(std::string_view name, std::span<const Parameter> parameters) {
-  return run([&](sdk::ByteBuffer& out) -> Status {
+Status Connection::append_statement(std::string_view sql, std::span<const Parameter> parameters,
+                                    std::span<const Oid> types, bool cached) {
+  sdk::ByteBuffer& out = session_->stream.out();
+  std::string name;
+  bool parse = true;
+  if (cached) {
+    const auto known = session_->parsed.find(sql);
+    if (known != session_->parsed.end()) {
+      name = "rapidbyte_" + std::to_string(known->second);
+      parse = false;
+    } else if (session_->parsed.size() < kMaxParsed) {
+      name = "rapidbyte_" + std::to_string(session_->last_parsed + 1);
+    }
+  }
+  const size_t before = out.size();
+  const auto append = [&]() -> Status {
+    if (parse) RB_SDK_RETURN_NOT_OK(append_parse(out, name, sql, types));
     RB_SDK_RETURN_NOT_OK(append_bind(out, name, parameters));
     RB_SDK_RETURN_NOT_OK(append_describe_portal(out));
-    RB_SDK_RETURN_NOT_OK(append_execute(out));
-    return append_sync(out);
-  });
-}
-
-Status Connection::queue_prepared(std::string_view name, std::span<const Parameter> parameters) {
-  if (session_ == nullptr || session_->queued == 0) RB_SDK_RETURN_NOT_OK(begin_statement());
-  MessageStream& stream = session_->stream;
-  const size_t before = stream.out().size();
-  if (Status status = append_bind(stream.out(), name, parameters); !status.ok()) {
-    stream.out().truncate(before);
+    return append_execute(out);
+  };
+  if (Status status = append(); !status.ok()) {
+    out.truncate(before);
     return status;
   }
-  RB_SDK_RETURN_NOT_OK(append_execute(stream.out()));
+  if (parse) {
+    // Taken back unless the server says that it has parsed it.
+    if (!name.empty()) session_->parsed.emplace(sql, ++session_->last_parsed);
+    session_->parsing.emplace_back(name.empty() ? std::string_view() : sql);
+  }
   ++session_->queued;
-  return stream.out().size() < kSendBytes ? Status() : stream.flush();
+  return {};
 }
 
-Result<uint64_t> Connection::sync() {
-  if (session_ == nullptr) return begin_statement();
-  if (std::exchange(session_->queued, 0) == 0) return uint64_t{0};
-  if (session_->stream.is_broken()) return begin_statement();
+Result<size_t> Connection::queue(std::string_view sql, std::span<const Parameter> parameters, bool cached) {
+  RB_SDK_RETURN_NOT_OK(check_usable());
+  if (session_->queued >= kMaxQueued) {
+    return sdk::internal_error("QUEUE_FULL", "more than " + std::to_string(kMaxQueued) + " statements are queued");
+  }
+  RB_SDK_RETURN_NOT_OK(append_statement(sql, parameters, {}, cached));
+  return session_->queued - 1;
+}
+
+Status Connection::queue_flush() {
+  RB_SDK_RETURN_NOT_OK(check_usable());
+  return MessageWriter(session_->stream.out(), 'H').end();
+}
+
+Result<std::vector<QueryResult>> Connection::run_queued() {
+  std::vector<QueryResult> answers;
+  RB_SDK_RETURN_NOT_OK(run_queued(answers));
+  return answers;
+}
+
+Status Connection::run_queued(std::vector<QueryResult>& answers) {
+  RB_SDK_RETURN_NOT_OK(check_usable());
+  answers.clear();
+  if (session_->queued == 0) return {};
   RB_SDK_RETURN_NOT_OK(append_sync(session_->stream.out()));
-  uint64_t rows = 0;
-  RB_SDK_RETURN_NOT_OK(session_->read_answer("", [&](const Message& message) -> Result<bool> {
-    if (message.type == '2' || message.type == 'D' || message.type == 'I') return true;
-    if (message.type != 'C') return false;
-    RB_SDK_ASSIGN_OR_RETURN(const CommandResult command, parse_command_complete(message.body));
-    rows += command.affected_rows;
-    return true;
-  }));
-  return rows;
+  const size_t expected = std::exchange(session_->queued, 0);
+  const std::vector<std::string> parsing = std::exchange(session_->parsing, {});
+  if (session_->posted != 0) {
+    RB_SDK_RETURN_NOT_OK(session_->stream.flush());
+    RB_SDK_RETURN_NOT_OK(read_posted());
+  }
+  size_t parsed = 0;
+  ResultReader reader([&] { answers.push_back(std::exchange(reader.result, {})); }, [&] { ++parsed; });
+  Status status = session_->read_answer("", [&](const Message& message) -> Result<bool> {
+    if (answers.size() == expected) return false;
+    return reader.take(message);
+  });
+  if (status.ok() && answers.size() != expected) {
+    session_->stream.break_off();
+    status = protocol_error("fewer answers than statements");
+  }
+  for (size_t i = parsed; i < parsing.size(); ++i) session_->parsed.erase(parsing[i]);
+  if (status.ok()) return {};
+  const std::string state = sqlstate_of(status.error());
+  // A statement is not there any more (somebody's function has run DEALLOCATE ALL), or means something else.
+  if (state == "26000" || state == "0A000") session_->parsed.clear();
+  return status;
 }
 
-/// Sends a COPY statement and takes the answer of what is before it and its own first one, `type` 'G' or 'H'.
-Result<Connection::CopyFormat> Connection::begin_copy(std::string_view sql, char type) {
+void Connection::drop_queued() {
+  if (session_ == nullptr || std::exchange(session_->queued, 0) == 0) return;
+  session_->stream.out().clear();
+  for (const std::string& sql : std::exchange(session_->parsing, {})) session_->parsed.erase(sql);
+}
+
+void Connection::forget_cached() {
+  if (session_ != nullptr) session_->parsed.clear();
+}
+
+size_t Connection::queued() const { return session_ == nullptr ? 0 : session_->queued; }
+
+Result<QueryResult> Connection::execute(std::string_view sql, std::span<const Parameter> parameters,
+                                        std::span<const Oid> types) {
+  RB_SDK_RETURN_NOT_OK(check_usable());
+  RB_SDK_RETURN_NOT_OK(append_statement(sql, parameters, types, false));
+  RB_SDK_ASSIGN_OR_RETURN(auto answers, run_queued());
+  return std::move(answers.back());
+}
+
+Result<QueryResult> Connection::execute_cached(std::string_view sql, std::span<const Parameter> parameters) {
+  RB_SDK_RETURN_NOT_OK(check_usable());
+  RB_SDK_RETURN_NOT_OK(append_statement(sql, parameters, {}, true));
+  RB_SDK_ASSIGN_OR_RETURN(auto answers, run_queued());
+  return std::move(answers.back());
+}
+
+Result<CopyOut> Connection::copy_out(std::string_view sql) {
   RB_SDK_RETURN_NOT_OK(begin_statement());
   RB_SDK_RETURN_NOT_OK(check_sql(sql));
   RB_SDK_RETURN_NOT_OK(MessageWriter(session_->stream.out(), 'Q').zero_terminated(sql).end());
   RB_SDK_ASSIGN_OR_RETURN(Message message, session_->stream.next());
-  while (message.type == 'C') {
-    RB_SDK_ASSIGN_OR_RETURN(message, session_->stream.next());
-  }
   if (message.type == 'E') return session_->fail_with(message.body, "");
-  if (message.type != type) {
+  if (message.type != 'H') {
     session_->stream.break_off();
     return sdk::internal_error("NOT_A_COPY", "the statement is not a COPY in the direction that was expected");
   }
@@ -288,17 +353,16 @@ Result<Connection::CopyFormat> Connection::begin_copy(std::string_view sql, char
   const auto columns = body.number<uint16_t>();
   if (body.failed() || format > 1) return session_->unexpected(message, "COPY");
   session_->copying = true;
-  return CopyFormat{format == 1, columns};
-}
-
-Result<CopyOut> Connection::copy_out(std::string_view sql) {
-  RB_SDK_ASSIGN_OR_RETURN(const CopyFormat format, begin_copy(sql, 'H'));
-  return CopyOut(*session_, format.is_binary, format.columns);
+  return CopyOut(*session_, format == 1, columns);
 }
 
 Result<CopyIn> Connection::copy_in(std::string_view sql) {
-  RB_SDK_ASSIGN_OR_RETURN(const CopyFormat format, begin_copy(sql, 'G'));
-  return CopyIn(*session_, format.is_binary, format.columns);
+  RB_SDK_RETURN_NOT_OK(begin_statement());
+  RB_SDK_RETURN_NOT_OK(check_sql(sql));
+  RB_SDK_RETURN_NOT_OK(MessageWriter(session_->stream.out(), 'Q').zero_terminated(sql).end());
+  RB_SDK_RETURN_NOT_OK(session_->stream.flush());
+  session_->copying = true;
+  return CopyIn(*session_);
 }
 
 Status Connection::cancel() {

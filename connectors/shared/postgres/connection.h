@@ -70,28 +70,39 @@ class Connection {
   sdk::Result<QueryResult> query(std::string_view sql);
   /// Sends statements whose answer is waited for by the next call only: for what costs a round trip that nobody needs
   /// (the end of a transaction that only read). One that fails is the next call's error, and ends the connection:
-  /// whoever went on would rely on what has not happened.
+  /// whoever went on would rely on what has not happened. A query() or what is queued may have run by then; a COPY has
+  /// not begun.
   sdk::Status post(std::string_view sql);
   /// As query(), for commands whose rows nobody wants.
   sdk::Result<CommandResult> exec(std::string_view sql);
-  /// One statement with parameters (extended protocol). `types`: OIDs of the parameters, empty or 0 to let the server
-  /// infer them.
-  sdk::Result<QueryResult> execute(std::string_view sql, std::span<const Parameter> parameters,
+  /// One statement with parameters (extended protocol), behind what is queued and by the same round trip. `types`: OIDs
+  /// of the parameters, empty or 0 to let the server infer them.
+  sdk::Result<QueryResult> execute(std::string_view sql, std::span<const Parameter> parameters = {},
                                    std::span<const Oid> types = {});
+  /// As execute(), for a text that this connection runs again and again: the server parses it once.
+  sdk::Result<QueryResult> execute_cached(std::string_view sql, std::span<const Parameter> parameters = {});
 
-  /// Prepares a statement under `name` for this session.
-  sdk::Status prepare(std::string_view name, std::string_view sql, std::span<const Oid> types = {});
-  sdk::Result<QueryResult> execute_prepared(std::string_view name, std::span<const Parameter> parameters);
-  /// Queues one execution; it runs, with all that are queued, when sync() is called or enough is queued to be sent.
-  /// All between two syncs are one transaction, unless one is open already.
-  sdk::Status queue_prepared(std::string_view name, std::span<const Parameter> parameters);
-  /// Waits for everything queued; the sum of affected rows, or the first error.
-  sdk::Result<uint64_t> sync();
+  /// Adds a statement to the queue, which goes out with the next statement or with run_queued(), all by one round trip.
+  /// What is queued runs in order; behind one that fails nothing more of the queue runs, and its error is that of the
+  /// call that sent the queue. Between two round trips all is one transaction, unless one is open or opened in between.
+  /// `cached`: as for execute_cached(). The place of its answer among those of run_queued().
+  sdk::Result<size_t> queue(std::string_view sql, std::span<const Parameter> parameters = {}, bool cached = false);
+  /// What is cached is parsed again: it is not there any more.
+  void forget_cached();
+  /// Waits for everything queued; the answers in their order.
+  sdk::Result<std::vector<QueryResult>> run_queued();
+  /// The same; `answers` has those that came before an error, too.
+  sdk::Status run_queued(std::vector<QueryResult>& answers);
+  /// Queues that the server sends the answers to what is queued before it goes on with what comes behind.
+  sdk::Status queue_flush();
+  /// Forgets what is queued.
+  void drop_queued();
+  [[nodiscard]] size_t queued() const;
 
   /// Starts COPY ... TO STDOUT. NOT_A_COPY (internal) when the statement is something else.
   sdk::Result<CopyOut> copy_out(std::string_view sql);
-  /// Starts COPY ... FROM STDIN. Statements without rows may stand before and behind it: the answer of those behind is
-  /// part of CopyIn::finish(), and an error of any is the copy's.
+  /// Sends COPY ... FROM STDIN, without waiting for what the server says to it. Statements without rows may stand
+  /// before and behind it: their answers are part of CopyIn::finish(), and an error of any is the copy's.
   sdk::Result<CopyIn> copy_in(std::string_view sql);
 
   /// Asks the server, by a second connection, to end what this one is running. Ok when it was asked; the running
@@ -113,17 +124,21 @@ class Connection {
   [[nodiscard]] bool is_broken() const;
 
  private:
-  struct CopyFormat {
-    bool is_binary = false;
-    uint16_t columns = 0;
-  };
   explicit Connection(std::unique_ptr<Session> session);
+  sdk::Status check_usable() const;
+  /// Ok when a statement may be sent whose answer is the next one: everything before is answered.
   sdk::Status begin_statement();
-  sdk::Result<QueryResult> run(const std::function<sdk::Status(sdk::ByteBuffer& out)>& append);
-  sdk::Result<CopyFormat> begin_copy(std::string_view sql, char type);
+  /// Reads the answers of what was posted.
+  sdk::Status read_posted();
+  sdk::Status append_statement(std::string_view sql, std::span<const Parameter> parameters, std::span<const Oid> types,
+                               bool cached);
 
   std::unique_ptr<Session> session_;  // CopyIn and CopyOut hold pointers into it, so a Connection can move
 };
+
+/// Statements, each behind a semicolon, by which a backend whose client was killed or is out of reach ends within half
+/// a minute, and on Linux, from server 14 on, within two seconds also while it works. No server refuses them.
+std::string end_of_orphans_sql(uint32_t server_version);
 
 /// "name" as an SQL identifier, always quoted, with quotes inside doubled.
 std::string quote_identifier(std::string_view name);

@@ -1,6 +1,7 @@
 #include "postgres/copy_in.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "postgres/connection.h"
@@ -19,16 +20,12 @@ constexpr size_t kMaxDataBytes = 4 << 20;
 
 }  // namespace
 
-CopyIn::CopyIn(Session& session, bool binary, uint16_t column_count)
-    : session_(&session), stream_(&session.stream), binary_(binary), column_count_(column_count) {
-  begin_message();
-}
+CopyIn::CopyIn(Session& session) : session_(&session), stream_(&session.stream) { begin_message(); }
 
 CopyIn::CopyIn(CopyIn&& other) noexcept
     : session_(std::exchange(other.session_, nullptr)),
       stream_(other.stream_),
-      binary_(other.binary_),
-      column_count_(other.column_count_),
+      started_(other.started_),
       bytes_sent_(other.bytes_sent_),
       next_poll_(other.next_poll_) {}
 
@@ -88,12 +85,47 @@ sdk::Status CopyIn::check_early_error() {
   if (!stream_->has_error() && bytes_sent_ >= next_poll_) {
     next_poll_ = bytes_sent_ + kPollBytes;
     if (sdk::Status status = stream_->poll(); !status.ok()) return end(std::move(status));
+    if (sdk::Status status = take_start(); !status.ok()) return end(std::move(status));
   }
   if (!stream_->has_error()) return {};
-  // The server has left COPY already; what we sent since is ignored. It has an error and ReadyForQuery for us.
+  // The server has left COPY already, or never came to it; what we sent since is ignored. It has an error and
+  // ReadyForQuery for us.
   stream_->out().clear();
-  const auto result = session_->finish_command("COPY");
+  const auto result = answer();
   return end(result.ok() ? protocol_error("a COPY that ends before its data") : result.status());
+}
+
+sdk::Status CopyIn::take_start() {
+  while (!started_) {
+    const std::optional<char> type = stream_->whole_message_here();
+    if (!type) return {};
+    if (*type == 'E') stream_->note_error();
+    if (*type != 'C' && *type != 'G') return {};
+    RB_SDK_ASSIGN_OR_RETURN(const Message message, stream_->next());
+    started_ = message.type == 'G';
+  }
+  if (stream_->whole_message_here() == 'E') stream_->note_error();
+  return {};
+}
+
+sdk::Status CopyIn::await_start() {
+  while (!started_) {
+    RB_SDK_ASSIGN_OR_RETURN(const Message message, stream_->next());
+    // Of a statement before it.
+    if (message.type == 'C') continue;
+    if (message.type == 'E') return session_->fail_with(message.body, "");
+    if (message.type != 'G') {
+      stream_->break_off();
+      return sdk::internal_error("NOT_A_COPY", "the statement is not a COPY in the direction that was expected");
+    }
+    started_ = true;
+  }
+  return {};
+}
+
+sdk::Result<CommandResult> CopyIn::answer() {
+  RB_SDK_RETURN_NOT_OK(await_start());
+  return session_->finish_command("COPY");
 }
 
 /// The copy is over with `status`, and the connection is in order or broken already.
@@ -107,8 +139,9 @@ sdk::Result<CommandResult> CopyIn::finish() {
   RB_SDK_RETURN_NOT_OK(send());
   stream_->out().clear();
   RB_SDK_RETURN_NOT_OK(MessageWriter(out(), 'c').end());
-  session_->copying = false;
-  return std::exchange(session_, nullptr)->finish_command("COPY");
+  auto result = answer();
+  (void)end({});
+  return result;
 }
 
 sdk::Status CopyIn::fail(std::string_view reason) {
@@ -117,8 +150,8 @@ sdk::Status CopyIn::fail(std::string_view reason) {
   std::string text(reason.substr(0, 1000));
   std::erase(text, '\0');
   RB_SDK_RETURN_NOT_OK(MessageWriter(out(), 'f').zero_terminated(text).end());
-  session_->copying = false;
-  const auto result = std::exchange(session_, nullptr)->finish_command("COPY");
+  const auto result = answer();
+  (void)end({});
   if (result.ok()) return protocol_error("a COPY that succeeds although it was given up");
   // 57014 is the server's answer to CopyFail. Another error came before it; the copy is rolled back all the same.
   return sqlstate_of(result.error()).empty() ? result.status() : sdk::Status();

@@ -1,9 +1,10 @@
 #pragma once
 // CopyIn: a running COPY ... FROM STDIN. Encoders append rows straight to out(), behind the header of a CopyData
 // message whose length is written when it goes out: the bulk is copied by nobody on its way to the host. Call
-// send_if_full() after each row or so; a row that turns out to be bad is taken back with out().truncate(). When the
-// server refuses the load early, the next send tells, with the server's own error. Belongs to its Connection, which
-// cannot be used for anything else until finish() or fail().
+// send_if_full() after each row or so; a row that turns out to be bad is taken back with out().truncate(). Nobody waits
+// for the server to begin: when it refuses the statement or the load, the next send tells soon, and finish() at the
+// latest, with the server's own error. Belongs to its Connection, which cannot be used for anything else until finish()
+// or fail().
 
 #include <cstdint>
 #include <span>
@@ -49,23 +50,26 @@ class CopyIn {
   /// transaction only for ROLLBACK).
   sdk::Status fail(std::string_view reason);
 
-  [[nodiscard]] bool is_binary() const { return binary_; }
-  [[nodiscard]] uint16_t column_count() const { return column_count_; }
   /// Payload bytes sent so far.
   [[nodiscard]] uint64_t bytes_sent() const { return bytes_sent_; }
 
  private:
   friend class Connection;
-  CopyIn(Session& session, bool binary, uint16_t column_count);
+  explicit CopyIn(Session& session);
   void begin_message();
   void end_message(size_t more);
   sdk::Status check_early_error();
   sdk::Status end(sdk::Status status);
+  /// Takes the answers up to that of COPY, waiting for them; NOT_A_COPY (internal), or the server's error.
+  sdk::Status await_start();
+  /// Those that are here already.
+  sdk::Status take_start();
+  /// What the server says to the copy as a whole.
+  sdk::Result<CommandResult> answer();
 
   Session* session_;  // null when moved from or over
   MessageStream* stream_;
-  bool binary_;
-  uint16_t column_count_;
+  bool started_ = false;  // the server has said so
   uint64_t bytes_sent_ = 0;
   uint64_t next_poll_ = 0;  // bytes_sent_ at which to look for an early error
 };

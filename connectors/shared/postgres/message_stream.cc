@@ -196,6 +196,13 @@ Status MessageStream::take_in(Bytes&& block) {
   return {};
 }
 
+std::optional<char> MessageStream::whole_message_here() const {
+  if (available() < kMessageHeaderBytes) return std::nullopt;
+  const auto length = load_be<uint32_t>(here_ + 1);
+  if (length < 4 || length >= available()) return std::nullopt;
+  return static_cast<char>(*here_);
+}
+
 /// After a failed write: reads what the server sent before it went, and looks for its error in all of it.
 void MessageStream::look_for_last_words() {
   for (;;) {

@@ -47,6 +47,10 @@ class MessageStream {
   sdk::Status poll();
   /// Whether poll() or a write that waited for room found an ErrorResponse, which next() has not given yet.
   [[nodiscard]] bool has_error() const { return has_error_; }
+  /// For who takes what stands before an ErrorResponse: it is the next message.
+  void note_error() { has_error_ = true; }
+  /// The type of the next message if all of it is here, so that next() does not wait.
+  [[nodiscard]] std::optional<char> whole_message_here() const;
 
   /// Bytes of the current block that were not taken yet, for CopyOut's loop, which takes whole messages in place.
   [[nodiscard]] const uint8_t* here() const { return here_; }

@@ -4,9 +4,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "postgres/connection.h"
 #include "postgres/message_stream.h"
@@ -37,7 +40,12 @@ struct Session {
   uint32_t backend_pid = 0;
   std::string cancel_key;
   bool encrypted = false;
-  uint64_t queued = 0;  // executions since the last sync
+  size_t queued = 0;  // statements since the last sync
+  /// Statements that the server has parsed, by their text, with the number in their name.
+  std::map<std::string, uint32_t, std::less<>> parsed;
+  uint32_t last_parsed = 0;
+  /// Texts of the Parse messages that are queued, in order; empty for those without a name.
+  std::vector<std::string> parsing;
   uint64_t posted = 0;  // statements whose answer has not been read
   bool copying = false;  // a CopyIn or CopyOut has the stream
 

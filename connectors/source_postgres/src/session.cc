@@ -2,17 +2,6 @@
 
 namespace rapidbyte::source_postgres {
 
-namespace {
-
-// A backend whose client was killed or is out of reach ends within half a minute, and within two seconds where it can
-// look: a sort or a view would go on for nobody until its first row, and a session that holds a snapshot would keep it
-// and the table's lock until the system's own keepalive, which is hours. Not every platform of the server has these.
-constexpr std::string_view kOrphans =
-    "; SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
-constexpr std::string_view kOrphansSince14 = "; SET client_connection_check_interval = '2s'";
-
-}  // namespace
-
 sdk::Result<Session> open_session(const postgres::ConnectionOptions& options) {
   RB_SDK_ASSIGN_OR_RETURN(postgres::Connection connection, postgres::Connection::connect(options));
   std::string time_zone(connection.parameter("TimeZone"));
@@ -33,14 +22,9 @@ sdk::Result<Session> open_session(const postgres::ConnectionOptions& options) {
   settings += "; SET default_transaction_read_only = on; SET standard_conforming_strings = on";
   if (connection.server_version() >= 140'000) settings += "; SET idle_session_timeout = 0";
   if (connection.server_version() >= 170'000) settings += "; SET transaction_timeout = 0";
-  std::string orphans(kOrphans);
-  if (connection.server_version() >= 140'000) orphans += kOrphansSince14;
-  // One round trip; a statement that fails takes the others back with it.
-  sdk::Status set = connection.exec(settings + orphans).status();
-  if (!set.ok() && !connection.is_broken() && postgres::sqlstate_of(set.error()).starts_with("22")) {
-    set = connection.exec(settings).status();
-  }
-  RB_SDK_RETURN_NOT_OK(set);
+  settings += postgres::end_of_orphans_sql(connection.server_version());
+  // Nobody waits for it: if it is refused, the connection ends with the first statement.
+  RB_SDK_RETURN_NOT_OK(connection.post(settings));
   return Session{std::move(connection), std::move(time_zone), options.read_timeout_ms, options.read_timeout_given};
 }
 

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -46,6 +48,15 @@ Result<std::unique_ptr<EventLog>> EventLog::open(const std::filesystem::path& fi
                         fmt::format("--events: cannot write {}: {}; name a file in a folder that exists and "
                                     "that you may write to",
                                     file.string(), std::strerror(errno)));
+  }
+  // A run that is refused at once would empty the file of the one that is under way. Pipes and terminals are shared.
+  struct stat status{};
+  if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && ::flock(fd, LOCK_EX | LOCK_NB) != 0 &&
+      errno == EWOULDBLOCK) {
+    ::close(fd);
+    return config_error("EVENTS_FILE", fmt::format("--events: another run is writing {}; wait for it, or give each run "
+                                                   "a file of its own",
+                                                   file.string()));
   }
   return std::unique_ptr<EventLog>(new EventLog(fd, file, std::move(clock)));
 }

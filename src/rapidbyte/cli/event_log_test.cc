@@ -52,6 +52,18 @@ TEST_F(EventLogTest, EachEventIsALineThatCanBeReadAtOnce) {
   EXPECT_EQ(lines()[1]["rows_committed"], 1000);
 }
 
+TEST_F(EventLogTest, AFileThatAnotherRunWritesIsLeftAlone) {
+  auto log = open();
+  log->run_started("r1", "p", {"a"});
+  const auto second = EventLog::open(file_);
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, "EVENTS_FILE");
+  EXPECT_NE(second.error().message.find("another run"), std::string::npos) << second.error().message;
+  EXPECT_EQ(lines().size(), 1U);
+  log.reset();
+  EXPECT_TRUE(EventLog::open(file_).ok());
+}
+
 TEST_F(EventLogTest, ProgressIsThinnedToOneLineASecondPerStream) {
   auto log = open();
   for (int i = 0; i < 25; ++i) {

@@ -72,8 +72,10 @@ constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
     // loads that are there already nobody knows.
     R"(ALTER TABLE streams ADD COLUMN rows_given INTEGER;
        ALTER TABLE streams ADD COLUMN rows_reported INTEGER NOT NULL DEFAULT 0;
-       ALTER TABLE streams ADD COLUMN owner_json TEXT;
-       ALTER TABLE streams ADD COLUMN load_owner_json TEXT;)",
+       ALTER TABLE streams ADD COLUMN owner_json TEXT;)",
+    // 5: what the load is made for; the checkpoint's is its own until the load has committed.
+    R"(ALTER TABLE streams ADD COLUMN load_owner_json TEXT;
+       UPDATE streams SET load_owner_json = owner_json;)",
 };
 
 std::string now_utc() {

@@ -231,29 +231,27 @@ TEST_F(ConnectionTest, ParametersGoOutByTheExtendedProtocol) {
                               be32(0xFFFFFFFF) + be32(2) + std::string("\0\1", 2) + be16(0));
 }
 
-TEST_F(ConnectionTest, QueuedExecutionsAreCountedAtTheSync) {
+TEST_F(ConnectionTest, WhatIsQueuedGoesOutWithTheNextStatement) {
   std::string order;
   ScriptedServer server([&](Peer& peer) {
     peer.log_in();
-    for (int i = 0; i < 7; ++i) order += peer.receive().type;
-    peer.send(message('2', "") + command_complete("INSERT 0 2") + message('2', "") + command_complete("INSERT 0 3") +
-              message('2', "") + command_complete("INSERT 0 5") + ready());
-    for (int i = 0; i < 3; ++i) peer.receive();
-    peer.send(message('2', "") + error_response("ERROR", "23505", "duplicate") + ready());
+    const std::string answer = message('1', "") + message('2', "") + message('n', "");
+    for (int i = 0; i < 12; ++i) order += peer.receive().type;
+    peer.send(answer + command_complete("INSERT 0 2") + message('2', "") + message('n', "") +
+              command_complete("INSERT 0 3") + answer + command_complete("INSERT 0 5") + ready());
+    for (int i = 0; i < 5; ++i) peer.receive();
+    peer.send(message('1', "") + message('2', "") + message('n', "") + ready());
     peer.drain();
   });
   Connection connection = connect(server);
   const Parameter parameters[] = {"1"};
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(connection.queue_prepared("s", parameters).ok());
-  EXPECT_EQ(connection.query("SELECT 1").error().code, "NOT_SYNCED");
-  const auto rows = connection.sync();
-  ASSERT_TRUE(rows.ok()) << rows.status().to_string();
-  EXPECT_EQ(*rows, 10U);
-  EXPECT_EQ(order, "BEBEBES");
-  EXPECT_EQ(*connection.sync(), 0U) << "nothing is queued";
-  ASSERT_TRUE(connection.queue_prepared("s", parameters).ok());
-  EXPECT_EQ(connection.sync().error().code, "CONSTRAINT_VIOLATED");
-  EXPECT_FALSE(connection.is_broken());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(connection.queue("s", parameters, true).ok());
+  const auto last = connection.execute("t", parameters);
+  ASSERT_TRUE(last.ok()) << last.status().to_string();
+  EXPECT_EQ(last->command.affected_rows, 5U);
+  EXPECT_EQ(order, "PBDEBDEPBDES") << "a cached text is parsed once";
+  EXPECT_EQ(connection.execute("t", parameters).error().code, "PROTOCOL") << "an answer without its end";
+  EXPECT_TRUE(connection.is_broken());
 }
 
 TEST_F(ConnectionTest, StatementsWithZeroBytesAreRefusedHere) {
