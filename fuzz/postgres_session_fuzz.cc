@@ -40,7 +40,6 @@ void note(std::string& log, const postgres::QueryResult& result) {
 void note(std::string& log, const postgres::CommandResult& result) {
   log += result.tag + " " + std::to_string(result.affected_rows) + ";";
 }
-void note(std::string& log, uint64_t number) { log += std::to_string(number) + ";"; }
 
 template <typename T>
 void note(std::string& log, const sdk::Result<T>& result) {

@@ -43,6 +43,27 @@ class References(postgres_harness.PostgresTest):
                         for table in TABLES:
                             self.assert_same(table, schema=schema)
 
+    def test_streams_that_refer_to_a_failed_one_are_held_back_and_the_others_are_loaded(self):
+        self.make_levels()
+        for server in (self.source, self.destination):
+            server.query("CREATE TABLE elsewhere (id bigint)")
+        self.source.query("INSERT INTO elsewhere VALUES (1), (2)")
+        self.destination.query("ALTER TABLE z_customers ADD CONSTRAINT few CHECK (id < 100)")
+        tables = [*TABLES, "elsewhere"]
+        pipeline = self.postgres(tables, resources={"parallelism": 1})
+        done = self.rapidbyte("run", pipeline, "--json")
+        self.assertEqual(done.code, harness.DESTINATION, done.err)
+        streams = {stream["stream"]: stream for stream in json.loads(done.out)["streams"]}
+        self.assertEqual({name: (stream["outcome"], stream["held_back_by"]) for name, stream in streams.items()}, {
+            "z_customers": ("failed", None), "m_orders": ("not_started", "z_customers"), "a_items": ("not_started", "z_customers"),
+            "elsewhere": ("succeeded", None)})
+        self.assertIn("a_items: not started, because its rows may refer to those of z_customers", done.err)
+        self.assert_same("elsewhere")
+        self.destination.query("ALTER TABLE z_customers DROP CONSTRAINT few")
+        self.run_ok(pipeline)
+        for table in tables:
+            self.assert_same(table)
+
     def test_incremental_runs_keep_the_order(self):
         self.make_levels()
         streams = [{"name": table, "sync_mode": "incremental", "cursor_field": "id"} for table in TABLES]

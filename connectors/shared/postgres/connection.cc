@@ -343,6 +343,10 @@ Result<CopyOut> Connection::copy_out(std::string_view sql) {
   RB_SDK_RETURN_NOT_OK(check_sql(sql));
   RB_SDK_RETURN_NOT_OK(MessageWriter(session_->stream.out(), 'Q').zero_terminated(sql).end());
   RB_SDK_ASSIGN_OR_RETURN(Message message, session_->stream.next());
+  // Of a statement before it.
+  while (message.type == 'C') {
+    RB_SDK_ASSIGN_OR_RETURN(message, session_->stream.next());
+  }
   if (message.type == 'E') return session_->fail_with(message.body, "");
   if (message.type != 'H') {
     session_->stream.break_off();

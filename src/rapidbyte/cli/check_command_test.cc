@@ -288,7 +288,8 @@ TEST_F(CheckCommand, ShowsALoadThatCannotBeGoneOnWith) {
   ASSERT_TRUE(state->note_rows(key, "load-1", 80, 60).ok());
   EXPECT_EQ(check(), ExitCode::kState) << said();
   EXPECT_THAT(said(), HasSubstr("up to 20 of the rows that would be written now"));
-  ASSERT_TRUE(state->put("p:engine", "miscounted:orders", R"({"load_id": "load-1", "why": "one is missing."})").ok());
+  ASSERT_TRUE(
+      state->set_stream_note("p", "orders", "miscounted", R"({"load_id": "load-1", "why": "one is missing."})").ok());
   EXPECT_EQ(check(), ExitCode::kState) << said();
   EXPECT_THAT(said(), HasSubstr("one is missing. Look at the table"));
   EXPECT_TRUE(state->reset("p", "orders").ok());

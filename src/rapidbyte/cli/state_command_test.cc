@@ -213,7 +213,7 @@ TEST_F(StateCommand, AcceptTakesAMiscountedLoadAsItIsAfterAYes) {
   load_two_streams();
   const std::string end = R"({"end": true, "load_id": "load-1", "cursor_value": {"int64": 99}})";
   const nlohmann::json mark = {{"load_id", "load-1"}, {"why", "10 rows"}, {"end", end}};
-  ASSERT_TRUE(make_state()->put("p:engine", "miscounted:orders", mark.dump()).ok());
+  ASSERT_TRUE(make_state()->set_stream_note("p", "orders", "miscounted", mark.dump()).ok());
   EXPECT_EQ(accept("orders"), ExitCode::kUsage) << "nobody to ask";
   answer_ = false;
   EXPECT_EQ(accept("orders"), ExitCode::kOk);

@@ -18,12 +18,14 @@ namespace {
 using nlohmann::json;
 using pipeline::SyncMode;
 using pipeline::WriteMode;
+using state::LoadKind;
 
 state::StreamKey key_of(const RunContext& run, const StreamPlan& plan) {
   return {run.pipeline.name, plan.config.name, ""};
 }
 
-std::string miscount_key(std::string_view stream) { return fmt::format("miscounted:{}", stream); }
+// The note of a load whose rows did not add up (StateBackend::stream_note).
+constexpr std::string_view kMiscounted = "miscounted";
 
 /// What the state kept, or a destination's receipt; an empty object when there is none. What cannot be read is an
 /// error: taken for nothing, it would make a load begin again.
@@ -51,12 +53,10 @@ constexpr const char* kTargetAbsent = "target_absent";
 // In the note of a miscount: the user has taken the load as it is (accept_load). Not in the checkpoint, of which guests
 // choose the keys.
 constexpr const char* kAccepted = "accepted";
-// Ends the id of a load into a staging table. Its rows are nowhere else, so a run in another write mode must not go on
-// behind them.
-constexpr std::string_view kReplaceSuffix = "-replace";
-// Ends the id of a load in partitions into the table itself (upsert). What its partitions have committed says nothing
-// to a later run, whose partitions are others.
-constexpr std::string_view kPartitionedSuffix = "-partitioned";
+LoadKind kind_of(const StreamPlan& plan, bool partitioned) {
+  if (plan.write_mode == WriteMode::kReplace) return LoadKind::kStaged;
+  return partitioned ? LoadKind::kPartitioned : LoadKind::kInPlace;
+}
 
 /// Whether a full refresh that begins forgets the checkpoint that the state has. Not the position of an incremental
 /// load: until the new load has committed something the table holds the rows before it.
@@ -69,20 +69,19 @@ bool forgets_checkpoint(const StreamPlan& plan, const state::StreamState& known,
 /// A load from its beginning, noted in the state, which knows `known` of the stream. `forget`: what the state knows of
 /// the load before means nothing now.
 std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, const state::StreamState& known,
-                                std::string load_id, json start_cursor, LoadPosition& position, bool forget = false) {
+                                std::string load_id, json start_cursor, LoadPosition& position, bool forget = false,
+                                bool partitioned = false) {
   position.load_id = std::move(load_id);
   position.cursor = start_cursor;
   position.load_start_cursor = std::move(start_cursor);
   if (!run.keeps_state()) return std::nullopt;
-  Status begun = run.state.begin_load(key_of(run, plan), position.load_id,
-                                      /*drop_checkpoint=*/forget || forgets_checkpoint(plan, known, position.load_id),
-                                      protocol::json_text(position_owner(run, plan)));
+  Status begun = run.state.begin_load({.key = key_of(run, plan),
+                                       .load_id = position.load_id,
+                                       .drop_checkpoint = forget || forgets_checkpoint(plan, known, position.load_id),
+                                       .owner_json = protocol::json_text(position_owner(run, plan)),
+                                       .kind = kind_of(plan, partitioned)});
   if (!begun.ok()) return fail(Stage::kState, std::move(begun));
   return std::nullopt;
-}
-
-std::string new_load_id(const StreamPlan& plan) {
-  return new_run_id() + std::string(plan.write_mode == WriteMode::kReplace ? kReplaceSuffix : "");
 }
 
 /// The load that begin_new_loads() has begun for the stream, once; else an empty text.
@@ -95,7 +94,7 @@ std::string take_begun_load(RunContext& run, const StreamPlan& plan) {
 /// `accepted`: the user has taken the load as it is.
 std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan& plan, const std::string& load_id,
                                                bool& accepted) {
-  auto mark = run.state.get(notes_of(run.pipeline.name), miscount_key(plan.config.name));
+  auto mark = run.state.stream_note(run.pipeline.name, plan.config.name, kMiscounted);
   if (!mark.ok()) return fail(Stage::kState, std::move(mark).status());
   const auto known = read_position(run, plan, *mark, "the state");
   if (!known.ok()) return fail(Stage::kState, known.status());
@@ -122,7 +121,7 @@ std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan
 std::optional<RunFailure> name_cursor_load(RunContext& run, const StreamPlan& plan, const json& saved,
                                            LoadPosition& position) {
   position.cursor_load_id = text_member(saved, "load_id");
-  auto note = run.state.get(notes_of(run.pipeline.name), miscount_key(plan.config.name));
+  auto note = run.state.stream_note(run.pipeline.name, plan.config.name, kMiscounted);
   if (!note.ok()) return fail(Stage::kState, std::move(note).status());
   const auto mark = read_position(run, plan, *note, "the state");
   if (!mark.ok()) return fail(Stage::kState, mark.status());
@@ -260,15 +259,15 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
                                 const LastCommitted& last_committed, LoadPosition& position) {
   if (!goes_on_with(plan, known)) {
     log_warn("stream '{}': the load that was under way {}; it is given up and a new one begins", plan.config.name,
-             known.load_id.ends_with(kReplaceSuffix)       ? "had write_mode replace"
-             : known.load_id.ends_with(kPartitionedSuffix) ? "was read in partitions"
-                                                           : "had another sync_mode");
+             known.load_kind == LoadKind::kStaged        ? "had write_mode replace"
+             : known.load_kind == LoadKind::kPartitioned ? "was read in partitions"
+                                                         : "had another sync_mode");
     auto position_before = read_position(run, plan, known.checkpoint_json, "the state");
     if (!position_before.ok()) return fail(Stage::kState, std::move(position_before).status());
     const json before = *std::move(position_before);
     // Of the load before it, whose rows are still there; those of partitions may be anywhere.
     const bool stands = !cursor_value_of(before).is_null() && text_member(before, "load_id") != known.load_id &&
-                        !known.load_id.ends_with(kPartitionedSuffix);
+                        known.load_kind != LoadKind::kPartitioned;
     json start;
     if (stands && is_incremental(plan)) {
       if (auto failure = name_cursor_load(run, plan, before, position)) return failure;
@@ -276,7 +275,7 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     }
     if (auto failure = begin(run, plan, known, new_run_id(), std::move(start), position, /*forget=*/!stands))
       return failure;
-    if (known.load_id.ends_with(kReplaceSuffix)) position.given_up_replace = known.load_id;
+    if (known.load_kind == LoadKind::kStaged) position.given_up_replace = known.load_id;
     return std::nullopt;
   }
   bool accepted = false;
@@ -384,7 +383,7 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
     return std::nullopt;
   }
   const bool replace = plan.write_mode == WriteMode::kReplace;
-  const std::string next_id = !load_id.empty() ? load_id : new_load_id(plan);
+  const std::string next_id = !load_id.empty() ? load_id : new_run_id();
   // Always from the start: the staging table of an attempt before is dropped by begin-stream.
   if (replace) return begin(run, plan, *known, next_id, nullptr, position);
   if (known->load_in_progress && run.options.limit) {
@@ -412,9 +411,9 @@ Status begin_new_loads(RunContext& run, const std::vector<StreamPlan>& plans) {
     if (partitions_wanted(run, plan) > 1) continue;
     RB_ASSIGN_OR_RETURN(const state::StreamState known, run.state.load_stream(key_of(run, plan)));
     if (known.load_in_progress) continue;
-    const std::string& id = begun[plan.config.name] = new_load_id(plan);
-    loads.push_back(
-        {key_of(run, plan), id, forgets_checkpoint(plan, known, id), protocol::json_text(position_owner(run, plan))});
+    const std::string& id = begun[plan.config.name] = new_run_id();
+    loads.push_back({key_of(run, plan), id, forgets_checkpoint(plan, known, id),
+                     protocol::json_text(position_owner(run, plan)), kind_of(plan, /*partitioned=*/false)});
   }
   RB_RETURN_NOT_OK(run.state.begin_loads(loads));
   const std::lock_guard lock(run.begun_loads_mutex);
@@ -448,10 +447,10 @@ std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPl
   // before.
   const bool replace = plan.write_mode == WriteMode::kReplace;
   std::string id = replace ? load_id : std::string();
-  if (id.empty()) id = new_run_id() + std::string(replace ? kReplaceSuffix : kPartitionedSuffix);
+  if (id.empty()) id = new_run_id();
   const auto known = run.state.load_stream(key_of(run, plan));
   if (!known.ok()) return fail(Stage::kState, known.status());
-  return begin(run, plan, *known, std::move(id), nullptr, position, /*forget=*/!replace);
+  return begin(run, plan, *known, std::move(id), nullptr, position, /*forget=*/!replace, /*partitioned=*/true);
 }
 
 Status save_end(RunContext& run, const StreamPlan& plan, const std::string& load_id, size_t partitions,
@@ -462,7 +461,7 @@ Status save_end(RunContext& run, const StreamPlan& plan, const std::string& load
 
 bool goes_on_with(const StreamPlan& plan, const state::StreamState& known) {
   if (!known.load_in_progress || plan.write_mode == WriteMode::kReplace) return false;
-  if (known.load_id.ends_with(kReplaceSuffix) || known.load_id.ends_with(kPartitionedSuffix)) return false;
+  if (known.load_kind != LoadKind::kInPlace) return false;
   // An append of another sync mode is refused when rows of the load are there (check_position_owners).
   return plan.write_mode != WriteMode::kUpsert || !is_of_other_sync_mode(plan, known);
 }
@@ -471,13 +470,13 @@ Status mark_load_miscounted(RunContext& run, const std::string& stream, const st
                             const std::string& why, const std::optional<std::string>& end) {
   json mark = {{"load_id", load_id}, {"why", why}};
   if (end) mark["end"] = *end;
-  return run.state.put(notes_of(run.pipeline.name), miscount_key(stream), protocol::json_text(mark));
+  return run.state.set_stream_note(run.pipeline.name, stream, kMiscounted, protocol::json_text(mark));
 }
 
 Status accept_load(state::StateBackend& state, const std::string& pipeline, const std::string& stream) {
   const state::StreamKey key{pipeline, stream, ""};
   RB_ASSIGN_OR_RETURN(const state::StreamState known, state.load_stream(key));
-  RB_ASSIGN_OR_RETURN(const std::optional<std::string> mark_text, state.get(notes_of(pipeline), miscount_key(stream)));
+  RB_ASSIGN_OR_RETURN(const std::optional<std::string> mark_text, state.stream_note(pipeline, stream, kMiscounted));
   const json mark = protocol::parse_untrusted_object(mark_text.value_or("{}"), protocol::kReceiptLimits);
   if (!known.load_in_progress || text_member(mark, "load_id") != known.load_id || mark.contains(kAccepted)) {
     return config_error("NOTHING_TO_ACCEPT", fmt::format("stream '{}' has no load whose rows did not add up", stream));
@@ -495,7 +494,7 @@ Status accept_load(state::StateBackend& state, const std::string& pipeline, cons
   // First the end: without the mark the load would be gone on with from its last checkpoint.
   RB_RETURN_NOT_OK(state.save_checkpoint(key, known.load_id, end, known.rows_committed));
   const json accepted = {{"load_id", known.load_id}, {kAccepted, true}};
-  return state.put(notes_of(pipeline), miscount_key(stream), protocol::json_text(accepted));
+  return state.set_stream_note(pipeline, stream, kMiscounted, protocol::json_text(accepted));
 }
 
 }  // namespace rapidbyte::engine

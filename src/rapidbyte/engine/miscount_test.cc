@@ -168,8 +168,10 @@ TEST(Miscount, AGuestCannotEraseTheNoteOfAMiscount) {
   EngineHarness h;
   run_with_a_lie(h);
   // The host's state calls give a guest every key of its own pipeline (scope 0), and no other pipeline's.
-  for (const char* key : {"miscounted:numbers", "rapidbyte:miscounted:numbers", "engine:miscounted:numbers"})
-    ASSERT_TRUE(h.state->put("p", key, "{}").ok());
+  for (const char* key : {"miscounted", "miscounted:numbers", "engine:miscounted:numbers"}) {
+    for (const state::PairKey& pair : {state::PairKey(key), {state::PairScope::kStream, "numbers", key}})
+      ASSERT_TRUE(h.state->put("p", pair, "{}").ok());
+  }
   EXPECT_EQ(h.run().failure->error.code, "LOAD_MISCOUNTED");
 }
 

@@ -40,10 +40,6 @@ Result<bool> ScratchState::compare_and_set(std::string_view pipeline, const stat
   return true;
 }
 
-Status ScratchState::begin_load(const state::StreamKey&, std::string_view, bool, std::string_view) {
-  return not_here();
-}
-
 Status ScratchState::begin_loads(std::span<const state::NewLoad>) { return not_here(); }
 Status ScratchState::set_owner(const state::StreamKey&, std::string_view) { return not_here(); }
 Status ScratchState::save_checkpoint(const state::StreamKey&, std::string_view, std::string_view, uint64_t) {
@@ -53,6 +49,9 @@ Status ScratchState::note_rows(const state::StreamKey&, std::string_view, std::o
   return not_here();
 }
 Status ScratchState::complete_loads(std::span<const state::FinishedLoad>) { return not_here(); }
+Status ScratchState::set_stream_note(std::string_view, std::string_view, std::string_view, std::string_view) {
+  return not_here();
+}
 Status ScratchState::reset(std::string_view, const std::optional<std::string>&) { return not_here(); }
 Result<std::unique_ptr<state::Lease>> ScratchState::acquire_lease(std::string_view, std::string_view) {
   return not_here();

@@ -24,8 +24,6 @@ class ScratchState final : public state::StateBackend {
   Result<bool> compare_and_set(std::string_view pipeline, const state::PairKey& key,
                                const std::optional<std::string>& expected, std::string_view value) override;
   Result<state::StreamState> load_stream(const state::StreamKey& key) override { return real_.load_stream(key); }
-  Status begin_load(const state::StreamKey& key, std::string_view load_id, bool drop_checkpoint,
-                    std::string_view owner_json) override;
   Status begin_loads(std::span<const state::NewLoad> loads) override;
   Status set_owner(const state::StreamKey& key, std::string_view owner_json) override;
   Status save_checkpoint(const state::StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
@@ -33,6 +31,12 @@ class ScratchState final : public state::StateBackend {
   Status note_rows(const state::StreamKey& key, std::string_view load_id, std::optional<uint64_t> rows_given,
                    uint64_t rows_reported) override;
   Status complete_loads(std::span<const state::FinishedLoad> loads) override;
+  Result<std::optional<std::string>> stream_note(std::string_view pipeline, std::string_view stream,
+                                                 std::string_view name) override {
+    return real_.stream_note(pipeline, stream, name);
+  }
+  Status set_stream_note(std::string_view pipeline, std::string_view stream, std::string_view name,
+                         std::string_view value) override;
   Status reset(std::string_view pipeline, const std::optional<std::string>& stream) override;
   Result<std::vector<std::pair<state::StreamKey, state::StreamState>>> list_streams(
       std::string_view pipeline) override {

@@ -22,8 +22,6 @@ std::string state_hint(std::string_view verb, const RunContext& run, std::string
 
 }  // namespace
 
-std::string notes_of(const std::string& pipeline) { return pipeline + ":engine"; }
-
 std::string reset_hint(const RunContext& run, std::string_view stream) { return state_hint("reset", run, stream); }
 
 std::string anew_hint(const RunContext& run, const StreamPlan& plan) {

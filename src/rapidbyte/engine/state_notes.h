@@ -1,5 +1,5 @@
 #pragma once
-// What the engine itself keeps in the state beside the loads, and the command that forgets a stream's.
+// Commands that a message advises, about what the state keeps of a stream.
 
 #include <string>
 #include <string_view>
@@ -7,10 +7,6 @@
 #include "rapidbyte/engine/run_context.h"
 
 namespace rapidbyte::engine {
-
-/// The name under which the engine's own pairs of this pipeline lie: one that no pipeline can have
-/// (pipeline/validator.h allows no colon), because guests may write every key of their pipeline.
-[[nodiscard]] std::string notes_of(const std::string& pipeline);
 
 /// The command that begins a stream anew, to be copied into a shell.
 [[nodiscard]] std::string reset_hint(const RunContext& run, std::string_view stream);

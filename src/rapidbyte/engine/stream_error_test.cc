@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 
 #include "rapidbyte/engine/engine_fakes_test.h"
 
@@ -54,13 +56,13 @@ TEST_F(StreamErrorTest, TheOthersAreLoadedUnlessThePipelineSaysOtherwise) {
   EXPECT_EQ(report.failure->error.code, "a") << "the first one decides the exit code";
   EXPECT_EQ(report.streams[2].failure->error.code, "c");
   EXPECT_EQ(h.database.rows("b"), count_to(100));
-  EXPECT_EQ(report.rows_written(), 100U + 2 * 20U);
+  EXPECT_EQ(report.streams[1].rows_written, 100U);
   // Appends of everything: the next run must not double what is loaded.
   bad.clear();
   report = h.run();
   ASSERT_TRUE(report.succeeded()) << why(report);
   for (const char* name : {"a", "b", "c"}) EXPECT_EQ(h.database.rows(name), count_to(100)) << name;
-  EXPECT_EQ(report.rows_written(), 2 * 80U);
+  EXPECT_EQ(report.streams[1].rows_written, 0U);
 }
 
 TEST_F(StreamErrorTest, AFailingStreamDoesNotKeepTheOthersFromBeingReplacedAgain) {
@@ -159,6 +161,42 @@ TEST_F(StreamErrorTest, AFullFileOfRejectedRecordsEndsTheRun) {
   const RunReport report = own.run();
   EXPECT_THAT(outcomes(report), ElementsAre("a failed", "b not_started", "c not_started"));
   EXPECT_EQ(report.failure->error.code, "DLQ_FULL");
+}
+
+TEST_F(StreamErrorTest, AFileOfRejectedRecordsThatCannotBeWrittenEndsTheRun) {
+  bad.clear();
+  DatabaseOptions rejecting;
+  rejecting.rejects = [](int64_t id) { return id == 3; };
+  EngineHarness own(options(), rejecting);
+  own.pipeline.resources.parallelism = 1;
+  std::ofstream(own.folder / "file") << "no folder";
+  own.pipeline.dlq.path = own.folder / "file" / "rejected.ndjson";
+  const RunReport report = own.run();
+  EXPECT_THAT(outcomes(report), ElementsAre("a failed", "b not_started", "c not_started"));
+  EXPECT_EQ(report.failure->error.code, "DLQ_WRITE_FAILED");
+}
+
+TEST_F(StreamErrorTest, AStateThatRefusesEndsTheRun) {
+  bad.clear();
+  CountingOptions source = options();
+  source.before_batch = [this](const InstanceOptions& o, int64_t batch) {
+    return o.stream == "a" && batch == 5 ? h.state->reset("p", "a") : Status();
+  };
+  h.source->script = counting_source(source);
+  const RunReport report = h.run();
+  EXPECT_THAT(outcomes(report), ElementsAre("a failed", "b not_started", "c not_started"));
+  EXPECT_EQ(report.failure->error.code, "STATE_BACKEND");
+}
+
+// What the state refuses for one stream's own sake is no such thing.
+TEST_F(StreamErrorTest, ARefusedPositionIsTheStreamsOwn) {
+  ASSERT_FALSE(h.run().succeeded());
+  bad.clear();
+  h.database.tables["a"].receipts.clear();
+  const RunReport report = h.run();
+  EXPECT_THAT(outcomes(report), ElementsAre("a failed", "b succeeded", "c succeeded"));
+  EXPECT_EQ(report.failure->error.code, "RECEIPT_MISSING");
+  EXPECT_EQ(report.failure->stage, Stage::kState);
 }
 
 }  // namespace

@@ -201,6 +201,9 @@ TEST(ScratchState, ReadsThroughAndKeepsWritesToItself) {
   EXPECT_EQ(**real->get("p", "k"), "real");
   EXPECT_FALSE(real->get("p", "new")->has_value());
   EXPECT_EQ(scratch.begin_load({"p", "s", ""}, "l", true, "").error().code, "STATE_BACKEND");
+  ASSERT_TRUE(real->set_stream_note("p", "s", "n", "real").ok());
+  EXPECT_EQ(**scratch.stream_note("p", "s", "n"), "real");
+  EXPECT_EQ(scratch.set_stream_note("p", "s", "n", "mine").error().code, "STATE_BACKEND");
 }
 
 }  // namespace

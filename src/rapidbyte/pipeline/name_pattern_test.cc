@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,34 @@ TEST(NamePattern, MatchesAsAShellDoes) {
     for (const std::string_view name : c.others)
       EXPECT_FALSE(matches_name_pattern(c.pattern, name)) << c.pattern << " " << name;
   }
+}
+
+/// Tries everything.
+bool matches_naively(std::string_view pattern, std::string_view name) {
+  if (pattern.empty()) return name.empty();
+  if (pattern[0] == '*') {
+    return matches_naively(pattern.substr(1), name) || (!name.empty() && matches_naively(pattern, name.substr(1)));
+  }
+  return !name.empty() && (pattern[0] == '?' || pattern[0] == name[0]) &&
+         matches_naively(pattern.substr(1), name.substr(1));
+}
+
+TEST(NamePattern, FindsWhatTryingEverythingFinds) {
+  std::mt19937 random(1);
+  const auto text_of = [&](std::string_view letters, size_t most) {
+    std::string text(random() % (most + 1), ' ');
+    for (char& c : text) c = letters[random() % letters.size()];
+    return text;
+  };
+  int matching = 0;
+  for (int i = 0; i < 50'000; ++i) {
+    const std::string pattern = text_of("ab*?*", 8);
+    const std::string name = text_of("ab", 8);
+    const bool expected = matches_naively(pattern, name);
+    ASSERT_EQ(matches_name_pattern(pattern, name), expected) << pattern << " " << name;
+    matching += expected ? 1 : 0;
+  }
+  EXPECT_GT(matching, 5'000);
 }
 
 TEST(NamePattern, ManyStarsTakeNoLongTime) {

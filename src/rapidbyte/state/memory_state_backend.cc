@@ -12,12 +12,14 @@ namespace rapidbyte::state {
 namespace {
 
 using StreamId = std::tuple<std::string, std::string, std::string>;  // pipeline, stream, partition
+using NoteId = std::tuple<std::string, std::string, std::string>;  // pipeline, stream, name
 using PairId = std::tuple<std::string, PairScope, std::string, std::string>;  // pipeline, scope, owner, key
 
 struct Store {
   std::mutex mutex;
   std::map<PairId, std::string> pairs;
   std::map<StreamId, StreamState> streams;
+  std::map<NoteId, std::string> notes;
   std::map<std::string, std::string> leases;  // pipeline -> run id
   std::map<std::string, std::vector<RunRecord>> runs;
 };
@@ -79,36 +81,27 @@ class MemoryStateBackend final : public StateBackend {
     return it == store_->streams.end() ? StreamState() : it->second;
   }
 
-  Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint,
-                    std::string_view owner_json) override {
-    if (load_id.empty()) return no_load_id(key);
-    std::lock_guard lock(store_->mutex);
-    return begin_locked(key, load_id, drop_checkpoint, owner_json);
-  }
-
   Status begin_loads(std::span<const NewLoad> loads) override {
     std::lock_guard lock(store_->mutex);
     for (const NewLoad& load : loads) {
       if (load.load_id.empty()) return no_load_id(load.key);
     }
-    for (const NewLoad& load : loads)
-      RB_RETURN_NOT_OK(begin_locked(load.key, load.load_id, load.drop_checkpoint, load.owner_json));
+    for (const NewLoad& load : loads) begin_locked(load);
     return {};
   }
 
-  Status begin_locked(const StreamKey& key, std::string_view load_id, bool drop_checkpoint,
-                      std::string_view owner_json) {
-    StreamState& state = store_->streams[id_of(key)];
-    if (state.load_in_progress && state.load_id == load_id && !drop_checkpoint) return {};
-    if (drop_checkpoint) state.checkpoint_json.reset();
-    state.load_id = load_id;
-    state.load_owner_json = owner_json.empty() ? std::nullopt : std::optional<std::string>(owner_json);
+  void begin_locked(const NewLoad& load) {
+    StreamState& state = store_->streams[id_of(load.key)];
+    if (state.load_in_progress && state.load_id == load.load_id && !load.drop_checkpoint) return;
+    if (load.drop_checkpoint) state.checkpoint_json.reset();
+    state.load_id = load.load_id;
+    state.load_kind = load.kind;
+    state.load_owner_json = load.owner_json.empty() ? std::nullopt : std::optional<std::string>(load.owner_json);
     state.load_in_progress = true;
     state.committed = false;
     state.rows_committed = 0;
     state.rows_given = 0;
     state.rows_reported = 0;
-    return {};
   }
 
   Status save_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
@@ -156,9 +149,27 @@ class MemoryStateBackend final : public StateBackend {
     return {};
   }
 
+  Result<std::optional<std::string>> stream_note(std::string_view pipeline, std::string_view stream,
+                                                 std::string_view name) override {
+    std::lock_guard lock(store_->mutex);
+    const auto it = store_->notes.find({std::string(pipeline), std::string(stream), std::string(name)});
+    return it == store_->notes.end() ? std::optional<std::string>() : std::optional<std::string>(it->second);
+  }
+
+  Status set_stream_note(std::string_view pipeline, std::string_view stream, std::string_view name,
+                         std::string_view value) override {
+    RB_RETURN_NOT_OK(check_value_size(name, value));
+    std::lock_guard lock(store_->mutex);
+    store_->notes[{std::string(pipeline), std::string(stream), std::string(name)}] = value;
+    return {};
+  }
+
   Status reset(std::string_view pipeline, const std::optional<std::string>& stream) override {
     std::lock_guard lock(store_->mutex);
     std::erase_if(store_->streams, [&](const auto& entry) {
+      return std::get<0>(entry.first) == pipeline && (!stream || std::get<1>(entry.first) == *stream);
+    });
+    std::erase_if(store_->notes, [&](const auto& entry) {
       return std::get<0>(entry.first) == pipeline && (!stream || std::get<1>(entry.first) == *stream);
     });
     std::erase_if(store_->pairs, [&](const auto& entry) {

@@ -76,6 +76,18 @@ constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
     // 5: what the load is made for; the checkpoint's is its own until the load has committed.
     R"(ALTER TABLE streams ADD COLUMN load_owner_json TEXT;
        UPDATE streams SET load_owner_json = owner_json;)",
+    // 6: the kind of a load was the end of its id, and the engine's notes were pairs of a pipeline whose name no
+    // pipeline can have.
+    R"(ALTER TABLE streams ADD COLUMN load_kind INTEGER NOT NULL DEFAULT 0;
+       UPDATE streams SET load_kind = CASE WHEN load_id GLOB '*-replace' THEN 1
+                                           WHEN load_id GLOB '*-partitioned' THEN 2 ELSE 0 END;
+       CREATE TABLE notes (pipeline TEXT NOT NULL, stream TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
+         PRIMARY KEY (pipeline, stream, name)) WITHOUT ROWID;
+       INSERT INTO notes
+         SELECT substr(pipeline, 1, length(pipeline) - length(':engine')), substr(key, length('miscounted:') + 1),
+           'miscounted', value FROM pairs
+           WHERE pipeline GLOB '*:engine' AND scope = 0 AND key GLOB 'miscounted:*';
+       DELETE FROM pairs WHERE pipeline GLOB '*:engine';)",
 };
 
 std::string now_utc() {
@@ -149,6 +161,15 @@ class SqliteLease final : public Lease {
   std::string run_id_;
 };
 
+/// A kind that is not known is taken for one that nobody goes on with.
+LoadKind load_kind(int64_t stored) {
+  switch (stored) {
+    case static_cast<int64_t>(LoadKind::kInPlace): return LoadKind::kInPlace;
+    case static_cast<int64_t>(LoadKind::kStaged): return LoadKind::kStaged;
+    default: return LoadKind::kPartitioned;
+  }
+}
+
 StreamState read_stream(const SqliteStatement& row, int first) {
   StreamState state;
   state.checkpoint_json = row.optional_text(first);
@@ -160,6 +181,7 @@ StreamState read_stream(const SqliteStatement& row, int first) {
   state.rows_reported = from_stored(row.number(first + 6));
   state.owner_json = row.optional_text(first + 7);
   state.load_owner_json = row.optional_text(first + 8);
+  state.load_kind = load_kind(row.number(first + 9));
   return state;
 }
 
@@ -210,17 +232,10 @@ class SqliteStateBackend final : public StateBackend {
         auto statement,
         db().prepare(
             "SELECT checkpoint_json, load_id, load_in_progress, committed, rows_committed, "
-            "rows_given, rows_reported, owner_json, load_owner_json FROM streams WHERE pipeline = ? AND stream = ? AND "
-            "partition = ?"));
+            "rows_given, rows_reported, owner_json, load_owner_json, load_kind FROM streams WHERE pipeline = ? AND "
+            "stream = ? AND partition = ?"));
     RB_ASSIGN_OR_RETURN(const bool row, bind_key(statement, key).step());
     return row ? read_stream(statement, 0) : StreamState();
-  }
-
-  Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint,
-                    std::string_view owner_json) override {
-    if (load_id.empty()) return no_load_id(key);
-    std::lock_guard lock(database_->mutex);
-    return begin_locked(key, load_id, drop_checkpoint, owner_json);
   }
 
   Status begin_loads(std::span<const NewLoad> loads) override {
@@ -229,7 +244,7 @@ class SqliteStateBackend final : public StateBackend {
     return db().in_transaction([&]() -> Status {
       for (const NewLoad& load : loads) {
         if (load.load_id.empty()) return no_load_id(load.key);
-        RB_RETURN_NOT_OK(begin_locked(load.key, load.load_id, load.drop_checkpoint, load.owner_json));
+        RB_RETURN_NOT_OK(begin_locked(load));
       }
       return {};
     });
@@ -291,18 +306,39 @@ class SqliteStateBackend final : public StateBackend {
     });
   }
 
+  Result<std::optional<std::string>> stream_note(std::string_view pipeline, std::string_view stream,
+                                                 std::string_view name) override {
+    std::lock_guard lock(database_->mutex);
+    RB_ASSIGN_OR_RETURN(auto statement,
+                        db().prepare("SELECT value FROM notes WHERE pipeline = ? AND stream = ? AND name = ?"));
+    RB_ASSIGN_OR_RETURN(const bool row, statement.bind(pipeline).bind(stream).bind(name).step());
+    return row ? std::optional<std::string>(statement.text(0)) : std::optional<std::string>();
+  }
+
+  Status set_stream_note(std::string_view pipeline, std::string_view stream, std::string_view name,
+                         std::string_view value) override {
+    RB_RETURN_NOT_OK(check_value_size(name, value));
+    std::lock_guard lock(database_->mutex);
+    RB_ASSIGN_OR_RETURN(auto statement,
+                        db().prepare("INSERT INTO notes (pipeline, stream, name, value) VALUES (?1, ?2, ?3, ?4) ON "
+                                     "CONFLICT (pipeline, stream, name) DO UPDATE SET value = ?4"));
+    return statement.bind(pipeline).bind(stream).bind(name).bind(value).run();
+  }
+
   Status reset(std::string_view pipeline, const std::optional<std::string>& stream) override {
     std::lock_guard lock(database_->mutex);
     return db().in_transaction([&]() -> Status {
       if (stream) {
         for (const char* sql : {"DELETE FROM streams WHERE pipeline = ? AND stream = ?",
+                                "DELETE FROM notes WHERE pipeline = ? AND stream = ?",
                                 "DELETE FROM pairs WHERE pipeline = ? AND scope = 1 AND owner = ?"}) {
           RB_ASSIGN_OR_RETURN(auto statement, db().prepare(sql));
           RB_RETURN_NOT_OK(statement.bind(pipeline).bind(*stream).run());
         }
         return {};
       }
-      for (const char* sql : {"DELETE FROM streams WHERE pipeline = ?", "DELETE FROM pairs WHERE pipeline = ?"}) {
+      for (const char* sql : {"DELETE FROM streams WHERE pipeline = ?", "DELETE FROM notes WHERE pipeline = ?",
+                              "DELETE FROM pairs WHERE pipeline = ?"}) {
         RB_ASSIGN_OR_RETURN(auto statement, db().prepare(sql));
         RB_RETURN_NOT_OK(statement.bind(pipeline).run());
       }
@@ -314,10 +350,10 @@ class SqliteStateBackend final : public StateBackend {
     std::lock_guard lock(database_->mutex);
     RB_ASSIGN_OR_RETURN(
         auto statement,
-        db().prepare(
-            "SELECT stream, partition, checkpoint_json, load_id, load_in_progress, committed, rows_committed, "
-            "rows_given, rows_reported, owner_json, load_owner_json FROM streams WHERE pipeline = ? ORDER BY stream, "
-            "partition"));
+        db().prepare("SELECT stream, partition, checkpoint_json, load_id, load_in_progress, committed, rows_committed, "
+                     "rows_given, rows_reported, owner_json, load_owner_json, load_kind FROM streams WHERE pipeline = "
+                     "? ORDER BY "
+                     "stream, partition"));
     statement.bind(pipeline);
     std::vector<std::pair<StreamKey, StreamState>> out;
     while (true) {
@@ -384,20 +420,21 @@ class SqliteStateBackend final : public StateBackend {
   }
 
  private:
-  Status begin_locked(const StreamKey& key, std::string_view load_id, bool drop_checkpoint,
-                      std::string_view owner_json) {
+  Status begin_locked(const NewLoad& load) {
     // The load that is under way already is left alone, unless it is to start anew.
     RB_ASSIGN_OR_RETURN(
         auto statement,
         db().prepare("INSERT INTO streams (pipeline, stream, partition, load_id, load_in_progress, committed, "
-                     "rows_committed, rows_given, load_owner_json) VALUES (?1, ?2, ?3, ?4, 1, 0, 0, 0, ?6) ON CONFLICT "
+                     "rows_committed, rows_given, load_kind, load_owner_json) VALUES (?1, ?2, ?3, ?4, 1, 0, 0, 0, ?6, "
+                     "?7) ON CONFLICT "
                      "(pipeline, stream, partition) DO UPDATE "
                      "SET checkpoint_json = CASE WHEN ?5 THEN NULL ELSE checkpoint_json END, load_id = ?4, "
                      "load_in_progress = 1, committed = 0, rows_committed = 0, rows_given = 0, rows_reported = 0, "
-                     "load_owner_json = ?6 "
+                     "load_kind = ?6, load_owner_json = ?7 "
                      "WHERE ?5 OR NOT load_in_progress OR load_id <> ?4"));
-    bind_key(statement, key).bind(load_id).bind(int64_t{drop_checkpoint ? 1 : 0});
-    return (owner_json.empty() ? statement.bind_null() : statement.bind(owner_json)).run();
+    bind_key(statement, load.key).bind(load.load_id).bind(int64_t{load.drop_checkpoint ? 1 : 0});
+    statement.bind(static_cast<int64_t>(load.kind));
+    return (load.owner_json.empty() ? statement.bind_null() : statement.bind(load.owner_json)).run();
   }
 
   SqliteConnection& db() { return database_->connection; }

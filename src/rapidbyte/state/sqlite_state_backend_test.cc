@@ -253,12 +253,38 @@ TEST(SqliteState, migrates_keys_that_were_told_apart_by_colons_alone) {
   EXPECT_EQ(at({PairScope::kStream, "a:b", "c"}), "two");
   EXPECT_EQ(at({PairScope::kConnector, "source", "x"}), "three");
   EXPECT_EQ(at({PairScope::kConnector, "transform-1", "x"}), "four");
-  EXPECT_EQ(**state->get("p:engine", "miscounted:orders"), "note") << "the engine's own";
-  EXPECT_EQ(*state->get("p:engine", {PairScope::kStream, "miscounted", "orders"}), std::nullopt);
+  EXPECT_EQ(**state->stream_note("p", "orders", "miscounted"), "note") << "the engine's own";
+  EXPECT_EQ(*state->get("p:engine", "miscounted:orders"), std::nullopt);
   EXPECT_LT(fs::file_size(file), 4'000'000) << "a key of many colons was not multiplied";
   // From now on each goes its own way.
   ASSERT_TRUE(state->put("p", {PairScope::kStream, "orders", "x"}, "new").ok());
   EXPECT_EQ(at("orders:x"), "one");
+}
+
+TEST(SqliteState, migrates_kinds_of_loads_that_were_the_end_of_their_ids) {
+  const TempFolder folder;
+  const fs::path file = folder.path() / "state.db";
+  run_sql(file, kVersion1);
+  run_sql(file,
+          "INSERT INTO streams VALUES ('p', 'staged', '', NULL, '20260101T0Z-aa-replace', 1, 0, 0), "
+          "('p', 'split', '', NULL, '20260101T0Z-bb-partitioned', 1, 1, 10), "
+          "('p', 'plain', '', NULL, '20260101T0Z-cc', 1, 1, 10), ('p', 'odd', '', NULL, '-replace-x', 1, 1, 10)");
+  auto state = open_ok(file);
+  const auto kind_of = [&](const char* name) { return (*state->load_stream({"p", name, ""})).load_kind; };
+  EXPECT_EQ(kind_of("staged"), LoadKind::kStaged);
+  EXPECT_EQ(kind_of("split"), LoadKind::kPartitioned);
+  EXPECT_EQ(kind_of("plain"), LoadKind::kInPlace);
+  EXPECT_EQ(kind_of("odd"), LoadKind::kInPlace);
+  EXPECT_EQ((*state->load_stream({"p", "staged", ""})).load_id, "20260101T0Z-aa-replace")
+      << "the destination knows it by that name";
+}
+
+TEST(SqliteState, a_kind_that_nobody_knows_is_none_to_go_on_with) {
+  const TempFolder folder;
+  const fs::path file = folder.path() / "state.db";
+  ASSERT_TRUE(open_ok(file)->begin_load({"p", "s", ""}, "l", false).ok());
+  run_sql(file, "UPDATE streams SET load_kind = 77");
+  EXPECT_EQ((*open_ok(file)->load_stream({"p", "s", ""})).load_kind, LoadKind::kPartitioned);
 }
 
 TEST(SqliteState, a_migration_that_fails_leaves_the_file_as_it_was) {

@@ -55,6 +55,15 @@ struct StreamKey {
   std::string partition;
 };
 
+/// Where the rows of a load are until it ends: that decides what a later run may do with it. The numbers stand in
+/// files.
+enum class LoadKind : uint8_t {
+  kInPlace = 0,      // in the table, in one piece: a later run goes on behind its position
+  kStaged = 1,       // in a staging table (replace) and nowhere else: a later run begins again
+  kPartitioned = 2,  // in the table, in partitions (upsert): what they have committed says nothing to a later run,
+                     // whose partitions are others
+};
+
 /// Where a stream stands. A load begins before the destination is asked to write, keeps its id over retries and over
 /// interrupted runs, and ends when every batch is committed and finish-stream succeeded.
 struct StreamState {
@@ -62,6 +71,7 @@ struct StreamState {
   std::optional<std::string> checkpoint_json;
   /// Id of the newest load; empty when there never was one.
   std::string load_id;
+  LoadKind load_kind = LoadKind::kInPlace;
   /// True from begin_load() until complete_load(): the next run continues this load.
   bool load_in_progress = false;
   /// True when the load under way has committed at least once.
@@ -81,12 +91,16 @@ struct StreamState {
   std::optional<std::string> load_owner_json;
 };
 
-/// As the arguments of StateBackend::begin_load().
+/// A load that begins.
 struct NewLoad {
   StreamKey key;
   std::string load_id;
+  /// What the state has of the load before is forgotten: a full refresh starts from nothing. Otherwise its checkpoint
+  /// stays (an incremental cursor).
   bool drop_checkpoint = false;
-  std::string owner_json;
+  /// What the load is for (StreamState::load_owner_json); empty: nobody says.
+  std::string owner_json = {};
+  LoadKind kind = LoadKind::kInPlace;
 };
 
 /// A load whose every batch is committed and whose stream is finished.
@@ -125,17 +139,15 @@ class StateBackend {
 
   // Loads and cursors.
   virtual Result<StreamState> load_stream(const StreamKey& key) = 0;
-  /// Marks a new load as under way. The checkpoint of the load before it stays (an incremental cursor), unless
-  /// `drop_checkpoint` (a full refresh starts from nothing). The load that is under way already goes on as it stands,
+  /// Marks new loads as under way in one transaction, all or none. One that is under way already goes on as it stands,
   /// so a retry may call this again; with `drop_checkpoint` it starts anew.
-  /// `owner_json`: what the load is for (StreamState::load_owner_json); empty: nobody says.
-  virtual Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint,
-                            std::string_view owner_json) = 0;
-  Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint) {
-    return begin_load(key, load_id, drop_checkpoint, {});
-  }
-  /// begin_load() of several streams in one transaction: all or none.
   virtual Status begin_loads(std::span<const NewLoad> loads) = 0;
+  /// begin_loads() of one.
+  Status begin_load(const NewLoad& load) { return begin_loads({&load, 1}); }
+  Status begin_load(const StreamKey& key, std::string_view load_id, bool drop_checkpoint,
+                    std::string_view owner_json = {}) {
+    return begin_load(NewLoad{key, std::string(load_id), drop_checkpoint, std::string(owner_json)});
+  }
   /// What the stream's position, and the load under way, are for from now on; nothing when the stream is not known.
   virtual Status set_owner(const StreamKey& key, std::string_view owner_json) = 0;
   /// Makes `checkpoint_json` the durable cursor. Call only after the destination's commit that covers it. Fails when
@@ -151,7 +163,13 @@ class StateBackend {
   virtual Status complete_loads(std::span<const FinishedLoad> loads) = 0;
   /// complete_loads() of one.
   Status complete_load(const StreamKey& key, std::string_view load_id);
-  /// Forgets cursors, loads and key-value pairs of one stream, or of the whole pipeline when `stream` is nullopt.
+  /// What the engine itself notes about a stream, by the note's name. No pair: components cannot reach it.
+  virtual Result<std::optional<std::string>> stream_note(std::string_view pipeline, std::string_view stream,
+                                                         std::string_view name) = 0;
+  virtual Status set_stream_note(std::string_view pipeline, std::string_view stream, std::string_view name,
+                                 std::string_view value) = 0;
+  /// Forgets cursors, loads, notes and key-value pairs of one stream, or of the whole pipeline when `stream` is
+  /// nullopt.
   virtual Status reset(std::string_view pipeline, const std::optional<std::string>& stream) = 0;
   virtual Result<std::vector<std::pair<StreamKey, StreamState>>> list_streams(std::string_view pipeline) = 0;
 

@@ -211,6 +211,51 @@ TEST_P(EveryStateBackend, begins_the_loads_of_a_run_together_or_not_at_all) {
   EXPECT_OK(state_->begin_loads({}));
 }
 
+TEST_P(EveryStateBackend, knows_the_kind_of_the_newest_load) {
+  EXPECT_EQ(stream(users_).load_kind, LoadKind::kInPlace) << "of no load";
+  const auto begin = [&](std::string id, LoadKind kind, bool anew = false) {
+    EXPECT_OK(state_->begin_load({.key = users_, .load_id = std::move(id), .drop_checkpoint = anew, .kind = kind}));
+    EXPECT_EQ((*state_->list_streams("p"))[0].second.load_kind, stream(users_).load_kind);
+    return stream(users_).load_kind;
+  };
+  EXPECT_EQ(begin("1", LoadKind::kStaged), LoadKind::kStaged);
+  EXPECT_EQ(begin("2", LoadKind::kPartitioned), LoadKind::kPartitioned);
+  EXPECT_EQ(begin("2", LoadKind::kInPlace), LoadKind::kPartitioned) << "the load goes on as it stands";
+  EXPECT_EQ(begin("2", LoadKind::kInPlace, /*anew=*/true), LoadKind::kInPlace);
+  EXPECT_OK(state_->begin_loads(std::vector<NewLoad>{{.key = users_, .load_id = "3", .kind = LoadKind::kStaged}}));
+  EXPECT_EQ(stream(users_).load_kind, LoadKind::kStaged);
+  EXPECT_OK(state_->begin_load(users_, "4-replace", false));
+  EXPECT_EQ(stream(users_).load_kind, LoadKind::kInPlace) << "an id says nothing";
+}
+
+TEST_P(EveryStateBackend, keeps_notes_of_streams_apart_from_pairs_and_forgets_them_with_their_stream) {
+  const auto note = [&](std::string_view pipeline, std::string_view stream_name, std::string_view name) {
+    auto got = state_->stream_note(pipeline, stream_name, name);
+    EXPECT_TRUE(got.ok()) << got.status().to_string();
+    return got.ok() ? *got : std::nullopt;
+  };
+  EXPECT_EQ(note("p", "a", "n"), std::nullopt);
+  EXPECT_OK(state_->set_stream_note("p", "a", "n", "1"));
+  EXPECT_OK(state_->set_stream_note("p", "a", "n", "2"));
+  EXPECT_OK(state_->set_stream_note("p", "a", "m", "3"));
+  EXPECT_OK(state_->set_stream_note("p", "b", "n", "4"));
+  EXPECT_OK(state_->set_stream_note("q", "a", "n", "5"));
+  // Neither a component's key of that name nor its quota has anything to do with it.
+  EXPECT_OK(state_->put("p", {PairScope::kStream, "a", "n"}, "of a guest"));
+  EXPECT_EQ(note("p", "a", "n"), "2");
+  EXPECT_EQ(note("p", "a", "m"), "3");
+  EXPECT_EQ(state_->set_stream_note("p", "a", "n", std::string(kMaxValueBytes + 1, 'x')).error().code,
+            state_->put("p", "k", std::string(kMaxValueBytes + 1, 'x')).error().code);
+  EXPECT_TRUE((*state_->list_streams("p")).empty()) << "a note is no stream";
+  EXPECT_OK(state_->reset("p", "a"));
+  EXPECT_EQ(note("p", "a", "n"), std::nullopt);
+  EXPECT_EQ(note("p", "a", "m"), std::nullopt);
+  EXPECT_EQ(note("p", "b", "n"), "4");
+  EXPECT_OK(state_->reset("p", std::nullopt));
+  EXPECT_EQ(note("p", "b", "n"), std::nullopt);
+  EXPECT_EQ(note("q", "a", "n"), "5");
+}
+
 TEST_P(EveryStateBackend, completes_the_loads_of_a_run_together_or_not_at_all) {
   std::vector<FinishedLoad> loads;
   for (const char* name : {"a", "b", "c"}) {

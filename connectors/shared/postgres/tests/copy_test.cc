@@ -64,6 +64,22 @@ TEST_F(CopyTest, OutGivesEachMessageInPlace) {
   EXPECT_TRUE(connection.exec("SET x").ok());
 }
 
+// Views read with their users' path: it is set in the same text.
+TEST_F(CopyTest, OutMayStandBehindOtherStatements) {
+  ScriptedServer server([](Peer& peer) {
+    peer.log_in_and_receive();
+    peer.send(command_complete("SET") + copy_response('H', true, 1) + kTwoRows);
+    peer.receive();
+    peer.send(command_complete("SET") + ready());
+    peer.drain();
+  });
+  Connection connection = connect(server);
+  auto copy = connection.copy_out("SET LOCAL search_path = s; COPY t TO STDOUT (FORMAT binary)");
+  ASSERT_TRUE(copy.ok()) << copy.status().to_string();
+  EXPECT_EQ(read_all(*copy), (std::vector<std::string>{"first row", "second"}));
+  EXPECT_EQ(connection.copy_out("SET x").error().code, "NOT_A_COPY");
+}
+
 TEST_F(CopyTest, OutTakesNothingThatComesBehindItsEnd) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
