@@ -566,6 +566,10 @@ Status PostgresDestination::finish_replace(const sdk::StreamContext& ctx, const 
     RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> existing, table_of(*session_, target, answers[target_look]));
     if (!staged && load->rows == 0) {
       if (!existing && ctx.schema.fields.empty()) return {};  // Nothing was read, and nothing is known: no table.
+      if (existing) {
+        RB_SDK_RETURN_NOT_OK(publish_nothing(*session_, *existing, ctx.stream_name));
+        return receipts.publish(ctx, target.text());
+      }
       RB_SDK_ASSIGN_OR_RETURN(staging, make_staging(*session_, target, ctx, ctx.schema));
       RB_SDK_ASSIGN_OR_RETURN(existing, read_table(*session_, target));
     }

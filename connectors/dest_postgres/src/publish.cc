@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <functional>
 #include <optional>
 
 #include "rapidbyte/sdk/host.h"
@@ -64,17 +65,10 @@ Result<std::optional<std::string>> for_table(Session& session, std::string_view 
 
 // What publishing must know, asked for by one round trip.
 struct Looks {
-  postgres::QueryResult rows;  // their number in the staging
-  // Places of the answers.
-  size_t table = 0;
-  size_t referring = 0;
-  size_t reasons = 0;
-  size_t definition = 0;
-  size_t likeness = 0;
-  size_t indexes = 0;
-  size_t comment = 0;
-  size_t grants = 0;
+  // In the order in which they are queued: the first before the lock, the others under it.
+  enum Place : size_t { kRows, kTable, kReferring, kReasons, kDefinition, kLikeness, kIndexes, kComment, kGrants };
   std::vector<postgres::QueryResult> answers;
+  [[nodiscard]] const postgres::QueryResult& operator[](Place place) const { return answers[place]; }
 };
 
 // How many rows the staging has.
@@ -82,31 +76,33 @@ Status queue_count(Session& session, const TableName& staging) {
   return session.queue("SELECT count(*) FROM " + staging.sql());
 }
 
-// The names are those of locked tables.
-Status queue_looks(Session& session, const TableName& target, const TableName& staging, Looks& looks) {
+// Looks from kTable on. The target is locked, and the staging is ours.
+Status queue_looks(Session& session, const TableName& target, const TableName& staging) {
   const std::string old_table = target.sql();
   const std::string new_table = staging.sql();
   const Parameter tables[] = {old_table, new_table};
   const std::span<const Parameter> alone = std::span(tables).first(1);
   postgres::Connection& connection = session.connection();
-  RB_SDK_ASSIGN_OR_RETURN(looks.table, queue_table_look(session, target));
-  RB_SDK_ASSIGN_OR_RETURN(looks.referring, connection.queue(kReferringQuery, alone, /*cached=*/true));
-  RB_SDK_ASSIGN_OR_RETURN(looks.reasons, queue_reasons_look(session, target));
-  RB_SDK_ASSIGN_OR_RETURN(looks.definition, queue_definition_look(session, target));
-  RB_SDK_ASSIGN_OR_RETURN(looks.likeness, queue_comment_look(session, staging));
-  RB_SDK_ASSIGN_OR_RETURN(looks.indexes, connection.queue(kIndexPairsQuery, tables, /*cached=*/true));
-  RB_SDK_ASSIGN_OR_RETURN(looks.comment, queue_comment_look(session, target));
-  RB_SDK_ASSIGN_OR_RETURN(looks.grants, connection.queue(kGrantsQuery, tables, /*cached=*/true));
-  return {};
+  RB_SDK_RETURN_NOT_OK(queue_table_look(session, target).status());
+  RB_SDK_RETURN_NOT_OK(connection.queue(kReferringQuery, alone, /*cached=*/true).status());
+  RB_SDK_RETURN_NOT_OK(queue_reasons_look(session, target).status());
+  RB_SDK_RETURN_NOT_OK(queue_definition_look(session, target).status());
+  RB_SDK_RETURN_NOT_OK(queue_comment_look(session, staging).status());
+  RB_SDK_RETURN_NOT_OK(connection.queue(kIndexPairsQuery, tables, /*cached=*/true).status());
+  RB_SDK_RETURN_NOT_OK(queue_comment_look(session, target).status());
+  return connection.queue(kGrantsQuery, tables, /*cached=*/true).status();
 }
 
-// Counts the staging's rows; then nobody changes the target or hangs something on it any more, and it is looked at.
+// From here on nobody changes the table or hangs something on it. `before` and `behind` queue what runs before the lock
+// and under it; the answers are those of `before` and then those of `behind`.
 //
 // Whoever comes after a lock that waits has to wait, too: behind one slow reader all others would stand still. So the
 // wait is short, and between two of them the others get their turn. All of it takes no longer than the server may be
 // silent, as if it were one wait.
-Result<Looks> lock_and_look(Session& session, const TableInfo& table, const TableName& staging,
-                            const std::string& stream) {
+Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, const TableInfo& table,
+                                                            const std::string& stream,
+                                                            const std::function<Status()>& before,
+                                                            const std::function<Status()>& behind) {
   using std::chrono::milliseconds;
   using std::chrono::steady_clock;
   constexpr milliseconds kOneWait{2000};
@@ -116,21 +112,27 @@ Result<Looks> lock_and_look(Session& session, const TableInfo& table, const Tabl
   const auto one_wait = limit ? std::min(kOneWait, *limit / 2) : kOneWait;
   const auto begin = steady_clock::now();
   bool warned = false;
-  RB_SDK_RETURN_NOT_OK(queue_count(session, staging));
-  std::optional<postgres::QueryResult> counted;  // by the first round
+  std::vector<postgres::QueryResult> first;  // answers to what is before the lock
+  if (before) {
+    RB_SDK_RETURN_NOT_OK(before());
+  }
+  const size_t lead = session.connection().queued();
   for (;;) {
-    Looks looks;
     RB_SDK_RETURN_NOT_OK(session.queue("SAVEPOINT rapidbyte_lock"));
     RB_SDK_RETURN_NOT_OK(session.queue("SET LOCAL lock_timeout = " + std::to_string(one_wait.count())));
     RB_SDK_RETURN_NOT_OK(session.queue("LOCK TABLE " + table.name.sql() + " IN ACCESS EXCLUSIVE MODE"));
     RB_SDK_RETURN_NOT_OK(session.queue("SET LOCAL lock_timeout = 0"));
     RB_SDK_RETURN_NOT_OK(session.queue("RELEASE SAVEPOINT rapidbyte_lock"));
-    RB_SDK_RETURN_NOT_OK(queue_looks(session, table.name, staging, looks));
-    const Status locked = session.connection().run_queued(looks.answers);
-    if (!counted && !looks.answers.empty()) counted = looks.answers.front();
+    const size_t looks = session.connection().queued();
+    RB_SDK_RETURN_NOT_OK(behind());
+    std::vector<postgres::QueryResult> answers;
+    const Status locked = session.connection().run_queued(answers);
+    if (first.size() < lead) {
+      for (size_t i = 0; i < lead && i < answers.size(); ++i) first.push_back(std::move(answers[i]));
+    }
     if (locked.ok()) {
-      looks.rows = *counted;
-      return looks;
+      for (size_t i = looks; i < answers.size(); ++i) first.push_back(std::move(answers[i]));
+      return first;
     }
     if (postgres::sqlstate_of(locked.error()) != "55P03" || sdk::host::is_cancelled()) return locked;
     RB_SDK_RETURN_NOT_OK(session.exec("ROLLBACK TO SAVEPOINT rapidbyte_lock; RELEASE SAVEPOINT rapidbyte_lock"));
@@ -177,15 +179,15 @@ bool indexes_match(const postgres::QueryResult& pairs) {
 
 // The staging becomes the target. Their indexes match.
 Status swap_tables(Session& session, const TableName& target, const TableName& staging, const Looks& looks) {
-  for (const postgres::Row& grant : looks.answers[looks.grants].rows)
+  for (const postgres::Row& grant : looks[Looks::kGrants].rows)
     RB_SDK_RETURN_NOT_OK(session.queue(grant[0].value_or("")));
   RB_SDK_RETURN_NOT_OK(session.queue("DROP TABLE " + target.sql()));
   RB_SDK_RETURN_NOT_OK(take_name(session, staging, target));
-  for (const postgres::Row& pair : looks.answers[looks.indexes].rows) {
+  for (const postgres::Row& pair : looks[Looks::kIndexes].rows) {
     const TableName made{target.schema, *pair[1]};
     RB_SDK_RETURN_NOT_OK(session.queue("ALTER INDEX " + made.sql() + " RENAME TO " + quote_identifier(*pair[0])));
   }
-  const auto comment = first_value(looks.answers[looks.comment]);
+  const auto comment = first_value(looks[Looks::kComment]);
   if (!comment) return {};
   return session.queue("COMMENT ON TABLE " + target.sql() + " IS " + postgres::quote_literal(*comment));
 }
@@ -318,21 +320,24 @@ Status publish_staging(Session& session, const std::optional<TableInfo>& staging
     RB_SDK_RETURN_NOT_OK(check_count(staged, stream, counted.back(), rows));
     return become_new_table(session, staged, target);
   }
-  RB_SDK_ASSIGN_OR_RETURN(const Looks looks, lock_and_look(session, *seen, staged, stream));
-  RB_SDK_RETURN_NOT_OK(check_count(staged, stream, looks.rows, rows));
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> table, table_of(session, target, looks.answers[looks.table]));
+  Looks looks;
+  RB_SDK_ASSIGN_OR_RETURN(looks.answers, lock_out_readers(
+                                             session, *seen, stream, [&] { return queue_count(session, staged); },
+                                             [&] { return queue_looks(session, target, staged); }));
+  RB_SDK_RETURN_NOT_OK(check_count(staged, stream, looks[Looks::kRows], rows));
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> table, table_of(session, target, looks[Looks::kTable]));
   if (!table) return become_new_table(session, staged, target);
-  RB_SDK_RETURN_NOT_OK(check_replaceable(session, target, stream, first_value(looks.answers[looks.referring])));
-  std::vector<std::string> reasons = reasons_of(looks.answers[looks.reasons]);
-  const Likeness like = likeness_in(first_value(looks.answers[looks.likeness]));
+  RB_SDK_RETURN_NOT_OK(check_replaceable(session, target, stream, first_value(looks[Looks::kReferring])));
+  std::vector<std::string> reasons = reasons_of(looks[Looks::kReasons]);
+  const Likeness like = likeness_in(first_value(looks[Looks::kLikeness]));
   const bool has_more_columns = !staging->columns.empty() && staging->columns.back().number > like.columns;
   if (reasons.empty() && has_more_columns) {
     RB_SDK_ASSIGN_OR_RETURN(const bool named, may_name_tables(session, *staging));
     if (named) reasons.emplace_back("values of its new columns may name it");
   }
-  if (like.definition != first_value(looks.answers[looks.definition]).value_or(""))
+  if (like.definition != first_value(looks[Looks::kDefinition]).value_or(""))
     reasons.emplace_back("its definition changed during the load");
-  if (reasons.empty() && !indexes_match(looks.answers[looks.indexes]))
+  if (reasons.empty() && !indexes_match(looks[Looks::kIndexes]))
     reasons.emplace_back("its indexes are not those of the staging table");
   if (reasons.empty()) return swap_tables(session, target, staged, looks);
   std::string why;
@@ -340,6 +345,28 @@ Status publish_staging(Session& session, const std::optional<TableInfo>& staging
   sdk::host::log_debug("stream \"" + stream + "\": table " + target.text() + " keeps its definition (" + why +
                        "); its rows are exchanged");
   return exchange_rows(session, *table, *staging, like, stream, rows);
+}
+
+Status publish_nothing(Session& session, const TableInfo& target, const std::string& stream) {
+  const Session::Patience patience(session);
+  const std::string name = target.name.sql();
+  const Parameter parameters[] = {name};
+  const auto looks = [&]() -> Status {
+    RB_SDK_RETURN_NOT_OK(queue_table_look(session, target.name).status());
+    RB_SDK_RETURN_NOT_OK(session.connection().queue(kReferringQuery, parameters, /*cached=*/true).status());
+    return session.connection()
+        .queue("SELECT pg_catalog.pg_relation_size(pg_catalog.to_regclass($1::text))", parameters, /*cached=*/true)
+        .status();
+  };
+  RB_SDK_ASSIGN_OR_RETURN(const auto answers, lock_out_readers(session, target, stream, {}, looks));
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> table, table_of(session, target.name, answers[0]));
+  if (!table) return sdk::internal_error("TABLE_LOST", "table " + target.name.text() + " is locked, but not there");
+  RB_SDK_RETURN_NOT_OK(check_replaceable(session, target.name, stream, first_value(answers[1])));
+  // A file without bytes has no rows, also none that this user may not see. Partitions have files of their own.
+  if (table->kind == 'r' && first_value(answers[2]) == "0") return {};
+  if (table->has_triggers) session.expect_triggers();
+  return session.exec(std::string(kRolePath) + "; TRUNCATE " + (table->kind == 'p' ? "" : "ONLY ") + name + "; " +
+                      std::string(kSystemPath));
 }
 
 }  // namespace rapidbyte::dest_postgres

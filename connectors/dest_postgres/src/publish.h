@@ -24,4 +24,7 @@ namespace rapidbyte::dest_postgres {
 Status publish_staging(Session& session, const std::optional<TableInfo>& staging, const std::optional<TableInfo>& seen,
                        const TableName& target, const std::string& stream, int64_t rows);
 
+/// The same for a load without rows and without a staging: the target is emptied.
+Status publish_nothing(Session& session, const TableInfo& target, const std::string& stream);
+
 }  // namespace rapidbyte::dest_postgres

@@ -224,7 +224,7 @@ Result<std::optional<TableInfo>> make_staging(Session& session, const TableName&
   // Before the target: what changes before the copy is made makes the staging look older than it is, and not newer.
   RB_SDK_ASSIGN_OR_RETURN(const size_t definition_look, queue_definition_look(session, target));
   RB_SDK_ASSIGN_OR_RETURN(const size_t table_look, queue_table_look(session, target));
-  RB_SDK_ASSIGN_OR_RETURN(const size_t reasons_look, queue_reasons_look(session, target));
+  RB_SDK_ASSIGN_OR_RETURN(const size_t reasons_look, queue_own_reasons_look(session, target));
   RB_SDK_ASSIGN_OR_RETURN(const auto answers, session.connection().run_queued());
   RB_SDK_ASSIGN_OR_RETURN(const bool there, is_staged(session, target, ctx.stream_name, answers[state_look]));
   // Of another writer of this load.

@@ -113,12 +113,16 @@ std::string column_types_sql(const std::string& oid) {
 
 namespace {
 
-const std::string& reasons_to_keep_query() {
+const std::string& own_reasons_query() {
   // Values that name the table would go on naming the one that was dropped.
   static const std::string query =
       std::string(kReasonsQuery) + "\nUNION ALL SELECT 'its values may name the table itself' FROM t WHERE EXISTS (" +
-      postgres::names_objects_sql(column_types_sql("pg_catalog.to_regclass($1::text)"), postgres::kNamesOfTables) +
-      ")\nUNION ALL " + named_elsewhere_sql();
+      postgres::names_objects_sql(column_types_sql("pg_catalog.to_regclass($1::text)"), postgres::kNamesOfTables) + ")";
+  return query;
+}
+
+const std::string& reasons_to_keep_query() {
+  static const std::string query = own_reasons_query() + "\nUNION ALL " + named_elsewhere_sql();
   return query;
 }
 
@@ -138,6 +142,10 @@ Result<postgres::QueryResult> look(Session& session, const TableName& table, std
 
 Result<size_t> queue_reasons_look(Session& session, const TableName& table) {
   return queue_for(session, table, reasons_to_keep_query());
+}
+
+Result<size_t> queue_own_reasons_look(Session& session, const TableName& table) {
+  return queue_for(session, table, own_reasons_query());
 }
 
 std::vector<std::string> reasons_of(const postgres::QueryResult& found) {

@@ -14,6 +14,8 @@ namespace rapidbyte::dest_postgres {
 /// Queues the question why the table must stay the one that it is, which reasons_of() reads from the answer; empty: a
 /// table made by CREATE TABLE ... (LIKE ... INCLUDING ALL) can take its place.
 Result<size_t> queue_reasons_look(Session& session, const TableName& table);
+/// The same without the look at the columns of all other tables, which takes as long as there are tables.
+Result<size_t> queue_own_reasons_look(Session& session, const TableName& table);
 std::vector<std::string> reasons_of(const postgres::QueryResult& found);
 /// Whether the table is as CREATE TABLE leaves it, but for columns, constraints and indexes: nobody has given it
 /// rights, triggers, policies, settings or anything that uses it. A table with default rights is not.

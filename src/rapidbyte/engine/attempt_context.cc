@@ -47,7 +47,7 @@ std::string context_json(const AttemptContext& attempt, const runtime::Connector
   input.resume = position.resume;
   input.partition = partition;
   if (input.for_destination) {
-    input.pipeline_streams = run.pipeline_streams;
+    if (!run.pipeline_streams_seen) input.pipeline_streams = run.pipeline_streams;
     input.cursor_load_id = position.cursor_load_id;
     input.keep_positions = run.options.keep_positions;
     input.allow_doubled_rows = run.options.allow_doubled_rows;

@@ -66,6 +66,9 @@ struct RunContext {
   /// Every stream of the pipeline, also those that this run leaves out: what two streams of a pipeline may not share (a
   /// table) they may not share in two runs either.
   std::vector<std::string> pipeline_streams{};
+  /// The destination has begun a stream with them in its context. It need not look at them again: of thousands of streams
+  /// each would else come with the names of all.
+  std::atomic<bool> pipeline_streams_seen{false};
   /// What positions of this run are made for (position_owner.h); null in a dry run.
   nlohmann::json position_owner{};
   /// How many lanes one stream may have: what resources.parallelism leaves to each of the run's streams.

@@ -193,6 +193,7 @@ uint64_t StreamAttempt::rows_committed() const {
 Status StreamAttempt::begin_stream() {
   discard_given_up_staging();
   RB_RETURN_NOT_OK(destination().begin_stream(destination_context()));
+  run_.pipeline_streams_seen = true;
   begun_ = true;
   return {};
 }
