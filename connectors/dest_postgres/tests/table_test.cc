@@ -28,7 +28,8 @@ TEST_F(TableTest, APreparedLookSeesTheTableAsItIsNow) {
   ASSERT_TRUE(session.begin().ok());
   EXPECT_EQ((*read_table(session, a))->columns.size(), 2U);
   ASSERT_TRUE(session.exec(std::string(kRolePath)).ok());
-  EXPECT_EQ(*session.value("SELECT current_setting('plan_cache_mode')"), "auto") << "for functions of users";
+  EXPECT_EQ(*session.value("SELECT pg_catalog.current_setting('plan_cache_mode')"), "auto") << "for functions of users";
+  ASSERT_TRUE(session.exec(std::string(kSystemPath)).ok());
   EXPECT_EQ(*session.value("SELECT count(*) || ' ' || sum(generic_plans) FROM pg_prepared_statements"), "1 4");
   EXPECT_FALSE(session.exec("SELECT 1/0").ok());
   EXPECT_FALSE(read_table(session, a).ok()) << "the transaction has failed";
