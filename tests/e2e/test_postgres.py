@@ -118,6 +118,22 @@ class FullRefresh(postgres_harness.PostgresTest):
         self.run_ok(self.postgres(["a0", "b1"], resources={"parallelism": 1}))
         self.assertEqual(self.destination.query("SELECT * FROM b1"), [("1", "Zo\u00eb \u00f1", "{x,NULL}", "UTF8 on on")])
 
+    def test_a_table_whose_rows_are_hidden_from_the_loader_is_not_taken_for_empty(self):
+        """Row security lets it write, and shows it nothing."""
+        make_table(self.source, 20)
+        stream = {"name": "t", "sync_mode": "incremental", "cursor_field": "id"}
+        pipeline = self.postgres([stream], destination_config={"load_method": "insert"})
+        self.run_ok(pipeline)
+        self.destination.query("ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY; "
+                               "CREATE POLICY adding ON t FOR INSERT WITH CHECK (true)")
+        self.assertEqual(self.destination.query("SELECT count(*) FROM t"), [("0",)])
+        self.run_ok(pipeline)
+        self.rapidbyte("state", "reset", pipeline, "--yes")
+        refused = self.rapidbyte("run", pipeline)
+        self.assertNotEqual(refused.code, 0)
+        self.assertIn("POSITION_MISSING", refused.err)
+        self.assertEqual(self.destination.admin("SELECT count(*) FROM t", self.destination.database), [("20",)])
+
     def test_a_role_that_acts_as_another_does_so_for_every_table(self):
         """ALTER ROLE ... SET role is how loaders make tables that belong to a group."""
         tables = ["t0", "t1", "t2"]

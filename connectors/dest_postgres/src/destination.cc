@@ -62,9 +62,11 @@ std::string how_to_begin_anew(const sdk::StreamContext& ctx, const TableName& ta
          " (an append would double those rows), then: " + reset;
 }
 
-/// Whether the table has no row that this user sees. A user who may only insert cannot know: false.
+/// Whether the table has no row. A user who may only insert, or from whom row security may hide rows, cannot know:
+/// false.
 Result<bool> is_empty(Session& session, const TableName& table) {
-  const auto found = session.value("SELECT EXISTS (SELECT FROM " + table.sql() + ")");
+  const auto found = session.value("SELECT pg_catalog.row_security_active(" + postgres::quote_literal(table.sql()) +
+                                   ") OR EXISTS (SELECT FROM " + table.sql() + ")");
   if (found.ok()) return *found == "f";
   if (postgres::sqlstate_of(found.error()) == "42501") return false;
   return found.status();
@@ -94,6 +96,13 @@ Result<std::string> why_rows_are_gone(Session& session, const TableName& table, 
   }
   RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(session, table));
   return empty ? std::string("the table is empty") : std::string();
+}
+
+// What a statement fails with that was right when it was prepared: undefined_table, undefined_column,
+// invalid_sql_statement_name, and a plan whose result has other types.
+bool is_stale(const sdk::Error& error) {
+  const std::string state = postgres::sqlstate_of(error);
+  return state == "42P01" || state == "42703" || state == "26000" || state == "0A000";
 }
 
 // A row may have been refused because of what is not there yet.
@@ -387,8 +396,9 @@ Status PostgresDestination::begin_target(const sdk::StreamContext& ctx, const Ta
   const std::span<const Parameter> parameters = std::span(all).first(receipts_for(target).known() ? 6 : 3);
   const auto seen = session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend,
                                           stream_state_sql(receipts_for(target), replace), parameters);
-  if (!seen.ok() && receipts_for(target).known() && postgres::sqlstate_of(seen.error()) == "42P01") {
-    // Somebody has dropped the receipts meanwhile.
+  if (!seen.ok() && receipts_for(target).known() && is_stale(seen.error())) {
+    // Somebody has dropped or altered the receipts since the stream before, or its user code has taken away what was
+    // prepared.
     receipts_known_.clear();
     return begin_target(ctx, target);
   }
@@ -427,7 +437,8 @@ Status PostgresDestination::begin_target(const sdk::StreamContext& ctx, const Ta
       // Said before anything is loaded; what comes there later is found when it is used.
       RB_SDK_RETURN_NOT_OK(has_staging(*session_, target, ctx.stream_name).status());
     }
-    if (of_stream.of_partitions) RB_SDK_RETURN_NOT_OK(receipts.forget_all_partitions(ctx));
+    // Also those of an earlier attempt at this load, whose rows go with the staging.
+    RB_SDK_RETURN_NOT_OK(receipts.forget_all_partitions(ctx));
     return receipts.begin_load(ctx, receipt);
   });
   if (!begun.ok()) return is_receipt_changed(begun.error()) ? receipt_changed(ctx) : begun;
@@ -596,6 +607,18 @@ Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk
   if (!existing && receipt->rows != 0) return none;
   if (existing && receipt->rows != 0) {
     RB_SDK_ASSIGN_OR_RETURN(const std::string lost, why_rows_are_gone(*session_, written, *receipt));
+    RB_SDK_ASSIGN_OR_RETURN(const bool empty, lost.empty() ? Result<bool>(true) : is_empty(*session_, written));
+    // The state may not have learned of the commit before the process was killed, and would begin anew.
+    if (!empty && mode_of(ctx) == sdk::WriteMode::kAppend) {
+      return sdk::config_error(
+          "RECEIPT_MISSING",
+          "stream \"" + ctx.stream_name + "\": an earlier run was interrupted after it had committed " +
+              std::to_string(receipt->rows) + " rows into " + described(written) + ", but " + lost +
+              ". So it is not known which of its rows are there, and reading again could double them. This run wrote "
+              "nothing. Look at the table, remove what this pipeline has loaded into it, and start again with: "
+              "rapidbyte state reset PIPELINE.yaml --stream " +
+              postgres::quote_literal(ctx.stream_name));
+    }
     if (!lost.empty()) {
       sdk::host::log_warn("stream \"" + ctx.stream_name + "\": the receipt of load " + receipt->load_id +
                           " says that " + std::to_string(receipt->rows) + " rows are in table " + written.text() +

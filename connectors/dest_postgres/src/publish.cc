@@ -117,12 +117,15 @@ Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, co
     RB_SDK_RETURN_NOT_OK(before());
   }
   const size_t lead = session.connection().queued();
+  // Each step has its answer at once: the server must not be silent for all of them together.
+  RB_SDK_RETURN_NOT_OK(session.connection().queue_flush());
   for (;;) {
     RB_SDK_RETURN_NOT_OK(session.queue("SAVEPOINT rapidbyte_lock"));
     RB_SDK_RETURN_NOT_OK(session.queue("SET LOCAL lock_timeout = " + std::to_string(one_wait.count())));
     RB_SDK_RETURN_NOT_OK(session.queue("LOCK TABLE " + table.name.sql() + " IN ACCESS EXCLUSIVE MODE"));
     RB_SDK_RETURN_NOT_OK(session.queue("SET LOCAL lock_timeout = 0"));
     RB_SDK_RETURN_NOT_OK(session.queue("RELEASE SAVEPOINT rapidbyte_lock"));
+    RB_SDK_RETURN_NOT_OK(session.connection().queue_flush());
     const size_t looks = session.connection().queued();
     RB_SDK_RETURN_NOT_OK(behind());
     std::vector<postgres::QueryResult> answers;
@@ -355,7 +358,10 @@ Status publish_nothing(Session& session, const TableInfo& target, const std::str
     RB_SDK_RETURN_NOT_OK(queue_table_look(session, target.name).status());
     RB_SDK_RETURN_NOT_OK(session.connection().queue(kReferringQuery, parameters, /*cached=*/true).status());
     return session.connection()
-        .queue("SELECT pg_catalog.pg_relation_size(pg_catalog.to_regclass($1::text))", parameters, /*cached=*/true)
+        .queue(
+            "SELECT pg_catalog.pg_relation_size(c.oid) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am a ON a.oid = "
+            "c.relam WHERE c.oid = pg_catalog.to_regclass($1::text) AND a.amname = 'heap'",
+            parameters, /*cached=*/true)
         .status();
   };
   RB_SDK_ASSIGN_OR_RETURN(const auto answers, lock_out_readers(session, target, stream, {}, looks));

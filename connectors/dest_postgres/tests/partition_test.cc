@@ -94,6 +94,23 @@ TEST_F(PartitionTest, AFailedPartitionLeavesTheOldTableAndTheNextLoadIsWhole) {
   EXPECT_EQ(sql("SELECT count(*), min(id), max(id) FROM s"), Lines{"4000\t0\t3999"});
 }
 
+TEST_F(PartitionTest, AnotherAttemptAtTheSameLoadBeginsWithNothing) {
+  sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); INSERT INTO s VALUES (1, 'old')");
+  FakeHost host;
+  const Json ctx = context("s", two_columns(), "replace");
+  auto first = open();
+  ASSERT_TRUE(first->begin_stream(sdk::to_text(ctx)).ok());
+  EXPECT_TRUE(write_partition(ctx, 0).ok());
+  ASSERT_TRUE(first->close().ok());
+  auto second = open();
+  ASSERT_TRUE(second->begin_stream(sdk::to_text(ctx)).ok());
+  EXPECT_EQ(sql("SELECT count(*) FROM _rapidbyte_receipts WHERE partition <> ''"), Lines{"0"});
+  for (const Status& status : write_all(ctx)) EXPECT_TRUE(status.ok()) << status.to_string();
+  const Status finished = second->finish_stream(sdk::to_text(ctx), true);
+  EXPECT_TRUE(finished.ok()) << finished.to_string();
+  EXPECT_EQ(sql("SELECT count(*), min(id), max(id) FROM s"), Lines{"4000\t0\t3999"});
+}
+
 TEST_F(PartitionTest, AStagingThatSomebodyElseChangedIsNotPublished) {
   sql("CREATE TABLE s (id bigint, name text); INSERT INTO s VALUES (1, 'old')");
   FakeHost host;

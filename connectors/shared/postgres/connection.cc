@@ -305,9 +305,15 @@ Status Connection::run_queued(std::vector<QueryResult>& answers) {
   }
   for (size_t i = parsed; i < parsing.size(); ++i) session_->parsed.erase(parsing[i]);
   if (status.ok()) return {};
-  const std::string state = sqlstate_of(status.error());
-  // A statement is not there any more (somebody's function has run DEALLOCATE ALL), or means something else.
-  if (state == "26000" || state == "0A000") session_->parsed.clear();
+  const auto server = server_error_of(status.error());
+  // A statement is not there any more (somebody's function has run DEALLOCATE ALL), or a table of its has other
+  // columns.
+  if (server && (server->sqlstate == "26000" || server->routine == "RevalidateCachedQuery")) {
+    session_->parsed.clear();
+    status.error().category = sdk::ErrorCategory::kTransientDb;
+    status.error().retryable = true;
+    status.error().safe_to_retry = true;
+  }
   return status;
 }
 

@@ -97,15 +97,13 @@ sdk::Status CopyIn::check_early_error() {
 
 sdk::Status CopyIn::take_start() {
   while (!started_) {
+    RB_SDK_RETURN_NOT_OK(stream_->take_asynchronous());
     const std::optional<char> type = stream_->whole_message_here();
-    if (!type) return {};
-    if (*type == 'E') stream_->note_error();
-    if (*type != 'C' && *type != 'G') return {};
+    if (type != 'C' && type != 'G') return {};
     RB_SDK_ASSIGN_OR_RETURN(const Message message, stream_->next());
     started_ = message.type == 'G';
   }
-  if (stream_->whole_message_here() == 'E') stream_->note_error();
-  return {};
+  return stream_->take_asynchronous();
 }
 
 sdk::Status CopyIn::await_start() {

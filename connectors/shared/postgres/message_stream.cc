@@ -184,6 +184,10 @@ Status MessageStream::take_in(Bytes&& block) {
     end_ = here_ + held_.size();
     if (held_.size() > kMaxHeldBytes) return broken(protocol_error("it floods us with answers"));
   }
+  return take_asynchronous();
+}
+
+Status MessageStream::take_asynchronous() {
   while (available() >= kMessageHeaderBytes) {
     const auto type = static_cast<char>(*here_);
     const auto length = load_be<uint32_t>(here_ + 1);

@@ -47,8 +47,9 @@ class MessageStream {
   sdk::Status poll();
   /// Whether poll() or a write that waited for room found an ErrorResponse, which next() has not given yet.
   [[nodiscard]] bool has_error() const { return has_error_; }
-  /// For who takes what stands before an ErrorResponse: it is the next message.
-  void note_error() { has_error_ = true; }
+  /// Handles the messages at the front that need no one to wait for them, as poll() does; has_error() knows whether an
+  /// ErrorResponse is next.
+  sdk::Status take_asynchronous();
   /// The type of the next message if all of it is here, so that next() does not wait.
   [[nodiscard]] std::optional<char> whole_message_here() const;
 

@@ -107,8 +107,9 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   if (!arguments.events.empty()) {
     auto opened = EventLog::open(arguments.events);
     if (!opened.ok()) {
-      context.talk.write(render_error(ExitCode::kUsage, opened.error(), "", context.talk.color()));
-      return ExitCode::kUsage;
+      Refusal refusal = refuse(engine::Stage::kConfig, opened.error());
+      refusal.code = ExitCode::kUsage;
+      return refuse_run(arguments, context, refusal);
     }
     events = std::move(*opened);
   }

@@ -161,8 +161,10 @@ TEST_F(RunCommand, EventsAreWrittenWhereAsked) {
 TEST_F(RunCommand, AnEventsFileThatCannotBeWrittenIsWrongUsageBeforeAnythingStarts) {
   write_pipeline();
   arguments_.events = folder_ / "no" / "events.ndjson";
+  arguments_.json = true;
   EXPECT_EQ(run(), ExitCode::kUsage);
   EXPECT_THAT(calls_.names, IsEmpty());
+  EXPECT_EQ(nlohmann::json::parse(data_.raw())["failure"]["code"], "EVENTS_FILE");
 }
 
 TEST_F(RunCommand, ARefusedRunLeavesNoEventsOfAnEarlierOne) {

@@ -334,6 +334,11 @@ bool StreamAttempt::concerns_every_stream(const RunFailure& failure) {
   const std::string& code = failure.error.code;
   if (failure.stage == Stage::kRejected) return true;  // the cap is the run's
   if (failure.stage == Stage::kState && (code == "STATE_BACKEND" || code == "DLQ_WRITE_FAILED")) return true;
+  // A connector that connects with its first statement, or anew for its next stream, opens all the same.
+  if (failure.error.category == ErrorCategory::kAuth || code == "TCP_CONNECT_FAILED" || code == "CONNECT_TIMEOUT" ||
+      code == "DNS_RESOLUTION_FAILED") {
+    return true;
+  }
   // What was cancelled because something else had failed could not be opened either, and that says nothing.
   const std::optional<RunFailure> not_opened = attempt_.not_opened.take();
   return not_opened && not_opened->error == failure.error;

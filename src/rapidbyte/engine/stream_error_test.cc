@@ -65,6 +65,19 @@ TEST_F(StreamErrorTest, TheOthersAreLoadedUnlessThePipelineSaysOtherwise) {
   EXPECT_EQ(report.streams[1].rows_written, 0U);
 }
 
+// A kept connector connects anew for its next stream, and many connect with their first statement.
+TEST_F(StreamErrorTest, AServerThatIsAwayOrLetsNobodyInConcernsAll) {
+  for (const auto& [category, code] : {std::pair(ErrorCategory::kAuth, "PASSWORD_REFUSED"),
+                                       std::pair(ErrorCategory::kTransientNetwork, "TCP_CONNECT_FAILED")}) {
+    EngineHarness away(options());
+    away.pipeline.resources.parallelism = 1;
+    away.destination->script.begin_stream = [category = category, code = code](auto&&...) {
+      return make_error(category, code, "no");
+    };
+    EXPECT_THAT(outcomes(away.run()), ElementsAre("a failed", "b not_started", "c not_started")) << code;
+  }
+}
+
 TEST_F(StreamErrorTest, AFailingStreamDoesNotKeepTheOthersFromBeingReplacedAgain) {
   h.pipeline.destination.write_mode = pipeline::WriteMode::kReplace;
   for (int run = 0; run < 2; ++run) {

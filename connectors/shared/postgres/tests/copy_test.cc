@@ -362,6 +362,29 @@ TEST_F(CopyTest, LargeValuesAreCutIntoMessagesThatAServerLikes) {
   EXPECT_LE(received.largest, size_t{5} << 20U);
 }
 
+// A trigger that raises a notice before it refuses the first row: all of it comes in one block.
+TEST_F(CopyTest, AnErrorBehindTheBeginningAndANoticeIsSeenSoon) {
+  ScriptedServer server([](Peer& peer) {
+    peer.log_in_and_receive();
+    peer.send(command_complete("COMMIT") + copy_response('G', true, 1) +
+              message('N', error_response("NOTICE", "00000", "look").substr(5)) +
+              error_response("ERROR", "23514", "not this one") + ready('E'));
+    peer.drain();
+  });
+  Connection connection = connect(server);
+  auto copy = connection.copy_in("COMMIT AND CHAIN; COPY t FROM STDIN (FORMAT binary)");
+  ASSERT_TRUE(copy.ok());
+  const std::string row(1000, 'r');
+  size_t sent = 0;
+  sdk::Status status;
+  for (; sent < 100'000 && status.ok(); ++sent) {
+    copy->out().append(row.data(), row.size());
+    status = copy->send_if_full();
+  }
+  EXPECT_EQ(status.error().code, "CONSTRAINT_VIOLATED") << status.to_string();
+  EXPECT_LT(sent, 10'000U) << "not at the end of 100 MB";
+}
+
 TEST_F(CopyTest, NothingElseRunsMeanwhile) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();

@@ -108,7 +108,8 @@ struct StreamContext {
   /// order in which they are loaded. Usually empty.
   std::vector<std::string> reference_ring;
   /// Destinations: the names of all streams of the pipeline, also of those that this run leaves out; empty when the
-  /// host does not say, or when a stream of this run has begun with them. Two of them that are one table are refused before anything is made (TARGET_CONFLICT).
+  /// host does not say, or when a stream of this run has begun with them. Two of them that are one table are refused
+  /// before anything is made (TARGET_CONFLICT).
   std::vector<std::string> pipeline_streams;
   /// Destinations: the load whose checkpoint `cursor->last_value` is from; empty when nobody knows. See
   /// check_receipt_fits().
