@@ -228,13 +228,16 @@ def _messages(source, link, sender):
             del buffer[:length]
 
 
-def points(steps, every=False):
-    """(connection, step, index) of where to break a load whose `steps` were counted: at every message; or, unless `every`, of many of
-    one kind only at the first, one in the middle and the last."""
+def points(steps, every=False, without=""):
+    """(connection, step, index) of where to break a load whose `steps` were counted: at every message but those of the kinds `without`;
+    or, unless `every`, of many of one kind only at the first, one in the middle and the last."""
     for step in steps:
         at = 0
-        for _, same in itertools.groupby(step.kinds):
+        for kind, same in itertools.groupby(step.kinds):
             count = len(list(same))
+            if kind in without:
+                at += count
+                continue
             for index in range(1, count + 1) if every else sorted({1, count // 2 + 1, count}):
                 yield step.connection, step.number, at + index
             at += count
