@@ -18,7 +18,8 @@ FAULTS = ("reset", "stall", "half-close", "truncate")
 receiver sees the end, its own bytes still pass. truncate: half of the message, then the end for both."""
 
 Step = collections.namedtuple("Step", "connection number sender kinds")
-"""`kinds`: the type byte of each message, in order; * for the first ones of a client, which have none, "tls" for a record of TLS."""
+"""All that one side says on a connection: which of it the other side has heard by then depends on time, for a client that sends the next
+statement before the last one's answer. `number`: 0 for the client, 1 for the server. `kinds`: the type byte of each message, in order; * for the first ones of a client, which have none, "tls" for a record of TLS."""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _SSL_REQUEST = 80877103
 
@@ -40,7 +41,7 @@ class FaultProxy:
 
     def arm(self, fault, connection, step, index=1):
         """Counts new connections and their steps anew; on connection `connection` (from 1) `fault` comes instead of message `index`
-        (from 1) of step `step` (from 0)."""
+        (from 1) of step `step`."""
         assert fault in FAULTS, fault
         with self._lock:
             self._fault, self._at = fault, (connection, step, index)
@@ -147,10 +148,10 @@ class FaultProxy:
             connection -= self._before
             if connection <= 0:
                 return None
-            step = self._newest.get(connection)
-            if not step or step.sender != sender:
-                step = Step(connection, step.number + 1 if step else 0, sender, [])
-                self._newest[connection] = step
+            step = self._newest.get((connection, sender))
+            if not step:
+                step = Step(connection, (CLIENT, SERVER).index(sender), sender, [])
+                self._newest[connection, sender] = step
                 self.steps.append(step)
             step.kinds.append(kind)
             if not self._fault or self.fired.is_set() or self._at != (connection, step.number, len(step.kinds)):
@@ -230,7 +231,7 @@ def _messages(source, link, sender):
 
 def points(steps, every=False, without=""):
     """(connection, step, index) of where to break a load whose `steps` were counted: at every message but those of the kinds `without`;
-    or, unless `every`, of many of one kind only at the first, one in the middle and the last."""
+    or, unless `every`, of many of one kind only at the first, one in the middle and the last, of TLS at a dozen."""
     for step in steps:
         at = 0
         for kind, same in itertools.groupby(step.kinds):
@@ -238,6 +239,8 @@ def points(steps, every=False, without=""):
             if kind in without:
                 at += count
                 continue
-            for index in range(1, count + 1) if every else sorted({1, count // 2 + 1, count}):
+            # Records of TLS do not say what is in them.
+            few = 12 if kind == "tls" else 3
+            for index in range(1, count + 1) if every else sorted({1 + i * (count - 1) // (few - 1) for i in range(few)}):
                 yield step.connection, step.number, at + index
             at += count

@@ -168,7 +168,7 @@ class OneBrokenConnection(postgres_harness.PostgresTest):
                 self.run_ok(pipeline)
                 copy = next(step for step in proxy.steps if "d" in step.kinds)
                 self.destination.query("DROP TABLE t")
-                proxy.arm("reset", copy.connection, copy.number)
+                proxy.arm("reset", copy.connection, copy.number, copy.kinds.index("d") + 1)
                 self.run_ok(pipeline)
                 self.assertTrue(proxy.fired.is_set())
                 self.assert_same()
