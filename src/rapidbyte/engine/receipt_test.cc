@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 
+#include <functional>
 #include <thread>
 
 #include "rapidbyte/engine/engine_fakes_test.h"
@@ -253,15 +255,26 @@ TEST(Receipt, TrustsTheStateForADestinationWithoutReceipts) {
   CountingOptions source;
   const auto killed = once(6, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
   state::StateBackend* state = nullptr;
-  source.before_batch = [&](const runtime::InstanceOptions& o, int64_t batch) {
-    // What is on its way when it ends would be in doubt, and refused.
+  std::atomic<bool> marked = false;  // the source has sent its checkpoint behind batch 5
+  const auto wait_until = [](const std::function<bool()>& done) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (batch == 6 && state->load_stream({"p", "numbers", ""})->rows_committed < 60 &&
-           std::chrono::steady_clock::now() < end)
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    while (!done() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
+  source.before_batch = [&](const runtime::InstanceOptions& o, int64_t batch) {
+    if (batch == 6) {
+      marked = true;
+      // What is on its way when it ends would be in doubt, and refused.
+      wait_until([&] { return state->load_stream({"p", "numbers", ""})->rows_committed >= 60; });
+    }
     return killed(o, batch);
   };
-  EngineHarness h(source);
+  DatabaseOptions database;
+  // The destination looks for a checkpoint when it has written a batch, and then only with the next one.
+  database.before_write = [&](const runtime::InstanceOptions&, int64_t batch) {
+    if (batch == 5) wait_until([&] { return marked.load(); });
+    return Status();
+  };
+  EngineHarness h(source, database);
   state = h.state.get();
   h.destination->own_role().features = {};
   h.destination->script.last_committed = nullptr;
