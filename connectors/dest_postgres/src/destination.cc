@@ -8,6 +8,7 @@
 #include "src/commit.h"
 #include "src/publish.h"
 #include "src/references.h"
+#include "src/rights.h"
 #include "src/staging.h"
 #include "src/target.h"
 
@@ -44,10 +45,7 @@ std::string stream_state_sql(const Receipts& receipts, bool replace) {
          ", EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) "
          "c.relnamespace WHERE " +
          table_condition_sql("$1::pg_catalog.text", "$2::pg_catalog.text") + "), " +
-         (replace ? "(SELECT k.conrelid::regclass::text FROM pg_catalog.pg_constraint k WHERE k.confrelid = "
-                    "pg_catalog.to_regclass($3::text) AND k.contype = 'f' AND k.conrelid <> k.confrelid ORDER BY 1 "
-                    "LIMIT 1)"
-                  : "$3::pg_catalog.text") +
+         (replace ? "(" + referring_sql("$3") + ")" : "$3::pg_catalog.text") +
          (receipts.known() ? ", " + receipts.stream_sql(4) : "");
 }
 
@@ -112,34 +110,6 @@ Status with_ring_advice(const sdk::StreamContext& ctx, Status status) {
   message += (message.ends_with('.') ? " " : ". ") + ring_advice(ctx);
   return status;
 }
-
-// One row with a column for each Right. $1: the schema of tables, $2: that of receipts.
-constexpr std::string_view kRightsQuery = R"(
-SELECT pg_catalog.pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
-  pg_catalog.has_database_privilege(current_database(), 'CREATE'),
-  pg_catalog.has_database_privilege(current_database(), 'TEMPORARY'),
-  s.oid IS NOT NULL, pg_catalog.has_schema_privilege(s.oid, 'USAGE') AND
-    pg_catalog.has_schema_privilege(s.oid, 'CREATE'),
-  r.oid IS NOT NULL, pg_catalog.has_schema_privilege(r.oid, 'USAGE') AND
-    pg_catalog.has_schema_privilege(r.oid, 'CREATE'),
-  t.oid IS NOT NULL, pg_catalog.has_schema_privilege(r.oid, 'USAGE') AND
-    pg_catalog.has_table_privilege(t.oid, 'SELECT') AND pg_catalog.has_table_privilege(t.oid, 'INSERT') AND
-    pg_catalog.has_table_privilege(t.oid, 'UPDATE') AND pg_catalog.has_table_privilege(t.oid, 'DELETE')
-FROM (SELECT 1) x LEFT JOIN pg_catalog.pg_namespace s ON s.nspname = $1
-LEFT JOIN pg_catalog.pg_namespace r ON r.nspname = $2
-LEFT JOIN pg_catalog.pg_class t ON t.relnamespace = r.oid AND t.relname = '_rapidbyte_receipts')";
-enum class Right : size_t {
-  kStandby,
-  kReadOnly,
-  kCreateSchemas,
-  kTemporary,
-  kSchema,  // is there
-  kCreateTables,
-  kReceiptsSchema,  // is there
-  kCreateReceipts,
-  kReceipts,  // the table is there
-  kWriteReceipts,
-};
 
 }  // namespace
 
@@ -292,69 +262,7 @@ Receipts PostgresDestination::receipts_for(const TableName& target) {
 Result<sdk::Validation> PostgresDestination::validate() {
   const Status opened = session_->open();
   if (!opened.ok()) return sdk::Validation::failed(opened.error().code + ": " + opened.error().message);
-  const std::string& schema = session_->options().schema;
-  const std::string& receipts = receipts_schema_.empty() ? schema : receipts_schema_;
-  const Parameter names[] = {schema, receipts};
-  RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found, session_->connection().execute(kRightsQuery, names));
-  const postgres::Row& rights = found.rows.front();
-  const auto is = [&](Right right) { return rights[static_cast<size_t>(right)] == "t"; };
-  const std::string where = session_->options().where();
-  const std::string user = postgres::quote_identifier(session_->options().user);
-  const std::string database = postgres::quote_identifier(session_->options().database);
-  const auto denied = [&](const std::string& why) {
-    return sdk::Validation::failed("PERMISSION_DENIED: " + where + ": " + why);
-  };
-  if (is(Right::kStandby)) {
-    return sdk::Validation::failed("READ_ONLY: " + where + " is a standby and takes no writes; name the primary");
-  }
-  if (is(Right::kReadOnly)) {
-    return sdk::Validation::failed("READ_ONLY: " + where +
-                                   ": transactions of this user are read-only (default_transaction_read_only); name "
-                                   "the primary, or ALTER ROLE " +
-                                   user + " SET default_transaction_read_only = off");
-  }
-  for (const auto& [name, there] : {std::pair(&schema, Right::kSchema), std::pair(&receipts, Right::kReceiptsSchema)}) {
-    if (!is(there) && !is(Right::kCreateSchemas)) {
-      return denied("schema " + *name +
-                    " is not there, and this user may not create it. Run: GRANT CREATE ON DATABASE " + database +
-                    " TO " + user);
-    }
-  }
-  const auto grant_create = [&](const std::string& name) {
-    return "Run: GRANT USAGE, CREATE ON SCHEMA " + postgres::quote_identifier(name) + " TO " + user;
-  };
-  const std::string no_receipts =
-      is(Right::kReceipts) && !is(Right::kWriteReceipts)
-          ? "this user may not read and write the receipts of loads. Run: GRANT SELECT, INSERT, UPDATE, DELETE ON " +
-                receipts_for({schema, {}}).name().sql() + " TO " + user
-          : std::string();
-  if (!receipts_schema_.empty()) {
-    // Every load needs them.
-    if (!no_receipts.empty()) return denied(no_receipts);
-    if (is(Right::kReceiptsSchema) && !is(Right::kReceipts) && !is(Right::kCreateReceipts)) {
-      return denied("this user may not create the table of receipts in schema " + receipts + ". " +
-                    grant_create(receipts));
-    }
-  }
-  // Streams may name schemas of their own, and tables may be there already.
-  std::string lacking = no_receipts.empty() ? "" : "; " + no_receipts;
-  if (is(Right::kSchema) && !is(Right::kCreateTables)) {
-    const bool for_receipts = receipts_schema_.empty() && !is(Right::kReceipts);
-    lacking += "; this user may not create tables in schema " + schema +
-               ", which the first load of a table, write_mode replace" + (for_receipts ? " and the receipts" : "") +
-               " need. " + grant_create(schema) +
-               (for_receipts ? ", or set receipts_schema to a schema where it may" : "");
-  }
-  if (method_ == LoadMethod::kCopy && !is(Right::kTemporary)) {
-    lacking +=
-        "; this user may not create temporary tables, which write_mode upsert needs. Run: GRANT TEMPORARY ON "
-        "DATABASE " +
-        database + " TO " + user + ", or set load_method: insert";
-  }
-  const std::string server = where + ", PostgreSQL " + std::string(session_->connection().parameter("server_version"));
-  if (!lacking.empty()) return sdk::Validation::warning(server + ": " + lacking.substr(2));
-  if (!is(Right::kSchema)) return sdk::Validation::success(server + ": the first run will create schema " + schema);
-  return sdk::Validation::success(server + ", schema " + schema);
+  return check_rights(*session_, receipts_schema_, method_);
 }
 
 Status PostgresDestination::lock(const sdk::StreamContext& ctx, const TableName& target) {
@@ -615,9 +523,8 @@ Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk
           "stream \"" + ctx.stream_name + "\": an earlier run was interrupted after it had committed " +
               std::to_string(receipt->rows) + " rows into " + described(written) + ", but " + lost +
               ". So it is not known which of its rows are there, and reading again could double them. This run wrote "
-              "nothing. Look at the table, remove what this pipeline has loaded into it, and start again with: "
-              "rapidbyte state reset PIPELINE.yaml --stream " +
-              postgres::quote_literal(ctx.stream_name));
+              "nothing. " +
+              how_to_begin_anew(ctx, target, true) + ".");
     }
     if (!lost.empty()) {
       sdk::host::log_warn("stream \"" + ctx.stream_name + "\": the receipt of load " + receipt->load_id +

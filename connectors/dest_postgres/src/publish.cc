@@ -84,7 +84,7 @@ Status queue_looks(Session& session, const TableName& target, const TableName& s
   const std::span<const Parameter> alone = std::span(tables).first(1);
   postgres::Connection& connection = session.connection();
   RB_SDK_RETURN_NOT_OK(queue_table_look(session, target).status());
-  RB_SDK_RETURN_NOT_OK(connection.queue(kReferringQuery, alone, /*cached=*/true).status());
+  RB_SDK_RETURN_NOT_OK(connection.queue(referring_sql("$1"), alone, /*cached=*/true).status());
   RB_SDK_RETURN_NOT_OK(queue_reasons_look(session, target).status());
   RB_SDK_RETURN_NOT_OK(queue_definition_look(session, target).status());
   RB_SDK_RETURN_NOT_OK(queue_comment_look(session, staging).status());
@@ -356,7 +356,7 @@ Status publish_nothing(Session& session, const TableInfo& target, const std::str
   const Parameter parameters[] = {name};
   const auto looks = [&]() -> Status {
     RB_SDK_RETURN_NOT_OK(queue_table_look(session, target.name).status());
-    RB_SDK_RETURN_NOT_OK(session.connection().queue(kReferringQuery, parameters, /*cached=*/true).status());
+    RB_SDK_RETURN_NOT_OK(session.connection().queue(referring_sql("$1"), parameters, /*cached=*/true).status());
     return session.connection()
         .queue(
             "SELECT pg_catalog.pg_relation_size(c.oid) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am a ON a.oid = "

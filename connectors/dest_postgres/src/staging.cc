@@ -169,9 +169,11 @@ Status drop_staging(Session& session, const TableName& target) {
   return session.exec("DROP TABLE " + staging->name.sql());
 }
 
-const std::string_view kReferringQuery =
-    "SELECT conrelid::regclass::text FROM pg_catalog.pg_constraint WHERE confrelid = "
-    "pg_catalog.to_regclass($1::text) AND contype = 'f' AND conrelid <> confrelid ORDER BY 1 LIMIT 1";
+std::string referring_sql(const std::string& table) {
+  return "SELECT k.conrelid::regclass::text FROM pg_catalog.pg_constraint k WHERE k.confrelid = "
+         "pg_catalog.to_regclass(" +
+         table + "::text) AND k.contype = 'f' AND k.conrelid <> k.confrelid ORDER BY 1 LIMIT 1";
+}
 
 Status check_replaceable(const Session& session, const TableName& target, const std::string& stream,
                          const std::optional<std::string>& referring) {

@@ -29,8 +29,9 @@ Result<bool> is_staged(const Session& session, const TableName& target, const st
 /// and bare as it was made. Inside a transaction. What is not ours is left alone.
 Status drop_staging(Session& session, const TableName& target);
 
-/// Another table with a foreign key that points to a table ($1: as SQL); no row when there is none.
-extern const std::string_view kReferringQuery;
+/// SQL of another table with a foreign key that points to `table` (SQL of a text, the table as SQL); no row when there
+/// is none.
+std::string referring_sql(const std::string& table);
 /// REPLACE_REFERENCED (config) when there is one: the target's rows cannot go.
 Status check_replaceable(const Session& session, const TableName& target, const std::string& stream,
                          const std::optional<std::string>& referring);
