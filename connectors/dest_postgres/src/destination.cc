@@ -282,14 +282,26 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
   RB_SDK_RETURN_NOT_OK(check_targets(ctx.pipeline_streams));
   RB_SDK_RETURN_NOT_OK(session_->open());
-  auto begun = begin_target(ctx, target);
-  // A connection that was idle since the stream before may have been ended by whoever is in between. Nothing is
-  // written.
-  if (!begun.ok() && !session_->is_open() && served_ == session_->generation()) {
+  return with_current_session(target, [&] { return begin_target(ctx, target); });
+}
+
+template <typename Ask>
+auto PostgresDestination::with_current_session(const TableName& target, const Ask& ask) -> decltype(ask()) {
+  auto answer = ask();
+  if (answer.ok()) return answer;
+  if (!session_->is_open() && served_ == session_->generation()) {
+    // A connection that was idle since the stream before may have been closed by whoever is in between.
     RB_SDK_RETURN_NOT_OK(session_->open());
-    begun = begin_target(ctx, target);
+    receipts_known_.clear();
+    return ask();
   }
-  return begun;
+  if (receipts_for(target).known() && is_stale(answer.error())) {
+    // Somebody has dropped or altered the receipts since the stream before, or its user code has taken away what was
+    // prepared.
+    receipts_known_.clear();
+    return ask();
+  }
+  return answer;
 }
 
 Status PostgresDestination::begin_target(const sdk::StreamContext& ctx, const TableName& target) {
@@ -304,12 +316,6 @@ Status PostgresDestination::begin_target(const sdk::StreamContext& ctx, const Ta
   const std::span<const Parameter> parameters = std::span(all).first(receipts_for(target).known() ? 6 : 3);
   const auto seen = session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend,
                                           stream_state_sql(receipts_for(target), replace), parameters);
-  if (!seen.ok() && receipts_for(target).known() && is_stale(seen.error())) {
-    // Somebody has dropped or altered the receipts since the stream before, or its user code has taken away what was
-    // prepared.
-    receipts_known_.clear();
-    return begin_target(ctx, target);
-  }
   RB_SDK_RETURN_NOT_OK(seen.status());
   begun_ = target;
   const postgres::Row& state = seen->rows.front();
@@ -500,6 +506,13 @@ Status PostgresDestination::finish_replace(const sdk::StreamContext& ctx, const 
 Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
   RB_SDK_RETURN_NOT_OK(session_->open());
+  return with_current_session(target, [&] { return position_in(ctx, target); });
+}
+
+Result<std::optional<std::string>> PostgresDestination::position_in(const sdk::StreamContext& ctx,
+                                                                    const TableName& target) {
+  if (known_in_ != session_->generation()) receipts_known_.clear();
+  known_in_ = session_->generation();
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read(ctx));
   resumed_from_.emplace(ctx.stream_name, receipt);
   const bool of_this_load = receipt && receipt->load_id == ctx.load_id;

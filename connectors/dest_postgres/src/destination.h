@@ -51,7 +51,13 @@ class PostgresDestination {
   /// `batch`: the one that has come, of `schema`; null: none.
   Result<TargetPlan> prepare(const sdk::StreamContext& ctx, const TableName& target, const sdk::Schema& schema,
                              const sdk::BatchReader* batch);
+  /// The answer of `ask`, which only reads or begins what has not been written yet. It is asked once more when the
+  /// session of the stream before turns out to be closed, or not to know any more what it had prepared.
+  template <typename Ask>
+  auto with_current_session(const TableName& target, const Ask& ask) -> decltype(ask());
   Status begin_target(const sdk::StreamContext& ctx, const TableName& target);
+  /// last_committed() over an open session.
+  Result<std::optional<std::string>> position_in(const sdk::StreamContext& ctx, const TableName& target);
   Status finish_target(const sdk::StreamContext& ctx, bool succeeded);
   Status finish_replace(const sdk::StreamContext& ctx, const TableName& target);
 

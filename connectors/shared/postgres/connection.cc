@@ -313,6 +313,12 @@ Status Connection::run_queued(std::vector<QueryResult>& answers) {
     status.error().category = sdk::ErrorCategory::kTransientDb;
     status.error().retryable = true;
     status.error().safe_to_retry = true;
+    if (server->sqlstate == "26000") {
+      status.error().message +=
+          ". Something ends what this session has prepared: a function of the table (in a default, a check, an index "
+          "or "
+          "a policy) that runs DEALLOCATE or DISCARD, or a pooler that does not keep a session together";
+    }
   }
   return status;
 }
