@@ -384,12 +384,14 @@ Result<std::optional<LockedTarget>> lock_direct_target(Session& session, const T
     if (state == "42P01" || state == "42809") return std::optional<LockedTarget>();
     return answers.status();
   }
-  const postgres::QueryResult& size = (*answers)[2];
+  // Before them may be that of BEGIN.
+  const std::span<const postgres::QueryResult> seen_now = std::span(*answers).last(4);
+  const postgres::QueryResult& size = seen_now[2];
   // Of a large table DELETE would leave as much as dead rows.
   const bool is_small = !size.rows.empty() && size.rows.front()[1] == "t";
-  if (!is_small || !first_value((*answers)[3])) return std::optional<LockedTarget>();
-  RB_SDK_RETURN_NOT_OK(check_replaceable(session, target, stream, first_value((*answers)[1])));
-  RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> found, table_of(session, target, (*answers)[0]));
+  if (!is_small || !first_value(seen_now[3])) return std::optional<LockedTarget>();
+  RB_SDK_RETURN_NOT_OK(check_replaceable(session, target, stream, first_value(seen_now[1])));
+  RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> found, table_of(session, target, seen_now[0]));
   if (!found) return std::optional<LockedTarget>();
   return std::optional(LockedTarget{.table = std::move(*found), .is_empty = first_value(size) == "0"});
 }

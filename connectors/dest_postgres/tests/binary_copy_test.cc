@@ -31,7 +31,7 @@ TEST_F(BinaryCopyTest, ValuesAreWhatTheServerReads) {
        {"{}", "{a,b}", "{NULL,\"NULL\",null}",
         "ARRAY['', ' ', 'a\"b', 'a\\b', '{x}', 'a,b', E'\\n', E'\\t', 'ü', '🙂']",
         "ARRAY[[['a','b'],['c',NULL]],[['e','f'],['g','h']]]"}},
-      {"varchar(5)[]", {"{12345,äöüäö}"}},
+      {"character varying(5)[]", {"{12345,äöüäö}"}},
       {"character(3)[]", {"{a,abc}"}},
       {"name[]", {"{a,pg_class}"}},
       {"boolean[]", {"{t,f,NULL}"}},
@@ -85,7 +85,8 @@ TEST_F(BinaryCopyTest, ValuesAreWhatTheServerReads) {
       EXPECT_EQ(sql("SELECT coalesce(to_json(v::text)::text, 'null') FROM s ORDER BY id"), written);
       EXPECT_EQ(sql("SELECT count(*) FROM s JOIN e ON e.id = s.id + 1 WHERE s.v::text IS DISTINCT FROM e.v::text"),
                 Lines{"0"});
-      const bool has_special = type == "date[]" || type == "timestamp without time zone[]" || type == "daterange";
+      const bool has_special = type == "date[]" || type == "time without time zone[]" ||
+                               type == "timestamp without time zone[]" || type == "daterange";
       EXPECT_EQ(went_as_text(outcome), has_special);
     }
   }
@@ -125,10 +126,11 @@ TEST_F(BinaryCopyTest, OtherNotationsAreReadByTheServer) {
     sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; CREATE TABLE s (id bigint PRIMARY KEY, v int[], a "
         "inet)");
     const Schema schema{{{"id", kInt}, {"v", kText}, {"a", kText}}};
-    const Batches batches = {make_batch(schema, {Json::array({1, "{1}", "1.2.3.4"})}),
-                             make_batch(schema, {Json::array({2, "[2:3]={ 1, 2 }", nullptr})}),
-                             make_batch(schema, {Json::array({3, "{3}", "10.1"}), Json::array({1, "{9}", "1.2.3.5"})})};
-    const Outcome outcome = load(context("s", schema, mode), batches, {}, Commits::kAtTheEnd);
+    const Batches batches = {
+        make_batch(schema, {Json::array({1, "{1}", "1.2.3.4/32"})}),
+        make_batch(schema, {Json::array({2, "[2:3]={ 1, 2 }", nullptr})}),
+        make_batch(schema, {Json::array({3, "{3}", "10.1"}), Json::array({1, "{9}", "1.2.3.5/32"})})};
+    const Outcome outcome = load(context("s", schema, mode), batches, Json::object(), Commits::kAtTheEnd);
     if (mode.is_string()) {
       EXPECT_EQ(outcome.code(), "ROW_REFUSED") << "the key is there twice";
       continue;
@@ -136,7 +138,7 @@ TEST_F(BinaryCopyTest, OtherNotationsAreReadByTheServer) {
     ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
     EXPECT_TRUE(went_as_text(outcome));
     EXPECT_EQ(sql("SELECT id, v, a FROM s ORDER BY id"),
-              (Lines{"1\t{9}\t1.2.3.5", "2\t[2:3]={1,2}\t", "3\t{3}\t10.1.0.0"}));
+              (Lines{"1\t{9}\t1.2.3.5/32", "2\t[2:3]={1,2}\t", "3\t{3}\t10.1.0.0/16"}));
   }
 }
 
@@ -149,7 +151,7 @@ TEST_F(BinaryCopyTest, GarbledValuesAreRefusedRows) {
                {"int[]", "{1}", "{1"},
                {"text[]", "{a}", "{\"a}"},
                {"smallint[]", "{1}", "{32768}"},
-               {"varchar(2)[]", "{ab}", "{abc}"},
+               {"character varying(2)[]", "{ab}", "{abc}"},
                {"numeric(3,1)[]", "{1.5}", "{1000}"},
                {"jsonb[]", "{1}", "{\"{\"}"},
                {"inet", "1.2.3.4", "1.2.3.400"},
@@ -158,7 +160,7 @@ TEST_F(BinaryCopyTest, GarbledValuesAreRefusedRows) {
                {"varbit", "101", "12"},
                {"int4range", "[1,2)", "[2,1)"},
                {"int4range", "[1,2)", "[1,2"},
-               {"macaddr", "08:00:2b:01:02:03", "08:00:2b:01:02:0x"}};
+               {"macaddr", "08:00:2b:01:02:03", "08:00:2b:01:02:zz"}};
   for (const auto& c : cases) {
     SCOPED_TRACE(std::string(c.type) + " " + c.bad);
     const Outcome failed = load_texts(c.type, {c.good, c.bad});

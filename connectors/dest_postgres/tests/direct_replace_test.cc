@@ -22,18 +22,21 @@ class DirectReplaceTest : public PostgresTest {
         "name text)");
     ASSERT_EQ(load(replace_context(), two_columns(), {row(1, "old")}).code(), "ok");
   }
-  /// A replace, with `meanwhile` between its last row and finish-stream; the session is kept for the next one.
+  /// A replace, with `meanwhile` between its last row and finish-stream; as the engine does.
   Status replace(const Json& ctx, const Batches& batches, const std::function<void()>& meanwhile = {}) {
     FakeHost host;
     push(host, ctx, batches);
     const std::string text = sdk::to_text(ctx);
-    if (!destination_) destination_ = open();
-    RB_SDK_RETURN_NOT_OK(destination_->begin_stream(text));
-    const auto written = destination_->run_write(text);
+    auto destination = open(more_);
+    RB_SDK_RETURN_NOT_OK(destination->begin_stream(text));
+    const auto written = destination->run_write(text);
     RB_SDK_RETURN_NOT_OK(written.status());
     written_ = written->records_written;
     if (meanwhile) meanwhile();
-    const Status finished = destination_->finish_stream(text, true);
+    const Status finished = destination->finish_stream(text, true);
+    EXPECT_TRUE(destination->close().ok());
+    logs_.clear();
+    for (const auto& line : host.logs()) logs_ += line.message + "\n";
     direct_ = std::any_of(host.logs().begin(), host.logs().end(), [](const auto& line) {
       return line.message.find("without a staging table") != std::string::npos;
     });
@@ -45,16 +48,14 @@ class DirectReplaceTest : public PostgresTest {
   std::string oid() { return sql("SELECT 's'::regclass::oid").front(); }
   Lines receipt() { return sql("SELECT load_id, target, rows, published FROM _rapidbyte_receipts"); }
   Lines stagings() {
-    return sql("SELECT relname FROM pg_class WHERE relname LIKE '\\_rapidbyte\\_staging%' AND relnamespace = '" +
-               schema_name() + "'::regnamespace");
+    return sql(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE '\\_rapidbyte\\_staging%' AND relnamespace "
+        "= '" +
+        schema_name() + "'::regnamespace");
   }
-  void TearDown() override {
-    destination_.reset();
-    PostgresTest::TearDown();
-  }
-
-  std::unique_ptr<sdk::DestinationConnector> destination_;
+  Json more_ = Json::object();
   bool direct_ = false;
+  std::string logs_;
   uint64_t written_ = 0;
 
  private:
@@ -88,6 +89,7 @@ TEST_F(DirectReplaceTest, RowsAndReceiptAreOneTransactionAndTheTableStays) {
 // Neither one that begins later nor one that has its snapshot already, and none waits.
 TEST_F(DirectReplaceTest, ReadersSeeTheOldRowsOrTheNewOnes) {
   make_target();
+  FakeHost host;  // of the readers
   auto old_reader = postgres::Connection::connect(PostgresServer::shared().options());
   ASSERT_TRUE(old_reader.ok());
   const std::string count = "SELECT pg_catalog.string_agg(name, ',') FROM " + schema_name() + ".s";
@@ -111,7 +113,7 @@ TEST_F(DirectReplaceTest, ARefusedRowLeavesTheOldOnesAndTheReceipt) {
   EXPECT_EQ(table("s"), Lines{"(1,old)"});
   EXPECT_EQ(receipt(), before);
   EXPECT_EQ(stagings(), Lines{});
-  ASSERT_TRUE(replace({row(5, "e")}).ok()) << "the session goes on";
+  ASSERT_TRUE(replace({row(5, "e")}).ok());
   EXPECT_EQ(table("s"), Lines{"(5,e)"});
 }
 
@@ -170,7 +172,6 @@ TEST_F(DirectReplaceTest, WhatIsNotForItGoesThroughAStaging) {
       const Lines now = receipt();
       ASSERT_EQ(now.size(), 1U);
       EXPECT_NE(now.front().find(schema_name() + ".s\t1\tt"), std::string::npos) << now.front();
-      destination_.reset();
       sql("SET client_min_messages = error; DROP PUBLICATION IF EXISTS " + schema_name() +
           "_p; DROP TABLE s; DROP "
           "FUNCTION IF EXISTS note()");
@@ -200,7 +201,7 @@ TEST_F(DirectReplaceTest, ColumnsThatAreNewComeThroughAStaging) {
   EXPECT_EQ(table("s"), (Lines{"(2,b,)", "(3,c,7)"}));
   // And fewer ones do not need it.
   ASSERT_TRUE(replace({row(4, "d")}).ok());
-  EXPECT_TRUE(direct_);
+  EXPECT_TRUE(direct_) << logs_;
   EXPECT_EQ(table("s"), Lines{"(4,d,)"});
 }
 
@@ -214,7 +215,7 @@ TEST_F(DirectReplaceTest, MoreRowsThanItHoldsGoTheUsualWayAndAreCountedOnce) {
       for (int64_t i = 0; i < 1000; ++i) rows.push_back(row(batch * 1000 + i + 1, "a name of some length"));
       batches.push_back(make_batch(two_columns(), rows));
     }
-    destination_ = open({{"load_method", method}});
+    more_ = {{"load_method", method}};
     const Status status = replace(replace_context(), batches, [&] {
       EXPECT_EQ(table("s"), Lines{"(1,old)"});
       EXPECT_EQ(stagings().size(), 1U);
@@ -238,7 +239,7 @@ TEST_F(DirectReplaceTest, RowsThatAreJudgedOneByOneGoThroughAStaging) {
 
 TEST_F(DirectReplaceTest, TheUserMayHaveEveryReplaceStaged) {
   make_target();
-  destination_ = open({{"small_replace", "staging"}});
+  more_ = {{"small_replace", "staging"}};
   const std::string before = oid();
   ASSERT_TRUE(replace({row(2, "b")}, [&] { EXPECT_EQ(stagings().size(), 1U); }).ok());
   EXPECT_NE(oid(), before) << "the staging took the table's place";
@@ -285,7 +286,6 @@ TEST_F(DirectReplaceTest, ALostConnectionLeavesTheOldRowsOrTheNewOnes) {
     for (uint64_t nth = 1; nth <= 8; ++nth) {
       SCOPED_TRACE(std::string(function) + " " + std::to_string(nth));
       make_target();
-      destination_.reset();
       FakeHost host;
       const Json ctx = replace_context();
       push(host, ctx, {make_batch(two_columns(), {row(2, "new"), row(3, "new")})});
@@ -309,7 +309,6 @@ TEST_F(DirectReplaceTest, ALostConnectionLeavesTheOldRowsOrTheNewOnes) {
       // The next attempt begins anew.
       ASSERT_TRUE(replace({row(9, "again")}).ok());
       EXPECT_EQ(table("s"), Lines{"(9,again)"});
-      destination_.reset();
     }
   }
   EXPECT_GE(failures, 4U);
@@ -356,7 +355,8 @@ TEST_F(DirectReplaceTest, CodeOfUsersLeavesNothingForTheNextStream) {
       {"foreign key",
        "CREATE TABLE parent (name text PRIMARY KEY); INSERT INTO parent VALUES ('a'); CREATE TABLE c (id "
        "bigint, name text REFERENCES parent); CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS "
-       "'BEGIN PERFORM leave(''x''); RETURN NULL; END'; CREATE CONSTRAINT TRIGGER n AFTER INSERT ON c "
+       "'BEGIN PERFORM set_config(''rapidbyte.left'', ''here'', false); RETURN NULL; END'; CREATE CONSTRAINT TRIGGER n "
+       "AFTER INSERT ON c "
        "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION noted()"}};
   // The receipts are there, so that nothing else is made by these streams.
   ASSERT_EQ(load(context("first", two_columns()), two_columns(), {row(1, "a")}).code(), "ok");
@@ -364,17 +364,20 @@ TEST_F(DirectReplaceTest, CodeOfUsersLeavesNothingForTheNextStream) {
     for (const char* mode : {"append", "replace"}) {
       SCOPED_TRACE(std::string(c.name) + " " + mode);
       sql(leave + c.statements);
+      FakeHost host;
       auto destination = open();
       for (const char* stream : {"c", "probe"}) {
         const Json ctx = context(stream, two_columns(), std::string(stream) == "c" ? mode : "append");
-        FakeHost host;
-        push(host, ctx, {make_batch(two_columns(), {row(1, "a")})});
+        host.push_batch(make_batch(two_columns(), {row(1, "a")}));
+        host.push_raw_marker(
+            {{"stream", stream}, {"load_id", host.load_id}, {"kind", "source"}, {"batches_covered", 1}, {"end", true}});
         const std::string text = sdk::to_text(ctx);
         ASSERT_TRUE(destination->begin_stream(text).ok());
         const Status written = destination->run_write(text).status();
         ASSERT_TRUE(written.ok()) << written.to_string();
         ASSERT_TRUE(destination->finish_stream(text, true).ok());
       }
+      EXPECT_EQ(host.calls("connect-tcp"), 1U) << "both streams should have had one session";
       ASSERT_TRUE(destination->close().ok());
       EXPECT_EQ(table("probe"), Lines{"(1,\"\")"});
       sql("SET client_min_messages = error; DROP TABLE c, probe; DROP TABLE IF EXISTS parent; DROP DOMAIN IF EXISTS "
