@@ -124,7 +124,7 @@ TEST_F(BinaryCopyTest, OtherNotationsAreReadByTheServer) {
   for (const Json& mode : {Json("append"), Json("replace"), upsert({"id"})}) {
     SCOPED_TRACE(mode.dump());
     sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; CREATE TABLE s (id bigint PRIMARY KEY, v int[], a "
-        "inet)");
+        "cidr)");
     const Schema schema{{{"id", kInt}, {"v", kText}, {"a", kText}}};
     const Batches batches = {
         make_batch(schema, {Json::array({1, "{1}", "1.2.3.4/32"})}),
