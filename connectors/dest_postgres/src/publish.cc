@@ -57,6 +57,12 @@ WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_catalo
   l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) AND
   l.relation IN (SELECT oid FROM tables))";
 
+// Bytes of a table's ($1, as SQL) own file, and whether it is small with what belongs to it. Who locks the table first
+// does not wait for others here.
+constexpr std::string_view kFileSizeQuery =
+    "SELECT pg_catalog.pg_relation_size(c.oid), pg_catalog.pg_table_size(c.oid) <= 1048576 FROM pg_catalog.pg_class c "
+    "JOIN pg_catalog.pg_am a ON a.oid = c.relam WHERE c.oid = pg_catalog.to_regclass($1::text) AND a.amname = 'heap'";
+
 Result<std::optional<std::string>> for_table(Session& session, std::string_view sql, Oid oid) {
   const std::string text = std::to_string(oid);
   const Parameter parameters[] = {text};
@@ -99,10 +105,9 @@ Status queue_looks(Session& session, const TableName& target, const TableName& s
 // Whoever comes after a lock that waits has to wait, too: behind one slow reader all others would stand still. So the
 // wait is short, and between two of them the others get their turn. All of it takes no longer than the server may be
 // silent, as if it were one wait.
-Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, const TableInfo& table,
-                                                            const std::string& stream,
-                                                            const std::function<Status()>& before,
-                                                            const std::function<Status()>& behind) {
+Result<std::vector<postgres::QueryResult>> lock_table(Session& session, const TableInfo& table, std::string_view mode,
+                                                      const std::string& stream, const std::function<Status()>& before,
+                                                      const std::function<Status()>& behind) {
   using std::chrono::milliseconds;
   using std::chrono::steady_clock;
   constexpr milliseconds kOneWait{2000};
@@ -122,7 +127,7 @@ Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, co
   for (;;) {
     RB_SDK_RETURN_NOT_OK(session.queue("SAVEPOINT rapidbyte_lock"));
     RB_SDK_RETURN_NOT_OK(session.queue("SET LOCAL lock_timeout = " + std::to_string(one_wait.count())));
-    RB_SDK_RETURN_NOT_OK(session.queue("LOCK TABLE " + table.name.sql() + " IN ACCESS EXCLUSIVE MODE"));
+    RB_SDK_RETURN_NOT_OK(session.queue("LOCK TABLE " + table.name.sql() + " IN " + std::string(mode) + " MODE"));
     RB_SDK_RETURN_NOT_OK(session.queue("SET LOCAL lock_timeout = 0"));
     RB_SDK_RETURN_NOT_OK(session.queue("RELEASE SAVEPOINT rapidbyte_lock"));
     RB_SDK_RETURN_NOT_OK(session.connection().queue_flush());
@@ -160,6 +165,13 @@ Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, co
     }
     usleep(kPauseUs);
   }
+}
+
+Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, const TableInfo& table,
+                                                            const std::string& stream,
+                                                            const std::function<Status()>& before,
+                                                            const std::function<Status()>& behind) {
+  return lock_table(session, table, "ACCESS EXCLUSIVE", stream, before, behind);
 }
 
 // All that follows is queued: it goes out with the commit, whose error is that of what fails.
@@ -350,6 +362,40 @@ Status publish_staging(Session& session, const std::optional<TableInfo>& staging
   return exchange_rows(session, *table, *staging, like, stream, rows);
 }
 
+Result<std::optional<LockedTarget>> lock_direct_target(Session& session, const TableName& target, Oid seen,
+                                                       const std::string& stream) {
+  const Session::Patience patience(session);
+  const std::string name = target.sql();
+  const Parameter parameters[] = {name};
+  const auto looks = [&]() -> Status {
+    postgres::Connection& connection = session.connection();
+    RB_SDK_RETURN_NOT_OK(queue_table_look(session, target).status());
+    RB_SDK_RETURN_NOT_OK(connection.queue(referring_sql("$1"), parameters, /*cached=*/true).status());
+    RB_SDK_RETURN_NOT_OK(connection.queue(kFileSizeQuery, parameters, /*cached=*/true).status());
+    return connection.queue(direct_target_sql("$1"), parameters, /*cached=*/true).status();
+  };
+  TableInfo table;
+  table.oid = seen;
+  table.name = target;
+  const auto answers = lock_table(session, table, "SHARE ROW EXCLUSIVE", stream, {}, looks);
+  if (!answers.ok()) {
+    // undefined_table, and wrong_object_type
+    const std::string state = postgres::sqlstate_of(answers.error());
+    if (state == "42P01" || state == "42809") return std::optional<LockedTarget>();
+    return answers.status();
+  }
+  // Before them may be that of BEGIN.
+  const std::span<const postgres::QueryResult> seen_now = std::span(*answers).last(4);
+  const postgres::QueryResult& size = seen_now[2];
+  // Of a large table DELETE would leave as much as dead rows.
+  const bool is_small = !size.rows.empty() && size.rows.front()[1] == "t";
+  if (!is_small || !first_value(seen_now[3])) return std::optional<LockedTarget>();
+  RB_SDK_RETURN_NOT_OK(check_replaceable(session, target, stream, first_value(seen_now[1])));
+  RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> found, table_of(session, target, seen_now[0]));
+  if (!found) return std::optional<LockedTarget>();
+  return std::optional(LockedTarget{.table = std::move(*found), .is_empty = first_value(size) == "0"});
+}
+
 Status publish_nothing(Session& session, const TableInfo& target, const std::string& stream) {
   const Session::Patience patience(session);
   const std::string name = target.name.sql();
@@ -357,12 +403,7 @@ Status publish_nothing(Session& session, const TableInfo& target, const std::str
   const auto looks = [&]() -> Status {
     RB_SDK_RETURN_NOT_OK(queue_table_look(session, target.name).status());
     RB_SDK_RETURN_NOT_OK(session.connection().queue(referring_sql("$1"), parameters, /*cached=*/true).status());
-    return session.connection()
-        .queue(
-            "SELECT pg_catalog.pg_relation_size(c.oid) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am a ON a.oid = "
-            "c.relam WHERE c.oid = pg_catalog.to_regclass($1::text) AND a.amname = 'heap'",
-            parameters, /*cached=*/true)
-        .status();
+    return session.connection().queue(kFileSizeQuery, parameters, /*cached=*/true).status();
   };
   RB_SDK_ASSIGN_OR_RETURN(const auto answers, lock_out_readers(session, target, stream, {}, looks));
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> table, table_of(session, target.name, answers[0]));

@@ -193,15 +193,15 @@ Result<std::optional<Receipt>> Receipts::read_row(const sdk::StreamContext& ctx,
   return std::optional<Receipt>(receipt_in(found.rows.front(), 0));
 }
 
-std::string Receipts::stream_sql(int first_parameter) const {
+std::string Receipts::stream_sql(int first_parameter, bool all_loads) const {
   const auto parameter = [&](int offset) {
     return "$" + std::to_string(first_parameter + offset) + "::pg_catalog.text";
   };
   const std::string of_stream = "pipeline OPERATOR(pg_catalog.=) " + parameter(0) +
                                 " AND stream OPERATOR(pg_catalog.=) " + parameter(1) +
                                 " AND partition OPERATOR(pg_catalog.";
-  return "EXISTS (SELECT FROM " + name_.sql() + " WHERE " + of_stream + "<>) '' AND load_id OPERATOR(pg_catalog.<>) " +
-         parameter(2) +
+  return "EXISTS (SELECT FROM " + name_.sql() + " WHERE " + of_stream + "<>) '' AND " +
+         (all_loads ? parameter(2) + " IS NOT NULL" : "load_id OPERATOR(pg_catalog.<>) " + parameter(2)) +
          "), r.load_id IS NOT NULL, r.* FROM (SELECT 1) one LEFT JOIN (SELECT load_id, target, checkpoint_json, rows, "
          "published, target_identity FROM " +
          name_.sql() + " WHERE " + of_stream + "=) '') r ON true";

@@ -161,9 +161,14 @@ Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool 
   return std::move(answers->back());
 }
 
-void Session::end_stream() {
+void Session::end_stream(bool ran_code) {
   warned_.clear();
   if (!is_open() || in_transaction()) return;
+  if (!ran_code && !triggers_ && !had_upsert_table) {
+    (void)connection_->post("SELECT pg_catalog.pg_advisory_unlock_all()");
+    locked_.reset();
+    return;
+  }
   // Triggers of the stream's table may have set what decides how rows are read and written (client_encoding, the role,
   // session_replication_role ...), or have made temporary tables. A connection that does not take it is ended, and
   // everything with it.

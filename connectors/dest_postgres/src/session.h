@@ -117,8 +117,9 @@ class Session {
                                             std::span<const postgres::Parameter> parameters = {});
 
   /// The session is again as it was after open(): settings, role, locks and temporary tables of the stream are gone,
-  /// and what was warned of is warned of again for the next one. Nobody waits for that.
-  void end_stream();
+  /// and what was warned of is warned of again for the next one. Nobody waits for that. `ran_code`: code of users may
+  /// have run in the session, which can have changed anything in it; without, only the lock is to be given up.
+  void end_stream(bool ran_code);
 
   /// Triggers of the stream's tables run in this session, and may take away what it has prepared.
   void expect_triggers() { triggers_ = true; }

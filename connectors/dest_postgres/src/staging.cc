@@ -175,6 +175,13 @@ std::string referring_sql(const std::string& table) {
          table + "::text) AND k.contype = 'f' AND k.conrelid <> k.confrelid ORDER BY 1 LIMIT 1";
 }
 
+std::string direct_target_sql(const std::string& table) {
+  return "SELECT c.oid FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(" + table +
+         "::text) AND c.relkind = 'r' AND c.relam = 2 AND NOT c.relhasrules AND NOT c.relrowsecurity AND NOT EXISTS "
+         "(SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) AND NOT EXISTS (SELECT "
+         "FROM pg_catalog.pg_publication) AND pg_catalog.has_table_privilege(c.oid, 'DELETE')";
+}
+
 Status check_replaceable(const Session& session, const TableName& target, const std::string& stream,
                          const std::optional<std::string>& referring) {
   if (!referring) return {};

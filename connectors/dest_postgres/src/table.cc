@@ -17,9 +17,15 @@ using postgres::Parameter;
 using postgres::quote_identifier;
 
 // One row per column, and one without a column for a table that has none. A domain's base may be a domain again.
+// Objects of users have OIDs from 16384 on.
 constexpr std::string_view kTableQuery = R"(
 SELECT c.oid, c.relkind, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal AND
-    (g.tgrelid = c.oid OR g.tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))), k.*
+    (g.tgrelid = c.oid OR g.tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))),
+  c.relkind <> 'r' OR c.relhastriggers OR c.relhasrules OR c.relrowsecurity OR c.relchecks <> 0 OR c.relam >= 16384 OR
+    EXISTS (SELECT FROM pg_catalog.pg_attribute x WHERE x.attrelid = c.oid AND x.attnum > 0 AND NOT x.attisdropped AND
+      (x.atthasdef OR x.attidentity <> '' OR x.atttypid >= 16384)) OR
+    EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR
+      i.indpred IS NOT NULL OR 16384 <= ANY (i.indclass::pg_catalog.oid[]))), k.*
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN LATERAL (
   WITH RECURSIVE base(attnum, type, modifier, depth) AS (
     SELECT attnum, atttypid, atttypmod, 0 FROM pg_catalog.pg_attribute
@@ -30,14 +36,16 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
     pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.format_type(b.type, b.modifier),
     a.attnotnull OR (t.typtype = 'd' AND t.typnotnull),
     a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL, a.attidentity = 'a',
-    a.attgenerated <> '', format('%I.%I', bn.nspname, bt.typname), a.attidentity <> '', a.attnum
+    a.attgenerated <> '', format('%I.%I', bn.nspname, bt.typname), a.attidentity <> '', a.attnum,
+    et.oid, et.typtype
   FROM pg_catalog.pg_attribute a JOIN base b USING (attnum) JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   JOIN pg_catalog.pg_type bt ON bt.oid = b.type
   JOIN pg_catalog.pg_namespace bn ON bn.oid = bt.typnamespace
+  LEFT JOIN pg_catalog.pg_type et ON et.oid = bt.typelem AND et.typarray = bt.oid AND et.typtype IN ('b', 'e')
   WHERE a.attrelid = c.oid ORDER BY a.attnum, b.depth DESC) k ON true
 WHERE n.nspname = $1 AND c.relname = $2 ORDER BY k.attnum)";
 // Values before those of the column.
-constexpr size_t kTableValues = 3;
+constexpr size_t kTableValues = 4;
 
 template <typename T>
 T number(const std::optional<std::string>& text) {
@@ -101,6 +109,7 @@ Result<std::optional<TableInfo>> table_of(const Session& session, const TableNam
   table.oid = number<Oid>(row[0]);
   table.kind = row[1] && !row[1]->empty() ? row[1]->front() : 'r';
   table.has_triggers = is_true(row[2]);
+  table.calls_code = is_true(row[3]);
   if (table.kind != 'r' && table.kind != 'p') {
     return sdk::schema_error("TARGET_NOT_A_TABLE",
                              session.options().where() + ": " + name.text() + " is " +
@@ -125,6 +134,8 @@ Result<std::optional<TableInfo>> table_of(const Session& session, const TableNam
     column.type.cast = values[11].value_or("");
     column.identity = is_true(values[12]);
     column.number = number<int>(values[13]);
+    column.type.element = number<Oid>(values[14]);
+    column.type.element_kind = values[15] && !values[15]->empty() ? values[15]->front() : 'b';
     table.columns.push_back(std::move(column));
   }
   return std::optional<TableInfo>(std::move(table));

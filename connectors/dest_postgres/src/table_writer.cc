@@ -49,7 +49,8 @@ Status TableWriter::prepare() {
   // Tables are altered in a transaction of their own, so that nobody waits for the whole load. When the schema changes
   // in the middle of a transaction, the change is part of it.
   const bool nested = session_.in_transaction();
-  if (nested) RB_SDK_RETURN_NOT_OK(session_.exec(std::string(kSystemPath)));
+  // Who has opened it before the first rows is still under the system's path.
+  if (nested && generation_ != 0) RB_SDK_RETURN_NOT_OK(session_.exec(std::string(kSystemPath)));
   Status planned = plan();
   if (!planned.ok()) {
     if (!nested) session_.rollback();
@@ -57,13 +58,14 @@ Status TableWriter::prepare() {
   }
   // The rows' own transaction begins by the same round trip, that of a COPY by the one that begins it.
   begin_rows_sql_ = (nested ? "" : "COMMIT AND CHAIN; ") + std::string(kRolePath) + "; ";
+  if (!plan_.before_rows.empty()) begin_rows_sql_ += plan_.before_rows + "; ";
   if (method_ == LoadMethod::kInsert) RB_SDK_RETURN_NOT_OK(session_.exec(std::exchange(begin_rows_sql_, {})));
+  if (method_ == LoadMethod::kInsert) {
+    for (ColumnPlan& column : plan_.columns) column.binary_text = false;
+  }
   encoder_.use(plan_);
   described_ = with_context(batch_.schema(), ctx_.schema);
-  copy_sql_ = copy_sql(plan_);
-  // The savepoint has no round trips of its own; for upsert it covers the merge, too.
-  try_copy_sql_ = std::string(kBeginTry) + "; " + copy_sql_;
-  if (plan_.key.empty()) try_copy_sql_ += "; " + std::string(kEndTry);
+  make_copy_sql();
   merge_sql_ = plan_.key.empty() ? std::string() : merge_sql(plan_);
   insert_types_.clear();
   arrays_.clear();
@@ -77,6 +79,26 @@ Status TableWriter::prepare() {
   }
   schema_version_ = batch_.schema_version();
   generation_ = session_.generation();
+  return {};
+}
+
+void TableWriter::make_copy_sql() {
+  copy_sql_ = copy_sql(plan_);
+  // The savepoint has no round trips of its own; for upsert it covers the merge, too.
+  try_copy_sql_ = std::string(kBeginTry) + "; " + copy_sql_;
+  if (plan_.key.empty()) try_copy_sql_ += "; " + std::string(kEndTry);
+}
+
+Status TableWriter::use_text_format() {
+  const bool merged = copy_ && !plan_.key.empty();
+  RB_SDK_RETURN_NOT_OK(end_rows());
+  if (merged) RB_SDK_RETURN_NOT_OK(session_.exec(std::string("TRUNCATE ") + kUpsertTable));
+  plan_.format = RowFormat::kText;
+  encoder_.use(plan_);
+  make_copy_sql();
+  sdk::host::log_debug("stream \"" + ctx_.stream_name + "\": from row " + std::to_string(rows_seen_ + 1) +
+                       " on, rows are sent in COPY's text format: a value is not written as the server writes it, and "
+                       "the server is to read it");
   return {};
 }
 
@@ -98,6 +120,12 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   }
   RB_SDK_RETURN_NOT_OK(session_.begin_rows());
   encoder_.load(batch_, static_cast<int64_t>(rows_seen_));
+  if (encoder_.needs_text()) {
+    // Ends what is being sent, for which another batch may have to be loaded again.
+    RB_SDK_RETURN_NOT_OK(use_text_format());
+    RB_SDK_RETURN_NOT_OK(batch_.load(bytes));
+    encoder_.load(batch_, static_cast<int64_t>(rows_seen_));
+  }
   const size_t rows = batch_.rows();
   for (const RefusedRow& refused : encoder_.refused()) RB_SDK_RETURN_NOT_OK(reject(refused));
   if (one_statement_per_commit()) {

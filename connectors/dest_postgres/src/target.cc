@@ -4,6 +4,7 @@
 #include <map>
 
 #include "rapidbyte/sdk/host.h"
+#include "src/binary_text.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
@@ -37,6 +38,7 @@ class Fitting {
     plan_.name = table_.name;
     plan_.key = request_.key;
     plan_.has_triggers = table_.has_triggers;
+    plan_.calls_code = table_.calls_code;
     if (!request_.key.empty()) RB_SDK_RETURN_NOT_OK(check_upsert_key(session_, table_, request_.key));
     RB_SDK_RETURN_NOT_OK(look_at_composites());
     for (size_t i = 0; i < request_.schema.size(); ++i) RB_SDK_RETURN_NOT_OK(fit_column(i));
@@ -48,9 +50,17 @@ class Fitting {
       if (request_.has_rows) return sdk::schema_error("NO_COLUMNS", plan_.no_columns);
     }
     for (ColumnPlan& column : plan_.columns) {
-      column.has_binary = has_binary_form(
-          column, column.convert ? natural_type(column.type) : request_.schema.fields[column.source].type);
-      if (!column.has_binary) plan_.format = RowFormat::kText;
+      const sdk::DataType& type = request_.schema.fields[column.source].type;
+      const sdk::DataType sent = column.convert ? natural_type(column.type) : type;
+      column.has_binary = has_binary_form(column, sent);
+      column.binary_text = !column.has_binary && sent.is_text() && text_form(column.type) != TextForm::kNone;
+      if (column.has_binary || column.binary_text) continue;
+      if (plan_.format == RowFormat::kBinary) {
+        sdk::host::log_debug(where() + "rows are sent in COPY's text format, because values of column " +
+                             quote_identifier(column.name) + " (" + column.type.formatted +
+                             ") have no binary form here");
+      }
+      plan_.format = RowFormat::kText;
     }
     return std::move(plan_);
   }
@@ -142,6 +152,7 @@ class Fitting {
       case sdk::NewColumn::kAdd: break;
     }
     RB_SDK_ASSIGN_OR_RETURN(const std::string type, type_for(session_, field));
+    plan_.calls_code = true;  // event triggers
     const Status added =
         session_.exec("ALTER TABLE " + table_.name.sql() + " ADD COLUMN " + quote_identifier(field.name) + " " + type);
     if (!added.ok()) return Status(added).with_context(where() + "adding column " + quote_identifier(field.name));
@@ -235,6 +246,7 @@ Result<TargetPlan> prepare_target(Session& session, const TargetRequest& request
   RB_SDK_RETURN_NOT_OK(check_columns(request.stream, request.schema));
   RB_SDK_RETURN_NOT_OK(check_key_columns(request));
   std::optional<TableInfo> table = request.seen;
+  bool made = false;
   if (!table) {
     RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, request.name));
   }
@@ -248,8 +260,11 @@ Result<TargetPlan> prepare_target(Session& session, const TargetRequest& request
     }
     RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, request.name));
     if (!table) return sdk::internal_error("TABLE_LOST", "table " + request.name.text() + " was not created");
+    made = true;
   }
-  return Fitting(session, request, std::move(*table)).run();
+  auto plan = Fitting(session, request, std::move(*table)).run();
+  if (plan.ok() && made) plan->calls_code = true;  // event triggers
+  return plan;
 }
 
 }  // namespace rapidbyte::dest_postgres
