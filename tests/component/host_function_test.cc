@@ -12,7 +12,7 @@
 #include "rapidbyte/runtime/host_state.h"
 #include "rapidbyte/runtime/wasi_context.h"
 #include "rapidbyte/runtime/wasm_runtime.h"
-#include "rapidbyte/state/memory_state_backend.h"
+#include "rapidbyte/state/memory/memory_state_backend.h"
 
 namespace rapidbyte::runtime {
 namespace {

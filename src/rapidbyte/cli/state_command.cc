@@ -8,7 +8,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -21,6 +20,7 @@
 #include "rapidbyte/pipeline/name_pattern.h"
 #include "rapidbyte/pipeline/suggestion.h"
 #include "rapidbyte/protocol/untrusted_json.h"
+#include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -40,7 +40,7 @@ ExitCode fail(const CommandContext& context, const ConnectorError& error) {
   return code;
 }
 
-/// The state of the pipeline in `file`; an empty pointer when there is no state file yet.
+/// The state of the pipeline in `file`; an empty pointer when there is no state yet.
 struct Opened {
   pipeline::ParseOutcome parsed;
   std::unique_ptr<state::StateBackend> state;
@@ -52,10 +52,9 @@ std::optional<ExitCode> open_existing(const std::filesystem::path& file, const C
     show_refusal(context, file, *refusal);
     return refusal->code;
   }
-  std::error_code error;
-  const auto& path = opened.parsed.config->state.connection;
-  if (!std::filesystem::exists(path, error)) return std::nullopt;
-  auto state = context.open_state(path);
+  const pipeline::StateConfig& config = opened.parsed.config->state;
+  if (!state::survey_state(config).exists) return std::nullopt;
+  auto state = context.open_state(config);
   if (!state.ok()) return fail(context, state.error());
   opened.state = std::move(*state);
   return std::nullopt;
@@ -224,7 +223,7 @@ ExitCode state_show_command(const StateShowArguments& arguments, CommandContext&
   }
   if (arguments.json) {
     nlohmann::json document = {{"pipeline", config.name},
-                               {"state", config.state.connection.string()},
+                               {"state", state::survey_state(config.state).place},
                                {"streams", nlohmann::json::array()},
                                {"runs", nlohmann::json::array()}};
     for (const auto& [key, stream] : streams) document["streams"].push_back(stream_json(key, stream));
@@ -233,7 +232,7 @@ ExitCode state_show_command(const StateShowArguments& arguments, CommandContext&
   }
   if (streams.empty() && runs.empty()) {
     context.talk.write(fmt::format("Nothing is known of pipeline {} yet ({}).\n", make_printable(config.name),
-                                   make_printable(config.state.connection.string())));
+                                   make_printable(state::survey_state(config.state).place)));
     return ExitCode::kOk;
   }
   const std::string text = render_state(streams, runs, table_style(context.data));

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "rapidbyte/state/memory_state_backend.h"
+#include "rapidbyte/state/memory/memory_state_backend.h"
 
 namespace rapidbyte::engine {
 namespace {

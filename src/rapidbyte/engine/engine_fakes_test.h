@@ -18,7 +18,7 @@
 #include "rapidbyte/engine/retry.h"
 #include "rapidbyte/pipeline/types.h"
 #include "rapidbyte/runtime/component_runtime.h"
-#include "rapidbyte/state/memory_state_backend.h"
+#include "rapidbyte/state/memory/memory_state_backend.h"
 
 namespace rapidbyte::engine::testing {
 

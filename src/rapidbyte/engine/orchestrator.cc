@@ -22,6 +22,7 @@
 #include "rapidbyte/engine/stream_order.h"
 #include "rapidbyte/engine/stream_plan.h"
 #include "rapidbyte/engine/stream_runner.h"
+#include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -144,8 +145,7 @@ PipelineRun::Failure PipelineRun::prepare() {
     const std::filesystem::path beside = run_.pipeline.file.parent_path();
     std::filesystem::path given = run_.pipeline.dlq.path;
     if (!given.empty()) given = beside / given;
-    std::filesystem::path folder = run_.pipeline.state.connection.parent_path();
-    if (folder.empty()) folder = ".rapidbyte";
+    const std::filesystem::path folder = state::folder_beside_state(run_.pipeline.state).value_or(".rapidbyte");
     std::filesystem::path path = dlq_path_of(given, beside / folder, run_.pipeline.name, run_.run_id);
     run_.dlq = std::make_unique<DlqWriter>(std::move(path), run_.pipeline.dlq.max_bytes, run_.pipeline.name,
                                            run_.run_id, run_.options.cancel);

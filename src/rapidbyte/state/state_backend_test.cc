@@ -8,8 +8,8 @@
 #include <functional>
 #include <thread>
 
-#include "rapidbyte/state/memory_state_backend.h"
-#include "rapidbyte/state/sqlite_state_backend.h"
+#include "rapidbyte/state/memory/memory_state_backend.h"
+#include "rapidbyte/state/sqlite/sqlite_state_backend.h"
 #include "rapidbyte/state/temp_folder_test.h"
 
 namespace rapidbyte::state {

@@ -1,6 +1,6 @@
 // What only the SQLite backend promises: it lasts, it is private, it survives crashes, and it refuses what is not its
 // own.
-#include "rapidbyte/state/sqlite_state_backend.h"
+#include "rapidbyte/state/sqlite/sqlite_state_backend.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "rapidbyte/state/lease_lock.h"
+#include "rapidbyte/state/sqlite/lease_lock.h"
 #include "rapidbyte/state/temp_folder_test.h"
 
 namespace rapidbyte::state {

@@ -1,4 +1,4 @@
-#include "rapidbyte/state/sqlite_state_file.h"
+#include "rapidbyte/state/sqlite/sqlite_state_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "rapidbyte/base/deadline.h"
-#include "rapidbyte/state/sqlite_state_backend.h"
+#include "rapidbyte/state/sqlite/sqlite_state_backend.h"
 
 namespace rapidbyte::state {
 namespace {

@@ -1,4 +1,4 @@
-#include "rapidbyte/state/sqlite_state_backend.h"
+#include "rapidbyte/state/sqlite/sqlite_state_backend.h"
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -15,9 +15,9 @@
 
 #include "rapidbyte/base/deadline.h"
 #include "rapidbyte/base/log.h"
-#include "rapidbyte/state/lease_lock.h"
-#include "rapidbyte/state/sqlite_connection.h"
-#include "rapidbyte/state/sqlite_state_file.h"
+#include "rapidbyte/state/sqlite/lease_lock.h"
+#include "rapidbyte/state/sqlite/sqlite_connection.h"
+#include "rapidbyte/state/sqlite/sqlite_state_file.h"
 
 namespace rapidbyte::state {
 namespace {
@@ -436,6 +436,30 @@ Result<std::unique_ptr<StateBackend>> open_sqlite_state(const fs::path& path) {
 Result<std::unique_ptr<StateBackend>> open_bounded_sqlite_state(const fs::path& path, uint64_t max_bytes) {
   RB_ASSIGN_OR_RETURN(auto database, open_state_file(path, max_bytes));
   return std::unique_ptr<StateBackend>(std::make_unique<SqliteStateBackend>(std::move(database)));
+}
+
+StateSurvey survey_sqlite_state(const fs::path& path) {
+  std::error_code error;
+  StateSurvey survey{.exists = fs::exists(path, error), .place = path.string(), .makeable = {}};
+  if (survey.exists) return survey;
+  fs::path parent = path.parent_path();
+  while (parent.has_relative_path() && !fs::exists(parent, error)) parent = parent.parent_path();
+  if (parent.empty()) parent = ".";
+  if (::access(parent.c_str(), W_OK | X_OK) != 0) {
+    survey.makeable = make_error(
+        ErrorCategory::kPermission, "STATE_BACKEND",
+        fmt::format("{} cannot be created: {} is not writable. Make that folder writable, or set state.connection to "
+                    "a file elsewhere",
+                    path.string(), parent.string()));
+  }
+  return survey;
+}
+
+std::vector<fs::path> sqlite_state_files(const fs::path& path) {
+  if (path.empty()) return {};
+  std::vector<fs::path> files = {path};
+  for (const char* suffix : {"-journal", "-wal", "-shm"}) files.emplace_back(path.string() + suffix);
+  return files;
 }
 
 }  // namespace rapidbyte::state

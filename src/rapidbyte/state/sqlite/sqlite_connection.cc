@@ -1,4 +1,4 @@
-#include "rapidbyte/state/sqlite_connection.h"
+#include "rapidbyte/state/sqlite/sqlite_connection.h"
 
 #include <fmt/format.h>
 

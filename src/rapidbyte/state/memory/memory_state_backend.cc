@@ -1,4 +1,4 @@
-#include "rapidbyte/state/memory_state_backend.h"
+#include "rapidbyte/state/memory/memory_state_backend.h"
 
 #include <fmt/format.h>
 
