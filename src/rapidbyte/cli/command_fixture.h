@@ -60,6 +60,13 @@ class CommandFixture : public ::testing::Test {
     return opened.ok() ? std::move(*opened) : nullptr;
   }
 
+  /// Writes the state as a run of pipeline p; nobody else can while it lives.
+  [[nodiscard]] std::unique_ptr<state::Lease> writer() const {
+    auto lease = make_state()->acquire_lease("p", "the run of the test");
+    EXPECT_TRUE(lease.ok()) << lease.status().to_string();
+    return lease.ok() ? std::move(*lease) : nullptr;
+  }
+
   CommandContext context() {
     return {.data = data_,
             .talk = talk_,

@@ -260,7 +260,7 @@ void PipelineCheck::check_streams(const LoadedSlot& source, runtime::ComponentIn
   const engine::RunOptions options;
   engine::RunObserver observer;
   const std::unique_ptr<state::StateBackend> scratch = state::make_memory_state();
-  engine::RunContext run{*parsed_.config, *runtime_, *scratch, *scratch, options, observer, engine::real_retry_clock()};
+  engine::RunContext run{*parsed_.config, *runtime_, *scratch, options, observer, engine::real_retry_clock()};
   use_connectors(run);
   const auto& streams = parsed_.config->source.streams;
   std::vector<pipeline::Problem> problems;
@@ -316,7 +316,7 @@ void PipelineCheck::check_state() {
 bool PipelineCheck::check_positions(state::StateBackend& state) {
   const engine::RunOptions options;
   engine::RunObserver observer;
-  engine::RunContext run{*parsed_.config, *runtime_, state, state, options, observer, engine::real_retry_clock()};
+  engine::RunContext run{*parsed_.config, *runtime_, state, options, observer, engine::real_retry_clock()};
   use_connectors(run);
   if (run.source == nullptr || run.destination == nullptr) return true;
   run.position_owner = engine::run_owner(run);

@@ -18,7 +18,7 @@ Result<json> parse_checkpoint(std::string_view payload_json, std::string_view st
   if (!parsed.ok() || !parsed->is_object()) {
     return internal_error("PARSE_CHECKPOINT",
                           fmt::format("a checkpoint of stream '{}' {}: the connector must send an object with "
-                                      "at least cursor_value (protocol.md section 4)",
+                                      "at least cursor_value; see docs/protocol.md",
                                       stream, parsed.ok() ? "is not a JSON object" : parsed.error().message));
   }
   json body = *std::move(parsed);
@@ -59,7 +59,7 @@ std::optional<uint64_t> CommitTracker::of_load(std::optional<uint64_t> rows) con
 }
 
 Status CommitTracker::note(std::optional<uint64_t> given) {
-  RB_RETURN_NOT_OK(target_.state->note_rows(target_.key, target_.load_id, given, reported_));
+  RB_RETURN_NOT_OK(target_.lease->note_rows(target_.key, target_.load_id, given, reported_));
   given_ = given;
   return {};
 }
@@ -160,8 +160,8 @@ Status CommitTracker::persist_while(Covered covered) {
   }
   if (!newest) return {};
   const uint64_t rows = target_.rows_before + rows_.load(std::memory_order_relaxed);
-  if (target_.state != nullptr) {
-    Status saved = target_.state->save_checkpoint(target_.key, target_.load_id, receipt(*newest), rows);
+  if (target_.lease != nullptr) {
+    Status saved = target_.lease->save_checkpoint(target_.key, target_.load_id, receipt(*newest), rows);
     if (!saved.ok()) {
       // Kept, so that a destination that asks again gets it again.
       covered_.push_front(std::move(*newest));

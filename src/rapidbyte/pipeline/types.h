@@ -1,6 +1,6 @@
 #pragma once
-// The pipeline file as values (protocol.md section 6), after `${NAME}` substitution and with every default applied.
-// Plain data: made by parser.h, checked by validator.h, read by engine and cli. Sizes are bytes.
+// The pipeline file as values (docs/pipeline-reference.md), after `${NAME}` substitution and with every default
+// applied. Plain data: made by parser.h, checked by validator.h, read by engine and cli. Sizes are bytes.
 
 #include <array>
 #include <cstdint>

@@ -108,6 +108,11 @@ SqliteConnection::~SqliteConnection() { sqlite3_close_v2(handle_); }
 
 Status SqliteConnection::error(int code) const { return sqlite_state_error(file_, code, sqlite3_errmsg(handle_)); }
 
+bool SqliteConnection::has_moved() const {
+  int moved = 0;
+  return sqlite3_file_control(handle_, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+}
+
 Result<SqliteStatement> SqliteConnection::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   const int rc = sqlite3_prepare_v2(handle_, sql.data(), static_cast<int>(sql.size()), &statement, nullptr);

@@ -16,7 +16,7 @@
 namespace rapidbyte::state {
 
 /// Version of the tables, kept in the file's user_version. Older files are migrated when opened, newer ones refused.
-inline constexpr int kStateSchemaVersion = 6;
+inline constexpr int kStateSchemaVersion = 7;
 
 /// Largest state file: far above any real state, yet a guest that puts values in a loop can't fill the disk.
 inline constexpr uint64_t kMaxStateBytes = uint64_t{1} << 30U;
