@@ -85,8 +85,9 @@ std::future<OpenedState> begin_opening_state(const RunArguments& arguments, cons
       // Without another thread it is opened when its turn comes.
     }
   } else if (arguments.dry_run) {
-    return std::async(std::launch::deferred,
-                      [] { return state::open_state({.backend = std::string(state::kMemoryBackend)}); });
+    return std::async(std::launch::deferred, [] {
+      return state::open_state({.backend = std::string(state::kMemoryBackend), .connection = {}});
+    });
   }
   return std::async(std::launch::deferred, open);
 }

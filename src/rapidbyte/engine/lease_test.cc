@@ -10,6 +10,10 @@ namespace {
 
 using namespace testing;
 using runtime::InstanceOptions;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::Values;
 
 /// Takes the pipeline from a run that is under way, once, as another run does whose way around the lock is open.
 class Taker {

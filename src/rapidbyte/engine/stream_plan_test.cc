@@ -35,7 +35,7 @@ class PlanStreamsTest : public ::testing::Test {
   }
 
   EngineHarness h_;
-  RunContext run_{h_.pipeline, h_.runtime, *h_.state, *h_.state, h_.options, h_.observer, h_.clock};
+  RunContext run_{h_.pipeline, h_.runtime, *h_.state, h_.options, h_.observer, h_.clock};
   StreamConfig stream_;
   json catalog_ = json::parse(R"({"streams": [
     {"name": "orders", "schema": [{"name": "id", "data_type": "Int64"}, {"name": "changed_at", "data_type": "Utf8"}],
