@@ -1,6 +1,6 @@
 #pragma once
 // Status and Result<T>: how every module reports failure. An error mirrors the protocol's `connector-error`
-// field for field (docs/protocol.md, "Errors"), so a guest's error, a host function's error and our own are one type.
+// field for field (protocol.md section 1), so a guest's error, a host function's error and our own are one type.
 // Exceptions never cross a module boundary; code that calls a throwing library catches in the same file.
 
 #include <cstdint>

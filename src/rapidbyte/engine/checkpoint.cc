@@ -18,7 +18,7 @@ Result<json> parse_checkpoint(std::string_view payload_json, std::string_view st
   if (!parsed.ok() || !parsed->is_object()) {
     return internal_error("PARSE_CHECKPOINT",
                           fmt::format("a checkpoint of stream '{}' {}: the connector must send an object with "
-                                      "at least cursor_value; see docs/protocol.md",
+                                      "at least cursor_value (protocol.md section 4)",
                                       stream, parsed.ok() ? "is not a JSON object" : parsed.error().message));
   }
   json body = *std::move(parsed);

@@ -20,7 +20,7 @@
 namespace rapidbyte::engine {
 
 struct CheckpointMarker {
-  /// The source's checkpoint with its extra keys (docs/protocol.md, "JSON: catalog and checkpoints"): an object.
+  /// The source's checkpoint (protocol.md section 4) with its extra keys: an object.
   nlohmann::json body = nlohmann::json::object();
   /// Batches of this run that precede the marker; set by the queue.
   uint64_t batches_covered = 0;

@@ -1,6 +1,6 @@
 #pragma once
-// The stream context: the JSON that a connector's run functions get (docs/protocol.md, "JSON: the stream context").
-// A 2.0.0 component gets exactly the published fields, a 2.1.0 component also the additions. Pure functions.
+// The stream context: the JSON that a connector's run functions get (protocol.md section 4). A 2.0.0 component gets
+// exactly the published fields, a 2.1.0 component also the additions. Pure functions.
 
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -19,7 +19,7 @@ struct CursorInfo {
   std::string field;
   /// int64, utf8, timestamp_millis, timestamp_micros, decimal or json.
   std::string type;
-  /// A cursor value of docs/protocol.md, or null before the first checkpoint.
+  /// A cursor value of protocol.md section 4, or null before the first checkpoint.
   nlohmann::json last_value;
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// StreamContext: what the host tells a connector about one stream (docs/protocol.md), as values. Unknown keys are
+// StreamContext: what the host tells a connector about one stream (protocol.md section 4), as values. Unknown keys are
 // kept in `raw`. A context without one of the optional parts (a 2.0 host) reads with the protocol's defaults.
 
 #include <cstdint>
@@ -22,7 +22,7 @@ enum class RemovedColumn : uint8_t { kIgnore, kFail };
 enum class TypeChange : uint8_t { kCoerce, kFail, kNull };
 enum class NullabilityChange : uint8_t { kAllow, kFail };
 
-/// A position in a stream: docs/protocol.md's "cursor value".
+/// A position in a stream: protocol.md's "cursor value".
 struct CursorValue {
   enum class Kind : uint8_t { kNull, kInt64, kUtf8, kTimestampMillis, kTimestampMicros, kDecimal, kJson };
   Kind kind = Kind::kNull;
