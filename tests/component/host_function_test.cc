@@ -12,7 +12,7 @@
 #include "rapidbyte/runtime/host_state.h"
 #include "rapidbyte/runtime/wasi_context.h"
 #include "rapidbyte/runtime/wasm_runtime.h"
-#include "rapidbyte/state/memory_state_backend.h"
+#include "rapidbyte/state/memory/memory_state_backend.h"
 
 namespace rapidbyte::runtime {
 namespace {
@@ -35,7 +35,8 @@ TEST_F(GuestTest, next_batch_without_a_stage_before_is_refused) {
 
 TEST_F(GuestTest, state_is_kept_compared_and_scoped) {
   auto state = state::make_memory_state();
-  options_.state = state.get();
+  const auto lease = state::memory_writer(*state, "p");
+  options_.state = lease.get();
   options_.pipeline = "p";
   options_.stream = "orders";
   options_.connector_id = "source";
@@ -50,7 +51,8 @@ TEST_F(GuestTest, state_is_kept_compared_and_scoped) {
 
 TEST_F(GuestTest, state_refuses_unknown_scopes_and_long_keys) {
   auto state = state::make_memory_state();
-  options_.state = state.get();
+  const auto lease = state::memory_writer(*state, "p");
+  options_.state = lease.get();
   EXPECT_EQ(perform({{"action", "state"}, {"scope", 3}, {"key", "k"}})->substr(0, 30),
             "error INVALID_SCOPE category 0");
   EXPECT_EQ(perform({{"action", "state"}, {"key_bytes", 1025}})->substr(0, 29), "error KEY_TOO_LONG category 0");

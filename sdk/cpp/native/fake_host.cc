@@ -22,7 +22,7 @@ namespace {
 // Host functions carry no handle of their instance: the one that was made last on this thread is asked.
 thread_local FakeHost* current_host = nullptr;
 
-constexpr size_t kMaxKeyBytes = 1024;        // protocol.md: state keys
+constexpr size_t kMaxKeyBytes = 1024;        // of a state key
 constexpr uint64_t kMaxReadBytes = 1U << 20U;  // one socket read never allocates more
 
 std::vector<uint8_t> to_vector(std::span<const uint8_t> bytes) { return {bytes.begin(), bytes.end()}; }

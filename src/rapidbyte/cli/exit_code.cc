@@ -25,6 +25,7 @@ constexpr std::array kKnownCodes = {
     KnownCode{"COMPONENT_INVALID", ExitCode::kConnector},
     KnownCode{"STATE_BACKEND", ExitCode::kState},
     KnownCode{"PIPELINE_LOCKED", ExitCode::kState},
+    KnownCode{"LEASE_LOST", ExitCode::kState},
 };
 
 }  // namespace

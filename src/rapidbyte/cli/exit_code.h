@@ -1,6 +1,6 @@
 #pragma once
-// The program's exit codes (design.md section 6) and how an error becomes one. Scripts rely on these numbers: they
-// never change their meaning. Pure functions, any thread.
+// The program's exit codes (docs/command-line.md, "Exit codes") and how an error becomes one. Scripts rely on these
+// numbers: they never change their meaning. Pure functions, any thread.
 
 #include <string_view>
 

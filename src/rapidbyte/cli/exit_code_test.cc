@@ -30,6 +30,7 @@ TEST(ExitCode, UnmistakableCodesWinOverTheStage) {
     EXPECT_EQ(to_int(exit_code_for(error(code), engine::Stage::kSource)), 4) << code;
   }
   EXPECT_EQ(to_int(exit_code_for(error("PIPELINE_LOCKED"), engine::Stage::kSource)), 9);
+  EXPECT_EQ(to_int(exit_code_for(error("LEASE_LOST"), engine::Stage::kSource)), 9);
   EXPECT_EQ(to_int(exit_code_for(error("STATE_BACKEND"), engine::Stage::kDestination)), 9);
   EXPECT_EQ(to_int(exit_code_for(error("CANCELLED"), engine::Stage::kDestination)), 130);
 }

@@ -1,8 +1,6 @@
 #include "rapidbyte/cli/pipeline_check.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <string_view>
 #include <utility>
@@ -16,7 +14,8 @@
 #include "rapidbyte/engine/stream_order.h"
 #include "rapidbyte/engine/stream_plan.h"
 #include "rapidbyte/runtime/connector_survey.h"
-#include "rapidbyte/state/memory_state_backend.h"
+#include "rapidbyte/state/memory/memory_state_backend.h"
+#include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -71,15 +70,6 @@ std::string_view pointer_of(std::string_view code) {
   if (code == "UNSUPPORTED_WRITE_MODE") return "/write_mode";
   if (code == "PRIMARY_KEY_MISSING") return "/primary_key";
   return "";
-}
-
-/// The nearest folder of `path` that exists.
-fs::path existing_parent(fs::path path) {
-  std::error_code error;
-  do {
-    path = path.parent_path();
-  } while (path.has_relative_path() && !fs::exists(path, error));
-  return path.empty() ? fs::path(".") : path;
 }
 
 }  // namespace
@@ -270,7 +260,7 @@ void PipelineCheck::check_streams(const LoadedSlot& source, runtime::ComponentIn
   const engine::RunOptions options;
   engine::RunObserver observer;
   const std::unique_ptr<state::StateBackend> scratch = state::make_memory_state();
-  engine::RunContext run{*parsed_.config, *runtime_, *scratch, *scratch, options, observer, engine::real_retry_clock()};
+  engine::RunContext run{*parsed_.config, *runtime_, *scratch, options, observer, engine::real_retry_clock()};
   use_connectors(run);
   const auto& streams = parsed_.config->source.streams;
   std::vector<pipeline::Problem> problems;
@@ -311,30 +301,22 @@ void PipelineCheck::check_streams(const LoadedSlot& source, runtime::ComponentIn
 }
 
 void PipelineCheck::check_state() {
-  const fs::path& path = parsed_.config->state.connection;
-  std::error_code error;
-  if (!fs::exists(path, error)) {
-    const fs::path parent = existing_parent(path);
-    if (access(parent.c_str(), W_OK | X_OK) == 0) {
-      return ok("state", fmt::format("{} will be created by the first run", path.string()));
-    }
-    return fail("state",
-                make_error(ErrorCategory::kPermission, "STATE_BACKEND",
-                           fmt::format("{} cannot be created: {} is not writable", path.string(), parent.string()))
-                    .error(),
-                engine::Stage::kState, "make that folder writable, or set state.connection to a file elsewhere");
+  const state::StateSurvey survey = state::survey_state(parsed_.config->state);
+  if (!survey.exists) {
+    if (survey.makeable.ok()) return ok("state", fmt::format("{} will be created by the first run", survey.place));
+    return fail("state", survey.makeable.error(), engine::Stage::kState);
   }
-  auto state = context_.open_state(path);
+  auto state = context_.open_state(parsed_.config->state);
   if (!state.ok()) return fail("state", state.error(), engine::Stage::kState);
   auto lease = (*state)->acquire_lease(parsed_.config->name, "check");
   if (!lease.ok()) return fail("state", lease.error(), engine::Stage::kState);
-  if (check_positions(**state)) ok("state", fmt::format("{} can be used, no run is under way", path.string()));
+  if (check_positions(**state)) ok("state", fmt::format("{} can be used, no run is under way", survey.place));
 }
 
 bool PipelineCheck::check_positions(state::StateBackend& state) {
   const engine::RunOptions options;
   engine::RunObserver observer;
-  engine::RunContext run{*parsed_.config, *runtime_, state, state, options, observer, engine::real_retry_clock()};
+  engine::RunContext run{*parsed_.config, *runtime_, state, options, observer, engine::real_retry_clock()};
   use_connectors(run);
   if (run.source == nullptr || run.destination == nullptr) return true;
   run.position_owner = engine::run_owner(run);

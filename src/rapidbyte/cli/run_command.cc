@@ -17,7 +17,7 @@
 #include "rapidbyte/cli/summary.h"
 #include "rapidbyte/engine/orchestrator.h"
 #include "rapidbyte/protocol/redacted_json.h"
-#include "rapidbyte/state/memory_state_backend.h"
+#include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -71,22 +71,23 @@ ExitCode refuse_run(const RunArguments& arguments, CommandContext& context, cons
 
 using OpenedState = Result<std::unique_ptr<state::StateBackend>>;
 
-/// The state of a run. A file that is there is opened beside the loading of the connectors, since both wait for the
+/// The state of a run. One that is there is opened beside the loading of the connectors, since both wait for the
 /// disk; it may be brought up to this version of the program even if the run is refused then. A new one is made only
 /// when it is asked for, so that a refused run leaves no file. A dry run writes nothing, so it must not make one
 /// either; an existing one tells where increments begin.
 std::future<OpenedState> begin_opening_state(const RunArguments& arguments, const CommandContext& context,
                                              const pipeline::PipelineConfig& config) {
-  const auto open = [&context, path = config.state.connection] { return context.open_state(path); };
-  std::error_code error;
-  if (std::filesystem::exists(config.state.connection, error)) {
+  const auto open = [&context, &config] { return context.open_state(config.state); };
+  if (state::survey_state(config.state).exists) {
     try {
       return std::async(std::launch::async, open);
     } catch (const std::system_error&) {
       // Without another thread it is opened when its turn comes.
     }
   } else if (arguments.dry_run) {
-    return std::async(std::launch::deferred, [] { return OpenedState(state::make_memory_state()); });
+    return std::async(std::launch::deferred, [] {
+      return state::open_state({.backend = std::string(state::kMemoryBackend), .connection = {}});
+    });
   }
   return std::async(std::launch::deferred, open);
 }

@@ -8,7 +8,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -21,6 +20,7 @@
 #include "rapidbyte/pipeline/name_pattern.h"
 #include "rapidbyte/pipeline/suggestion.h"
 #include "rapidbyte/protocol/untrusted_json.h"
+#include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -35,12 +35,14 @@ constexpr uint32_t kRunsShown = 10;
 constexpr size_t kStreamsNamed = 10;
 
 ExitCode fail(const CommandContext& context, const ConnectorError& error) {
-  const ExitCode code = error.code == "UNKNOWN_STREAM" ? ExitCode::kUsage : exit_code_for(error, engine::Stage::kState);
+  // A stream that is not there is the same mistake as in `run`.
+  const engine::Stage stage = error.code == "UNKNOWN_STREAM" ? engine::Stage::kConfig : engine::Stage::kState;
+  const ExitCode code = exit_code_for(error, stage);
   context.talk.write(render_error(code, error, "", context.talk.color()));
   return code;
 }
 
-/// The state of the pipeline in `file`; an empty pointer when there is no state file yet.
+/// The state of the pipeline in `file`; an empty pointer when there is no state yet.
 struct Opened {
   pipeline::ParseOutcome parsed;
   std::unique_ptr<state::StateBackend> state;
@@ -52,10 +54,9 @@ std::optional<ExitCode> open_existing(const std::filesystem::path& file, const C
     show_refusal(context, file, *refusal);
     return refusal->code;
   }
-  std::error_code error;
-  const auto& path = opened.parsed.config->state.connection;
-  if (!std::filesystem::exists(path, error)) return std::nullopt;
-  auto state = context.open_state(path);
+  const pipeline::StateConfig& config = opened.parsed.config->state;
+  if (!state::survey_state(config).exists) return std::nullopt;
+  auto state = context.open_state(config);
   if (!state.ok()) return fail(context, state.error());
   opened.state = std::move(*state);
   return std::nullopt;
@@ -183,10 +184,9 @@ std::string render_state(const Streams& streams, const std::vector<RunRecord>& r
   return out;
 }
 
-Status reset_chosen(state::StateBackend& state, const std::string& pipeline, bool all,
-                    const std::vector<std::string>& names) {
-  if (all) return state.reset(pipeline, std::nullopt);
-  for (const std::string& name : names) RB_RETURN_NOT_OK(state.reset(pipeline, name));
+Status reset_chosen(state::Lease& lease, bool all, const std::vector<std::string>& names) {
+  if (all) return lease.reset(std::nullopt);
+  for (const std::string& name : names) RB_RETURN_NOT_OK(lease.reset(name));
   return {};
 }
 
@@ -224,7 +224,7 @@ ExitCode state_show_command(const StateShowArguments& arguments, CommandContext&
   }
   if (arguments.json) {
     nlohmann::json document = {{"pipeline", config.name},
-                               {"state", config.state.connection.string()},
+                               {"state", state::survey_state(config.state).place},
                                {"streams", nlohmann::json::array()},
                                {"runs", nlohmann::json::array()}};
     for (const auto& [key, stream] : streams) document["streams"].push_back(stream_json(key, stream));
@@ -233,7 +233,7 @@ ExitCode state_show_command(const StateShowArguments& arguments, CommandContext&
   }
   if (streams.empty() && runs.empty()) {
     context.talk.write(fmt::format("Nothing is known of pipeline {} yet ({}).\n", make_printable(config.name),
-                                   make_printable(config.state.connection.string())));
+                                   make_printable(state::survey_state(config.state).place)));
     return ExitCode::kOk;
   }
   const std::string text = render_state(streams, runs, table_style(context.data));
@@ -263,8 +263,7 @@ ExitCode state_reset_command(const StateResetArguments& arguments, CommandContex
   // A run that is under way would write its cursors again.
   auto lease = opened.state->acquire_lease(config.name, "state-reset");
   if (!lease.ok()) return fail(context, lease.error());
-  if (Status done = reset_chosen(*opened.state, config.name, all, chosen->names); !done.ok())
-    return fail(context, done.error());
+  if (Status done = reset_chosen(**lease, all, chosen->names); !done.ok()) return fail(context, done.error());
   context.talk.write(fmt::format("Forgotten: {}. The destination's rows stay as they are.\n", what));
   return ExitCode::kOk;
 }
@@ -273,11 +272,27 @@ ExitCode state_accept_command(const StateAcceptArguments& arguments, CommandCont
   Opened opened;
   if (auto failed = open_existing(arguments.pipeline, context, opened)) return *failed;
   const std::string& name = opened.parsed.config->name;
-  const std::string stream = make_printable(arguments.stream);
   if (!opened.state) {
     context.talk.write(fmt::format("Nothing is known of pipeline {}.\n", make_printable(name)));
     return ExitCode::kState;
   }
+  auto chosen = list_chosen(*opened.state, name, {arguments.stream}, arguments.pipeline);
+  if (!chosen.ok()) return fail(context, chosen.error());
+  if (chosen->names.empty()) {
+    context.talk.write(chosen->unknown);
+    return ExitCode::kState;
+  }
+  // The user vouches for what is in the table, and that is looked at one by one.
+  if (chosen->names.size() > 1) {
+    context.talk.write(
+        fmt::format("rapidbyte: state accept takes one stream at a time, and {} matches {} of them: {}.\nName the one "
+                    "whose table you "
+                    "have looked at.\n",
+                    make_printable(arguments.stream), chosen->names.size(), describe_names(chosen->names)));
+    return ExitCode::kUsage;
+  }
+  const std::string& accepted = chosen->names.front();
+  const std::string stream = make_printable(accepted);
   const std::string question = fmt::format(
       "Take the broken-off load of stream {} as it is in the table? No row of it is written or looked at again. [y/N] ",
       stream);
@@ -285,7 +300,7 @@ ExitCode state_accept_command(const StateAcceptArguments& arguments, CommandCont
     return *ended;
   auto lease = opened.state->acquire_lease(name, "state-accept");
   if (!lease.ok()) return fail(context, lease.error());
-  if (Status done = engine::accept_load(*opened.state, name, arguments.stream); !done.ok())
+  if (Status done = engine::accept_load(*opened.state, **lease, accepted); !done.ok())
     return fail(context, done.error());
   context.talk.write(fmt::format(
       "Accepted: the load of stream {}. The next run finishes it and reads nothing; the one after that goes on "

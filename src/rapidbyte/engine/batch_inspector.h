@@ -26,7 +26,7 @@ class BatchInspector {
   /// A batch of the first `count` rows of `batch`, which has more.
   [[nodiscard]] Result<PooledBuffer> first_rows(std::span<const std::byte> batch, uint64_t count) const;
   /// Adds rows of `batch` to `preview` until that has `most`; sets the columns when there are none yet.
-  /// `special`: names of columns that may hold special values (protocol.md: `special_values`).
+  /// `special`: names of columns that may hold special values (docs/protocol.md, `special_values`).
   Status add_to_preview(std::span<const std::byte> batch, uint64_t most, Preview& preview,
                         const std::set<std::string>& special = {}) const;
 

@@ -59,7 +59,7 @@ std::optional<uint64_t> CommitTracker::of_load(std::optional<uint64_t> rows) con
 }
 
 Status CommitTracker::note(std::optional<uint64_t> given) {
-  RB_RETURN_NOT_OK(target_.state->note_rows(target_.key, target_.load_id, given, reported_));
+  RB_RETURN_NOT_OK(target_.lease->note_rows(target_.key, target_.load_id, given, reported_));
   given_ = given;
   return {};
 }
@@ -160,8 +160,8 @@ Status CommitTracker::persist_while(Covered covered) {
   }
   if (!newest) return {};
   const uint64_t rows = target_.rows_before + rows_.load(std::memory_order_relaxed);
-  if (target_.state != nullptr) {
-    Status saved = target_.state->save_checkpoint(target_.key, target_.load_id, receipt(*newest), rows);
+  if (target_.lease != nullptr) {
+    Status saved = target_.lease->save_checkpoint(target_.key, target_.load_id, receipt(*newest), rows);
     if (!saved.ok()) {
       // Kept, so that a destination that asks again gets it again.
       covered_.push_front(std::move(*newest));

@@ -1,8 +1,8 @@
 #pragma once
-// Checkpoints: how a source's position becomes a durable cursor (design.md section 2). A CheckpointMarker travels in
-// the queue; the CommitTracker at the destination's end remembers which markers the batches taken so far cover, and
-// makes the newest one that a commit covers durable. Never earlier. The tracker is used on the destination's thread;
-// its counters may be read anywhere.
+// Checkpoints: how a source's position becomes a durable cursor (docs/architecture.md, "State, commits and
+// resumption"). A CheckpointMarker travels in the queue; the CommitTracker at the destination's end remembers which
+// markers the batches taken so far cover, and makes the newest one that a commit covers durable. Never earlier. The
+// tracker is used on the destination's thread; its counters may be read anywhere.
 
 #include <atomic>
 #include <cstdint>
@@ -43,7 +43,7 @@ nlohmann::json cursor_value_of(const nlohmann::json& checkpoint);
 /// What the tracker of one attempt needs to know.
 struct CommitTarget {
   /// Null: nothing is made durable (`--limit`).
-  state::StateBackend* state = nullptr;
+  state::Lease* lease = nullptr;
   state::StreamKey key;
   std::string load_id;
   /// Rows that this load had committed before this attempt.
@@ -73,7 +73,7 @@ class CommitTracker {
   /// is written a few dozen times in a load, not for each batch. An error of the state.
   Status giving(std::optional<uint64_t> rows_taken);
   /// Whether giving() has anything to do.
-  [[nodiscard]] bool notes_rows() const { return target_.notes_rows && target_.state != nullptr; }
+  [[nodiscard]] bool notes_rows() const { return target_.notes_rows && target_.lease != nullptr; }
   /// The destination's error says that nothing is committed that it has not reported (commit-state before-commit).
   void nothing_unreported();
   /// After the attempt has failed: notes what was given exactly. An error of the state.

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "rapidbyte/state/memory_state_backend.h"
+#include "rapidbyte/state/memory/memory_state_backend.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -14,9 +14,9 @@ CheckpointMarker marker(int next, uint64_t covered, bool end = false) { return {
 class CommitTrackerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(state_->begin_load(key_, "load-1", true).ok());
+    ASSERT_TRUE(lease_->begin_load(key_, "load-1", true).ok());
     CommitTarget target;
-    target.state = state_.get();
+    target.lease = lease_.get();
     target.key = key_;
     target.load_id = "load-1";
     target.rows_before = 1000;
@@ -30,6 +30,7 @@ class CommitTrackerTest : public ::testing::Test {
   }
 
   std::unique_ptr<state::StateBackend> state_ = state::make_memory_state();
+  std::unique_ptr<state::Lease> lease_ = std::move(*state_->acquire_lease("p", "run"));
   state::StreamKey key_{"p", "s", ""};
   CommitTracker tracker_;
   std::vector<uint64_t> commits_;
@@ -107,7 +108,7 @@ TEST_F(CommitTrackerTest, DropsAnEndThatCameWithTheSourcesContent) {
 }
 
 TEST_F(CommitTrackerTest, KeepsTheMarkerWhenTheStateFails) {
-  ASSERT_TRUE(state_->complete_load(key_, "load-1").ok());  // saving is refused from here on
+  ASSERT_TRUE(lease_->complete_load(key_, "load-1").ok());  // saving is refused from here on
   tracker_.taken(marker(10, 1));
   EXPECT_FALSE(tracker_.committed(json{{"batches_covered", 9}}, 20).ok());
   EXPECT_TRUE(tracker_.pending().has_value());

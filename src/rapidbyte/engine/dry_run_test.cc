@@ -18,7 +18,7 @@ TEST(DryRun, ShowsTheFirstRowsAndTouchesNothing) {
   source.streams = {"a", "b"};
   EngineHarness h(source);
   h.options.dry_run = true;
-  h.source->script.open = [](const InstanceOptions& o) { return o.state->put("p", "seen", "1"); };
+  h.source->script.open = [](const InstanceOptions& o) { return o.state->put("seen", "1"); };
   const RunReport report = h.run();
   ASSERT_TRUE(report.succeeded()) << why(report);
   EXPECT_TRUE(report.dry_run);

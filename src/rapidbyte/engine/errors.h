@@ -1,7 +1,7 @@
 #pragma once
-// Which part of a run failed, so that the command line can choose its exit code (design.md section 6) and the report
-// can say where to look. A RunFailure is made once, by the stage that failed first; consequences in other stages are
-// not reported.
+// Which part of a run failed, so that the command line can choose its exit code (docs/command-line.md, "Exit codes")
+// and the report can say where to look. A RunFailure is made once, by the stage that failed first; consequences in
+// other stages are not reported.
 
 #include <cstdint>
 #include <mutex>

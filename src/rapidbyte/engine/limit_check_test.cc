@@ -98,7 +98,7 @@ TEST_F(LimitCheck, OfADestinationThatCannotBeAskedTheStateIs) {
   for (const char* protocol : {"2.0.0", "2.1.0"}) {
     for (const WriteMode write_mode : {WriteMode::kAppend, WriteMode::kReplace}) {
       SCOPED_TRACE(protocol);
-      ASSERT_TRUE(h_.state->reset("p", std::nullopt).ok());
+      ASSERT_TRUE(h_.writer()->reset(std::nullopt).ok());
       h_.database.tables.clear();
       h_.destination->protocol_ = protocol;
       h_.destination->own_role().features = {};

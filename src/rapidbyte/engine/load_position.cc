@@ -48,7 +48,8 @@ std::optional<RunFailure> fail(Stage stage, Status status) { return RunFailure{s
 
 bool is_incremental(const StreamPlan& plan) { return plan.config.sync_mode != SyncMode::kFullRefresh; }
 
-// In the answer of last-committed: there is no table, so no row that could be doubled (protocol.md section 3).
+// In the answer of last-committed: there is no table, so no row that could be doubled (docs/protocol.md, "How a row is
+// written once").
 constexpr const char* kTargetAbsent = "target_absent";
 // In the note of a miscount: the user has taken the load as it is (accept_load). Not in the checkpoint, of which guests
 // choose the keys.
@@ -75,11 +76,11 @@ std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, const s
   position.cursor = start_cursor;
   position.load_start_cursor = std::move(start_cursor);
   if (!run.keeps_state()) return std::nullopt;
-  Status begun = run.state.begin_load({.key = key_of(run, plan),
-                                       .load_id = position.load_id,
-                                       .drop_checkpoint = forget || forgets_checkpoint(plan, known, position.load_id),
-                                       .owner_json = protocol::json_text(position_owner(run, plan)),
-                                       .kind = kind_of(plan, partitioned)});
+  Status begun = run.lease->begin_load({.key = key_of(run, plan),
+                                        .load_id = position.load_id,
+                                        .drop_checkpoint = forget || forgets_checkpoint(plan, known, position.load_id),
+                                        .owner_json = protocol::json_text(position_owner(run, plan)),
+                                        .kind = kind_of(plan, partitioned)});
   if (!begun.ok()) return fail(Stage::kState, std::move(begun));
   return std::nullopt;
 }
@@ -225,10 +226,19 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
           "RESUME_NOT_SUPPORTED",
           fmt::format(
               "stream '{}': an earlier run was broken off after {} rows were committed, and the source {} cannot go on "
-              "in the middle. Reading again would double these rows. Use write_mode replace or upsert; or, if they may "
-              "be "
-              "there twice: {}; or {}",
-              plan.config.name, known.rows_committed, run.source->name(), doubling_hint(run), anew_hint(run, plan))));
+              "in the middle. Reading again would double these rows. Use write_mode {}; or, if they may be there "
+              "twice: "
+              "{}; or {}",
+              plan.config.name, known.rows_committed, run.source->name(), modes_without_doubling(plan),
+              doubling_hint(run), anew_hint(run, plan))));
+}
+
+/// Whether rows of --limit harm the load under way. Appended ones do: the load could not tell them from its own. Rows
+/// with a key do when the load resumes in the middle, behind rows that it would have to write again; in a destination
+/// with receipts it begins again, as the newest receipt is no longer its own.
+bool limit_would_mix(const RunContext& run, const StreamPlan& plan, const state::StreamState& known) {
+  if (plan.write_mode == WriteMode::kAppend) return true;
+  return known.committed && !keeps_receipts(*run.destination);
 }
 
 /// Refuses to go on with an append when rows behind the position may be in a destination that cannot say so.
@@ -249,9 +259,9 @@ std::optional<RunFailure> check_not_doubling(const RunContext& run, const Stream
       rows_may_double(
           run, plan, position.given,
           fmt::format("Nothing was written now. Look at the table. If you have removed those rows from it, or if "
-                      "they may be there twice, go on with: {}. Or use write_mode replace or upsert. A destination for "
+                      "they may be there twice, go on with: {}. Or use write_mode {}. A destination for "
                       "which rows given again change nothing says so by the feature \"{}\" in its manifest. Or {}",
-                      doubling_hint(run), kIdempotentFeature, anew_hint(run, plan))));
+                      doubling_hint(run), modes_without_doubling(plan), kIdempotentFeature, anew_hint(run, plan))));
 }
 
 /// A load of an earlier run or attempt is under way; mode append or upsert.
@@ -299,7 +309,7 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     if (receipt != saved) {
       now.rows_committed = rows_up_to(receipt, saved, known);
       Status saved_now =
-          run.state.save_checkpoint(key_of(run, plan), known.load_id, **receipt_text, now.rows_committed);
+          run.lease->save_checkpoint(key_of(run, plan), known.load_id, **receipt_text, now.rows_committed);
       if (!saved_now.ok()) return fail(Stage::kState, std::move(saved_now));
     }
     // Nothing behind it is there.
@@ -326,7 +336,7 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
     if (auto failure = check_not_doubling(run, plan, position)) return failure;
   }
   if (!saved_is_of_load) {
-    position.resumed = true;
+    // Nothing of it was kept, so the load keeps its id and nothing else.
     position.load_id = known.load_id;
     position.cursor = is_incremental(plan) ? cursor_value_of(saved) : json();
     if (auto failure = name_cursor_load(run, plan, saved, position)) return failure;
@@ -347,7 +357,7 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
       // The cursor goes back first: should the new load break off before its first commit, the next run begins here
       // too.
       const json back = {{"load_id", known.load_id}, {"cursor_value", start}, {"load_start_cursor", start}};
-      Status saved_now = run.state.save_checkpoint(key_of(run, plan), known.load_id, protocol::json_text(back), 0);
+      Status saved_now = run.lease->save_checkpoint(key_of(run, plan), known.load_id, protocol::json_text(back), 0);
       if (!saved_now.ok()) return fail(Stage::kState, std::move(saved_now));
     }
     return begin(run, plan, known, new_run_id(), start, position);
@@ -387,14 +397,22 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   // Always from the start: the staging table of an attempt before is dropped by begin-stream.
   if (replace) return begin(run, plan, *known, next_id, nullptr, position);
   if (known->load_in_progress && run.options.limit) {
-    return fail(
-        Stage::kState,
-        config_error(
-            "LOAD_IN_PROGRESS",
-            fmt::format(
-                "stream '{}': a load is under way that was broken off; writing a few rows between would confuse it. "
-                "Finish it with a run without --limit; or {}",
-                plan.config.name, anew_hint(run, plan))));
+    if (limit_would_mix(run, plan, *known)) {
+      return fail(
+          Stage::kState,
+          config_error(
+              "LOAD_IN_PROGRESS",
+              fmt::format("stream '{}': its last load was interrupted, and {} would come between what that load has "
+                          "written and what it still has to write. To look at rows without writing any, use: run "
+                          "--dry-run --limit {}. To finish the load, run without --limit. Or {}",
+                          plan.config.name,
+                          *run.options.limit == 1 ? "1 row" : fmt::format("{} rows", *run.options.limit),
+                          *run.options.limit, anew_hint(run, plan))));
+    }
+    auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
+    if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
+    return begin(run, plan, *known, next_id, is_incremental(plan) ? cursor_value_of(*saved_position) : json(),
+                 position);
   }
   if (known->load_in_progress) return go_on(run, plan, *known, last_committed, position);
   auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
@@ -415,7 +433,7 @@ Status begin_new_loads(RunContext& run, const std::vector<StreamPlan>& plans) {
     loads.push_back({key_of(run, plan), id, forgets_checkpoint(plan, known, id),
                      protocol::json_text(position_owner(run, plan)), kind_of(plan, /*partitioned=*/false)});
   }
-  RB_RETURN_NOT_OK(run.state.begin_loads(loads));
+  RB_RETURN_NOT_OK(run.lease->begin_loads(loads));
   const std::lock_guard lock(run.begun_loads_mutex);
   run.begun_loads = std::move(begun);
   return {};
@@ -456,7 +474,7 @@ std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPl
 Status save_end(RunContext& run, const StreamPlan& plan, const std::string& load_id, size_t partitions,
                 uint64_t rows_committed) {
   const json end = {{"load_id", load_id}, {"stream", plan.config.name}, {"partitions", partitions}, {"end", true}};
-  return run.state.save_checkpoint(key_of(run, plan), load_id, protocol::json_text(end), rows_committed);
+  return run.lease->save_checkpoint(key_of(run, plan), load_id, protocol::json_text(end), rows_committed);
 }
 
 bool goes_on_with(const StreamPlan& plan, const state::StreamState& known) {
@@ -470,10 +488,11 @@ Status mark_load_miscounted(RunContext& run, const std::string& stream, const st
                             const std::string& why, const std::optional<std::string>& end) {
   json mark = {{"load_id", load_id}, {"why", why}};
   if (end) mark["end"] = *end;
-  return run.state.set_stream_note(run.pipeline.name, stream, kMiscounted, protocol::json_text(mark));
+  return run.lease->set_stream_note(stream, kMiscounted, protocol::json_text(mark));
 }
 
-Status accept_load(state::StateBackend& state, const std::string& pipeline, const std::string& stream) {
+Status accept_load(state::StateBackend& state, state::Lease& lease, const std::string& stream) {
+  const std::string& pipeline = lease.pipeline();
   const state::StreamKey key{pipeline, stream, ""};
   RB_ASSIGN_OR_RETURN(const state::StreamState known, state.load_stream(key));
   RB_ASSIGN_OR_RETURN(const std::optional<std::string> mark_text, state.stream_note(pipeline, stream, kMiscounted));
@@ -492,9 +511,9 @@ Status accept_load(state::StateBackend& state, const std::string& pipeline, cons
                     stream, text_member(mark, "why"), stream));
   }
   // First the end: without the mark the load would be gone on with from its last checkpoint.
-  RB_RETURN_NOT_OK(state.save_checkpoint(key, known.load_id, end, known.rows_committed));
+  RB_RETURN_NOT_OK(lease.save_checkpoint(key, known.load_id, end, known.rows_committed));
   const json accepted = {{"load_id", known.load_id}, {kAccepted, true}};
-  return state.set_stream_note(pipeline, stream, kMiscounted, protocol::json_text(accepted));
+  return lease.set_stream_note(stream, kMiscounted, protocol::json_text(accepted));
 }
 
 }  // namespace rapidbyte::engine

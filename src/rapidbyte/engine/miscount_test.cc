@@ -86,7 +86,7 @@ TEST(Miscount, DoesNotTakeAMiscountedLoadForASuccessLater) {
   EXPECT_EQ(second.failure->error.code, "LOAD_MISCOUNTED");
   EXPECT_THAT(second.failure->error.message,
               HasSubstr("state reset " + h.pipeline.file.string() + " --stream numbers"));
-  ASSERT_TRUE(h.state->reset("p", "numbers").ok());
+  ASSERT_TRUE(h.writer()->reset("numbers").ok());
   EXPECT_TRUE(h.run().succeeded());
 }
 
@@ -124,7 +124,7 @@ TEST(Miscount, RemembersAMiscountOfTheSourceOrATransformToo) {
     const RunReport second = h.run();
     ASSERT_EQ(second.outcome, Outcome::kFailed);
     EXPECT_EQ(second.failure->error.code, "LOAD_MISCOUNTED");
-    ASSERT_TRUE(h.state->reset("p", "numbers").ok());
+    ASSERT_TRUE(h.writer()->reset("numbers").ok());
     h.database.tables.clear();
     ASSERT_TRUE(h.run().succeeded());
     EXPECT_EQ(h.database.rows("numbers"), count_to(100));
@@ -152,13 +152,13 @@ TEST(Miscount, ALoadThatWasAcceptedIsFinishedWhateverTheDestinationsReceiptSays)
     if (receipt == std::string("gone")) receipts.clear();
     if (receipt == std::string("another load's")) receipts["null"] = R"({"load_id": "20200101T000000000Z-aa"})";
     EXPECT_EQ(h.run().failure->error.code, "LOAD_MISCOUNTED");
-    ASSERT_TRUE(accept_load(*h.state, "p", "numbers").ok());
+    ASSERT_TRUE(accept_load(*h.state, *h.writer(), "numbers").ok());
     const RunReport finished = h.run();
     ASSERT_TRUE(finished.succeeded()) << why(finished);
     EXPECT_EQ(finished.rows_read(), 0U);
     EXPECT_EQ(h.database.rows("numbers"), count_to(100)) << "no row comes again";
     EXPECT_FALSE(h.stream_state().load_in_progress);
-    EXPECT_FALSE(accept_load(*h.state, "p", "numbers").ok());
+    EXPECT_FALSE(accept_load(*h.state, *h.writer(), "numbers").ok());
     ASSERT_TRUE(h.run().succeeded());
     EXPECT_EQ(h.database.rows("numbers").size(), 200U) << "a new load of the full table";
   }
@@ -170,7 +170,7 @@ TEST(Miscount, AGuestCannotEraseTheNoteOfAMiscount) {
   // The host's state calls give a guest every key of its own pipeline (scope 0), and no other pipeline's.
   for (const char* key : {"miscounted", "miscounted:numbers", "engine:miscounted:numbers"}) {
     for (const state::PairKey& pair : {state::PairKey(key), {state::PairScope::kStream, "numbers", key}})
-      ASSERT_TRUE(h.state->put("p", pair, "{}").ok());
+      ASSERT_TRUE(h.writer()->put(pair, "{}").ok());
   }
   EXPECT_EQ(h.run().failure->error.code, "LOAD_MISCOUNTED");
 }

@@ -22,6 +22,8 @@
 #include "rapidbyte/engine/stream_order.h"
 #include "rapidbyte/engine/stream_plan.h"
 #include "rapidbyte/engine/stream_runner.h"
+#include "rapidbyte/state/lease_keeper.h"
+#include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -29,11 +31,6 @@ namespace {
 // Idle buffers that the run keeps. 16 MiB: full queues of four streams with batches of the default size can drain and
 // fill without new pages.
 constexpr size_t kMaxIdleBytes = size_t{16} << 20U;
-
-Status interrupted_error() {
-  return internal_error("CANCELLED",
-                        "the run was interrupted; what was committed stays, and the next run goes on from there");
-}
 
 // Only defects and lack of memory come as exceptions.
 ConnectorError unexpected(const std::exception& error) {
@@ -46,20 +43,24 @@ uint64_t peak_resident_bytes() {
   return ::getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<uint64_t>(usage.ru_maxrss) * 1024 : 0;
 }
 
+/// `options` with a token that the run may cancel by itself.
+RunOptions with_own_cancel(const RunOptions& options) {
+  RunOptions own = options;
+  own.cancel = options.cancel.child();
+  return own;
+}
+
 /// One call of run_pipeline().
 class PipelineRun {
  public:
   PipelineRun(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime, state::StateBackend& state,
               const RunOptions& options, RunObserver& observer)
-      : scratch_(state),
-        keeps_state_(!options.dry_run && !options.limit),
-        run_{pipeline,
-             runtime,
-             state,
-             keeps_state_ ? state : static_cast<state::StateBackend&>(scratch_),
-             options,
-             observer,
-             options.clock != nullptr ? *options.clock : real_retry_clock()} {}
+      : options_(with_own_cancel(options)),
+        scratch_(state, pipeline.name),
+        run_{pipeline, runtime,  state,
+             options_, observer, options_.clock != nullptr ? *options_.clock : real_retry_clock()} {
+    run_.guest_state = &scratch_;
+  }
 
   RunReport execute();
 
@@ -67,6 +68,8 @@ class PipelineRun {
   using Failure = std::optional<RunFailure>;
 
   Failure prepare();
+  /// Takes the pipeline for this run; to lose it cancels the run.
+  Failure hold_pipeline();
   Failure load_connectors();
   Failure resolve_grants();
   Failure discover();
@@ -90,11 +93,13 @@ class PipelineRun {
   void complete_finished_loads();
   void take_back_loads();
 
+  const RunOptions options_;
   ScratchState scratch_;
-  const bool keeps_state_;
   RunContext run_;
   RunReport report_;
   std::unique_ptr<state::Lease> lease_;
+  CancelToken::Registration on_loss_;
+  std::unique_ptr<state::LeaseKeeper> keeper_;
   std::vector<StreamPlan> plans_;
 
   // Shared by the stream workers.
@@ -130,22 +135,19 @@ RunReport PipelineRun::execute() {
 PipelineRun::Failure PipelineRun::prepare() {
   const auto cancelled = [&]() -> Failure {
     if (!run_.options.cancel.cancelled()) return std::nullopt;
-    return RunFailure{Stage::kInterrupted, interrupted_error().error()};
+    return interruption(run_);
   };
   if (Failure failure = cancelled()) return failure;
   run_.pool = std::make_shared<BufferPool>(kMaxIdleBytes);
   if (Failure failure = load_connectors()) return failure;
   if (Failure failure = resolve_grants()) return failure;
   if (!run_.options.dry_run) {
-    auto lease = run_.state.acquire_lease(run_.pipeline.name, run_.run_id);
-    if (!lease.ok()) return RunFailure{Stage::kState, lease.error()};
-    lease_ = std::move(*lease);
+    if (Failure failure = hold_pipeline()) return failure;
     // Relative to the pipeline file, as every path in it.
     const std::filesystem::path beside = run_.pipeline.file.parent_path();
     std::filesystem::path given = run_.pipeline.dlq.path;
     if (!given.empty()) given = beside / given;
-    std::filesystem::path folder = run_.pipeline.state.connection.parent_path();
-    if (folder.empty()) folder = ".rapidbyte";
+    const std::filesystem::path folder = state::folder_beside_state(run_.pipeline.state).value_or(".rapidbyte");
     std::filesystem::path path = dlq_path_of(given, beside / folder, run_.pipeline.name, run_.run_id);
     run_.dlq = std::make_unique<DlqWriter>(std::move(path), run_.pipeline.dlq.max_bytes, run_.pipeline.name,
                                            run_.run_id, run_.options.cancel);
@@ -162,6 +164,18 @@ PipelineRun::Failure PipelineRun::prepare() {
   if (!run_.keeps_state() || plans_.size() < 2) return std::nullopt;
   run_.partitions_per_stream = partitions_per_stream();
   if (Status begun = begin_new_loads(run_, plans_); !begun.ok()) return RunFailure{Stage::kState, begun.error()};
+  return std::nullopt;
+}
+
+PipelineRun::Failure PipelineRun::hold_pipeline() {
+  const auto asked_at = Deadline::Clock::now();
+  auto lease = run_.state.acquire_lease(run_.pipeline.name, run_.run_id);
+  if (!lease.ok()) return RunFailure{Stage::kState, lease.error()};
+  lease_ = std::move(*lease);
+  run_.lease = lease_.get();
+  if (run_.keeps_state()) run_.guest_state = lease_.get();
+  on_loss_ = lease_->lost().on_cancel([cancel = options_.cancel] { cancel.cancel(); });
+  keeper_ = std::make_unique<state::LeaseKeeper>(*lease_, asked_at);
   return std::nullopt;
 }
 
@@ -231,8 +245,7 @@ PipelineRun::Failure PipelineRun::with_retries(Stage stage, const std::function<
     failure.error = redacted(std::move(failure.error));
     const auto delay = retry_delay(failure.error, failures);
     run_.observer.retry("", failure.error, delay, failures + 1);
-    if (!run_.clock.wait(delay, run_.options.cancel))
-      return RunFailure{Stage::kInterrupted, interrupted_error().error()};
+    if (!run_.clock.wait(delay, run_.options.cancel)) return interruption(run_);
   }
 }
 
@@ -355,7 +368,7 @@ void PipelineRun::run_streams() {
   if (!first_failure_ && run_.options.cancel.cancelled() &&
       std::any_of(report_.streams.begin(), report_.streams.end(),
                   [](const StreamReport& stream) { return stream.outcome == Outcome::kNotStarted; })) {
-    first_failure_ = RunFailure{Stage::kInterrupted, interrupted_error().error()};
+    first_failure_ = interruption(run_);
   }
 }
 
@@ -378,6 +391,8 @@ void PipelineRun::finish(Failure failure) {
     report_.dlq_records = run_.dlq->records();
     if (report_.dlq_records > 0) report_.dlq_path = run_.dlq->path();
   }
+  // Whatever broke first: a run that has lost its pipeline can claim nothing.
+  if (Failure lost = check_lease(run_)) failure = std::move(lost);
   report_.outcome = Outcome::kSucceeded;
   if (failure) {
     failure->error = redacted(std::move(failure->error));
@@ -405,9 +420,10 @@ void PipelineRun::finish(Failure failure) {
 // Loads whose turn did not come have committed nothing, and are no loads to go on with. After a kill they are, which
 // does no harm.
 void PipelineRun::take_back_loads() {
+  if (!lease_ || lease_->lost().cancelled()) return;
   std::vector<state::FinishedLoad> loads;
   for (auto& [stream, load_id] : run_.begun_loads) loads.push_back({{run_.pipeline.name, stream, ""}, load_id});
-  const Status ended = run_.state.complete_loads(loads);
+  const Status ended = lease_->complete_loads(loads);
   if (!ended.ok()) log_warn("loads that have not begun stay noted as under way: {}", ended.to_string());
 }
 
@@ -416,7 +432,8 @@ void PipelineRun::take_back_loads() {
 // and finish only the others.
 void PipelineRun::complete_finished_loads() {
   if (report_.outcome != Outcome::kSucceeded) return;
-  Status completed = run_.state.complete_loads(run_.finished_loads);
+  if (!lease_) return;
+  Status completed = lease_->complete_loads(run_.finished_loads);
   if (completed.ok()) return;
   report_.outcome = Outcome::kFailed;
   report_.failure = RunFailure{Stage::kState, completed.error()};

@@ -1,7 +1,7 @@
 #pragma once
-// PartitionPlan: whether a stream is read in partitions, and the source's answer to plan-partitions (protocol.md
-// section 3). Used on the stream's thread. It owns the planning instance and keeps it open, with the snapshot that it
-// holds, until release(): after every partition has been read.
+// PartitionPlan: whether a stream is read in partitions, and the source's answer to plan-partitions (see
+// docs/protocol.md). Used on the stream's thread. It owns the planning instance and keeps it open, with the snapshot
+// that it holds, until release(): after every partition has been read.
 
 #include <cstddef>
 #include <cstdint>

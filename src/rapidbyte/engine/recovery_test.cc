@@ -218,13 +218,13 @@ TEST(Crash, BetweenTheLastTwoStreamsOfARunDoublesNone) {
   h.destination->script.finish_stream = [&](const InstanceOptions& o, const json& c, bool commit) {
     const Status finished = finish(o, c, commit);
     if (o.stream == "c") {
-      EXPECT_TRUE(h.state->begin_load({"p", "c", ""}, "another", false).ok());
+      EXPECT_TRUE(h.writer()->begin_load({"p", "c", ""}, "another", false).ok());
     }
     return finished;
   };
   ASSERT_EQ(h.run().failure->error.code, "STATE_BACKEND");
   h.destination->script.finish_stream = finish;
-  ASSERT_TRUE(h.state->reset("p", "c").ok());
+  ASSERT_TRUE(h.writer()->reset("c").ok());
   h.database.tables["c"] = {};
   const RunReport second = h.run();
   ASSERT_TRUE(second.succeeded()) << why(second);
@@ -545,6 +545,60 @@ TEST(Limit, IsRefusedWhileALoadIsUnderWay) {
   h.options.limit = 5;
   EXPECT_EQ(h.run().failure->error.code, "LOAD_IN_PROGRESS");
   EXPECT_EQ(h.database.rows("numbers"), rows);
+}
+
+TEST(Limit, IsNotRefusedWhereItsRowsDoNotMixWithTheLoadThatIsUnderWay) {
+  for (const bool committed : {false, true}) {
+    for (const bool receipts : {false, true}) {
+      SCOPED_TRACE(std::string(committed ? "committed" : "nothing committed") + (receipts ? ", receipts" : ""));
+      CountingOptions source;
+      source.primary_key = {"id"};
+      bool breaks = true;
+      source.before_batch = [&](const InstanceOptions&, int64_t batch) {
+        return breaks && batch == (committed ? 7 : 0) ? make_error(ErrorCategory::kInternal, "KILLED", "killed")
+                                                      : Status();
+      };
+      EngineHarness h(source);
+      h.pipeline.destination.write_mode = pipeline::WriteMode::kUpsert;
+      h.pipeline.destination.primary_key = {"id"};
+      if (!receipts) std::erase(h.destination->own_role().features, "receipts");
+      ASSERT_FALSE(h.run().succeeded());
+      ASSERT_EQ(h.stream_state().committed, committed);
+      breaks = false;
+      h.options.limit = 5;
+      const RunReport limited = h.run();
+      if (committed && !receipts) {
+        // It would resume in the middle, behind rows that these could have changed back.
+        ASSERT_EQ(limited.failure->error.code, "LOAD_IN_PROGRESS");
+        EXPECT_THAT(limited.failure->error.message, HasSubstr("--dry-run --limit 5"));
+      } else {
+        EXPECT_TRUE(limited.succeeded()) << why(limited);
+        EXPECT_TRUE(h.stream_state().load_in_progress) << "it stays as it was";
+      }
+      h.options.limit.reset();
+      const RunReport rest = h.run();
+      ASSERT_TRUE(rest.succeeded()) << why(rest);
+      EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+    }
+  }
+}
+
+TEST(Resume, IsSaidOnlyOfAStreamThatHadKeptSomething) {
+  for (const int64_t batch : {0, 7}) {
+    SCOPED_TRACE(batch);
+    CountingOptions source;
+    source.before_batch = once(batch, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
+    EngineHarness h(source);
+    ASSERT_FALSE(h.run().succeeded());
+    ASSERT_TRUE(h.stream_state().load_in_progress);
+    const size_t before = h.observer.events().size();
+    const RunReport second = h.run();
+    ASSERT_TRUE(second.succeeded()) << why(second);
+    const auto events = h.observer.events();
+    const std::vector<std::string> said(events.begin() + static_cast<std::ptrdiff_t>(before), events.end());
+    EXPECT_THAT(said, Contains(batch == 0 ? "start numbers" : "start numbers resumed"));
+    EXPECT_EQ(second.streams[0].resumed, batch != 0);
+  }
 }
 
 TEST(Limit, RefusesABatchThatIsNoArrow) {

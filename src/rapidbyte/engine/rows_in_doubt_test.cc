@@ -211,7 +211,7 @@ TEST(RowsInDoubt, AreAnUnknownNumberWhenTheStateDoesNotTell) {
   ASSERT_EQ(h.run().failure->error.code, "KILLED");
   // As an older version leaves it, or compressed batches.
   const auto known = h.stream_state();
-  ASSERT_TRUE(h.state->note_rows({"p", "numbers", ""}, known.load_id, std::nullopt, 0).ok());
+  ASSERT_TRUE(h.writer()->note_rows({"p", "numbers", ""}, known.load_id, std::nullopt, 0).ok());
   const RunReport refused = h.run();
   ASSERT_EQ(refused.failure->error.code, "ROWS_MAY_DOUBLE");
   EXPECT_THAT(refused.failure->error.message, HasSubstr("an unknown number"));
@@ -414,14 +414,14 @@ TEST(RowsThatAreThere, AreAcceptedByTheUserWhenTheCountsDoNotAgree) {
   ASSERT_EQ(h.run().failure->error.code, "ROW_COUNT_MISMATCH");
   ASSERT_EQ(h.table(), count_to(100));
   h.options.allow_doubled_rows = false;
-  EXPECT_EQ(accept_load(*h.state, "p", "other").error().code, "NOTHING_TO_ACCEPT");
+  EXPECT_EQ(accept_load(*h.state, *h.writer(), "other").error().code, "NOTHING_TO_ACCEPT");
   const RunReport stuck = h.run();
   ASSERT_EQ(stuck.failure->error.code, "LOAD_MISCOUNTED");
   EXPECT_THAT(stuck.failure->error.message,
               HasSubstr("rapidbyte state accept " + h.pipeline.file.string() + " --stream numbers"));
 
-  ASSERT_TRUE(accept_load(*h.state, "p", "numbers").ok());
-  EXPECT_EQ(accept_load(*h.state, "p", "numbers").error().code, "NOTHING_TO_ACCEPT") << "once is enough";
+  ASSERT_TRUE(accept_load(*h.state, *h.writer(), "numbers").ok());
+  EXPECT_EQ(accept_load(*h.state, *h.writer(), "numbers").error().code, "NOTHING_TO_ACCEPT") << "once is enough";
   const RunReport finished = h.run();
   ASSERT_TRUE(finished.succeeded()) << why(finished);
   EXPECT_EQ(finished.rows_read(), 0U);
@@ -448,7 +448,7 @@ TEST(RowsThatAreThere, AreNotAcceptedWhenTheSourceMiscounts) {
   const RunReport stuck = h.run();
   ASSERT_EQ(stuck.failure->error.code, "LOAD_MISCOUNTED");
   EXPECT_THAT(stuck.failure->error.message, Not(HasSubstr("state accept")));
-  const Status refused = accept_load(*h.state, "p", "numbers");
+  const Status refused = accept_load(*h.state, *h.writer(), "numbers");
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, "NOTHING_TO_ACCEPT");
 }
@@ -458,9 +458,9 @@ TEST(RowsThatAreThere, AreNotAcceptedWhenTheSourceMiscounts) {
 class NotedRows : public ::testing::Test {
  protected:
   void begin(uint64_t covered, std::optional<uint64_t> given, uint64_t reported) {
-    ASSERT_TRUE(state_->begin_load(key_, "l", true).ok());
+    ASSERT_TRUE(lease_->begin_load(key_, "l", true).ok());
     CommitTarget target;
-    target.state = state_.get();
+    target.lease = lease_.get();
     target.key = key_;
     target.load_id = "l";
     target.notes_rows = true;
@@ -472,6 +472,7 @@ class NotedRows : public ::testing::Test {
   state::StreamState noted() { return *state_->load_stream(key_); }
 
   std::unique_ptr<state::StateBackend> state_ = state::make_memory_state();
+  std::unique_ptr<state::Lease> lease_ = std::move(*state_->acquire_lease("p", "run"));
   const state::StreamKey key_{"p", "s", ""};
   CommitTracker tracker_;
 };
@@ -533,7 +534,7 @@ TEST_F(NotedRows, AreOnlyTheReportedOnesWhenTheDestinationSaysSo) {
 
 TEST_F(NotedRows, StopTheBatchWhenTheStateFails) {
   begin(0, 0, 0);
-  ASSERT_TRUE(state_->complete_load(key_, "l").ok());
+  ASSERT_TRUE(lease_->complete_load(key_, "l").ok());
   EXPECT_FALSE(tracker_.giving(10).ok());
 }
 

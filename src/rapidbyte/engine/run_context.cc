@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -10,6 +11,13 @@
 #include "rapidbyte/engine/stage_services.h"
 
 namespace rapidbyte::engine {
+namespace {
+
+// A backend that does not answer in this time holds up neither a stream's nor the run's end any longer; what is written
+// afterwards is fenced anyway.
+constexpr std::chrono::seconds kLeaseLook{10};
+
+}  // namespace
 
 runtime::InstanceOptions instance_options(const RunContext& run, const pipeline::ConnectorUse& use,
                                           std::string connector_id, nlohmann::json config, std::string stream,
@@ -31,7 +39,7 @@ runtime::InstanceOptions instance_options(const RunContext& run, const pipeline:
   if (run.keeps_state()) options.compression = resources.compression;
   options.cancel = std::move(cancel);
   options.services = std::move(services);
-  options.state = &run.guest_state;
+  options.state = run.guest_state;
   options.pool = run.pool;
   return options;
 }
@@ -109,7 +117,24 @@ void open_destination_early(RunContext& run, const std::string& stream) noexcept
   }
 }
 
+RunFailure interruption(const RunContext& run) {
+  if (run.lease != nullptr && run.lease->lost().cancelled())
+    return {.stage = Stage::kState, .error = run.lease->loss().error(), .concerns_every_stream = true};
+  return {Stage::kInterrupted,
+          internal_error("CANCELLED",
+                         "the run was interrupted; what was committed stays, and the next run resumes behind it")
+              .error()};
+}
+
+std::optional<RunFailure> check_lease(const RunContext& run) {
+  if (run.lease == nullptr) return std::nullopt;
+  const Status held = run.lease->renew(Deadline::after(kLeaseLook));
+  if (held.ok() || !run.lease->lost().cancelled()) return std::nullopt;
+  return interruption(run);
+}
+
 RunFailure failure_of(const RunContext& run, Stage stage, const Status& status) {
+  if (run.lease != nullptr && run.lease->lost().cancelled()) return interruption(run);
   // Guests wrap CANCELLED in errors of their own, so the code says nothing.
   return {run.options.cancel.cancelled() ? Stage::kInterrupted : stage, status.error()};
 }

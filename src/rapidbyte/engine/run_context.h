@@ -45,13 +45,15 @@ struct RunContext {
   const pipeline::PipelineConfig& pipeline;
   runtime::ComponentRuntime& runtime;
   state::StateBackend& state;
-  /// What guests see as state: `state`, or with --dry-run and --limit a copy that is thrown away.
-  state::StateBackend& guest_state;
   const RunOptions& options;
   RunObserver& observer;
   RetryClock& clock;
   // Filled in step by step by the orchestrator, before the first stream starts.
   std::string run_id{};
+  /// What writes the state; null in a dry run, which writes none. Its loss cancels the run (interruption()).
+  state::Lease* lease = nullptr;
+  /// What guests see as state: the lease, or with --dry-run and --limit a copy that is thrown away.
+  state::PairStore* guest_state = nullptr;
   std::shared_ptr<const runtime::Connector> source{};
   std::vector<std::shared_ptr<const runtime::Connector>> transforms{};
   /// Null in a dry run.
@@ -66,8 +68,8 @@ struct RunContext {
   /// Every stream of the pipeline, also those that this run leaves out: what two streams of a pipeline may not share (a
   /// table) they may not share in two runs either.
   std::vector<std::string> pipeline_streams{};
-  /// The destination has begun a stream with them in its context. It need not look at them again: of thousands of streams
-  /// each would else come with the names of all.
+  /// The destination has begun a stream with them in its context. It need not look at them again: of thousands of
+  /// streams each would else come with the names of all.
   std::atomic<bool> pipeline_streams_seen{false};
   /// What positions of this run are made for (position_owner.h); null in a dry run.
   nlohmann::json position_owner{};
@@ -121,8 +123,13 @@ void close_instances(RunContext& run, WorkerInstances& kept);
 /// `run.first.destination`.
 void open_destination_early(RunContext& run, const std::string& stream) noexcept;
 
-/// `status` as a failure of `stage`, or of kInterrupted when the run has been cancelled before. Call it when the error
-/// comes.
+/// Why a cancelled run ends: LEASE_LOST when it has lost its lease, else CANCELLED.
+[[nodiscard]] RunFailure interruption(const RunContext& run);
+/// Asks the state whether the lease is still this run's: nothing, or LEASE_LOST. Called where no write to the state
+/// would tell, before something is published or claimed. A state that does not answer is no loss.
+[[nodiscard]] std::optional<RunFailure> check_lease(const RunContext& run);
+/// `status` as a failure of `stage`; when the run has been cancelled before, as one of kInterrupted, or as LEASE_LOST.
+/// Call it when the error comes.
 [[nodiscard]] RunFailure failure_of(const RunContext& run, Stage stage, const Status& status);
 
 }  // namespace rapidbyte::engine

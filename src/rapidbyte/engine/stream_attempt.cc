@@ -160,7 +160,7 @@ StreamAttempt::Failure StreamAttempt::find_position() {
 void StreamAttempt::begin_commits() {
   for (const auto& lane : lanes_) {
     CommitTarget target;
-    target.state = run_.keeps_state() && leaves_checkpoints() ? &run_.state : nullptr;
+    target.lease = run_.keeps_state() && leaves_checkpoints() ? run_.lease : nullptr;
     target.key = {run_.pipeline.name, plan_.config.name, ""};
     target.load_id = attempt_.position.load_id;
     target.rows_before = attempt_.position.rows_before;
@@ -206,9 +206,7 @@ StreamAttempt::Failure StreamAttempt::run_lanes() {
   if (Failure failure = attempt_.failures.take()) return failure;
   if (!started.ok()) return RunFailure{Stage::kInternal, started.error()};
   // A stage may have seen the cancellation as the end of its work and said nothing.
-  if (run_.options.cancel.cancelled()) {
-    return RunFailure{Stage::kInterrupted, internal_error("CANCELLED", "the run was interrupted").error()};
-  }
+  if (run_.options.cancel.cancelled()) return interruption(run_);
   return std::nullopt;
 }
 
@@ -246,6 +244,8 @@ StreamAttempt::Failure StreamAttempt::finish_stream() {
     const Status synced = run_.dlq->sync();
     if (!synced.ok()) return RunFailure{Stage::kState, synced.error()};
   }
+  // What a run publishes that was replaced meanwhile, its successor does not know of.
+  if (Failure lost = check_lease(run_)) return lost;
   {
     const StageStopwatch watch(destination_usage());
     const Status finished = destination().finish_stream(destination_context(), true);
@@ -263,7 +263,7 @@ StreamAttempt::Failure StreamAttempt::finish_stream() {
     run_.finished_loads.push_back({std::move(key), load_id});
     return std::nullopt;
   }
-  const Status completed = run_.state.complete_load(key, load_id);
+  const Status completed = run_.lease->complete_load(key, load_id);
   if (!completed.ok()) return RunFailure{Stage::kState, completed.error()};
   return std::nullopt;
 }

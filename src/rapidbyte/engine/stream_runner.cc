@@ -54,7 +54,8 @@ bool goes_on(RunContext& run, const StreamPlan& plan) {
     if (run.begun_loads.contains(plan.config.name)) return false;
   }
   const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
-  return known.ok() && goes_on_with(plan, *known);
+  // One that has kept nothing begins at its beginning, whatever it is called.
+  return known.ok() && goes_on_with(plan, *known) && known->committed;
 }
 
 void add(StreamReport& report, const AttemptResult& attempt) {
@@ -118,7 +119,7 @@ StreamReport run_stream(RunContext& run, const StreamPlan& plan, WorkerInstances
       if (attempt.load_begun) load_id = attempt.load_id;
       if (!first_failure) first_failure = attempt.failure;
       if (run.clock.wait(delay, run.options.cancel)) continue;
-      attempt.failure->stage = Stage::kInterrupted;
+      attempt.failure = failure_of(run, attempt.failure->stage, attempt.failure->error);
     }
     report.outcome = attempt.failure->stage == Stage::kInterrupted ? Outcome::kInterrupted : Outcome::kFailed;
     // What broke is what the user should see, not that another attempt could double rows.

@@ -1,7 +1,8 @@
 #pragma once
-// The pipeline file as values (protocol.md section 6), after `${NAME}` substitution and with every default applied.
-// Plain data: made by parser.h, checked by validator.h, read by engine and cli. Sizes are bytes.
+// The pipeline file as values (docs/pipeline-reference.md), after `${NAME}` substitution and with every default
+// applied. Plain data: made by parser.h, checked by validator.h, read by engine and cli. Sizes are bytes.
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -81,9 +82,12 @@ struct DestinationConfig : ConnectorUse {
   SchemaEvolution schema_evolution;
 };
 
+/// The backends that `state.backend` may name; state/open_state.h makes them.
+inline constexpr std::array<std::string_view, 1> kStateBackends = {"sqlite"};
+
 struct StateConfig {
-  std::string backend = "sqlite";
-  /// File of the SQLite state. Empty: `.rapidbyte/state.db` beside the pipeline file.
+  std::string backend = std::string(kStateBackends[0]);
+  /// Where the backend finds the state; of sqlite its file. Empty in a pipeline file: `.rapidbyte/state.db` beside it.
   std::filesystem::path connection;
 };
 

@@ -19,7 +19,7 @@
 #include "rapidbyte/base/status.h"
 #include "rapidbyte/pipeline/types.h"
 #include "rapidbyte/runtime/manifest.h"
-#include "rapidbyte/state/state_backend.h"
+#include "rapidbyte/state/pair_store.h"
 
 namespace rapidbyte::runtime {
 
@@ -120,7 +120,7 @@ struct InstanceOptions {
   CancelToken cancel;
   /// Shared: the caller reads results from it after the instance has gone. Null: IdleServices.
   std::shared_ptr<HostServices> services;
-  state::StateBackend* state = nullptr;  // null: state calls answer STATE_BACKEND
+  state::PairStore* state = nullptr;  // null: state calls answer STATE_BACKEND
   std::shared_ptr<BufferPool> pool;  // shared by all instances of a run
 };
 

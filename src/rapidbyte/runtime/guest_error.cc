@@ -13,6 +13,7 @@ constexpr auto kHostCodes = std::to_array<std::string_view>({
     "STATE_BACKEND",
     "STATE_QUOTA",
     "PIPELINE_LOCKED",
+    "LEASE_LOST",
     "PIPELINE_INVALID",
     "CONNECTOR_NOT_FOUND",
     "CONNECTOR_REF_INVALID",

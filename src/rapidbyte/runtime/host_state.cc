@@ -211,7 +211,7 @@ Status ComponentHostState::check_state_access() const {
 Result<std::optional<std::string>> ComponentHostState::state_get(uint32_t scope, std::string_view key) {
   RB_ASSIGN_OR_RETURN(const state::PairKey full_key, scoped_key(scope, key));
   RB_RETURN_NOT_OK(check_state_access());
-  return options_.state->get(options_.pipeline, full_key);
+  return options_.state->get(full_key);
 }
 
 Status ComponentHostState::state_put(uint32_t scope, std::string_view key, std::string_view value) {
@@ -221,7 +221,7 @@ Status ComponentHostState::state_put(uint32_t scope, std::string_view key, std::
                         fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));
   }
   RB_RETURN_NOT_OK(check_state_access());
-  return options_.state->put(options_.pipeline, full_key, value);
+  return options_.state->put(full_key, value);
 }
 
 Result<bool> ComponentHostState::state_cas(uint32_t scope, std::string_view key,
@@ -232,7 +232,7 @@ Result<bool> ComponentHostState::state_cas(uint32_t scope, std::string_view key,
                         fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));
   }
   RB_RETURN_NOT_OK(check_state_access());
-  return options_.state->compare_and_set(options_.pipeline, full_key, expected, value);
+  return options_.state->compare_and_set(full_key, expected, value);
 }
 
 Result<uint64_t> ComponentHostState::connect_tcp(std::string_view host, uint16_t port) {

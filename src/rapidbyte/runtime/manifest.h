@@ -1,6 +1,6 @@
 #pragma once
-// Manifest: `<file stem>.manifest.json` beside a component (protocol.md section 5). What a connector is, what it may
-// reach, and the JSON Schema of its config. Parsing is strict about types, and ignores unknown keys.
+// Manifest: `<file stem>.manifest.json` beside a component (docs/protocol.md, "The manifest"). What a connector is,
+// what it may reach, and the JSON Schema of its config. Parsing is strict about types, and ignores unknown keys.
 
 #include <cstdint>
 #include <nlohmann/json.hpp>

@@ -48,9 +48,4 @@ Status no_such_load(const StreamKey& key, std::string_view load_id, std::string_
                   stream_name(key), load_id, wanted));
 }
 
-Status StateBackend::complete_load(const StreamKey& key, std::string_view load_id) {
-  const FinishedLoad load{key, std::string(load_id)};
-  return complete_loads(std::span(&load, 1));
-}
-
 }  // namespace rapidbyte::state

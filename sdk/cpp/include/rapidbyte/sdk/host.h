@@ -1,5 +1,5 @@
 #pragma once
-// The host's functions (protocol.md section 2) as C++. In a component they are calls out of the sandbox; in a native
+// The host's functions (docs/protocol.md) as C++. In a component they are calls out of the sandbox; in a native
 // build they go to the FakeHost of native/fake_host.h. One thread: a component has no other. Every function that takes
 // bytes copies them before it returns, so the caller's buffer may be reused at once.
 
@@ -67,7 +67,7 @@ inline void log_warn(std::string_view message) { log(LogLevel::kWarn, message); 
 inline void log_info(std::string_view message) { log(LogLevel::kInfo, message); }
 inline void log_debug(std::string_view message) { log(LogLevel::kDebug, message); }
 
-/// Reports a checkpoint (protocol.md section 4). Sources use CheckpointPacer and destinations CommitGate instead.
+/// Reports a checkpoint (docs/protocol.md). Sources use CheckpointPacer and destinations CommitGate instead.
 Status checkpoint(CheckpointKind kind, std::string_view payload_json);
 /// The newest source checkpoint that is wholly covered by the batches taken so far. Destinations only: see CommitGate.
 Result<std::optional<std::string>> pending_checkpoint();

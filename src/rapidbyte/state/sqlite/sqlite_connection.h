@@ -66,6 +66,8 @@ class SqliteConnection {
   [[nodiscard]] int64_t changed_rows() const { return sqlite3_changes64(handle_); }
   /// SQLite opens a file that it may not write for reading only, without a word.
   [[nodiscard]] bool is_read_only() const { return sqlite3_db_readonly(handle_, "main") != 0; }
+  /// Whether the path that was opened no longer leads to the open file: it was moved, replaced or deleted.
+  [[nodiscard]] bool has_moved() const;
   /// STATE_BACKEND for the SQLite result code `code`.
   [[nodiscard]] Status error(int code) const;
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }

@@ -1,4 +1,4 @@
-#include "rapidbyte/state/sqlite_connection.h"
+#include "rapidbyte/state/sqlite/sqlite_connection.h"
 
 #include <fmt/format.h>
 
@@ -107,6 +107,11 @@ bool SqliteStatement::is_null(int column) const { return sqlite3_column_type(sta
 SqliteConnection::~SqliteConnection() { sqlite3_close_v2(handle_); }
 
 Status SqliteConnection::error(int code) const { return sqlite_state_error(file_, code, sqlite3_errmsg(handle_)); }
+
+bool SqliteConnection::has_moved() const {
+  int moved = 0;
+  return sqlite3_file_control(handle_, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+}
 
 Result<SqliteStatement> SqliteConnection::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;

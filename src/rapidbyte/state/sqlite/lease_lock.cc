@@ -1,4 +1,4 @@
-#include "rapidbyte/state/lease_lock.h"
+#include "rapidbyte/state/sqlite/lease_lock.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

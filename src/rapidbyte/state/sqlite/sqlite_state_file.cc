@@ -1,4 +1,4 @@
-#include "rapidbyte/state/sqlite_state_file.h"
+#include "rapidbyte/state/sqlite/sqlite_state_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "rapidbyte/base/deadline.h"
-#include "rapidbyte/state/sqlite_state_backend.h"
+#include "rapidbyte/state/sqlite/sqlite_state_backend.h"
 
 namespace rapidbyte::state {
 namespace {
@@ -79,6 +79,9 @@ constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
            'miscounted', value FROM pairs
            WHERE pipeline GLOB '*:engine' AND scope = 0 AND key GLOB 'miscounted:*';
        DELETE FROM pairs WHERE pipeline GLOB '*:engine';)",
+    // 7: the token of the newest holder of each pipeline's lease, and whose the present one is.
+    R"(ALTER TABLE leases ADD COLUMN token INTEGER NOT NULL DEFAULT 0;
+       CREATE TABLE lease_tokens (pipeline TEXT NOT NULL PRIMARY KEY, token INTEGER NOT NULL) WITHOUT ROWID;)",
 };
 
 Status cannot_open(const fs::path& path, std::string_view why) {

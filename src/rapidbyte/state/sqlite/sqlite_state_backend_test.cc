@@ -1,6 +1,6 @@
 // What only the SQLite backend promises: it lasts, it is private, it survives crashes, and it refuses what is not its
 // own.
-#include "rapidbyte/state/sqlite_state_backend.h"
+#include "rapidbyte/state/sqlite/sqlite_state_backend.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "rapidbyte/state/lease_lock.h"
+#include "rapidbyte/state/sqlite/lease_lock.h"
 #include "rapidbyte/state/temp_folder_test.h"
 
 namespace rapidbyte::state {
@@ -30,6 +30,13 @@ std::unique_ptr<StateBackend> open_ok(const fs::path& path) {
   auto opened = open_sqlite_state(path);
   EXPECT_TRUE(opened.ok()) << opened.status().to_string();
   return opened.ok() ? std::move(*opened) : nullptr;
+}
+
+/// A lease of pipeline p.
+std::unique_ptr<Lease> writer(StateBackend& state) {
+  auto lease = state.acquire_lease("p", "the run of the test");
+  EXPECT_TRUE(lease.ok()) << lease.status().to_string();
+  return lease.ok() ? std::move(*lease) : nullptr;
 }
 
 void run_sql(const fs::path& path, const std::string& sql) {
@@ -118,9 +125,9 @@ TEST(SqliteState, lasts_over_a_reopening) {
   const StreamKey key{"p", "users", "part-1"};
   {
     auto state = open_ok(file);
-    ASSERT_TRUE(state->put("p", "k", "v").ok());
-    ASSERT_TRUE(state->begin_load(key, "l", false).ok());
-    ASSERT_TRUE(state->save_checkpoint(key, "l", "c", 5).ok());
+    ASSERT_TRUE(writer(*state)->put("k", "v").ok());
+    ASSERT_TRUE(writer(*state)->begin_load(key, "l", false).ok());
+    ASSERT_TRUE(writer(*state)->save_checkpoint(key, "l", "c", 5).ok());
     ASSERT_TRUE(state->record_run({"r", "p", "s", "f", "failed", 1, "e"}).ok());
   }
   auto state = open_ok(file);
@@ -137,12 +144,14 @@ TEST(SqliteState, what_was_acknowledged_survives_a_kill) {
   const fs::path file = folder.path() / "state.db";
   const StreamKey key{"p", "users", ""};
   std::unique_ptr<StateBackend> held;
+  std::unique_ptr<Lease> lease;
   Child child([&] {
     auto state = open_sqlite_state(file);
     if (!state.ok()) return false;
     held = std::move(*state);
-    return held->begin_load(key, "l", false).ok() && held->save_checkpoint(key, "l", "c7", 7).ok() &&
-           held->put("p", "k", "v").ok();
+    lease = writer(*held);
+    return lease->begin_load(key, "l", false).ok() && lease->save_checkpoint(key, "l", "c7", 7).ok() &&
+           lease->put("k", "v").ok();
   });
   child.kill();
   auto state = open_ok(file);
@@ -176,10 +185,10 @@ TEST(SqliteState, two_backends_on_one_file_see_each_other) {
   const TempFolder folder;
   auto one = open_ok(folder.path() / "state.db");
   auto two = open_ok(folder.path() / "state.db");
-  ASSERT_TRUE(one->put("p", "k", "1").ok());
+  ASSERT_TRUE(writer(*one)->put("k", "1").ok());
   EXPECT_EQ(**two->get("p", "k"), "1");
-  EXPECT_FALSE(*two->compare_and_set("p", "k", "0", "2"));
-  EXPECT_TRUE(*two->compare_and_set("p", "k", "1", "2"));
+  EXPECT_FALSE(*writer(*two)->compare_and_set("k", "0", "2"));
+  EXPECT_TRUE(*writer(*two)->compare_and_set("k", "1", "2"));
   EXPECT_EQ(**one->get("p", "k"), "2");
 }
 
@@ -191,7 +200,9 @@ TEST(SqliteState, many_may_open_a_new_file_at_the_same_time) {
       threads.emplace_back([&, i] {
         auto state = open_sqlite_state(folder.path() / "deep" / "state.db");
         ASSERT_TRUE(state.ok()) << state.status().to_string();
-        EXPECT_TRUE((*state)->put("p", std::to_string(i), "v").ok());
+        auto lease = (*state)->acquire_lease("p" + std::to_string(i), "r");
+        ASSERT_TRUE(lease.ok()) << lease.status().to_string();
+        EXPECT_TRUE((*lease)->put("k", "v").ok());
       });
     }
     for (auto& thread : threads) thread.join();
@@ -257,7 +268,7 @@ TEST(SqliteState, migrates_keys_that_were_told_apart_by_colons_alone) {
   EXPECT_EQ(*state->get("p:engine", "miscounted:orders"), std::nullopt);
   EXPECT_LT(fs::file_size(file), 4'000'000) << "a key of many colons was not multiplied";
   // From now on each goes its own way.
-  ASSERT_TRUE(state->put("p", {PairScope::kStream, "orders", "x"}, "new").ok());
+  ASSERT_TRUE(writer(*state)->put({PairScope::kStream, "orders", "x"}, "new").ok());
   EXPECT_EQ(at("orders:x"), "one");
 }
 
@@ -282,7 +293,7 @@ TEST(SqliteState, migrates_kinds_of_loads_that_were_the_end_of_their_ids) {
 TEST(SqliteState, a_kind_that_nobody_knows_is_none_to_go_on_with) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
-  ASSERT_TRUE(open_ok(file)->begin_load({"p", "s", ""}, "l", false).ok());
+  ASSERT_TRUE(writer(*open_ok(file))->begin_load({"p", "s", ""}, "l", false).ok());
   run_sql(file, "UPDATE streams SET load_kind = 77");
   EXPECT_EQ((*open_ok(file)->load_stream({"p", "s", ""})).load_kind, LoadKind::kPartitioned);
 }
@@ -336,7 +347,7 @@ TEST(SqliteState, refuses_a_file_that_is_no_database) {
 TEST(SqliteState, an_empty_file_is_a_new_state) {
   const TempFolder folder;
   const std::ofstream empty(folder.path() / "state.db");
-  EXPECT_TRUE(open_ok(folder.path() / "state.db")->put("p", "k", "v").ok());
+  EXPECT_TRUE(writer(*open_ok(folder.path() / "state.db"))->put("k", "v").ok());
 }
 
 TEST(SqliteState, damage_is_an_error_that_says_what_to_do) {
@@ -344,7 +355,8 @@ TEST(SqliteState, damage_is_an_error_that_says_what_to_do) {
   const fs::path file = folder.path() / "state.db";
   {
     auto state = open_ok(file);
-    for (int i = 0; i < 200; ++i) ASSERT_TRUE(state->put("p", std::to_string(i), std::string(500, 'v')).ok());
+    const auto lease = writer(*state);
+    for (int i = 0; i < 200; ++i) ASSERT_TRUE(lease->put(std::to_string(i), std::string(500, 'v')).ok());
   }
   const auto size = fs::file_size(file);
   for (const auto& [offset, length] :
@@ -375,8 +387,8 @@ TEST(SqliteState, damage_while_it_is_open_is_an_error_of_the_call) {
   auto got = state->get("p", "k");
   ASSERT_FALSE(got.ok());
   EXPECT_EQ(got.error().code, "STATE_BACKEND");
-  EXPECT_EQ(state->put("p", "k", "v").error().code, "STATE_BACKEND");
-  EXPECT_TRUE(state->begin_load({"p", "s", ""}, "l", false).ok()) << "the rest still works";
+  EXPECT_EQ(writer(*state)->put("k", "v").error().code, "STATE_BACKEND");
+  EXPECT_TRUE(writer(*state)->begin_load({"p", "s", ""}, "l", false).ok()) << "the rest still works";
 }
 
 TEST(SqliteState, a_folder_that_cannot_be_written_is_an_error_that_says_so) {
@@ -406,7 +418,7 @@ TEST(SqliteState, a_folder_that_cannot_be_written_is_an_error_that_says_so) {
 TEST(SqliteState, a_full_disk_is_named_and_loses_nothing) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
-  ASSERT_TRUE(open_ok(file)->put("p", "k", "v").ok());
+  ASSERT_TRUE(writer(*open_ok(file))->put("k", "v").ok());
   for (const rlim_t bytes : {rlim_t{0}, rlim_t{20'000}}) {
     for (const fs::path& path : {file, folder.path() / ("new" + std::to_string(bytes) + ".db")}) {
       const pid_t child = fork();
@@ -417,7 +429,10 @@ TEST(SqliteState, a_full_disk_is_named_and_loses_nothing) {
         setrlimit(RLIMIT_FSIZE, &limit);
         auto opened = open_sqlite_state(path);
         Status status = opened.status();
-        if (status.ok()) status = (*opened)->put("p", "big", std::string(100'000, 'x'));
+        if (status.ok()) {
+          auto lease = (*opened)->acquire_lease("p", "r");
+          status = lease.ok() ? (*lease)->put("big", std::string(100'000, 'x')) : lease.status();
+        }
         const bool named = !status.ok() && status.error().message.find("full") != std::string::npos &&
                            status.error().message.find("report it") == std::string::npos &&
                            status.error().message.find("no transaction") == std::string::npos;
@@ -437,18 +452,18 @@ TEST(SqliteState, a_full_state_is_an_error_and_loses_nothing) {
   auto opened = open_bounded_sqlite_state(folder.path() / "state.db", 1 << 20);
   ASSERT_TRUE(opened.ok());
   auto& state = **opened;
-  ASSERT_TRUE(state.put("p", "k", "v").ok());
+  ASSERT_TRUE(writer(state)->put("k", "v").ok());
   Status status;
   int stored = 0;
   for (; stored < 100 && status.ok(); ++stored)
-    status = state.put("p", "big-" + std::to_string(stored), std::string(50000, 'x'));
+    status = writer(state)->put("big-" + std::to_string(stored), std::string(50000, 'x'));
   ASSERT_FALSE(status.ok());
   EXPECT_GT(stored, 10);
   EXPECT_EQ(status.error().code, "STATE_BACKEND");
   EXPECT_THAT(status.error().message, HasSubstr("limit"));
   EXPECT_EQ(**state.get("p", "k"), "v");
-  EXPECT_TRUE(state.reset("p", std::nullopt).ok());
-  EXPECT_TRUE(state.put("p", "k", std::string(50000, 'x')).ok()) << "room comes back";
+  EXPECT_TRUE(writer(state)->reset(std::nullopt).ok());
+  EXPECT_TRUE(writer(state)->put("k", std::string(50000, 'x')).ok()) << "room comes back";
 }
 
 TEST(SqliteLease, a_run_in_another_process_is_named_by_its_pid) {
@@ -554,6 +569,115 @@ TEST(SqliteLease, a_lock_file_that_cannot_be_made_is_an_error_and_not_a_lease) {
   auto refused = state->acquire_lease("p", "r");
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, "STATE_BACKEND");
+}
+
+// --- leases that are got around --------------------------------------------------------------------------------------
+
+/// `lease` writes nothing any more, and says why.
+void expect_lost(Lease& lease, const char* why) {
+  const Status refused = lease.put("k", "stale");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, "LEASE_LOST");
+  EXPECT_THAT(refused.error().message, HasSubstr(why));
+  EXPECT_TRUE(lease.lost().cancelled());
+}
+
+TEST(SqliteLease, another_process_that_got_around_the_lock_is_named_and_its_writes_stand) {
+  const TempFolder folder;
+  const fs::path file = folder.path() / "state.db";
+  auto state = open_ok(file);
+  auto stale = writer(*state);
+  ASSERT_TRUE(stale->put("k", "before").ok());
+  fs::remove(lease_lock_path(file, "p"));
+  std::unique_ptr<StateBackend> held;
+  std::unique_ptr<Lease> lease;
+  Child child([&] {
+    auto opened = open_sqlite_state(file);
+    if (!opened.ok()) return false;
+    held = std::move(*opened);
+    auto taken = held->acquire_lease("p", "run-of-child");
+    if (!taken.ok()) return false;
+    lease = std::move(*taken);
+    return lease->put("k", "new").ok();
+  });
+  expect_lost(*stale, ("process " + std::to_string(child.pid())).c_str());
+  EXPECT_EQ(**state->get("p", "k"), "new");
+}
+
+// After a restored copy, a token is given a second time.
+TEST(SqliteLease, a_token_that_came_a_second_time_does_not_make_two_holders) {
+  const TempFolder folder;
+  const fs::path file = folder.path() / "state.db";
+  auto state = open_ok(file);
+  auto stale = writer(*state);
+  run_sql(file, "UPDATE leases SET run_id = 'another'");
+  EXPECT_EQ(query(file, "SELECT token FROM leases"), static_cast<int64_t>(stale->token()));
+  expect_lost(*stale, "another");
+}
+
+TEST(SqliteLease, is_lost_when_the_state_is_one_that_does_not_know_it) {
+  const TempFolder folder;
+  const fs::path file = folder.path() / "state.db";
+  auto state = open_ok(file);
+  auto lease = writer(*state);
+  run_sql(file, "DELETE FROM leases; DELETE FROM lease_tokens");
+  expect_lost(*lease, "restored from a copy");
+}
+
+TEST(SqliteLease, is_lost_with_the_file_that_it_is_in) {
+  const auto replace = [](const fs::path& file) {
+    const fs::path other = file.parent_path() / "other.db";
+    open_ok(other).reset();
+    fs::rename(other, file);
+  };
+  const std::vector<std::function<void(const fs::path&)>> ways = {
+      [](const fs::path& file) { fs::remove(file); },
+      [](const fs::path& file) { fs::rename(file, file.parent_path() / "moved.db"); },
+      replace,
+  };
+  for (const auto& way : ways) {
+    const TempFolder folder;
+    const fs::path file = folder.path() / "state.db";
+    auto state = open_ok(file);
+    auto lease = writer(*state);
+    ASSERT_TRUE(lease->begin_load({"p", "s", ""}, "l", false).ok());
+    ASSERT_TRUE(lease->renew(Deadline::never()).ok());
+    way(file);
+    const Status seen = lease->renew(Deadline::never());
+    ASSERT_FALSE(seen.ok());
+    EXPECT_EQ(seen.error().code, "LEASE_LOST");
+    EXPECT_THAT(seen.error().message, HasSubstr(file.string()));
+    expect_lost(*lease, "moved, replaced or deleted");
+  }
+  // A write finds it as well as a look.
+  const TempFolder folder;
+  const fs::path file = folder.path() / "state.db";
+  auto state = open_ok(file);
+  auto lease = writer(*state);
+  replace(file);
+  expect_lost(*lease, "moved, replaced or deleted");
+}
+
+TEST(SqliteLease, tokens_go_on_in_a_file_of_the_version_before) {
+  const TempFolder folder;
+  const fs::path file = folder.path() / "state.db";
+  {
+    auto state = open_ok(file);
+    ASSERT_TRUE(writer(*state)->begin_load({"p", "s", ""}, "l", false).ok());
+  }
+  // As version 6 had it, with the row of a run that was killed.
+  run_sql(file,
+          "DROP TABLE lease_tokens; ALTER TABLE leases DROP COLUMN token; PRAGMA user_version = 6; INSERT INTO leases "
+          "VALUES ('p', 'killed', 1, 'elsewhere', '2026-01-01T00:00:00Z')");
+  auto state = open_ok(file);
+  EXPECT_EQ(query(file, "PRAGMA user_version"), kStateSchemaVersion);
+  EXPECT_TRUE((*state->load_stream({"p", "s", ""})).load_in_progress);
+  auto lease = writer(*state);
+  EXPECT_EQ(lease->token(), 1U);
+  EXPECT_TRUE(lease->complete_load({"p", "s", ""}, "l").ok());
+  lease.reset();
+  EXPECT_EQ(writer(*state)->token(), 2U);
+  EXPECT_EQ(writer(*open_ok(file))->token(), 3U) << "it is kept in the file";
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <mutex>
 
 #include "rapidbyte/base/status.h"
-#include "rapidbyte/state/sqlite_connection.h"
+#include "rapidbyte/state/sqlite/sqlite_connection.h"
 
 namespace rapidbyte::state {
 
