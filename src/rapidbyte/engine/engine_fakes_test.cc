@@ -221,7 +221,7 @@ Script counting_source(CountingOptions options) {
       const int64_t count = std::min(options.rows_per_batch, end - next);
       PooledBuffer bytes = id_batch(next, count);
       summary.bytes_read += bytes.size();
-      RB_RETURN_NOT_OK(instance.services->emit_batch(std::move(bytes)));
+      RB_RETURN_NOT_OK(instance.services->emit_batch(bytes.bytes()));
       next += count;
       summary.records_read += static_cast<uint64_t>(count);
       ++summary.batches_emitted;

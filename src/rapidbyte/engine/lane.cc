@@ -51,13 +51,13 @@ Lane::Lane(AttemptContext& attempt, QueueLimits limits, std::optional<LanePartit
     usage_.push_back(usage_of(transform_id(i), run_.transforms[i]->name()));
   usage_.push_back(usage_of("destination", run_.destination != nullptr ? run_.destination->name() : "preview"));
   for (size_t i = 0; i <= run_.transforms.size(); ++i)
-    queues_.push_back(std::make_unique<BatchQueue>(limits, attempt.cancel));
+    queues_.push_back(
+        std::make_unique<BatchQueue>(limits, attempt.cancel, run_.pool, run_.pipeline.resources.compression));
   rows_out_.resize(queues_.size());
 }
 
 StageContext Lane::stage_context() {
-  return {stream_,         &run_.observer,     &attempt_.failures, run_.dlq.get(), &attempt_.rejected,
-          &rows_reported_, &attempt_.satisfied};
+  return {stream_, &run_.observer, &attempt_.failures, run_.dlq.get(), &attempt_.rejected, &attempt_.satisfied};
 }
 
 json Lane::source_partition() const { return partition_ ? partition_->source : json(); }
@@ -243,10 +243,7 @@ Result<uint64_t> Lane::check_rows() const {
   return check_destination_rows(stream_, write_summary_, received, already_there);
 }
 
-Status Lane::settle_commits() {
-  const QueueCounts counts = queues_.back()->counts();
-  return tracker_.settle(counts.rows_known ? std::optional<uint64_t>(counts.popped_rows) : std::nullopt);
-}
+Status Lane::settle_commits() { return tracker_.settle(queues_.back()->counts().popped_rows); }
 
 LaneResult Lane::result() const {
   LaneResult result;
@@ -267,10 +264,10 @@ LaneResult Lane::result() const {
 void Lane::add_progress(StreamProgress& progress) const {
   const QueueCounts first = queues_.front()->counts();
   const QueueCounts last = queues_.back()->counts();
-  progress.rows_read += first.rows_known ? first.pushed_rows : rows_reported_.load(std::memory_order_relaxed);
+  progress.rows_read += first.pushed_rows;
   progress.bytes_read += first.pushed_bytes;
   progress.batches_read += first.pushed_batches;
-  progress.rows_written += last.rows_known ? last.popped_rows : tracker_.rows_committed();
+  progress.rows_written += last.popped_rows;
   progress.bytes_written += last.popped_bytes;
   progress.batches_written += last.popped_batches;
   progress.rows_committed += tracker_.rows_committed();

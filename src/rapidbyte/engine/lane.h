@@ -104,7 +104,6 @@ class Lane {
   RunContext& run_;
   const std::string& stream_;
   const std::optional<LanePartition> partition_;
-  std::atomic<uint64_t> rows_reported_{0};
   CommitTracker tracker_;
   /// queues_[0] behind the source, then one behind each transform. unique_ptr: a queue cannot move.
   std::vector<std::unique_ptr<BatchQueue>> queues_;

@@ -37,7 +37,7 @@ Script passing_transform() {
       const auto ids = ids_of(batch->bytes());
       summary.records_in += ids.size();
       summary.records_out += ids.size();
-      RB_RETURN_NOT_OK(o.services->emit_batch(std::move(*batch)));
+      RB_RETURN_NOT_OK(o.services->emit_batch(batch->bytes()));
     }
   };
   return pass;

@@ -553,7 +553,7 @@ TEST(Limit, RefusesABatchThatIsNoArrow) {
     BufferPool pool(0);
     PooledBuffer junk = pool.acquire(100);
     std::fill_n(junk.data(), junk.size(), std::byte{0x41});
-    RB_RETURN_NOT_OK(o.services->emit_batch(std::move(junk)));
+    RB_RETURN_NOT_OK(o.services->emit_batch(junk.bytes()));
     return runtime::ReadSummary{};
   };
   h.options.limit = 5;

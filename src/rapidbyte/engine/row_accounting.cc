@@ -19,11 +19,11 @@ Result<uint64_t> check_source_rows(std::string_view stream, const runtime::ReadS
                                    bool speaks_2_1) {
   const uint64_t read = summary.records_read;
   const uint64_t skipped = summary.records_skipped;
-  if (!speaks_2_1 && out.rows_known && out.pushed_rows == read) return read;
+  if (!speaks_2_1 && out.pushed_rows == read) return read;
   if (skipped > read)
     return mismatch(stream, fmt::format("the source says that it read {} rows and skipped {} of them", read, skipped));
   const uint64_t emitted = read - skipped;
-  if (out.rows_known && out.pushed_rows != emitted) {
+  if (out.pushed_rows != emitted) {
     return mismatch(
         stream,
         fmt::format(
@@ -40,7 +40,7 @@ Result<uint64_t> check_transform_rows(std::string_view stream, std::string_view 
     return mismatch(stream, fmt::format("the transform {} says that it took {} rows, but {} were given to it",
                                         transform, summary.records_in, received));
   }
-  if (out.rows_known && out.pushed_rows != summary.records_out) {
+  if (out.pushed_rows != summary.records_out) {
     return mismatch(stream, fmt::format("the transform {} says that it emitted {} rows, but its batches have {} rows",
                                         transform, summary.records_out, out.pushed_rows));
   }

@@ -12,8 +12,8 @@
 
 namespace rapidbyte::engine {
 
-/// Rows that the source emitted: read minus skipped, and that must be what `out` counted, where the host could count.
-/// A 2.0.0 source may leave skipped rows out of records_read altogether.
+/// Rows that the source emitted: read minus skipped, and that must be what `out` counted. A 2.0.0 source may leave
+/// skipped rows out of records_read altogether.
 Result<uint64_t> check_source_rows(std::string_view stream, const runtime::ReadSummary& summary, const QueueCounts& out,
                                    bool speaks_2_1);
 /// Rows that the transform emitted. It must have taken `received` rows; it may drop or add some.

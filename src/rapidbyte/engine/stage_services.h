@@ -29,8 +29,6 @@ struct StageContext {
   /// Null in a dry run: rejected records are counted only.
   DlqWriter* dlq = nullptr;
   std::atomic<uint64_t>* rejected = nullptr;
-  /// Rows by the source's newest checkpoint.
-  std::atomic<uint64_t>* rows_reported = nullptr;
   /// Set when the last stage has what it wanted (`--limit`, dry run): the stages before it fail then, and that does not
   /// count.
   std::atomic<bool>* satisfied = nullptr;
@@ -56,6 +54,9 @@ class StageServices : public runtime::HostServices {
   Status fail(Stage stage, Status status);
   /// That failure, again: a guest that ignored it gets no further, or its next checkpoint would cover a lost record.
   [[nodiscard]] Status check_not_failed() const { return failed_; }
+  /// Puts a batch of this stage into `out`. BATCH_INVALID, a failure of `stage`, when its rows cannot be counted: it
+  /// would get past the row accounting.
+  Status push_counted(Stage stage, std::span<const std::byte> batch, BatchQueue& out);
 
  private:
   StageContext context_;
@@ -83,7 +84,7 @@ class SourceServices final : public StageServices {
  public:
   /// `first`: the end marker's content when the source sends no checkpoint (where the load stood before).
   SourceServices(StageContext context, std::string connector, BatchQueue& out, nlohmann::json first);
-  Status emit_batch(PooledBuffer batch) override;
+  Status emit_batch(std::span<const std::byte> batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
   Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
   Result<std::optional<std::string>> pending_checkpoint() override;
@@ -99,7 +100,7 @@ class TransformServices final : public StageServices {
  public:
   /// `holds_rows`: the transform may keep rows back from one batch to the next, so a marker may pass only at the end.
   TransformServices(StageContext context, std::string connector, BatchQueue& in, BatchQueue& out, bool holds_rows);
-  Status emit_batch(PooledBuffer batch) override;
+  Status emit_batch(std::span<const std::byte> batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
   /// A transform's own checkpoints say nothing about the source's position; they are accepted and ignored.
   Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
@@ -128,7 +129,7 @@ class DestinationServices final : public StageServices {
   };
   DestinationServices(StageContext context, std::string connector, BatchQueue& in, CommitTracker& tracker,
                       Options options);
-  Status emit_batch(PooledBuffer batch) override;
+  Status emit_batch(std::span<const std::byte> batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
   Result<std::optional<std::string>> pending_checkpoint() override;
   Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
@@ -142,8 +143,7 @@ class DestinationServices final : public StageServices {
   Result<std::optional<PooledBuffer>> limited_batch(PooledBuffer batch);
   Status end_by_limit();
   Status sync_dlq();
-  /// Nullopt when the host could not count them.
-  [[nodiscard]] std::optional<uint64_t> rows_taken() const;
+  [[nodiscard]] uint64_t rows_taken() const { return in_.counts().popped_rows; }
 
   BatchQueue& in_;
   CommitTracker& tracker_;
