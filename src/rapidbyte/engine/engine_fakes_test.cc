@@ -452,7 +452,13 @@ EngineHarness::~EngineHarness() {
   std::filesystem::remove_all(folder, ignored);
 }
 
-RunReport EngineHarness::run() { return run_pipeline(pipeline, runtime, *state, options, observer); }
+PreparedPipeline EngineHarness::prepared() {
+  PrepareOptions how;
+  if (options.dry_run) how.parts = PrepareOptions::Parts::kWithoutDestination;
+  return prepare(pipeline, runtime, std::move(how));
+}
+
+RunReport EngineHarness::run() { return run_pipeline(prepared(), *state, options, observer); }
 
 state::StreamState EngineHarness::stream_state(const std::string& stream) {
   auto known = state->load_stream({pipeline.name, stream, ""});

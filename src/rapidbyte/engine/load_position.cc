@@ -211,7 +211,7 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
   if (has_feature(*run.destination, kIdempotentFeature)) return std::nullopt;
   if (run.options.allow_doubled_rows) {
     // Without receipts check_not_doubling() has said so.
-    if (!may_double(run, plan)) {
+    if (!may_double(run.prepared, plan)) {
       position.maybe_doubled = known.rows_committed;
       log_warn(
           "stream '{}': the source {} cannot go on in the middle; {} rows are written again (--allow-doubled-rows)",
@@ -233,7 +233,7 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
 
 /// Refuses to go on with an append when rows behind the position may be in a destination that cannot say so.
 std::optional<RunFailure> check_not_doubling(const RunContext& run, const StreamPlan& plan, LoadPosition& position) {
-  if (!may_double(run, plan) || !position.given.in_doubt()) return std::nullopt;
+  if (!may_double(run.prepared, plan) || !position.given.in_doubt()) return std::nullopt;
   const std::optional<uint64_t> most = position.given.most_in_doubt();
   if (run.options.allow_doubled_rows) {
     position.maybe_doubled = most;

@@ -1,5 +1,5 @@
 #pragma once
-// The engine's front door: runs a validated pipeline from its first discovery to its report. run_pipeline() blocks its
+// The engine's front door: runs a prepared pipeline from its first discovery to its report. run_pipeline() blocks its
 // caller until every thread it started has ended; instances, queues and threads belong to it. It may be called again,
 // also for another pipeline at the same time.
 
@@ -9,10 +9,9 @@
 #include <vector>
 
 #include "rapidbyte/base/cancel_token.h"
+#include "rapidbyte/engine/prepare.h"
 #include "rapidbyte/engine/run_observer.h"
 #include "rapidbyte/engine/run_report.h"
-#include "rapidbyte/pipeline/types.h"
-#include "rapidbyte/runtime/component_runtime.h"
 #include "rapidbyte/state/state_backend.h"
 
 namespace rapidbyte::engine {
@@ -45,11 +44,11 @@ struct RunOptions {
 /// Rows per stream that a dry run shows unless `limit` says otherwise: a screenful.
 inline constexpr uint64_t kDefaultPreviewRows = 10;
 
-/// Runs `pipeline`. Never throws, and never returns early: whatever happened stands in the report (`outcome`,
-/// `failure`). Failures that no stream owns: CONNECTOR_NOT_FOUND and what else ComponentRuntime::load() says,
-/// PIPELINE_LOCKED, STATE_BACKEND, UNKNOWN_STREAM, UNSUPPORTED_SYNC_MODE, UNSUPPORTED_WRITE_MODE, CURSOR_FIELD_MISSING,
-/// PRIMARY_KEY_MISSING, CURSOR_CHANGED, LIMIT_REFUSED.
-RunReport run_pipeline(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime,
-                       state::StateBackend& state, const RunOptions& options, RunObserver& observer);
+/// Runs what prepare() gave; in a dry run without its destination. Never throws, and never returns early: whatever
+/// happened stands in the report (`outcome`, `failure`). Failures that no stream owns: that of
+/// PreparedPipeline::failure(), PIPELINE_LOCKED, STATE_BACKEND, UNKNOWN_STREAM, UNSUPPORTED_SYNC_MODE,
+/// UNSUPPORTED_WRITE_MODE, CURSOR_FIELD_MISSING, PRIMARY_KEY_MISSING, CURSOR_CHANGED, LIMIT_REFUSED.
+RunReport run_pipeline(PreparedPipeline prepared, state::StateBackend& state, const RunOptions& options,
+                       RunObserver& observer);
 
 }  // namespace rapidbyte::engine

@@ -18,7 +18,8 @@ runtime::InstanceOptions instance_options(const RunContext& run, const pipeline:
   runtime::InstanceOptions options;
   options.pipeline = run.pipeline.name;
   options.stream = std::move(stream);
-  if (const auto granted = run.grants.find(connector_id); granted != run.grants.end()) options.grants = granted->second;
+  const auto& grants = run.prepared.grants;
+  if (const auto granted = grants.find(connector_id); granted != grants.end()) options.grants = granted->second;
   options.connector_id = std::move(connector_id);
   options.config = std::move(config);
   options.allow_env = use.allow_env;

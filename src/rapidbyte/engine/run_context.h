@@ -17,6 +17,7 @@
 #include "rapidbyte/engine/dlq.h"
 #include "rapidbyte/engine/kept_instance.h"
 #include "rapidbyte/engine/orchestrator.h"
+#include "rapidbyte/engine/prepare.h"
 #include "rapidbyte/engine/retry.h"
 #include "rapidbyte/engine/run_observer.h"
 #include "rapidbyte/pipeline/types.h"
@@ -25,23 +26,23 @@
 
 namespace rapidbyte::engine {
 
-/// One stream with everything resolved: what the pipeline leaves open comes from the catalog.
-struct StreamPlan {
-  /// With cursor field, write mode and primary key filled in.
-  pipeline::StreamConfig config;
-  pipeline::WriteMode write_mode = pipeline::WriteMode::kAppend;
-  /// Of an upsert: the source says that no two of its rows have the same key. Otherwise their order decides.
-  bool key_is_unique_in_source = false;
-  /// As discovered: [{name, data_type, nullable}], with every other key that the source gave (native_type ...).
-  nlohmann::json columns = nlohmann::json::array();
-  /// What is doubtful about it, for the user.
-  std::vector<std::string> warnings{};
-  /// Names of the streams whose rows refer to each other in a ring, this one among them, in the order in which they are
-  /// loaded; usually empty.
-  std::vector<std::string> reference_ring = {};
-};
-
 struct RunContext {
+  /// All of them must outlive it.
+  RunContext(const PreparedPipeline& from, state::StateBackend& in, state::StateBackend& for_guests,
+             const RunOptions& with, RunObserver& watched_by, RetryClock& waiting_by)
+      : prepared(from),
+        pipeline(from.pipeline),
+        runtime(from.runtime),
+        state(in),
+        guest_state(for_guests),
+        options(with),
+        observer(watched_by),
+        clock(waiting_by),
+        source(from.source),
+        transforms(from.transforms),
+        destination(from.destination) {}
+
+  const PreparedPipeline& prepared;
   const pipeline::PipelineConfig& pipeline;
   runtime::ComponentRuntime& runtime;
   state::StateBackend& state;
@@ -50,14 +51,12 @@ struct RunContext {
   const RunOptions& options;
   RunObserver& observer;
   RetryClock& clock;
+  std::shared_ptr<const runtime::Connector> source;  // these are shared with `prepared`
+  std::vector<std::shared_ptr<const runtime::Connector>> transforms;
+  /// Null in a dry run.
+  std::shared_ptr<const runtime::Connector> destination;
   // Filled in step by step by the orchestrator, before the first stream starts.
   std::string run_id{};
-  std::shared_ptr<const runtime::Connector> source{};
-  std::vector<std::shared_ptr<const runtime::Connector>> transforms{};
-  /// Null in a dry run.
-  std::shared_ptr<const runtime::Connector> destination{};
-  /// The folders and files of each connector, by its id; resolved once, before the first instance starts.
-  std::map<std::string, std::shared_ptr<const runtime::ConnectorGrants>> grants{};  // shared with every instance
   /// The source's config, with the streams for those that want them (feature "stream-options").
   nlohmann::json source_config{};
   /// For the worker that begins first: the source that discovery left open (feature "reuse"), and the destination that
@@ -66,8 +65,8 @@ struct RunContext {
   /// Every stream of the pipeline, also those that this run leaves out: what two streams of a pipeline may not share (a
   /// table) they may not share in two runs either.
   std::vector<std::string> pipeline_streams{};
-  /// The destination has begun a stream with them in its context. It need not look at them again: of thousands of streams
-  /// each would else come with the names of all.
+  /// The destination has begun a stream with them in its context. It need not look at them again: of thousands of
+  /// streams each would else come with the names of all.
   std::atomic<bool> pipeline_streams_seen{false};
   /// What positions of this run are made for (position_owner.h); null in a dry run.
   nlohmann::json position_owner{};

@@ -15,7 +15,7 @@ using pipeline::WriteMode;
 
 /// Whether another attempt or run could double rows of the load: they may be in the destination behind its position.
 bool rows_are_in_doubt(const RunContext& run, const StreamPlan& plan) {
-  if (!run.keeps_state() || !may_double(run, plan)) return false;
+  if (!run.keeps_state() || !may_double(run.prepared, plan)) return false;
   const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
   if (!known.ok()) return true;
   if (!known->load_in_progress) return false;
