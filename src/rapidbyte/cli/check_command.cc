@@ -23,7 +23,7 @@ using engine::Finding;
 using engine::FindingStatus;
 
 ExitCode exit_code_of(const Finding& finding) {
-  return finding.failure ? exit_code_for(finding.failure->error, finding.failure->stage) : ExitCode::kOk;
+  return finding.failure ? exit_code_for(finding.failure->stage) : ExitCode::kOk;
 }
 
 /// That of the first finding that failed.

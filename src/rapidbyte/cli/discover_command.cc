@@ -50,13 +50,12 @@ ExitCode discover_command(const DiscoverArguments& arguments, CommandContext& co
   pipeline::ParseOutcome parsed;
   if (auto refusal = parse_for_command(context, arguments.pipeline, parsed)) return give_up(*refusal);
   auto runtime = make_runtime(context, *parsed.config, arguments.allow_unmanifested, arguments.verbosity.quiet);
-  if (!runtime.ok()) return give_up(refuse(engine::Stage::kInternal, runtime.error()));
+  if (!runtime.ok()) return give_up(refuse({engine::Stage::kInternal, runtime.error()}));
   engine::PrepareOptions how;
   how.parts = engine::PrepareOptions::Parts::kSource;
   engine::PreparedPipeline prepared = engine::prepare(*parsed.config, **runtime, std::move(how));
   if (auto refusal = prepared.refusal()) return give_up(refuse(parsed, std::move(*refusal)));
-  if (auto failure = engine::discover(prepared, context.cancel))
-    return give_up(refuse(failure->stage, std::move(failure->error)));
+  if (auto failure = engine::discover(prepared, context.cancel)) return give_up(refuse(std::move(*failure)));
   const protocol::Catalog& catalog = prepared.catalog;
   if (arguments.json) {
     return write_document(context.data, catalog.document, context.talk) ? ExitCode::kOk : ExitCode::kInternal;

@@ -23,34 +23,32 @@ Result<std::unique_ptr<runtime::ComponentRuntime>> make_runtime(const CommandCon
   return context.make_runtime(std::move(options));
 }
 
-Refusal refuse(engine::Stage stage, ConnectorError error) {
+Refusal refuse(engine::RunFailure failure) {
   Refusal refusal;
-  refusal.code = exit_code_for(error, stage);
-  refusal.stage = stage;
-  refusal.error = std::move(error);
+  refusal.code = exit_code_for(failure.stage);
+  refusal.failure = std::move(failure);
   return refusal;
 }
 
 Refusal refuse(std::vector<Problem> problems) {
-  Refusal refusal;
-  refusal.error = engine::pipeline_invalid(problems.size());
+  Refusal refusal = refuse(engine::RunFailure(engine::Stage::kConfig, engine::pipeline_invalid(problems.size())));
   refusal.problems = std::move(problems);
   return refusal;
 }
 
 Refusal refuse(const pipeline::ParseOutcome& parsed, engine::Refusal from) {
-  Refusal refusal = refuse(from.stage, std::move(from.error));
+  Refusal refusal = refuse(std::move(from.failure));
   refusal.problems = engine::locate(parsed, from.mistakes);
   return refusal;
 }
 
 void show_refusal(const CommandContext& context, const std::filesystem::path& file, const Refusal& refusal) {
   if (refusal.problems.empty()) {
-    context.talk.write(render_error(refusal.code, refusal.error, "", context.talk.color()));
+    context.talk.write(render_error(refusal.code, refusal.failure.error, "", context.talk.color()));
     return;
   }
   context.talk.write(pipeline::format_problems(file.string(), refusal.problems) + "\n" +
-                     render_error(refusal.code, refusal.error, "", context.talk.color()));
+                     render_error(refusal.code, refusal.failure.error, "", context.talk.color()));
 }
 
 nlohmann::json problems_json(const std::filesystem::path& file, const std::vector<Problem>& problems) {
@@ -66,11 +64,11 @@ nlohmann::json problems_json(const std::filesystem::path& file, const std::vecto
 }
 
 nlohmann::json refusal_json(const std::filesystem::path& file, const Refusal& refusal) {
-  ConnectorError shown = refusal.error;
-  shown.message = redact(shown.message);
+  engine::RunFailure shown = refusal.failure;
+  shown.error.message = redact(shown.error.message);
   return {{"outcome", "failed"},
           {"exit_code", to_int(refusal.code)},
-          {"failure", engine::to_json(engine::RunFailure{refusal.stage, std::move(shown)})},
+          {"failure", engine::to_json(shown)},
           {"problems", problems_json(file, refusal.problems)}};
 }
 

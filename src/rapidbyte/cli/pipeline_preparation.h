@@ -24,12 +24,11 @@ namespace rapidbyte::cli {
 /// Why a command cannot go on: an error, or the problems of the file. Shown with show_refusal().
 struct Refusal {
   ExitCode code = ExitCode::kInvalidPipeline;
-  engine::Stage stage = engine::Stage::kConfig;
-  ConnectorError error;
+  engine::RunFailure failure;
   std::vector<pipeline::Problem> problems;
 };
 
-[[nodiscard]] Refusal refuse(engine::Stage stage, ConnectorError error);
+[[nodiscard]] Refusal refuse(engine::RunFailure failure);
 [[nodiscard]] Refusal refuse(std::vector<pipeline::Problem> problems);
 [[nodiscard]] Refusal refuse(const pipeline::ParseOutcome& parsed, engine::Refusal refusal);
 

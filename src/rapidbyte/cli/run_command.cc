@@ -107,7 +107,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   if (!arguments.events.empty()) {
     auto opened = EventLog::open(arguments.events);
     if (!opened.ok()) {
-      Refusal refusal = refuse(engine::Stage::kConfig, opened.error());
+      Refusal refusal = refuse({engine::Stage::kConfig, opened.error()});
       refusal.code = ExitCode::kUsage;
       return refuse_run(arguments, context, refusal);
     }
@@ -124,7 +124,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
 
   std::future<OpenedState> opening = begin_opening_state(arguments, context, config);
   auto runtime = make_runtime(context, config, arguments.allow_unmanifested, arguments.verbosity.quiet);
-  if (!runtime.ok()) return refused(refuse(engine::Stage::kInternal, runtime.error()));
+  if (!runtime.ok()) return refused(refuse({engine::Stage::kInternal, runtime.error()}));
   engine::PrepareOptions how;
   if (arguments.dry_run) how.parts = engine::PrepareOptions::Parts::kWithoutDestination;
   how.protect = files_for_the_caller(arguments);
@@ -137,12 +137,15 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
     return of_grants ? refuse_run(arguments, context, shown) : refused(shown);
   }
   auto state = opening.get();
-  if (!state.ok()) return refused(refuse(engine::Stage::kState, state.error()));
+  if (!state.ok()) return refused(refuse({engine::Stage::kState, state.error()}));
   if (events) events->empty();
 
   engine::RunOptions options;
-  options.limit = arguments.limit;
-  options.dry_run = arguments.dry_run;
+  if (arguments.dry_run) {
+    options.mode = engine::RunMode::preview(arguments.limit);
+  } else if (arguments.limit) {
+    options.mode = engine::RunMode::limited(*arguments.limit);
+  }
   options.keep_positions = arguments.keep_positions;
   options.streams = arguments.streams;
   options.allow_doubled_rows = arguments.allow_doubled_rows;

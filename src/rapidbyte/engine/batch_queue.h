@@ -28,6 +28,7 @@ namespace rapidbyte::engine {
 struct QueueLimits {
   uint64_t max_batches = 16;
   uint64_t max_bytes = uint64_t{16} << 20U;
+  bool operator==(const QueueLimits&) const = default;
 };
 
 /// One of the two: a batch, or (empty batch) a marker.

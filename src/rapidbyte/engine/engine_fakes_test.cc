@@ -439,6 +439,8 @@ EngineHarness::EngineHarness(CountingOptions source_options, const DatabaseOptio
   }
   source = runtime.add("fake-source", ConnectorRole::kSource, counting_source(std::move(source_options)));
   source->own_role().features = {"resume"};
+  // Its streams may have any keys of their own.
+  source->manifest_.stream_schema = {{"type", "object"}};
   destination =
       runtime.add("fake-destination", ConnectorRole::kDestination, database_destination(database, destination_options));
   destination->own_role().features = {"receipts"};
@@ -454,7 +456,7 @@ EngineHarness::~EngineHarness() {
 
 PreparedPipeline EngineHarness::prepared() {
   PrepareOptions how;
-  if (options.dry_run) how.parts = PrepareOptions::Parts::kWithoutDestination;
+  if (options.mode.is_preview()) how.parts = PrepareOptions::Parts::kWithoutDestination;
   return prepare(pipeline, runtime, std::move(how));
 }
 

@@ -250,7 +250,7 @@ TEST_F(KeptInstanceTest, IsCancelledWithTheRunAndByALimit) {
     allow(h);
     std::thread canceller;
     if (by_limit) {
-      h.options.limit = 15;
+      h.options.mode = RunMode::limited(15);
     } else {
       canceller = std::thread([&] {
         gate.wait_for_guest();

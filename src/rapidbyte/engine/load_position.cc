@@ -362,7 +362,7 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   position = LoadPosition{};
   auto known = run.state.load_stream(key_of(run, plan));
   if (!known.ok()) return fail(Stage::kState, std::move(known).status());
-  if (run.options.dry_run) {
+  if (run.options.mode.is_preview()) {
     auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
     if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
     const json saved = *std::move(saved_position);
@@ -386,7 +386,7 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   const std::string next_id = !load_id.empty() ? load_id : new_run_id();
   // Always from the start: the staging table of an attempt before is dropped by begin-stream.
   if (replace) return begin(run, plan, *known, next_id, nullptr, position);
-  if (known->load_in_progress && run.options.limit) {
+  if (known->load_in_progress && run.options.mode.is_limited()) {
     return fail(
         Stage::kState,
         config_error(

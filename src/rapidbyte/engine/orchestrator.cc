@@ -51,7 +51,7 @@ class PipelineRun {
   PipelineRun(PreparedPipeline prepared, state::StateBackend& state, const RunOptions& options, RunObserver& observer)
       : prepared_(std::move(prepared)),
         scratch_(state),
-        keeps_state_(!options.dry_run && !options.limit),
+        keeps_state_(options.mode.keeps_state()),
         run_(prepared_, state, keeps_state_ ? state : static_cast<state::StateBackend&>(scratch_), options, observer,
              options.clock != nullptr ? *options.clock : real_retry_clock()) {}
 
@@ -101,8 +101,8 @@ RunReport PipelineRun::execute() {
   report_.run_id = run_.run_id;
   report_.pipeline = run_.pipeline.name;
   report_.started_at = now_rfc3339();
-  report_.dry_run = run_.options.dry_run;
-  report_.limit = run_.options.limit;
+  report_.dry_run = run_.options.mode.is_preview();
+  report_.limit = run_.options.mode.rows();
   Failure failure;
   try {
     failure = prepare();
@@ -127,7 +127,7 @@ PipelineRun::Failure PipelineRun::prepare() {
   if (Failure failure = cancelled()) return failure;
   run_.pool = std::make_shared<BufferPool>(kMaxIdleBytes);
   if (Failure failure = prepared_.failure()) return failure;
-  if (!run_.options.dry_run) {
+  if (!run_.options.mode.is_preview()) {
     auto lease = run_.state.acquire_lease(run_.pipeline.name, run_.run_id);
     if (!lease.ok()) return RunFailure{Stage::kState, lease.error()};
     lease_ = std::move(*lease);

@@ -147,7 +147,8 @@ ConnectorError pipeline_invalid(size_t mistakes) {
 }
 
 Refusal refuse_mistakes(std::vector<FileMistake> mistakes) {
-  return {Stage::kConfig, pipeline_invalid(mistakes.size()), std::move(mistakes)};
+  RunFailure failure(Stage::kConfig, pipeline_invalid(mistakes.size()));
+  return {std::move(failure), std::move(mistakes)};
 }
 
 bool PreparedPipeline::fits() const {
@@ -158,7 +159,7 @@ bool PreparedPipeline::fits() const {
 std::optional<Refusal> PreparedPipeline::refusal() const {
   std::vector<FileMistake> mistakes;
   for (const PreparedConnector& connector : connectors) {
-    if (!connector.loaded.ok()) return Refusal{Stage::kConnector, connector.loaded.error(), {}};
+    if (!connector.loaded.ok()) return Refusal{{Stage::kConnector, connector.loaded.error()}, {}};
     mistakes.insert(mistakes.end(), connector.mistakes.begin(), connector.mistakes.end());
   }
   if (!mistakes.empty()) return refuse_mistakes(std::move(mistakes));
@@ -178,7 +179,7 @@ std::optional<RunFailure> PreparedPipeline::failure() const {
     const runtime::GrantProblem& problem = connector.grant_problems.front();
     return RunFailure{stage_of(problem), problem.status().error()};
   }
-  if (std::optional<Refusal> refused = refusal()) return RunFailure{refused->stage, std::move(refused->error)};
+  if (std::optional<Refusal> refused = refusal()) return std::move(refused->failure);
   return std::nullopt;
 }
 

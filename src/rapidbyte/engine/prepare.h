@@ -47,9 +47,8 @@ struct PreparedConnector {
 
 /// Why a pipeline is refused before anything of it runs.
 struct Refusal {
-  Stage stage = Stage::kConfig;
-  ConnectorError error;
-  /// Mistakes of the file, which `error` (PIPELINE_INVALID) only counts.
+  RunFailure failure;
+  /// Mistakes of the file, which the error (PIPELINE_INVALID) only counts.
   std::vector<FileMistake> mistakes;
 };
 

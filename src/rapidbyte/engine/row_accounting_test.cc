@@ -57,7 +57,8 @@ TEST(RowAccounting, OfTheDestination) {
     runtime::WriteSummary summary;
     summary.records_written = c.written;
     summary.records_failed = c.failed;
-    EXPECT_EQ(check_destination_rows("s", summary, c.received, 0).ok(), c.fine) << c.written << " " << c.failed;
+    EXPECT_EQ(check_destination_rows("s", summary.records_written, summary.records_failed, c.received, 0).ok(), c.fine)
+        << c.written << " " << c.failed;
   }
 }
 
@@ -72,7 +73,8 @@ TEST(RowAccounting, ADestinationMayLeaveOutExactlyWhatItHadReported) {
     runtime::WriteSummary summary;
     summary.records_written = c.written;
     summary.records_failed = c.failed;
-    const auto left_out = check_destination_rows("s", summary, c.received, c.already_there);
+    const auto left_out =
+        check_destination_rows("s", summary.records_written, summary.records_failed, c.received, c.already_there);
     EXPECT_EQ(left_out.ok() ? std::optional(*left_out) : std::nullopt, c.left_out) << c.written << " " << c.failed;
   }
 }
@@ -81,7 +83,8 @@ TEST(RowAccounting, NamesTheNumbersAndTheStream) {
   runtime::WriteSummary summary;
   summary.records_written = 41;
   summary.records_failed = 2;
-  const std::string message = check_destination_rows("orders", summary, 45, 0).error().message;
+  const std::string message =
+      check_destination_rows("orders", summary.records_written, summary.records_failed, 45, 0).error().message;
   for (const char* part : {"orders", "41", "2", "45"}) EXPECT_NE(message.find(part), std::string::npos) << message;
 }
 

@@ -84,7 +84,7 @@ struct RunContext {
   std::vector<state::FinishedLoad> finished_loads{};
 
   /// Whether loads and cursors are kept: not with --limit or --dry-run.
-  [[nodiscard]] bool keeps_state() const { return !options.dry_run && !options.limit; }
+  [[nodiscard]] bool keeps_state() const { return options.mode.keeps_state(); }
   void note_memory(uint64_t bytes) {
     uint64_t seen = peak_guest_memory.load(std::memory_order_relaxed);
     while (bytes > seen && !peak_guest_memory.compare_exchange_weak(seen, bytes, std::memory_order_relaxed)) {

@@ -28,7 +28,7 @@ StageServices::StageServices(StageContext context, std::string connector)
 
 Status StageServices::fail(Stage stage, Status status) {
   if (!status.ok()) {
-    context_.failures->set(stage, status.error());
+    context_.events->failed(stage, status);
     failed_ = status;
   }
   return status;
@@ -46,17 +46,13 @@ Status StageServices::push_counted(Stage stage, std::span<const std::byte> batch
 
 Status StageServices::emit_dlq_record(runtime::DlqRecord record) {
   if (record.stream.empty()) record.stream = context_.stream;
-  Status status = context_.dlq == nullptr ? Status() : context_.dlq->append(connector_, record);
-  // A record that is in no file is not rejected: it is where it was, in the source.
-  if (status.ok()) context_.rejected->fetch_add(1, std::memory_order_relaxed);
+  Status status = context_.events->rejected(connector_, record);
   const bool full = !status.ok() && status.error().code == "DLQ_FULL";
   return fail(full ? Stage::kRejected : Stage::kState,
               std::move(status).with_context(fmt::format("{}, stream {}", connector_, context_.stream)));
 }
 
-void StageServices::metric(const runtime::Metric& metric) {
-  context_.observer->metric(context_.stream, connector_, metric);
-}
+void StageServices::metric(const runtime::Metric& metric) { context_.events->metric(connector_, metric); }
 
 void StageServices::log(LogLevel level, std::string_view message) {
   if (log_enabled(level)) log_line(level, fmt::format("[{} {}] {}", connector_, context_.stream, message));
@@ -144,10 +140,7 @@ DestinationServices::DestinationServices(StageContext context, std::string conne
       options_(std::move(options)),
       inspector_(options_.pool) {}
 
-Status DestinationServices::sync_dlq() {
-  if (context().dlq == nullptr) return {};
-  return fail(Stage::kState, context().dlq->sync());
-}
+Status DestinationServices::sync_dlq() { return fail(Stage::kState, context().events->sync_rejected()); }
 
 Status DestinationServices::emit_dlq_record(runtime::DlqRecord record) {
   RB_RETURN_NOT_OK(StageServices::emit_dlq_record(std::move(record)));

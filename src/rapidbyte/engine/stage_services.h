@@ -1,8 +1,7 @@
 #pragma once
-// What the guests of one attempt reach in the engine: SourceServices, TransformServices and DestinationServices put
-// batches and checkpoint markers into queues and take them out, write rejected records, and hand logs and metrics on.
-// Each is used on its instance's thread; the queues, the DLQ and the failure slot that they share are thread safe and
-// outlive them.
+// What the guests of one lane reach in the engine: SourceServices, TransformServices and DestinationServices put
+// batches and checkpoint markers into queues and take them out, and hand rejected records, logs and metrics on. Each is
+// used on its instance's thread; the queues and the events that they share are thread safe and outlive them.
 
 #include <atomic>
 #include <cstdint>
@@ -14,21 +13,16 @@
 #include "rapidbyte/engine/batch_inspector.h"
 #include "rapidbyte/engine/batch_queue.h"
 #include "rapidbyte/engine/checkpoint.h"
-#include "rapidbyte/engine/dlq.h"
 #include "rapidbyte/engine/errors.h"
-#include "rapidbyte/engine/run_observer.h"
+#include "rapidbyte/engine/lane_host.h"
 #include "rapidbyte/runtime/component_runtime.h"
 
 namespace rapidbyte::engine {
 
-/// What all stages of one attempt share.
+/// What all stages of one lane share.
 struct StageContext {
   std::string stream;
-  RunObserver* observer = nullptr;
-  FailureSlot* failures = nullptr;
-  /// Null in a dry run: rejected records are counted only.
-  DlqWriter* dlq = nullptr;
-  std::atomic<uint64_t>* rejected = nullptr;
+  LaneEvents* events = nullptr;
   /// Set when the last stage has what it wanted (`--limit`, dry run): the stages before it fail then, and that does not
   /// count.
   std::atomic<bool>* satisfied = nullptr;

@@ -92,7 +92,7 @@ TEST(Transforms, PassesOnWhatTheSourceSaysAboutAColumnAndWhatTheDestinationCanDo
   EXPECT_EQ(second_ctx["destination_features"], json::parse(R"(["receipts", "special-values", "partitioned"])"));
   EXPECT_FALSE(write_ctx.contains("destination_features"));
 
-  h.options.dry_run = true;
+  h.options.mode = RunMode::preview();
   ASSERT_TRUE(h.run().succeeded());
   EXPECT_EQ(read_ctx["destination_features"], json::parse(R"(["special-values"])"));
 }
