@@ -69,7 +69,6 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   runtime::InstanceOptions options;
   options.services = std::make_shared<CheckingServices>();
-  options.pool = std::make_shared<BufferPool>(0);
   runtime::ComponentHostState host(std::move(options), runtime::NetworkAcl(), false);
   if (choice % 4 == 2) (void)host.checkpoint(choice / 4 % 3, text);
   if (choice % 4 == 3) (void)host.metric(text);

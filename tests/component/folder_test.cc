@@ -59,7 +59,6 @@ class FolderTest : public GuestTest {
     InstanceOptions options;
     options.allow_env = std::move(allow_env);
     options.services = services_;
-    options.pool = std::make_shared<BufferPool>(size_t{0});
     options.config = std::move(config);
     options.grants = grants_;
     auto wasi = build_wasi_context(&manifest_, options);

@@ -20,7 +20,6 @@ namespace {
 TEST_F(GuestTest, emit_batch_without_a_stage_behind_is_refused) {
   InstanceOptions options;
   options.services = std::make_shared<IdleServices>();
-  options.pool = std::make_shared<BufferPool>(size_t{0});
   options.config = {{"action", "emit"}};
   auto connector = runtime_->load("source-200", ConnectorRole::kSource);
   auto instance = runtime_->instantiate(*connector, options);
@@ -171,7 +170,6 @@ TEST_F(GuestTest, a_host_outside_the_manifests_list_is_denied) {
   manifest.permissions.network.allowed_domains = {"db.example.com"};
   InstanceOptions options;
   options.services = services_;
-  options.pool = std::make_shared<BufferPool>(size_t{0});
   options.config = {{"action", "socket"}, {"host", "127.0.0.1"}, {"port", 1}};
   auto guest = (*wasm)->start_guest(
       *loaded, std::make_unique<ComponentHostState>(options, derive_network_acl(&manifest, options.config), true), {});

@@ -108,7 +108,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   if (!arguments.events.empty()) {
     auto opened = EventLog::open(arguments.events);
     if (!opened.ok()) {
-      Refusal refusal = refuse(engine::Stage::kConfig, opened.error());
+      Refusal refusal = refuse({engine::Stage::kConfig, opened.error()});
       refusal.code = ExitCode::kUsage;
       return refuse_run(arguments, context, refusal);
     }
@@ -124,35 +124,29 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   const pipeline::PipelineConfig& config = *parsed.config;
 
   std::future<OpenedState> opening = begin_opening_state(arguments, context, config);
-  runtime::RuntimeOptions for_runtime = runtime_options(config, arguments.allow_unmanifested);
-  for_runtime.on_slow_compilation = compilation_notice(context.talk, arguments.verbosity.quiet);
-  auto runtime = context.make_runtime(for_runtime);
-  if (!runtime.ok()) return refused(refuse(engine::Stage::kInternal, runtime.error()));
-  std::vector<ConnectorSlot> slots = connector_slots(config);
-  // A dry run does not touch the destination, so it may be missing yet.
-  if (arguments.dry_run)
-    std::erase_if(slots, [](const auto& slot) { return slot.role == runtime::ConnectorRole::kDestination; });
-  std::vector<pipeline::Problem> problems;
-  const std::vector<std::jthread> ahead = load_ahead(slots, **runtime);
-  std::vector<LoadedSlot> loaded;
-  for (const ConnectorSlot& slot : slots) {
-    loaded.push_back({slot, nullptr});
-    auto refusal = load_checked(parsed, slot, **runtime, loaded.back().connector);
-    if (refusal && refusal->problems.empty()) return refused(*refusal);
-    // Mistakes of all configs are shown together.
-    if (refusal) problems.insert(problems.end(), refusal->problems.begin(), refusal->problems.end());
+  auto runtime = make_runtime(context, config, arguments.allow_unmanifested, arguments.verbosity.quiet);
+  if (!runtime.ok()) return refused(refuse({engine::Stage::kInternal, runtime.error()}));
+  engine::PrepareOptions how;
+  if (arguments.dry_run) how.parts = engine::PrepareOptions::Parts::kWithoutDestination;
+  how.protect = files_for_the_caller(arguments);
+  engine::PreparedPipeline prepared = engine::prepare(config, **runtime, std::move(how));
+  if (auto refusal = prepared.refusal()) {
+    // The file of events may be what no guest is to have, and its path may lead where a guest has led it: it is left as
+    // it is.
+    const bool of_grants = prepared.fits();
+    const Refusal shown = refuse(parsed, std::move(*refusal));
+    return of_grants ? refuse_run(arguments, context, shown) : refused(shown);
   }
-  if (!problems.empty()) return refused(refuse(std::move(problems)));
-  problems = refused_grants(parsed, resolve_grants(config, loaded, files_for_the_caller(arguments)));
-  // The file of events may be what is refused, and its path may lead where a guest has led it: it is left as it is.
-  if (!problems.empty()) return refuse_run(arguments, context, refuse(std::move(problems)));
   auto state = opening.get();
-  if (!state.ok()) return refused(refuse(engine::Stage::kState, state.error()));
+  if (!state.ok()) return refused(refuse({engine::Stage::kState, state.error()}));
   if (events) events->empty();
 
   engine::RunOptions options;
-  options.limit = arguments.limit;
-  options.dry_run = arguments.dry_run;
+  if (arguments.dry_run) {
+    options.mode = engine::RunMode::preview(arguments.limit);
+  } else if (arguments.limit) {
+    options.mode = engine::RunMode::limited(*arguments.limit);
+  }
   options.keep_positions = arguments.keep_positions;
   options.streams = arguments.streams;
   options.allow_doubled_rows = arguments.allow_doubled_rows;
@@ -171,7 +165,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   observers.add(&previews);
   if (events) observers.add(events.get());
 
-  const engine::RunReport report = engine::run_pipeline(config, **runtime, **state, options, observers);
+  const engine::RunReport report = engine::run_pipeline(std::move(prepared), **state, options, observers);
   view.stop();
 
   bool written = true;

@@ -288,7 +288,7 @@ std::string hint_for(const RunReport& report, const std::filesystem::path& file,
 ExitCode exit_code_of(const RunReport& report) {
   if (report.outcome == Outcome::kSucceeded) return ExitCode::kOk;
   if (report.outcome == Outcome::kInterrupted) return ExitCode::kInterrupted;
-  if (report.failure) return exit_code_for(report.failure->error, report.failure->stage);
+  if (report.failure) return exit_code_for(report.failure->stage);
   return ExitCode::kInternal;
 }
 
@@ -327,8 +327,7 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
   for (const StreamReport& stream : report.streams) {
     if (!stream.failure || (report.failure && stream.failure->error == report.failure->error)) continue;
     if (++others > kMostStreamLines && !style.stages) continue;
-    out += render_error(exit_code_for(stream.failure->error, stream.failure->stage), stream.failure->error, "",
-                        style.color);
+    out += render_error(exit_code_for(stream.failure->stage), stream.failure->error, "", style.color);
   }
   if (others > kMostStreamLines && !style.stages) {
     out += fmt::format("{} more streams failed; the report of --json has their errors.\n",

@@ -29,7 +29,7 @@ Status not_opened(AttemptContext& attempt, Status why) {
 }  // namespace
 
 std::string context_json(const AttemptContext& attempt, const runtime::Connector& connector, size_t first_transform,
-                         const nlohmann::json& partition) {
+                         const nlohmann::json& partition, bool for_rows) {
   const RunContext& run = attempt.run;
   const StreamPlan& plan = attempt.plan;
   const LoadPosition& position = attempt.position;
@@ -47,7 +47,7 @@ std::string context_json(const AttemptContext& attempt, const runtime::Connector
   input.resume = position.resume;
   input.partition = partition;
   if (input.for_destination) {
-    if (!run.pipeline_streams_seen) input.pipeline_streams = run.pipeline_streams;
+    if (!for_rows && !run.pipeline_streams_seen) input.pipeline_streams = run.pipeline_streams;
     input.cursor_load_id = position.cursor_load_id;
     input.keep_positions = run.options.keep_positions;
     input.allow_doubled_rows = run.options.allow_doubled_rows;

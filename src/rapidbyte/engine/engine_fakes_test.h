@@ -186,6 +186,8 @@ class EngineHarness {
   EngineHarness(const EngineHarness&) = delete;
   EngineHarness& operator=(const EngineHarness&) = delete;
 
+  /// What the run is made of.
+  PreparedPipeline prepared();
   RunReport run();
   /// Stream numbers reads by its cursor, the column id.
   void make_incremental();

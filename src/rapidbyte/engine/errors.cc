@@ -1,5 +1,8 @@
 #include "rapidbyte/engine/errors.h"
 
+#include <algorithm>
+#include <array>
+
 #include "rapidbyte/base/redaction.h"
 #include "rapidbyte/protocol/redacted_json.h"
 
@@ -18,6 +21,30 @@ std::string_view to_string(Stage stage) {
     case Stage::kInternal: return "internal";
   }
   return "internal";
+}
+
+Stage origin_of(const ConnectorError& error, Stage stage) {
+  struct Origin {
+    std::string_view code;
+    Stage stage;
+  };
+  static constexpr std::array kOrigins = {
+      Origin{"CONNECTOR_NOT_FOUND", Stage::kConnector},
+      Origin{"CONNECTOR_REF_INVALID", Stage::kConnector},
+      Origin{"CONNECTOR_VERSION_MISMATCH", Stage::kConnector},
+      Origin{"CHECKSUM_MISMATCH", Stage::kConnector},
+      Origin{"MANIFEST_MISSING", Stage::kConnector},
+      Origin{"MANIFEST_INVALID", Stage::kConnector},
+      Origin{"PROTOCOL_MISMATCH", Stage::kConnector},
+      Origin{"WRONG_ROLE", Stage::kConnector},
+      Origin{"COMPONENT_INVALID", Stage::kConnector},
+      Origin{"STATE_BACKEND", Stage::kState},
+      Origin{"PIPELINE_LOCKED", Stage::kState},
+      Origin{"LEASE_LOST", Stage::kState},
+  };
+  const auto known =
+      std::find_if(kOrigins.begin(), kOrigins.end(), [&](const Origin& origin) { return origin.code == error.code; });
+  return known != kOrigins.end() ? known->stage : stage;
 }
 
 ConnectorError redacted(ConnectorError error) {

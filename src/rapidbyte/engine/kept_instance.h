@@ -20,7 +20,7 @@ class RelayServices final : public runtime::HostServices {
   explicit RelayServices(std::shared_ptr<runtime::HostServices> target) : target_(std::move(target)) {}
   void set_target(std::shared_ptr<runtime::HostServices> target) { target_ = std::move(target); }
 
-  Status emit_batch(PooledBuffer batch) override { return target_->emit_batch(std::move(batch)); }
+  Status emit_batch(std::span<const std::byte> batch) override { return target_->emit_batch(batch); }
   Result<std::optional<PooledBuffer>> next_batch() override { return target_->next_batch(); }
   Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override {
     return target_->checkpoint(kind, std::move(payload_json));

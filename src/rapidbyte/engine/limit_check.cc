@@ -23,7 +23,7 @@ bool may_harm(const RunContext& run, const StreamPlan& plan) {
   return plan.write_mode == WriteMode::kAppend && !has_feature(*run.destination, kIdempotentFeature);
 }
 
-bool has_limit(const RunContext& run) { return run.options.limit && !run.options.dry_run && run.destination; }
+bool has_limit(const RunContext& run) { return run.options.mode.is_limited() && run.destination; }
 
 /// `last-committed` of the table itself: a replace would be answered for its staging table.
 std::string question(RunContext& run, const StreamPlan& plan) {
@@ -44,7 +44,7 @@ Target target_in(const RunContext& run, const std::optional<std::string>& answer
 }
 
 Status refusal(const RunContext& run, const StreamPlan& plan, Target target) {
-  const uint64_t limit = *run.options.limit;
+  const uint64_t limit = *run.options.mode.rows();
   const std::string rows = limit == 1 ? "1 row" : fmt::format("{} rows", limit);
   const std::string_view there =
       target == Target::kThere ? "a table that is there already" : "a table that this pipeline has loaded before";

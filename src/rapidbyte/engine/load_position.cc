@@ -212,7 +212,7 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
   if (has_feature(*run.destination, kIdempotentFeature)) return std::nullopt;
   if (run.options.allow_doubled_rows) {
     // Without receipts check_not_doubling() has said so.
-    if (!may_double(run, plan)) {
+    if (!may_double(run.prepared, plan)) {
       position.maybe_doubled = known.rows_committed;
       log_warn(
           "stream '{}': the source {} cannot go on in the middle; {} rows are written again (--allow-doubled-rows)",
@@ -243,7 +243,7 @@ bool limit_would_mix(const RunContext& run, const StreamPlan& plan, const state:
 
 /// Refuses to go on with an append when rows behind the position may be in a destination that cannot say so.
 std::optional<RunFailure> check_not_doubling(const RunContext& run, const StreamPlan& plan, LoadPosition& position) {
-  if (!may_double(run, plan) || !position.given.in_doubt()) return std::nullopt;
+  if (!may_double(run.prepared, plan) || !position.given.in_doubt()) return std::nullopt;
   const std::optional<uint64_t> most = position.given.most_in_doubt();
   if (run.options.allow_doubled_rows) {
     position.maybe_doubled = most;
@@ -372,7 +372,7 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   position = LoadPosition{};
   auto known = run.state.load_stream(key_of(run, plan));
   if (!known.ok()) return fail(Stage::kState, std::move(known).status());
-  if (run.options.dry_run) {
+  if (run.options.mode.is_preview()) {
     auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
     if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
     const json saved = *std::move(saved_position);
@@ -396,7 +396,7 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   const std::string next_id = !load_id.empty() ? load_id : new_run_id();
   // Always from the start: the staging table of an attempt before is dropped by begin-stream.
   if (replace) return begin(run, plan, *known, next_id, nullptr, position);
-  if (known->load_in_progress && run.options.limit) {
+  if (known->load_in_progress && run.options.mode.is_limited()) {
     if (limit_would_mix(run, plan, *known)) {
       return fail(
           Stage::kState,
@@ -406,8 +406,8 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
                           "written and what it still has to write. To look at rows without writing any, use: run "
                           "--dry-run --limit {}. To finish the load, run without --limit. Or {}",
                           plan.config.name,
-                          *run.options.limit == 1 ? "1 row" : fmt::format("{} rows", *run.options.limit),
-                          *run.options.limit, anew_hint(run, plan))));
+                          *run.options.mode.rows() == 1 ? "1 row" : fmt::format("{} rows", *run.options.mode.rows()),
+                          *run.options.mode.rows(), anew_hint(run, plan))));
     }
     auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
     if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());

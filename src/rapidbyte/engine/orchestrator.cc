@@ -17,7 +17,6 @@
 #include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/run_clock.h"
 #include "rapidbyte/engine/run_context.h"
-#include "rapidbyte/engine/run_grants.h"
 #include "rapidbyte/engine/scratch_state.h"
 #include "rapidbyte/engine/stream_order.h"
 #include "rapidbyte/engine/stream_plan.h"
@@ -53,12 +52,11 @@ RunOptions with_own_cancel(const RunOptions& options) {
 /// One call of run_pipeline().
 class PipelineRun {
  public:
-  PipelineRun(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime, state::StateBackend& state,
-              const RunOptions& options, RunObserver& observer)
+  PipelineRun(PreparedPipeline prepared, state::StateBackend& state, const RunOptions& options, RunObserver& observer)
       : options_(with_own_cancel(options)),
-        scratch_(state, pipeline.name),
-        run_{pipeline, runtime,  state,
-             options_, observer, options_.clock != nullptr ? *options_.clock : real_retry_clock()} {
+        prepared_(std::move(prepared)),
+        scratch_(state, prepared_.pipeline.name),
+        run_(prepared_, state, options_, observer, options_.clock != nullptr ? *options_.clock : real_retry_clock()) {
     run_.guest_state = &scratch_;
   }
 
@@ -70,8 +68,6 @@ class PipelineRun {
   Failure prepare();
   /// Takes the pipeline for this run; to lose it cancels the run.
   Failure hold_pipeline();
-  Failure load_connectors();
-  Failure resolve_grants();
   Failure discover();
   Failure plan(std::vector<pipeline::StreamConfig> selected);
   /// Whether --limit would harm tables that are there.
@@ -94,13 +90,13 @@ class PipelineRun {
   void take_back_loads();
 
   const RunOptions options_;
+  PreparedPipeline prepared_;
   ScratchState scratch_;
   RunContext run_;
   RunReport report_;
   std::unique_ptr<state::Lease> lease_;
   CancelToken::Registration on_loss_;
   std::unique_ptr<state::LeaseKeeper> keeper_;
-  std::vector<StreamPlan> plans_;
 
   // Shared by the stream workers.
   std::optional<StreamSchedule> schedule_;
@@ -114,8 +110,8 @@ RunReport PipelineRun::execute() {
   report_.run_id = run_.run_id;
   report_.pipeline = run_.pipeline.name;
   report_.started_at = now_rfc3339();
-  report_.dry_run = run_.options.dry_run;
-  report_.limit = run_.options.limit;
+  report_.dry_run = run_.options.mode.is_preview();
+  report_.limit = run_.options.mode.rows();
   Failure failure;
   try {
     failure = prepare();
@@ -139,9 +135,8 @@ PipelineRun::Failure PipelineRun::prepare() {
   };
   if (Failure failure = cancelled()) return failure;
   run_.pool = std::make_shared<BufferPool>(kMaxIdleBytes);
-  if (Failure failure = load_connectors()) return failure;
-  if (Failure failure = resolve_grants()) return failure;
-  if (!run_.options.dry_run) {
+  if (Failure failure = prepared_.failure()) return failure;
+  if (!run_.options.mode.is_preview()) {
     if (Failure failure = hold_pipeline()) return failure;
     // Relative to the pipeline file, as every path in it.
     const std::filesystem::path beside = run_.pipeline.file.parent_path();
@@ -156,14 +151,15 @@ PipelineRun::Failure PipelineRun::prepare() {
   if (Failure failure = discover()) return failure;
   if (run_.destination != nullptr) {
     run_.position_owner = run_owner(run_);
-    if (Failure failure = check_position_owners(run_, plans_)) return failure;
+    if (Failure failure = check_position_owners(run_, prepared_.plans)) return failure;
     if (Failure failure = check_limited()) return failure;
   }
   if (Failure failure = order()) return failure;
   // One stream begins its load when its turn comes: nothing is saved, and less is noted when its destination fails.
-  if (!run_.keeps_state() || plans_.size() < 2) return std::nullopt;
+  if (!run_.keeps_state() || prepared_.plans.size() < 2) return std::nullopt;
   run_.partitions_per_stream = partitions_per_stream();
-  if (Status begun = begin_new_loads(run_, plans_); !begun.ok()) return RunFailure{Stage::kState, begun.error()};
+  if (Status begun = begin_new_loads(run_, prepared_.plans); !begun.ok())
+    return RunFailure{Stage::kState, begun.error()};
   return std::nullopt;
 }
 
@@ -176,40 +172,6 @@ PipelineRun::Failure PipelineRun::hold_pipeline() {
   if (run_.keeps_state()) run_.guest_state = lease_.get();
   on_loss_ = lease_->lost().on_cancel([cancel = options_.cancel] { cancel.cancel(); });
   keeper_ = std::make_unique<state::LeaseKeeper>(*lease_, asked_at);
-  return std::nullopt;
-}
-
-PipelineRun::Failure PipelineRun::load_connectors() {
-  using runtime::ConnectorRole;
-  auto source = run_.runtime.load(run_.pipeline.source.use, ConnectorRole::kSource);
-  if (!source.ok()) return RunFailure{Stage::kConnector, source.error()};
-  run_.source = std::move(*source);
-  for (const auto& use : run_.pipeline.transforms) {
-    auto transform = run_.runtime.load(use.use, ConnectorRole::kTransform);
-    if (!transform.ok()) return RunFailure{Stage::kConnector, transform.error()};
-    run_.transforms.push_back(std::move(*transform));
-  }
-  if (run_.options.dry_run) return std::nullopt;
-  auto destination = run_.runtime.load(run_.pipeline.destination.use, ConnectorRole::kDestination);
-  if (!destination.ok()) return RunFailure{Stage::kConnector, destination.error()};
-  run_.destination = std::move(*destination);
-  return std::nullopt;
-}
-
-PipelineRun::Failure PipelineRun::resolve_grants() {
-  std::vector<ConnectorInUse> used = {{"source", "/source", &run_.pipeline.source, run_.source.get()}};
-  for (size_t i = 0; i < run_.transforms.size(); ++i) {
-    used.push_back({fmt::format("transform-{}", i), fmt::format("/transforms/{}", i), &run_.pipeline.transforms[i],
-                    run_.transforms[i].get()});
-  }
-  if (run_.destination)
-    used.push_back({"destination", "/destination", &run_.pipeline.destination, run_.destination.get()});
-  runtime::ResolvedGrants resolved = runtime::resolve_grants(grant_plan(run_.pipeline, used));
-  if (!resolved.problems.empty()) {
-    const runtime::GrantProblem& problem = resolved.problems.front();
-    return RunFailure{stage_of(problem), problem.status().error()};
-  }
-  run_.grants = std::move(resolved.by_connector);
   return std::nullopt;
 }
 
@@ -250,41 +212,42 @@ PipelineRun::Failure PipelineRun::with_retries(Stage stage, const std::function<
 }
 
 PipelineRun::Failure PipelineRun::plan(std::vector<pipeline::StreamConfig> selected) {
-  protocol::Catalog catalog;
   Failure failure = with_retries(Stage::kSource, [&]() -> Status {
-    RB_ASSIGN_OR_RETURN(catalog, discover_catalog(run_));
+    RB_ASSIGN_OR_RETURN(prepared_.catalog, discover_catalog(run_));
     return {};
   });
   if (failure) return failure;
-  run_.pipeline_streams = pipeline_streams(run_.pipeline, catalog);
-  auto plans = plan_streams(run_, std::move(selected), catalog);
+  run_.pipeline_streams = pipeline_streams(run_.pipeline, prepared_.catalog);
+  auto plans = plan_streams(prepared_, std::move(selected), run_.options.streams);
   if (!plans.ok()) return RunFailure{Stage::kConfig, plans.error()};
-  plans_ = std::move(*plans);
+  prepared_.plans = std::move(*plans);
+  // Of thousands of streams it is large, and what is needed of it stands in the plans.
+  prepared_.catalog = {};
   return std::nullopt;
 }
 
 PipelineRun::Failure PipelineRun::check_limited() {
   std::vector<Target> targets;
   Failure failure = with_retries(Stage::kDestination, [&]() -> Status {
-    RB_ASSIGN_OR_RETURN(targets, ask_targets(run_, plans_));
+    RB_ASSIGN_OR_RETURN(targets, ask_targets(run_, prepared_.plans));
     return {};
   });
   if (failure) return failure;
-  return check_limit(run_, plans_, targets);
+  return check_limit(run_, prepared_.plans, targets);
 }
 
 PipelineRun::Failure PipelineRun::order() {
   std::vector<StreamReference> references;
   Failure failure = with_retries(Stage::kDestination, [&]() -> Status {
-    RB_ASSIGN_OR_RETURN(references, ask_references(run_, plans_));
+    RB_ASSIGN_OR_RETURN(references, ask_references(run_, prepared_.plans));
     return {};
   });
   if (failure) return failure;
-  const StreamOrder order = order_streams(plans_.size(), references);
+  const StreamOrder order = order_streams(prepared_.plans.size(), references);
   for (const std::vector<size_t>& ring : order.rings) {
     std::vector<std::string> names;
-    for (const size_t stream : ring) names.push_back(plans_[stream].config.name);
-    for (const size_t stream : ring) plans_[stream].reference_ring = names;
+    for (const size_t stream : ring) names.push_back(prepared_.plans[stream].config.name);
+    for (const size_t stream : ring) prepared_.plans[stream].reference_ring = names;
   }
   schedule_.emplace(order);
   return std::nullopt;
@@ -298,7 +261,7 @@ uint32_t PipelineRun::parallelism() const {
 }
 
 uint32_t PipelineRun::partitions_per_stream() const {
-  return std::max(1U, parallelism() / static_cast<uint32_t>(std::max<size_t>(plans_.size(), 1)));
+  return std::max(1U, parallelism() / static_cast<uint32_t>(std::max<size_t>(prepared_.plans.size(), 1)));
 }
 
 void PipelineRun::run_next_streams() {
@@ -317,9 +280,9 @@ void PipelineRun::serve_streams(WorkerInstances& kept) {
     if (run_.options.cancel.cancelled()) return schedule_->stop();
     StreamReport report;
     try {
-      report = run_stream(run_, plans_[*index], kept);
+      report = run_stream(run_, prepared_.plans[*index], kept);
     } catch (const std::exception& error) {
-      report.stream = plans_[*index].config.name;
+      report.stream = prepared_.plans[*index].config.name;
       report.outcome = Outcome::kFailed;
       report.failure = RunFailure{Stage::kInternal, unexpected(error)};
     }
@@ -341,13 +304,13 @@ void PipelineRun::note_failed(size_t index, const RunFailure& failure) {
     schedule_->stop();
   }
   for (const size_t waiting : schedule_->failed(index))
-    report_.streams[waiting].held_back_by = plans_[index].config.name;
+    report_.streams[waiting].held_back_by = prepared_.plans[index].config.name;
   if (!first_failure_) first_failure_ = failure;
 }
 
 void PipelineRun::run_streams() {
   std::vector<std::string> names;
-  for (const StreamPlan& plan : plans_) {
+  for (const StreamPlan& plan : prepared_.plans) {
     names.push_back(plan.config.name);
     StreamReport report;
     report.stream = plan.config.name;
@@ -357,7 +320,7 @@ void PipelineRun::run_streams() {
   run_.observer.run_started(run_.run_id, run_.pipeline.name, names);
   std::vector<std::thread> workers;
   try {
-    for (size_t i = 1; i < std::min<size_t>(parallelism(), plans_.size()); ++i)
+    for (size_t i = 1; i < std::min<size_t>(parallelism(), prepared_.plans.size()); ++i)
       workers.emplace_back([this] { run_next_streams(); });
   } catch (const std::system_error& error) {
     log_warn("cannot start another thread ({}); the run goes on with {} streams at a time", error.what(),
@@ -441,9 +404,9 @@ void PipelineRun::complete_finished_loads() {
 
 }  // namespace
 
-RunReport run_pipeline(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime,
-                       state::StateBackend& state, const RunOptions& options, RunObserver& observer) {
-  return PipelineRun(pipeline, runtime, state, options, observer).execute();
+RunReport run_pipeline(PreparedPipeline prepared, state::StateBackend& state, const RunOptions& options,
+                       RunObserver& observer) {
+  return PipelineRun(std::move(prepared), state, options, observer).execute();
 }
 
 }  // namespace rapidbyte::engine

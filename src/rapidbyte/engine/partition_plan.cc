@@ -35,7 +35,7 @@ uint32_t partitions_wanted(const RunContext& run, const StreamPlan& plan) {
 
 Status PartitionPlan::ask(uint32_t want) {
   const RunContext& run = attempt_.run;
-  RB_ASSIGN_OR_RETURN(planner_, take_instance(attempt_, &attempt_.kept.source, run.source, attempt_.upstream_cancel,
+  RB_ASSIGN_OR_RETURN(planner_, take_instance(attempt_, &attempt_.kept.source, run.source, attempt_.cancel,
                                               idle_services(run.source->name())));
   RB_ASSIGN_OR_RETURN(const std::string answer,
                       planner_.instance->plan_partitions(context_json(attempt_, *run.source), want));

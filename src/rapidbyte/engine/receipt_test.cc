@@ -123,7 +123,7 @@ TEST(Receipt, AStatesPositionThatCannotBeReadIsNotTheBeginning) {
     ASSERT_TRUE(h.writer()->save_checkpoint(key, "damaged", kept, 100).ok());
     ASSERT_TRUE(h.writer()->complete_load(key, "damaged").ok());
     expect_position_invalid(h.run(), Stage::kState, "the state");
-    h.options.dry_run = true;
+    h.options.mode = RunMode::preview();
     expect_position_invalid(h.run(), Stage::kState, "the state");
     EXPECT_EQ(h.database.rows("numbers"), count_to(100));
 

@@ -514,7 +514,7 @@ TEST(Limit, WritesTheFirstRowsAndLeavesTheStateAlone) {
   for (const uint64_t limit : {uint64_t{0}, uint64_t{1}, uint64_t{10}, uint64_t{25}, uint64_t{100}, uint64_t{1000}}) {
     SCOPED_TRACE(limit);
     EngineHarness h;
-    h.options.limit = limit;
+    h.options.mode = RunMode::limited(limit);
     const RunReport report = h.run();
     ASSERT_TRUE(report.succeeded()) << why(report);
     const auto rows = std::min<uint64_t>(limit, 100);
@@ -530,7 +530,7 @@ TEST(Limit, StillFailsWhenTheDestinationDoes) {
   DatabaseOptions destination;
   destination.before_commit = once(0, make_error(ErrorCategory::kData, "NO_SPACE", "disk full"));
   EngineHarness h({}, destination);
-  h.options.limit = 5;
+  h.options.mode = RunMode::limited(5);
   const RunReport report = h.run();
   ASSERT_EQ(report.outcome, Outcome::kFailed);
   EXPECT_EQ(report.failure->error.code, "NO_SPACE");
@@ -542,7 +542,7 @@ TEST(Limit, IsRefusedWhileALoadIsUnderWay) {
   EngineHarness h(source);
   ASSERT_FALSE(h.run().succeeded());
   const auto rows = h.database.rows("numbers");
-  h.options.limit = 5;
+  h.options.mode = RunMode::limited(5);
   EXPECT_EQ(h.run().failure->error.code, "LOAD_IN_PROGRESS");
   EXPECT_EQ(h.database.rows("numbers"), rows);
 }
@@ -607,10 +607,10 @@ TEST(Limit, RefusesABatchThatIsNoArrow) {
     BufferPool pool(0);
     PooledBuffer junk = pool.acquire(100);
     std::fill_n(junk.data(), junk.size(), std::byte{0x41});
-    RB_RETURN_NOT_OK(o.services->emit_batch(std::move(junk)));
+    RB_RETURN_NOT_OK(o.services->emit_batch(junk.bytes()));
     return runtime::ReadSummary{};
   };
-  h.options.limit = 5;
+  h.options.mode = RunMode::limited(5);
   EXPECT_EQ(h.run().failure->error.code, "BATCH_INVALID");
 }
 
@@ -622,7 +622,7 @@ TEST(Limit, StopsASourceThatDoesNotNotice) {
     return batch == 1 ? never.wait(o.cancel) : Status();
   };
   EngineHarness h(source);
-  h.options.limit = 10;
+  h.options.mode = RunMode::limited(10);
   const RunReport report = h.run();
   ASSERT_TRUE(report.succeeded()) << why(report);
   EXPECT_EQ(h.database.rows("numbers"), count_to(10));

@@ -21,9 +21,9 @@ bool notes_rows(const RunContext& run, const StreamPlan& plan) {
          !keeps_receipts(*run.destination);
 }
 
-bool may_double(const RunContext& run, const StreamPlan& plan) {
-  return run.destination != nullptr && plan.write_mode == WriteMode::kAppend && !keeps_receipts(*run.destination) &&
-         !has_feature(*run.destination, kIdempotentFeature);
+bool may_double(const PreparedPipeline& prepared, const StreamPlan& plan) {
+  return prepared.destination != nullptr && plan.write_mode == WriteMode::kAppend &&
+         !keeps_receipts(*prepared.destination) && !has_feature(*prepared.destination, kIdempotentFeature);
 }
 
 std::string doubling_warning(const runtime::Connector& destination) {

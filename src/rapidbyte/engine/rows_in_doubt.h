@@ -28,7 +28,7 @@ inline constexpr const char* kRowsCovered = "rows_covered";
 [[nodiscard]] bool notes_rows(const RunContext& run, const StreamPlan& plan);
 /// Whether a load that is broken off may leave rows in the table that the next attempt or run would write again: mode
 /// append into a destination that neither keeps receipts nor is idempotent. False in a dry run.
-[[nodiscard]] bool may_double(const RunContext& run, const StreamPlan& plan);
+[[nodiscard]] bool may_double(const PreparedPipeline& prepared, const StreamPlan& plan);
 /// What `check` says of that beforehand, and what can be done.
 [[nodiscard]] std::string doubling_warning(const runtime::Connector& destination);
 [[nodiscard]] std::string doubling_advice();

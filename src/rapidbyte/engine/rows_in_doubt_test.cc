@@ -206,10 +206,28 @@ TEST(RowsInDoubt, AreNoneWhenOnlyTheFinishIsMissing) {
   EXPECT_EQ(h.table(), count_to(100));
 }
 
+TEST(RowsInDoubt, AreCountedWhenBatchesAreCompressedInTheQueue) {
+  for (const auto compression : {pipeline::Compression::kLz4, pipeline::Compression::kZstd}) {
+    SCOPED_TRACE(pipeline::to_string(compression));
+    OldHarness h({.before_write = once(7, kKilled)});
+    h.pipeline.resources.compression = compression;
+    ASSERT_EQ(h.run().failure->error.code, "KILLED");
+    const RunReport refused = h.run();
+    ASSERT_EQ(refused.failure->error.code, "ROWS_MAY_DOUBLE");
+    EXPECT_THAT(refused.failure->error.message, Not(HasSubstr("an unknown number")));
+    h.options.allow_doubled_rows = true;
+    const RunReport report = h.run();
+    ASSERT_TRUE(report.succeeded()) << why(report);
+    ASSERT_TRUE(report.streams[0].rows_maybe_doubled.has_value());
+    EXPECT_GE(*report.streams[0].rows_maybe_doubled, h.doubled());
+    EXPECT_TRUE(h.has_every_row());
+  }
+}
+
 TEST(RowsInDoubt, AreAnUnknownNumberWhenTheStateDoesNotTell) {
   OldHarness h({.before_write = once(7, kKilled)});
   ASSERT_EQ(h.run().failure->error.code, "KILLED");
-  // As an older version leaves it, or compressed batches.
+  // As an older version leaves it.
   const auto known = h.stream_state();
   ASSERT_TRUE(h.writer()->note_rows({"p", "numbers", ""}, known.load_id, std::nullopt, 0).ok());
   const RunReport refused = h.run();

@@ -26,7 +26,8 @@ runtime::InstanceOptions instance_options(const RunContext& run, const pipeline:
   runtime::InstanceOptions options;
   options.pipeline = run.pipeline.name;
   options.stream = std::move(stream);
-  if (const auto granted = run.grants.find(connector_id); granted != run.grants.end()) options.grants = granted->second;
+  const auto& grants = run.prepared.grants;
+  if (const auto granted = grants.find(connector_id); granted != grants.end()) options.grants = granted->second;
   options.connector_id = std::move(connector_id);
   options.config = std::move(config);
   options.allow_env = use.allow_env;
@@ -35,12 +36,9 @@ runtime::InstanceOptions instance_options(const RunContext& run, const pipeline:
   options.max_batch_bytes =
       std::max(options.max_batch_bytes, resources.max_batch_bytes + resources.max_record_bytes + (uint64_t{1} << 20U));
   options.guest_timeout = std::chrono::seconds(resources.guest_timeout_seconds);
-  // With a limit the engine looks into the batches as they lie in the queue.
-  if (run.keeps_state()) options.compression = resources.compression;
   options.cancel = std::move(cancel);
   options.services = std::move(services);
   options.state = run.guest_state;
-  options.pool = run.pool;
   return options;
 }
 

@@ -17,6 +17,7 @@
 #include "rapidbyte/engine/dlq.h"
 #include "rapidbyte/engine/kept_instance.h"
 #include "rapidbyte/engine/orchestrator.h"
+#include "rapidbyte/engine/prepare.h"
 #include "rapidbyte/engine/retry.h"
 #include "rapidbyte/engine/run_observer.h"
 #include "rapidbyte/pipeline/types.h"
@@ -25,41 +26,38 @@
 
 namespace rapidbyte::engine {
 
-/// One stream with everything resolved: what the pipeline leaves open comes from the catalog.
-struct StreamPlan {
-  /// With cursor field, write mode and primary key filled in.
-  pipeline::StreamConfig config;
-  pipeline::WriteMode write_mode = pipeline::WriteMode::kAppend;
-  /// Of an upsert: the source says that no two of its rows have the same key. Otherwise their order decides.
-  bool key_is_unique_in_source = false;
-  /// As discovered: [{name, data_type, nullable}], with every other key that the source gave (native_type ...).
-  nlohmann::json columns = nlohmann::json::array();
-  /// What is doubtful about it, for the user.
-  std::vector<std::string> warnings{};
-  /// Names of the streams whose rows refer to each other in a ring, this one among them, in the order in which they are
-  /// loaded; usually empty.
-  std::vector<std::string> reference_ring = {};
-};
-
 struct RunContext {
+  /// All of them must outlive it.
+  RunContext(const PreparedPipeline& from, state::StateBackend& in, const RunOptions& with, RunObserver& watched_by,
+             RetryClock& waiting_by)
+      : prepared(from),
+        pipeline(from.pipeline),
+        runtime(from.runtime),
+        state(in),
+        options(with),
+        observer(watched_by),
+        clock(waiting_by),
+        source(from.source),
+        transforms(from.transforms),
+        destination(from.destination) {}
+
+  const PreparedPipeline& prepared;
   const pipeline::PipelineConfig& pipeline;
   runtime::ComponentRuntime& runtime;
   state::StateBackend& state;
   const RunOptions& options;
   RunObserver& observer;
   RetryClock& clock;
+  std::shared_ptr<const runtime::Connector> source;  // these are shared with `prepared`
+  std::vector<std::shared_ptr<const runtime::Connector>> transforms;
+  /// Null in a dry run.
+  std::shared_ptr<const runtime::Connector> destination;
   // Filled in step by step by the orchestrator, before the first stream starts.
   std::string run_id{};
   /// What writes the state; null in a dry run, which writes none. Its loss cancels the run (interruption()).
   state::Lease* lease = nullptr;
   /// What guests see as state: the lease, or with --dry-run and --limit a copy that is thrown away.
   state::PairStore* guest_state = nullptr;
-  std::shared_ptr<const runtime::Connector> source{};
-  std::vector<std::shared_ptr<const runtime::Connector>> transforms{};
-  /// Null in a dry run.
-  std::shared_ptr<const runtime::Connector> destination{};
-  /// The folders and files of each connector, by its id; resolved once, before the first instance starts.
-  std::map<std::string, std::shared_ptr<const runtime::ConnectorGrants>> grants{};  // shared with every instance
   /// The source's config, with the streams for those that want them (feature "stream-options").
   nlohmann::json source_config{};
   /// For the worker that begins first: the source that discovery left open (feature "reuse"), and the destination that
@@ -87,7 +85,7 @@ struct RunContext {
   std::vector<state::FinishedLoad> finished_loads{};
 
   /// Whether loads and cursors are kept: not with --limit or --dry-run.
-  [[nodiscard]] bool keeps_state() const { return !options.dry_run && !options.limit; }
+  [[nodiscard]] bool keeps_state() const { return options.mode.keeps_state(); }
   void note_memory(uint64_t bytes) {
     uint64_t seen = peak_guest_memory.load(std::memory_order_relaxed);
     while (bytes > seen && !peak_guest_memory.compare_exchange_weak(seen, bytes, std::memory_order_relaxed)) {

@@ -17,12 +17,12 @@ class PlanStreamsTest : public ::testing::Test {
  protected:
   PlanStreamsTest() {
     stream_.name = "orders";
-    run_.source = h_.source;
-    run_.destination = h_.destination;
+    prepared_.source = h_.source;
+    prepared_.destination = h_.destination;
   }
   Result<std::vector<StreamPlan>> plan_of(std::vector<StreamConfig> selected) {
-    RB_ASSIGN_OR_RETURN(const protocol::Catalog catalog, protocol::parse_catalog(catalog_.dump(), "source-x"));
-    return plan_streams(run_, std::move(selected), catalog);
+    RB_ASSIGN_OR_RETURN(prepared_.catalog, protocol::parse_catalog(catalog_.dump(), "source-x"));
+    return plan_streams(prepared_, std::move(selected), {});
   }
   Result<std::vector<StreamPlan>> plan() { return plan_of({stream_}); }
   std::string code() {
@@ -35,7 +35,7 @@ class PlanStreamsTest : public ::testing::Test {
   }
 
   EngineHarness h_;
-  RunContext run_{h_.pipeline, h_.runtime, *h_.state, h_.options, h_.observer, h_.clock};
+  PreparedPipeline prepared_{h_.pipeline, h_.runtime};
   StreamConfig stream_;
   json catalog_ = json::parse(R"({"streams": [
     {"name": "orders", "schema": [{"name": "id", "data_type": "Int64"}, {"name": "changed_at", "data_type": "Utf8"}],

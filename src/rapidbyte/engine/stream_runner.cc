@@ -15,7 +15,7 @@ using pipeline::WriteMode;
 
 /// Whether another attempt or run could double rows of the load: they may be in the destination behind its position.
 bool rows_are_in_doubt(const RunContext& run, const StreamPlan& plan) {
-  if (!run.keeps_state() || !may_double(run, plan)) return false;
+  if (!run.keeps_state() || !may_double(run.prepared, plan)) return false;
   const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
   if (!known.ok()) return true;
   if (!known->load_in_progress) return false;
@@ -29,9 +29,9 @@ bool rows_are_in_doubt(const RunContext& run, const StreamPlan& plan) {
 bool may_retry(const RunContext& run, const StreamPlan& plan, const AttemptResult& attempt) {
   const ConnectorError& error = attempt.failure->error;
   if (!error.retryable || attempt.failure->stage == Stage::kInterrupted || run.options.cancel.cancelled()) return false;
-  if (run.options.dry_run || plan.write_mode != WriteMode::kAppend) return true;
+  if (run.options.mode.is_preview() || plan.write_mode != WriteMode::kAppend) return true;
   // With --limit nothing remembers what was appended.
-  if (run.options.limit) return !attempt.load_begun;
+  if (run.options.mode.is_limited()) return !attempt.load_begun;
   // The failure of this attempt is what the user should see, and the next run says how to go on. A 2.1.0 destination is
   // asked (last-committed), and the next attempt refused, before anything is written.
   if (!run.options.allow_doubled_rows && !run.destination->speaks_2_1() && attempt.load_begun &&

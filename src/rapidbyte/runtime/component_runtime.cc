@@ -202,7 +202,6 @@ class WasmComponentRuntime final : public ComponentRuntime {
   Result<std::unique_ptr<ComponentInstance>> start(const std::shared_ptr<const WasmConnector>& connector,
                                                    InstanceOptions options) {
     if (!options.services) options.services = std::make_shared<IdleServices>();
-    if (!options.pool) options.pool = std::make_shared<BufferPool>(size_t{0});
     RB_ASSIGN_OR_RETURN(const WasiContext wasi, build_wasi_context(connector->manifest(), options));
     std::vector<SqliteFileLock> locks;
     if (wasi.grants) {

@@ -62,8 +62,9 @@ struct Metric {
 class HostServices {
  public:
   virtual ~HostServices() = default;
-  /// Takes one batch (never empty). Blocks while the queue is full. NO_SENDER; CHANNEL_SEND when the receiver is gone.
-  virtual Status emit_batch(PooledBuffer batch) = 0;
+  /// Takes one batch (never empty), which lies in the guest's memory until the call returns. Blocks while the queue is
+  /// full. NO_SENDER; CHANNEL_SEND when the receiver is gone; BATCH_INVALID when its rows cannot be counted.
+  virtual Status emit_batch(std::span<const std::byte> batch) = 0;
   /// The next batch, or nullopt at the end of the stream. NO_RECEIVER.
   virtual Result<std::optional<PooledBuffer>> next_batch() = 0;
   /// A checkpoint of the guest: `payload_json` is one JSON object, already taken out of `payload` if it was wrapped.
@@ -116,12 +117,10 @@ struct InstanceOptions {
   /// call.
   uint64_t max_batch_bytes = uint64_t{64} << 20U;
   uint32_t max_sockets = 64;
-  pipeline::Compression compression = pipeline::Compression::kNone;
   CancelToken cancel;
   /// Shared: the caller reads results from it after the instance has gone. Null: IdleServices.
   std::shared_ptr<HostServices> services;
   state::PairStore* state = nullptr;  // null: state calls answer STATE_BACKEND
-  std::shared_ptr<BufferPool> pool;  // shared by all instances of a run
 };
 
 /// One guest. Calls follow the protocol's order: open, then any of the others, then close. An error of a call that

@@ -58,7 +58,6 @@ std::optional<Metric> read_metric(const Json& json) {
 ComponentHostState::ComponentHostState(InstanceOptions options, NetworkAcl acl, bool is_2_0)
     : options_(std::move(options)),
       is_2_0_(is_2_0),
-      codec_(options_.pool),
       sockets_(std::move(acl), options_.max_sockets, options_.cancel),
       log_([services = options_.services](LogLevel level, std::string_view line) { services->log(level, line); }) {
   begin_call();
@@ -76,13 +75,7 @@ Status ComponentHostState::emit_batch(std::span<const std::byte> batch) {
   }
   if (is_cancelled()) return cancelled_error();
   const auto start = Clock::now();
-  Status status;
-  if (options_.compression == pipeline::Compression::kNone) {
-    status = options_.services->emit_batch(options_.pool->copy_of(batch));
-  } else {
-    RB_ASSIGN_OR_RETURN(PooledBuffer packed, codec_.pack(options_.compression, batch));
-    status = options_.services->emit_batch(std::move(packed));
-  }
+  Status status = options_.services->emit_batch(batch);
   batch_moved_ = batch_moved_ || status.ok();
   count_call(start, status.ok());
   return status;
@@ -100,11 +93,7 @@ Result<std::optional<std::span<const std::byte>>> ComponentHostState::next_batch
   count_call(start, is_batch || is_first_end);
   RB_ASSIGN_OR_RETURN(std::optional<PooledBuffer> batch, std::move(taken));
   if (!batch) return std::optional<std::span<const std::byte>>();
-  if (options_.compression == pipeline::Compression::kNone) {
-    current_batch_ = std::move(*batch);
-  } else {
-    RB_ASSIGN_OR_RETURN(current_batch_, codec_.unpack(batch->bytes(), options_.max_batch_bytes));
-  }
+  current_batch_ = std::move(*batch);
   return std::optional<std::span<const std::byte>>(current_batch_.bytes());
 }
 

@@ -18,7 +18,6 @@
 #include "rapidbyte/base/buffer_pool.h"
 #include "rapidbyte/base/status.h"
 #include "rapidbyte/runtime/component_runtime.h"
-#include "rapidbyte/runtime/compression.h"
 #include "rapidbyte/runtime/guest_log.h"
 #include "rapidbyte/runtime/socket_table.h"
 
@@ -54,7 +53,7 @@ enum class GuestVerdict : uint8_t { kContinue, kCancelled, kTimedOut };
 
 class ComponentHostState {
  public:
-  /// `options.services` and `options.pool` must be set.
+  /// `options.services` must be set.
   ComponentHostState(InstanceOptions options, NetworkAcl acl, bool is_2_0);
 
   Status emit_batch(std::span<const std::byte> batch);
@@ -123,7 +122,6 @@ class ComponentHostState {
 
   InstanceOptions options_;
   bool is_2_0_;
-  BatchCodec codec_;
   SocketTable sockets_;
   GuestLog log_;
   PooledBuffer current_batch_;

@@ -20,7 +20,7 @@ Status no_rejected_records() {
       "emit-dlq-record: this call of the connector is not part of a run, so there is no file for rejected records");
 }
 
-Status IdleServices::emit_batch(PooledBuffer /*batch*/) { return no_sender(); }
+Status IdleServices::emit_batch(std::span<const std::byte> /*batch*/) { return no_sender(); }
 Result<std::optional<PooledBuffer>> IdleServices::next_batch() { return no_receiver(); }
 // NOLINTBEGIN(performance-unnecessary-value-param): other services keep what they are given
 Status IdleServices::checkpoint(CheckpointKind /*kind*/, std::string /*payload_json*/) { return {}; }

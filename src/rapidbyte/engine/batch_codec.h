@@ -1,5 +1,5 @@
 #pragma once
-// lz4 and zstd for queued batches: packs a batch before it waits in a queue and unpacks it behind. A BatchCodec belongs
+// lz4 and zstd for queued batches: BatchQueue packs a batch before it waits and unpacks it behind. A BatchCodec belongs
 // to one thread at a time (it owns the libraries' contexts, which are costly to make); buffers come from the run's
 // pool. The packed form never leaves the process, yet is checked as if it came from outside: sizes first, checksums
 // after.
@@ -12,7 +12,7 @@
 #include "rapidbyte/base/status.h"
 #include "rapidbyte/pipeline/types.h"
 
-namespace rapidbyte::runtime {
+namespace rapidbyte::engine {
 
 /// Bytes before the codec's own frame: magic, codec, original size.
 inline constexpr size_t kPackedHeaderBytes = 16;
@@ -37,4 +37,4 @@ class BatchCodec {
   std::unique_ptr<Contexts> contexts_;
 };
 
-}  // namespace rapidbyte::runtime
+}  // namespace rapidbyte::engine

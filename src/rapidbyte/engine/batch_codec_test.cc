@@ -1,4 +1,4 @@
-#include "rapidbyte/runtime/compression.h"
+#include "rapidbyte/engine/batch_codec.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace rapidbyte::runtime {
+namespace rapidbyte::engine {
 namespace {
 
 using pipeline::Compression;
@@ -136,4 +136,4 @@ TEST(BatchCodec, refuses_bytes_that_it_never_packed) {
 }
 
 }  // namespace
-}  // namespace rapidbyte::runtime
+}  // namespace rapidbyte::engine

@@ -1,9 +1,9 @@
-#include "rapidbyte/cli/open_connector.h"
+#include "rapidbyte/engine/open_connector.h"
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/runtime/idle_services.h"
 
-namespace rapidbyte::cli {
+namespace rapidbyte::engine {
 
 Result<std::unique_ptr<OpenConnector>> OpenConnector::start(runtime::ComponentRuntime& runtime,
                                                             std::shared_ptr<const runtime::Connector> connector,
@@ -24,4 +24,4 @@ OpenConnector::~OpenConnector() {
   if (!closed.ok()) log_debug("close: {}", closed.error().message);
 }
 
-}  // namespace rapidbyte::cli
+}  // namespace rapidbyte::engine

@@ -1,4 +1,4 @@
-#include "rapidbyte/runtime/compression.h"
+#include "rapidbyte/engine/batch_codec.h"
 
 #include <fmt/format.h>
 #include <lz4frame.h>
@@ -11,7 +11,7 @@
 #include <new>
 #include <utility>
 
-namespace rapidbyte::runtime {
+namespace rapidbyte::engine {
 namespace {
 
 using pipeline::Compression;
@@ -205,4 +205,4 @@ Result<PooledBuffer> BatchCodec::unpack(std::span<const std::byte> packed, size_
   }
 }
 
-}  // namespace rapidbyte::runtime
+}  // namespace rapidbyte::engine

@@ -6,10 +6,9 @@
 #include <string>
 
 #include "rapidbyte/base/status.h"
-#include "rapidbyte/cli/pipeline_preparation.h"
 #include "rapidbyte/runtime/component_runtime.h"
 
-namespace rapidbyte::cli {
+namespace rapidbyte::engine {
 
 class OpenConnector {
  public:
@@ -28,4 +27,4 @@ class OpenConnector {
   std::unique_ptr<runtime::ComponentInstance> instance_;
 };
 
-}  // namespace rapidbyte::cli
+}  // namespace rapidbyte::engine
