@@ -7,7 +7,7 @@
 #include "rapidbyte/base/redaction.h"
 #include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/protocol/catalog.h"
-#include "rapidbyte/protocol/redacted_json.h"
+#include "rapidbyte/base/redacted_json.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 #include "rapidbyte/runtime/host_state.h"
 #include "rapidbyte/runtime/refusing_services_test.h"
@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
          {protocol::kCheckpointLimits, protocol::kReceiptLimits, protocol::kMetricLimits, protocol::kDetailsLimits,
           protocol::kPartitionsLimits, protocol::kRecordLimits, protocol::JsonLimits{1000, 3, 20}})
       check_door(text, limits);
-    const std::string details = protocol::redacted_foreign_json(text);
+    const std::string details = redacted_foreign_json(text);
     fuzz::check(details.find(kSecret) == std::string::npos, "no secret is left in details");
     if (protocol::parse_untrusted(text, protocol::kDetailsLimits).ok())
       fuzz::check(protocol::is_sound_json(details, protocol::kDetailsLimits), "redacted details are JSON again");

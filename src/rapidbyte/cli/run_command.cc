@@ -16,7 +16,7 @@
 #include "rapidbyte/cli/progress.h"
 #include "rapidbyte/cli/summary.h"
 #include "rapidbyte/engine/orchestrator.h"
-#include "rapidbyte/protocol/redacted_json.h"
+#include "rapidbyte/base/redacted_json.h"
 #include "rapidbyte/state/memory_state_backend.h"
 
 namespace rapidbyte::cli {
@@ -175,7 +175,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
 
   bool written = true;
   if (arguments.json) {
-    nlohmann::json document = protocol::redacted(engine::to_json(report));
+    nlohmann::json document = redacted(engine::to_json(report));
     document["exit_code"] = to_int(exit_code_of(report));
     if (arguments.dry_run) document["preview"] = previews.to_json();
     written = write_document(context.data, document, context.talk);

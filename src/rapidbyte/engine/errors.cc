@@ -1,7 +1,7 @@
 #include "rapidbyte/engine/errors.h"
 
 #include "rapidbyte/base/redaction.h"
-#include "rapidbyte/protocol/redacted_json.h"
+#include "rapidbyte/base/redacted_json.h"
 
 namespace rapidbyte::engine {
 
@@ -23,7 +23,7 @@ std::string_view to_string(Stage stage) {
 ConnectorError redacted(ConnectorError error) {
   error.code = redact(error.code);
   error.message = redact(error.message);
-  if (error.details_json) error.details_json = protocol::redacted_foreign_json(*error.details_json);
+  if (error.details_json) error.details_json = redacted_foreign_json(*error.details_json);
   return error;
 }
 

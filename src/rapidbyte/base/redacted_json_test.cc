@@ -1,10 +1,10 @@
-#include "rapidbyte/protocol/redacted_json.h"
+#include "rapidbyte/base/redacted_json.h"
 
 #include <gtest/gtest.h>
 
 #include "rapidbyte/base/redaction.h"
 
-namespace rapidbyte::protocol {
+namespace rapidbyte {
 namespace {
 
 using nlohmann::json;
@@ -36,4 +36,4 @@ TEST(RedactedJson, ForeignJsonIsRedactedAsValues) {
 }
 
 }  // namespace
-}  // namespace rapidbyte::protocol
+}  // namespace rapidbyte
