@@ -1,6 +1,6 @@
 #include "rapidbyte/protocol/error.h"
 
-#include <array>
+#include "enum_names.h"
 
 namespace rapidbyte::protocol {
 namespace {
@@ -11,20 +11,6 @@ constexpr std::array<std::string_view, 3> kScopes = {"per-stream", "per-batch", 
 constexpr std::array<std::string_view, 3> kBackoffs = {"fast", "normal", "slow"};
 constexpr std::array<std::string_view, 3> kCommitStates = {"before-commit", "after-commit-unknown",
                                                            "after-commit-confirmed"};
-
-template <typename Enum, size_t N>
-std::string_view name_of(const std::array<std::string_view, N>& names, Enum value) {
-  const auto index = static_cast<size_t>(value);
-  return names[index < N ? index : N - 1];
-}
-
-template <typename Enum, size_t N>
-std::optional<Enum> find_case(const std::array<std::string_view, N>& names, std::string_view text) {
-  for (size_t i = 0; i < N; ++i) {
-    if (names[i] == text) return static_cast<Enum>(i);
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 

@@ -55,6 +55,7 @@ std::optional<std::string> string_member(const Json& object, std::string_view ke
   if (member == nullptr || !member->is_string()) return std::nullopt;
   return *member->get_ptr<const Json::string_t*>();
 }
+std::string text_member(const Json& object, std::string_view key) { return string_member(object, key).value_or(""); }
 std::optional<int64_t> int_member(const Json& object, std::string_view key) {
   const Json* member = find_member(object, key);
   return member == nullptr ? std::nullopt : as_int(*member);

@@ -194,7 +194,7 @@ Status StreamReader::copy() {
   DecoderLimits limits;
   limits.batch_bytes = sdk::batch_payload_bytes(ctx_.limits, query_.columns.size());
   limits.record_bytes = static_cast<size_t>(std::min<uint64_t>(record_limit(ctx_.limits), SIZE_MAX));
-  limits.special_values = ctx_.destination_has("special-values");
+  limits.special_values = ctx_.destination_has(sdk::kSpecialValues);
   CopyDecoder decoder(query_.columns, limits);
   Patience until_first_row(session_);
   std::string sql = query_.copy_sql();

@@ -125,7 +125,7 @@ runtime::InstanceOptions instance_options(const pipeline::PipelineConfig& config
   options.pipeline = config.name;
   options.connector_id = slot.id;
   options.config = slot.use->config;
-  if (slot.role == ConnectorRole::kSource && engine::has_feature(connector, "stream-options")) {
+  if (slot.role == ConnectorRole::kSource && engine::has_feature(connector, protocol::Feature::kStreamOptions)) {
     options.config["streams"] = engine::stream_entries(config.source.streams);
   }
   options.allow_env = slot.use->allow_env;

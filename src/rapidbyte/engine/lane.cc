@@ -32,7 +32,7 @@ std::string transform_id(size_t index) { return fmt::format("transform-{}", inde
 // A checkpoint that passed rows which the transform still holds would lose them in a crash. Only its author knows, so
 // one that says nothing is taken to hold them: its checkpoints wait for the end.
 bool may_hold_rows(const runtime::Connector& transform) {
-  return !has_feature(transform, "stateless") || has_feature(transform, "stateful");
+  return !has_feature(transform, protocol::Feature::kStateless) || has_feature(transform, protocol::Feature::kStateful);
 }
 
 StageUsage usage_of(std::string stage, std::string connector) {
@@ -134,15 +134,15 @@ Status Lane::read(KeptInstance& source) {
   const LoadPosition& position = attempt_.position;
   const pipeline::StreamConfig& config = attempt_.plan.config;
   // An end without a checkpoint of the source must not lose the position that the load began with.
-  json first = position.resume.is_object() ? position.resume : json::object();
+  protocol::Checkpoint first = position.resume;
   if (first.empty() && config.sync_mode != pipeline::SyncMode::kFullRefresh) {
-    first = {{"id", position.load_id},
-             {"kind", "source"},
-             {"stream", stream_},
-             {"records_processed", 0},
-             {"bytes_processed", 0},
-             {"cursor_value", position.cursor},
-             {"cursor_field", config.cursor_field.value_or("")}};
+    first.set_id(position.load_id);
+    first.set_kind(runtime::CheckpointKind::kSource);
+    first.set_stream(stream_);
+    first.set_records_processed(0);
+    first.set_bytes_processed(0);
+    first.set_cursor(position.cursor);
+    first.set_cursor_field(config.cursor_field.value_or(""));
   }
   auto services =
       std::make_shared<SourceServices>(stage_context(), run_.source->name(), *queues_.front(), std::move(first));
@@ -308,7 +308,7 @@ Status Lane::collect_preview(Preview& preview) {
   std::set<std::string> special;
   for (const json& column : attempt_.plan.columns) {
     if (column.is_object() && column.value("special_values", json(false)) == json(true))
-      special.insert(text_member(column, "name"));
+      special.insert(protocol::text_member(column, "name"));
   }
   while (true) {
     RB_ASSIGN_OR_RETURN(std::optional<QueueItem> item, queues_.back()->pop());

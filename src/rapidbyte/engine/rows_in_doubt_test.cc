@@ -61,7 +61,7 @@ Script old_destination(FakeDatabase& database, const OldOptions& options) {
       ++commits;
       if (!options.reports) return {};
       return instance.services->checkpoint(runtime::CheckpointKind::kDestination,
-                                           json{{"records_processed", summary.records_written}}.dump());
+                                           protocol::Checkpoint(json{{"records_processed", summary.records_written}}));
     };
     for (int64_t batch = 0;; ++batch) {
       RB_ASSIGN_OR_RETURN(const auto bytes, instance.services->next_batch());

@@ -66,8 +66,8 @@ struct RunContext {
   /// Every stream of the pipeline, also those that this run leaves out: what two streams of a pipeline may not share (a
   /// table) they may not share in two runs either.
   std::vector<std::string> pipeline_streams{};
-  /// The destination has begun a stream with them in its context. It need not look at them again: of thousands of streams
-  /// each would else come with the names of all.
+  /// The destination has begun a stream with them in its context. It need not look at them again: of thousands of
+  /// streams each would else come with the names of all.
   std::atomic<bool> pipeline_streams_seen{false};
   /// What positions of this run are made for (position_owner.h); null in a dry run.
   nlohmann::json position_owner{};
@@ -101,7 +101,7 @@ struct RunContext {
 
 /// Features that the manifest gives `connector`'s own role; none without a manifest.
 [[nodiscard]] const std::vector<std::string>& features_of(const runtime::Connector& connector);
-[[nodiscard]] bool has_feature(const runtime::Connector& connector, std::string_view feature);
+[[nodiscard]] bool has_feature(const runtime::Connector& connector, protocol::Feature feature);
 /// Whether an instance may go from one use to the next (feature "reuse", protocol 2.1).
 [[nodiscard]] bool may_be_kept(const runtime::Connector& connector);
 

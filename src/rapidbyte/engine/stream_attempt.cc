@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <functional>
 #include <mutex>
+#include <utility>
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/stage_threads.h"
-#include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -280,10 +280,10 @@ void StreamAttempt::discard_given_up_staging() {
   const std::string& load_id = attempt_.position.given_up_replace;
   if (load_id.empty()) return;
   // As that load would have discarded it.
-  nlohmann::json context = protocol::parse_untrusted_object(destination_context(), protocol::kContextLimits);
-  context["write_mode"] = to_string(WriteMode::kReplace);
-  context["load_id"] = load_id;
-  const Status discarded = destination().finish_stream(protocol::json_text(context), false);
+  protocol::StreamContext context = stream_context(attempt_, *run_.destination);
+  context.write_mode = WriteMode::kReplace;
+  context.load_id = load_id;
+  const Status discarded = destination().finish_stream(context_text(std::move(context), *run_.destination), false);
   if (!discarded.ok())
     log_warn("the staging table that stream '{}' had with write_mode replace could not be removed: {}",
              plan_.config.name, discarded.to_string());

@@ -18,29 +18,25 @@
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/base/status.h"
 #include "rapidbyte/pipeline/types.h"
+#include "rapidbyte/protocol/checkpoint.h"
+#include "rapidbyte/protocol/summaries.h"
 #include "rapidbyte/runtime/manifest.h"
 #include "rapidbyte/state/state_backend.h"
 
 namespace rapidbyte::runtime {
 
+using protocol::CheckpointKind;
+using protocol::ReadSummary;
+using protocol::TransformSummary;
+using protocol::WriteSummary;
+
 enum class ConnectorRole : uint8_t { kSource, kDestination, kTransform };
-enum class CheckpointKind : uint32_t { kSource = 0, kDestination = 1, kTransform = 2 };
 enum class ValidationStatus : uint8_t { kSuccess, kFailed, kWarning };
 
 struct ValidationResult {
   ValidationStatus status = ValidationStatus::kSuccess;
   std::string message;
 };
-struct ReadSummary {
-  uint64_t records_read = 0, bytes_read = 0, batches_emitted = 0, checkpoint_count = 0, records_skipped = 0;
-};
-struct WriteSummary {
-  uint64_t records_written = 0, bytes_written = 0, batches_written = 0, checkpoint_count = 0, records_failed = 0;
-};
-struct TransformSummary {
-  uint64_t records_in = 0, records_out = 0, bytes_in = 0, bytes_out = 0, batches_processed = 0;
-};
-
 struct DlqRecord {
   std::string stream;
   std::string record_json;
@@ -67,7 +63,7 @@ class HostServices {
   /// The next batch, or nullopt at the end of the stream. NO_RECEIVER.
   virtual Result<std::optional<PooledBuffer>> next_batch() = 0;
   /// A checkpoint of the guest: `payload_json` is one JSON object, already taken out of `payload` if it was wrapped.
-  virtual Status checkpoint(CheckpointKind kind, std::string payload_json) = 0;
+  virtual Status checkpoint(CheckpointKind kind, protocol::Checkpoint checkpoint) = 0;
   /// The newest checkpoint of the source behind which everything has been taken; a destination commits it. nullopt:
   /// there is none.
   virtual Result<std::optional<std::string>> pending_checkpoint() = 0;

@@ -34,6 +34,8 @@ std::optional<int64_t> int_member(const Json& object, std::string_view key);
 std::optional<uint64_t> uint_member(const Json& object, std::string_view key);
 std::optional<double> double_member(const Json& object, std::string_view key);
 std::optional<bool> bool_member(const Json& object, std::string_view key);
+/// The text of the member, empty when there is none: where missing and empty mean the same.
+std::string text_member(const Json& object, std::string_view key);
 
 /// The value itself by type; nullopt when it is of another type.
 std::optional<std::string_view> as_string(const Json& value);
