@@ -14,7 +14,7 @@ const char* code_of(JsonDefect defect) {
     case JsonDefect::kNotJson:
     case JsonDefect::kNone: break;
   }
-  return "JSON_INVALID";
+  return "INVALID_JSON";
 }
 
 }  // namespace

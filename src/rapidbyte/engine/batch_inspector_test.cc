@@ -276,8 +276,8 @@ TEST_F(BatchInspectorTest, CountsRowsWithAndWithoutDecoding) {
 TEST_F(BatchInspectorTest, RefusesWhatIsNoBatch) {
   const auto whole = copy(id_batch(0, 10));
   const std::vector<std::byte> junk(64, std::byte{0x41});
-  EXPECT_EQ(inspector_.rows({}).error().code, "BATCH_INVALID");
-  EXPECT_EQ(inspector_.rows(junk).error().code, "BATCH_INVALID");
+  EXPECT_EQ(inspector_.rows({}).error().code, "INVALID_BATCH");
+  EXPECT_EQ(inspector_.rows(junk).error().code, "INVALID_BATCH");
   EXPECT_FALSE(count_rows(junk).has_value());
   EXPECT_FALSE(count_rows({}).has_value());
   // Cut off anywhere within the messages.
@@ -301,7 +301,7 @@ TEST_F(BatchInspectorTest, RefusesLengthsThatWouldOverflow) {
     ASSERT_GE(found, 2);
     const auto rows = inspector_.rows(bytes);
     ASSERT_FALSE(rows.ok()) << lie;
-    EXPECT_EQ(rows.error().code, "BATCH_INVALID");
+    EXPECT_EQ(rows.error().code, "INVALID_BATCH");
   }
 }
 
@@ -364,7 +364,7 @@ TEST_F(BatchInspectorTest, RefusesANameThatWouldBeCutAtANul) {
   at[3] = std::byte{0};
   const auto part = inspector_.first_rows(batch, 2);
   ASSERT_FALSE(part.ok());
-  EXPECT_EQ(part.error().code, "BATCH_INVALID");
+  EXPECT_EQ(part.error().code, "INVALID_BATCH");
   EXPECT_NE(part.error().message.find("NUL"), std::string::npos) << part.error().message;
 }
 

@@ -32,7 +32,7 @@ class IpcMessageReader {
   /// `stream` must outlive the reader and its messages.
   /// `deep`: checks schemas as well, as is needed before nanoarrow decodes them; counting rows needs no schema.
   IpcMessageReader(std::span<const std::byte> stream, bool deep) : rest_(stream), deep_(deep) {}
-  /// The next message, nullopt at the end marker or the end of the bytes. BATCH_INVALID (data). Of a record batch all
+  /// The next message, nullopt at the end marker or the end of the bytes. INVALID_BATCH (data). Of a record batch all
   /// lengths and buffer positions are checked: at most kMaxRowsPerBatch, and within the body.
   Result<std::optional<IpcMessage>> next();
 

@@ -557,7 +557,7 @@ TEST(Limit, RefusesABatchThatIsNoArrow) {
     return runtime::ReadSummary{};
   };
   h.options.limit = 5;
-  EXPECT_EQ(h.run().failure->error.code, "BATCH_INVALID");
+  EXPECT_EQ(h.run().failure->error.code, "INVALID_BATCH");
 }
 
 TEST(Limit, StopsASourceThatDoesNotNotice) {

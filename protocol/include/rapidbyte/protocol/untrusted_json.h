@@ -37,7 +37,7 @@ inline constexpr JsonLimits kRecordLimits = {size_t{256} << 20U, 128, size_t{16}
 inline constexpr JsonLimits kGuestLimits = {std::numeric_limits<size_t>::max(), 128,
                                             std::numeric_limits<size_t>::max()};
 
-/// Parses one JSON text. Errors (data): JSON_INVALID with the byte, JSON_TOO_LARGE, JSON_TOO_DEEP, JSON_TOO_MANY_VALUES
+/// Parses one JSON text. Errors (data): INVALID_JSON with the byte, JSON_TOO_LARGE, JSON_TOO_DEEP, JSON_TOO_MANY_VALUES
 /// with a pointer to the place. The message is the end of a sentence ("is not JSON: ...") and repeats no values.
 Result<Json> parse_untrusted(std::string_view text, const JsonLimits& limits);
 
