@@ -210,7 +210,6 @@ TEST(StreamContext, NoFieldIsForgottenByThePropertyAbove) {
   const auto& [stream_name, columns, sync_mode, cursor, limits, policies, write_mode, primary_key, pipeline, run_id,
                load_id, partition, resume, stream_options, destination_features, reference_ring, pipeline_streams,
                cursor_load_id, keep_positions, allow_doubled_rows] = StreamContext();
-  const StreamContext none;
   // Over some seeds each field has another value than the one that it has when nothing is said.
   std::vector<bool> differs(20);
   for (uint32_t seed = 0; seed < 50; ++seed) {

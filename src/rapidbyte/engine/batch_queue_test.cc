@@ -16,7 +16,7 @@ PooledBuffer bytes(size_t size) {
   return pool.acquire(size);
 }
 
-CheckpointMarker marker(int id) { return {{{"id", id}}, 0, false}; }
+CheckpointMarker marker(int id) { return {protocol::Checkpoint(nlohmann::json{{"id", id}}), 0, false}; }
 
 bool stays_blocked(std::future<Status>& call) { return call.wait_for(30ms) == std::future_status::timeout; }
 
@@ -154,7 +154,7 @@ TEST(BatchQueue, CountsTheBatchesThatAMarkerCovers) {
 TEST(BatchQueue, KeepsOnlyTheNewestOfMarkersWithoutABatchBetween) {
   BatchQueue queue({1, 100}, CancelToken());
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(queue.push_marker(marker(i)).ok());
-  EXPECT_EQ((*queue.pop())->marker->body["id"], 999);
+  EXPECT_EQ((*queue.pop())->marker->checkpoint.body()["id"], 999);
   queue.close();
   EXPECT_FALSE((*queue.pop()).has_value());
 }

@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::json;
 
-CheckpointMarker marker(int next, uint64_t covered, bool end = false) { return {{{"next", next}}, covered, end}; }
+CheckpointMarker marker(int next, uint64_t covered, bool end = false) { return {protocol::Checkpoint(json{{"next", next}}), covered, end}; }
 
 class CommitTrackerTest : public ::testing::Test {
  protected:
@@ -20,7 +20,7 @@ class CommitTrackerTest : public ::testing::Test {
     target.key = key_;
     target.load_id = "load-1";
     target.rows_before = 1000;
-    target.load_start_cursor = json{{"int64", 5}};
+    target.load_start_cursor = protocol::CursorValue::of_int64(5);
     target.on_commit = [this](uint64_t rows) { commits_.push_back(rows); };
     tracker_.begin(std::move(target));
   }
@@ -49,7 +49,7 @@ TEST_F(CommitTrackerTest, SavesOnlyWhatTheReportedCommitCovers) {
   tracker_.taken(marker(20, 2));
   json report = json::parse(receipt);
   report["records_processed"] = 10;
-  ASSERT_TRUE(tracker_.committed(report, 20).ok());
+  ASSERT_TRUE(tracker_.committed(protocol::Checkpoint(report), 20).ok());
   EXPECT_EQ(saved()["next"], 10);
   EXPECT_EQ(commits_, (std::vector<uint64_t>{1010}));
   EXPECT_EQ(state_->load_stream(key_)->rows_committed, 1010U);

@@ -62,7 +62,7 @@ class HostServices {
   virtual Status emit_batch(PooledBuffer batch) = 0;
   /// The next batch, or nullopt at the end of the stream. NO_RECEIVER.
   virtual Result<std::optional<PooledBuffer>> next_batch() = 0;
-  /// A checkpoint of the guest: `payload_json` is one JSON object, already taken out of `payload` if it was wrapped.
+  /// A checkpoint of the guest, already taken out of `payload` if it was wrapped.
   virtual Status checkpoint(CheckpointKind kind, protocol::Checkpoint checkpoint) = 0;
   /// The newest checkpoint of the source behind which everything has been taken; a destination commits it. nullopt:
   /// there is none.
