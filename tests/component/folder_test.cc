@@ -146,7 +146,7 @@ TEST_F(FolderTest, a_read_only_folder_is_not_written) {
 TEST_F(FolderTest, a_folder_that_does_not_exist_is_an_error) {
   EXPECT_EQ(say(with_path(false), {{"path", "nowhere"}}), "PATH_NOT_FOUND");
   EXPECT_EQ(say(with_path(true), {{"path", "nowhere/file.db"}}), "PATH_NOT_FOUND");
-  EXPECT_EQ(say(with_path(true), {{"path", 5}}), "PATH_INVALID");
+  EXPECT_EQ(say(with_path(true), {{"path", 5}}), "INVALID_PATH");
 }
 
 TEST_F(FolderTest, only_allowed_variables_are_seen) {

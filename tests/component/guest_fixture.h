@@ -32,8 +32,8 @@ class RecordingServices : public RefusingServices {
     batches.pop_front();
     return batch;
   }
-  Status checkpoint(CheckpointKind kind, std::string payload_json) override {
-    checkpoints.emplace_back(kind, std::move(payload_json));
+  Status checkpoint(CheckpointKind kind, protocol::Checkpoint checkpoint) override {
+    checkpoints.emplace_back(kind, checkpoint.text());
     return {};
   }
   Result<std::optional<std::string>> pending_checkpoint() override { return std::optional<std::string>(); }

@@ -23,6 +23,8 @@ SECTIONS = {
     "dest-sqlite": ("connectors/dest_sqlite/src/",),
     "dest-discard": ("connectors/dest_discard/src/",),
 }
+# What both sides raise: such a code stands below one of the two headings.
+SHARED, SHARED_BY = "protocol/", ("Host", "SDK")
 # Below this heading a code may be of any part.
 INTERNAL = "Internal codes"
 SOURCES = re.compile(r"\.(cc|h|rs)$")
@@ -47,6 +49,8 @@ LITERAL = re.compile(r'(?<![=!]= )"([A-Z][A-Z0-9_]{2,})"')
 
 
 def section_of(path):
+    if path.startswith(SHARED):
+        return SHARED
     for name, folders in SECTIONS.items():
         if path.startswith(folders):
             return name
@@ -57,7 +61,7 @@ def codes_in_sources(problems):
     """Section -> code -> the first file that has it."""
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True)
     words = {word for text in NOT_CODES.values() for word in text.split()}
-    used, found = set(), {name: {} for name in SECTIONS}
+    used, found = set(), {name: {} for name in (*SECTIONS, SHARED)}
     for path in sorted(listed.stdout.decode().split("\0")):
         section = section_of(path)
         if section is None or not SOURCES.search(path) or FOR_TESTS.search(path) or not (ROOT / path).is_file():
@@ -69,8 +73,8 @@ def codes_in_sources(problems):
         for code in literals - words - others:
             found[section].setdefault(code, path)
     problems += [f"NOT_CODES names {word}, which no source has" for word in sorted(words - used)]
-    for name, codes in found.items():
-        folder = ROOT / SECTIONS[name][0]
+    for name, folders in SECTIONS.items():
+        codes, folder = found[name], ROOT / folders[0]
         if not folder.is_dir():
             problems.append(f"{SECTIONS[name][0]} is not there: correct SECTIONS")
         elif not codes and name != "dest-discard":
@@ -103,16 +107,21 @@ def main():
     raised = codes_in_sources(problems)
     named = codes_on_the_page(problems)
     internal = named.get(INTERNAL, {})
+    shared = raised.pop(SHARED)
+    for code in sorted(shared.keys() - internal.keys() - set().union(*(named.get(name, {}).keys() for name in SHARED_BY))):
+        problems.append(f"{PAGE} names {code} below none of {', '.join(SHARED_BY)} ({shared[code]})")
     for name, codes in raised.items():
         for code in sorted(codes.keys() - named.get(name, {}).keys() - internal.keys()):
             problems.append(f"{PAGE} does not name {code} below '{name}' ({codes[code]})")
     for name, codes in named.items():
         known = set().union(*raised.values()) if name == INTERNAL else raised[name].keys()
+        if name == INTERNAL or name in SHARED_BY:
+            known = known | shared.keys()
         for code in sorted(codes.keys() - known):
             problems.append(f"{PAGE}:{codes[code]}: {code} is raised nowhere in {', '.join(SECTIONS.get(name, ('the sources',)))}")
     if problems:
         sys.exit("\n".join(problems) + f"\n{len(problems)} difference(s) between {PAGE} and the sources")
-    total = len(set().union(*raised.values()))
+    total = len(set().union(shared, *raised.values()))
     print(f"{PAGE}: {total} codes of {len(raised)} parts, all named")
 
 

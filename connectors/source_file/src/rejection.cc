@@ -38,7 +38,7 @@ std::string_view code_of(ProblemKind kind) {
     case ProblemKind::kInvalidJson: return "INVALID_JSON_RECORD";
     case ProblemKind::kUnknownKey: return "UNKNOWN_KEY";
     case ProblemKind::kDuplicateKey: return "DUPLICATE_KEY";
-    case ProblemKind::kTooLong: return "RECORD_TOO_LONG";
+    case ProblemKind::kTooLong: return "RECORD_TOO_LARGE";
     case ProblemKind::kNullCursor: return "NULL_CURSOR";
     case ProblemKind::kWrongType: break;
   }

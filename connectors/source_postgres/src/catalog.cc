@@ -211,9 +211,9 @@ std::vector<Relation> relations_of(QueryResult& result) {
 
 Status check_version(const Connection& connection) {
   if (connection.server_version() >= kOldestServer) return {};
-  return sdk::config_error("SERVER_TOO_OLD", "the server is PostgreSQL " +
-                                                 std::to_string(connection.server_version() / 10'000) +
-                                                 "; source-postgres reads from 10 and newer");
+  return sdk::config_error("UNSUPPORTED_SERVER", "the server is PostgreSQL " +
+                                                     std::to_string(connection.server_version() / 10'000) +
+                                                     "; source-postgres reads from 10 and newer");
 }
 
 /// The system's schema alone, whatever code of users that ran in this session before has made of the path.
@@ -307,7 +307,7 @@ Status table_not_found(Connection& connection, const TableName& name) {
     }
   }
   message += found.empty() ? ". Look at what there is with: rapidbyte discover" : ", but " + found;
-  return sdk::schema_error("TABLE_NOT_FOUND",
+  return sdk::schema_error("TABLE_MISSING",
                            message + ". Names are case-sensitive; the option table takes schema.table");
 }
 

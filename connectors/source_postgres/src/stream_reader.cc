@@ -68,7 +68,7 @@ std::string StreamReader::what() const {
 
 Status StreamReader::prepare() {
   if (ctx_.sync_mode == sdk::SyncMode::kCdc) {
-    return sdk::config_error("SYNC_MODE", "source-postgres reads full_refresh and incremental");
+    return sdk::config_error("UNSUPPORTED_SYNC_MODE", "source-postgres reads full_refresh and incremental");
   }
   if (!ctx_.partition.is_null()) {
     RB_SDK_ASSIGN_OR_RETURN(partition_, Partition::from_json(ctx_.partition));
@@ -108,7 +108,7 @@ Status StreamReader::prepare_partition() {
 
 Status StreamReader::prepare_incremental() {
   if (!ctx_.cursor || ctx_.cursor->field.empty()) {
-    return sdk::config_error("CURSOR_MISSING", "sync_mode incremental needs a cursor_field");
+    return sdk::config_error("CURSOR_FIELD_MISSING", "sync_mode incremental needs a cursor_field");
   }
   RB_SDK_ASSIGN_OR_RETURN(plan_, plan_incremental(relation_, options_, ctx_.cursor->field));
   // A checkpoint of a load that was broken off holds a position like that of a finished one.
@@ -194,7 +194,7 @@ Status StreamReader::copy() {
   DecoderLimits limits;
   limits.batch_bytes = sdk::batch_payload_bytes(ctx_.limits, query_.columns.size());
   limits.record_bytes = static_cast<size_t>(std::min<uint64_t>(record_limit(ctx_.limits), SIZE_MAX));
-  limits.special_values = ctx_.destination_has("special-values");
+  limits.special_values = ctx_.destination_has(sdk::kSpecialValues);
   CopyDecoder decoder(query_.columns, limits);
   Patience until_first_row(session_);
   std::string sql = query_.copy_sql();

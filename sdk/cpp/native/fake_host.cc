@@ -148,10 +148,10 @@ Status FakeHost::checkpoint(host::CheckpointKind kind, std::string_view payload_
   if (kind > host::CheckpointKind::kTransform) {
     return config_error("INVALID_CHECKPOINT_KIND", "checkpoint: kind is 0, 1 or 2");
   }
-  Result<Json> parsed = parse_json(payload_json);
-  if (!parsed.ok() || !parsed->is_object()) return internal_error("PARSE_CHECKPOINT", "checkpoint: not a JSON object");
-  const Json* wrapped = find_member(*parsed, "payload");
-  const Json payload = wrapped != nullptr ? *wrapped : *parsed;
+  const auto parsed = protocol::Checkpoint::parse(payload_json, protocol::kReceiptLimits);
+  if (!parsed.ok()) return parsed.status().with_context("checkpoint: the payload");
+  const Json* wrapped = find_member(parsed->body(), "payload");
+  const Json payload = wrapped != nullptr ? *wrapped : parsed->body();
   checkpoints_.push_back({kind, payload});
   if (kind == host::CheckpointKind::kSource) sent_.push_back({{}, payload});
   if (kind == host::CheckpointKind::kDestination) make_durable(uint_member(payload, "batches_covered"));

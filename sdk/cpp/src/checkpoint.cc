@@ -1,5 +1,9 @@
 #include "rapidbyte/sdk/checkpoint.h"
 
+#include <utility>
+
+#include "rapidbyte/protocol/checkpoint.h"
+
 namespace rapidbyte::sdk {
 
 CheckpointPacer::CheckpointPacer(const StreamContext& ctx)
@@ -24,15 +28,15 @@ bool CheckpointPacer::due() const {
 }
 
 Status CheckpointPacer::emit(const CursorValue& cursor, const Json& extra) {
-  Json payload = extra.is_object() ? extra : Json::object();
-  payload["id"] = id_prefix_ + std::to_string(count_ + 1);
-  payload["kind"] = "source";
-  payload["stream"] = stream_;
-  payload["cursor_field"] = cursor_field_.empty() ? Json() : Json(cursor_field_);
-  payload["cursor_value"] = cursor.to_json();
-  payload["records_processed"] = rows_;
-  payload["bytes_processed"] = bytes_;
-  RB_SDK_RETURN_NOT_OK(host::checkpoint(host::CheckpointKind::kSource, to_text(payload)));
+  protocol::Checkpoint checkpoint(extra.is_object() ? extra : Json::object());
+  checkpoint.set_id(id_prefix_ + std::to_string(count_ + 1));
+  checkpoint.set_kind(host::CheckpointKind::kSource);
+  checkpoint.set_stream(stream_);
+  checkpoint.set_cursor_field(cursor_field_);
+  checkpoint.set_cursor(cursor);
+  checkpoint.set_records_processed(rows_);
+  checkpoint.set_bytes_processed(bytes_);
+  RB_SDK_RETURN_NOT_OK(host::checkpoint(host::CheckpointKind::kSource, checkpoint.text()));
   ++count_;
   rows_at_last_ = rows_;
   bytes_at_last_ = bytes_;
@@ -47,8 +51,8 @@ Status CheckpointPacer::emit_if_due(const CursorValue& cursor, const Json& extra
 Result<std::optional<std::string>> CommitGate::poll() {
   RB_SDK_ASSIGN_OR_RETURN(std::optional<std::string> pending, host::pending_checkpoint());
   if (!pending || *pending == last_committed_) return std::optional<std::string>();
-  const auto marker = parse_json(*pending);
-  const auto covered = marker.ok() ? uint_member(*marker, "batches_covered") : std::nullopt;
+  const auto marker = protocol::Checkpoint::parse(*pending, protocol::kGuestLimits);
+  const auto covered = marker.ok() ? marker->batches_covered() : std::nullopt;
   if (!covered) {
     return internal_error("INVALID_CHECKPOINT",
                           "the host's pending checkpoint has no `batches_covered`: " + pending->substr(0, 200));
@@ -62,10 +66,12 @@ Status CommitGate::committed(const std::string& checkpoint_json, uint64_t record
   last_committed_ = checkpoint_json;
   ++commits_;
   const auto report = [&]() -> Status {
-    RB_SDK_ASSIGN_OR_RETURN(Json payload, parse_json(checkpoint_json));
-    payload["kind"] = "dest";
-    payload["records_processed"] = records_written_so_far;
-    return host::checkpoint(host::CheckpointKind::kDestination, to_text(payload));
+    auto parsed = protocol::Checkpoint::parse(checkpoint_json, protocol::kGuestLimits);
+    if (!parsed.ok()) return std::move(parsed).status().with_context("the committed checkpoint");
+    protocol::Checkpoint receipt = *std::move(parsed);
+    receipt.set_kind(host::CheckpointKind::kDestination);
+    receipt.set_records_processed(records_written_so_far);
+    return host::checkpoint(host::CheckpointKind::kDestination, receipt.text());
   };
   Status status = report();
   if (!status.ok()) status.error().commit_state = CommitState::kAfterCommitConfirmed;

@@ -1,5 +1,6 @@
 #include "rapidbyte/sdk/receipt.h"
 
+#include "rapidbyte/protocol/checkpoint.h"
 #include "rapidbyte/sdk/json.h"
 
 namespace rapidbyte::sdk {
@@ -17,9 +18,9 @@ std::string shown(const CursorValue& value) {
 
 Result<CursorValue> cursor_of(const NewestReceipt& receipt) {
   if (receipt.checkpoint_json.empty()) return CursorValue();
-  RB_SDK_ASSIGN_OR_RETURN(const Json checkpoint, parse_json(receipt.checkpoint_json));
-  const Json* value = find_member(checkpoint, "cursor_value");
-  return value != nullptr ? CursorValue::from_json(*value) : CursorValue();
+  auto checkpoint = protocol::Checkpoint::parse(receipt.checkpoint_json, protocol::kGuestLimits);
+  if (!checkpoint.ok()) return std::move(checkpoint).status().with_context("the checkpoint of the receipt");
+  return checkpoint->understood_cursor();
 }
 
 /// Ids of loads begin with the time at which they were made.

@@ -52,6 +52,15 @@ TEST_F(CheckCommand, SaysOfEveryPartThatItIsFine) {
   EXPECT_EQ(data_.raw(), "");
 }
 
+TEST_F(CheckCommand, AFeatureThatIsNotKnownIsAWarningOfItsConnector) {
+  connectors_["test/dest"].manifest.warnings = {"its manifest gives destination the feature 'recepts'"};
+  write_pipeline();
+  EXPECT_EQ(check(), ExitCode::kOk) << "newer connectors must load";
+  EXPECT_THAT(said(), HasSubstr("warning  connector    test/dest 1.2.3, protocol 2.1.0, connectors/test/dest.wasm: its "
+                                "manifest gives destination the feature 'recepts'"));
+  EXPECT_THAT(said(), HasSubstr("ok       connector    test/source"));
+}
+
 TEST_F(CheckCommand, WarnsBeforehandThatABrokenOffAppendCouldDouble) {
   runtime::Role& role = *connectors_["test/dest"].manifest.destination;
   role = runtime::Role{{"append", "replace"}, {}};

@@ -11,8 +11,8 @@
 #include <ctime>
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/base/redacted_json.h"
 #include "rapidbyte/base/redaction.h"
-#include "rapidbyte/protocol/redacted_json.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -72,7 +72,7 @@ void EventLog::empty() {
 }
 
 void EventLog::write(nlohmann::json event) {
-  event = protocol::redacted(std::move(event));
+  event = redacted(std::move(event));
   event["time"] = format_utc(clock_());
   const std::string line = event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   int reason = 0;

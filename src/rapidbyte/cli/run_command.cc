@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "rapidbyte/base/redacted_json.h"
 #include "rapidbyte/cli/document.h"
 #include "rapidbyte/cli/error_text.h"
 #include "rapidbyte/cli/event_log.h"
@@ -16,7 +17,6 @@
 #include "rapidbyte/cli/progress.h"
 #include "rapidbyte/cli/summary.h"
 #include "rapidbyte/engine/orchestrator.h"
-#include "rapidbyte/protocol/redacted_json.h"
 #include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::cli {
@@ -170,7 +170,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
 
   bool written = true;
   if (arguments.json) {
-    nlohmann::json document = protocol::redacted(engine::to_json(report));
+    nlohmann::json document = redacted(engine::to_json(report));
     document["exit_code"] = to_int(exit_code_of(report));
     if (arguments.dry_run) document["preview"] = previews.to_json();
     written = write_document(context.data, document, context.talk);

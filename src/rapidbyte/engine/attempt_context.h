@@ -11,6 +11,7 @@
 #include "rapidbyte/engine/errors.h"
 #include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/engine/run_context.h"
+#include "rapidbyte/protocol/stream_context.h"
 
 namespace rapidbyte::engine {
 
@@ -30,9 +31,15 @@ struct AttemptContext {
   LoadPosition position;
 };
 
-/// The JSON that `connector`'s calls get for this attempt's stream. `first_transform`: the one that what it sends comes
-/// to first. `partition`: null when the stream is not split. `for_rows`: of run-write, which comes behind begin-stream,
-/// so that the destination has heard of the pipeline's other streams.
+/// What `connector`'s calls are told of this attempt's stream. `first_transform`: the one that what it sends comes to
+/// first. `partition`: null when the stream is not split. `for_rows`: of run-write, which comes behind begin-stream, so
+/// that the destination has heard of the pipeline's other streams.
+[[nodiscard]] protocol::StreamContext stream_context(const AttemptContext& attempt, const runtime::Connector& connector,
+                                                     size_t first_transform = 0,
+                                                     const nlohmann::json& partition = nullptr, bool for_rows = false);
+/// `context` as the JSON that `connector` gets: what its protocol version has.
+[[nodiscard]] std::string context_text(protocol::StreamContext context, const runtime::Connector& connector);
+/// Both in one.
 [[nodiscard]] std::string context_json(const AttemptContext& attempt, const runtime::Connector& connector,
                                        size_t first_transform = 0, const nlohmann::json& partition = nullptr,
                                        bool for_rows = false);

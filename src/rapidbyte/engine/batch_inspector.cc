@@ -25,7 +25,7 @@ constexpr int kMaxDepth = 32;
 
 Status invalid(std::string_view what) {
   return make_error(
-      ErrorCategory::kData, "BATCH_INVALID",
+      ErrorCategory::kData, "INVALID_BATCH",
       fmt::format("a batch is not a sound Arrow IPC stream: {}. The connector that made it has a defect", what));
 }
 

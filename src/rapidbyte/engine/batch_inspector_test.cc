@@ -291,17 +291,17 @@ TEST_F(BatchInspectorTest, CountsWhatArrowWroteBeforeThereWasAContinuationMarker
   EXPECT_EQ(*count_rows(old), 77U) << "at the end of the bytes";
   old.insert(old.end(), 4, std::byte{0});
   EXPECT_EQ(*count_rows(old), 77U) << "at the end marker";
-  EXPECT_EQ(inspector_.rows(old).error().code, "BATCH_INVALID") << "nanoarrow does not read it";
-  EXPECT_EQ(count_rows(std::span(old).last(4)).error().code, "BATCH_INVALID") << "no schema";
+  EXPECT_EQ(inspector_.rows(old).error().code, "INVALID_BATCH") << "nanoarrow does not read it";
+  EXPECT_EQ(count_rows(std::span(old).last(4)).error().code, "INVALID_BATCH") << "no schema";
 }
 
 TEST_F(BatchInspectorTest, RefusesWhatIsNoBatch) {
   const auto whole = copy(id_batch(0, 10));
   const std::vector<std::byte> junk(64, std::byte{0x41});
-  EXPECT_EQ(inspector_.rows({}).error().code, "BATCH_INVALID");
-  EXPECT_EQ(inspector_.rows(junk).error().code, "BATCH_INVALID");
-  EXPECT_EQ(count_rows(junk).error().code, "BATCH_INVALID");
-  EXPECT_EQ(count_rows({}).error().code, "BATCH_INVALID");
+  EXPECT_EQ(inspector_.rows({}).error().code, "INVALID_BATCH");
+  EXPECT_EQ(inspector_.rows(junk).error().code, "INVALID_BATCH");
+  EXPECT_EQ(count_rows(junk).error().code, "INVALID_BATCH");
+  EXPECT_EQ(count_rows({}).error().code, "INVALID_BATCH");
   // Cut off anywhere within the messages.
   for (size_t size = 1; size + 16 < whole.size(); size += 7) {
     EXPECT_FALSE(inspector_.rows(std::span(whole).first(size)).ok() && size < whole.size() - 16) << size;
@@ -323,7 +323,7 @@ TEST_F(BatchInspectorTest, RefusesLengthsThatWouldOverflow) {
     ASSERT_GE(found, 2);
     const auto rows = inspector_.rows(bytes);
     ASSERT_FALSE(rows.ok()) << lie;
-    EXPECT_EQ(rows.error().code, "BATCH_INVALID");
+    EXPECT_EQ(rows.error().code, "INVALID_BATCH");
   }
 }
 
@@ -386,7 +386,7 @@ TEST_F(BatchInspectorTest, RefusesANameThatWouldBeCutAtANul) {
   at[3] = std::byte{0};
   const auto part = inspector_.first_rows(batch, 2);
   ASSERT_FALSE(part.ok());
-  EXPECT_EQ(part.error().code, "BATCH_INVALID");
+  EXPECT_EQ(part.error().code, "INVALID_BATCH");
   EXPECT_NE(part.error().message.find("NUL"), std::string::npos) << part.error().message;
 }
 

@@ -22,7 +22,7 @@ std::span<const std::byte> bytes(size_t size) {
   return std::span(kBytes).first(size);
 }
 
-CheckpointMarker marker(int id) { return {{{"id", id}}, 0, false}; }
+CheckpointMarker marker(int id) { return {protocol::Checkpoint(nlohmann::json{{"id", id}}), 0, false}; }
 
 bool stays_blocked(std::future<Status>& call) { return call.wait_for(30ms) == std::future_status::timeout; }
 
@@ -160,7 +160,7 @@ TEST(BatchQueue, CountsTheBatchesThatAMarkerCovers) {
 TEST(BatchQueue, KeepsOnlyTheNewestOfMarkersWithoutABatchBetween) {
   BatchQueue queue({1, 100}, CancelToken(), kPool);
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(queue.push_marker(marker(i)).ok());
-  EXPECT_EQ((*queue.pop())->marker->body["id"], 999);
+  EXPECT_EQ((*queue.pop())->marker->checkpoint.body()["id"], 999);
   queue.close();
   EXPECT_FALSE((*queue.pop()).has_value());
 }

@@ -214,7 +214,7 @@ Script counting_source(CountingOptions options) {
                    {"next", next}};
       if (next > 0) body["cursor_value"] = {{"int64", next - 1}};
       ++summary.checkpoint_count;
-      return instance.services->checkpoint(CheckpointKind::kSource, body.dump());
+      return instance.services->checkpoint(CheckpointKind::kSource, protocol::Checkpoint(body));
     };
     for (int64_t batch = 0; next < end; ++batch) {
       if (options.before_batch) RB_RETURN_NOT_OK(options.before_batch(instance, batch));
@@ -316,7 +316,7 @@ class Transaction {
     ++summary_.checkpoint_count;
     checkpoint["kind"] = "dest";
     checkpoint["records_processed"] = summary_.records_written;
-    return instance_.services->checkpoint(CheckpointKind::kDestination, checkpoint.dump());
+    return instance_.services->checkpoint(CheckpointKind::kDestination, protocol::Checkpoint(checkpoint));
   }
 
   FakeDatabase& database_;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "rapidbyte/base/redacted_json.h"
 #include "rapidbyte/base/redaction.h"
-#include "rapidbyte/protocol/redacted_json.h"
 
 namespace rapidbyte::engine {
 
@@ -50,7 +50,7 @@ Stage origin_of(const ConnectorError& error, Stage stage) {
 ConnectorError redacted(ConnectorError error) {
   error.code = redact(error.code);
   error.message = redact(error.message);
-  if (error.details_json) error.details_json = protocol::redacted_foreign_json(*error.details_json);
+  if (error.details_json) error.details_json = redacted_foreign_json(*error.details_json);
   return error;
 }
 

@@ -14,7 +14,7 @@ using ipc::kStructSize;
 
 Status invalid(std::string_view what) {
   return make_error(
-      ErrorCategory::kData, "BATCH_INVALID",
+      ErrorCategory::kData, "INVALID_BATCH",
       fmt::format("a batch is not a sound Arrow IPC stream: {}. The connector that made it has a defect", what));
 }
 

@@ -33,7 +33,7 @@ class IpcMessageReader {
   /// `deep`: checks schemas as well, as is needed before nanoarrow decodes them, and refuses what nanoarrow cannot
   /// read: messages without the continuation marker, as Arrow wrote them before 0.15. Counting rows needs neither.
   IpcMessageReader(std::span<const std::byte> stream, bool deep) : rest_(stream), deep_(deep) {}
-  /// The next message, nullopt at the end marker or the end of the bytes. BATCH_INVALID (data). Of a record batch all
+  /// The next message, nullopt at the end marker or the end of the bytes. INVALID_BATCH (data). Of a record batch all
   /// lengths and buffer positions are checked: at most kMaxRowsPerBatch, and within the body.
   Result<std::optional<IpcMessage>> next();
 
@@ -43,7 +43,7 @@ class IpcMessageReader {
 };
 
 /// Rows of all record batches. Counts also what the host does not look into: dictionaries, compressed bodies, unknown
-/// types. BATCH_INVALID (data) when the bytes are not a sound IPC stream or have no schema.
+/// types. INVALID_BATCH (data) when the bytes are not a sound IPC stream or have no schema.
 [[nodiscard]] Result<uint64_t> count_rows(std::span<const std::byte> stream);
 
 }  // namespace rapidbyte::engine

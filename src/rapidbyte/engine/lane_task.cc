@@ -86,15 +86,21 @@ LaneLimits limits_from(const json& object) {
   return limits;
 }
 
+/// Throws unless `value` is an object.
+const json& object_from(const json& value) {
+  (void)value.get_ref<const json::object_t&>();
+  return value;
+}
+
 json position_json(const LanePosition& position) {
   return {{"source_context", position.source_context},
           {"transform_contexts", position.transform_contexts},
           {"destination_context", position.destination_context},
-          {"first_checkpoint", position.first_checkpoint},
+          {"first_checkpoint", position.first_checkpoint.body()},
           {"load_id", position.load_id},
           {"durable", position.durable},
           {"rows_before", position.rows_before},
-          {"load_start_cursor", position.load_start_cursor},
+          {"load_start_cursor", position.load_start_cursor.to_json()},
           {"notes_rows", position.notes_rows},
           {"rows_covered", optional_json(position.rows_covered)},
           {"rows_given", optional_json(position.rows_given)},
@@ -106,11 +112,11 @@ LanePosition position_from(const json& object) {
   position.source_context = object.at("source_context").get<std::string>();
   position.transform_contexts = object.at("transform_contexts").get<std::vector<std::string>>();
   position.destination_context = object.at("destination_context").get<std::string>();
-  position.first_checkpoint = object.at("first_checkpoint");
+  position.first_checkpoint = protocol::Checkpoint(object_from(object.at("first_checkpoint")));
   position.load_id = object.at("load_id").get<std::string>();
   position.durable = object.at("durable").get<bool>();
   position.rows_before = object.at("rows_before").get<uint64_t>();
-  position.load_start_cursor = object.at("load_start_cursor");
+  position.load_start_cursor = protocol::CursorValue::carried(object.at("load_start_cursor"));
   position.notes_rows = object.at("notes_rows").get<bool>();
   position.rows_covered = optional_from<uint64_t>(object.at("rows_covered"));
   position.rows_given = optional_from<uint64_t>(object.at("rows_given"));

@@ -14,6 +14,7 @@
 #include "rapidbyte/engine/batch_queue.h"
 #include "rapidbyte/engine/stage_usage.h"
 #include "rapidbyte/pipeline/types.h"
+#include "rapidbyte/protocol/checkpoint.h"
 
 namespace rapidbyte::engine {
 
@@ -41,19 +42,19 @@ struct LaneStage {
 
 /// Where a lane begins, and what its stages are told; known once the destination was asked what it holds.
 struct LanePosition {
-  // What run-read, each run-transform and run-write get (protocol.md section 4).
+  // What run-read, each run-transform and run-write get (docs/protocol.md).
   std::string source_context;
   std::vector<std::string> transform_contexts;
   std::string destination_context;
   /// The content of the end marker when the source sends no checkpoint: the position that the load began with.
-  nlohmann::json first_checkpoint = nlohmann::json::object();
+  protocol::Checkpoint first_checkpoint;
 
   // For commits, as in CommitTarget.
   std::string load_id;
   /// Whether checkpoints become durable in the state.
   bool durable = false;
   uint64_t rows_before = 0;
-  nlohmann::json load_start_cursor;
+  protocol::CursorValue load_start_cursor;
   bool notes_rows = false;
   std::optional<uint64_t> rows_covered = 0;
   std::optional<uint64_t> rows_given = 0;
@@ -69,7 +70,7 @@ struct LaneTask {
   /// Named "preview" when there is none.
   LaneStage destination;
   LaneLimits limits;
-  /// Of a preview: columns that may hold special values (protocol.md: `special_values`).
+  /// Of a preview: columns that may hold special values (docs/protocol.md: `special_values`).
   std::vector<std::string> special_columns;
   /// Which part of a split stream this is; such a lane shares its worker with others.
   std::optional<size_t> part;

@@ -20,7 +20,7 @@ using pipeline::WriteMode;
 /// Whether rows of the stream's target are worse off after a run with --limit.
 bool may_harm(const RunContext& run, const StreamPlan& plan) {
   if (plan.write_mode == WriteMode::kReplace) return true;
-  return plan.write_mode == WriteMode::kAppend && !has_feature(*run.destination, kIdempotentFeature);
+  return plan.write_mode == WriteMode::kAppend && !has_feature(*run.destination, protocol::Feature::kIdempotent);
 }
 
 bool has_limit(const RunContext& run) { return run.options.mode.is_limited() && run.destination; }

@@ -7,13 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "rapidbyte/engine/errors.h"
 #include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/engine/run_context.h"
+#include "rapidbyte/protocol/checkpoint.h"
 
 namespace rapidbyte::engine {
 
@@ -23,14 +23,14 @@ struct LoadPosition {
   bool resumed = false;
   /// Every row is committed; only finish-stream and the state's note are missing.
   bool finish_only = false;
-  /// The source's checkpoint after which to go on; null: from the beginning.
-  nlohmann::json resume;
+  /// The source's checkpoint after which to go on; empty: from the beginning.
+  protocol::Checkpoint resume;
   /// `cursor_info.last_value` for the source; null before the first checkpoint.
-  nlohmann::json cursor;
+  protocol::CursorValue cursor;
   /// The load whose checkpoint `cursor` is from, for a destination that compares it with its receipt; empty: unknown.
   std::string cursor_load_id;
   /// Where the load began, kept in its checkpoints.
-  nlohmann::json load_start_cursor;
+  protocol::CursorValue load_start_cursor;
   /// Rows that the load has committed so far.
   uint64_t rows_before = 0;
   /// What the destination may have already, behind the position too; for destinations without receipts.

@@ -109,7 +109,7 @@ TEST(Miscount, RefusesABatchThatCannotBeCountedWhateverTheGuestMakesOfIt) {
     }
     const RunReport report = h.run();
     ASSERT_EQ(report.outcome, Outcome::kFailed);
-    EXPECT_EQ(report.failure->error.code, "BATCH_INVALID");
+    EXPECT_EQ(report.failure->error.code, "INVALID_BATCH");
     EXPECT_EQ(report.failure->stage, of_source ? Stage::kSource : Stage::kTransform);
     EXPECT_THAT(h.database.rows("numbers"), ::testing::IsEmpty());
   }

@@ -179,12 +179,13 @@ PipelineRun::Failure PipelineRun::discover() {
   auto selected = select_streams(run_.pipeline.source.streams, run_.options.streams);
   if (!selected.ok()) return RunFailure{Stage::kConfig, selected.error()};
   run_.source_config = run_.pipeline.source.config;
-  if (has_feature(*run_.source, "stream-options")) run_.source_config["streams"] = stream_entries(*selected);
+  if (has_feature(*run_.source, protocol::Feature::kStreamOptions))
+    run_.source_config["streams"] = stream_entries(*selected);
 
   // A server takes its time to let somebody in: both sides at once.
   std::jthread opener;  // joined in any case
   const bool one = selected->size() == 1;
-  if (run_.destination != nullptr && has_feature(*run_.destination, "open-early") &&
+  if (run_.destination != nullptr && has_feature(*run_.destination, protocol::Feature::kOpenEarly) &&
       (one || may_be_kept(*run_.destination))) {
     try {
       opener = std::jthread(
@@ -255,7 +256,7 @@ PipelineRun::Failure PipelineRun::order() {
 
 uint32_t PipelineRun::parallelism() const {
   // Two transactions on one database file would wait for each other.
-  if (run_.destination != nullptr && has_feature(*run_.destination, "single-writer")) return 1;
+  if (run_.destination != nullptr && has_feature(*run_.destination, protocol::Feature::kSingleWriter)) return 1;
   const uint32_t wanted = run_.pipeline.resources.parallelism;
   return wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
 }

@@ -312,7 +312,7 @@ TEST(RunPipeline, ACheckpointOfTheWrongKindIsRefusedAndNamesItsConnector) {
     EngineHarness h;
     Status answer;
     with_wrong_kind(h, [&answer](const InstanceOptions& o, CheckpointKind kind) {
-      answer = o.services->checkpoint(kind, "{}");
+      answer = o.services->checkpoint(kind, {});
       return answer;
     });
     (void)h.run();

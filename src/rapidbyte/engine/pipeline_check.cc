@@ -153,6 +153,12 @@ void PipelineCheck::check_connector(const PreparedConnector& connector) {
   if (found.manifest() == nullptr) {
     warn("connector", what + ": it has no manifest",
          "use a connector with a manifest; without one nothing limits the hosts it reaches");
+  } else if (const auto& warnings = found.manifest()->warnings; !warnings.empty()) {
+    for (const std::string& warning : warnings) {
+      warn("connector", fmt::format("{}: {}", what, warning),
+           "take no notice when the connector is newer than this program; otherwise its author should correct the "
+           "name");
+    }
   } else {
     ok("connector", what);
   }

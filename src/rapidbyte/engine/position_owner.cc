@@ -191,16 +191,16 @@ Change change_between(const RunContext& run, const StreamPlan& plan, const state
             /*may_keep=*/false};
   }
   if (member(before, "source") != member(now, "source")) {
-    return {fmt::format("is one of source {}, and the source is now {}", text_member(before, "source"),
-                        text_member(now, "source")),
+    return {fmt::format("is one of source {}, and the source is now {}", protocol::text_member(before, "source"),
+                        protocol::text_member(now, "source")),
             /*may_keep=*/false};
   }
   if (member(before, "destination") != member(now, "destination") || member(before, "place") != member(now, "place")) {
-    return {
-        fmt::format("says which rows the destination {} ({}) holds, and the destination is now {} ({}), where the "
-                    "rows before the position may not be",
-                    text_member(before, "destination"), place_text(member(before, "place"), member(now, "place")),
-                    text_member(now, "destination"), place_text(member(now, "place"), member(before, "place")))};
+    return {fmt::format(
+        "says which rows the destination {} ({}) holds, and the destination is now {} ({}), where the "
+        "rows before the position may not be",
+        protocol::text_member(before, "destination"), place_text(member(before, "place"), member(now, "place")),
+        protocol::text_member(now, "destination"), place_text(member(now, "place"), member(before, "place")))};
   }
   if (source_cannot_compare(run, plan, known) && before.contains(kSourcePlace)) {
     if (before[kSourcePlace] != member(now, kSourcePlace)) {
@@ -214,7 +214,7 @@ Change change_between(const RunContext& run, const StreamPlan& plan, const state
           "rows"};
     }
   }
-  const fs::path other = text_member(before, "file");
+  const fs::path other = protocol::text_member(before, "file");
   std::error_code error;
   // A file that is gone was moved or renamed: this one has taken its place.
   if (!other.empty() && fs::exists(other, error) && !fs::equivalent(other, run.pipeline.file, error) && !error) {
@@ -343,7 +343,9 @@ json position_owner(const RunContext& run, const StreamPlan& plan) {
   return owner;
 }
 
-std::string mode_of_rows(const state::StreamState& known) { return text_member(owner_in(known.owner_json), kSyncMode); }
+std::string mode_of_rows(const state::StreamState& known) {
+  return protocol::text_member(owner_in(known.owner_json), kSyncMode);
+}
 
 bool has_loaded_rows(const state::StreamState& known) {
   if (known.load_id.empty()) return false;
@@ -353,7 +355,7 @@ bool has_loaded_rows(const state::StreamState& known) {
 }
 
 bool is_of_other_sync_mode(const StreamPlan& plan, const state::StreamState& known) {
-  const std::string mode = text_member(owner_in(known.load_owner_json), kSyncMode);
+  const std::string mode = protocol::text_member(owner_in(known.load_owner_json), kSyncMode);
   return !mode.empty() && mode != to_string(plan.config.sync_mode);
 }
 

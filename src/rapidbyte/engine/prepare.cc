@@ -215,7 +215,7 @@ runtime::InstanceOptions looking_options(const PreparedPipeline& prepared, const
   options.pipeline = pipeline.name;
   options.connector_id = slot.id;
   options.config = slot.use->config;
-  if (slot.role == ConnectorRole::kSource && has_feature(*connector.connector, "stream-options"))
+  if (slot.role == ConnectorRole::kSource && has_feature(*connector.connector, protocol::Feature::kStreamOptions))
     options.config["streams"] = stream_entries(pipeline.source.streams);
   options.allow_env = slot.use->allow_env;
   if (const auto granted = prepared.grants.find(slot.id); granted != prepared.grants.end())

@@ -611,7 +611,7 @@ TEST(Limit, RefusesABatchThatIsNoArrow) {
     return runtime::ReadSummary{};
   };
   h.options.mode = RunMode::limited(5);
-  EXPECT_EQ(h.run().failure->error.code, "BATCH_INVALID");
+  EXPECT_EQ(h.run().failure->error.code, "INVALID_BATCH");
 }
 
 TEST(Limit, StopsASourceThatDoesNotNotice) {

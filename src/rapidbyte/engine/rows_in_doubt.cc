@@ -13,7 +13,7 @@ using nlohmann::json;
 using pipeline::WriteMode;
 
 bool keeps_receipts(const runtime::Connector& destination) {
-  return destination.speaks_2_1() && has_feature(destination, "receipts");
+  return destination.speaks_2_1() && has_feature(destination, protocol::Feature::kReceipts);
 }
 
 bool notes_rows(const RunContext& run, const StreamPlan& plan) {
@@ -23,7 +23,7 @@ bool notes_rows(const RunContext& run, const StreamPlan& plan) {
 
 bool may_double(const PreparedPipeline& prepared, const StreamPlan& plan) {
   return prepared.destination != nullptr && plan.write_mode == WriteMode::kAppend &&
-         !keeps_receipts(*prepared.destination) && !has_feature(*prepared.destination, kIdempotentFeature);
+         !keeps_receipts(*prepared.destination) && !has_feature(*prepared.destination, protocol::Feature::kIdempotent);
 }
 
 std::string doubling_warning(const runtime::Connector& destination) {
@@ -46,10 +46,10 @@ std::optional<uint64_t> RowsGiven::most_in_doubt() const {
 
 uint64_t RowsGiven::surely_there() const { return covered && reported > *covered ? reported - *covered : 0; }
 
-RowsGiven rows_given(const RunContext& run, const state::StreamState& known, const json& saved) {
+RowsGiven rows_given(const RunContext& run, const state::StreamState& known, const protocol::Checkpoint& saved) {
   RowsGiven given;
   // Without the feature the source begins the load again.
-  if (!saved.empty() && has_feature(*run.source, "resume")) given.covered = count_member(saved, kRowsCovered);
+  if (!saved.empty() && has_feature(*run.source, protocol::Feature::kResume)) given.covered = saved.rows_covered();
   given.at_most = known.rows_given;
   // More committed than given: the notes are not about this destination (it kept receipts when the load began).
   if (given.at_most && *given.at_most < known.rows_committed) given.at_most.reset();

@@ -61,7 +61,7 @@ Script old_destination(FakeDatabase& database, const OldOptions& options) {
       ++commits;
       if (!options.reports) return {};
       return instance.services->checkpoint(runtime::CheckpointKind::kDestination,
-                                           json{{"records_processed", summary.records_written}}.dump());
+                                           protocol::Checkpoint(json{{"records_processed", summary.records_written}}));
     };
     for (int64_t batch = 0;; ++batch) {
       RB_ASSIGN_OR_RETURN(const auto bytes, instance.services->next_batch());
@@ -518,11 +518,11 @@ TEST_F(NotedRows, CountFromTheBeginningOfTheLoad) {
   EXPECT_EQ(noted().rows_given, 150U) << "the attempt before got further";
   ASSERT_TRUE(tracker_.giving(60).ok());
   EXPECT_EQ(noted().rows_given, 162U);
-  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 10}}, 60).ok());
+  ASSERT_TRUE(tracker_.committed(protocol::Checkpoint(json{{"records_processed", 10}}), 60).ok());
   EXPECT_EQ(noted().rows_reported, 120U);
-  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 30}}, 60).ok());
+  ASSERT_TRUE(tracker_.committed(protocol::Checkpoint(json{{"records_processed", 30}}), 60).ok());
   EXPECT_EQ(noted().rows_reported, 130U);
-  tracker_.taken({json{{"rows_covered", 7}}, 5, false, 30});
+  tracker_.taken({protocol::Checkpoint(json{{"rows_covered", 7}}), 5, false, 30});
   ASSERT_TRUE(tracker_.catch_up().ok());
   EXPECT_EQ(json::parse(*noted().checkpoint_json)["rows_covered"], 130) << "the host's word, not the source's";
   ASSERT_TRUE(tracker_.settle(40).ok());
@@ -534,7 +534,7 @@ TEST_F(NotedRows, AreUnknownWhenTheHostCannotCount) {
   ASSERT_TRUE(tracker_.giving(10).ok());
   ASSERT_TRUE(tracker_.giving(std::nullopt).ok());
   EXPECT_EQ(noted().rows_given, std::nullopt);
-  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 10}}, std::nullopt).ok());
+  ASSERT_TRUE(tracker_.committed(protocol::Checkpoint(json{{"records_processed", 10}}), std::nullopt).ok());
   // A report that could not be counted: "nothing unreported" then says nothing either.
   tracker_.nothing_unreported();
   ASSERT_TRUE(tracker_.settle(std::nullopt).ok());
@@ -544,7 +544,7 @@ TEST_F(NotedRows, AreUnknownWhenTheHostCannotCount) {
 TEST_F(NotedRows, AreOnlyTheReportedOnesWhenTheDestinationSaysSo) {
   begin(0, 0, 0);
   ASSERT_TRUE(tracker_.giving(50).ok());
-  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 20}}, 50).ok());
+  ASSERT_TRUE(tracker_.committed(protocol::Checkpoint(json{{"records_processed", 20}}), 50).ok());
   tracker_.nothing_unreported();
   ASSERT_TRUE(tracker_.settle(50).ok());
   EXPECT_EQ(noted().rows_given, 20U);

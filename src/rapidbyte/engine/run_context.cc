@@ -52,21 +52,26 @@ const std::vector<std::string>& features_of(const runtime::Connector& connector)
   return role->has_value() ? (*role)->features : kNone;
 }
 
-bool has_feature(const runtime::Connector& connector, std::string_view feature) {
+bool has_feature(const runtime::Connector& connector, protocol::Feature feature) {
   const auto& features = features_of(connector);
-  return std::find(features.begin(), features.end(), feature) != features.end();
+  return std::find(features.begin(), features.end(), to_string(feature)) != features.end();
 }
 
 bool may_be_kept(const runtime::Connector& connector) {
-  return connector.speaks_2_1() && has_feature(connector, "reuse");
+  return connector.speaks_2_1() && has_feature(connector, protocol::Feature::kReuse);
 }
 
 std::vector<std::string> features_downstream(const RunContext& run, size_t first_transform) {
   // A dry run has the preview for a destination, and that shows special values.
   std::vector<std::string> features =
-      run.destination != nullptr ? features_of(*run.destination) : std::vector<std::string>{"special-values"};
+      run.destination != nullptr ? features_of(*run.destination)
+                                 : std::vector<std::string>{std::string(to_string(protocol::Feature::kSpecialValues))};
   for (size_t i = first_transform; i < run.transforms.size(); ++i) {
-    std::erase_if(features, [&](const std::string& feature) { return !has_feature(*run.transforms[i], feature); });
+    // By name: what neither this program nor the transform knows is not passed on either.
+    const auto& understood = features_of(*run.transforms[i]);
+    std::erase_if(features, [&](const std::string& feature) {
+      return std::find(understood.begin(), understood.end(), feature) == understood.end();
+    });
   }
   return features;
 }

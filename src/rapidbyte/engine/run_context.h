@@ -101,7 +101,7 @@ struct RunContext {
 
 /// Features that the manifest gives `connector`'s own role; none without a manifest.
 [[nodiscard]] const std::vector<std::string>& features_of(const runtime::Connector& connector);
-[[nodiscard]] bool has_feature(const runtime::Connector& connector, std::string_view feature);
+[[nodiscard]] bool has_feature(const runtime::Connector& connector, protocol::Feature feature);
 /// Whether an instance may go from one use to the next (feature "reuse", protocol 2.1).
 [[nodiscard]] bool may_be_kept(const runtime::Connector& connector);
 

@@ -43,7 +43,7 @@ json to_json(const RunFailure& failure) {
     auto details = protocol::parse_untrusted(*error.details_json, protocol::kDetailsLimits);
     if (details.ok()) {
       out["details"] = *std::move(details);
-    } else if (details.error().code == "JSON_INVALID") {
+    } else if (details.error().code == "INVALID_JSON") {
       out["details"] = *error.details_json;
     } else {
       out["details"] = {{"left_out", details.error().message}};

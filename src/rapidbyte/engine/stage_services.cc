@@ -62,7 +62,7 @@ std::shared_ptr<runtime::HostServices> idle_services(std::string_view connector)
   return std::make_shared<runtime::IdleServices>(fmt::format("[{}] ", connector));
 }
 
-SourceServices::SourceServices(StageContext context, std::string connector, BatchQueue& out, json first)
+SourceServices::SourceServices(StageContext context, std::string connector, BatchQueue& out, protocol::Checkpoint first)
     : StageServices(std::move(context), std::move(connector)), out_(out), last_(std::move(first)) {}
 
 Status SourceServices::emit_batch(std::span<const std::byte> batch) {
@@ -75,15 +75,16 @@ Result<std::optional<PooledBuffer>> SourceServices::next_batch() { return runtim
 
 Result<std::optional<std::string>> SourceServices::pending_checkpoint() { return std::optional<std::string>(); }
 
-Status SourceServices::checkpoint(CheckpointKind kind, std::string payload_json) {
+Status SourceServices::checkpoint(CheckpointKind kind, protocol::Checkpoint checkpoint) {
   if (kind != CheckpointKind::kSource) return wrong_kind(connector(), "source", kind);
   RB_RETURN_NOT_OK(check_not_failed());
-  RB_ASSIGN_OR_RETURN(json body, parse_checkpoint(payload_json, context().stream));
+  checkpoint.set_stream(context().stream);
   // A source that has read nothing new has no new position either; the old one must not be lost.
-  if (cursor_value_of(body).is_null() && !cursor_value_of(last_).is_null())
-    body["cursor_value"] = cursor_value_of(last_);
-  last_ = body;
-  return out_.push_marker({std::move(body), 0, false});
+  if (checkpoint.cursor().is_null()) {
+    if (const protocol::CursorValue before = last_.cursor(); !before.is_null()) checkpoint.set_cursor(before);
+  }
+  last_ = checkpoint;
+  return out_.push_marker({std::move(checkpoint), 0, false});
 }
 
 Status SourceServices::push_end() {
@@ -121,9 +122,9 @@ Result<std::optional<PooledBuffer>> TransformServices::next_batch() {
 
 Result<std::optional<std::string>> TransformServices::pending_checkpoint() { return std::optional<std::string>(); }
 
-Status TransformServices::checkpoint(CheckpointKind kind, std::string payload_json) {
+Status TransformServices::checkpoint(CheckpointKind kind, protocol::Checkpoint /*checkpoint*/) {
   if (kind != CheckpointKind::kTransform) return wrong_kind(connector(), "transform", kind);
-  return parse_checkpoint(payload_json, context().stream).status();
+  return {};
 }
 
 Status TransformServices::push_end() {
@@ -196,7 +197,7 @@ Status DestinationServices::end_by_limit() {
   // First the flag: the stages before fail because of the abandoned queue, and that must not count.
   context().satisfied->store(true, std::memory_order_release);
   in_.abandon();
-  tracker_.taken({json::object(), batches_, true});
+  tracker_.taken({protocol::Checkpoint(), batches_, true});
   return sync_dlq();
 }
 
@@ -214,12 +215,11 @@ Result<std::optional<std::string>> DestinationServices::pending_checkpoint() {
   return pending;
 }
 
-Status DestinationServices::checkpoint(CheckpointKind kind, std::string payload_json) {
+Status DestinationServices::checkpoint(CheckpointKind kind, protocol::Checkpoint checkpoint) {
   if (kind != CheckpointKind::kDestination) return wrong_kind(connector(), "destination", kind);
   RB_RETURN_NOT_OK(check_not_failed());
-  RB_ASSIGN_OR_RETURN(const json payload, parse_checkpoint(payload_json, context().stream));
   RB_RETURN_NOT_OK(sync_dlq());
-  return fail(Stage::kState, tracker_.committed(payload, rows_taken()));
+  return fail(Stage::kState, tracker_.committed(checkpoint, rows_taken()));
 }
 
 }  // namespace rapidbyte::engine

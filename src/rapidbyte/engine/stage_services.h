@@ -48,7 +48,7 @@ class StageServices : public runtime::HostServices {
   Status fail(Stage stage, Status status);
   /// That failure, again: a guest that ignored it gets no further, or its next checkpoint would cover a lost record.
   [[nodiscard]] Status check_not_failed() const { return failed_; }
-  /// Puts a batch of this stage into `out`. BATCH_INVALID, a failure of `stage`, when its rows cannot be counted: it
+  /// Puts a batch of this stage into `out`. INVALID_BATCH, a failure of `stage`, when its rows cannot be counted: it
   /// would get past the row accounting.
   Status push_counted(Stage stage, std::span<const std::byte> batch, BatchQueue& out);
 
@@ -77,17 +77,17 @@ class RunningStage {
 class SourceServices final : public StageServices {
  public:
   /// `first`: the end marker's content when the source sends no checkpoint (where the load stood before).
-  SourceServices(StageContext context, std::string connector, BatchQueue& out, nlohmann::json first);
+  SourceServices(StageContext context, std::string connector, BatchQueue& out, protocol::Checkpoint first);
   Status emit_batch(std::span<const std::byte> batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
-  Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
+  Status checkpoint(runtime::CheckpointKind kind, protocol::Checkpoint checkpoint) override;
   Result<std::optional<std::string>> pending_checkpoint() override;
   /// The marker behind everything, after run-read succeeded. The failure that the guest ignored, if there was one.
   Status push_end();
 
  private:
   BatchQueue& out_;
-  nlohmann::json last_;
+  protocol::Checkpoint last_;
 };
 
 class TransformServices final : public StageServices {
@@ -97,7 +97,7 @@ class TransformServices final : public StageServices {
   Status emit_batch(std::span<const std::byte> batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
   /// A transform's own checkpoints say nothing about the source's position; they are accepted and ignored.
-  Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
+  Status checkpoint(runtime::CheckpointKind kind, protocol::Checkpoint checkpoint) override;
   Result<std::optional<std::string>> pending_checkpoint() override;
   /// Whether the guest has seen the end of its input.
   [[nodiscard]] bool saw_end() const { return saw_end_; }
@@ -126,7 +126,7 @@ class DestinationServices final : public StageServices {
   Status emit_batch(std::span<const std::byte> batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
   Result<std::optional<std::string>> pending_checkpoint() override;
-  Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
+  Status checkpoint(runtime::CheckpointKind kind, protocol::Checkpoint checkpoint) override;
   Status emit_dlq_record(runtime::DlqRecord record) override;
 
   [[nodiscard]] bool saw_end() const { return saw_end_; }

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <functional>
 #include <mutex>
+#include <utility>
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/engine/row_accounting.h"
 #include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/engine/stage_threads.h"
-#include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -36,7 +36,7 @@ QueueLimits queue_limits(const pipeline::Resources& resources, uint32_t lanes_at
 // A checkpoint that passed rows which the transform still holds would lose them in a crash. Only its author knows, so
 // one that says nothing is taken to hold them: its checkpoints wait for the end.
 bool may_hold_rows(const runtime::Connector& transform) {
-  return !has_feature(transform, "stateless") || has_feature(transform, "stateful");
+  return !has_feature(transform, protocol::Feature::kStateless) || has_feature(transform, protocol::Feature::kStateful);
 }
 
 }  // namespace
@@ -187,7 +187,7 @@ LaneTask StreamAttempt::lane_task(uint32_t lanes_at_a_time, std::optional<size_t
   task.limits.rows = run_.options.mode.lane_rows();
   for (const json& column : plan_.columns) {
     if (column.is_object() && column.value("special_values", json(false)) == json(true))
-      task.special_columns.push_back(text_member(column, "name"));
+      task.special_columns.push_back(protocol::text_member(column, "name"));
   }
   return task;
 }
@@ -209,15 +209,16 @@ LanePosition StreamAttempt::lane_position(size_t index) const {
   if (run_.destination != nullptr)
     position.destination_context = context_json(attempt_, *run_.destination, 0, part, /*for_rows=*/true);
   // An end without a checkpoint of the source must not lose the position that the load began with.
-  if (load.resume.is_object()) position.first_checkpoint = load.resume;
-  if (position.first_checkpoint.empty() && plan_.config.sync_mode != pipeline::SyncMode::kFullRefresh) {
-    position.first_checkpoint = {{"id", load.load_id},
-                                 {"kind", "source"},
-                                 {"stream", plan_.config.name},
-                                 {"records_processed", 0},
-                                 {"bytes_processed", 0},
-                                 {"cursor_value", load.cursor},
-                                 {"cursor_field", plan_.config.cursor_field.value_or("")}};
+  protocol::Checkpoint& first = position.first_checkpoint;
+  first = load.resume;
+  if (first.empty() && plan_.config.sync_mode != pipeline::SyncMode::kFullRefresh) {
+    first.set_id(load.load_id);
+    first.set_kind(runtime::CheckpointKind::kSource);
+    first.set_stream(plan_.config.name);
+    first.set_records_processed(0);
+    first.set_bytes_processed(0);
+    first.set_cursor(load.cursor);
+    first.set_cursor_field(plan_.config.cursor_field.value_or(""));
   }
   position.load_id = load.load_id;
   position.durable = run_.keeps_state() && leaves_checkpoints();
@@ -340,10 +341,10 @@ void StreamAttempt::discard_given_up_staging() {
   const std::string& load_id = attempt_.position.given_up_replace;
   if (load_id.empty()) return;
   // As that load would have discarded it.
-  json context = protocol::parse_untrusted_object(destination_context(), protocol::kContextLimits);
-  context["write_mode"] = to_string(WriteMode::kReplace);
-  context["load_id"] = load_id;
-  const Status discarded = destination().finish_stream(protocol::json_text(context), false);
+  protocol::StreamContext context = stream_context(attempt_, *run_.destination);
+  context.write_mode = WriteMode::kReplace;
+  context.load_id = load_id;
+  const Status discarded = destination().finish_stream(context_text(std::move(context), *run_.destination), false);
   if (!discarded.ok())
     log_warn("the staging table that stream '{}' had with write_mode replace could not be removed: {}",
              plan_.config.name, discarded.to_string());

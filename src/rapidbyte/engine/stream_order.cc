@@ -101,7 +101,7 @@ StreamOrder order_streams(size_t count, const std::vector<StreamReference>& refe
 }
 
 bool knows_references(const runtime::Connector& destination) {
-  return destination.speaks_2_1() && has_feature(destination, "stream-references");
+  return destination.speaks_2_1() && has_feature(destination, protocol::Feature::kStreamReferences);
 }
 
 std::string references_question(std::string_view pipeline, std::string_view run_id,

@@ -50,7 +50,7 @@ Result<std::vector<bool>> choose(const std::vector<std::string>& wanted, const s
 
 std::vector<std::string> column_names(const json& columns) {
   std::vector<std::string> names;
-  for (const json& column : columns) names.push_back(text_member(column, "name"));
+  for (const json& column : columns) names.push_back(protocol::text_member(column, "name"));
   return names;
 }
 

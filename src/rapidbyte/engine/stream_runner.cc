@@ -19,10 +19,10 @@ bool rows_are_in_doubt(const RunContext& run, const StreamPlan& plan) {
   const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
   if (!known.ok()) return true;
   if (!known->load_in_progress) return false;
-  auto saved = protocol::parse_untrusted_object(known->checkpoint_json.value_or("{}"), protocol::kReceiptLimits);
-  if (text_member(saved, "load_id") != known->load_id) saved = nlohmann::json::object();
-  const bool ended = saved.value("end", nlohmann::json(false)) == nlohmann::json(true);
-  return !ended && rows_given(run, *known, saved).in_doubt();
+  const auto saved = protocol::Checkpoint::parse(known->checkpoint_json.value_or("{}"), protocol::kReceiptLimits);
+  const bool is_of_load = saved.ok() && saved->load_id() == known->load_id;
+  if (is_of_load && saved->is_end()) return false;
+  return rows_given(run, *known, is_of_load ? *saved : protocol::Checkpoint()).in_doubt();
 }
 
 // Whether another attempt cannot double or lose rows. The error says whether it may help.

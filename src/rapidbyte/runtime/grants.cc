@@ -23,7 +23,7 @@ fs::path absolute_of(const fs::path& path) {
   return error ? path : absolute;
 }
 
-Status invalid_path(std::string_view why) { return config_error("PATH_INVALID", std::string(why)); }
+Status invalid_path(std::string_view why) { return config_error("INVALID_PATH", std::string(why)); }
 
 /// Resolves what one connector asks for.
 class Resolver {

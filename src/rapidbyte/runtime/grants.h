@@ -89,7 +89,7 @@ struct GrantProblem {
   std::string connector_id;
   /// The value of the pipeline file to change: "/destination/config/path".
   std::string pointer;
-  /// PATH_NOT_FOUND, PATH_INVALID, DATABASE_OPEN, FOLDER_NOT_ASKED, MANIFEST_INVALID (config); GRANT_REFUSED
+  /// PATH_NOT_FOUND, INVALID_PATH, DATABASE_OPEN, FOLDER_NOT_ASKED, MANIFEST_INVALID (config); GRANT_REFUSED
   /// (permission): the path leads through a link that a guest may have made, or what the guest could write is relied
   /// upon by others. The message does not name the value.
   ConnectorError error;

@@ -108,19 +108,15 @@ Status ComponentHostState::checkpoint(uint32_t kind, std::string_view payload_js
   }
   // A destination gives back what a source sent, with the host's own keys.
   const bool comes_back = static_cast<CheckpointKind>(kind) == CheckpointKind::kDestination;
-  auto payload =
-      protocol::parse_untrusted(payload_json, comes_back ? protocol::kReceiptLimits : protocol::kCheckpointLimits);
-  if (!payload.ok() || !payload->is_object()) {
-    return make_error(
-        ErrorCategory::kData, "PARSE_CHECKPOINT",
-        fmt::format("checkpoint: the payload {}", payload.ok() ? "is not a JSON object" : payload.error().message));
-  }
-  if (const auto inner = payload->find("payload"); inner != payload->end() && inner->is_object()) {
-    Json bare = std::move(*inner);
-    *payload = std::move(bare);
+  auto checkpoint =
+      protocol::Checkpoint::parse(payload_json, comes_back ? protocol::kReceiptLimits : protocol::kCheckpointLimits);
+  if (!checkpoint.ok()) return std::move(checkpoint).status().with_context("checkpoint: the payload");
+  if (const Json* inner = protocol::find_member(checkpoint->body(), "payload");
+      inner != nullptr && inner->is_object()) {
+    *checkpoint = protocol::Checkpoint(Json(*inner));
   }
   const auto start = Clock::now();
-  Status status = options_.services->checkpoint(static_cast<CheckpointKind>(kind), protocol::json_text(*payload));
+  Status status = options_.services->checkpoint(static_cast<CheckpointKind>(kind), *std::move(checkpoint));
   count_call(start, status.ok() && std::exchange(batch_moved_, false));
   return status;
 }

@@ -29,7 +29,7 @@ class Services : public RefusingServices {
     batches.erase(batches.begin());
     return batch;
   }
-  Status checkpoint(CheckpointKind /*kind*/, std::string /*payload_json*/) override { return {}; }
+  Status checkpoint(CheckpointKind /*kind*/, protocol::Checkpoint /*checkpoint*/) override { return {}; }
   Result<std::optional<std::string>> pending_checkpoint() override { return std::optional<std::string>(); }
   void metric(const Metric& metric) override { metrics.push_back(metric); }
   void log(LogLevel /*level*/, std::string_view line) override { lines.emplace_back(line); }

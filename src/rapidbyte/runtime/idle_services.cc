@@ -23,7 +23,7 @@ Status no_rejected_records() {
 Status IdleServices::emit_batch(std::span<const std::byte> /*batch*/) { return no_sender(); }
 Result<std::optional<PooledBuffer>> IdleServices::next_batch() { return no_receiver(); }
 // NOLINTBEGIN(performance-unnecessary-value-param): other services keep what they are given
-Status IdleServices::checkpoint(CheckpointKind /*kind*/, std::string /*payload_json*/) { return {}; }
+Status IdleServices::checkpoint(CheckpointKind /*kind*/, protocol::Checkpoint /*checkpoint*/) { return {}; }
 Result<std::optional<std::string>> IdleServices::pending_checkpoint() { return std::optional<std::string>(); }
 Status IdleServices::emit_dlq_record(DlqRecord /*record*/) { return no_rejected_records(); }
 // NOLINTEND(performance-unnecessary-value-param)

@@ -23,7 +23,7 @@ class IdleServices final : public HostServices {
 
   Status emit_batch(std::span<const std::byte> batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
-  Status checkpoint(CheckpointKind kind, std::string payload_json) override;
+  Status checkpoint(CheckpointKind kind, protocol::Checkpoint checkpoint) override;
   Result<std::optional<std::string>> pending_checkpoint() override;
   Status emit_dlq_record(DlqRecord record) override;
   void metric(const Metric& metric) override;

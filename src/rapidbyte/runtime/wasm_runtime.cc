@@ -161,7 +161,7 @@ Result<WasiConfigPtr> make_wasi_config(const WasiContext& wasi, ComponentHostSta
   for (const FolderGrant& grant : folders_of(wasi)) {
     if (!wasi_config_preopen_dir(config.get(), grant.folder->handle_path().c_str(), grant.guest_path.c_str(),
                                  grant.read_write)) {
-      return config_error("PATH_INVALID",
+      return config_error("INVALID_PATH",
                           fmt::format("the folder {} cannot be opened for the connector (is it readable "
                                       "for you, its name UTF-8, and /proc there?)",
                                       grant.folder->path().string()));

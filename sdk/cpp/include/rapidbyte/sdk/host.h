@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "rapidbyte/protocol/checkpoint_kind.h"
 #include "rapidbyte/sdk/error.h"
 
 namespace rapidbyte::sdk {
@@ -49,7 +50,7 @@ class Bytes {
 namespace host {
 
 enum class LogLevel : uint32_t { kError = 0, kWarn = 1, kInfo = 2, kDebug = 3, kTrace = 4 };
-enum class CheckpointKind : uint32_t { kSource = 0, kDestination = 1, kTransform = 2 };
+using protocol::CheckpointKind;
 /// Whose key it is: `key` of the pipeline, of the stream, or of this connector instance.
 enum class Scope : uint32_t { kPipeline = 0, kStream = 1, kInstance = 2 };
 enum class SocketInterest : uint8_t { kReadable = 0, kWritable = 1 };

@@ -1,4 +1,4 @@
-#include "rapidbyte/protocol/redacted_json.h"
+#include "rapidbyte/base/redacted_json.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include "rapidbyte/base/redaction.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
-namespace rapidbyte::protocol {
+namespace rapidbyte {
 namespace {
 
 using nlohmann::json;
@@ -75,7 +75,7 @@ json redacted(json document) {
 }
 
 std::string redacted_foreign_json(const std::string& json_text) {
-  auto parsed = parse_untrusted(json_text, kDetailsLimits);
+  auto parsed = protocol::parse_untrusted(json_text, protocol::kDetailsLimits);
   if (!parsed.ok()) return redact(json_text);
   json document = *std::move(parsed);
   redact_foreign(document);
@@ -86,4 +86,4 @@ std::string redacted_foreign_json(const std::string& json_text) {
   return protocol::json_text(document);
 }
 
-}  // namespace rapidbyte::protocol
+}  // namespace rapidbyte

@@ -8,8 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "rapidbyte/base/status.h"
 #include "rapidbyte/protocol/bounded_json.h"
+#include "rapidbyte/protocol/json.h"
+#include "rapidbyte/protocol/status.h"
 
 namespace rapidbyte::protocol {
 

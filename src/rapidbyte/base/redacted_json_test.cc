@@ -1,10 +1,10 @@
-#include "rapidbyte/protocol/redacted_json.h"
+#include "rapidbyte/base/redacted_json.h"
 
 #include <gtest/gtest.h>
 
 #include "rapidbyte/base/redaction.h"
 
-namespace rapidbyte::protocol {
+namespace rapidbyte {
 namespace {
 
 using nlohmann::json;
@@ -20,10 +20,10 @@ TEST(RedactedJson, RedactsEveryTextAndKeepsTheShape) {
 
 TEST(RedactedJson, OurOwnWordsAndNumbersStay) {
   add_secret("ours-secret-5");
-  add_secret("12345678");
+  add_secret("40302010");
   EXPECT_EQ(
-      redacted(json{{"stage", "ours-secret-5"}, {"rows_read", 12345678}, {"message", "ours-secret-5 12345678"}}).dump(),
-      R"({"message":"*** ***","rows_read":12345678,"stage":"ours-secret-5"})");
+      redacted(json{{"stage", "ours-secret-5"}, {"rows_read", 40302010}, {"message", "ours-secret-5 40302010"}}).dump(),
+      R"({"message":"*** ***","rows_read":40302010,"stage":"ours-secret-5"})");
 }
 
 TEST(RedactedJson, ForeignJsonIsRedactedAsValues) {
@@ -36,4 +36,4 @@ TEST(RedactedJson, ForeignJsonIsRedactedAsValues) {
 }
 
 }  // namespace
-}  // namespace rapidbyte::protocol
+}  // namespace rapidbyte

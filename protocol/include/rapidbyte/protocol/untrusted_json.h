@@ -1,13 +1,14 @@
 #pragma once
-// The one door for JSON that a guest, a file or a server wrote. Nothing else in the host parses such text.
-// The value that comes out is at most `max_depth` deep, so that it may
-// be copied, compared, printed and destroyed without a thought. Pure functions, any thread.
+// The one door for JSON that a guest, the host, a file or a server wrote. Nothing else in the host or in the SDK parses
+// such text. The value that comes out is at most `max_depth` deep, so that it may be copied, compared, printed and
+// destroyed without a thought. Pure functions, any thread.
 
-#include <string>
+#include <limits>
 #include <string_view>
 
-#include "rapidbyte/base/status.h"
 #include "rapidbyte/protocol/bounded_json.h"
+#include "rapidbyte/protocol/json.h"
+#include "rapidbyte/protocol/status.h"
 
 namespace rapidbyte::protocol {
 
@@ -31,18 +32,19 @@ inline constexpr JsonLimits kReferencesLimits = {size_t{64} << 20U, 8, 2'000'000
 inline constexpr JsonLimits kManifestLimits = {size_t{4} << 20U, 100, 200'000};
 /// A rejected record as the source has it; what is deeper is kept as a text.
 inline constexpr JsonLimits kRecordLimits = {size_t{256} << 20U, 128, size_t{16} << 20U};
+/// What a guest reads: its config, contexts, markers and whatever else it likes. The host's JSON is at most some 80
+/// levels deep, and a guest has 1 MiB of stack for copying and printing a value. Its memory bounds the size.
+inline constexpr JsonLimits kGuestLimits = {std::numeric_limits<size_t>::max(), 128,
+                                            std::numeric_limits<size_t>::max()};
 
-/// Parses one JSON text. Errors (data): JSON_INVALID with the byte, JSON_TOO_LARGE, JSON_TOO_DEEP, JSON_TOO_MANY_VALUES
+/// Parses one JSON text. Errors (data): INVALID_JSON with the byte, JSON_TOO_LARGE, JSON_TOO_DEEP, JSON_TOO_MANY_VALUES
 /// with a pointer to the place. The message is the end of a sentence ("is not JSON: ...") and repeats no values.
-Result<nlohmann::json> parse_untrusted(std::string_view text, const JsonLimits& limits);
+Result<Json> parse_untrusted(std::string_view text, const JsonLimits& limits);
 
 /// parse_untrusted, for callers that take anything but a sound object for nothing: an empty object.
-nlohmann::json parse_untrusted_object(std::string_view text, const JsonLimits& limits);
+Json parse_untrusted_object(std::string_view text, const JsonLimits& limits);
 
 /// Whether parse_untrusted would take the text; builds no value.
 bool is_sound_json(std::string_view text, const JsonLimits& limits);
-
-/// Compact text. Bytes that are not UTF-8 become U+FFFD instead of an exception.
-std::string json_text(const nlohmann::json& value);
 
 }  // namespace rapidbyte::protocol

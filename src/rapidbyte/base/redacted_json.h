@@ -1,11 +1,11 @@
 #pragma once
 // Redaction of JSON as values, not as text: an escape cannot hide a secret, and what comes out is JSON again. Pure but
-// for the known secrets of base/redaction.h; any thread.
+// for the known secrets of redaction.h; any thread.
 
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace rapidbyte::protocol {
+namespace rapidbyte {
 
 /// `document` with every text in it redacted, except under the keys whose values are ours (stage, outcome, run_id ...):
 /// a password such as "source" must not change what a program reads. Numbers and our keys stay.
@@ -15,4 +15,4 @@ namespace rapidbyte::protocol {
 /// text.
 [[nodiscard]] std::string redacted_foreign_json(const std::string& json_text);
 
-}  // namespace rapidbyte::protocol
+}  // namespace rapidbyte

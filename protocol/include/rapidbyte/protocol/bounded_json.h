@@ -1,17 +1,17 @@
 #pragma once
 // Reads JSON that somebody else wrote into a nlohmann::json of bounded depth and size. What is too deep or has too many
 // values is never built, because copying, comparing and printing a nlohmann::json recurse: a value nested a hundred
-// thousand deep ends the process by a stack overflow. Includes nothing of the host or of the SDK, so both use this one
-// reader. Throws nothing and builds without exceptions. Pure functions, any thread.
+// thousand deep ends the process by a stack overflow. Throws nothing. Pure functions, any thread.
 
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "rapidbyte/protocol/json.h"
 
 namespace rapidbyte::protocol {
 

@@ -4,8 +4,6 @@
 
 namespace rapidbyte::protocol {
 
-using nlohmann::json;
-
 namespace {
 
 const char* code_of(JsonDefect defect) {
@@ -16,26 +14,24 @@ const char* code_of(JsonDefect defect) {
     case JsonDefect::kNotJson:
     case JsonDefect::kNone: break;
   }
-  return "JSON_INVALID";
+  return "INVALID_JSON";
 }
 
 }  // namespace
 
-Result<json> parse_untrusted(std::string_view text, const JsonLimits& limits) {
+Result<Json> parse_untrusted(std::string_view text, const JsonLimits& limits) {
   BoundedJson read = read_bounded_json(text, limits);
   if (read.defect == JsonDefect::kNone) return std::move(read.value);
   return make_error(ErrorCategory::kData, code_of(read.defect), describe_json_defect(read, text.size(), limits));
 }
 
-json parse_untrusted_object(std::string_view text, const JsonLimits& limits) {
+Json parse_untrusted_object(std::string_view text, const JsonLimits& limits) {
   auto value = parse_untrusted(text, limits);
-  return value.ok() && value->is_object() ? *std::move(value) : json::object();
+  return value.ok() && value->is_object() ? *std::move(value) : Json::object();
 }
 
 bool is_sound_json(std::string_view text, const JsonLimits& limits) {
   return read_bounded_json(text, limits, /*build=*/false).defect == JsonDefect::kNone;
 }
-
-std::string json_text(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 }  // namespace rapidbyte::protocol
