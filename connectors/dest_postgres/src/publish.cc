@@ -286,7 +286,7 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
     columns += (columns.empty() ? "" : ", ") + name;
     names.push_back(column.name);
   }
-  if (target.has_triggers) session.expect_triggers();
+  if (target.calls_code) session.expect_code();
   // Partitions are emptied with their parent; children of another kind have rows of their own.
   RB_SDK_RETURN_NOT_OK(
       session.exec(std::string(kRolePath) + "; TRUNCATE " + (target.kind == 'p' ? "" : "ONLY ") + target.name.sql()));
@@ -411,7 +411,7 @@ Status publish_nothing(Session& session, const TableInfo& target, const std::str
   RB_SDK_RETURN_NOT_OK(check_replaceable(session, target.name, stream, first_value(answers[1])));
   // A file without bytes has no rows, also none that this user may not see. Partitions have files of their own.
   if (table->kind == 'r' && first_value(answers[2]) == "0") return {};
-  if (table->has_triggers) session.expect_triggers();
+  if (table->calls_code) session.expect_code();
   return session.exec(std::string(kRolePath) + "; TRUNCATE " + (table->kind == 'p' ? "" : "ONLY ") + name + "; " +
                       std::string(kSystemPath));
 }

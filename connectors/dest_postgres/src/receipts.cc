@@ -298,7 +298,7 @@ Result<size_t> Receipts::write(const sdk::StreamContext& ctx, const Receipt& rec
       "WITH w AS (" + sql +
           " RETURNING pg_catalog.txid_current() AS number) SELECT pg_catalog.max(number), 1 OPERATOR(pg_catalog./) "
           "pg_catalog.count(*) FROM w",
-      values, session_.keeps_prepared());
+      values, /*cached=*/true);
 }
 
 Status Receipts::publish(const sdk::StreamContext& ctx, const std::string& target) {
@@ -306,7 +306,7 @@ Status Receipts::publish(const sdk::StreamContext& ctx, const std::string& targe
   return session_.connection()
       .queue("UPDATE " + name_.sql() +
                  " SET published = true, target = $4 WHERE pipeline = $1 AND stream = $2 AND load_id = $3",
-             values, session_.keeps_prepared())
+             values, /*cached=*/true)
       .status();
 }
 

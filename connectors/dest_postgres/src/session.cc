@@ -54,7 +54,7 @@ Status Session::open() {
                                  std::to_string(connection.server_version()) + "). Use a newer one.");
   }
   ++generation_;
-  triggers_ = false;
+  runs_code_ = false;
   had_upsert_table = false;
   system_types.clear();
   connection_ = std::make_unique<postgres::Connection>(std::move(connection));
@@ -161,20 +161,24 @@ Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool 
   return std::move(answers->back());
 }
 
+void Session::expect_code() {
+  if (std::exchange(runs_code_, true) || !is_open()) return;
+  connection_->set_caching(false);
+}
+
 void Session::end_stream(bool ran_code) {
   warned_.clear();
   if (!is_open() || in_transaction()) return;
-  if (!ran_code && !triggers_ && !had_upsert_table) {
+  if (!ran_code && !runs_code_ && !had_upsert_table) {
     (void)connection_->post("SELECT pg_catalog.pg_advisory_unlock_all()");
     locked_.reset();
     return;
   }
-  // Triggers of the stream's table may have set what decides how rows are read and written (client_encoding, the role,
-  // session_replication_role ...), or have made temporary tables. A connection that does not take it is ended, and
-  // everything with it.
-  if (triggers_) connection_->forget_cached();
-  (void)connection_->post((std::exchange(triggers_, false) ? "DEALLOCATE ALL; " : "") + std::string(kForget) +
-                          settings_);
+  // Code of users, as the triggers of the stream's table, may have set what decides how rows are read and written
+  // (client_encoding, the role, session_replication_role ...), or have made temporary tables. A connection that does
+  // not take it is ended, and everything with it.
+  (void)connection_->post((runs_code_ ? "DEALLOCATE ALL; " : "") + std::string(kForget) + settings_);
+  if (std::exchange(runs_code_, false)) connection_->set_caching(true);
   locked_.reset();
   had_upsert_table = false;
 }

@@ -36,7 +36,7 @@ Status TableWriter::prepare() {
   RB_SDK_RETURN_NOT_OK(end_rows());
   const auto plan = [&]() -> Status {
     RB_SDK_ASSIGN_OR_RETURN(plan_, prepare_(batch_));
-    if (plan_.has_triggers) session_.expect_triggers();
+    if (plan_.calls_code) session_.expect_code();
     plan_.number_rows = !plan_.key.empty();
     // The temporary table of an upsert by COPY has one column more than the target, which may be one too many.
     if (plan_.number_rows && plan_.columns.size() >= kMaxColumns) {

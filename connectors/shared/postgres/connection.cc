@@ -233,7 +233,7 @@ Status Connection::append_statement(std::string_view sql, std::span<const Parame
   sdk::ByteBuffer& out = session_->stream.out();
   std::string name;
   bool parse = true;
-  if (cached) {
+  if (cached && session_->caching) {
     const auto known = session_->parsed.find(sql);
     if (known != session_->parsed.end()) {
       name = "rapidbyte_" + std::to_string(known->second);
@@ -329,8 +329,10 @@ void Connection::drop_queued() {
   for (const std::string& sql : std::exchange(session_->parsing, {})) session_->parsed.erase(sql);
 }
 
-void Connection::forget_cached() {
-  if (session_ != nullptr) session_->parsed.clear();
+void Connection::set_caching(bool caching) {
+  if (session_ == nullptr) return;
+  session_->caching = caching;
+  if (!caching) session_->parsed.clear();
 }
 
 size_t Connection::queued() const { return session_ == nullptr ? 0 : session_->queued; }
