@@ -20,6 +20,8 @@
 #include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/pipeline/name_pattern.h"
 #include "rapidbyte/pipeline/suggestion.h"
+#include "rapidbyte/protocol/error_codes.h"
+#include "rapidbyte/protocol/checkpoint.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::cli {
@@ -35,7 +37,8 @@ constexpr uint32_t kRunsShown = 10;
 constexpr size_t kStreamsNamed = 10;
 
 ExitCode fail(const CommandContext& context, const ConnectorError& error) {
-  const ExitCode code = error.code == "UNKNOWN_STREAM" ? ExitCode::kUsage : exit_code_for(error, engine::Stage::kState);
+  const ExitCode code =
+      error.code == codes::kUnknownStream ? ExitCode::kUsage : exit_code_for(error, engine::Stage::kState);
   context.talk.write(render_error(code, error, "", context.talk.color()));
   return code;
 }
@@ -64,17 +67,16 @@ std::optional<ExitCode> open_existing(const std::filesystem::path& file, const C
 /// The checkpoint's cursor, for people: "id = 42".
 std::string describe_cursor(const StreamState& stream) {
   if (!stream.checkpoint_json) return "none";
-  const auto parsed = protocol::parse_untrusted(*stream.checkpoint_json, protocol::kReceiptLimits);
-  if (!parsed.ok() || !parsed->is_object()) return "not readable";
-  const nlohmann::json& checkpoint = *parsed;
-  const auto field = checkpoint.find("cursor_field");
-  const auto value = checkpoint.find("cursor_value");
-  if (field == checkpoint.end() || !field->is_string() || value == checkpoint.end()) return "position in the source";
-  nlohmann::json inner = value->is_object() && value->size() == 1 ? *value->begin() : *value;
+  const auto checkpoint = protocol::Checkpoint::parse(*stream.checkpoint_json, protocol::kReceiptLimits);
+  if (!checkpoint.ok()) return "not readable";
+  const std::optional<std::string> field = checkpoint->cursor_field();
+  if (!field || !checkpoint->body().contains("cursor_value")) return "position in the source";
+  const nlohmann::json value = checkpoint->cursor().to_json();
+  nlohmann::json inner = value.is_object() && value.size() == 1 ? *value.begin() : value;
   // Our sources keep beside the value what it is about: {"column": ..., "value": ..., ...}.
   if (inner.is_object() && inner.contains("value")) inner = nlohmann::json(inner["value"]);
   if (inner.is_object() && inner.size() == 1) inner = nlohmann::json(*inner.begin());
-  return fmt::format("{} = {}", field->get<std::string>(),
+  return fmt::format("{} = {}", *field,
                      inner.is_string() ? inner.get<std::string>() : protocol::json_text(inner));
 }
 
@@ -137,8 +139,9 @@ Result<Chosen> list_chosen(state::StateBackend& state, const std::string& pipeli
     for (const size_t place : places) found.insert(names[place]);
     if (!places.empty()) continue;
     if (pipeline::is_name_pattern(one)) {
-      return config_error("UNKNOWN_STREAM", fmt::format("the state of pipeline {} has no stream that matches '{}'{}",
-                                                        pipeline, one, pipeline::name_suggestion(one, names)));
+      return config_error(codes::kUnknownStream,
+                          fmt::format("the state of pipeline {} has no stream that matches '{}'{}", pipeline, one,
+                                      pipeline::name_suggestion(one, names)));
     }
     const auto near = pipeline::closest(one, names);
     chosen.unknown += fmt::format("Nothing is known of stream {} of pipeline {}{}; see: rapidbyte state show {}\n",
