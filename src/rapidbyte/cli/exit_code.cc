@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::cli {
 
 ExitCode exit_code_for(engine::Stage stage) {

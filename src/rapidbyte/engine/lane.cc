@@ -11,6 +11,7 @@
 
 #include "rapidbyte/engine/row_accounting.h"
 #include "rapidbyte/engine/stage_threads.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -21,7 +22,7 @@ Status guarded(Body body) noexcept {
   try {
     return body();
   } catch (const std::exception& error) {
-    return internal_error("STAGE_FAILED", fmt::format("an unexpected error in the engine: {}", error.what()));
+    return internal_error(codes::kStageFailed, fmt::format("an unexpected error in the engine: {}", error.what()));
   }
 }
 
@@ -183,7 +184,7 @@ Status LaneRunner::transform(size_t index, std::unique_ptr<runtime::ComponentIns
   if (satisfied()) return {};
   if (!services->saw_end()) {
     return internal_error(
-        "TRANSFORM_ENDED_EARLY",
+        codes::kTransformEndedEarly,
         fmt::format(
             "stream '{}': the transform {} ended with success before it had taken all batches; rows would be lost",
             task_.stream, stage.connector));
@@ -221,7 +222,7 @@ Status LaneRunner::write() {
   write_summary_ = *written;
   if (destination_services_->saw_end()) return {};
   return internal_error(
-      "DESTINATION_ENDED_EARLY",
+      codes::kDestinationEndedEarly,
       fmt::format(
           "stream '{}': the destination {} ended with success before it had taken all batches; rows would be lost",
           task_.stream, task_.destination.connector));

@@ -33,7 +33,8 @@ constexpr size_t kMaxIdleBytes = size_t{16} << 20U;
 
 // Only defects and lack of memory come as exceptions.
 ConnectorError unexpected(const std::exception& error) {
-  return internal_error("ENGINE_FAILED", fmt::format("an unexpected error in the engine: {}", error.what())).error();
+  return internal_error(codes::kEngineFailed, fmt::format("an unexpected error in the engine: {}", error.what()))
+      .error();
 }
 
 uint64_t peak_resident_bytes() {

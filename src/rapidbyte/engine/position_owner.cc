@@ -12,6 +12,7 @@
 #include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/engine/state_notes.h"
 #include "rapidbyte/pipeline/secret_names.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {

@@ -1,5 +1,7 @@
 #include "rapidbyte/engine/scratch_state.h"
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::engine {
 
 ScratchState::Place ScratchState::place_of(const state::PairKey& key) {

@@ -5,18 +5,18 @@
 #include <utility>
 
 #include "rapidbyte/engine/ipc_message.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/idle_services.h"
 
 namespace rapidbyte::engine {
 
-using nlohmann::json;
 using runtime::CheckpointKind;
 
 namespace {
 
 Status wrong_kind(std::string_view connector, std::string_view role, CheckpointKind kind) {
   return config_error(
-      "INVALID_CHECKPOINT_KIND",
+      codes::kInvalidCheckpointKind,
       fmt::format("{}: a {} cannot send checkpoints of kind {}; 0 is for sources, 1 for destinations, 2 for transforms",
                   connector, role, static_cast<uint32_t>(kind)));
 }

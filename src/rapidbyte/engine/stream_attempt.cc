@@ -12,6 +12,7 @@
 #include "rapidbyte/engine/row_accounting.h"
 #include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/engine/stage_threads.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -393,10 +394,10 @@ void StreamAttempt::sum_up(Failure failure) {
 bool StreamAttempt::concerns_every_stream(const RunFailure& failure) {
   const std::string& code = failure.error.code;
   if (failure.stage == Stage::kRejected) return true;  // the cap is the run's
-  if (failure.stage == Stage::kState && (code == "STATE_BACKEND" || code == "DLQ_WRITE_FAILED")) return true;
+  if (failure.stage == Stage::kState && (code == codes::kStateBackend || code == codes::kDlqWriteFailed)) return true;
   // A connector that connects with its first statement, or anew for its next stream, opens all the same.
-  if (failure.error.category == ErrorCategory::kAuth || code == "TCP_CONNECT_FAILED" || code == "CONNECT_TIMEOUT" ||
-      code == "DNS_RESOLUTION_FAILED") {
+  if (failure.error.category == ErrorCategory::kAuth || code == codes::kTcpConnectFailed ||
+      code == codes::kConnectTimeout || code == codes::kDnsResolutionFailed) {
     return true;
   }
   // What was cancelled because something else had failed could not be opened either, and that says nothing.

@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::runtime {
 namespace {
 
@@ -25,21 +27,21 @@ constexpr auto kHostCodes = std::to_array<std::string_view>({
     "WRONG_ROLE",
     "COMPONENT_INVALID",
     // What the sandbox saw.
-    "GUEST_TRAP",
-    "GUEST_TIMEOUT",
-    "GUEST_EXIT",
-    "STACK_OVERFLOW",
-    "MEMORY_LIMIT",
-    "INSTANCE_POISONED",
-    "EXPORT_MISSING",
-    "WIT_SHAPE",
-    "HOST_EXCEPTION",
+    codes::kGuestTrap,
+    codes::kGuestTimeout,
+    codes::kGuestExit,
+    codes::kStackOverflow,
+    codes::kMemoryLimit,
+    codes::kInstancePoisoned,
+    codes::kExportMissing,
+    codes::kWitShape,
+    codes::kHostException,
     // What the engine counted and wrote.
-    "ROW_COUNT_MISMATCH",
-    "LOAD_MISCOUNTED",
-    "DLQ_FULL",
-    "DLQ_WRITE_FAILED",
-    "STAGE_FAILED",
+    codes::kRowCountMismatch,
+    codes::kLoadMiscounted,
+    codes::kDlqFull,
+    codes::kDlqWriteFailed,
+    codes::kStageFailed,
 });
 
 /// Takes `stream 'orders': `, or the name in other quotes or none, off the front.
