@@ -40,6 +40,7 @@ NOT_CODES = {
     "variables of the environment": """COLUMNS HOME LANG LC_ALL LC_CTYPE LINES NO_COLOR RAPIDBYTE_CONNECTOR_DIR RAPIDBYTE_SOCKET_POLL_MS
         RAPIDBYTE_WASMTIME_AOT RAPIDBYTE_WASMTIME_AOT_DIR TERM XDG_CACHE_HOME""",
     "placeholders in help": "FILE NAME PIPELINE",
+    "a signal inside dest-postgres, which nobody outside sees": "NEW_COLUMNS",
     "the mark in the state's file": "RBST",
     "what the host puts before a connector's code": "CONNECTOR_",
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/commit.h"
 #include "src/destination.h"
@@ -83,9 +84,10 @@ Result<bool> PostgresDestination::publish_held(const sdk::StreamContext& ctx, co
   RB_SDK_ASSIGN_OR_RETURN(const sdk::WriteCount last, writer.finish_rows());
   rows += last.written;
   if (rows != held.rows()) {
-    return sdk::internal_error("ROWS_LOST", "stream \"" + ctx.stream_name + "\": of " + std::to_string(held.rows()) +
-                                                " rows " + std::to_string(rows) + " were written. The old table was " +
-                                                "left as it was; run again.");
+    return sdk::internal_error(codes::kRowsLost, "stream \"" + ctx.stream_name + "\": of " +
+                                                     std::to_string(held.rows()) + " rows " + std::to_string(rows) +
+                                                     " were written. The old table was " +
+                                                     "left as it was; run again.");
   }
   std::optional<Receipt> previous;
   if (newest_) previous = *std::exchange(newest_, std::nullopt);

@@ -260,7 +260,7 @@ Result<TargetPlan> prepare_target(Session& session, const TargetRequest& request
       return Status(created).with_context("stream \"" + request.stream + "\": creating table " + request.name.text());
     }
     RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, request.name));
-    if (!table) return sdk::internal_error("TABLE_LOST", "table " + request.name.text() + " was not created");
+    if (!table) return sdk::internal_error(codes::kTableLost, "table " + request.name.text() + " was not created");
     made = true;
   }
   auto plan = Fitting(session, request, std::move(*table)).run();

@@ -148,9 +148,9 @@ Result<std::optional<std::vector<FieldSpan>>> RecordReader::first_record(bool co
       if (stop == ScanStop::kUnterminatedQuote) return unterminated_quote(line_at(block.end));
       if (at_end_) return std::optional<std::vector<FieldSpan>>();
       if (size_ - begin_ > limits_.max_record_bytes) {
-        return sdk::data_error("RECORD_TOO_LARGE", "file '" + name_ + "': the first record is longer than " +
-                                                       std::to_string(limits_.max_record_bytes) +
-                                                       " bytes; is the delimiter or the quote another one?");
+        return sdk::data_error(codes::kRecordTooLarge, "file '" + name_ + "': the first record is longer than " +
+                                                           std::to_string(limits_.max_record_bytes) +
+                                                           " bytes; is the delimiter or the quote another one?");
       }
       RB_SDK_RETURN_NOT_OK(refill());
       continue;

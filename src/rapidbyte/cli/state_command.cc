@@ -19,8 +19,8 @@
 #include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/pipeline/name_pattern.h"
 #include "rapidbyte/pipeline/suggestion.h"
-#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/checkpoint.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 #include "rapidbyte/state/open_state.h"
 
@@ -43,7 +43,7 @@ ExitCode fail(const CommandContext& context, const ConnectorError& error, ExitCo
 
 ExitCode fail(const CommandContext& context, const ConnectorError& error) {
   // A stream that is not there is the same mistake as in `run`.
-  const engine::Stage stage = error.code == "UNKNOWN_STREAM" ? engine::Stage::kConfig : engine::Stage::kState;
+  const engine::Stage stage = error.code == codes::kUnknownStream ? engine::Stage::kConfig : engine::Stage::kState;
   return fail(context, error, exit_code_for(engine::RunFailure(stage, error).stage));
 }
 
@@ -79,8 +79,7 @@ std::string describe_cursor(const StreamState& stream) {
   // Our sources keep beside the value what it is about: {"column": ..., "value": ..., ...}.
   if (inner.is_object() && inner.contains("value")) inner = nlohmann::json(inner["value"]);
   if (inner.is_object() && inner.size() == 1) inner = nlohmann::json(*inner.begin());
-  return fmt::format("{} = {}", *field,
-                     inner.is_string() ? inner.get<std::string>() : protocol::json_text(inner));
+  return fmt::format("{} = {}", *field, inner.is_string() ? inner.get<std::string>() : protocol::json_text(inner));
 }
 
 std::string describe_load(const StreamState& stream) {
@@ -144,8 +143,8 @@ Result<Chosen> list_chosen(state::StateBackend& state, const std::string& pipeli
     if (!places.empty()) continue;
     if (pipeline::is_name_pattern(one)) {
       chosen.no_match =
-          config_error("UNKNOWN_STREAM", fmt::format("the state of pipeline {} has no stream that matches '{}'{}",
-                                                     pipeline, one, pipeline::name_suggestion(one, names)));
+          config_error(codes::kUnknownStream, fmt::format("the state of pipeline {} has no stream that matches '{}'{}",
+                                                          pipeline, one, pipeline::name_suggestion(one, names)));
       return chosen;
     }
     const auto near = pipeline::closest(one, names);

@@ -5,6 +5,7 @@
 
 #include "rapidbyte/base/redacted_json.h"
 #include "rapidbyte/base/redaction.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 
@@ -29,18 +30,18 @@ Stage origin_of(const ConnectorError& error, Stage stage) {
     Stage stage;
   };
   static constexpr std::array kOrigins = {
-      Origin{"CONNECTOR_NOT_FOUND", Stage::kConnector},
-      Origin{"CONNECTOR_REF_INVALID", Stage::kConnector},
-      Origin{"CONNECTOR_VERSION_MISMATCH", Stage::kConnector},
-      Origin{"CHECKSUM_MISMATCH", Stage::kConnector},
-      Origin{"MANIFEST_MISSING", Stage::kConnector},
-      Origin{"MANIFEST_INVALID", Stage::kConnector},
-      Origin{"PROTOCOL_MISMATCH", Stage::kConnector},
-      Origin{"WRONG_ROLE", Stage::kConnector},
-      Origin{"COMPONENT_INVALID", Stage::kConnector},
-      Origin{"STATE_BACKEND", Stage::kState},
-      Origin{"PIPELINE_LOCKED", Stage::kState},
-      Origin{"LEASE_LOST", Stage::kState},
+      Origin{codes::kConnectorNotFound, Stage::kConnector},
+      Origin{codes::kConnectorRefInvalid, Stage::kConnector},
+      Origin{codes::kConnectorVersionMismatch, Stage::kConnector},
+      Origin{codes::kChecksumMismatch, Stage::kConnector},
+      Origin{codes::kManifestMissing, Stage::kConnector},
+      Origin{codes::kManifestInvalid, Stage::kConnector},
+      Origin{codes::kProtocolMismatch, Stage::kConnector},
+      Origin{codes::kWrongRole, Stage::kConnector},
+      Origin{codes::kComponentInvalid, Stage::kConnector},
+      Origin{codes::kStateBackend, Stage::kState},
+      Origin{codes::kPipelineLocked, Stage::kState},
+      Origin{codes::kLeaseLost, Stage::kState},
   };
   const auto known =
       std::find_if(kOrigins.begin(), kOrigins.end(), [&](const Origin& origin) { return origin.code == error.code; });

@@ -7,6 +7,8 @@
 #include <map>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::engine {
 namespace {
 
@@ -130,7 +132,7 @@ Result<Value> read(std::string_view what, Read read_value) {
   try {
     return read_value();
   } catch (const std::exception& error) {
-    return internal_error("LANE_INVALID", fmt::format("this is no {} of a lane: {}", what, error.what()));
+    return internal_error(codes::kLaneInvalid, fmt::format("this is no {} of a lane: {}", what, error.what()));
   }
 }
 

@@ -410,7 +410,7 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
       return fail(
           Stage::kState,
           config_error(
-              "LOAD_IN_PROGRESS",
+              codes::kLoadInProgress,
               fmt::format("stream '{}': its last load was interrupted, and {} would come between what that load has "
                           "written and what it still has to write. To look at rows without writing any, use: run "
                           "--dry-run --limit {}. To finish the load, run without --limit. Or {}",

@@ -14,6 +14,7 @@
 #include "rapidbyte/engine/run_context.h"
 #include "rapidbyte/engine/run_grants.h"
 #include "rapidbyte/engine/stream_order.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/connector_survey.h"
 #include "rapidbyte/state/open_state.h"
 
@@ -132,7 +133,7 @@ void PipelineCheck::check_parts() {
   for (const PreparedConnector& connector : prepared_->connectors) check_connector(connector);
   for (const PreparedConnector& connector : prepared_->connectors) {
     if (request_.cancel.cancelled()) {
-      return fail("interrupted", internal_error("CANCELLED", "the check was stopped by a signal").error(),
+      return fail("interrupted", internal_error(codes::kCancelled, "the check was stopped by a signal").error(),
                   Stage::kInterrupted);
     }
     const std::string part(part_of(connector.slot.role));
@@ -216,11 +217,11 @@ void PipelineCheck::check_guest(const PreparedConnector& connector) {
   const std::string said = validated->message.empty() ? "" : ": " + validated->message;
   switch (validated->status) {
     case runtime::ValidationStatus::kFailed:
-      return fail(
-          part,
-          make_error(ErrorCategory::kConfig, "VALIDATION_FAILED", fmt::format("{} says it cannot work{}", name, said))
-              .error(),
-          connector.slot.stage);
+      return fail(part,
+                  make_error(ErrorCategory::kConfig, codes::kValidationFailed,
+                             fmt::format("{} says it cannot work{}", name, said))
+                      .error(),
+                  connector.slot.stage);
     case runtime::ValidationStatus::kWarning: warn(part, fmt::format("{} warns{}", name, said), ""); break;
     case runtime::ValidationStatus::kSuccess: ok(part, fmt::format("{} is ready{}", name, said)); break;
   }

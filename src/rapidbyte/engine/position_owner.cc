@@ -276,7 +276,7 @@ RunFailure changed(const RunContext& run, const std::vector<ChangedStream>& stre
                         modes_without_doubling(*appended), one ? "stream's" : "streams'", one ? "table" : "tables");
   return RunFailure{
       Stage::kConfig,
-      config_error("CURSOR_CHANGED",
+      config_error(codes::kCursorChanged,
                    fmt::format("{}. This run wrote nothing. Undo the change; or {}begin anew with: {}{}", what,
                                without_doubling, reset_hint(run, names),
                                may_keep ? "; or, if every row before the position is there (a database that has moved, "

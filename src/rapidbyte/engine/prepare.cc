@@ -14,6 +14,7 @@
 #include "rapidbyte/engine/open_connector.h"
 #include "rapidbyte/engine/run_context.h"
 #include "rapidbyte/engine/run_grants.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -140,7 +141,7 @@ std::vector<ConnectorSlot> connector_slots(const pipeline::PipelineConfig& pipel
 }
 
 ConnectorError pipeline_invalid(size_t mistakes) {
-  return config_error("PIPELINE_INVALID",
+  return config_error(codes::kPipelineInvalid,
                       mistakes == 1 ? std::string("the pipeline file has a mistake, see the line above")
                                     : fmt::format("the pipeline file has {} mistakes, see the lines above", mistakes))
       .error();

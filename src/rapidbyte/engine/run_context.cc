@@ -9,6 +9,7 @@
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/stage_services.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -124,7 +125,7 @@ RunFailure interruption(const RunContext& run) {
   if (run.lease != nullptr && run.lease->lost().cancelled())
     return {.stage = Stage::kState, .error = run.lease->loss().error(), .concerns_every_stream = true};
   return {Stage::kInterrupted,
-          internal_error("CANCELLED",
+          internal_error(codes::kCancelled,
                          "the run was interrupted; what was committed stays, and the next run resumes behind it")
               .error()};
 }

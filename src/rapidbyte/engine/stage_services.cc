@@ -47,7 +47,7 @@ Status StageServices::push_counted(Stage stage, std::span<const std::byte> batch
 Status StageServices::emit_dlq_record(runtime::DlqRecord record) {
   if (record.stream.empty()) record.stream = context_.stream;
   Status status = context_.events->rejected(connector_, record);
-  const bool full = !status.ok() && status.error().code == "DLQ_FULL";
+  const bool full = !status.ok() && status.error().code == codes::kDlqFull;
   return fail(full ? Stage::kRejected : Stage::kState,
               std::move(status).with_context(fmt::format("{}, stream {}", connector_, context_.stream)));
 }

@@ -282,10 +282,10 @@ StreamAttempt::Failure StreamAttempt::check_lanes() {
   for (const auto& lane : lanes_) {
     const LaneResult moved = lane->result();
     if (!moved.complete) {
-      return RunFailure{
-          Stage::kInternal,
-          internal_error("PARTITION_NOT_READ", fmt::format("stream '{}': a partition was not read", plan_.config.name))
-              .error()};
+      return RunFailure{Stage::kInternal,
+                        internal_error(codes::kPartitionNotRead,
+                                       fmt::format("stream '{}': a partition was not read", plan_.config.name))
+                            .error()};
     }
     const Result<uint64_t> counted = check_destination_rows(plan_.config.name, moved.rows_written, moved.rows_refused,
                                                             moved.rows_given, already_there);

@@ -179,11 +179,11 @@ Result<StreamPlan> plan_stream(const PreparedPipeline& prepared, StreamConfig co
 
 /// Which key of a stream an error of the planning is about.
 std::string_view pointer_of(std::string_view code) {
-  if (code == "UNKNOWN_STREAM") return "/name";
-  if (code == "UNSUPPORTED_SYNC_MODE") return "/sync_mode";
-  if (code == "CURSOR_FIELD_MISSING") return "/cursor_field";
-  if (code == "UNSUPPORTED_WRITE_MODE") return "/write_mode";
-  if (code == "PRIMARY_KEY_MISSING") return "/primary_key";
+  if (code == codes::kUnknownStream) return "/name";
+  if (code == codes::kUnsupportedSyncMode) return "/sync_mode";
+  if (code == codes::kCursorFieldMissing) return "/cursor_field";
+  if (code == codes::kUnsupportedWriteMode) return "/write_mode";
+  if (code == codes::kPrimaryKeyMissing) return "/primary_key";
   return "";
 }
 

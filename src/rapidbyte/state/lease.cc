@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/state/state_backend.h"
 
 namespace rapidbyte::state {
@@ -29,8 +30,8 @@ void Lease::give_up(std::string_view what_happened) { (void)noticed(lease_lost(p
 Status Lease::check_own(const StreamKey& key) const {
   RB_RETURN_NOT_OK(loss());
   if (key.pipeline == pipeline_) return {};
-  return internal_error(
-      "STATE_BACKEND", fmt::format("the lease of pipeline '{}' does not cover pipeline '{}'", pipeline_, key.pipeline));
+  return internal_error(codes::kStateBackend, fmt::format("the lease of pipeline '{}' does not cover pipeline '{}'",
+                                                          pipeline_, key.pipeline));
 }
 
 Status Lease::noticed(Status status) {

@@ -18,6 +18,7 @@
 #include "rapidbyte/base/cancel_token.h"
 #include "rapidbyte/base/deadline.h"
 #include "rapidbyte/base/status.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/state/pair_store.h"
 #include "rapidbyte/state/stream_state.h"
 
@@ -131,6 +132,6 @@ class Lease : public PairStore {
 /// LEASE_LOST. `what_happened`: a clause for people, "the state file was replaced".
 [[nodiscard]] Status lease_lost(std::string_view pipeline, std::string_view what_happened);
 /// The code of lease_lost().
-inline constexpr std::string_view kLeaseLost = "LEASE_LOST";
+inline constexpr std::string_view kLeaseLost = codes::kLeaseLost;
 
 }  // namespace rapidbyte::state

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/state/memory/memory_state_backend.h"
 #include "rapidbyte/state/sqlite/sqlite_state_backend.h"
 
@@ -40,8 +41,9 @@ const Backend* find_backend(const StateConfig& config) {
 }
 
 Status unknown_backend(const StateConfig& config) {
-  return internal_error("STATE_BACKEND", fmt::format("this program has no state backend '{}'. Set state.backend to {}",
-                                                     config.backend, kBackends.front().name));
+  return internal_error(codes::kStateBackend,
+                        fmt::format("this program has no state backend '{}'. Set state.backend to {}", config.backend,
+                                    kBackends.front().name));
 }
 
 }  // namespace

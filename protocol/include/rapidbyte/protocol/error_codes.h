@@ -67,7 +67,8 @@ inline constexpr const char* kCopyInQuery = "COPY_IN_QUERY";
 inline constexpr const char* kCopyOver = "COPY_OVER";
 /// A COPY was used in the wrong place.
 inline constexpr const char* kCopyRunning = "COPY_RUNNING";
-/// The position was made for something else: another source, destination, cursor column or pipeline file.
+/// The position was made for something else: another source, destination, cursor column or pipeline file. The
+/// message names all streams concerned.
 inline constexpr const char* kCursorChanged = "CURSOR_CHANGED";
 /// An incremental stream has no `cursor_field`, or it is not a column.
 inline constexpr const char* kCursorFieldMissing = "CURSOR_FIELD_MISSING";
@@ -225,9 +226,16 @@ inline constexpr const char* kKeyTooLong = "KEY_TOO_LONG";
 inline constexpr const char* kLagTooShort = "LAG_TOO_SHORT";
 /// `lag` does not fit the cursor's type, or is shorter than a day of a date.
 inline constexpr const char* kLagType = "LAG_TYPE";
+/// What a lane was told, or what came of it, is not whole.
+inline constexpr const char* kLaneInvalid = "LANE_INVALID";
+/// The run no longer holds the pipeline: another run took its lease (the lock file was deleted, or the file system
+/// lost the lock), or the state's file was moved, replaced, restored or deleted. The run has stopped and saved no
+/// further position; what the destination committed stays.
+inline constexpr const char* kLeaseLost = "LEASE_LOST";
 /// `run --limit` would cut or add to an existing table.
 inline constexpr const char* kLimitRefused = "LIMIT_REFUSED";
-/// `run --limit` on a stream whose load was interrupted.
+/// `run --limit` on a stream whose load was interrupted, where the rows would get into that load: an append, or an
+/// upsert that committed rows into a destination without receipts.
 inline constexpr const char* kLoadInProgress = "LOAD_IN_PROGRESS";
 /// An earlier run of this load ended with rows that do not add up.
 inline constexpr const char* kLoadMiscounted = "LOAD_MISCOUNTED";
@@ -357,6 +365,8 @@ inline constexpr const char* kReplaceReferenced = "REPLACE_REFERENCED";
 inline constexpr const char* kResultTooLarge = "RESULT_TOO_LARGE";
 /// An append was interrupted, and the source cannot resume in the middle.
 inline constexpr const char* kResumeNotSupported = "RESUME_NOT_SUPPORTED";
+/// What a `replace` had loaded is gone or has other rows; the old table was left as it was.
+inline constexpr const char* kRowsLost = "ROWS_LOST";
 /// An append was interrupted, and the destination keeps no receipts.
 inline constexpr const char* kRowsMayDouble = "ROWS_MAY_DOUBLE";
 /// What a connector counted is not what it was given or gave; rows may be missing.

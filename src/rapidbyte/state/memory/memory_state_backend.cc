@@ -9,6 +9,8 @@
 #include <tuple>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::state {
 namespace {
 
@@ -255,7 +257,7 @@ class MemoryStateBackend final : public StateBackend {
     std::string name(pipeline);
     if (!store_->locks.insert(name).second) {
       return make_retryable_error(
-          ErrorCategory::kTransientDb, "PIPELINE_LOCKED",
+          ErrorCategory::kTransientDb, codes::kPipelineLocked,
           fmt::format("pipeline '{}' is being run already, by this process (run {}). Wait until that run "
                       "has ended",
                       pipeline, store_->holders[name].run_id));

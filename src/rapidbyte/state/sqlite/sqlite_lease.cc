@@ -15,6 +15,7 @@
 
 #include "rapidbyte/base/deadline.h"
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/state/sqlite/lease_lock.h"
 #include "rapidbyte/state/sqlite/sqlite_rows.h"
 #include "rapidbyte/state/state_backend.h"
@@ -338,7 +339,7 @@ class SqliteLease final : public Lease {
 Result<std::unique_ptr<Lease>> acquire_sqlite_lease(std::shared_ptr<StateFile> database, std::string_view pipeline,
                                                     std::string_view run_id) {
   auto lock = LeaseLock::acquire(lease_lock_path(database->connection.file(), pipeline));
-  if (!lock.ok() && lock.error().code == "PIPELINE_LOCKED")
+  if (!lock.ok() && lock.error().code == codes::kPipelineLocked)
     return locked_by_other(*database, pipeline, std::move(lock).status());
   if (!lock.ok()) return std::move(lock).status();
   uint64_t token = 0;

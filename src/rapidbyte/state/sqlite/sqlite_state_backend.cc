@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/state/sqlite/sqlite_lease.h"
 #include "rapidbyte/state/sqlite/sqlite_rows.h"
 #include "rapidbyte/state/sqlite/sqlite_state_file.h"
@@ -154,7 +155,7 @@ StateSurvey survey_sqlite_state(const fs::path& path) {
   if (parent.empty()) parent = ".";
   if (::access(parent.c_str(), W_OK | X_OK) != 0) {
     survey.makeable = make_error(
-        ErrorCategory::kPermission, "STATE_BACKEND",
+        ErrorCategory::kPermission, codes::kStateBackend,
         fmt::format("{} cannot be created: {} is not writable. Make that folder writable, or set state.connection to "
                     "a file elsewhere",
                     path.string(), parent.string()));
