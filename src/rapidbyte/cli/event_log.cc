@@ -13,6 +13,7 @@
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/base/redacted_json.h"
 #include "rapidbyte/base/redaction.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::cli {
 namespace {

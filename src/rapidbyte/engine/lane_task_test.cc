@@ -21,11 +21,11 @@ LaneTask full_task() {
   position.source_context = R"({"stream_name":"orders"})";
   position.transform_contexts = {"{}", R"({"a":1})"};
   position.destination_context = R"({"write_mode":"append"})";
-  position.first_checkpoint = {{"cursor_value", {{"int64", 5}}}};
+  position.first_checkpoint = protocol::Checkpoint({{"cursor_value", {{"int64", 5}}}});
   position.load_id = "l1";
   position.durable = true;
   position.rows_before = UINT64_MAX;
-  position.load_start_cursor = {{"utf8", "x"}};
+  position.load_start_cursor = protocol::CursorValue::of_utf8("x");
   position.notes_rows = true;
   position.rows_covered = std::nullopt;
   position.rows_given = 19;

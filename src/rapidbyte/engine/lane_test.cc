@@ -111,12 +111,12 @@ class Lane : public ::testing::Test {
     state::NewLoad load;
     load.key = {"p", "numbers", ""};
     load.load_id = load_id;
-    return h_.state->begin_load(load).ok();
+    return lease_->begin_load(load).ok();
   }
   LaneResult run() {
     const auto sent = lane_task_from(json::parse(to_json(task_).dump()));
     EXPECT_TRUE(sent.ok()) << sent.status().to_string();
-    LaneRunner lane(*sent, {host_, host_, *h_.state, std::make_shared<BufferPool>(size_t{1} << 20U), cancel_});
+    LaneRunner lane(*sent, {host_, host_, lease_.get(), std::make_shared<BufferPool>(size_t{1} << 20U), cancel_});
     lane.begin(sent->position);
     lane.run();
     failure_ = host_.failures.take();
@@ -131,6 +131,7 @@ class Lane : public ::testing::Test {
   }
 
   EngineHarness h_;
+  std::unique_ptr<state::Lease> lease_ = std::move(*h_.state->acquire_lease("p", "r"));
   LoneHost host_{h_};
   CancelToken cancel_;
   LaneTask task_;

@@ -125,7 +125,7 @@ TEST(LeaseLost, IsFoundBeforeAnythingIsPublishedThoughNothingIsSaved) {
   EngineHarness h(source);
   taker = std::make_unique<Taker>(h);
   h.pipeline.destination.write_mode = pipeline::WriteMode::kReplace;
-  h.options.limit = 15;
+  h.options.mode = RunMode::limited(15);
   expect_lost(h.run());
   EXPECT_TRUE(taker->has_taken());
   EXPECT_THAT(h.database.seen_calls(), Not(Contains("finish numbers true")));

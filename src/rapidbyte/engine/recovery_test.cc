@@ -565,7 +565,7 @@ TEST(Limit, IsNotRefusedWhereItsRowsDoNotMixWithTheLoadThatIsUnderWay) {
       ASSERT_FALSE(h.run().succeeded());
       ASSERT_EQ(h.stream_state().committed, committed);
       breaks = false;
-      h.options.limit = 5;
+      h.options.mode = RunMode::limited(5);
       const RunReport limited = h.run();
       if (committed && !receipts) {
         // It would resume in the middle, behind rows that these could have changed back.
@@ -575,7 +575,7 @@ TEST(Limit, IsNotRefusedWhereItsRowsDoNotMixWithTheLoadThatIsUnderWay) {
         EXPECT_TRUE(limited.succeeded()) << why(limited);
         EXPECT_TRUE(h.stream_state().load_in_progress) << "it stays as it was";
       }
-      h.options.limit.reset();
+      h.options.mode = RunMode();
       const RunReport rest = h.run();
       ASSERT_TRUE(rest.succeeded()) << why(rest);
       EXPECT_EQ(h.database.rows("numbers"), count_to(100));

@@ -122,8 +122,11 @@ void open_destination_early(RunContext& run, const std::string& stream) noexcept
 }
 
 RunFailure interruption(const RunContext& run) {
-  if (run.lease != nullptr && run.lease->lost().cancelled())
-    return {.stage = Stage::kState, .error = run.lease->loss().error(), .concerns_every_stream = true};
+  if (run.lease != nullptr && run.lease->lost().cancelled()) {
+    RunFailure lost(Stage::kState, run.lease->loss().error());
+    lost.concerns_every_stream = true;
+    return lost;
+  }
   return {Stage::kInterrupted,
           internal_error(codes::kCancelled,
                          "the run was interrupted; what was committed stays, and the next run resumes behind it")
