@@ -15,7 +15,7 @@ Result<Checkpoint> Checkpoint::parse(std::string_view text, const JsonLimits& li
   auto parsed = parse_untrusted(text, limits);
   if (parsed.ok() && parsed->is_object()) return Checkpoint(*std::move(parsed));
   return make_error(ErrorCategory::kData, "PARSE_CHECKPOINT",
-                    parsed.ok() ? "is not a JSON object" : parsed.error().message);
+                    "the checkpoint " + (parsed.ok() ? "is not a JSON object" : parsed.error().message));
 }
 
 Result<CursorValue> Checkpoint::understood_cursor() const {

@@ -15,7 +15,7 @@ TEST(Checkpoint, TakesObjectsOnly) {
     EXPECT_EQ(refused.error().code, "PARSE_CHECKPOINT") << bad;
     EXPECT_EQ(refused.error().category, ErrorCategory::kData) << bad;
   }
-  EXPECT_EQ(Checkpoint::parse("[]", kReceiptLimits).error().message, "is not a JSON object");
+  EXPECT_EQ(Checkpoint::parse("[]", kReceiptLimits).error().message, "the checkpoint is not a JSON object");
 }
 
 TEST(Checkpoint, EveryMemberIsReadBackFromTheText) {

@@ -118,8 +118,7 @@ class AnyContext {
     for (uint32_t i = below(4); i > 0; --i) out.columns.push_back({{"name", text()}, {"x", any_json(2)}});
     out.sync_mode = static_cast<SyncMode>(below(3));
     if (flip()) out.cursor = CursorInfo{text(), text(), cursor_value()};
-    out.limits = {number(), number(), static_cast<uint32_t>(random_()), static_cast<uint32_t>(random_()), number(),
-                  number(), number()};
+    out.limits = {number(), number(), word(), word(), number(), number(), number()};
     static_cast<SchemaEvolution&>(out.policies) = {
         static_cast<NewColumn>(below(3)), static_cast<RemovedColumn>(below(2)), static_cast<TypeChange>(below(3)),
         static_cast<NullabilityChange>(below(2))};
@@ -142,9 +141,10 @@ class AnyContext {
   }
 
  private:
-  uint32_t below(uint32_t count) { return random_() % count; }
+  uint32_t word() { return static_cast<uint32_t>(random_()); }
+  uint32_t below(uint32_t count) { return word() % count; }
   bool flip() { return below(2) == 1; }
-  uint64_t number() { return (static_cast<uint64_t>(random_()) << 32U | random_()) >> below(64); }
+  uint64_t number() { return (uint64_t{word()} << 32U | word()) >> below(64); }
 
   std::string text() {
     const std::vector<std::string> pieces = {"",   "a",    "\"", "\\", std::string(1, '\0'), "\n", "ä",
@@ -167,7 +167,7 @@ class AnyContext {
       case 1: return CursorValue::of_utf8(text());
       case 2: return CursorValue::of_timestamp_millis(integer);
       case 3: return CursorValue::of_timestamp_micros(-integer);
-      case 4: return CursorValue::of_decimal(text(), static_cast<int32_t>(random_()));
+      case 4: return CursorValue::of_decimal(text(), static_cast<int32_t>(word()));
       case 5: return CursorValue::of_json(any_json(2));
       default: return {};
     }

@@ -148,8 +148,8 @@ Result<std::optional<std::vector<FieldSpan>>> RecordReader::first_record(bool co
       if (at_end_) return std::optional<std::vector<FieldSpan>>();
       if (size_ - begin_ > limits_.max_record_bytes) {
         return sdk::data_error("RECORD_TOO_LARGE", "file '" + name_ + "': the first record is longer than " +
-                                                      std::to_string(limits_.max_record_bytes) +
-                                                      " bytes; is the delimiter or the quote another one?");
+                                                       std::to_string(limits_.max_record_bytes) +
+                                                       " bytes; is the delimiter or the quote another one?");
       }
       RB_SDK_RETURN_NOT_OK(refill());
       continue;

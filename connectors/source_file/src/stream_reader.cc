@@ -69,7 +69,8 @@ Result<sdk::ReadSummary> StreamReader::run(const sdk::StreamContext& ctx, const 
 Status StreamReader::set_up_cursor() {
   if (ctx_.sync_mode == sdk::SyncMode::kCdc) {
     return sdk::config_error(
-        "UNSUPPORTED_SYNC_MODE", "stream '" + stream_.name + "': files have no change log; use full_refresh or incremental");
+        "UNSUPPORTED_SYNC_MODE",
+        "stream '" + stream_.name + "': files have no change log; use full_refresh or incremental");
   }
   if (ctx_.cursor) last_cursor_ = ctx_.cursor->last_value;
   if (ctx_.sync_mode != sdk::SyncMode::kIncremental) {
@@ -85,8 +86,9 @@ Status StreamReader::set_up_cursor() {
   if (found == specs_.end()) {
     std::string names;
     for (const ColumnSpec& spec : specs_) names += (names.empty() ? "" : ", ") + spec.name;
-    return sdk::config_error("CURSOR_FIELD_MISSING", "stream '" + stream_.name + "': cursor_field '" + ctx_.cursor->field +
-                                                   "' is not a column; the columns are: " + names);
+    return sdk::config_error("CURSOR_FIELD_MISSING", "stream '" + stream_.name + "': cursor_field '" +
+                                                         ctx_.cursor->field +
+                                                         "' is not a column; the columns are: " + names);
   }
   cursor_column_ = static_cast<uint32_t>(found - specs_.begin());
   meaning_.emplace(stream_, files_, &*found, ctx_.policies.type_change);

@@ -191,8 +191,8 @@ std::vector<Relation> relations_of(QueryResult& result) {
 Status check_version(const Connection& connection) {
   if (connection.server_version() >= kOldestServer) return {};
   return sdk::config_error("UNSUPPORTED_SERVER", "the server is PostgreSQL " +
-                                                 std::to_string(connection.server_version() / 10'000) +
-                                                 "; source-postgres reads from 10 and newer");
+                                                     std::to_string(connection.server_version() / 10'000) +
+                                                     "; source-postgres reads from 10 and newer");
 }
 
 /// The system's schema alone, whatever code of users that ran in this session before has made of the path.

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "rapidbyte/protocol/checkpoint.h"
 #include "rapidbyte/sdk/batch_reader.h"
 #include "tls_session.h"
 
@@ -149,7 +150,7 @@ Status FakeHost::checkpoint(host::CheckpointKind kind, std::string_view payload_
     return config_error("INVALID_CHECKPOINT_KIND", "checkpoint: kind is 0, 1 or 2");
   }
   const auto parsed = protocol::Checkpoint::parse(payload_json, protocol::kReceiptLimits);
-  if (!parsed.ok()) return parsed.status().with_context("checkpoint: the payload");
+  if (!parsed.ok()) return parsed.status();
   const Json* wrapped = find_member(parsed->body(), "payload");
   const Json payload = wrapped != nullptr ? *wrapped : parsed->body();
   checkpoints_.push_back({kind, payload});

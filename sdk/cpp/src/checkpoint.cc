@@ -67,7 +67,7 @@ Status CommitGate::committed(const std::string& checkpoint_json, uint64_t record
   ++commits_;
   const auto report = [&]() -> Status {
     auto parsed = protocol::Checkpoint::parse(checkpoint_json, protocol::kGuestLimits);
-    if (!parsed.ok()) return std::move(parsed).status().with_context("the committed checkpoint");
+    if (!parsed.ok()) return std::move(parsed).status().with_context("after the commit");
     protocol::Checkpoint receipt = *std::move(parsed);
     receipt.set_kind(host::CheckpointKind::kDestination);
     receipt.set_records_processed(records_written_so_far);

@@ -2,19 +2,6 @@
 
 namespace rapidbyte::sdk {
 
-namespace {
-
-std::string_view to_string(SyncMode mode) {
-  switch (mode) {
-    case SyncMode::kFullRefresh: return "full_refresh";
-    case SyncMode::kIncremental: return "incremental";
-    case SyncMode::kCdc: return "cdc";
-  }
-  return "full_refresh";
-}
-
-}  // namespace
-
 std::string Catalog::to_text() const {
   Json list = Json::array();
   for (const CatalogStream& stream : streams) {

@@ -19,7 +19,7 @@ std::string shown(const CursorValue& value) {
 Result<CursorValue> cursor_of(const NewestReceipt& receipt) {
   if (receipt.checkpoint_json.empty()) return CursorValue();
   auto checkpoint = protocol::Checkpoint::parse(receipt.checkpoint_json, protocol::kGuestLimits);
-  if (!checkpoint.ok()) return std::move(checkpoint).status().with_context("the checkpoint of the receipt");
+  if (!checkpoint.ok()) return std::move(checkpoint).status().with_context("the newest receipt");
   return checkpoint->understood_cursor();
 }
 

@@ -11,8 +11,8 @@
 #include <ctime>
 
 #include "rapidbyte/base/log.h"
-#include "rapidbyte/base/redaction.h"
 #include "rapidbyte/base/redacted_json.h"
+#include "rapidbyte/base/redaction.h"
 
 namespace rapidbyte::cli {
 namespace {

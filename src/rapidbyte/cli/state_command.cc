@@ -20,6 +20,7 @@
 #include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/pipeline/name_pattern.h"
 #include "rapidbyte/pipeline/suggestion.h"
+#include "rapidbyte/protocol/checkpoint.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::cli {
@@ -64,18 +65,16 @@ std::optional<ExitCode> open_existing(const std::filesystem::path& file, const C
 /// The checkpoint's cursor, for people: "id = 42".
 std::string describe_cursor(const StreamState& stream) {
   if (!stream.checkpoint_json) return "none";
-  const auto parsed = protocol::parse_untrusted(*stream.checkpoint_json, protocol::kReceiptLimits);
-  if (!parsed.ok() || !parsed->is_object()) return "not readable";
-  const nlohmann::json& checkpoint = *parsed;
-  const auto field = checkpoint.find("cursor_field");
-  const auto value = checkpoint.find("cursor_value");
-  if (field == checkpoint.end() || !field->is_string() || value == checkpoint.end()) return "position in the source";
-  nlohmann::json inner = value->is_object() && value->size() == 1 ? *value->begin() : *value;
+  const auto checkpoint = protocol::Checkpoint::parse(*stream.checkpoint_json, protocol::kReceiptLimits);
+  if (!checkpoint.ok()) return "not readable";
+  const std::optional<std::string> field = checkpoint->cursor_field();
+  if (!field || !checkpoint->body().contains("cursor_value")) return "position in the source";
+  const nlohmann::json value = checkpoint->cursor().to_json();
+  nlohmann::json inner = value.is_object() && value.size() == 1 ? *value.begin() : value;
   // Our sources keep beside the value what it is about: {"column": ..., "value": ..., ...}.
   if (inner.is_object() && inner.contains("value")) inner = nlohmann::json(inner["value"]);
   if (inner.is_object() && inner.size() == 1) inner = nlohmann::json(*inner.begin());
-  return fmt::format("{} = {}", field->get<std::string>(),
-                     inner.is_string() ? inner.get<std::string>() : protocol::json_text(inner));
+  return fmt::format("{} = {}", *field, inner.is_string() ? inner.get<std::string>() : protocol::json_text(inner));
 }
 
 std::string describe_load(const StreamState& stream) {

@@ -9,7 +9,6 @@
 
 namespace rapidbyte::engine {
 
-using nlohmann::json;
 using runtime::CheckpointKind;
 
 namespace {

@@ -121,7 +121,7 @@ Status ComponentHostState::checkpoint(uint32_t kind, std::string_view payload_js
   const bool comes_back = static_cast<CheckpointKind>(kind) == CheckpointKind::kDestination;
   auto checkpoint =
       protocol::Checkpoint::parse(payload_json, comes_back ? protocol::kReceiptLimits : protocol::kCheckpointLimits);
-  if (!checkpoint.ok()) return std::move(checkpoint).status().with_context("checkpoint: the payload");
+  if (!checkpoint.ok()) return std::move(checkpoint).status();
   if (const Json* inner = protocol::find_member(checkpoint->body(), "payload");
       inner != nullptr && inner->is_object()) {
     *checkpoint = protocol::Checkpoint(Json(*inner));

@@ -25,8 +25,7 @@ class Checkpoint {
   /// `body` must be an object.
   explicit Checkpoint(Json body) : body_(std::move(body)) {}
 
-  /// PARSE_CHECKPOINT (data) when `text` is no JSON object within `limits`. The message is the end of a sentence ("is
-  /// not a JSON object").
+  /// PARSE_CHECKPOINT (data) when `text` is no JSON object within `limits`.
   static Result<Checkpoint> parse(std::string_view text, const JsonLimits& limits);
 
   [[nodiscard]] bool empty() const { return body_.empty(); }
