@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "joined.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::protocol {
 namespace {
@@ -23,14 +24,14 @@ std::vector<std::string> texts_member(const json& object, std::string_view key) 
 }
 
 Status invalid(std::string_view connector, std::string_view what) {
-  return make_error(ErrorCategory::kSchema, "CATALOG_INVALID",
+  return make_error(ErrorCategory::kSchema, codes::kCatalogInvalid,
                     joined(connector, " answered discover with a catalog that ", what,
                            " (protocol.md, catalog). Report this to the connector's author"));
 }
 
 /// More than this program takes, from a source that may well have it: nobody's mistake.
 Status too_much(std::string_view connector, std::string_view what, std::string_view advice) {
-  return make_error(ErrorCategory::kSchema, "CATALOG_INVALID",
+  return make_error(ErrorCategory::kSchema, codes::kCatalogInvalid,
                     joined(connector, " answered discover with a catalog that ", what, ". ", advice));
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "enum_names.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::protocol {
 
@@ -14,7 +15,7 @@ std::string_view to_string(CheckpointKind kind) {
 Result<Checkpoint> Checkpoint::parse(std::string_view text, const JsonLimits& limits) {
   auto parsed = parse_untrusted(text, limits);
   if (parsed.ok() && parsed->is_object()) return Checkpoint(*std::move(parsed));
-  return make_error(ErrorCategory::kData, "PARSE_CHECKPOINT",
+  return make_error(ErrorCategory::kData, codes::kParseCheckpoint,
                     "the checkpoint " + (parsed.ok() ? "is not a JSON object" : parsed.error().message));
 }
 

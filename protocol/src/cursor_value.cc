@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::protocol {
 
 Result<CursorValue> CursorValue::from_json(const Json& json) {
@@ -22,7 +24,7 @@ Result<CursorValue> CursorValue::from_json(const Json& json) {
     }
     if (const auto member = json.find("json"); member != json.end()) return of_json(*member);
   }
-  return config_error("INVALID_CURSOR", "not a cursor value: " + json_text(json));
+  return config_error(codes::kInvalidCursor, "not a cursor value: " + json_text(json));
 }
 
 CursorValue CursorValue::carried(Json json) {

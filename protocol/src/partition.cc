@@ -3,12 +3,13 @@
 #include <utility>
 
 #include "joined.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::protocol {
 namespace {
 
-Status invalid(std::string message) { return schema_error("PARTITIONS_INVALID", std::move(message)); }
+Status invalid(std::string message) { return schema_error(codes::kPartitionsInvalid, std::move(message)); }
 
 }  // namespace
 

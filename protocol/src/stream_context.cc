@@ -4,11 +4,13 @@
 #include <limits>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::protocol {
 namespace {
 
 Status bad(std::string_view key, std::string_view what) {
-  return config_error("INVALID_CONTEXT", "stream context: `" + std::string(key) + "` " + std::string(what));
+  return config_error(codes::kInvalidContext, "stream context: `" + std::string(key) + "` " + std::string(what));
 }
 
 /// Sets `out` from the member `key`, which must be spelled as one of the cases when it is there.

@@ -2,19 +2,21 @@
 
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::protocol {
 
 namespace {
 
 const char* code_of(JsonDefect defect) {
   switch (defect) {
-    case JsonDefect::kTooLarge: return "JSON_TOO_LARGE";
-    case JsonDefect::kTooDeep: return "JSON_TOO_DEEP";
-    case JsonDefect::kTooManyValues: return "JSON_TOO_MANY_VALUES";
+    case JsonDefect::kTooLarge: return codes::kJsonTooLarge;
+    case JsonDefect::kTooDeep: return codes::kJsonTooDeep;
+    case JsonDefect::kTooManyValues: return codes::kJsonTooManyValues;
     case JsonDefect::kNotJson:
     case JsonDefect::kNone: break;
   }
-  return "INVALID_JSON";
+  return codes::kInvalidJson;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "rapidbyte/sdk/receipt.h"
 #include "src/commit.h"
@@ -25,7 +26,7 @@ std::vector<std::string> upsert_key(const sdk::StreamContext& ctx) {
 
 Status check_upsert_request(const sdk::StreamContext& ctx) {
   if (mode_of(ctx) != sdk::WriteMode::kUpsert || !ctx.primary_key.empty()) return {};
-  return sdk::config_error("PRIMARY_KEY_MISSING",
+  return sdk::config_error(codes::kPrimaryKeyMissing,
                            "stream \"" + ctx.stream_name +
                                "\": write_mode upsert needs primary_key, the columns that tell rows "
                                "apart. Set it in the pipeline's destination.");
@@ -157,7 +158,7 @@ Status PostgresDestination::check_targets(const std::vector<std::string>& stream
     table.table = table_prefix_ + table.table;
     const auto [there, added] = taken.emplace(table.sql(), name);
     if (added) continue;
-    return sdk::config_error("TARGET_CONFLICT",
+    return sdk::config_error(codes::kTargetConflict,
                              "streams \"" + there->second + "\" and \"" + name + "\" would both be loaded into table " +
                                  table.text() + " of " + session_->options().where() +
                                  ". Nothing was loaded. Leave one of them out, or load them by two pipelines with "
@@ -179,7 +180,7 @@ Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, con
   }
   if (accept_emptied_) return {};
   return sdk::config_error(
-      "TARGET_EMPTIED",
+      codes::kTargetEmptied,
       "stream \"" + ctx.stream_name +
           "\": earlier runs have loaded rows up to the cursor that this one starts from, "
           "but table " +
@@ -194,7 +195,7 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
   if (receipt && receipt->target != target.text() && receipt->target != staging_name(target).text()) {
     if (ctx.keep_positions) return {};
     return sdk::config_error(
-        "RECEIPT_FOREIGN",
+        codes::kReceiptForeign,
         "stream \"" + ctx.stream_name + "\": the newest receipt of this pipeline and stream in " +
             receipts_for(target).name().text() + " is of table " + receipt->target + ", not of " + target.text() +
             ": perhaps two pipelines of one name share `receipts_schema`. Then give one of them another name. This run "
@@ -208,7 +209,7 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
     RB_SDK_ASSIGN_OR_RETURN(const auto now, session_->value("SELECT " + identity_sql(target)));
     if (oid_of(now.value_or("")) != oid_of(receipt->identity)) {
       return sdk::config_error(
-          "RECEIPT_FOREIGN",
+          codes::kReceiptForeign,
           "stream \"" + ctx.stream_name + "\": table " + target.text() + " of " + session_->options().where() +
               " is not the one that earlier runs have loaded: it was dropped and made anew, restored from a copy, or "
               "another one has taken its name. Rows before the cursor that it does not have would be left out for "
@@ -222,7 +223,7 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
   }
   if (ctx.keep_positions) return {};
   return sdk::config_error(
-      "RECEIPT_MISSING",
+      codes::kReceiptMissing,
       "stream \"" + ctx.stream_name +
           "\": earlier runs have loaded rows up to the cursor that this one starts from, but " +
           session_->options().where() + " has no receipt of them in " + receipts_for(target).name().text() +
@@ -471,10 +472,11 @@ Status PostgresDestination::finish_replace(const sdk::StreamContext& ctx, const 
     RB_SDK_ASSIGN_OR_RETURN(const auto answers, session_->connection().run_queued());
     const std::optional<LoadReceipt> load = Receipts::load_of(answers[load_look]);
     if (!load || load->newest.load_id != ctx.load_id) {
-      return sdk::internal_error("LOAD_UNKNOWN", "stream \"" + ctx.stream_name + "\": " + session_->options().where() +
-                                                     " has no load " + ctx.load_id +
-                                                     " to publish (begin-stream comes first). The old table was left "
-                                                     "as it was; run again.");
+      return sdk::internal_error(
+          codes::kLoadUnknown, "stream \"" + ctx.stream_name + "\": " + session_->options().where() + " has no load " +
+                                   ctx.load_id +
+                                   " to publish (begin-stream comes first). The old table was left "
+                                   "as it was; run again.");
     }
     if (load->newest.published) return {};  // Called again after a crash: the swap is done.
     RB_SDK_ASSIGN_OR_RETURN(const bool staged, is_staged(*session_, target, ctx.stream_name, answers[state_look]));
@@ -519,7 +521,7 @@ Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk
     // The state may not have learned of the commit before the process was killed, and would begin anew.
     if (!empty && mode_of(ctx) == sdk::WriteMode::kAppend) {
       return sdk::config_error(
-          "RECEIPT_MISSING",
+          codes::kReceiptMissing,
           "stream \"" + ctx.stream_name + "\": an earlier run was interrupted after it had committed " +
               std::to_string(receipt->rows) + " rows into " + described(written) + ", but " + lost +
               ". So it is not known which of its rows are there, and reading again could double them. This run wrote "

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/row_search.h"
 #include "src/staging.h"
@@ -147,10 +148,10 @@ Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, co
                                  holders.value_or("sessions that come and go");
       if (give_up) {
         Status status = sdk::transient_db_error(
-            "LOCKED", in_use + ", so that the new rows could not take the place of the old ones within " +
-                          std::to_string(std::chrono::duration_cast<std::chrono::seconds>(*limit).count()) +
-                          " seconds (read_timeout_seconds). The old rows were left as they were. End these "
-                          "transactions (pg_terminate_backend ends a session), and run again.");
+            codes::kLocked, in_use + ", so that the new rows could not take the place of the old ones within " +
+                                std::to_string(std::chrono::duration_cast<std::chrono::seconds>(*limit).count()) +
+                                " seconds (read_timeout_seconds). The old rows were left as they were. End these "
+                                "transactions (pg_terminate_backend ends a session), and run again.");
         status.error().safe_to_retry = true;
         status.error().backoff_class = sdk::BackoffClass::kSlow;
         return status;
@@ -198,9 +199,10 @@ Status swap_tables(Session& session, const TableName& target, const TableName& s
 // Tries again, and then the load begins anew with the table as it is now.
 Status target_changed(const TableInfo& target, const std::string& stream, const std::string& what) {
   Status status = sdk::transient_db_error(
-      "TARGET_CHANGED", "stream \"" + stream + "\": while the load ran, " + what + " of table " + target.name.text() +
-                            ". Its old rows were left as they were; the next attempt loads into the table as it is "
-                            "now, as schema_evolution says.");
+      codes::kTargetChanged,
+      "stream \"" + stream + "\": while the load ran, " + what + " of table " + target.name.text() +
+          ". Its old rows were left as they were; the next attempt loads into the table as it is "
+          "now, as schema_evolution says.");
   status.error().safe_to_retry = true;
   return status;
 }
@@ -244,10 +246,10 @@ Status exchange_error(Session& session, const TableInfo& target, const TableInfo
       reason += " in " + stored->record;
     }
   }
-  return sdk::data_error("ROW_REFUSED", "stream \"" + stream + "\"" + at + ": " + reason + ". Table " +
-                                            target.name.text() + " of " + session.options().where() +
-                                            " does not take it; the old rows were left as they were. Correct the "
-                                            "source, or drop what refuses the row for the time of the load.");
+  return sdk::data_error(codes::kRowRefused, "stream \"" + stream + "\"" + at + ": " + reason + ". Table " +
+                                                 target.name.text() + " of " + session.options().where() +
+                                                 " does not take it; the old rows were left as they were. Correct the "
+                                                 "source, or drop what refuses the row for the time of the load.");
 }
 
 // The target stays; its rows are exchanged.
@@ -286,11 +288,11 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
     return exchange_error(session, target, staging, stream, insert, names, inserted.status());
   }
   if (static_cast<uint64_t>(rows) != inserted->affected_rows) {
-    return sdk::data_error(
-        "ROW_DISCARDED", "stream \"" + stream + "\": of " + std::to_string(rows) + " rows table " + target.name.text() +
-                             " took " + std::to_string(inserted->affected_rows) +
-                             ": a trigger or rule drops rows without an error. The old rows were left as "
-                             "they were; drop the trigger, or filter in the source.");
+    return sdk::data_error(codes::kRowDiscarded,
+                           "stream \"" + stream + "\": of " + std::to_string(rows) + " rows table " +
+                               target.name.text() + " took " + std::to_string(inserted->affected_rows) +
+                               ": a trigger or rule drops rows without an error. The old rows were left as "
+                               "they were; drop the trigger, or filter in the source.");
   }
   return session.exec(std::string(kSystemPath) + "; DROP TABLE " + staging.name.sql());
 }
@@ -299,11 +301,11 @@ Status check_count(const TableName& staging, const std::string& stream, const po
                    int64_t rows) {
   const auto staged = first_value(counted);
   if (staged == std::to_string(rows)) return {};
-  return sdk::internal_error("STAGING_CHANGED", "stream \"" + stream + "\": the staging table " + staging.text() +
-                                                    " has " + staged.value_or("?") + " rows, but " +
-                                                    std::to_string(rows) +
-                                                    " were loaded into it. The old table was left as it was; run "
-                                                    "again.");
+  return sdk::internal_error(codes::kStagingChanged, "stream \"" + stream + "\": the staging table " + staging.text() +
+                                                         " has " + staged.value_or("?") + " rows, but " +
+                                                         std::to_string(rows) +
+                                                         " were loaded into it. The old table was left as it was; run "
+                                                         "again.");
 }
 
 }  // namespace
@@ -311,9 +313,9 @@ Status check_count(const TableName& staging, const std::string& stream, const po
 Status publish_staging(Session& session, const std::optional<TableInfo>& staging, const std::optional<TableInfo>& seen,
                        const TableName& target, const std::string& stream, int64_t rows) {
   if (!staging) {
-    return sdk::internal_error("STAGING_LOST", "stream \"" + stream + "\": the staging table " +
-                                                   staging_name(target).text() + " with " + std::to_string(rows) +
-                                                   " rows is gone. The old table was left as it was; run again.");
+    return sdk::internal_error(codes::kStagingLost, "stream \"" + stream + "\": the staging table " +
+                                                        staging_name(target).text() + " with " + std::to_string(rows) +
+                                                        " rows is gone. The old table was left as it was; run again.");
   }
   const TableName& staged = staging->name;
   const Session::Patience patience(session);
@@ -366,7 +368,8 @@ Status publish_nothing(Session& session, const TableInfo& target, const std::str
   };
   RB_SDK_ASSIGN_OR_RETURN(const auto answers, lock_out_readers(session, target, stream, {}, looks));
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> table, table_of(session, target.name, answers[0]));
-  if (!table) return sdk::internal_error("TABLE_LOST", "table " + target.name.text() + " is locked, but not there");
+  if (!table)
+    return sdk::internal_error(codes::kTableLost, "table " + target.name.text() + " is locked, but not there");
   RB_SDK_RETURN_NOT_OK(check_replaceable(session, target.name, stream, first_value(answers[1])));
   // A file without bytes has no rows, also none that this user may not see. Partitions have files of their own.
   if (table->kind == 'r' && first_value(answers[2]) == "0") return {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "src/table.h"
 #include "src/trust.h"
 
@@ -110,10 +111,11 @@ bool is_receipt_changed(const sdk::Error& error) { return postgres::sqlstate_of(
 
 Status receipt_changed(const sdk::StreamContext& ctx) {
   Status changed = sdk::transient_db_error(
-      "RECEIPT_CHANGED", "stream \"" + ctx.stream_name +
-                             "\": another run of this pipeline committed rows meanwhile, perhaps one that was killed "
-                             "while it committed. Nothing of this transaction was kept; the next attempt goes on "
-                             "behind those rows.");
+      codes::kReceiptChanged,
+      "stream \"" + ctx.stream_name +
+          "\": another run of this pipeline committed rows meanwhile, perhaps one that was killed "
+          "while it committed. Nothing of this transaction was kept; the next attempt goes on "
+          "behind those rows.");
   changed.error().safe_to_retry = true;
   changed.error().commit_state = sdk::CommitState::kBeforeCommit;
   return changed;
@@ -123,7 +125,7 @@ Result<std::string> Receipts::state() {
   RB_SDK_ASSIGN_OR_RETURN(const auto state, session_.value("SELECT " + receipts_state_sql(name_)));
   if (state != "foreign") return state.value_or("");
   return sdk::config_error(
-      "RECEIPTS_FOREIGN",
+      codes::kReceiptsForeign,
       session_.options().where() + ": " + name_.text() +
           ", which holds the receipts of loads, is not a plain table of this user, of the schema's or database's owner "
           "or of a superuser, or it has triggers, rules or row security. Who made it could run commands with this "

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::dest_postgres {
 namespace {
 
@@ -49,7 +51,7 @@ Status Session::open() {
   locked_.reset();
   RB_SDK_ASSIGN_OR_RETURN(postgres::Connection connection, postgres::Connection::connect(options_));
   if (connection.server_version() < kOldestServer) {
-    return sdk::config_error("UNSUPPORTED_SERVER",
+    return sdk::config_error(codes::kUnsupportedServer,
                              options_.where() + ": this server is older than PostgreSQL 12 (its number is " +
                                  std::to_string(connection.server_version()) + "). Use a newer one.");
   }
@@ -120,8 +122,8 @@ Status Session::commit(bool sets_role_path) {
 
 Status Session::check_committed(const postgres::CommandResult& result) const {
   if (result.tag == "COMMIT") return {};
-  return sdk::internal_error("COMMIT_ROLLED_BACK", options_.where() + ": the server answered COMMIT with " +
-                                                       result.tag + "; nothing of the transaction was kept");
+  return sdk::internal_error(codes::kCommitRolledBack, options_.where() + ": the server answered COMMIT with " +
+                                                           result.tag + "; nothing of the transaction was kept");
 }
 
 Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool shared, std::string_view then,
@@ -149,9 +151,10 @@ Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool 
   auto answers = connection_->run_queued();
   if (!answers.ok() && postgres::sqlstate_of(answers.error()) == "55P03") {
     Status busy = sdk::transient_db_error(
-        "TARGET_BUSY", "table " + table.text() + " of " + options_.where() +
-                           " is being loaded by another run of Rapidbyte, which holds its lock (an advisory lock). "
-                           "Wait for it, or end it; pg_locks shows who holds it (locktype advisory).");
+        codes::kTargetBusy,
+        "table " + table.text() + " of " + options_.where() +
+            " is being loaded by another run of Rapidbyte, which holds its lock (an advisory lock). "
+            "Wait for it, or end it; pg_locks shows who holds it (locktype advisory).");
     busy.error().safe_to_retry = true;
     busy.error().backoff_class = sdk::BackoffClass::kSlow;
     return busy;

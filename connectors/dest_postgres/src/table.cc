@@ -7,6 +7,7 @@
 #include <span>
 
 #include "postgres/type_parts.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/trust.h"
 
@@ -102,7 +103,7 @@ Result<std::optional<TableInfo>> table_of(const Session& session, const TableNam
   table.kind = row[1] && !row[1]->empty() ? row[1]->front() : 'r';
   table.has_triggers = is_true(row[2]);
   if (table.kind != 'r' && table.kind != 'p') {
-    return sdk::schema_error("TARGET_NOT_A_TABLE",
+    return sdk::schema_error(codes::kTargetNotATable,
                              session.options().where() + ": " + name.text() + " is " +
                                  std::string(kind_name(table.kind)) +
                                  ", so rows cannot be loaded into it. Rename it or the stream, or set `table_prefix`.");
@@ -132,10 +133,10 @@ Result<std::optional<TableInfo>> table_of(const Session& session, const TableNam
 
 Status check_table_name(std::string_view stream, const TableName& name) {
   const auto refuse = [&](const std::string& why) {
-    return sdk::config_error("NAME_REFUSED", "stream \"" + std::string(stream) + "\" cannot become table " +
-                                                 name.text() + ": " + why +
-                                                 ". Rename the stream, or change `schema` or `table_prefix` in the "
-                                                 "destination's config.");
+    return sdk::config_error(codes::kNameRefused,
+                             "stream \"" + std::string(stream) + "\" cannot become table " + name.text() + ": " + why +
+                                 ". Rename the stream, or change `schema` or `table_prefix` in the "
+                                 "destination's config.");
   };
   for (const std::string& part : {name.schema, name.table}) {
     if (part.empty()) return refuse("a name is empty");
@@ -157,16 +158,16 @@ Status check_table_name(std::string_view stream, const TableName& name) {
 Status check_columns(std::string_view stream, const sdk::Schema& schema) {
   const std::string where = "stream \"" + std::string(stream) + "\": ";
   if (schema.size() > kMaxColumns) {
-    return sdk::schema_error("TOO_MANY_COLUMNS", where + "it has " + std::to_string(schema.size()) +
-                                                     " columns, and a PostgreSQL table takes at most " +
-                                                     std::to_string(kMaxColumns) +
-                                                     ". Select fewer columns in the source.");
+    return sdk::schema_error(codes::kTooManyColumns, where + "it has " + std::to_string(schema.size()) +
+                                                         " columns, and a PostgreSQL table takes at most " +
+                                                         std::to_string(kMaxColumns) +
+                                                         ". Select fewer columns in the source.");
   }
   std::set<std::string_view> seen;
   for (const sdk::Field& field : schema.fields) {
     if (field.name.empty() || field.name.find('\0') != std::string::npos || field.name.size() > kMaxNameBytes) {
       return sdk::schema_error(
-          "NAME_REFUSED",
+          codes::kNameRefused,
           where + "column \"" + field.name + "\" has no name that PostgreSQL can take (1 to " +
               std::to_string(kMaxNameBytes) +
               " bytes; longer ones would be cut off). Rename the column in the source. If it is no name at all, "
@@ -174,8 +175,9 @@ Status check_columns(std::string_view stream, const sdk::Schema& schema) {
               "delimiter in the source's config.");
     }
     if (!seen.insert(field.name).second) {
-      return sdk::schema_error("DUPLICATE_COLUMN", where + "there are two columns " + quote_identifier(field.name) +
-                                                       ". Rename one of them in the source.");
+      return sdk::schema_error(
+          codes::kDuplicateColumn,
+          where + "there are two columns " + quote_identifier(field.name) + ". Rename one of them in the source.");
     }
   }
   return {};

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/load_sql.h"
 #include "src/row_search.h"
@@ -112,10 +113,10 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
 }
 
 Status TableWriter::check_late_values() const {
-  if (!plan_.no_columns.empty() && batch_.rows() != 0) return sdk::schema_error("NO_COLUMNS", plan_.no_columns);
+  if (!plan_.no_columns.empty() && batch_.rows() != 0) return sdk::schema_error(codes::kNoColumns, plan_.no_columns);
   for (const ColumnPlan& column : plan_.columns) {
     if (column.type_changed.empty() || !batch_.has_values(column.source)) continue;
-    return sdk::schema_error("TYPE_CHANGED", column.type_changed);
+    return sdk::schema_error(codes::kTypeChanged, column.type_changed);
   }
   return {};
 }
@@ -290,7 +291,7 @@ uint64_t TableWriter::kept_rows(size_t begin, size_t end) const {
 }
 
 Status TableWriter::discarded(uint64_t sent, uint64_t kept) const {
-  return sdk::data_error("ROW_DISCARDED",
+  return sdk::data_error(codes::kRowDiscarded,
                          "stream \"" + ctx_.stream_name + "\": of " + std::to_string(sent) + " rows sent to table " +
                              plan_.name.text() + " the server kept " + std::to_string(kept) +
                              ": a trigger drops rows without an error. Rows are never lost silently: drop the "

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "postgres/type_parts.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::source_postgres {
 
@@ -190,9 +191,9 @@ std::vector<Relation> relations_of(QueryResult& result) {
 
 Status check_version(const Connection& connection) {
   if (connection.server_version() >= kOldestServer) return {};
-  return sdk::config_error("UNSUPPORTED_SERVER", "the server is PostgreSQL " +
-                                                     std::to_string(connection.server_version() / 10'000) +
-                                                     "; source-postgres reads from 10 and newer");
+  return sdk::config_error(codes::kUnsupportedServer, "the server is PostgreSQL " +
+                                                          std::to_string(connection.server_version() / 10'000) +
+                                                          "; source-postgres reads from 10 and newer");
 }
 
 /// The system's schema alone, whatever code of users that ran in this session before has made of the path.
@@ -280,7 +281,7 @@ Status table_not_found(Connection& connection, const TableName& name) {
     }
   }
   message += found.empty() ? ". Look at what there is with: rapidbyte discover" : ", but " + found;
-  return sdk::schema_error("TABLE_MISSING",
+  return sdk::schema_error(codes::kTableMissing,
                            message + ". Names are case-sensitive; the option table takes schema.table");
 }
 
@@ -419,8 +420,9 @@ Status unknown_column(const Relation& relation, std::string_view what, std::stri
     names += (names.empty() ? "" : ", ") + relation.columns[i].name;
   }
   if (relation.columns.size() > kShown) names += " and " + std::to_string(relation.columns.size() - kShown) + " more";
-  return sdk::config_error("UNKNOWN_COLUMN", std::string(what) + ": `" + std::string(column) + "` is no column of `" +
-                                                 relation.name.spelling("") + "`; its columns are: " + names);
+  return sdk::config_error(codes::kUnknownColumn, std::string(what) + ": `" + std::string(column) +
+                                                      "` is no column of `" + relation.name.spelling("") +
+                                                      "`; its columns are: " + names);
 }
 
 Result<std::vector<ColumnPlan>> plan_columns(const Relation& relation, std::span<const std::string> select,

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 #include "rapidbyte/protocol/checkpoint.h"
 
 namespace rapidbyte::sdk {
@@ -54,7 +56,7 @@ Result<std::optional<std::string>> CommitGate::poll() {
   const auto marker = protocol::Checkpoint::parse(*pending, protocol::kGuestLimits);
   const auto covered = marker.ok() ? marker->batches_covered() : std::nullopt;
   if (!covered) {
-    return internal_error("INVALID_CHECKPOINT",
+    return internal_error(codes::kInvalidCheckpoint,
                           "the host's pending checkpoint has no `batches_covered`: " + pending->substr(0, 200));
   }
   if (*covered != batches_written_) return std::optional<std::string>();
@@ -80,7 +82,7 @@ Status CommitGate::committed(const std::string& checkpoint_json, uint64_t record
 
 Status CommitGate::check_complete() const {
   if (batches_committed_ == batches_written_) return {};
-  return internal_error("UNCOVERED_BATCHES",
+  return internal_error(codes::kUncoveredBatches,
                         "the stream ended after " + std::to_string(batches_written_) +
                             " batches, but the host's checkpoints cover only " + std::to_string(batches_committed_) +
                             " of them; the rest was not committed. Did the source stop early? Run again to resume.");

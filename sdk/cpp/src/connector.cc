@@ -1,5 +1,7 @@
 #include "rapidbyte/sdk/connector.h"
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::sdk {
 
 std::string Catalog::to_text() const {
@@ -20,7 +22,7 @@ std::string Catalog::to_text() const {
 namespace adapter {
 
 Status not_open(std::string_view function) {
-  return internal_error("NOT_OPEN", std::string(function) + " was called before open() or after close()");
+  return internal_error(codes::kNotOpen, std::string(function) + " was called before open() or after close()");
 }
 
 std::string partitions_text(const std::vector<Json>& partitions) { return to_text(Json(partitions)); }

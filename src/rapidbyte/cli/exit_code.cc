@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::cli {
 namespace {
 
@@ -13,18 +15,18 @@ struct KnownCode {
 
 // Codes of our own modules that mean the same thing wherever they surface.
 constexpr std::array kKnownCodes = {
-    KnownCode{"CANCELLED", ExitCode::kInterrupted},
-    KnownCode{"CONNECTOR_NOT_FOUND", ExitCode::kConnector},
-    KnownCode{"CONNECTOR_REF_INVALID", ExitCode::kConnector},
-    KnownCode{"CONNECTOR_VERSION_MISMATCH", ExitCode::kConnector},
-    KnownCode{"CHECKSUM_MISMATCH", ExitCode::kConnector},
-    KnownCode{"MANIFEST_MISSING", ExitCode::kConnector},
-    KnownCode{"MANIFEST_INVALID", ExitCode::kConnector},
-    KnownCode{"PROTOCOL_MISMATCH", ExitCode::kConnector},
-    KnownCode{"WRONG_ROLE", ExitCode::kConnector},
-    KnownCode{"COMPONENT_INVALID", ExitCode::kConnector},
-    KnownCode{"STATE_BACKEND", ExitCode::kState},
-    KnownCode{"PIPELINE_LOCKED", ExitCode::kState},
+    KnownCode{codes::kCancelled, ExitCode::kInterrupted},
+    KnownCode{codes::kConnectorNotFound, ExitCode::kConnector},
+    KnownCode{codes::kConnectorRefInvalid, ExitCode::kConnector},
+    KnownCode{codes::kConnectorVersionMismatch, ExitCode::kConnector},
+    KnownCode{codes::kChecksumMismatch, ExitCode::kConnector},
+    KnownCode{codes::kManifestMissing, ExitCode::kConnector},
+    KnownCode{codes::kManifestInvalid, ExitCode::kConnector},
+    KnownCode{codes::kProtocolMismatch, ExitCode::kConnector},
+    KnownCode{codes::kWrongRole, ExitCode::kConnector},
+    KnownCode{codes::kComponentInvalid, ExitCode::kConnector},
+    KnownCode{codes::kStateBackend, ExitCode::kState},
+    KnownCode{codes::kPipelineLocked, ExitCode::kState},
 };
 
 }  // namespace

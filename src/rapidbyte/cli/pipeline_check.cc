@@ -15,6 +15,7 @@
 #include "rapidbyte/engine/run_grants.h"
 #include "rapidbyte/engine/stream_order.h"
 #include "rapidbyte/engine/stream_plan.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/connector_survey.h"
 #include "rapidbyte/state/memory_state_backend.h"
 
@@ -65,11 +66,11 @@ std::string describe(const runtime::ConnectorAccess& access) {
 
 /// Which key of a stream an error of the engine's planning is about.
 std::string_view pointer_of(std::string_view code) {
-  if (code == "UNKNOWN_STREAM") return "/name";
-  if (code == "UNSUPPORTED_SYNC_MODE") return "/sync_mode";
-  if (code == "CURSOR_FIELD_MISSING") return "/cursor_field";
-  if (code == "UNSUPPORTED_WRITE_MODE") return "/write_mode";
-  if (code == "PRIMARY_KEY_MISSING") return "/primary_key";
+  if (code == codes::kUnknownStream) return "/name";
+  if (code == codes::kUnsupportedSyncMode) return "/sync_mode";
+  if (code == codes::kCursorFieldMissing) return "/cursor_field";
+  if (code == codes::kUnsupportedWriteMode) return "/write_mode";
+  if (code == codes::kPrimaryKeyMissing) return "/primary_key";
   return "";
 }
 
@@ -135,7 +136,7 @@ std::vector<Finding> PipelineCheck::run() {
   for (const LoadedSlot& loaded : connectors_) {
     if (context_.cancel.cancelled()) {
       fail("interrupted",
-           make_error(ErrorCategory::kInternal, "CANCELLED", "the check was stopped by a signal").error(),
+           make_error(ErrorCategory::kInternal, codes::kCancelled, "the check was stopped by a signal").error(),
            engine::Stage::kInterrupted);
       return std::move(findings_);
     }
@@ -237,11 +238,11 @@ void PipelineCheck::check_guest(const LoadedSlot& loaded) {
   const std::string said = validated->message.empty() ? "" : ": " + validated->message;
   switch (validated->status) {
     case runtime::ValidationStatus::kFailed:
-      return fail(
-          part,
-          make_error(ErrorCategory::kConfig, "VALIDATION_FAILED", fmt::format("{} says it cannot work{}", name, said))
-              .error(),
-          loaded.slot.stage);
+      return fail(part,
+                  make_error(ErrorCategory::kConfig, codes::kValidationFailed,
+                             fmt::format("{} says it cannot work{}", name, said))
+                      .error(),
+                  loaded.slot.stage);
     case runtime::ValidationStatus::kWarning: warn(part, fmt::format("{} warns{}", name, said), ""); break;
     case runtime::ValidationStatus::kSuccess: ok(part, fmt::format("{} is ready{}", name, said)); break;
   }
@@ -325,7 +326,7 @@ void PipelineCheck::check_state() {
       return ok("state", fmt::format("{} will be created by the first run", path.string()));
     }
     return fail("state",
-                make_error(ErrorCategory::kPermission, "STATE_BACKEND",
+                make_error(ErrorCategory::kPermission, codes::kStateBackend,
                            fmt::format("{} cannot be created: {} is not writable", path.string(), parent.string()))
                     .error(),
                 engine::Stage::kState, "make that folder writable, or set state.connection to a file elsewhere");

@@ -12,6 +12,7 @@
 #include "rapidbyte/cli/error_text.h"
 #include "rapidbyte/engine/run_grants.h"
 #include "rapidbyte/engine/stream_plan.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -149,7 +150,7 @@ Refusal refuse(engine::Stage stage, ConnectorError error) {
 Refusal refuse(std::vector<Problem> problems) {
   Refusal refusal;
   refusal.error.category = ErrorCategory::kConfig;
-  refusal.error.code = "PIPELINE_INVALID";
+  refusal.error.code = codes::kPipelineInvalid;
   refusal.error.message = problems.size() == 1
                               ? std::string("the pipeline file has a mistake, see the line above")
                               : fmt::format("the pipeline file has {} mistakes, see the lines above", problems.size());

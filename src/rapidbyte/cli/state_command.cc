@@ -21,6 +21,7 @@
 #include "rapidbyte/pipeline/name_pattern.h"
 #include "rapidbyte/pipeline/suggestion.h"
 #include "rapidbyte/protocol/checkpoint.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::cli {
@@ -36,7 +37,8 @@ constexpr uint32_t kRunsShown = 10;
 constexpr size_t kStreamsNamed = 10;
 
 ExitCode fail(const CommandContext& context, const ConnectorError& error) {
-  const ExitCode code = error.code == "UNKNOWN_STREAM" ? ExitCode::kUsage : exit_code_for(error, engine::Stage::kState);
+  const ExitCode code =
+      error.code == codes::kUnknownStream ? ExitCode::kUsage : exit_code_for(error, engine::Stage::kState);
   context.talk.write(render_error(code, error, "", context.talk.color()));
   return code;
 }
@@ -136,8 +138,9 @@ Result<Chosen> list_chosen(state::StateBackend& state, const std::string& pipeli
     for (const size_t place : places) found.insert(names[place]);
     if (!places.empty()) continue;
     if (pipeline::is_name_pattern(one)) {
-      return config_error("UNKNOWN_STREAM", fmt::format("the state of pipeline {} has no stream that matches '{}'{}",
-                                                        pipeline, one, pipeline::name_suggestion(one, names)));
+      return config_error(codes::kUnknownStream,
+                          fmt::format("the state of pipeline {} has no stream that matches '{}'{}", pipeline, one,
+                                      pipeline::name_suggestion(one, names)));
     }
     const auto near = pipeline::closest(one, names);
     chosen.unknown += fmt::format("Nothing is known of stream {} of pipeline {}{}; see: rapidbyte state show {}\n",

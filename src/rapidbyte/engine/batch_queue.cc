@@ -1,9 +1,13 @@
 #include "rapidbyte/engine/batch_queue.h"
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::engine {
 namespace {
 
-Status cancelled_error() { return internal_error("CANCELLED", "the run was cancelled while a batch was waited for"); }
+Status cancelled_error() {
+  return internal_error(codes::kCancelled, "the run was cancelled while a batch was waited for");
+}
 
 }  // namespace
 
@@ -39,7 +43,7 @@ Status BatchQueue::push_batch(PooledBuffer batch, std::optional<uint64_t> rows) 
        [&] { return cancel_.cancelled() || state_ != State::kOpen || has_room(bytes); });
   if (cancel_.cancelled()) return cancelled_error();
   if (state_ != State::kOpen) {
-    return internal_error("CHANNEL_SEND", "the next stage no longer takes batches; its own error says why");
+    return internal_error(codes::kChannelSend, "the next stage no longer takes batches; its own error says why");
   }
   entries_.push_back({QueueItem{std::move(batch), std::nullopt}, rows.value_or(0)});
   ++counts_.pushed_batches;
@@ -56,7 +60,7 @@ Status BatchQueue::push_marker(CheckpointMarker marker) {
   std::lock_guard lock(mutex_);
   if (cancel_.cancelled()) return cancelled_error();
   if (state_ != State::kOpen) {
-    return internal_error("CHANNEL_SEND", "the next stage no longer takes checkpoints; its own error says why");
+    return internal_error(codes::kChannelSend, "the next stage no longer takes checkpoints; its own error says why");
   }
   marker.batches_covered = counts_.pushed_batches;
   marker.rows_covered = counts_.rows_known ? std::optional<uint64_t>(counts_.pushed_rows) : std::nullopt;
@@ -104,7 +108,7 @@ Result<std::optional<QueueItem>> BatchQueue::pop() {
        [&] { return cancel_.cancelled() || state_ != State::kOpen || !entries_.empty(); });
   if (cancel_.cancelled()) return cancelled_error();
   if (entries_.empty() && state_ == State::kFailed) {
-    return internal_error("UPSTREAM_FAILED",
+    return internal_error(codes::kUpstreamFailed,
                           "the stage before this one failed; its own error says why. Roll back what is uncommitted");
   }
   if (entries_.empty()) return std::optional<QueueItem>();

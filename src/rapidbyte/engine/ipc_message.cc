@@ -4,6 +4,7 @@
 
 #include "flatbuffer.h"
 #include "rapidbyte/base/checked_math.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -14,7 +15,7 @@ using ipc::kStructSize;
 
 Status invalid(std::string_view what) {
   return make_error(
-      ErrorCategory::kData, "INVALID_BATCH",
+      ErrorCategory::kData, codes::kInvalidBatch,
       fmt::format("a batch is not a sound Arrow IPC stream: {}. The connector that made it has a defect", what));
 }
 
@@ -45,7 +46,7 @@ Status check_fields(const Flatbuffer& buffer, uint64_t table, uint16_t slot, int
     const auto dictionary = buffer.field(*field, ipc::kFieldDictionary);
     if (!dictionary || dictionary->present) {
       return make_error(
-          ErrorCategory::kData, "BATCH_UNSUPPORTED",
+          ErrorCategory::kData, codes::kBatchUnsupported,
           fmt::format("field {} of a batch is a dictionary, which --limit and --dry-run cannot look into. Run "
                       "without them",
                       i));

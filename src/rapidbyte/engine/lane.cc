@@ -11,6 +11,7 @@
 
 #include "rapidbyte/engine/row_accounting.h"
 #include "rapidbyte/engine/stage_threads.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -23,7 +24,7 @@ Status guarded(Body body) noexcept {
   try {
     return body();
   } catch (const std::exception& error) {
-    return internal_error("STAGE_FAILED", fmt::format("an unexpected error in the engine: {}", error.what()));
+    return internal_error(codes::kStageFailed, fmt::format("an unexpected error in the engine: {}", error.what()));
   }
 }
 
@@ -193,7 +194,7 @@ Status Lane::transform(size_t index, std::unique_ptr<runtime::ComponentInstance>
   if (attempt_.satisfied.load(std::memory_order_acquire)) return {};
   if (!services->saw_end()) {
     return internal_error(
-        "TRANSFORM_ENDED_EARLY",
+        codes::kTransformEndedEarly,
         fmt::format(
             "stream '{}': the transform {} ended with success before it had taken all batches; rows would be lost",
             stream_, connector->name()));
@@ -231,7 +232,7 @@ Status Lane::write() {
   write_summary_ = *written;
   if (destination_services_->saw_end()) return {};
   return internal_error(
-      "DESTINATION_ENDED_EARLY",
+      codes::kDestinationEndedEarly,
       fmt::format(
           "stream '{}': the destination {} ended with success before it had taken all batches; rows would be lost",
           stream_, run_.destination->name()));

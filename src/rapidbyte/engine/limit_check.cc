@@ -9,6 +9,7 @@
 #include "rapidbyte/engine/idle_destination.h"
 #include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/rows_in_doubt.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -56,7 +57,7 @@ Status refusal(const RunContext& run, const StreamPlan& plan, Target target) {
                 "where they are",
                 rows, there);
   return config_error(
-      "LIMIT_REFUSED",
+      codes::kLimitRefused,
       fmt::format(
           "stream '{}': --limit {} with write_mode {} {}. Nothing was written. To look at rows: --dry-run "
           "--limit {}. To try a load, let it go to another database, schema or file, or remove the table first. "

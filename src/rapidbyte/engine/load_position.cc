@@ -10,6 +10,7 @@
 #include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/run_clock.h"
 #include "rapidbyte/engine/state_notes.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -38,7 +39,7 @@ Result<json> read_kept(const RunContext& run, const StreamPlan& plan, const std:
   if (value.ok() && value->is_object()) return value;
   // A destination that has nothing may say so.
   if (value.ok() && value->is_null()) return json::object();
-  return make_error(ErrorCategory::kData, "POSITION_INVALID",
+  return make_error(ErrorCategory::kData, codes::kPositionInvalid,
                     fmt::format("stream '{}': the position that {} keeps {}. This run wrote nothing. If the position "
                                 "cannot be restored, remove the stream's rows from the destination and begin again "
                                 "with: {}",
@@ -111,7 +112,7 @@ std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan
   return fail(
       Stage::kState,
       make_error(
-          ErrorCategory::kData, "LOAD_MISCOUNTED",
+          ErrorCategory::kData, codes::kLoadMiscounted,
           fmt::format(
               "stream '{}': an earlier run of this load ended with rows that do not add up, so it cannot be gone on "
               "with: {} Look at the table. {}Otherwise {}",
@@ -171,7 +172,7 @@ std::optional<RunFailure> no_receipt_of_load(const RunContext& run, const Stream
     return fail(
         Stage::kState,
         config_error(
-            "RECEIPT_FOREIGN",
+            codes::kReceiptForeign,
             fmt::format(
                 "{}but the destination's receipt is that of another load ({}, not {}). So it is not known which of its "
                 "rows are there, and reading again could double them. Perhaps another installation, with a state of "
@@ -182,7 +183,7 @@ std::optional<RunFailure> no_receipt_of_load(const RunContext& run, const Stream
   return fail(
       Stage::kState,
       config_error(
-          "RECEIPT_MISSING",
+          codes::kReceiptMissing,
           fmt::format(
               "{}but the destination has no receipt of its load {}. So it is not known which of its rows are there, "
               "and "
@@ -229,7 +230,7 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
   return fail(
       Stage::kConfig,
       config_error(
-          "RESUME_NOT_SUPPORTED",
+          codes::kResumeNotSupported,
           fmt::format(
               "stream '{}': an earlier run was broken off after {} rows were committed, and the source {} cannot go on "
               "in the middle. Reading again would double these rows. Use write_mode replace or upsert; or, if they may "
@@ -398,7 +399,7 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
     return fail(
         Stage::kState,
         config_error(
-            "LOAD_IN_PROGRESS",
+            codes::kLoadInProgress,
             fmt::format(
                 "stream '{}': a load is under way that was broken off; writing a few rows between would confuse it. "
                 "Finish it with a run without --limit; or {}",
@@ -491,12 +492,13 @@ Status accept_load(state::StateBackend& state, const std::string& pipeline, cons
   RB_ASSIGN_OR_RETURN(const std::optional<std::string> mark_text, state.stream_note(pipeline, stream, kMiscounted));
   const json mark = protocol::parse_untrusted_object(mark_text.value_or("{}"), protocol::kReceiptLimits);
   if (!known.load_in_progress || protocol::text_member(mark, "load_id") != known.load_id || mark.contains(kAccepted)) {
-    return config_error("NOTHING_TO_ACCEPT", fmt::format("stream '{}' has no load whose rows did not add up", stream));
+    return config_error(codes::kNothingToAccept,
+                        fmt::format("stream '{}' has no load whose rows did not add up", stream));
   }
   const std::string end = protocol::text_member(mark, "end");
   if (end.empty()) {
     return config_error(
-        "NOTHING_TO_ACCEPT",
+        codes::kNothingToAccept,
         fmt::format("stream '{}': the load cannot be taken as it is, because it is not known whether all of its rows "
                     "were given to the destination: {} Remove from the table what this load wrote (of an incremental "
                     "stream, everything that this pipeline has loaded), or it stands there twice, and begin anew with: "

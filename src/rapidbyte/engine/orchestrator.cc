@@ -22,6 +22,7 @@
 #include "rapidbyte/engine/stream_order.h"
 #include "rapidbyte/engine/stream_plan.h"
 #include "rapidbyte/engine/stream_runner.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -31,13 +32,14 @@ namespace {
 constexpr size_t kMaxIdleBytes = size_t{16} << 20U;
 
 Status interrupted_error() {
-  return internal_error("CANCELLED",
+  return internal_error(codes::kCancelled,
                         "the run was interrupted; what was committed stays, and the next run goes on from there");
 }
 
 // Only defects and lack of memory come as exceptions.
 ConnectorError unexpected(const std::exception& error) {
-  return internal_error("ENGINE_FAILED", fmt::format("an unexpected error in the engine: {}", error.what())).error();
+  return internal_error(codes::kEngineFailed, fmt::format("an unexpected error in the engine: {}", error.what()))
+      .error();
 }
 
 uint64_t peak_resident_bytes() {

@@ -12,6 +12,7 @@
 #include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/engine/state_notes.h"
 #include "rapidbyte/pipeline/secret_names.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -232,7 +233,7 @@ RunFailure changed(const RunContext& run, const StreamPlan& plan, const Change& 
   return RunFailure{
       Stage::kConfig,
       config_error(
-          "CURSOR_CHANGED",
+          codes::kCursorChanged,
           fmt::format(
               "stream '{}': its position {}. This run wrote nothing. Undo the change; or {}begin anew with: {}{}",
               plan.config.name, change.what,

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::engine {
 namespace {
 
 Status mismatch(std::string_view stream, std::string_view what) {
   return internal_error(
-      "ROW_COUNT_MISMATCH",
+      codes::kRowCountMismatch,
       fmt::format("stream '{}': {}. Rows may be missing, so the run does not count as a success. This is a defect of "
                   "the connector; please report it with this message",
                   stream, what));

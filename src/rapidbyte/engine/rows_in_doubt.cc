@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -65,7 +66,7 @@ Status rows_may_double(const RunContext& run, const StreamPlan& plan, const Rows
   if (given.surely_there() > 0)
     rows += fmt::format(" ({} of them by the destination's own report)", given.surely_there());
   Status status = config_error(
-      "ROWS_MAY_DOUBLE",
+      codes::kRowsMayDouble,
       fmt::format("stream '{}': this append was broken off, and the destination {} keeps no receipts that tell what it "
                   "committed: {} may be in its table already, and would stand there twice. {}",
                   plan.config.name, run.destination->name(), rows, ways_out));

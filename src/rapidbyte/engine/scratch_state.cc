@@ -1,10 +1,12 @@
 #include "rapidbyte/engine/scratch_state.h"
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::engine {
 namespace {
 
 Status not_here() {
-  return internal_error("STATE_BACKEND",
+  return internal_error(codes::kStateBackend,
                         "a run with --dry-run or --limit does not change loads, leases or the history of runs");
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "rapidbyte/engine/ipc_message.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/idle_services.h"
 
 namespace rapidbyte::engine {
@@ -15,7 +16,7 @@ namespace {
 
 Status wrong_kind(std::string_view connector, std::string_view role, CheckpointKind kind) {
   return config_error(
-      "INVALID_CHECKPOINT_KIND",
+      codes::kInvalidCheckpointKind,
       fmt::format("{}: a {} cannot send checkpoints of kind {}; 0 is for sources, 1 for destinations, 2 for transforms",
                   connector, role, static_cast<uint32_t>(kind)));
 }
@@ -38,7 +39,7 @@ Status StageServices::emit_dlq_record(runtime::DlqRecord record) {
   Status status = context_.dlq == nullptr ? Status() : context_.dlq->append(connector_, record);
   // A record that is in no file is not rejected: it is where it was, in the source.
   if (status.ok()) context_.rejected->fetch_add(1, std::memory_order_relaxed);
-  const bool full = !status.ok() && status.error().code == "DLQ_FULL";
+  const bool full = !status.ok() && status.error().code == codes::kDlqFull;
   return fail(full ? Stage::kRejected : Stage::kState,
               std::move(status).with_context(fmt::format("{}, stream {}", connector_, context_.stream)));
 }

@@ -9,6 +9,7 @@
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/stage_threads.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -207,7 +208,7 @@ StreamAttempt::Failure StreamAttempt::run_lanes() {
   if (!started.ok()) return RunFailure{Stage::kInternal, started.error()};
   // A stage may have seen the cancellation as the end of its work and said nothing.
   if (run_.options.cancel.cancelled()) {
-    return RunFailure{Stage::kInterrupted, internal_error("CANCELLED", "the run was interrupted").error()};
+    return RunFailure{Stage::kInterrupted, internal_error(codes::kCancelled, "the run was interrupted").error()};
   }
   return std::nullopt;
 }
@@ -223,10 +224,10 @@ void StreamAttempt::run_next_lanes() {
 StreamAttempt::Failure StreamAttempt::check_lanes() {
   for (const auto& lane : lanes_) {
     if (!lane->complete()) {
-      return RunFailure{
-          Stage::kInternal,
-          internal_error("PARTITION_NOT_READ", fmt::format("stream '{}': a partition was not read", plan_.config.name))
-              .error()};
+      return RunFailure{Stage::kInternal,
+                        internal_error(codes::kPartitionNotRead,
+                                       fmt::format("stream '{}': a partition was not read", plan_.config.name))
+                            .error()};
     }
     const Result<uint64_t> counted = lane->check_rows();
     note_miscount(attempt_, counted.status(), is_split() ? std::nullopt : lane->commits().end_of_load());
@@ -333,10 +334,10 @@ void StreamAttempt::sum_up(Failure failure) {
 bool StreamAttempt::concerns_every_stream(const RunFailure& failure) {
   const std::string& code = failure.error.code;
   if (failure.stage == Stage::kRejected) return true;  // the cap is the run's
-  if (failure.stage == Stage::kState && (code == "STATE_BACKEND" || code == "DLQ_WRITE_FAILED")) return true;
+  if (failure.stage == Stage::kState && (code == codes::kStateBackend || code == codes::kDlqWriteFailed)) return true;
   // A connector that connects with its first statement, or anew for its next stream, opens all the same.
-  if (failure.error.category == ErrorCategory::kAuth || code == "TCP_CONNECT_FAILED" || code == "CONNECT_TIMEOUT" ||
-      code == "DNS_RESOLUTION_FAILED") {
+  if (failure.error.category == ErrorCategory::kAuth || code == codes::kTcpConnectFailed ||
+      code == codes::kConnectTimeout || code == codes::kDnsResolutionFailed) {
     return true;
   }
   // What was cancelled because something else had failed could not be opened either, and that says nothing.

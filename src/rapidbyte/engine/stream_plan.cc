@@ -12,6 +12,7 @@
 #include "rapidbyte/pipeline/name_pattern.h"
 #include "rapidbyte/pipeline/suggestion.h"
 #include "rapidbyte/pipeline/validator.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -25,7 +26,7 @@ using pipeline::WriteMode;
 Status unknown_stream(std::string_view name, const std::vector<std::string>& known, std::string_view owner,
                       std::string_view what = "stream") {
   const std::vector<std::string_view> views(known.begin(), known.end());
-  return config_error("UNKNOWN_STREAM",
+  return config_error(codes::kUnknownStream,
                       fmt::format("{} has no {} '{}'{}", owner, what, name, pipeline::name_suggestion(name, views)));
 }
 
@@ -84,8 +85,9 @@ Status check_sync_mode(const RunContext& run, StreamPlan& plan, const protocol::
                     plan.config.name, mode, run.source->name(), fmt::join(supported, ", ")));
     return {};
   }
-  return config_error("UNSUPPORTED_SYNC_MODE", fmt::format("stream '{}' has sync_mode {}, but {} supports only {}",
-                                                           plan.config.name, mode, owner, fmt::join(supported, ", ")));
+  return config_error(codes::kUnsupportedSyncMode,
+                      fmt::format("stream '{}' has sync_mode {}, but {} supports only {}", plan.config.name, mode,
+                                  owner, fmt::join(supported, ", ")));
 }
 
 Status check_cursor(StreamPlan& plan, const protocol::CatalogStream& entry) {
@@ -94,7 +96,7 @@ Status check_cursor(StreamPlan& plan, const protocol::CatalogStream& entry) {
     const std::string given = entry.cursor.value_or("");
     if (given.empty()) {
       return config_error(
-          "CURSOR_FIELD_MISSING",
+          codes::kCursorFieldMissing,
           fmt::format(
               "stream '{}' is incremental, and the source does not choose a cursor: set cursor_field to a column that "
               "only grows; columns are {}",
@@ -102,7 +104,7 @@ Status check_cursor(StreamPlan& plan, const protocol::CatalogStream& entry) {
     }
     plan.config.cursor_field = given;
   }
-  return check_column(plan, *plan.config.cursor_field, "cursor_field", "CURSOR_FIELD_MISSING");
+  return check_column(plan, *plan.config.cursor_field, "cursor_field", codes::kCursorFieldMissing);
 }
 
 Status check_write_mode(const RunContext& run, StreamPlan& plan, const protocol::CatalogStream& entry) {
@@ -115,7 +117,7 @@ Status check_write_mode(const RunContext& run, StreamPlan& plan, const protocol:
     const bool may_have_it = !run.destination->speaks_2_1() && plan.write_mode == WriteMode::kUpsert;
     if (!may_have_it)
       return config_error(
-          "UNSUPPORTED_WRITE_MODE",
+          codes::kUnsupportedWriteMode,
           fmt::format("stream '{}' has write_mode {}, but the destination {} supports only {}", plan.config.name, mode,
                       run.destination->name(), fmt::join(manifest->destination->modes, ", ")));
     plan.warnings.push_back(fmt::format(
@@ -126,7 +128,7 @@ Status check_write_mode(const RunContext& run, StreamPlan& plan, const protocol:
   }
   if (plan.write_mode == WriteMode::kReplace && plan.config.sync_mode != SyncMode::kFullRefresh) {
     return config_error(
-        "UNSUPPORTED_WRITE_MODE",
+        codes::kUnsupportedWriteMode,
         fmt::format(
             "stream '{}' is {} and has write_mode replace: each run would leave only the newest rows in the table. Use "
             "append or upsert, or sync_mode full_refresh",
@@ -145,7 +147,7 @@ Status check_write_mode(const RunContext& run, StreamPlan& plan, const protocol:
                                  });
   if (plan.config.primary_key.empty()) {
     return config_error(
-        "PRIMARY_KEY_MISSING",
+        codes::kPrimaryKeyMissing,
         fmt::format("stream '{}' has write_mode upsert, and the source does not name a primary key: set "
                     "primary_key to the columns that identify a row; columns are {}",
                     plan.config.name, fmt::join(column_names(plan.columns), ", ")));
@@ -153,7 +155,7 @@ Status check_write_mode(const RunContext& run, StreamPlan& plan, const protocol:
   // Transforms may make the key columns.
   if (!run.transforms.empty()) return {};
   for (const std::string& column : plan.config.primary_key) {
-    RB_RETURN_NOT_OK(check_column(plan, column, "primary_key column", "PRIMARY_KEY_MISSING"));
+    RB_RETURN_NOT_OK(check_column(plan, column, "primary_key column", codes::kPrimaryKeyMissing));
   }
   return {};
 }
@@ -236,7 +238,7 @@ Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<
   }
   if (selected.empty()) {
     return config_error(
-        "NO_STREAMS",
+        codes::kNoStreams,
         fmt::format("{} has no streams to read: its catalog is empty. Name the streams under source.streams, or "
                     "look at its config",
                     owner));

@@ -6,6 +6,7 @@
 #include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/engine/stream_attempt.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -122,7 +123,7 @@ StreamReport run_stream(RunContext& run, const StreamPlan& plan, WorkerInstances
     }
     report.outcome = attempt.failure->stage == Stage::kInterrupted ? Outcome::kInterrupted : Outcome::kFailed;
     // What broke is what the user should see, not that another attempt could double rows.
-    const bool refused = attempt.failure->error.code == "ROWS_MAY_DOUBLE";
+    const bool refused = attempt.failure->error.code == codes::kRowsMayDouble;
     report.failure = refused && first_failure ? std::move(first_failure) : std::move(attempt.failure);
     report.rows_in_doubt = rows_are_in_doubt(run, plan);
     break;

@@ -11,6 +11,8 @@
 #include <new>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::runtime {
 namespace {
 
@@ -37,7 +39,7 @@ void write_header(std::byte* out, Compression codec, uint64_t size) {
 
 Status damaged(std::string_view why) {
   return make_error(
-      ErrorCategory::kData, "DECOMPRESSION_FAILED",
+      ErrorCategory::kData, codes::kDecompressionFailed,
       fmt::format("a queued batch cannot be unpacked: {}. This is a fault of the host, not of the data; please report "
                   "it, and set resources.compression to none until it is fixed",
                   why));
@@ -45,7 +47,7 @@ Status damaged(std::string_view why) {
 
 Status cannot_pack(std::string_view why) {
   return internal_error(
-      "COMPRESSION_FAILED",
+      codes::kCompressionFailed,
       fmt::format("a batch cannot be packed for its queue: {}. Set resources.compression to none", why));
 }
 
@@ -178,7 +180,7 @@ Result<PooledBuffer> BatchCodec::unpack(std::span<const std::byte> packed, size_
   const auto frame = packed.subspan(kPackedHeaderBytes);
   if (header.size > max_bytes) {
     return make_error(
-        ErrorCategory::kData, "BATCH_TOO_LARGE",
+        ErrorCategory::kData, codes::kBatchTooLarge,
         fmt::format("a queued batch says that it holds {} bytes; at most {} are allowed here", header.size, max_bytes));
   }
   if (header.codec == Compression::kNone ? header.size != frame.size() : header.size / kMaxExpansion > frame.size()) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "rapidbyte/base/status.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/manifest.h"
 #include "rapidbyte/runtime/pinned_folder.h"
 
@@ -111,7 +112,7 @@ struct ResolvedGrants {
     const GrantRequest& request, const std::filesystem::path& base_folder);
 
 /// Code of a grant that is refused for what it would put into a guest's hands.
-inline constexpr std::string_view kGrantRefused = "GRANT_REFUSED";
+inline constexpr std::string_view kGrantRefused = codes::kGrantRefused;
 
 /// What the program itself relies on: its own file, the folders that connectors are taken from, the cache of compiled
 /// code.

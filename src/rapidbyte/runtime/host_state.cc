@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::runtime {
@@ -19,7 +20,7 @@ constexpr uint64_t kMaxSocketReadBytes21 = uint64_t{1} << 20U;
 Status cancelled_error() {
   ConnectorError error;
   error.category = ErrorCategory::kInternal;
-  error.code = "CANCELLED";
+  error.code = codes::kCancelled;
   error.message = "the run is being ended";
   error.safe_to_retry = true;
   return error;
@@ -66,11 +67,11 @@ ComponentHostState::ComponentHostState(InstanceOptions options, NetworkAcl acl, 
 
 Status ComponentHostState::emit_batch(std::span<const std::byte> batch) {
   if (batch.empty())
-    return internal_error("EMPTY_BATCH",
+    return internal_error(codes::kEmptyBatch,
                           "emit-batch: a batch of zero bytes; a batch is an Arrow IPC stream, which is never empty");
   if (batch.size() > options_.max_batch_bytes) {
     return make_error(
-        ErrorCategory::kData, "BATCH_TOO_LARGE",
+        ErrorCategory::kData, codes::kBatchTooLarge,
         fmt::format("emit-batch: a batch of {} bytes; the limit is {} (split it, or raise resources.max_batch_bytes)",
                     batch.size(), options_.max_batch_bytes));
   }
@@ -114,7 +115,7 @@ void ComponentHostState::log(uint32_t level, std::string_view message) {
 
 Status ComponentHostState::checkpoint(uint32_t kind, std::string_view payload_json) {
   if (kind > 2) {
-    return config_error("INVALID_CHECKPOINT_KIND",
+    return config_error(codes::kInvalidCheckpointKind,
                         fmt::format("checkpoint: kind {} is none of 0 (source), 1 (destination), 2 (transform)", kind));
   }
   // A destination gives back what a source sent, with the host's own keys.
@@ -136,7 +137,7 @@ Status ComponentHostState::metric(std::string_view payload_json) {
   const auto payload = protocol::parse_untrusted(payload_json, protocol::kMetricLimits);
   const auto metric = payload.ok() && payload->is_object() ? read_metric(*payload) : std::nullopt;
   if (!metric) {
-    return make_error(ErrorCategory::kData, "PARSE_METRIC",
+    return make_error(ErrorCategory::kData, codes::kParseMetric,
                       "metric: the payload is not of the form {\"name\": s, \"value\": "
                       "{\"counter\"|\"gauge\"|\"histogram\": n}, \"labels\": [[k, v], ...]}");
   }
@@ -144,7 +145,7 @@ Status ComponentHostState::metric(std::string_view payload_json) {
   if (too_long(metric->name) || metric->labels.size() > kMaxMetricLabels ||
       std::any_of(metric->labels.begin(), metric->labels.end(),
                   [&](const auto& label) { return too_long(label.first) || too_long(label.second); })) {
-    return make_error(ErrorCategory::kData, "METRIC_TOO_LARGE",
+    return make_error(ErrorCategory::kData, codes::kMetricTooLarge,
                       fmt::format("metric: a name or label of more than {} bytes, or more than {} labels",
                                   kMaxMetricTextBytes, kMaxMetricLabels));
   }
@@ -173,7 +174,7 @@ Status ComponentHostState::emit_dlq_record(std::string_view stream, std::string_
                                            std::string_view message, std::string_view category) {
   const size_t total = stream.size() + record_json.size() + message.size() + category.size();
   if (total > kMaxDlqRecordBytes) {
-    return make_error(ErrorCategory::kData, "DLQ_RECORD_TOO_LARGE",
+    return make_error(ErrorCategory::kData, codes::kDlqRecordTooLarge,
                       fmt::format("emit-dlq-record: a record of {} bytes; the limit is {}", total, kMaxDlqRecordBytes));
   }
   const auto start = Clock::now();
@@ -186,11 +187,11 @@ Status ComponentHostState::emit_dlq_record(std::string_view stream, std::string_
 Result<state::PairKey> ComponentHostState::scoped_key(uint32_t scope, std::string_view key) const {
   if (scope > 2) {
     return config_error(
-        "INVALID_SCOPE",
+        codes::kInvalidScope,
         fmt::format("state: scope {} is none of 0 (pipeline), 1 (stream), 2 (connector instance)", scope));
   }
   if (key.size() > kMaxStateKeyBytes) {
-    return config_error("KEY_TOO_LONG",
+    return config_error(codes::kKeyTooLong,
                         fmt::format("state: a key of {} bytes; the limit is {}", key.size(), kMaxStateKeyBytes));
   }
   if (scope == 1) return state::PairKey(state::PairScope::kStream, options_.stream, key);
@@ -200,7 +201,7 @@ Result<state::PairKey> ComponentHostState::scoped_key(uint32_t scope, std::strin
 
 Status ComponentHostState::check_state_access() const {
   if (options_.state == nullptr)
-    return internal_error("STATE_BACKEND", "state: this call of the connector has no state store");
+    return internal_error(codes::kStateBackend, "state: this call of the connector has no state store");
   return {};
 }
 
@@ -213,7 +214,7 @@ Result<std::optional<std::string>> ComponentHostState::state_get(uint32_t scope,
 Status ComponentHostState::state_put(uint32_t scope, std::string_view key, std::string_view value) {
   RB_ASSIGN_OR_RETURN(const state::PairKey full_key, scoped_key(scope, key));
   if (value.size() > kMaxStateValueBytes) {
-    return config_error("VALUE_TOO_LONG",
+    return config_error(codes::kValueTooLong,
                         fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));
   }
   RB_RETURN_NOT_OK(check_state_access());
@@ -224,7 +225,7 @@ Result<bool> ComponentHostState::state_cas(uint32_t scope, std::string_view key,
                                            const std::optional<std::string>& expected, std::string_view value) {
   RB_ASSIGN_OR_RETURN(const state::PairKey full_key, scoped_key(scope, key));
   if (value.size() > kMaxStateValueBytes) {
-    return config_error("VALUE_TOO_LONG",
+    return config_error(codes::kValueTooLong,
                         fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));
   }
   RB_RETURN_NOT_OK(check_state_access());
@@ -284,7 +285,7 @@ void ComponentHostState::note_given(const Status& status) {
 }
 
 bool ComponentHostState::gave(std::string_view code) const {
-  return given_codes_.contains(code) || (code == "CANCELLED" && is_cancelled());
+  return given_codes_.contains(code) || (code == codes::kCancelled && is_cancelled());
 }
 
 void ComponentHostState::count_call(Clock::time_point start, bool is_progress) {

@@ -1,22 +1,23 @@
 #include "rapidbyte/runtime/idle_services.h"
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::runtime {
 
 Status no_sender() {
-  return internal_error("NO_SENDER",
+  return internal_error(codes::kNoSender,
                         "emit-batch: this call of the connector has no stage behind it that takes batches");
 }
 
 Status no_receiver() {
-  return internal_error("NO_RECEIVER",
+  return internal_error(codes::kNoReceiver,
                         "next-batch: this call of the connector has no stage before it that gives batches");
 }
 
 Status no_rejected_records() {
   return internal_error(
-      "NO_DLQ",
+      codes::kNoDlq,
       "emit-dlq-record: this call of the connector is not part of a run, so there is no file for rejected records");
 }
 

@@ -14,6 +14,7 @@
 
 #include "rapidbyte/pipeline/suggestion.h"
 #include "rapidbyte/protocol/catalog.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 #include "rapidbyte/runtime/config_schema.h"
 
@@ -23,7 +24,7 @@ namespace {
 using nlohmann::json;
 
 Status invalid(std::string_view origin, std::string_view problems) {
-  return config_error("MANIFEST_INVALID",
+  return config_error(codes::kManifestInvalid,
                       fmt::format("manifest {}: {}. Get a corrected manifest from the connector's author, or "
                                   "install the connector again",
                                   origin, problems));
@@ -287,7 +288,7 @@ Result<Manifest> parse_manifest(std::string_view json_text, std::string_view ori
 Result<std::vector<ConfigProblem>> validate_against_schema(const json& schema, const json& value) {
   if (schema.is_null()) return std::vector<ConfigProblem>();
   const auto broken = [](std::string_view why) {
-    return config_error("MANIFEST_INVALID",
+    return config_error(codes::kManifestInvalid,
                         fmt::format("the JSON Schema in the connector's manifest can't be used: {}. Get a "
                                     "corrected manifest from the connector's author",
                                     why));

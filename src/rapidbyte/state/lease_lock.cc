@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "rapidbyte/base/sha256.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::state {
 
@@ -22,7 +23,7 @@ LeaseLock::~LeaseLock() {
 Result<LeaseLock> LeaseLock::acquire(const std::filesystem::path& file) {
   const auto failed = [&file](std::string_view what) {
     return internal_error(
-        "STATE_BACKEND",
+        codes::kStateBackend,
         fmt::format("cannot {} the lock file {}: {}. Check that its folder is writable for you and on a "
                     "file system that knows locks",
                     what, file.string(), std::generic_category().message(errno)));
@@ -33,7 +34,7 @@ Result<LeaseLock> LeaseLock::acquire(const std::filesystem::path& file) {
   while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
     if (errno == EWOULDBLOCK)
-      return make_retryable_error(ErrorCategory::kTransientDb, "PIPELINE_LOCKED", "", BackoffClass::kSlow);
+      return make_retryable_error(ErrorCategory::kTransientDb, codes::kPipelineLocked, "", BackoffClass::kSlow);
     return failed("lock");
   }
   return lock;

@@ -8,6 +8,8 @@
 #include <tuple>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::state {
 namespace {
 
@@ -193,7 +195,7 @@ class MemoryStateBackend final : public StateBackend {
     const auto [it, inserted] = store_->leases.emplace(pipeline, run_id);
     if (!inserted) {
       return make_retryable_error(
-          ErrorCategory::kTransientDb, "PIPELINE_LOCKED",
+          ErrorCategory::kTransientDb, codes::kPipelineLocked,
           fmt::format("pipeline '{}' is being run already, by this process (run {}). Wait until that run "
                       "has ended",
                       pipeline, it->second));

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::state {
 
 Status sqlite_state_error(const std::filesystem::path& file, int code, std::string_view detail) {
@@ -45,8 +47,8 @@ Status sqlite_state_error(const std::filesystem::path& file, int code, std::stri
     default: break;
   }
   std::string message = fmt::format("state file {}: {} (SQLite code {}). {}", file.string(), detail, code, advice);
-  if (busy) return make_retryable_error(ErrorCategory::kTransientDb, "STATE_BACKEND", std::move(message));
-  return internal_error("STATE_BACKEND", std::move(message));
+  if (busy) return make_retryable_error(ErrorCategory::kTransientDb, codes::kStateBackend, std::move(message));
+  return internal_error(codes::kStateBackend, std::move(message));
 }
 
 SqliteStatement::SqliteStatement(SqliteStatement&& other) noexcept

@@ -15,6 +15,7 @@
 
 #include "rapidbyte/base/deadline.h"
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/state/lease_lock.h"
 #include "rapidbyte/state/sqlite_connection.h"
 #include "rapidbyte/state/sqlite_state_file.h"
@@ -296,7 +297,7 @@ class SqliteStateBackend final : public StateBackend {
 
   Result<std::unique_ptr<Lease>> acquire_lease(std::string_view pipeline, std::string_view run_id) override {
     auto lock = LeaseLock::acquire(lease_lock_path(db().file(), pipeline));
-    if (!lock.ok() && lock.error().code == "PIPELINE_LOCKED")
+    if (!lock.ok() && lock.error().code == codes::kPipelineLocked)
       return locked_by_other(pipeline, std::move(lock).status());
     if (!lock.ok()) return std::move(lock).status();
     std::lock_guard guard(database_->mutex);

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "rapidbyte/base/deadline.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/state/sqlite_state_backend.h"
 
 namespace rapidbyte::state {
@@ -82,7 +83,7 @@ constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
 };
 
 Status cannot_open(const fs::path& path, std::string_view why) {
-  return internal_error("STATE_BACKEND",
+  return internal_error(codes::kStateBackend,
                         fmt::format("state file {}: {}. Check that its folder is writable for you, or set "
                                     "state.connection to another place",
                                     path.string(), why));
@@ -137,7 +138,7 @@ Status check_owner(SqliteConnection& db) {
 
 Status newer_version(const SqliteConnection& db, int64_t version) {
   return internal_error(
-      "STATE_BACKEND",
+      codes::kStateBackend,
       fmt::format("state file {} has version {}, this program knows versions up to {}: a newer Rapidbyte wrote it. Use "
                   "that one, or set state.connection to another file",
                   db.file().string(), version, kStateSchemaVersion));
