@@ -36,15 +36,12 @@ constexpr uint32_t kRunsShown = 10;
 // What a question about several streams names; of more it says how many.
 constexpr size_t kStreamsNamed = 10;
 
-ExitCode fail(const CommandContext& context, const ConnectorError& error, ExitCode code) {
-  context.talk.write(render_error(code, error, "", context.talk.color()));
-  return code;
-}
-
 ExitCode fail(const CommandContext& context, const ConnectorError& error) {
   // A stream that is not there is the same mistake as in `run`.
   const engine::Stage stage = error.code == codes::kUnknownStream ? engine::Stage::kConfig : engine::Stage::kState;
-  return fail(context, error, exit_code_for(engine::RunFailure(stage, error).stage));
+  const ExitCode code = exit_code_for(engine::RunFailure(stage, error).stage);
+  context.talk.write(render_error(code, error, "", context.talk.color()));
+  return code;
 }
 
 /// The state of the pipeline in `file`; an empty pointer when there is no state yet.
@@ -124,11 +121,10 @@ struct Chosen {
   std::vector<std::string> names;
   /// For each name of which nothing is known, a line that says so.
   std::string unknown;
-  /// UNKNOWN_STREAM when a pattern matches nothing: whoever meant several streams should learn that it was none.
-  Status no_match;
 };
 
-/// `wanted`: names and patterns; empty: all. A name of which nothing is known is none, as the stream of a first run.
+/// `wanted`: names and patterns; empty: all. UNKNOWN_STREAM when a pattern matches nothing: whoever meant several
+/// streams should learn that it was none. A name of which nothing is known is none, as the stream of a first run.
 Result<Chosen> list_chosen(state::StateBackend& state, const std::string& pipeline,
                            const std::vector<std::string>& wanted, const std::filesystem::path& file) {
   Chosen chosen;
@@ -142,10 +138,9 @@ Result<Chosen> list_chosen(state::StateBackend& state, const std::string& pipeli
     for (const size_t place : places) found.insert(names[place]);
     if (!places.empty()) continue;
     if (pipeline::is_name_pattern(one)) {
-      chosen.no_match =
-          config_error(codes::kUnknownStream, fmt::format("the state of pipeline {} has no stream that matches '{}'{}",
-                                                          pipeline, one, pipeline::name_suggestion(one, names)));
-      return chosen;
+      return config_error(codes::kUnknownStream,
+                          fmt::format("the state of pipeline {} has no stream that matches '{}'{}", pipeline, one,
+                                      pipeline::name_suggestion(one, names)));
     }
     const auto near = pipeline::closest(one, names);
     chosen.unknown += fmt::format("Nothing is known of stream {} of pipeline {}{}; see: rapidbyte state show {}\n",
@@ -222,7 +217,6 @@ ExitCode state_show_command(const StateShowArguments& arguments, CommandContext&
   if (opened.state) {
     auto chosen = list_chosen(*opened.state, config.name, arguments.streams, arguments.pipeline);
     if (!chosen.ok()) return fail(context, chosen.error());
-    if (!chosen->no_match.ok()) return fail(context, chosen->no_match.error(), ExitCode::kUsage);
     if (!arguments.json) context.talk.write(chosen->unknown);
     streams = std::move(chosen->streams);
     auto recent = opened.state->recent_runs(config.name, kRunsShown);
@@ -259,7 +253,6 @@ ExitCode state_reset_command(const StateResetArguments& arguments, CommandContex
   const bool all = arguments.streams.empty();
   auto chosen = list_chosen(*opened.state, config.name, arguments.streams, arguments.pipeline);
   if (!chosen.ok()) return fail(context, chosen.error());
-  if (!chosen->no_match.ok()) return fail(context, chosen->no_match.error(), ExitCode::kUsage);
   context.talk.write(chosen->unknown);
   if (!all && chosen->names.empty()) return ExitCode::kOk;
   const std::string what = fmt::format("{} of pipeline {}", all ? "all streams" : describe_names(chosen->names), name);

@@ -21,7 +21,7 @@ LaneTask full_task() {
   position.source_context = R"({"stream_name":"orders"})";
   position.transform_contexts = {"{}", R"({"a":1})"};
   position.destination_context = R"({"write_mode":"append"})";
-  position.first_checkpoint = protocol::Checkpoint({{"cursor_value", {{"int64", 5}}}});
+  position.first_checkpoint = protocol::Checkpoint(nlohmann::json{{"cursor_value", {{"int64", 5}}}});
   position.load_id = "l1";
   position.durable = true;
   position.rows_before = UINT64_MAX;

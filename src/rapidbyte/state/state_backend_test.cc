@@ -643,13 +643,14 @@ TEST_P(EveryStateBackend, refuses_values_above_the_limit) {
 }
 
 TEST_P(EveryStateBackend, threads_of_many_streams_do_not_disturb_each_other) {
+  Lease& lease = of("p");
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       const StreamKey key{"p", "stream-" + std::to_string(t), ""};
-      EXPECT_OK(of(key.pipeline).begin_load(key, "l", false));
-      for (uint64_t i = 1; i <= 10; ++i) EXPECT_OK(of(key.pipeline).save_checkpoint(key, "l", std::to_string(i), i));
-      EXPECT_OK(of(key.pipeline).complete_load(key, "l"));
+      EXPECT_OK(lease.begin_load(key, "l", false));
+      for (uint64_t i = 1; i <= 10; ++i) EXPECT_OK(lease.save_checkpoint(key, "l", std::to_string(i), i));
+      EXPECT_OK(lease.complete_load(key, "l"));
     });
   }
   for (auto& thread : threads) thread.join();
