@@ -218,7 +218,7 @@ class OneOfManyStreams(harness.EndToEnd):
         self.run_ok(pipeline, "--stream", "sales.t0[0-2]", "--stream", "*2?")
         self.assertEqual(self.loaded(), self.names[:3] + self.names[20:])
         self.expect(INVALID, "run", pipeline, "--stream", "salse.t0*", says=["UNKNOWN_STREAM", "salse.t0*", "did you mean"])
-        self.expect(USAGE, "state", "reset", pipeline, "--stream", "x*", "--yes", says=["UNKNOWN_STREAM", "known are sales.t00"])
+        self.expect(INVALID, "state", "reset", pipeline, "--stream", "x*", "--yes", says=["UNKNOWN_STREAM", "known are sales.t00"])
         self.expect(OK, "state", "reset", pipeline, "--stream", "*.t2?", "--yes",
                     says="Forgotten: streams sales.t20, sales.t21,")
         shown = json.loads(self.rapidbyte("state", "show", pipeline, "--json", "--stream", "sales*").out)["streams"]

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <ostream>
 #include <thread>
 
 #include "rapidbyte/state/memory/memory_state_backend.h"
@@ -29,6 +30,8 @@ struct BackendUnderTest {
   /// Takes the lock of a pipeline from its holder, who learns nothing of it.
   void (*drop_lock)(StateBackend& state, const fs::path& folder, const std::string& pipeline);
 };
+
+void PrintTo(const BackendUnderTest& backend, std::ostream* out) { *out << backend.name; }
 
 std::unique_ptr<StateBackend> open_sqlite(const fs::path& folder) {
   auto opened = open_state({.connection = folder / "state.db"});
