@@ -5,7 +5,7 @@
 #include <memory>
 #include <thread>
 
-#include "rapidbyte/runtime/loopback_peer.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
 
 namespace rapidbyte::runtime {
 namespace {

@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "rapidbyte/runtime/loopback_peer.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
 
 namespace rapidbyte::runtime {
 namespace {

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "rapidbyte/runtime/loopback_peer.h"
-#include "rapidbyte/runtime/refusing_services_test.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
+#include "rapidbyte/runtime/testing/refusing_services.h"
 
 namespace rapidbyte::runtime {
 namespace {

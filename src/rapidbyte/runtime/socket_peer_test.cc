@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "rapidbyte/runtime/host_socket.h"
-#include "rapidbyte/runtime/loopback_peer.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
 
 namespace rapidbyte::runtime {
 namespace {

@@ -6,8 +6,8 @@
 #include <optional>
 #include <vector>
 
-#include "rapidbyte/runtime/loopback_peer.h"
-#include "rapidbyte/runtime/tls_peer.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
+#include "rapidbyte/runtime/testing/tls_peer.h"
 
 namespace rapidbyte::runtime {
 namespace {

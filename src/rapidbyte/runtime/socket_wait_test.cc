@@ -4,7 +4,7 @@
 #include <unistd.h>
 #include <thread>
 
-#include "rapidbyte/runtime/loopback_peer.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
 
 namespace rapidbyte::runtime {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "rapidbyte/state/memory_state_backend.h"
 #include "rapidbyte/state/sqlite_state_backend.h"
-#include "rapidbyte/state/temp_folder_test.h"
+#include "rapidbyte/state/testing/temp_folder.h"
 
 namespace rapidbyte::state {
 namespace {
