@@ -2,8 +2,8 @@
 // error.
 
 #include "guest_fixture.h"
-#include "rapidbyte/runtime/loopback_peer.h"
-#include "rapidbyte/runtime/tls_peer.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
+#include "rapidbyte/runtime/testing/tls_peer.h"
 
 namespace rapidbyte::runtime {
 namespace {

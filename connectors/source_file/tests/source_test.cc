@@ -565,7 +565,7 @@ TEST(SourceTest, discover_without_streams_lists_the_folder) {
   folder.write("a.csv", "x\n1\n");
   folder.write("readme.md", "x");
   folder.write("empty.csv", "");
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   FileSource source;
   ASSERT_TRUE(source.open({{"folder", folder.path()}}).ok());
   const auto catalog = source.discover();

@@ -11,7 +11,7 @@
 #include <climits>
 #include <csignal>
 
-namespace rapidbyte::sdk::native {
+namespace rapidbyte::sdk::testing {
 
 namespace {
 
@@ -140,4 +140,4 @@ Result<std::optional<uint64_t>> TlsSession::write(std::span<const uint8_t> data)
   return transient_network_error("SOCKET_WRITE_FAILED", "socket-write: " + openssl_text());
 }
 
-}  // namespace rapidbyte::sdk::native
+}  // namespace rapidbyte::sdk::testing
