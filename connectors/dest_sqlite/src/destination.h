@@ -1,6 +1,7 @@
 #pragma once
-// SqliteDestination: the connector itself. One instance serves one database file; the host calls it from one thread and
-// holds the file's lock. Rows, receipt and schema changes of a commit are one transaction.
+// SqliteDestination: the connector itself. One instance serves one database file, for one stream after the other; the
+// host calls it from one thread and holds the file's lock. Rows, receipt and schema changes of a commit are one
+// transaction. Between streams only the connection is kept; all that belongs to a stream lives in the calls for it.
 
 #include <memory>
 #include <optional>
