@@ -15,7 +15,7 @@ PAGE = "docs/error-codes.md"
 # Heading of the page -> where the codes below it are raised.
 SECTIONS = {
     "Host": ("src/rapidbyte/", "rust/"),
-    "SDK": ("sdk/cpp/src/", "sdk/cpp/include/"),
+    "SDK": ("sdk/cpp/src/", "sdk/cpp/text/", "sdk/cpp/include/"),
     "source-postgres": ("connectors/source_postgres/src/",),
     "dest-postgres": ("connectors/dest_postgres/src/",),
     "PostgreSQL client": ("connectors/shared/postgres/",),
@@ -26,13 +26,13 @@ SECTIONS = {
 # Below this heading a code may be of any part.
 INTERNAL = "Internal codes"
 SOURCES = re.compile(r"\.(cc|h|rs)$")
-FOR_TESTS = re.compile(r"(^|/)tests?/|_(test|fixture)\.(cc|h)$|(^|/)fake_\w+\.h$")
+FOR_TESTS = re.compile(r"(^|/)test(s|ing)?/|_(test|fixture)\.(cc|h)$|(^|/)fake_\w+\.h$")
 
 NOT_CODES = {
     "words of SQL and of PostgreSQL's protocol": """ANY BEGIN BLOB BOOLEAN CHAR CHARINT CLOB COMMIT COPY DOUB FLOA INT INTEGER
         NOTHING NULL REAL ROLLBACK SQLITE TEXT UTF8""",
     "SQLSTATEs": "P0001",
-    "words of times": "GMT PT0S UTC",
+    "words of times": "PT0S UTC",
     "variables of the environment": """COLUMNS HOME LANG LC_ALL LC_CTYPE LINES NO_COLOR RAPIDBYTE_CONNECTOR_DIR RAPIDBYTE_SOCKET_POLL_MS
         RAPIDBYTE_WASMTIME_AOT RAPIDBYTE_WASMTIME_AOT_DIR TERM XDG_CACHE_HOME""",
     "placeholders in help": "FILE NAME PIPELINE",
