@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "rapidbyte/runtime/component_runtime.h"
-#include "rapidbyte/runtime/refusing_services_test.h"
+#include "rapidbyte/runtime/testing/refusing_services.h"
 
 namespace rapidbyte {
 namespace {

@@ -129,6 +129,59 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
         self.figures.add("csv-to-sqlite.seconds", value, "s", "<= sqlite3 .import", value <= floor, floor=floor,
                     note=f"{rows} rows, {megabytes:.0f} MB, {megabytes / value:.0f} MB/s against {megabytes / floor:.0f} MB/s")
 
+    def many_files(self):
+        """Many small files into as many tables of one database, against one session of sqlite3 that imports each of them."""
+        for files, rows in ((2000, 3), (300, 200)):
+            folder = os.path.join(self.scratch, f"files-{files}")
+            os.makedirs(folder)
+            for number in range(files):
+                with open(os.path.join(folder, f"t{number}.csv"), "w", encoding="utf-8") as out:
+                    out.write("id,name,amount\n" + "".join(f"{row},name of {row},{row}.25\n" for row in range(rows)))
+            ours, theirs = [], []
+            for repetition in range(self.options.repetitions + 1):
+                done = self.load_folder(folder, files, rows)
+                peer = self.sqlite_import_folder(folder, files, rows)
+                if repetition > 0:
+                    ours.append(done.seconds)
+                    theirs.append(peer.seconds)
+            value, floor = statistics.median(ours), statistics.median(theirs)
+            self.figures.add(f"many-files.{files}x{rows}", value, "s", "<= 2 * sqlite3 .import", value <= 2 * floor, floor=floor,
+                        note=f"{value / files * 1000:.1f} ms a table, sqlite3 {floor / files * 1000:.1f} ms; each table is a durable commit of both")
+            shutil.rmtree(folder)
+
+    def load_folder(self, folder, files, rows):
+        place = tempfile.mkdtemp(dir=self.scratch)
+        pipeline, database = os.path.join(place, "pipeline.yaml"), os.path.join(place, "out.db")
+        with open(pipeline, "w", encoding="utf-8") as out:
+            out.write(f"""version: "1.0"
+pipeline: bench
+source: {{use: rapidbyte/source-file, config: {{folder: {folder}}}}}
+destination: {{use: rapidbyte/dest-sqlite, config: {{path: {database}}}, write_mode: append}}
+state: {{backend: sqlite, connection: {place}/state.db}}
+""")
+        done = measure([self.rapidbyte, "run", pipeline, "-q", "--json"], environment=self.environment)
+        written = sum(stream["rows_written"] for stream in json.loads(done.out)["streams"])
+        counted = int(measure(["sqlite3", database, "SELECT count(*) FROM sqlite_schema WHERE name GLOB 't[0-9]*'"]).out)
+        if (counted, written) != (files, files * rows):
+            sys.exit(f"bench: {counted} of {files} tables, {written} of {files * rows} rows arrived")
+        shutil.rmtree(place)
+        return done
+
+    def sqlite_import_folder(self, folder, files, rows):
+        place = tempfile.mkdtemp(dir=self.scratch)
+        database, script = os.path.join(place, "peer.db"), os.path.join(place, "script")
+        with open(script, "w", encoding="utf-8") as out:
+            out.write("PRAGMA synchronous=FULL;\n.mode csv\n")
+            for number in range(files):
+                out.write(f"BEGIN;\nCREATE TABLE t{number}(id INTEGER, name TEXT, amount TEXT);\n"
+                          f".import --skip 1 {folder}/t{number}.csv t{number}\nCOMMIT;\n")
+        done = measure(["sqlite3", database, f".read {script}"])
+        counted = int(measure(["sqlite3", database, f"SELECT count(*) FROM t{files - 1}"]).out)
+        if counted != rows:
+            sys.exit(f"bench: sqlite3 imported {counted} of {rows} rows into the last table")
+        shutil.rmtree(place)
+        return done
+
     def sqlite_import(self, path, rows):
         folder = tempfile.mkdtemp(dir=self.scratch)
         database = os.path.join(folder, "peer.db")
@@ -176,7 +229,7 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
             self.figures.add(f"memory.{destination}.growth", growth, "of the small run", "0.9 to 1.1", 0.9 <= growth <= 1.1, floor=1.0)
 
     def run(self):
-        groups = {"boundary": self.boundary, "sockets": self.sockets, "csv-to-discard": self.file_to_discard, "csv-to-sqlite": self.csv_to_sqlite,
+        groups = {"boundary": self.boundary, "sockets": self.sockets, "csv-to-discard": self.file_to_discard, "csv-to-sqlite": self.csv_to_sqlite, "many-files": self.many_files,
                   "warm-start": self.warm_start, "help": self.help, "memory": self.memory}
         chosen = [name for name in groups if self.options.filter in name]
         if not chosen:

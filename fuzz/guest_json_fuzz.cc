@@ -10,7 +10,7 @@
 #include "rapidbyte/protocol/checkpoint.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 #include "rapidbyte/runtime/host_state.h"
-#include "rapidbyte/runtime/refusing_services_test.h"
+#include "rapidbyte/runtime/testing/refusing_services.h"
 
 using namespace rapidbyte;
 

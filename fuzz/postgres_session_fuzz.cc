@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "fake_host.h"
 #include "fuzz_input.h"
 #include "postgres/connection.h"
 #include "rapidbyte/sdk/batch_builder.h"
+#include "rapidbyte/testing/fake_host.h"
 
 using namespace rapidbyte;
 
@@ -87,7 +87,7 @@ std::string talk(Bytes script, size_t step, bool blocking, const std::vector<uin
     pieces.emplace_back(piece.begin(), piece.end());
     if (blocking) pieces.emplace_back();
   }
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   host.script_sockets(std::move(pieces));
   postgres::ConnectionOptions options;
   options.host = "server";
@@ -126,7 +126,7 @@ std::string talk(Bytes script, size_t step, bool blocking, const std::vector<uin
     if (connection->is_broken()) log += " broken";
     log += '\n';
   }
-  for (const sdk::native::LogLine& line : host.logs()) log += line.message + "\n";
+  for (const sdk::testing::LogLine& line : host.logs()) log += line.message + "\n";
   return log;
 }
 

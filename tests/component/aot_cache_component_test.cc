@@ -56,7 +56,7 @@ class AotCacheTest : public ::testing::Test {
   int reads_ = 0;  // of the component's bytes
 };
 
-TEST_F(AotCacheTest, the_second_load_comes_from_the_cache) {
+TEST_F(AotCacheTest, TheSecondLoadComesFromTheCache) {
   EXPECT_FALSE(load());
   EXPECT_TRUE(load());
   EXPECT_EQ(reads_, 1) << "the bytes are read to be compiled, and only then";
@@ -66,14 +66,14 @@ TEST_F(AotCacheTest, the_second_load_comes_from_the_cache) {
   EXPECT_EQ(entry().filename().string().rfind("transform____x-", 0), 0U) << entry();
 }
 
-TEST_F(AotCacheTest, a_truncated_entry_is_a_miss) {
+TEST_F(AotCacheTest, ATruncatedEntryIsAMiss) {
   load();
   fs::resize_file(entry(), fs::file_size(entry()) / 2);
   EXPECT_FALSE(load());
   EXPECT_TRUE(load());
 }
 
-TEST_F(AotCacheTest, a_changed_byte_is_a_miss) {
+TEST_F(AotCacheTest, AChangedByteIsAMiss) {
   load();
   const fs::path path = entry();
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
@@ -84,7 +84,7 @@ TEST_F(AotCacheTest, a_changed_byte_is_a_miss) {
   EXPECT_FALSE(load());
 }
 
-TEST_F(AotCacheTest, an_entry_of_another_engine_is_a_miss_even_with_a_right_hash) {
+TEST_F(AotCacheTest, AnEntryOfAnotherEngineIsAMissEvenWithARightHash) {
   load();
   const fs::path path = entry();
   std::ofstream(path, std::ios::trunc) << "not compiled code";
@@ -95,13 +95,13 @@ TEST_F(AotCacheTest, an_entry_of_another_engine_is_a_miss_even_with_a_right_hash
   EXPECT_TRUE(load());
 }
 
-TEST_F(AotCacheTest, an_entry_that_others_may_write_is_a_miss) {
+TEST_F(AotCacheTest, AnEntryThatOthersMayWriteIsAMiss) {
   load();
   ASSERT_EQ(chmod(entry().c_str(), 0666), 0);
   EXPECT_FALSE(load());
 }
 
-TEST_F(AotCacheTest, entries_that_nobody_uses_are_removed_when_one_is_added) {
+TEST_F(AotCacheTest, EntriesThatNobodyUsesAreRemovedWhenOneIsAdded) {
   const AotCache cache(folder_);
   const auto put = [&](std::string_view content) {
     cache.store("c", content, 1, std::as_bytes(std::span(content.data(), content.size())));
@@ -129,7 +129,7 @@ TEST_F(AotCacheTest, entries_that_nobody_uses_are_removed_when_one_is_added) {
     EXPECT_TRUE(fs::exists(kept)) << kept;
 }
 
-TEST_F(AotCacheTest, a_folder_that_is_open_to_others_is_not_used) {
+TEST_F(AotCacheTest, AFolderThatIsOpenToOthersIsNotUsed) {
   fs::create_directories(folder_);
   ASSERT_EQ(chmod(folder_.c_str(), 0755), 0);
   EXPECT_FALSE(load());
@@ -137,14 +137,14 @@ TEST_F(AotCacheTest, a_folder_that_is_open_to_others_is_not_used) {
   EXPECT_TRUE(fs::is_empty(folder_));
 }
 
-TEST_F(AotCacheTest, a_folder_that_cannot_be_made_disables_the_cache) {
+TEST_F(AotCacheTest, AFolderThatCannotBeMadeDisablesTheCache) {
   std::ofstream(folder_.string()) << "a file";
   EXPECT_FALSE(AotCache(folder_).enabled());
   EXPECT_FALSE(load());
   fs::remove(folder_);
 }
 
-TEST(AotFlags, env_flag_enabled_reads_the_usual_words) {
+TEST(AotFlags, EnvFlagEnabledReadsTheUsualWords) {
   for (const auto& [value, expected] : std::vector<std::pair<const char*, bool>>{{"1", true},
                                                                                  {"true", true},
                                                                                  {"anything", true},

@@ -121,7 +121,7 @@ const char* const kRefused = "Operation not permitted";
 // WASI opens a folder, but does not sync it; the host does (SqliteFileLock).
 const char* const kNoSync = "Bad file descriptor";
 
-TEST_F(FolderTest, a_declared_folder_is_read_and_nothing_beside_it) {
+TEST_F(FolderTest, ADeclaredFolderIsReadAndNothingBesideIt) {
   const Manifest manifest = with_path(false);
   EXPECT_EQ(say(manifest, {{"action", "read_file"}, {"path", "in"}, {"suffix", "/a.txt"}}), "inside");
   EXPECT_NE(say(manifest, {{"action", "read_file"}, {"path", "in"}, {"suffix", "/../secret.txt"}}), "outside");
@@ -129,12 +129,12 @@ TEST_F(FolderTest, a_declared_folder_is_read_and_nothing_beside_it) {
             "inside");
 }
 
-TEST_F(FolderTest, a_link_does_not_lead_out_of_a_folder) {
+TEST_F(FolderTest, ALinkDoesNotLeadOutOfAFolder) {
   fs::create_symlink("../secret.txt", folder_ / "in" / "link.txt");
   EXPECT_NE(say(with_path(false), {{"action", "read_file"}, {"path", "in"}, {"suffix", "/link.txt"}}), "outside");
 }
 
-TEST_F(FolderTest, a_read_only_folder_is_not_written) {
+TEST_F(FolderTest, AReadOnlyFolderIsNotWritten) {
   EXPECT_NE(say(with_path(false), {{"action", "write_file"}, {"path", "in"}, {"suffix", "/b.txt"}, {"value", "new"}}),
             "new");
   EXPECT_FALSE(fs::exists(folder_ / "in" / "b.txt"));
@@ -143,13 +143,13 @@ TEST_F(FolderTest, a_read_only_folder_is_not_written) {
   EXPECT_TRUE(fs::exists(folder_ / "in" / "b.txt"));
 }
 
-TEST_F(FolderTest, a_folder_that_does_not_exist_is_an_error) {
+TEST_F(FolderTest, AFolderThatDoesNotExistIsAnError) {
   EXPECT_EQ(say(with_path(false), {{"path", "nowhere"}}), "PATH_NOT_FOUND");
   EXPECT_EQ(say(with_path(true), {{"path", "nowhere/file.db"}}), "PATH_NOT_FOUND");
   EXPECT_EQ(say(with_path(true), {{"path", 5}}), "INVALID_PATH");
 }
 
-TEST_F(FolderTest, only_allowed_variables_are_seen) {
+TEST_F(FolderTest, OnlyAllowedVariablesAreSeen) {
   setenv("RB_TEST_ALLOWED", "yes", 1);
   setenv("RB_TEST_HIDDEN", "no", 1);
   Manifest manifest;
@@ -162,7 +162,7 @@ TEST_F(FolderTest, only_allowed_variables_are_seen) {
 
 // A folder that may be written.
 
-TEST_F(FolderTest, an_obedient_guest_uses_its_folder_as_ever) {
+TEST_F(FolderTest, AnObedientGuestUsesItsFolderAsEver) {
   const auto said =
       run_script(with_path(true), "in",
                  "mkdir @/sub;append @/sub/x hello;rename @/sub/x @/y;read @/y;rmdir @/sub;stat @/y;touch "
@@ -171,7 +171,7 @@ TEST_F(FolderTest, an_obedient_guest_uses_its_folder_as_ever) {
                                 "No such file or directory"));
 }
 
-TEST_F(FolderTest, no_guest_makes_a_link) {
+TEST_F(FolderTest, NoGuestMakesALink) {
   const auto said =
       run_script(with_path(true), "in",
                  "symlink ../victim @/link;symlink a.txt @/link;link @/a.txt @/hard;stat @/link;stat @/hard");
@@ -179,7 +179,7 @@ TEST_F(FolderTest, no_guest_makes_a_link) {
               ElementsAre(kRefused, kRefused, kRefused, "No such file or directory", "No such file or directory"));
 }
 
-TEST_F(FolderTest, a_link_that_is_there_is_followed_inside_and_neither_read_nor_moved) {
+TEST_F(FolderTest, ALinkThatIsThereIsFollowedInsideAndNeitherReadNorMoved) {
   fs::create_symlink("a.txt", folder_ / "in" / "inner");
   fs::create_symlink("../victim/keys", folder_ / "in" / "outer");
   fs::create_directories(folder_ / "in" / "sub");
@@ -202,7 +202,7 @@ TEST_F(FolderTest, a_link_that_is_there_is_followed_inside_and_neither_read_nor_
   EXPECT_EQ(content("victim/keys"), "keys");
 }
 
-TEST_F(FolderTest, every_guest_of_a_run_gets_the_folder_that_the_run_began_with) {
+TEST_F(FolderTest, EveryGuestOfARunGetsTheFolderThatTheRunBeganWith) {
   ASSERT_THAT(run_script(with_path(true), "in", "read @/a.txt"), ElementsAre("inside"));
   // As if an earlier guest, or anybody else, had done it between two guests of the run.
   fs::rename(folder_ / "in", folder_ / "moved");
@@ -215,7 +215,7 @@ TEST_F(FolderTest, every_guest_of_a_run_gets_the_folder_that_the_run_began_with)
 
 // A single file.
 
-TEST_F(FolderTest, of_a_single_file_the_neighbours_are_not_there) {
+TEST_F(FolderTest, OfASingleFileTheNeighboursAreNotThere) {
   const auto said = run_script(
       with_path(false), "in/a.txt",
       "read @;stat @;lstat @;read ^/b.txt;stat ^/b.txt;list ^;read ^/../secret.txt;read ^/./a.txt;read ^/sub/../a.txt;"
@@ -226,7 +226,7 @@ TEST_F(FolderTest, of_a_single_file_the_neighbours_are_not_there) {
   EXPECT_EQ(content("in/a.txt"), "inside");
 }
 
-TEST_F(FolderTest, of_a_database_its_journal_is_there_and_nothing_else) {
+TEST_F(FolderTest, OfADatabaseItsJournalIsThereAndNothingElse) {
   write("pipeline.yaml", "password: x");
   write("data.db", "rows");
   const auto said = run_script(
@@ -251,7 +251,7 @@ TEST_F(FolderTest, of_a_database_its_journal_is_there_and_nothing_else) {
   EXPECT_EQ(content("data.db"), "rowsx");
 }
 
-TEST_F(FolderTest, a_link_in_a_files_place_is_not_followed) {
+TEST_F(FolderTest, ALinkInAFilesPlaceIsNotFollowed) {
   write("data.db", "rows");
   ASSERT_EQ(begin_run(with_path(true, "sqlite"), {{"path", "data.db"}}), "");
   fs::remove(folder_ / "data.db");
@@ -274,7 +274,7 @@ TEST_F(FolderTest, a_link_in_a_files_place_is_not_followed) {
   EXPECT_EQ(content("victim/keys"), "keys");
 }
 
-TEST_F(FolderTest, a_folder_in_a_files_place_is_not_opened) {
+TEST_F(FolderTest, AFolderInAFilesPlaceIsNotOpened) {
   ASSERT_EQ(begin_run(with_path(true, "sqlite"), {{"path", "new.db"}}), "");
   fs::create_directory(folder_ / "new.db");
   write("new.db/x", "x");
@@ -286,7 +286,7 @@ TEST_F(FolderTest, a_folder_in_a_files_place_is_not_opened) {
 
 const char* const kNotPermitted = "not-permitted";
 
-TEST_F(FolderTest, a_native_component_does_not_leave_its_folder) {
+TEST_F(FolderTest, ANativeComponentDoesNotLeaveItsFolder) {
   fs::create_directories(folder_ / "in" / "sub");
   fs::create_symlink("a.txt", folder_ / "in" / "inner");
   fs::create_symlink("../victim/keys", folder_ / "in" / "outer");
@@ -307,7 +307,7 @@ TEST_F(FolderTest, a_native_component_does_not_leave_its_folder) {
   EXPECT_EQ(content("victim/keys"), "keys");
 }
 
-TEST_F(FolderTest, a_native_component_makes_reads_and_moves_no_links) {
+TEST_F(FolderTest, ANativeComponentMakesReadsAndMovesNoLinks) {
   fs::create_directories(folder_ / "in" / "sub");
   fs::create_symlink("../victim/keys", folder_ / "in" / "outer");
   fs::create_symlink("../a.txt", folder_ / "in" / "sub" / "up");
@@ -329,7 +329,7 @@ TEST_F(FolderTest, a_native_component_makes_reads_and_moves_no_links) {
     EXPECT_FALSE(fs::exists(fs::symlink_status(folder_ / made))) << made;
 }
 
-TEST_F(FolderTest, a_native_component_gets_one_file_and_no_neighbours) {
+TEST_F(FolderTest, ANativeComponentGetsOneFileAndNoNeighbours) {
   write("pipeline.yaml", "password: x");
   write("data.db", "rows");
   fs::create_symlink("victim/keys", folder_ / "data.db-wal");
@@ -363,7 +363,7 @@ TEST_F(FolderTest, a_native_component_gets_one_file_and_no_neighbours) {
   EXPECT_EQ(content("data.db"), "rows");
 }
 
-TEST_F(FolderTest, a_native_component_does_not_write_what_it_may_read) {
+TEST_F(FolderTest, ANativeComponentDoesNotWriteWhatItMayRead) {
   for (const char* path : {"in/a.txt", "in"}) {
     SCOPED_TRACE(path);
     const auto said =
@@ -383,7 +383,7 @@ TEST_F(FolderTest, a_native_component_does_not_write_what_it_may_read) {
 
 // The attack of the issue: a destination with dest-sqlite's permissions unlinks its file, makes it a link to a
 // neighbour's folder and asks to be tried again.
-TEST_F(FolderTest, a_guest_that_replaces_its_file_by_a_link_gets_nothing_from_the_next_guest_or_run) {
+TEST_F(FolderTest, AGuestThatReplacesItsFileByALinkGetsNothingFromTheNextGuestOrRun) {
   fs::create_directories(folder_ / "out");
   write("out/x.db", "rows");
   const Manifest manifest = with_path(true, "sqlite");

@@ -21,7 +21,7 @@ class Covered : public RecordingServices {
   int taken = 0;
 };
 
-TEST_F(GuestTest, a_destination_takes_batches_whose_header_vectors_lie_on_four_bytes) {
+TEST_F(GuestTest, ADestinationTakesBatchesWhoseHeaderVectorsLieOnFourBytes) {
   auto runtime = make_component_runtime({RB_CONNECTORS, true});
   ASSERT_TRUE(runtime.ok()) << runtime.status().to_string();
   auto services = std::make_shared<Covered>();

@@ -15,7 +15,7 @@
 
 #include "rapidbyte/runtime/component_runtime.h"
 #include "rapidbyte/runtime/idle_services.h"
-#include "rapidbyte/runtime/refusing_services_test.h"
+#include "rapidbyte/runtime/testing/refusing_services.h"
 
 namespace rapidbyte::runtime {
 

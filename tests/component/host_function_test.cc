@@ -17,7 +17,7 @@
 namespace rapidbyte::runtime {
 namespace {
 
-TEST_F(GuestTest, emit_batch_without_a_stage_behind_is_refused) {
+TEST_F(GuestTest, EmitBatchWithoutAStageBehindIsRefused) {
   InstanceOptions options;
   options.services = std::make_shared<IdleServices>();
   options.config = {{"action", "emit"}};
@@ -28,11 +28,11 @@ TEST_F(GuestTest, emit_batch_without_a_stage_behind_is_refused) {
   EXPECT_EQ((*instance)->discover()->substr(0, 26), "error NO_SENDER category 8");
 }
 
-TEST_F(GuestTest, next_batch_without_a_stage_before_is_refused) {
+TEST_F(GuestTest, NextBatchWithoutAStageBeforeIsRefused) {
   EXPECT_EQ(perform({{"action", "next_batch"}})->substr(0, 28), "error NO_RECEIVER category 8");
 }
 
-TEST_F(GuestTest, state_is_kept_compared_and_scoped) {
+TEST_F(GuestTest, StateIsKeptComparedAndScoped) {
   auto state = state::make_memory_state();
   const auto lease = state::memory_writer(*state, "p");
   options_.state = lease.get();
@@ -48,7 +48,7 @@ TEST_F(GuestTest, state_is_kept_compared_and_scoped) {
   EXPECT_EQ(*state->get("p", "orders:k"), std::nullopt) << "which is a key of the pipeline, and none was put";
 }
 
-TEST_F(GuestTest, state_refuses_unknown_scopes_and_long_keys) {
+TEST_F(GuestTest, StateRefusesUnknownScopesAndLongKeys) {
   auto state = state::make_memory_state();
   const auto lease = state::memory_writer(*state, "p");
   options_.state = lease.get();
@@ -58,11 +58,11 @@ TEST_F(GuestTest, state_refuses_unknown_scopes_and_long_keys) {
   EXPECT_EQ(perform({{"action", "state"}, {"key_bytes", 1024}, {"value", "v"}})->substr(0, 1), "v");
 }
 
-TEST_F(GuestTest, state_without_a_store_is_refused) {
+TEST_F(GuestTest, StateWithoutAStoreIsRefused) {
   EXPECT_EQ(perform({{"action", "state"}, {"key", "k"}})->substr(0, 19), "error STATE_BACKEND");
 }
 
-TEST_F(GuestTest, checkpoints_are_checked_and_unwrapped) {
+TEST_F(GuestTest, CheckpointsAreCheckedAndUnwrapped) {
   EXPECT_EQ(*perform({{"action", "checkpoint"}, {"payload", "{'id':'1'}"}}), "ok");
   EXPECT_EQ(*perform({{"action", "checkpoint"}, {"payload", "{'payload':{'id':'2'}}"}}), "ok");
   ASSERT_EQ(services_->checkpoints.size(), 2U);
@@ -75,7 +75,7 @@ TEST_F(GuestTest, checkpoints_are_checked_and_unwrapped) {
   }
 }
 
-TEST_F(GuestTest, metrics_are_parsed) {
+TEST_F(GuestTest, MetricsAreParsed) {
   EXPECT_EQ(*perform({{"action", "metric"}, {"payload", "{'name':'rows','value':{'counter':5},'labels':[['a','b']]}"}}),
             "ok");
   ASSERT_EQ(services_->metrics.size(), 1U);
@@ -86,7 +86,7 @@ TEST_F(GuestTest, metrics_are_parsed) {
   EXPECT_EQ(perform({{"action", "metric"}, {"payload", "{'name':1}"}})->substr(0, 18), "error PARSE_METRIC");
 }
 
-TEST_F(GuestTest, a_rejected_record_arrives_whole) {
+TEST_F(GuestTest, ARejectedRecordArrivesWhole) {
   EXPECT_EQ(*perform({{"action", "dlq"}}), "ok");
   ASSERT_EQ(services_->rejected.size(), 1U);
   EXPECT_EQ(services_->rejected[0].stream, "s");
@@ -95,7 +95,7 @@ TEST_F(GuestTest, a_rejected_record_arrives_whole) {
   EXPECT_EQ(services_->rejected[0].error_category, "data");
 }
 
-TEST_F(GuestTest, output_of_the_guest_goes_to_the_log) {
+TEST_F(GuestTest, OutputOfTheGuestGoesToTheLog) {
   EXPECT_EQ(*perform({{"action", "print"}}), "ok");
   ASSERT_EQ(services_->lines.size(), 2U);
   EXPECT_EQ(services_->lines[0].second, "to stdout");
@@ -144,7 +144,7 @@ class OneShotServer {
   std::thread thread_;
 };
 
-TEST_F(GuestTest, a_socket_carries_bytes_and_reads_of_2_0_0_are_clamped_to_64_KiB) {
+TEST_F(GuestTest, ASocketCarriesBytesAndReadsOf200AreClampedTo64KiB) {
   OneShotServer server(std::string(200'000, 'z') + "tail");
   const auto result = perform({{"action", "socket"}, {"host", "127.0.0.1"}, {"port", server.port()}});
   ASSERT_TRUE(result.ok());
@@ -158,7 +158,7 @@ TEST_F(GuestTest, a_socket_carries_bytes_and_reads_of_2_0_0_are_clamped_to_64_Ki
   EXPECT_EQ(total, 200'004U);
 }
 
-TEST_F(GuestTest, a_host_outside_the_manifests_list_is_denied) {
+TEST_F(GuestTest, AHostOutsideTheManifestsListIsDenied) {
   auto wasm = WasmRuntime::create(AotCache(std::nullopt));
   ASSERT_TRUE(wasm.ok());
   const auto file =

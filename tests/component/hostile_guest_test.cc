@@ -31,7 +31,7 @@ INSTANTIATE_TEST_SUITE_P(Each, HostileGuest,
                                            Hostile{"sleep_in_slices", "GUEST_TIMEOUT"}),
                          [](const auto& info) { return std::string(info.param.action); });
 
-TEST_F(GuestTest, the_last_words_on_stderr_are_shown_with_the_crash) {
+TEST_F(GuestTest, TheLastWordsOnStderrAreShownWithTheCrash) {
   add_secret("guest-panic-secret");
   auto guest = start("source-200", ConnectorRole::kSource, {{"action", "panic"}});
   ASSERT_TRUE(guest);
@@ -44,7 +44,7 @@ TEST_F(GuestTest, the_last_words_on_stderr_are_shown_with_the_crash) {
       << result.error().message;
 }
 
-TEST_F(GuestTest, a_guest_does_not_speak_with_the_codes_of_the_host) {
+TEST_F(GuestTest, AGuestDoesNotSpeakWithTheCodesOfTheHost) {
   for (const char* code : {"CANCELLED", "GUEST_TRAP", "INSTANCE_POISONED", "PIPELINE_LOCKED", "STATE_BACKEND"}) {
     auto guest = start("source-200", ConnectorRole::kSource, {{"action", "error"}, {"code", code}});
     ASSERT_TRUE(guest);
@@ -52,7 +52,7 @@ TEST_F(GuestTest, a_guest_does_not_speak_with_the_codes_of_the_host) {
   }
 }
 
-TEST_P(HostileGuest, ends_as_a_typed_error_within_the_deadline_and_the_next_one_works) {
+TEST_P(HostileGuest, EndsAsATypedErrorWithinTheDeadlineAndTheNextOneWorks) {
   // Growing is done, not waited for: on a busy machine it takes its time.
   options_.guest_timeout = std::chrono::milliseconds(std::string_view(GetParam().action) == "grow" ? 5000 : 400);
   options_.max_memory = uint64_t{256} << 20U;
@@ -81,30 +81,30 @@ TEST_P(HostileGuest, ends_as_a_typed_error_within_the_deadline_and_the_next_one_
   EXPECT_EQ(services_->batches.size(), 3U);
 }
 
-TEST_F(GuestTest, memory_beyond_the_limit_is_refused_and_the_guest_may_go_on) {
+TEST_F(GuestTest, MemoryBeyondTheLimitIsRefusedAndTheGuestMayGoOn) {
   options_.max_memory = uint64_t{64} << 20U;
   EXPECT_EQ(*perform({{"action", "malloc"}, {"mib", 32}}), "got it");
   EXPECT_EQ(*perform({{"action", "malloc"}, {"mib", 100}}), "refused");
 }
 
-TEST_F(GuestTest, an_empty_batch_is_refused) {
+TEST_F(GuestTest, AnEmptyBatchIsRefused) {
   EXPECT_EQ(perform({{"action", "empty_batch"}})->substr(0, 28), "error EMPTY_BATCH category 8");
   EXPECT_TRUE(services_->batches.empty());
 }
 
-TEST_F(GuestTest, a_batch_above_the_limit_is_refused_before_it_is_copied) {
+TEST_F(GuestTest, ABatchAboveTheLimitIsRefusedBeforeItIsCopied) {
   options_.max_batch_bytes = 1000;
   EXPECT_EQ(*perform({{"action", "emit"}, {"size", 1000}}), "ok");
   EXPECT_EQ(perform({{"action", "emit"}, {"size", 1001}})->substr(0, 21), "error BATCH_TOO_LARGE");
 }
 
-TEST_F(GuestTest, a_large_batch_crosses_whole) {
+TEST_F(GuestTest, ALargeBatchCrossesWhole) {
   EXPECT_EQ(*perform({{"action", "emit"}, {"size", 60 << 20}}), "ok");
   ASSERT_EQ(services_->batches.size(), 1U);
   EXPECT_EQ(services_->batches[0].size(), size_t{60} << 20U);
 }
 
-TEST_F(GuestTest, json_nested_a_hundred_thousand_deep_is_refused) {
+TEST_F(GuestTest, JsonNestedAHundredThousandDeepIsRefused) {
   EXPECT_EQ(perform({{"action", "deep_checkpoint"}})->substr(0, 22), "error PARSE_CHECKPOINT");
   EXPECT_EQ(perform({{"action", "deep_metric"}})->substr(0, 18), "error PARSE_METRIC");
   EXPECT_TRUE(services_->checkpoints.empty());
@@ -116,18 +116,18 @@ TEST_F(GuestTest, json_nested_a_hundred_thousand_deep_is_refused) {
   EXPECT_NE(opened.error().details_json->find("left_out"), std::string::npos);
 }
 
-TEST_F(GuestTest, an_unknown_socket_is_refused) {
+TEST_F(GuestTest, AnUnknownSocketIsRefused) {
   EXPECT_EQ(perform({{"action", "bad_handle"}})->substr(0, 20), "error INVALID_SOCKET");
 }
 
-TEST_F(GuestTest, a_log_line_of_10_MB_is_cut) {
+TEST_F(GuestTest, ALogLineOf10MBIsCut) {
   EXPECT_EQ(*perform({{"action", "long_log"}, {"size", 10 << 20}}), "ok");
   ASSERT_EQ(services_->lines.size(), 1U);
   EXPECT_LT(services_->lines[0].second.size(), 9000U);
   EXPECT_NE(services_->lines[0].second.find("10485760 bytes"), std::string::npos);
 }
 
-TEST_F(GuestTest, cancellation_stops_a_guest_that_does_not_listen) {
+TEST_F(GuestTest, CancellationStopsAGuestThatDoesNotListen) {
   auto guest = start("source-200", ConnectorRole::kSource, {{"action", "loop"}});
   ASSERT_TRUE(guest);
   ASSERT_TRUE(guest->open().ok());
@@ -143,7 +143,7 @@ TEST_F(GuestTest, cancellation_stops_a_guest_that_does_not_listen) {
   EXPECT_EQ(result.error().code, "CANCELLED");
 }
 
-TEST_F(GuestTest, cancellation_wakes_a_guest_that_sleeps_for_an_hour) {
+TEST_F(GuestTest, CancellationWakesAGuestThatSleepsForAnHour) {
   auto guest = start("source-200", ConnectorRole::kSource, {{"action", "sleep"}});
   ASSERT_TRUE(guest);
   ASSERT_TRUE(guest->open().ok());
@@ -159,7 +159,7 @@ TEST_F(GuestTest, cancellation_wakes_a_guest_that_sleeps_for_an_hour) {
   EXPECT_EQ(result.error().code, "CANCELLED") << result.status().to_string();
 }
 
-TEST_F(GuestTest, a_guest_that_sleeps_wakes_when_its_time_has_come) {
+TEST_F(GuestTest, AGuestThatSleepsWakesWhenItsTimeHasCome) {
   // Longer than the slice in which the host asks whether it may go on.
   const auto begin = Clock::now();
   const auto result = perform({{"action", "sleep"}, {"ms", 120}});
@@ -169,7 +169,7 @@ TEST_F(GuestTest, a_guest_that_sleeps_wakes_when_its_time_has_come) {
   EXPECT_LT(Clock::now() - begin, std::chrono::seconds(10));
 }
 
-TEST_F(GuestTest, after_cancellation_host_calls_say_so) {
+TEST_F(GuestTest, AfterCancellationHostCallsSaySo) {
   auto guest = start("source-200", ConnectorRole::kSource, {{"batches", 5}});
   ASSERT_TRUE(guest);
   ASSERT_TRUE(guest->open().ok());
@@ -204,7 +204,7 @@ class OddComponent : public GuestTest {
   std::unique_ptr<WasmRuntime> wasm_;
 };
 
-TEST_F(OddComponent, a_missing_export_is_named) {
+TEST_F(OddComponent, AMissingExportIsNamed) {
   const auto bytes =
       assemble(R"((component (instance $i) (export "rapidbyte:connector/source-connector@2.0.0" (instance $i))))");
   auto loaded = wasm_->load(bytes, "hollow");
@@ -220,7 +220,7 @@ TEST_F(OddComponent, a_missing_export_is_named) {
   EXPECT_NE(status.error().message.find("open"), std::string::npos);
 }
 
-TEST_F(OddComponent, another_protocol_is_refused_by_name) {
+TEST_F(OddComponent, AnotherProtocolIsRefusedByName) {
   const auto newer = wasm_->load(
       assemble(R"((component (instance $i) (export "rapidbyte:connector/source-connector@3.1.0" (instance $i))))"),
       "newer");
@@ -233,7 +233,7 @@ TEST_F(OddComponent, another_protocol_is_refused_by_name) {
   EXPECT_EQ(other.error().code, "PROTOCOL_MISMATCH");
 }
 
-TEST_F(OddComponent, what_is_no_connector_is_refused) {
+TEST_F(OddComponent, WhatIsNoConnectorIsRefused) {
   for (const ComponentFile& file :
        {assemble("(component)"), assemble("(module)"), of_bytes("sevens", std::vector<std::byte>(100, std::byte{7})),
         of_bytes("nothing", {})}) {
@@ -243,7 +243,7 @@ TEST_F(OddComponent, what_is_no_connector_is_refused) {
   }
 }
 
-TEST_F(OddComponent, an_import_that_is_not_offered_is_named) {
+TEST_F(OddComponent, AnImportThatIsNotOfferedIsNamed) {
   const auto bytes =
       assemble(R"((component (import "wasi:http/types@0.2.0" (instance (export "f" (func)))) (instance $i)
     (export "rapidbyte:connector/source-connector@2.0.0" (instance $i))))");
@@ -257,7 +257,7 @@ TEST_F(OddComponent, an_import_that_is_not_offered_is_named) {
   EXPECT_NE(guest.error().message.find("wasi:http/types"), std::string::npos) << guest.error().message;
 }
 
-TEST_F(OddComponent, a_memory_larger_than_the_limit_does_not_start) {
+TEST_F(OddComponent, AMemoryLargerThanTheLimitDoesNotStart) {
   const auto bytes =
       assemble(R"((component (core module $m (memory 4096)) (core instance $c (instantiate $m)) (instance $i)
     (export "rapidbyte:connector/source-connector@2.0.0" (instance $i))))");
@@ -271,7 +271,7 @@ TEST_F(OddComponent, a_memory_larger_than_the_limit_does_not_start) {
   EXPECT_EQ(guest.error().code, "MEMORY_LIMIT") << guest.status().to_string();
 }
 
-TEST_F(OddComponent, several_memories_share_one_limit) {
+TEST_F(OddComponent, SeveralMemoriesShareOneLimit) {
   const auto bytes = assemble(
       R"((component (core module $m (memory 512)) (core instance (instantiate $m)) (core instance (instantiate $m))
     (core instance (instantiate $m)) (instance $i) (export "rapidbyte:connector/source-connector@2.0.0" (instance $i))))");

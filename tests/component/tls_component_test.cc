@@ -2,8 +2,8 @@
 // error.
 
 #include "guest_fixture.h"
-#include "rapidbyte/runtime/loopback_peer.h"
-#include "rapidbyte/runtime/tls_peer.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
+#include "rapidbyte/runtime/testing/tls_peer.h"
 
 namespace rapidbyte::runtime {
 namespace {
@@ -32,13 +32,13 @@ class TlsGuest : public GuestTest {
   Identity identity_ = Identity::make({.common_name = "db", .alt_names = "DNS:db.example.com"}, &ca_);
 };
 
-TEST_F(TlsGuest, a_checked_server_is_talked_to) {
+TEST_F(TlsGuest, ACheckedServerIsTalkedTo) {
   const auto heard = hear({{"server_name", "db.example.com"}, {"verify", "full"}, {"ca", ca_.pem()}});
   ASSERT_TRUE(heard.ok()) << heard.status().to_string();
   EXPECT_EQ(*heard, "you said ping");
 }
 
-TEST_F(TlsGuest, the_degree_of_checking_the_name_and_the_ca_arrive) {
+TEST_F(TlsGuest, TheDegreeOfCheckingTheNameAndTheCaArrive) {
   EXPECT_TRUE(hear({{"server_name", "other"}, {"verify", "ca"}, {"ca", ca_.pem()}}).ok());
   EXPECT_TRUE(hear({{"server_name", "other"}, {"verify", "none"}}).ok());
   for (const nlohmann::json& config : {nlohmann::json{{"server_name", "other"}, {"verify", "full"}, {"ca", ca_.pem()}},

@@ -11,7 +11,7 @@ class Shapes : public GuestTest, public ::testing::WithParamInterface<const char
 INSTANTIATE_TEST_SUITE_P(Protocol20, Shapes, ::testing::Values("200", "200-dlq"),
                          [](const auto& info) { return std::string(info.param) == "200" ? "plain" : "with_dlq"; });
 
-TEST_P(Shapes, source_destination_and_transform_move_batches_in_order) {
+TEST_P(Shapes, SourceDestinationAndTransformMoveBatchesInOrder) {
   const std::string shape = GetParam();
   auto source = start("source-" + shape, ConnectorRole::kSource, {{"batches", 20}, {"size", 5000}});
   ASSERT_TRUE(source);
@@ -72,7 +72,7 @@ TEST_P(Shapes, source_destination_and_transform_move_batches_in_order) {
   EXPECT_TRUE(destination->close().ok());
 }
 
-TEST_P(Shapes, functions_that_2_0_0_does_not_have_answer_as_if_there_were_nothing_to_say) {
+TEST_P(Shapes, FunctionsThat200DoesNotHaveAnswerAsIfThereWereNothingToSay) {
   auto source = start(std::string("source-") + GetParam(), ConnectorRole::kSource);
   ASSERT_TRUE(source);
   EXPECT_EQ(*source->plan_partitions("{}", 4), "[]");
@@ -81,7 +81,7 @@ TEST_P(Shapes, functions_that_2_0_0_does_not_have_answer_as_if_there_were_nothin
   EXPECT_FALSE(source->last_committed("{}")->has_value());
 }
 
-TEST_F(GuestTest, a_guests_error_arrives_with_every_field) {
+TEST_F(GuestTest, AGuestsErrorArrivesWithEveryField) {
   auto source = start("source-200", ConnectorRole::kSource, {{"action", "error"}});
   ASSERT_TRUE(source);
   const Status status = source->open();
@@ -99,7 +99,7 @@ TEST_F(GuestTest, a_guests_error_arrives_with_every_field) {
   EXPECT_EQ(error.details_json, "{\"n\":1}");
 }
 
-TEST_F(GuestTest, a_validation_result_arrives) {
+TEST_F(GuestTest, AValidationResultArrives) {
   auto source = start("source-200", ConnectorRole::kSource);
   ASSERT_TRUE(source);
   const auto result = source->validate();
@@ -108,13 +108,13 @@ TEST_F(GuestTest, a_validation_result_arrives) {
   EXPECT_EQ(result->message, "mind the gap");
 }
 
-TEST_F(GuestTest, a_connector_of_another_role_is_refused) {
+TEST_F(GuestTest, AConnectorOfAnotherRoleIsRefused) {
   const auto connector = runtime_->load("source-200", ConnectorRole::kDestination);
   ASSERT_FALSE(connector.ok());
   EXPECT_EQ(connector.error().code, "WRONG_ROLE");
 }
 
-TEST_F(GuestTest, many_instances_at_the_same_time_do_not_disturb_each_other) {
+TEST_F(GuestTest, ManyInstancesAtTheSameTimeDoNotDisturbEachOther) {
   auto connector = runtime_->load("source-200", ConnectorRole::kSource);
   ASSERT_TRUE(connector.ok());
   std::vector<std::thread> threads;

@@ -17,7 +17,7 @@ HEADER = "protocol/include/rapidbyte/protocol/error_codes.h"
 # Heading of the page -> where the codes below it are raised.
 SECTIONS = {
     "Host": ("src/rapidbyte/", "rust/"),
-    "SDK": ("sdk/cpp/src/", "sdk/cpp/include/"),
+    "SDK": ("sdk/cpp/src/", "sdk/cpp/text/", "sdk/cpp/include/"),
     "source-postgres": ("connectors/source_postgres/src/",),
     "dest-postgres": ("connectors/dest_postgres/src/",),
     "PostgreSQL client": ("connectors/shared/postgres/",),
@@ -30,7 +30,7 @@ SHARED, SHARED_BY = "protocol/", ("Host", "SDK")
 # Below this heading a code may be of any part.
 INTERNAL = "Internal codes"
 SOURCES = re.compile(r"\.(cc|h|rs)$")
-FOR_TESTS = re.compile(r"(^|/)tests?/|_(test|fixture)\.(cc|h)$|(^|/)fake_\w+\.h$")
+FOR_TESTS = re.compile(r"(^|/)test(s|ing)?/|_(test|fixture)\.(cc|h)$|(^|/)fake_\w+\.h$")
 
 NOT_CODES = {
     "words of SQL, of YAML and of PostgreSQL's protocol": """ANY BEGIN BLOB BOOLEAN CHAR CHARINT CLOB COMMIT COPY DOUB FALSE FATAL FLOA INT

@@ -369,6 +369,42 @@ class DatabaseInUse(harness.EndToEnd):
 SLOW = "checkpoint_interval_rows: 200\nmax_batch_bytes: 4kb"
 
 
+class DatabaseThatGoesAway(harness.EndToEnd):
+    """One instance loads many streams, and its file is moved away meanwhile."""
+
+    COUNT = 150
+
+    def test_what_counts_as_written_is_in_one_of_the_files_and_the_next_run_loads_the_rest(self):
+        names = [f"t{i:03}" for i in range(self.COUNT)]
+        for name in names:
+            self.write_csv(f"{name}.csv", ["id"], [(1,), (2,), (3,)])
+        pipeline = self.pipeline(streams="\n".join(f"- {{name: {name}}}" for name in names))
+        process = self.start("run", pipeline, "--json", "--events", self.events)
+        self.wait_for_event(process, '"stream_finished"', least=3)
+        former = self.folder / "former.db"
+        os.rename(self.database, former)
+        out, err = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, DESTINATION, err)
+        self.assertIn("DATABASE_REPLACED", err)
+        report = json.loads(out)
+        written = {stream["stream"] for stream in report["streams"] if stream["outcome"] == "succeeded"}
+        self.assertGreater(len(written), 2)
+        failed = [stream for stream in report["streams"] if stream["outcome"] != "succeeded"]
+        self.assertEqual([stream["failure"]["code"] for stream in failed], ["DATABASE_REPLACED"])
+        self.assertEqual([stream["rows_written"] for stream in failed], [0])
+        found = {}
+        for path in (former, self.database):
+            with sqlite3.connect(path) as database:
+                for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE name GLOB 't[0-9]*'").fetchall():
+                    self.assertNotIn(name, found)
+                    found[name] = database.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+            database.close()
+        self.assertEqual(found, {name: 3 for name in written})
+        self.run_ok(pipeline)
+        for name in names:
+            self.assertEqual(self.query(f"SELECT count(*) FROM {name}"), [(3,)], name)
+
+
 class WhileRunning(harness.EndToEnd):
     """A load that commits every few rows, so that it takes seconds."""
 

@@ -1,13 +1,13 @@
 #include <gtest/gtest.h>
 
-#include "fake_host.h"
 #include "rapidbyte/sdk/connector.h"
+#include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::sdk {
 namespace {
 
-using native::FakeHost;
-using native::make_context;
+using testing::FakeHost;
+using testing::make_context;
 
 void push_rows(FakeHost& host, BatchBuilder& builder, int64_t rows) {
   for (int64_t i = 0; i < rows; ++i) {

@@ -1,5 +1,7 @@
 #include "src/time_text.h"
 
+#include "rapidbyte/text/time_text.h"
+
 namespace rapidbyte::dest_postgres {
 namespace {
 
@@ -21,25 +23,12 @@ bool take(std::string_view& text, char c) {
   return true;
 }
 
-int64_t days_in_month(int64_t year, int64_t month) {
-  constexpr int64_t kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-  return month == 2 && leap ? 29 : kDays[month - 1];
-}
-
 std::optional<int64_t> take_date(std::string_view& text) {
-  const auto year = take_digits(text, 4);
-  if (!year || *year == 0 || !take(text, '-')) return std::nullopt;
-  const auto month = take_digits(text, 2);
-  if (!month || *month < 1 || *month > 12 || !take(text, '-')) return std::nullopt;
-  const auto day = take_digits(text, 2);
-  if (!day || *day < 1 || *day > days_in_month(*year, *month)) return std::nullopt;
-  // Years that begin on 1 March, as in value_text.cc.
-  const int64_t y = *month <= 2 ? *year - 1 : *year;
-  const int64_t era = y / 400;
-  const int64_t year_of_era = y - era * 400;
-  const int64_t day_of_year = (153 * (*month + (*month > 2 ? -3 : 9)) + 2) / 5 + *day - 1;
-  return era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
+  constexpr size_t kLength = 10;
+  int32_t days = 0;
+  if (!text::parse_date(text.substr(0, kLength), days)) return std::nullopt;
+  text.remove_prefix(kLength);
+  return days;
 }
 
 std::optional<int64_t> take_time(std::string_view& text) {

@@ -1,12 +1,12 @@
 #pragma once
-// Batches from rows written as JSON, for the tests of dest-postgres.
+// The SDK's batches and types by their short names, for the tests of dest-postgres.
 
 #include <gtest/gtest.h>
 
-#include <cstdint>
 #include <vector>
 
 #include "rapidbyte/sdk/arrow.h"
+#include "rapidbyte/testing/batches.h"
 
 namespace rapidbyte::dest_postgres {
 
@@ -15,13 +15,7 @@ using sdk::Json;
 using sdk::Schema;
 using sdk::Status;
 using sdk::TypeId;
-
-/// A batch of `rows`, each a JSON list with one value per column: null; numbers; booleans; text for text and binary;
-/// "NaN", "Infinity", "-Infinity" for floats; the unscaled integer, as a number or as text, or "NaN" for decimals;
-/// units, or "infinity" and "-infinity", for dates and times; [months, days, nanoseconds].
-std::vector<uint8_t> make_batch(const Schema& schema, const std::vector<Json>& rows);
-
-/// The text of an integer of any length as little-endian words of two's complement.
-std::vector<uint64_t> words_of(std::string_view text, size_t count);
+using sdk::testing::make_batch;
+using sdk::testing::words_of;
 
 }  // namespace rapidbyte::dest_postgres

@@ -50,7 +50,7 @@ std::unique_ptr<sdk::DestinationConnector> PostgresTest::open(const Json& more) 
 }
 
 Json PostgresTest::context(const std::string& stream, const Schema& schema, const Json& write_mode) {
-  Json ctx = sdk::native::make_context(stream, schema);
+  Json ctx = sdk::testing::make_context(stream, schema);
   ctx["write_mode"] = write_mode;
   return ctx;
 }

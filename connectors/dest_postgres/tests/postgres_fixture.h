@@ -5,15 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "fake_host.h"
 #include "postgres/tests/postgres_server.h"
 #include "rapidbyte/sdk/connector.h"
+#include "rapidbyte/testing/fake_host.h"
 #include "tests/batches.h"
 
 namespace rapidbyte::dest_postgres {
 
 using postgres::testing::PostgresServer;
-using sdk::native::FakeHost;
+using sdk::testing::FakeHost;
 
 using Lines = std::vector<std::string>;
 using Batches = std::vector<std::vector<uint8_t>>;
@@ -44,7 +44,7 @@ class PostgresTest : public ::testing::Test {
   struct Outcome {
     Status status;
     sdk::WriteSummary summary;
-    std::vector<sdk::native::DlqRecord> dlq;
+    std::vector<sdk::testing::DlqRecord> dlq;
     std::vector<std::string> logs;
     std::string last_committed;
     uint64_t sends = 0;  // to the server

@@ -57,7 +57,7 @@ class PublishTest : public PostgresTest {
 
  private:
   int loads_ = 0;
-  std::vector<sdk::native::LogLine> logs_;
+  std::vector<sdk::testing::LogLine> logs_;
 };
 
 TEST_F(PublishTest, WhatIsMadeOnTheTargetWhileTheLoadRunsStays) {

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "fake_host.h"
 #include "postgres/tests/scripted_server.h"
+#include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
@@ -32,7 +32,7 @@ TEST(SessionTest, ASessionThatCouldNotBeSetUpIsNotUsed) {
     for (const char* sqlstate : {"42501", "42704"}) {
       SCOPED_TRACE(std::string(sqlstate) + (ahead ? ", ahead" : ""));
       ScriptedServer server({[&](Peer& peer) { refuse(peer, sqlstate); }, accept});
-      sdk::native::FakeHost host;
+      sdk::testing::FakeHost host;
       Session session(server.options());
       if (ahead) session.open_ahead();
       ASSERT_TRUE(session.open().ok()) << "nobody waits for the settings";

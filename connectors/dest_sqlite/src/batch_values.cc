@@ -1,10 +1,12 @@
 #include "src/batch_values.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
+#include "rapidbyte/text/number_text.h"
+#include "rapidbyte/text/time_text.h"
 #include "src/coercion.h"
-#include "src/value_text.h"
 
 namespace rapidbyte::dest_sqlite {
 namespace {
@@ -38,7 +40,7 @@ void write_texts(const sdk::ColumnView& view, sdk::ByteBuffer& arena, std::vecto
   ends[0] = 0;
   for (size_t row = 0; row < view.length(); ++row) {
     if (!view.is_null(row)) {
-      arena.reserve(kMaxValueText);
+      arena.reserve(text::kMaxValueText);
       auto* out = reinterpret_cast<char*>(arena.data() + arena.size());
       const char* end = write(out, row);
       arena.resize(arena.size() + static_cast<size_t>(end - out));
@@ -52,9 +54,9 @@ void write_column(const sdk::ColumnView& view, sdk::ByteBuffer& arena, std::vect
   switch (type.id) {
     case TypeId::kDate32:
       return write_texts(view, arena, ends,
-                         [&](char* out, size_t row) { return write_date(out, view.value<int32_t>(row)); });
+                         [&](char* out, size_t row) { return text::write_date(out, view.value<int32_t>(row)); });
     case TypeId::kTimestamp: {
-      TimestampWriter writer(units_per_second(type.unit), type.timezone.has_value());
+      text::TimestampWriter writer(units_per_second(type.unit), type.timezone.has_value());
       return write_texts(view, arena, ends,
                          [&](char* out, size_t row) { return writer.write(out, view.value<int64_t>(row)); });
     }
@@ -62,7 +64,8 @@ void write_column(const sdk::ColumnView& view, sdk::ByteBuffer& arena, std::vect
     case TypeId::kTime64: {
       const int64_t units = units_per_second(type.unit);
       return write_texts(view, arena, ends, [&](char* out, size_t row) {
-        return time_in_day(view, row) ? write_time(out, view.integer(row), units) : out;  // else the row is refused
+        return time_in_day(view, row) ? text::write_time(out, view.integer(row), units)
+                                      : out;  // else the row is refused
       });
     }
     case TypeId::kDecimal128:
@@ -72,17 +75,17 @@ void write_column(const sdk::ColumnView& view, sdk::ByteBuffer& arena, std::vect
           int64_t high;
         };
         const auto words = view.value<Words>(row);
-        return write_decimal128(out, words.low, words.high, type.scale);
+        return text::write_decimal128(out, words.low, words.high, type.scale);
       });
     case TypeId::kIntervalMonthDayNano:
       return write_texts(view, arena, ends, [&](char* out, size_t row) {
         const auto value = view.value<sdk::MonthDayNano>(row);
-        return write_interval(out, value.months, value.days, value.nanoseconds);
+        return text::write_interval(out, value.months, value.days, value.nanoseconds);
       });
-    default:  // Decimal256: rare, so the SDK's slower text will do. At most 78 digits, a sign, a point and the scale.
+    default:  // Decimal256
       return write_texts(view, arena, ends, [&](char* out, size_t row) {
-        const std::string text = view.decimal_text(row);
-        return std::copy_n(text.data(), std::min(text.size(), size_t{kMaxValueText}), out);
+        const auto words = view.value<std::array<uint64_t, 4>>(row);
+        return text::write_decimal(out, words.data(), words.size(), type.scale);
       });
   }
 }

@@ -53,7 +53,8 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   /// Opens the file and makes it when it is absent; rolls back what a killed run left. Errors: DATABASE_PATH,
-  /// DATABASE_READ_ONLY, NOT_A_DATABASE, DATABASE_CANNOT_OPEN, DISK_FULL ...
+  /// DATABASE_READ_ONLY, NOT_A_DATABASE, DATABASE_CANNOT_OPEN, DISK_FULL ... When it is open already,
+  /// DATABASE_REPLACED.
   Status open();
   /// As open(), but an absent or empty file stays as it is: false.
   Result<bool> open_existing();
@@ -72,7 +73,8 @@ class Database {
   [[nodiscard]] bool in_transaction() const { return handle_ != nullptr && sqlite3_get_autocommit(handle_) == 0; }
   /// Begins a transaction unless one is open.
   Status begin();
-  /// LOAD_ROLLED_BACK (data) when something has undone the transaction already.
+  /// LOAD_ROLLED_BACK (data) when something has undone the transaction already. DATABASE_REPLACED (data) when the file
+  /// is no longer the one at the path: rows in it would be lost without a word.
   Status commit();
   void rollback();
 
@@ -89,6 +91,8 @@ class Database {
 
  private:
   Status open_file();
+  /// DATABASE_REPLACED unless the open file is the one at the path.
+  [[nodiscard]] Status check_in_place() const;
 
   std::string path_;
   sqlite3* handle_ = nullptr;

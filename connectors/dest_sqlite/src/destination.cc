@@ -98,6 +98,7 @@ Result<sdk::Validation> SqliteDestination::validate() {
 
 Status SqliteDestination::begin_stream(const sdk::StreamContext& ctx) {
   const std::string table = table_prefix_ + ctx.stream_name;
+  begun_replace_.clear();
   RB_SDK_RETURN_NOT_OK(check_table_name(ctx.stream_name, table));
   RB_SDK_RETURN_NOT_OK(check_targets(ctx.pipeline_streams));
   RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
@@ -197,6 +198,12 @@ Status SqliteDestination::check_not_loaded_before(const sdk::StreamContext& ctx,
 }
 
 Status SqliteDestination::begin_replace(const sdk::StreamContext& ctx, const std::string& table) {
+  // A commit of its own only where something of before could be taken for this load's: of the usual stream its first
+  // rows bring the receipt, and until then the one that is there speaks of the table that is there.
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(*database_, staging_name(table)));
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
+  begun_replace_ = ctx.load_id;
+  if (!staging && (!receipt || receipt->load_id != ctx.load_id)) return {};
   return in_transaction([&]() -> Status {
     RB_SDK_RETURN_NOT_OK(drop_staging(*database_, table));
     return Receipts(*database_).write(ctx, {.load_id = ctx.load_id, .checkpoint_json = {}});
@@ -254,6 +261,7 @@ Result<sdk::WriteSummary> SqliteDestination::write_stream(const sdk::StreamConte
         receipt.checkpoint_json = sdk::to_text(checkpoint);
         RB_SDK_RETURN_NOT_OK(receipts.write(ctx, receipt));
         RB_SDK_RETURN_NOT_OK(database_->commit());
+        begun_replace_.clear();  // from here on the receipt says it
         rows_committed = receipt.rows;
         return {};
       });
@@ -288,7 +296,10 @@ Status SqliteDestination::finish_replace(const sdk::StreamContext& ctx, const st
   const auto publish = [&]() -> Status {
     Receipts receipts(*database_);
     RB_SDK_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, receipts.read(ctx));
-    if (!receipt || receipt->load_id != ctx.load_id) {
+    const bool is_ours = receipt && receipt->load_id == ctx.load_id;
+    if (!is_ours && begun_replace_ == ctx.load_id) {
+      receipt = Receipt{.load_id = ctx.load_id, .checkpoint_json = {}};  // no rows came
+    } else if (!is_ours) {
       return sdk::internal_error(codes::kLoadUnknown, "stream \"" + ctx.stream_name + "\": database " +
                                                           database_->path() + " has no load " + ctx.load_id +
                                                           " to publish (begin-stream comes "

@@ -1,6 +1,8 @@
 #pragma once
-// SqliteDestination: the connector itself. One instance serves one database file; the host calls it from one thread and
-// holds the file's lock. Rows, receipt and schema changes of a commit are one transaction.
+// SqliteDestination: the connector itself. One instance serves one database file, for one stream after the other; the
+// host calls it from one thread and holds the file's lock. Rows, receipt and schema changes of a commit are one
+// transaction. Between streams only the connection is kept; what belongs to a stream lives in the calls for it,
+// or is forgotten when the next one begins.
 
 #include <memory>
 #include <optional>
@@ -46,6 +48,8 @@ class SqliteDestination {
   /// A table of earlier incremental loads may be gone or emptied: only new rows come into it.
   bool accept_emptied_ = false;
   std::unique_ptr<Database> database_;
+  /// The load of the replace that begin_stream() has begun and of which no receipt is committed yet; else empty.
+  std::string begun_replace_;
 };
 
 }  // namespace rapidbyte::dest_sqlite

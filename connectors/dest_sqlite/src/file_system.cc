@@ -333,6 +333,16 @@ int register_file_system() {
   return sqlite3_vfs_register(&vfs, 1);
 }
 
+bool is_in_place(sqlite3* connection) {
+  sqlite3_file* base = nullptr;
+  if (sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, &base) != SQLITE_OK) return false;
+  const File* file = self(base);
+  struct stat opened;
+  struct stat named;
+  if (fstat(file->fd, &opened) != 0 || lstat(file->path->c_str(), &named) != 0) return false;
+  return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 }  // namespace rapidbyte::dest_sqlite
 
 // What SQLite calls in a build without an operating system of its own.

@@ -129,10 +129,12 @@ Status check_table_name(std::string_view stream, std::string_view table) {
 Result<std::optional<TableInfo>> read_table(Database& database, std::string_view name) {
   TableInfo table;
   {
-    RB_SDK_ASSIGN_OR_RETURN(Statement statement,
-                            database.prepare("SELECT type, name, sql FROM sqlite_schema WHERE lower(name) = ?"));
-    const std::string key = lower_name(name);
-    statement.bind(1, key);
+    // These queries read all of the catalogue, which has no index: with lower(name) they would be most of what a small
+    // stream costs in a database of thousands of tables.
+    RB_SDK_ASSIGN_OR_RETURN(
+        Statement statement,
+        database.prepare("SELECT type, name, sql FROM sqlite_schema WHERE name = ? COLLATE NOCASE"));
+    statement.bind(1, name);
     RB_SDK_ASSIGN_OR_RETURN(const bool found, statement.step());
     if (!found) return std::optional<TableInfo>();
     const std::string type = statement.text(0);
@@ -169,8 +171,8 @@ Result<std::optional<TableInfo>> read_table(Database& database, std::string_view
     }
   }
   {
-    RB_SDK_ASSIGN_OR_RETURN(Statement statement, database.prepare("SELECT strict, wr FROM pragma_table_list WHERE "
-                                                                  "schema = 'main' AND name = ?"));
+    RB_SDK_ASSIGN_OR_RETURN(Statement statement, database.prepare("SELECT strict, wr FROM pragma_table_list(?) WHERE "
+                                                                  "schema = 'main'"));
     statement.bind(1, table.name);
     RB_SDK_ASSIGN_OR_RETURN(const bool found, statement.step());
     table.without_rowid = found && statement.integer(1) != 0;
@@ -190,10 +192,9 @@ Result<std::optional<TableInfo>> read_table(Database& database, std::string_view
 Result<std::vector<Dependent>> read_dependents(Database& database, std::string_view table) {
   RB_SDK_ASSIGN_OR_RETURN(
       Statement statement,
-      database.prepare("SELECT type, name, sql FROM sqlite_schema WHERE lower(tbl_name) = ? AND type IN "
+      database.prepare("SELECT type, name, sql FROM sqlite_schema WHERE tbl_name = ? COLLATE NOCASE AND type IN "
                        "('index', 'trigger') AND sql IS NOT NULL ORDER BY rowid"));
-  const std::string key = lower_name(table);
-  statement.bind(1, key);
+  statement.bind(1, table);
   std::vector<Dependent> dependents;
   for (;;) {
     RB_SDK_ASSIGN_OR_RETURN(const bool more, statement.step());

@@ -183,6 +183,29 @@ TEST_F(ModesTest, ReplaceMakesAPlainTableAnewWithTheSourcesTypes) {
   EXPECT_EQ(table("s"), Lines{"1.5|'1970-01-01'"});
 }
 
+TEST_F(ModesTest, AReplaceTakesTwoCommits) {
+  const Schema schema = two_columns();
+  const auto commits = [&] { return std::stoll(query("SELECT change_counter FROM _rapidbyte_changes").front()); };
+  Json ctx = context("s", schema, "replace");
+  ASSERT_TRUE(load(ctx, {make_batch(schema, {row(1, "a")})}).status.ok());
+  int64_t before = commits();
+  ctx["load_id"] = "load-2";
+  FakeHost host;
+  host.load_id = "load-2";
+  host.push_batch(make_batch(schema, {row(2, "b")}));
+  host.push_end_marker();
+  auto destination = open();
+  ASSERT_TRUE(serve(*destination, host, ctx).status.ok());
+  ASSERT_TRUE(destination->close().ok());
+  EXPECT_EQ(commits() - before, 2);  // the rows, and that they take the old ones' place
+  EXPECT_EQ(table("s"), Lines{"2|'b'"});
+  before = commits();
+  ctx["load_id"] = "load-3";
+  ASSERT_TRUE(load(ctx, std::vector<std::vector<uint8_t>>{}).status.ok());
+  EXPECT_LE(commits() - before, 2);
+  EXPECT_EQ(table("s"), Lines{});
+}
+
 TEST_F(ModesTest, AnEmptyReplaceEmptiesTheTable) {
   const Schema schema = two_columns();
   ASSERT_TRUE(load(context("s", schema), schema, {row(1, "a")}).status.ok());

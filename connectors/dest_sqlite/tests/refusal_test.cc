@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "src/database.h"
 #include "tests/sqlite_fixture.h"
 
 namespace rapidbyte::dest_sqlite {
@@ -30,6 +31,13 @@ class RefusalTest : public SqliteTest {
 
 Schema two_columns() { return {{{"id", DataType::of(TypeId::kInt64)}, {"name", DataType::of(TypeId::kUtf8)}}}; }
 Json row(int64_t id, const std::string& name) { return Json::array({id, name}); }
+
+TEST_F(RefusalTest, OutOfMemoryHasACodeOfTheConnectorsOwn) {
+  // MEMORY_LIMIT is the host's: from a connector it would be shown as CONNECTOR_MEMORY_LIMIT, which no index lists.
+  const Status status = Database(path()).error_of(SQLITE_NOMEM, "out of memory", "inserting");
+  EXPECT_EQ(status.error().code, "OUT_OF_MEMORY");
+  EXPECT_NE(status.error().message.find("resources.max_memory"), std::string::npos);
+}
 
 // 100 rows of which every tenth breaks a constraint, so that statements of many rows are refused in all places.
 std::vector<Json> mixed_rows() {

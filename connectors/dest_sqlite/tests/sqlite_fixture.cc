@@ -2,68 +2,7 @@
 
 #include <stdlib.h>
 
-#include <cmath>
-
 namespace rapidbyte::dest_sqlite {
-namespace {
-
-double number(const Json& value) {
-  if (const auto text = sdk::as_string(value)) {
-    return *text == "NaN" ? std::nan("") : *text == "Infinity" ? HUGE_VAL : -HUGE_VAL;
-  }
-  return value.get<double>();
-}
-
-void append_value(sdk::ColumnBuilder& column, const Json& value) {
-  if (value.is_null()) return column.append_null();
-  switch (column.type().id) {
-    case TypeId::kBoolean: return column.append_bool(value.get<bool>());
-    case TypeId::kInt8:
-    case TypeId::kUInt8: return column.append(static_cast<int8_t>(value.get<int64_t>()));
-    case TypeId::kInt16:
-    case TypeId::kUInt16: return column.append(static_cast<int16_t>(value.get<int64_t>()));
-    case TypeId::kInt32:
-    case TypeId::kUInt32:
-    case TypeId::kDate32:
-    case TypeId::kTime32: return column.append(static_cast<int32_t>(value.get<int64_t>()));
-    case TypeId::kUInt64: return column.append(value.get<uint64_t>());
-    case TypeId::kFloat32: return column.append(static_cast<float>(number(value)));
-    case TypeId::kFloat64: return column.append(number(value));
-    case TypeId::kDecimal128: {
-      const auto low = value.get<int64_t>();
-      return column.append(sdk::Decimal128Words{{static_cast<uint64_t>(low), static_cast<uint64_t>(low >> 63)}});
-    }
-    case TypeId::kDecimal256: {
-      const auto low = value.get<int64_t>();
-      const auto high = static_cast<uint64_t>(low >> 63);
-      return column.append(sdk::Decimal256Words{{static_cast<uint64_t>(low), high, high, high}});
-    }
-    case TypeId::kUtf8:
-    case TypeId::kLargeUtf8:
-    case TypeId::kBinary:
-    case TypeId::kLargeBinary: return column.append_bytes(value.get<std::string>());
-    case TypeId::kFixedSizeBinary: return column.append_fixed(value.get<std::string>().data());
-    case TypeId::kIntervalMonthDayNano:
-      return column.append(
-          sdk::MonthDayNano{value[0].get<int32_t>(), value[1].get<int32_t>(), value[2].get<int64_t>()});
-    default: return column.append(value.get<int64_t>());
-  }
-}
-
-}  // namespace
-
-std::vector<uint8_t> make_batch(const Schema& schema, const std::vector<Json>& rows) {
-  auto builder = sdk::BatchBuilder::make(schema);
-  EXPECT_TRUE(builder.ok()) << builder.status().to_string();
-  for (const Json& row : rows) {
-    EXPECT_EQ(row.size(), schema.size());
-    for (size_t i = 0; i < schema.size(); ++i) append_value(builder->column(i), row[i]);
-    builder->end_row();
-  }
-  const auto batch = builder->finish();
-  EXPECT_TRUE(batch.ok()) << batch.status().to_string();
-  return {batch->begin(), batch->end()};
-}
 
 SqliteTest::SqliteTest() {
   std::string pattern = (std::filesystem::temp_directory_path() / "dest-sqlite-XXXXXX").string();
@@ -86,13 +25,27 @@ std::unique_ptr<sdk::DestinationConnector> SqliteTest::open(const Json& config) 
 }
 
 Json SqliteTest::context(const std::string& stream, const Schema& schema, const Json& write_mode) {
-  Json ctx = sdk::native::make_context(stream, schema);
+  Json ctx = sdk::testing::make_context(stream, schema);
   ctx["write_mode"] = write_mode;
   return ctx;
 }
 
 SqliteTest::Outcome SqliteTest::load(const Json& context, const std::vector<std::vector<uint8_t>>& batches,
                                      const Json& config) {
+  FakeHost around;  // for what is said behind the stream
+  auto destination = open(config);
+  Outcome outcome = serve(*destination, context, batches);
+  const auto committed = destination->last_committed(sdk::to_text(context));
+  EXPECT_TRUE(committed.ok() || !outcome.status.ok());
+  if (committed.ok()) outcome.last_committed = committed->value_or("");
+  const Status closed = destination->close();
+  EXPECT_TRUE(closed.ok()) << closed.to_string();
+  for (const auto& line : around.logs()) outcome.logs.push_back(line.message);
+  return outcome;
+}
+
+SqliteTest::Outcome SqliteTest::serve(sdk::DestinationConnector& destination, const Json& context,
+                                      const std::vector<std::vector<uint8_t>>& batches) {
   FakeHost host;
   host.load_id = context["load_id"].get<std::string>();
   int64_t marker = 0;
@@ -101,22 +54,20 @@ SqliteTest::Outcome SqliteTest::load(const Json& context, const std::vector<std:
     host.push_marker({{"id", "c" + std::to_string(++marker)}, {"kind", "source"}, {"stream", context["stream_name"]}});
   }
   host.push_end_marker();
-  auto destination = open(config);
+  return serve(destination, host, context);
+}
+
+SqliteTest::Outcome SqliteTest::serve(sdk::DestinationConnector& destination, FakeHost& host, const Json& context) {
   const std::string text = sdk::to_text(context);
   Outcome outcome;
-  outcome.status = destination->begin_stream(text);
+  outcome.status = destination.begin_stream(text);
   if (outcome.status.ok()) {
-    auto summary = destination->run_write(text);
+    auto summary = destination.run_write(text);
     outcome.status = summary.status();
     if (summary.ok()) outcome.summary = *summary;
-    const Status finished = destination->finish_stream(text, summary.ok());
+    const Status finished = destination.finish_stream(text, summary.ok());
     if (outcome.status.ok()) outcome.status = finished;
   }
-  const auto committed = destination->last_committed(text);
-  EXPECT_TRUE(committed.ok() || !outcome.status.ok());
-  if (committed.ok()) outcome.last_committed = committed->value_or("");
-  const Status closed = destination->close();
-  EXPECT_TRUE(closed.ok()) << closed.to_string();
   outcome.dlq = host.dlq();
   for (const auto& line : host.logs()) outcome.logs.push_back(line.message);
   return outcome;

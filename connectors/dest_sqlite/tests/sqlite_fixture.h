@@ -9,9 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "fake_host.h"
 #include "rapidbyte/sdk/arrow.h"
 #include "rapidbyte/sdk/connector.h"
+#include "rapidbyte/testing/batches.h"
+#include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::dest_sqlite {
 
@@ -20,13 +21,10 @@ using sdk::Json;
 using sdk::Schema;
 using sdk::Status;
 using sdk::TypeId;
-using sdk::native::FakeHost;
+using sdk::testing::FakeHost;
+using sdk::testing::make_batch;
 
 using Lines = std::vector<std::string>;
-
-/// A batch of `rows`, each a JSON list with one value per column: null; numbers; booleans; text for text and binary;
-/// "NaN", "Infinity" for floats; the unscaled integer for decimals; units for dates and times.
-std::vector<uint8_t> make_batch(const Schema& schema, const std::vector<Json>& rows);
 
 class SqliteTest : public ::testing::Test {
  protected:
@@ -43,7 +41,7 @@ class SqliteTest : public ::testing::Test {
   struct Outcome {
     Status status;
     sdk::WriteSummary summary;
-    std::vector<sdk::native::DlqRecord> dlq;
+    std::vector<sdk::testing::DlqRecord> dlq;
     std::vector<std::string> logs;
     std::string last_committed;
   };
@@ -53,6 +51,12 @@ class SqliteTest : public ::testing::Test {
   Outcome load(const Json& context, const Schema& schema, const std::vector<Json>& rows) {
     return load(context, {make_batch(schema, rows)});
   }
+
+  /// The same of one stream, by a destination that stays open, up to finish-stream.
+  static Outcome serve(sdk::DestinationConnector& destination, const Json& context,
+                       const std::vector<std::vector<uint8_t>>& batches);
+  /// With a host that has its batches and markers, and may break something, already.
+  static Outcome serve(sdk::DestinationConnector& destination, FakeHost& host, const Json& context);
 
   /// Runs SQL on the database, outside of the connector.
   void sql(const std::string& text);

@@ -54,7 +54,7 @@ RunResult run_with(const TempFolder& folder, const std::string& file, std::strin
   return run(folder.path(), options);
 }
 
-TEST(FileChangeTest, a_file_that_is_cut_or_written_over_is_an_error) {
+TEST(FileChangeTest, AFileThatIsCutOrWrittenOverIsAnError) {
   const std::string other = "id,a,b\n" + rows(0, kRows, 2);
   const std::string longer = "id,a,b\n" + rows(0, kRows + 5000, 2);
   const std::string text = whole_text();
@@ -105,7 +105,7 @@ TEST(FileChangeTest, a_file_that_is_cut_or_written_over_is_an_error) {
 }
 
 // All bytes are in memory when the file is cut, so that no read comes up short: its size at the end says it.
-TEST(FileChangeTest, a_file_that_is_cut_when_it_was_read_to_its_end_is_an_error) {
+TEST(FileChangeTest, AFileThatIsCutWhenItWasReadToItsEndIsAnError) {
   const std::string text = "id,a,b\n" + rows(0, 400, 1);
   ASSERT_GT(text.size(), 16'384U) << "more than one batch";
   ASSERT_LT(text.size(), 65'536U) << "one read";
@@ -117,7 +117,7 @@ TEST(FileChangeTest, a_file_that_is_cut_when_it_was_read_to_its_end_is_an_error)
   EXPECT_THAT(got.status.error().message, HasSubstr("it is shorter now"));
 }
 
-TEST(FileChangeTest, a_file_that_is_only_touched_is_read) {
+TEST(FileChangeTest, AFileThatIsOnlyTouchedIsRead) {
   const TempFolder folder;
   const Change touch{"touch", [](const auto& path) {
                        std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now());
@@ -133,7 +133,7 @@ TEST(FileChangeTest, a_file_that_is_only_touched_is_read) {
   }
 }
 
-TEST(FileChangeTest, a_file_that_grows_is_read_to_the_last_line_end_that_was_there) {
+TEST(FileChangeTest, AFileThatGrowsIsReadToTheLastLineEndThatWasThere) {
   struct Case {
     const char* file;
     std::string head;       // when it is opened
@@ -185,7 +185,7 @@ TEST(FileChangeTest, a_file_that_grows_is_read_to_the_last_line_end_that_was_the
   }
 }
 
-TEST(FileChangeTest, a_compressed_file_that_is_still_being_written_is_an_error_and_a_new_member_is_not) {
+TEST(FileChangeTest, ACompressedFileThatIsStillBeingWrittenIsAnErrorAndANewMemberIsNot) {
   const std::string more = "20000,x,12.34\n";
   for (const std::string file : {"data.csv.gz", "data.csv.zst"}) {
     const auto pack = [&](const std::string& text) { return file.ends_with(".gz") ? gzip(text) : zstd(text); };
@@ -204,7 +204,7 @@ TEST(FileChangeTest, a_compressed_file_that_is_still_being_written_is_an_error_a
   }
 }
 
-TEST(FileChangeTest, a_file_that_is_replaced_by_name_is_read_as_it_was) {
+TEST(FileChangeTest, AFileThatIsReplacedByNameIsReadAsItWas) {
   const TempFolder folder;
   const std::string other = folder.write("other.txt", "id,a,b\n1,x,y\n");
   const Change changes[] = {
@@ -219,7 +219,7 @@ TEST(FileChangeTest, a_file_that_is_replaced_by_name_is_read_as_it_was) {
   }
 }
 
-TEST(FileChangeTest, a_read_that_was_broken_off_goes_on_in_a_file_that_has_grown_since) {
+TEST(FileChangeTest, AReadThatWasBrokenOffGoesOnInAFileThatHasGrownSince) {
   const TempFolder folder;
   folder.write("data.csv", whole_text());
   RunOptions options;
@@ -238,7 +238,7 @@ TEST(FileChangeTest, a_read_that_was_broken_off_goes_on_in_a_file_that_has_grown
   EXPECT_EQ(broken.rows_covered.back() + rest.rows.size(), static_cast<size_t>(kRows) + 1);
 }
 
-TEST(FileChangeTest, an_empty_and_a_growing_empty_file_have_no_rows) {
+TEST(FileChangeTest, AnEmptyAndAGrowingEmptyFileHaveNoRows) {
   const TempFolder folder;
   folder.write("part1.csv", whole_text());
   folder.write("part2.csv", "");

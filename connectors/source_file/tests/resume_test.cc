@@ -11,7 +11,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-TEST(ResumeTest, a_run_resumed_at_any_checkpoint_reads_exactly_the_rest) {
+TEST(ResumeTest, ARunResumedAtAnyCheckpointReadsExactlyTheRest) {
   const TempFolder folder;
   for (int file = 0; file < 3; ++file) {
     std::string text = "id,text\n";
@@ -42,7 +42,7 @@ TEST(ResumeTest, a_run_resumed_at_any_checkpoint_reads_exactly_the_rest) {
   }
 }
 
-TEST(ResumeTest, is_refused_when_what_was_read_has_changed) {
+TEST(ResumeTest, IsRefusedWhenWhatWasReadHasChanged) {
   const TempFolder folder;
   const auto text = [](const std::string& word) {
     std::string out = "id,text\n";
@@ -87,7 +87,7 @@ TEST(ResumeTest, is_refused_when_what_was_read_has_changed) {
 /// The value in the cursor of a run's last checkpoint.
 sdk::Json value_of(const RunResult& run) { return run.checkpoints.back()["cursor_value"]["json"]["value"]; }
 
-TEST(IncrementalTest, emits_what_is_behind_the_last_value) {
+TEST(IncrementalTest, EmitsWhatIsBehindTheLastValue) {
   struct Case {
     const char* type;
     const char* values[4];
@@ -136,7 +136,7 @@ TEST(IncrementalTest, emits_what_is_behind_the_last_value) {
   }
 }
 
-TEST(IncrementalTest, checkpoints_move_the_cursor_only_at_the_end) {
+TEST(IncrementalTest, CheckpointsMoveTheCursorOnlyAtTheEnd) {
   const TempFolder folder;
   std::string text = "id,v\n";
   for (int i = 0; i < 3000; ++i) text += std::to_string(i * 7919 % 3000 + 1) + ",x\n";
@@ -163,7 +163,7 @@ TEST(IncrementalTest, checkpoints_move_the_cursor_only_at_the_end) {
   EXPECT_EQ(value_of(whole), sdk::Json({{"int64", 3000}}));
 }
 
-TEST(IncrementalTest, a_null_cursor_is_a_data_error) {
+TEST(IncrementalTest, ANullCursorIsADataError) {
   const TempFolder folder;
   folder.write("data.csv", "id,v\n1,a\n,b\n3,c\n");
   RunOptions options;
@@ -182,7 +182,7 @@ TEST(IncrementalTest, a_null_cursor_is_a_data_error) {
   EXPECT_EQ(run(folder.path(), options).status.error().code, "CURSOR_TYPE");
 }
 
-TEST(IncrementalTest, a_position_is_of_the_settings_that_it_was_made_with) {
+TEST(IncrementalTest, APositionIsOfTheSettingsThatItWasMadeWith) {
   const TempFolder folder;
   const auto write = [&](const char* text) { folder.write("data.csv", text); };
   write("id,qty,at\n1,500,01.02.2024\n2,600,02.02.2024\n");
@@ -248,7 +248,7 @@ TEST(IncrementalTest, a_position_is_of_the_settings_that_it_was_made_with) {
   EXPECT_EQ(run(folder.path(), base).rows.size(), 1U);
 }
 
-TEST(ResumeTest, is_refused_with_settings_that_change_values) {
+TEST(ResumeTest, IsRefusedWithSettingsThatChangeValues) {
   const TempFolder folder;
   std::string text = "id,price,day\n";
   for (int i = 0; i < 4000; ++i) text += std::to_string(i) + ",\"" + std::to_string(i) + "\",2024-01-02\n";
@@ -314,7 +314,7 @@ TEST(ResumeTest, is_refused_with_settings_that_change_values) {
   EXPECT_TRUE(run(folder.path(), base).status.ok());
 }
 
-TEST(IncrementalTest, a_bad_record_is_rejected_once) {
+TEST(IncrementalTest, ABadRecordIsRejectedOnce) {
   const TempFolder folder;
   std::string text = "id,v\n1,a\n2,b,surplus\nx,c\n,d\n5,e\n";
   folder.write("data.csv", text);
@@ -356,7 +356,7 @@ TEST(IncrementalTest, a_bad_record_is_rejected_once) {
   }
 }
 
-TEST(IncrementalTest, what_was_rejected_is_known_also_after_a_read_that_was_broken_off) {
+TEST(IncrementalTest, WhatWasRejectedIsKnownAlsoAfterAReadThatWasBrokenOff) {
   const TempFolder folder;
   std::string text = "id,v\n";
   for (int i = 1; i <= 3000; ++i) text += std::to_string(i) + (i % 100 == 0 ? ",x,surplus\n" : ",x\n");

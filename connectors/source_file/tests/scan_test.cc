@@ -98,7 +98,7 @@ std::vector<CsvCase> csv_cases() {
   };
 }
 
-TEST(CsvScanTest, reads_every_case_the_same_for_all_buffer_sizes) {
+TEST(CsvScanTest, ReadsEveryCaseTheSameForAllBufferSizes) {
   const TempFolder folder;
   for (const CsvCase& c : csv_cases()) {
     const std::string path = folder.write("test.csv", c.text);
@@ -111,7 +111,7 @@ TEST(CsvScanTest, reads_every_case_the_same_for_all_buffer_sizes) {
   }
 }
 
-TEST(CsvScanTest, fields_around_the_64_byte_steps_keep_their_places) {
+TEST(CsvScanTest, FieldsAroundThe64ByteStepsKeepTheirPlaces) {
   const TempFolder folder;
   // A quote, a doubled quote, a delimiter and a line end wander over the border of a scan step.
   for (size_t pad = 50; pad < 80; ++pad) {
@@ -122,7 +122,7 @@ TEST(CsvScanTest, fields_around_the_64_byte_steps_keep_their_places) {
   }
 }
 
-TEST(CsvScanTest, random_tables_come_back_as_they_were_written) {
+TEST(CsvScanTest, RandomTablesComeBackAsTheyWereWritten) {
   const TempFolder folder;
   uint64_t seed = 42;
   const auto random = [&seed](uint64_t below) {
@@ -155,7 +155,7 @@ TEST(CsvScanTest, random_tables_come_back_as_they_were_written) {
   }
 }
 
-TEST(NdjsonScanTest, reads_every_case_the_same_for_all_buffer_sizes) {
+TEST(NdjsonScanTest, ReadsEveryCaseTheSameForAllBufferSizes) {
   struct Case {
     const char* name;
     std::string text;
@@ -205,14 +205,14 @@ TEST(NdjsonScanTest, reads_every_case_the_same_for_all_buffer_sizes) {
   }
 }
 
-TEST(NdjsonScanTest, deep_nesting_is_refused_and_not_followed) {
+TEST(NdjsonScanTest, DeepNestingIsRefusedAndNotFollowed) {
   const TempFolder folder;
   const std::string deep = "{\"a\":" + std::string(100'000, '[') + "}\n{\"a\":1}\n";
   const Table expected = {{"!json"}, {"1", "NULL"}};
   EXPECT_EQ(read_ndjson(folder.write("test.ndjson", deep), {"a", "b"}, 1 << 16).rows, expected);
 }
 
-TEST(NdjsonScanTest, a_line_over_the_cap_is_one_problem) {
+TEST(NdjsonScanTest, ALineOverTheCapIsOneProblem) {
   const TempFolder folder;
   const std::string path =
       folder.write("test.ndjson", "{\"a\":1}\n{\"a\":\"" + std::string(500, 'x') + "\"}\n{\"a\":2}\n");
@@ -222,7 +222,7 @@ TEST(NdjsonScanTest, a_line_over_the_cap_is_one_problem) {
   }
 }
 
-TEST(RecordReaderTest, goes_on_behind_any_position_and_notices_a_changed_prefix) {
+TEST(RecordReaderTest, GoesOnBehindAnyPositionAndNoticesAChangedPrefix) {
   const TempFolder folder;
   std::string text;
   for (int i = 0; i < 50; ++i) text += std::to_string(i) + ",\"line\n" + std::to_string(i) + "\"\r\n";

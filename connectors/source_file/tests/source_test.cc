@@ -17,7 +17,7 @@ std::string types_of(const RunResult& result) {
   return out;
 }
 
-TEST(SourceTest, a_csv_file_becomes_typed_rows) {
+TEST(SourceTest, ACsvFileBecomesTypedRows) {
   const TempFolder folder;
   folder.write(
       "data.csv",
@@ -45,7 +45,7 @@ TEST(SourceTest, a_csv_file_becomes_typed_rows) {
   EXPECT_EQ(got.summary.batches_emitted, 1U);
 }
 
-TEST(SourceTest, header_names_are_made_unique) {
+TEST(SourceTest, HeaderNamesAreMadeUnique) {
   const TempFolder folder;
   folder.write("data.csv", "a,,a,column_2,a_2\n1,2,3,4,5\n");
   EXPECT_EQ(types_of(run(folder.path())), "a Int64, column_2_2 Int64, a_3 Int64, column_2 Int64, a_2 Int64");
@@ -57,7 +57,7 @@ TEST(SourceTest, header_names_are_made_unique) {
   EXPECT_EQ(got.rows.size(), 2U);
 }
 
-TEST(SourceTest, null_rules_are_what_the_options_say) {
+TEST(SourceTest, NullRulesAreWhatTheOptionsSay) {
   const TempFolder folder;
   folder.write("data.csv", "t,n\nNA,1\n\"NA\",NA\n,\n\"\",2\n");
   RunResult got = run(folder.path());
@@ -74,7 +74,7 @@ TEST(SourceTest, null_rules_are_what_the_options_say) {
   EXPECT_EQ(run(folder.path(), options).rows[2], (std::vector<std::string>{"\"\"", "\"\""}));
 }
 
-TEST(SourceTest, overrides_win_over_inference_and_must_name_a_column) {
+TEST(SourceTest, OverridesWinOverInferenceAndMustNameAColumn) {
   const TempFolder folder;
   folder.write("data.csv", "a,b,c,d\n007,1,31.12.2024,1\n+8,0,1.2.2024,\n");
   RunOptions options;
@@ -95,7 +95,7 @@ TEST(SourceTest, overrides_win_over_inference_and_must_name_a_column) {
   EXPECT_THAT(got.status.error().message, HasSubstr("a, b, c, d"));
 }
 
-TEST(SourceTest, a_contradicting_value_fails_with_its_place) {
+TEST(SourceTest, AContradictingValueFailsWithItsPlace) {
   const TempFolder folder;
   folder.write("data.csv", "id,\"the\nname\"\n1,\"x\ny\"\n2,z\noops,w\n");
   RunOptions options;
@@ -109,7 +109,7 @@ TEST(SourceTest, a_contradicting_value_fails_with_its_place) {
   }
 }
 
-TEST(SourceTest, skip_and_dlq_keep_the_other_rows_and_count) {
+TEST(SourceTest, SkipAndDlqKeepTheOtherRowsAndCount) {
   const TempFolder folder;
   std::string text = "id,name\n";
   Table expected;
@@ -146,7 +146,7 @@ TEST(SourceTest, skip_and_dlq_keep_the_other_rows_and_count) {
   EXPECT_THAT(got.dlq[0].error_message, HasSubstr("line 5"));
 }
 
-TEST(SourceTest, a_record_that_is_not_utf8_reaches_the_dlq_byte_for_byte) {
+TEST(SourceTest, ARecordThatIsNotUtf8ReachesTheDlqByteForByte) {
   const TempFolder folder;
   folder.write("data.csv", "a,b\n1,x\n2,\xE4\n3,z\n");
   RunOptions options;
@@ -159,7 +159,7 @@ TEST(SourceTest, a_record_that_is_not_utf8_reaches_the_dlq_byte_for_byte) {
   EXPECT_THAT(got.dlq[0].error_message, HasSubstr("line 3, column 'b'"));
 }
 
-TEST(SourceTest, later_values_are_held_to_the_inferred_type) {
+TEST(SourceTest, LaterValuesAreHeldToTheInferredType) {
   struct Case {
     const char* sample;
     const char* later;
@@ -190,7 +190,7 @@ TEST(SourceTest, later_values_are_held_to_the_inferred_type) {
   }
 }
 
-TEST(SourceTest, ndjson_becomes_typed_rows) {
+TEST(SourceTest, NdjsonBecomesTypedRows) {
   const TempFolder folder;
   folder.write("data.ndjson",
                "{\"id\":1,\"amount\":1.10,\"big\":12345678901234567890,\"f\":1e3,\"s\":\"5\",\"d\":\"2024-01-01\","
@@ -213,7 +213,7 @@ TEST(SourceTest, ndjson_becomes_typed_rows) {
   EXPECT_EQ(got.rows[2][1], "null");
 }
 
-TEST(SourceTest, ndjson_problems_follow_the_policy) {
+TEST(SourceTest, NdjsonProblemsFollowThePolicy) {
   const TempFolder folder;
   std::string text;
   for (int i = 0; i < 200; ++i) text += "{\"id\":" + std::to_string(i) + "}\n";
@@ -241,7 +241,7 @@ TEST(SourceTest, ndjson_problems_follow_the_policy) {
   EXPECT_THAT(got.status.error().message, HasSubstr("line 200001"));
 }
 
-TEST(SourceTest, compressed_files_read_like_plain_ones) {
+TEST(SourceTest, CompressedFilesReadLikePlainOnes) {
   const TempFolder folder;
   std::string text = "id,name\n";
   for (int i = 0; i < 20'000; ++i) text += std::to_string(i) + ",name " + std::to_string(i * 7) + "\n";
@@ -263,7 +263,7 @@ TEST(SourceTest, compressed_files_read_like_plain_ones) {
   }
 }
 
-TEST(SourceTest, damaged_compressed_files_are_errors) {
+TEST(SourceTest, DamagedCompressedFilesAreErrors) {
   const TempFolder folder;
   std::string text = "id,name\n";
   for (int i = 0; i < 50'000; ++i) text += std::to_string(i) + ",name " + std::to_string(i * 7919 % 65537) + "\n";
@@ -297,7 +297,7 @@ TEST(SourceTest, damaged_compressed_files_are_errors) {
   }
 }
 
-TEST(SourceTest, globs_read_all_files_in_order_and_map_columns_by_name) {
+TEST(SourceTest, GlobsReadAllFilesInOrderAndMapColumnsByName) {
   const TempFolder folder;
   folder.write("in/2024/b.csv", "b,a\nx,2\n");
   folder.write("in/2024/a.csv", "a,b\n1,w\n");
@@ -320,7 +320,7 @@ TEST(SourceTest, globs_read_all_files_in_order_and_map_columns_by_name) {
   EXPECT_THAT(changed.status.error().message, HasSubstr("'c'"));
 }
 
-TEST(SourceTest, files_behind_links_are_read_once_or_are_an_error) {
+TEST(SourceTest, FilesBehindLinksAreReadOnceOrAreAnError) {
   const TempFolder folder;
   folder.write("in/2024/a.csv", "a\n1\n");
   folder.write("in/2024/b.csv", "a\n2\n");
@@ -345,7 +345,7 @@ TEST(SourceTest, files_behind_links_are_read_once_or_are_an_error) {
   EXPECT_EQ(run(folder.path(), options).rows.size(), 2U) << "what is not asked for may be broken";
 }
 
-TEST(SourceTest, files_deeper_than_the_limit_are_an_error) {
+TEST(SourceTest, FilesDeeperThanTheLimitAreAnError) {
   const TempFolder folder;
   std::string deep;
   for (int i = 0; i < 70; ++i) deep += "x/";
@@ -357,7 +357,7 @@ TEST(SourceTest, files_deeper_than_the_limit_are_an_error) {
   EXPECT_EQ(got.status.error().code, "FOLDER_TOO_DEEP");
 }
 
-TEST(SourceTest, wrong_paths_and_configs_say_how_to_fix_them) {
+TEST(SourceTest, WrongPathsAndConfigsSayHowToFixThem) {
   const TempFolder folder;
   folder.write("data.csv", "a\n1\n");
   folder.write("twice.csv", "a\n1\n");
@@ -400,7 +400,7 @@ TEST(SourceTest, wrong_paths_and_configs_say_how_to_fix_them) {
   EXPECT_EQ(run(folder.path() + "/nowhere", options).status.error().code, "FOLDER_NOT_READABLE");
 }
 
-TEST(SourceTest, batches_come_near_their_target_and_never_above_it) {
+TEST(SourceTest, BatchesComeNearTheirTargetAndNeverAboveIt) {
   const TempFolder folder;
   std::string text = "id,text\n";
   for (int i = 0; i < 50'000; ++i)
@@ -421,7 +421,7 @@ TEST(SourceTest, batches_come_near_their_target_and_never_above_it) {
   }
 }
 
-TEST(SourceTest, a_record_larger_than_a_batch_is_read_and_one_over_the_cap_is_not) {
+TEST(SourceTest, ARecordLargerThanABatchIsReadAndOneOverTheCapIsNot) {
   const TempFolder folder;
   const std::string huge(300'000, 'x');
   folder.write("data.csv", "id,text\n1,a\n2,\"" + huge + "\"\n3,c\n");
@@ -441,7 +441,7 @@ TEST(SourceTest, a_record_larger_than_a_batch_is_read_and_one_over_the_cap_is_no
   EXPECT_LT(got.dlq[0].record_json.size(), 2000U);
 }
 
-TEST(SourceTest, files_of_other_habits_are_read_by_their_options) {
+TEST(SourceTest, FilesOfOtherHabitsAreReadByTheirOptions) {
   const TempFolder folder;
   folder.write("data.csv", "made by a tool\r\n\r\nday;amount;ok\r\n31.12.2024;1,50;true\r\n1.2.2025;-,5 ;false\r\n");
   RunOptions options;
@@ -463,7 +463,7 @@ TEST(SourceTest, files_of_other_habits_are_read_by_their_options) {
   EXPECT_THAT(got.warnings[0], HasSubstr("1 records"));
 }
 
-TEST(SourceTest, an_error_of_the_host_ends_the_run) {
+TEST(SourceTest, AnErrorOfTheHostEndsTheRun) {
   const TempFolder folder;
   folder.write("data.csv", "id\n1\n");
   RunOptions options;
@@ -471,7 +471,7 @@ TEST(SourceTest, an_error_of_the_host_ends_the_run) {
   EXPECT_EQ(run(folder.path(), options).status.error().code, "CHANNEL_SEND");
 }
 
-TEST(SourceTest, an_empty_table_has_columns_and_a_final_checkpoint) {
+TEST(SourceTest, AnEmptyTableHasColumnsAndAFinalCheckpoint) {
   const TempFolder folder;
   folder.write("data.csv", "a,b\n");
   const RunResult got = run(folder.path());
@@ -483,7 +483,7 @@ TEST(SourceTest, an_empty_table_has_columns_and_a_final_checkpoint) {
   EXPECT_EQ(run(folder.path()).status.error().code, "NO_COLUMNS");
 }
 
-TEST(SourceTest, ndjson_without_a_single_record_says_which_line_is_wrong_and_why) {
+TEST(SourceTest, NdjsonWithoutASingleRecordSaysWhichLineIsWrongAndWhy) {
   struct Case {
     std::string text;
     const char* says[3];
@@ -513,7 +513,7 @@ TEST(SourceTest, ndjson_without_a_single_record_says_which_line_is_wrong_and_why
   }
 }
 
-TEST(SourceTest, keys_of_a_broken_line_make_no_columns) {
+TEST(SourceTest, KeysOfABrokenLineMakeNoColumns) {
   const TempFolder folder;
   folder.write("data.ndjson", "{\"a\": 1, \"x\": 2, nonsense\n{\"a\": 2}\n");
   RunOptions options;
@@ -524,7 +524,7 @@ TEST(SourceTest, keys_of_a_broken_line_make_no_columns) {
   EXPECT_EQ(got.summary.records_skipped, 1U);
 }
 
-TEST(SourceTest, a_column_name_that_no_table_can_have_is_refused_and_not_cut) {
+TEST(SourceTest, AColumnNameThatNoTableCanHaveIsRefusedAndNotCut) {
   for (const auto& [file, text] :
        {std::pair<const char*, std::string>{"data.csv", std::string("id,price\0old\n1,2\n", 17)},
         {"data.ndjson", R"({"id": 1, "price\u0000old": 2})"},
@@ -539,7 +539,7 @@ TEST(SourceTest, a_column_name_that_no_table_can_have_is_refused_and_not_cut) {
   }
 }
 
-TEST(SourceTest, a_path_is_not_cut_at_a_nul) {
+TEST(SourceTest, APathIsNotCutAtANul) {
   const TempFolder folder;
   folder.write("data.csv", "id\n1\n");
   RunOptions options;
@@ -550,7 +550,7 @@ TEST(SourceTest, a_path_is_not_cut_at_a_nul) {
   EXPECT_EQ(run(folder.path(), options).status.error().code, "FILE_NOT_FOUND");
 }
 
-TEST(SourceTest, a_delimiter_that_was_forgotten_is_pointed_out) {
+TEST(SourceTest, ADelimiterThatWasForgottenIsPointedOut) {
   const TempFolder folder;
   folder.write("data.csv", "a;b\n1;2\n");
   const RunResult got = run(folder.path());
@@ -559,13 +559,13 @@ TEST(SourceTest, a_delimiter_that_was_forgotten_is_pointed_out) {
   EXPECT_THAT(got.warnings[0], HasSubstr("option delimiter"));
 }
 
-TEST(SourceTest, discover_without_streams_lists_the_folder) {
+TEST(SourceTest, DiscoverWithoutStreamsListsTheFolder) {
   const TempFolder folder;
   folder.write("b.ndjson.gz", gzip("{\"x\":1}\n"));
   folder.write("a.csv", "x\n1\n");
   folder.write("readme.md", "x");
   folder.write("empty.csv", "");
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   FileSource source;
   ASSERT_TRUE(source.open({{"folder", folder.path()}}).ok());
   const auto catalog = source.discover();

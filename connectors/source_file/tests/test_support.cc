@@ -123,25 +123,39 @@ std::string zstd(std::string_view text) {
   return out;
 }
 
+Json stream_entry(const RunOptions& options) {
+  Json stream = options.stream;
+  stream["name"] = options.name;
+  return stream;
+}
+
 RunResult run(const std::string& folder, const RunOptions& options) {
   RunResult out;
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   sdk::SourceAdapter<FileSource> source;
   Json config = options.config;
   config["folder"] = folder;
-  Json stream = options.stream;
-  stream["name"] = options.name;
-  config["streams"] = Json::array({stream});
+  config["streams"] = Json::array({stream_entry(options)});
   out.status = source.open(sdk::to_text(config));
   if (!out.status.ok()) return out;
+  out = run_stream(source, options);
+  (void)source.close();
+  return out;
+}
+
+RunResult run_stream(sdk::SourceAdapter<FileSource>& source, const RunOptions& options) {
+  RunResult out;
+  sdk::testing::FakeHost host;
   const auto catalog = source.discover();
   if (!catalog.ok()) {
     out.status = catalog.status();
     return out;
   }
   const auto parsed = sdk::parse_json(*catalog);
-  out.schema = *sdk::Schema::from_json((*parsed)["streams"][0]["schema"]);
-  Json ctx = sdk::native::make_context(options.name, out.schema);
+  for (const Json& stream : (*parsed)["streams"]) {
+    if (stream["name"] == Json(options.name)) out.schema = *sdk::Schema::from_json(stream["schema"]);
+  }
+  Json ctx = sdk::testing::make_context(options.name, out.schema);
   ctx["stream_options"] = options.stream;
   ctx["limits"]["max_batch_bytes"] = options.max_batch_bytes;
   ctx["limits"]["max_record_bytes"] = options.max_record_bytes;
@@ -171,9 +185,8 @@ RunResult run(const std::string& folder, const RunOptions& options) {
   } else {
     out.status = summary.status();
   }
-  (void)source.close();
   sdk::BatchReader reader;
-  for (const sdk::native::StreamItem& item : host.sent()) {
+  for (const sdk::testing::StreamItem& item : host.sent()) {
     if (!item.is_batch()) {
       out.checkpoints.push_back(item.marker);
       out.rows_covered.push_back(out.rows.size());
@@ -195,7 +208,7 @@ RunResult run(const std::string& folder, const RunOptions& options) {
     }
   }
   out.dlq = host.dlq();
-  for (const sdk::native::LogLine& line : host.logs()) {
+  for (const sdk::testing::LogLine& line : host.logs()) {
     if (line.level == sdk::host::LogLevel::kWarn) out.warnings.push_back(line.message);
   }
   return out;

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "csv_scanner.h"
-#include "fake_host.h"
 #include "field_text.h"
 #include "rapidbyte/sdk/connector.h"
+#include "rapidbyte/testing/fake_host.h"
 #include "record_reader.h"
 #include "source.h"
 
@@ -56,7 +56,7 @@ struct RunResult {
   std::vector<size_t> batch_bytes;    // encoded size per batch
   std::vector<sdk::Json> checkpoints;
   std::vector<size_t> rows_covered;   // rows emitted before each checkpoint
-  std::vector<sdk::native::DlqRecord> dlq;
+  std::vector<sdk::testing::DlqRecord> dlq;
   std::vector<std::string> warnings;
 };
 struct RunOptions {
@@ -75,5 +75,9 @@ struct RunOptions {
   std::function<void()> meanwhile;          // called once, when the first batch is emitted
 };
 RunResult run(const std::string& folder, const RunOptions& options = {});
+/// The same with a source that stays open; it was opened with the stream in its config.
+RunResult run_stream(sdk::SourceAdapter<FileSource>& source, const RunOptions& options);
+/// `options.stream` as it stands in the config.
+sdk::Json stream_entry(const RunOptions& options);
 
 }  // namespace rapidbyte::source_file::testing

@@ -16,7 +16,7 @@
 namespace rapidbyte::source_file {
 namespace {
 
-TEST(IntegerTest, holds_the_whole_range_and_nothing_beyond) {
+TEST(IntegerTest, HoldsTheWholeRangeAndNothingBeyond) {
   struct Case {
     std::string_view text;
     bool ok;
@@ -71,7 +71,7 @@ TEST(IntegerTest, holds_the_whole_range_and_nothing_beyond) {
   EXPECT_FALSE(parse_uint64("-1", false, value));
 }
 
-TEST(DecimalTest, is_exact_within_precision_and_scale) {
+TEST(DecimalTest, IsExactWithinPrecisionAndScale) {
   struct Case {
     std::string_view text;
     int32_t precision;
@@ -134,7 +134,7 @@ TEST(DecimalTest, is_exact_within_precision_and_scale) {
   EXPECT_FALSE(parse_decimal("00000000000000000000010", '.', 1, 0, false, value));
 }
 
-TEST(DoubleTest, is_the_nearest_double_of_every_text) {
+TEST(DoubleTest, IsTheNearestDoubleOfEveryText) {
   const std::string_view texts[] = {
       "0",
       "1",
@@ -185,7 +185,7 @@ TEST(DoubleTest, is_the_nearest_double_of_every_text) {
   EXPECT_EQ(value, 0.12345678901234567);
 }
 
-TEST(DoubleTest, agrees_with_the_c_library_on_random_texts) {
+TEST(DoubleTest, AgreesWithTheCLibraryOnRandomTexts) {
   uint64_t seed = 7;
   const auto random = [&seed] { return seed = seed * 6364136223846793005ULL + 1442695040888963407ULL; };
   for (int i = 0; i < 200'000; ++i) {
@@ -199,7 +199,7 @@ TEST(DoubleTest, agrees_with_the_c_library_on_random_texts) {
   }
 }
 
-TEST(FastParseTest, takes_nothing_that_the_full_parser_reads_otherwise) {
+TEST(FastParseTest, TakesNothingThatTheFullParserReadsOtherwise) {
   const std::string_view texts[] = {"0",
                                     "7",
                                     "-7",
@@ -238,7 +238,7 @@ TEST(FastParseTest, takes_nothing_that_the_full_parser_reads_otherwise) {
   }
 }
 
-TEST(BooleanTest, is_true_and_false_and_more_only_on_demand) {
+TEST(BooleanTest, IsTrueAndFalseAndMoreOnlyOnDemand) {
   bool value = false;
   for (const std::string_view text : {"true", "TRUE", "True"})
     EXPECT_TRUE(parse_boolean(text, false, value) && value) << text;
@@ -253,7 +253,7 @@ TEST(BooleanTest, is_true_and_false_and_more_only_on_demand) {
   EXPECT_FALSE(parse_boolean("2", true, value));
 }
 
-TEST(DateTest, follows_the_calendar) {
+TEST(DateTest, FollowsTheCalendar) {
   struct Case {
     std::string_view text;
     bool ok;
@@ -277,7 +277,7 @@ TEST(DateTest, follows_the_calendar) {
   }
 }
 
-TEST(TimestampTest, keeps_microseconds_and_refuses_what_is_finer) {
+TEST(TimestampTest, KeepsMicrosecondsAndRefusesWhatIsFiner) {
   struct Case {
     std::string_view text;
     bool ok;
@@ -323,7 +323,7 @@ TEST(TimestampTest, keeps_microseconds_and_refuses_what_is_finer) {
   }
 }
 
-TEST(PatternTest, reads_dates_as_people_write_them) {
+TEST(PatternTest, ReadsDatesAsPeopleWriteThem) {
   struct Case {
     std::string_view pattern;
     std::string_view text;
@@ -356,7 +356,7 @@ TEST(PatternTest, reads_dates_as_people_write_them) {
   EXPECT_NE(check_pattern("%d%"), "");
 }
 
-TEST(TypeInferenceTest, picks_the_narrowest_type_that_keeps_every_value) {
+TEST(TypeInferenceTest, PicksTheNarrowestTypeThatKeepsEveryValue) {
   struct Case {
     std::vector<std::string_view> values;
     std::string_view type;
@@ -420,7 +420,7 @@ TEST(TypeInferenceTest, picks_the_narrowest_type_that_keeps_every_value) {
   }
 }
 
-TEST(TypeInferenceTest, whatever_it_picks_takes_every_value_of_the_sample) {
+TEST(TypeInferenceTest, WhateverItPicksTakesEveryValueOfTheSample) {
   const std::string_view values[] = {"1",
                                      "-0",
                                      "1.5",
@@ -463,7 +463,7 @@ TEST(TypeInferenceTest, whatever_it_picks_takes_every_value_of_the_sample) {
   }
 }
 
-TEST(TypeInferenceTest, json_kinds_are_not_mixed_up) {
+TEST(TypeInferenceTest, JsonKindsAreNotMixedUp) {
   const InferenceOptions options;
   const auto type_of = [&](std::string_view text, ValueKind kind) {
     TypeInference inference(options);
@@ -478,7 +478,7 @@ TEST(TypeInferenceTest, json_kinds_are_not_mixed_up) {
   EXPECT_EQ(type_of("[1]", ValueKind::kJsonOther), "Utf8");
 }
 
-TEST(TypeNameTest, short_names_and_arrow_names_are_known) {
+TEST(TypeNameTest, ShortNamesAndArrowNamesAreKnown) {
   EXPECT_EQ(parse_type_name("text")->name(), "Utf8");
   EXPECT_EQ(parse_type_name("decimal(10, 2)")->name(), "Decimal128(10, 2)");
   EXPECT_EQ(parse_type_name("Timestamp(Microsecond, Some(\"UTC\"))")->name(), "Timestamp(Microsecond, Some(\"UTC\"))");
@@ -489,7 +489,7 @@ TEST(TypeNameTest, short_names_and_arrow_names_are_known) {
   }
 }
 
-TEST(GlobTest, matches_like_a_shell) {
+TEST(GlobTest, MatchesLikeAShell) {
   struct Case {
     std::string_view pattern, name;
     bool matches;

@@ -8,6 +8,8 @@
 #include "numeric.h"
 #include "postgres/message.h"
 #include "rapidbyte/sdk/batch_builder.h"
+#include "rapidbyte/text/calendar.h"
+#include "rapidbyte/text/time_text.h"
 
 namespace rapidbyte::source_postgres {
 
@@ -19,34 +21,14 @@ constexpr int64_t kMicrosPerDay = int64_t{86'400} * 1'000'000;
 // A message is read by a person; a record's whole value is in the DLQ.
 constexpr size_t kShownBytes = 100;
 
-struct CivilDate {
-  int64_t year;
-  int month;
-  int day;
-};
+// PostgreSQL counts from 2000-01-01.
+text::CivilDate civil_date(int64_t days) { return text::civil_from_days(days + 10'957); }
 
-/// Proleptic Gregorian calendar, as PostgreSQL has it for all of its range; days since 2000-01-01.
-CivilDate civil_date(int64_t days) {
-  // Counted in eras of 400 years from 0000-03-01, where leap days come last in their year.
-  const int64_t shifted = days + 730'425;
-  const int64_t era = (shifted >= 0 ? shifted : shifted - 146'096) / 146'097;
-  const int64_t day_of_era = shifted - era * 146'097;
-  const int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-  const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const int64_t month = (5 * day_of_year + 2) / 153;
-  CivilDate out{};
-  out.day = static_cast<int>(day_of_year - (153 * month + 2) / 5 + 1);
-  out.month = static_cast<int>(month < 10 ? month + 3 : month - 9);
-  out.year = year_of_era + era * 400 + (out.month <= 2 ? 1 : 0);
-  return out;
-}
-
-std::string day_text(const CivilDate& date) {
+std::string day_text(const text::CivilDate& date) {
   char buffer[48];
   // There is no year 0: the year before 1 is 1 BC.
-  const long long year = date.year > 0 ? date.year : 1 - date.year;
-  std::snprintf(buffer, sizeof buffer, "%04lld-%02d-%02d", year, date.month, date.day);
-  return buffer;
+  const int64_t year = date.year > 0 ? date.year : 1 - date.year;
+  return {buffer, text::write_year_month_day(buffer, static_cast<uint64_t>(year), date.month, date.day)};
 }
 
 std::string hex(std::span<const uint8_t> bytes) {
@@ -85,7 +67,7 @@ To bits_as(From from) {
 std::string date_text(int32_t days) {
   if (days == INT32_MAX) return "infinity";
   if (days == INT32_MIN) return "-infinity";
-  const CivilDate date = civil_date(days);
+  const text::CivilDate date = civil_date(days);
   return day_text(date) + (date.year > 0 ? "" : " BC");
 }
 
@@ -111,7 +93,7 @@ std::string timestamp_text(int64_t micros, bool zoned) {
     rest += kMicrosPerDay;
     --days;
   }
-  const CivilDate date = civil_date(days);
+  const text::CivilDate date = civil_date(days);
   return day_text(date) + " " + time_text(rest) + (zoned ? "+00" : "") + (date.year > 0 ? "" : " BC");
 }
 

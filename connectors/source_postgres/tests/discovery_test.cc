@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog.h"
-#include "fake_host.h"
+#include "rapidbyte/testing/fake_host.h"
 #include "server_fixture.h"
 
 namespace rapidbyte::source_postgres {
@@ -59,7 +59,7 @@ TEST_F(Discovery, ListsWhatUsersMadeAndNothingElse) {
 // A run of one stream discovers and reads by one session, and others go on changing tables in between.
 TEST_F(Discovery, APreparedLookSeesTheTableAsItIsNow) {
   sql("CREATE TABLE t (a int); CREATE TABLE u (x int)");
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   auto session = open_session(postgres::read_connection_options(*std::make_unique<sdk::ConfigReader>(config())));
   ASSERT_TRUE(session.ok()) << session.error().message;
   const TableName t{"public", "t"};
@@ -193,7 +193,7 @@ TEST_F(Discovery, ReadsARowOfAChildTableOnce) {
       "CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE parted_1 PARTITION OF parted FOR "
       "VALUES FROM (0) TO (10); INSERT INTO parted VALUES (1), (2)");
   const auto read_all = [&](const Json& more) {
-    sdk::native::FakeHost host;
+    sdk::testing::FakeHost host;
     sdk::SourceAdapter<PostgresSource> source;
     Json config = this->config();
     config.update(more);
@@ -272,7 +272,7 @@ TEST_F(Discovery, LeavesOutWhatTheRoleMayNotRead) {
   EXPECT_EQ(find(*catalog, "partly")->schema.size(), 1U);
   EXPECT_EQ(find(*catalog, "open_one")->schema.size(), 2U);
   {
-    sdk::native::FakeHost host;
+    sdk::testing::FakeHost host;
     sdk::SourceAdapter<PostgresSource> source;
     Json everything = this->config();
     everything.update(reader);
@@ -350,7 +350,7 @@ TEST_F(Discovery, AsksOnceForThousandsOfTables) {
   sql("DO $$ BEGIN FOR i IN 1..2000 LOOP EXECUTE format('CREATE TABLE t%s (id int, a text, b numeric(10,2))', i); END "
       "LOOP; "
       "END $$");
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   std::vector<uint64_t> requests;
   for (const Json& streams : {Json(), Json{{{"name", "t1"}}}}) {
     PostgresSource source;
@@ -385,7 +385,7 @@ TEST_F(Discovery, ListsMoreColumnsThanOneAnswerHolds) {
 
 TEST_F(Discovery, MayComeTwiceInASession) {
   sql("CREATE TABLE t (a int)");
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   PostgresSource source;
   ASSERT_TRUE(source.open(config()).ok());
   for (int i = 0; i < 2; ++i) {

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "catalog.h"
-#include "fake_host.h"
 #include "incremental.h"
 #include "rapidbyte/sdk/config.h"
+#include "rapidbyte/testing/fake_host.h"
 #include "server_fixture.h"
 #include "session.h"
 
@@ -378,7 +378,7 @@ TEST_F(Incremental, UsesTheIndexOfTheCursor) {
   sql("CREATE TABLE t (id bigint PRIMARY KEY, at timestamptz NOT NULL, pad text);"
       "INSERT INTO t SELECT i, '2024-01-01'::timestamptz + i * interval '1 second', 'x' FROM generate_series(1, "
       "300000) i; CREATE INDEX on_at ON t (at); ANALYZE t");
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   const auto options = postgres::read_connection_options(*std::make_unique<sdk::ConfigReader>(config()));
   auto session = open_session(options);
   ASSERT_TRUE(session.ok()) << session.error().message;

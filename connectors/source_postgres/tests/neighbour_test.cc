@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "fake_host.h"
+#include "rapidbyte/testing/fake_host.h"
 #include "server_fixture.h"
 
 namespace rapidbyte::source_postgres {
@@ -234,7 +234,7 @@ TEST_F(Neighbour, ViewsThatRunOthersFunctionsAreReadOnlyWhenTheyAreNamed) {
       "PASSWORD "
       "'reader'; GRANT SELECT ON t, plain, with_ours TO view_reader");
   const Json reader = {{"user", "view_reader"}, {"password", "reader"}};
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   PostgresSource source;
   Json config = this->config();
   config.update(reader);
@@ -245,7 +245,7 @@ TEST_F(Neighbour, ViewsThatRunOthersFunctionsAreReadOnlyWhenTheyAreNamed) {
   for (const sdk::CatalogStream& stream : catalog->streams) names.push_back(stream.name);
   EXPECT_EQ(names, (Rows{"plain", "stored", "t", "with_ours"}));
   size_t warnings = 0;
-  for (const sdk::native::LogLine& line : host.logs())
+  for (const sdk::testing::LogLine& line : host.logs())
     warnings += line.message.find("of the role `maker`") != std::string::npos;
   EXPECT_EQ(warnings, 4U);
   expect_no_trap();

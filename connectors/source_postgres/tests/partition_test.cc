@@ -5,8 +5,8 @@
 #include <set>
 #include <thread>
 
-#include "fake_host.h"
 #include "rapidbyte/sdk/batch_reader.h"
+#include "rapidbyte/testing/fake_host.h"
 #include "server_fixture.h"
 
 namespace rapidbyte::source_postgres {
@@ -22,7 +22,7 @@ class Partitions : public ServerTest {
  protected:
   /// A planning instance, as the host keeps it while partitions are read.
   struct Planned {
-    std::unique_ptr<sdk::native::FakeHost> host = std::make_unique<sdk::native::FakeHost>();
+    std::unique_ptr<sdk::testing::FakeHost> host = std::make_unique<sdk::testing::FakeHost>();
     std::unique_ptr<sdk::SourceAdapter<PostgresSource>> source = std::make_unique<sdk::SourceAdapter<PostgresSource>>();
     std::vector<Json> partitions;
   };

@@ -4,8 +4,8 @@
 #include <numeric>
 #include <thread>
 
-#include "fake_host.h"
 #include "rapidbyte/sdk/config.h"
+#include "rapidbyte/testing/fake_host.h"
 #include "server_fixture.h"
 #include "session.h"
 #include "stream_reader.h"
@@ -200,7 +200,7 @@ TEST_F(Read, LeavesNoBackendAtWorkWhenItGivesUp) {
 
 TEST_F(Read, WaitsForTheFirstRowUnlessALimitIsSet) {
   sql("CREATE TABLE t AS SELECT 1 AS a");
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   const Json values = config();
   sdk::ConfigReader reader(values);
   postgres::ConnectionOptions connection = postgres::read_connection_options(reader);
@@ -346,7 +346,7 @@ TEST_F(Read, CannotChangeAnything) {
 
 // Every statement is qualified or sets its own path; whoever forgets that finds the system's names first all the same.
 TEST_F(Read, ASessionSeesTheSystemsNamesFirst) {
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   auto session = open_session(postgres::read_connection_options(*std::make_unique<sdk::ConfigReader>(config())));
   ASSERT_TRUE(session.ok()) << session.error().message;
   const auto path = session->connection.query("SHOW search_path");

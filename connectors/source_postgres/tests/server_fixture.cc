@@ -2,8 +2,8 @@
 
 #include <sstream>
 
-#include "fake_host.h"
 #include "rapidbyte/sdk/batch_reader.h"
+#include "rapidbyte/testing/fake_host.h"
 #include "value_text.h"
 
 namespace rapidbyte::source_postgres::testing {
@@ -66,9 +66,9 @@ std::string text_of(const sdk::ColumnView& column, size_t row) {
   }
 }
 
-void read_back(const sdk::native::FakeHost& host, RunResult& out) {
+void read_back(const sdk::testing::FakeHost& host, RunResult& out) {
   sdk::BatchReader reader;
-  for (const sdk::native::StreamItem& item : host.sent()) {
+  for (const sdk::testing::StreamItem& item : host.sent()) {
     if (!item.is_batch()) {
       out.checkpoints.push_back(item.marker);
       out.rows_covered.push_back(out.rows.size());
@@ -98,7 +98,7 @@ std::vector<std::string> RunResult::firsts() const {
 Json RunResult::cursor() const { return checkpoints.empty() ? Json() : checkpoints.back()["cursor_value"]; }
 
 Json make_run_context(const RunOptions& options, const sdk::Schema& schema) {
-  Json ctx = sdk::native::make_context(options.name, schema);
+  Json ctx = sdk::testing::make_context(options.name, schema);
   ctx["stream_options"] = options.stream;
   ctx["limits"]["max_batch_bytes"] = options.max_batch_bytes;
   ctx["limits"]["max_record_bytes"] = options.max_record_bytes;
@@ -140,7 +140,7 @@ RunResult ServerTest::run(const RunOptions& options) const { return run(options,
 
 RunResult ServerTest::run(const RunOptions& options, const Json& more_config) const {
   RunResult out;
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   sdk::SourceAdapter<PostgresSource> source;
   Json config = this->config();
   config.update(more_config);
@@ -169,15 +169,15 @@ RunResult ServerTest::run(const RunOptions& options, const Json& more_config) co
   }
   (void)source.close();
   read_back(host, out);
-  for (const sdk::native::DlqRecord& record : host.dlq()) out.dlq.push_back(record.record_json);
-  for (const sdk::native::LogLine& line : host.logs()) {
+  for (const sdk::testing::DlqRecord& record : host.dlq()) out.dlq.push_back(record.record_json);
+  for (const sdk::testing::LogLine& line : host.logs()) {
     if (line.level == sdk::host::LogLevel::kWarn) out.warnings.push_back(line.message);
   }
   return out;
 }
 
 sdk::Result<sdk::Catalog> ServerTest::discover(const Json& more_config) const {
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   PostgresSource source;
   Json config = this->config();
   config.update(more_config);
@@ -186,7 +186,7 @@ sdk::Result<sdk::Catalog> ServerTest::discover(const Json& more_config) const {
 }
 
 sdk::Result<sdk::Validation> ServerTest::validate(const Json& more_config) const {
-  sdk::native::FakeHost host;
+  sdk::testing::FakeHost host;
   PostgresSource source;
   Json config = this->config();
   config.update(more_config);

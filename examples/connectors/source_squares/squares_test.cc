@@ -2,14 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include "fake_host.h"
 #include "rapidbyte/sdk/connector.h"
+#include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::sdk {
 namespace {
 
-using native::FakeHost;
-using native::make_context;
+using testing::FakeHost;
+using testing::make_context;
 
 std::vector<int64_t> squares_in(const FakeHost& host) {
   std::vector<int64_t> out;

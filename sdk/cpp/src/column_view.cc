@@ -1,35 +1,14 @@
-#include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 
 #include "rapidbyte/sdk/batch_reader.h"
+#include "rapidbyte/text/calendar.h"
+#include "rapidbyte/text/number_text.h"
+#include "rapidbyte/text/time_text.h"
 
 namespace rapidbyte::sdk {
 
 namespace {
-
-std::string formatted(const char* format, auto... values) {
-  std::array<char, 64> text{};
-  const int length = std::snprintf(text.data(), text.size(), format, values...);
-  return {text.data(), static_cast<size_t>(length)};
-}
-
-/// Days since 1970-01-01 to "YYYY-MM-DD" in the proleptic Gregorian calendar.
-std::string date_text(int64_t days) {
-  // Eras of 400 years that begin on 1 March, so that the leap day is the last of its year.
-  const int64_t shifted = days + 719468;
-  const int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-  const int64_t day_of_era = shifted - era * 146097;
-  const int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const int64_t month_from_march = (5 * day_of_year + 2) / 153;
-  const int64_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-  const int64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-  const int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
-  return formatted("%04lld-%02lld-%02lld", static_cast<long long>(year), static_cast<long long>(month),
-                   static_cast<long long>(day));
-}
 
 struct UnitScale {
   int64_t per_second;
@@ -46,25 +25,33 @@ UnitScale scale_of(TimeUnit unit) {
   return {1, 0};
 }
 
-/// A non-negative count of units since midnight to "HH:MM:SS[.fraction]".
+std::string date_text(int64_t days) {
+  const text::CivilDate date = text::civil_from_days(days);
+  char out[text::kMaxValueText];
+  char* end = out;
+  if (date.year < 0) *end++ = '-';
+  const auto year = static_cast<uint64_t>(date.year < 0 ? -date.year : date.year);
+  return {out, text::write_year_month_day(end, year, date.month, date.day)};
+}
+
+/// A count of units since midnight to "HH:MM:SS[.fraction]"; what is no time of a day, as the number that it is.
 std::string time_text(int64_t value, TimeUnit unit) {
   const UnitScale scale = scale_of(unit);
-  const int64_t seconds = value / scale.per_second;
-  std::string out = formatted("%02lld:%02lld:%02lld", static_cast<long long>(seconds / 3600),
-                              static_cast<long long>(seconds / 60 % 60), static_cast<long long>(seconds % 60));
-  if (scale.digits != 0) out += formatted(".%0*lld", scale.digits, static_cast<long long>(value % scale.per_second));
-  return out;
+  if (value < 0 || value / scale.per_second > 86'400) return std::to_string(value);
+  char out[text::kMaxValueText];
+  char* end = text::write_clock(out, static_cast<uint32_t>(value / scale.per_second));
+  if (scale.digits == 0) return {out, end};
+  *end++ = '.';
+  return {out, text::write_padded(end, static_cast<uint64_t>(value % scale.per_second), scale.digits)};
 }
 
 std::string timestamp_text(int64_t value, const DataType& type) {
   const int64_t per_day = scale_of(type.unit).per_second * 86'400;
-  int64_t days = value / per_day;
-  int64_t rest = value % per_day;
-  if (rest < 0) {
-    --days;
-    rest += per_day;
-  }
-  return date_text(days) + "T" + time_text(rest, type.unit) + (type.timezone ? "Z" : "");
+  const int64_t days = text::floor_divide(value, per_day);
+  // Not value - days * per_day: near the least value that product does not fit.
+  const int64_t of_day = value % per_day;
+  return date_text(days) + "T" + time_text(of_day < 0 ? of_day + per_day : of_day, type.unit) +
+         (type.timezone ? "Z" : "");
 }
 
 std::string hex_text(std::string_view bytes) {
@@ -79,47 +66,10 @@ std::string hex_text(std::string_view bytes) {
   return out;
 }
 
-/// Two's complement words, least significant first, to decimal digits with a sign and `scale` digits after the point.
 template <size_t kWords>
-std::string decimal_digits(std::array<uint64_t, kWords> words, int32_t scale) {
-  const bool negative = (words[kWords - 1] >> 63) != 0;
-  if (negative) {
-    uint64_t carry = 1;
-    for (uint64_t& word : words) {
-      word = ~word + carry;
-      carry = carry != 0 && word == 0 ? 1 : 0;
-    }
-  }
-  std::array<uint32_t, kWords * 2> limbs{};
-  for (size_t i = 0; i < kWords; ++i) {
-    limbs[2 * i] = static_cast<uint32_t>(words[i]);
-    limbs[2 * i + 1] = static_cast<uint32_t>(words[i] >> 32);
-  }
-  constexpr uint64_t kChunk = 1'000'000'000;  // nine digits per division
-  std::string reversed;
-  for (bool more = true; more;) {
-    uint64_t remainder = 0;
-    more = false;
-    for (size_t i = limbs.size(); i-- > 0;) {
-      const uint64_t value = (remainder << 32) | limbs[i];
-      limbs[i] = static_cast<uint32_t>(value / kChunk);
-      remainder = value % kChunk;
-      more = more || limbs[i] != 0;
-    }
-    for (int digit = 0; digit < 9; ++digit, remainder /= 10) {
-      reversed += static_cast<char>('0' + static_cast<int>(remainder % 10));
-    }
-  }
-  while (reversed.size() > 1 && reversed.back() == '0') reversed.pop_back();
-  if (scale < 0 && reversed != "0") reversed.insert(0, static_cast<size_t>(-scale), '0');
-  if (scale > 0) {
-    const auto places = static_cast<size_t>(scale);
-    if (reversed.size() <= places) reversed.append(places + 1 - reversed.size(), '0');
-    reversed.insert(places, 1, '.');
-  }
-  if (negative) reversed += '-';
-  std::reverse(reversed.begin(), reversed.end());
-  return reversed;
+std::string decimal_digits(const std::array<uint64_t, kWords>& words, int32_t scale) {
+  char out[text::kMaxValueText];
+  return {out, text::write_decimal(out, words.data(), words.size(), scale)};
 }
 
 Json number_or_text(double value) {

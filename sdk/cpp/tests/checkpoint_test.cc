@@ -5,12 +5,12 @@
 
 #include <random>
 
-#include "fake_host.h"
+#include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::sdk {
 namespace {
 
-using native::FakeHost;
+using testing::FakeHost;
 using ::testing::HasSubstr;
 
 StreamContext context(uint64_t bytes, uint64_t rows, uint64_t seconds) {

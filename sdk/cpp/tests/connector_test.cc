@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fake_host.h"
+#include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::sdk {
 namespace {
 
-using native::FakeHost;
-using native::make_context;
+using testing::FakeHost;
+using testing::make_context;
 
 /// The least that a source is.
 struct SmallSource {

@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fake_host.h"
+#include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::sdk {
 namespace {
 
-using native::FakeHost;
 using ::testing::ElementsAre;
+using testing::FakeHost;
 using ::testing::Pair;
 
 TEST(HostTest, WithoutAHostEveryCallSaysSo) {

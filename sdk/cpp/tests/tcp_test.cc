@@ -10,12 +10,12 @@
 #include <functional>
 #include <thread>
 
-#include "fake_host.h"
+#include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::sdk {
 namespace {
 
-using native::FakeHost;
+using testing::FakeHost;
 using ::testing::HasSubstr;
 
 /// Listens on a free port and serves one connection on its own thread.

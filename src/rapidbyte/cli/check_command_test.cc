@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "rapidbyte/cli/command_fixture.h"
+#include "rapidbyte/cli/testing/command_fixture.h"
 
 namespace rapidbyte::cli {
 namespace {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <stdlib.h>
 
-#include "rapidbyte/cli/command_fixture.h"
+#include "rapidbyte/cli/testing/command_fixture.h"
 #include "rapidbyte/cli/version_command.h"
 
 namespace rapidbyte::cli {

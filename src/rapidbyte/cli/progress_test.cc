@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "rapidbyte/base/log.h"
-#include "rapidbyte/cli/fake_terminal.h"
+#include "rapidbyte/cli/testing/fake_terminal.h"
 #include "rapidbyte/cli/text_width.h"
 
 namespace rapidbyte::cli {

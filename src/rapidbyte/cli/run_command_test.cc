@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "rapidbyte/cli/command_fixture.h"
+#include "rapidbyte/cli/testing/command_fixture.h"
 
 namespace rapidbyte::cli {
 namespace {

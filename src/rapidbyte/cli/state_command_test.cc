@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "rapidbyte/cli/command_fixture.h"
+#include "rapidbyte/cli/testing/command_fixture.h"
 
 namespace rapidbyte::cli {
 namespace {

@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "rapidbyte/base/redaction.h"
-#include "rapidbyte/cli/fake_terminal.h"
 #include "rapidbyte/cli/signal_watcher.h"
+#include "rapidbyte/cli/testing/fake_terminal.h"
 
 namespace rapidbyte::cli {
 namespace {

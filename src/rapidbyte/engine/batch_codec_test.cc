@@ -34,7 +34,7 @@ class EveryCodec : public ::testing::TestWithParam<Compression> {
   BatchCodec codec_{pool_};
 };
 
-TEST_P(EveryCodec, gives_back_what_went_in) {
+TEST_P(EveryCodec, GivesBackWhatWentIn) {
   for (const auto& bytes : {std::vector<std::byte>{}, std::vector<std::byte>{std::byte{7}}, random_bytes(1000, 1),
                             random_bytes(3 << 20, 2), table_like(5 << 20), std::vector<std::byte>(1 << 20)}) {
     auto packed = codec_.pack(GetParam(), bytes);
@@ -45,7 +45,7 @@ TEST_P(EveryCodec, gives_back_what_went_in) {
   }
 }
 
-TEST_P(EveryCodec, goes_on_after_a_damaged_batch) {
+TEST_P(EveryCodec, GoesOnAfterADamagedBatch) {
   const auto bytes = table_like(100000);
   auto damaged = copied(*codec_.pack(GetParam(), bytes));
   damaged.resize(damaged.size() / 2);
@@ -54,7 +54,7 @@ TEST_P(EveryCodec, goes_on_after_a_damaged_batch) {
   EXPECT_EQ(copied(*codec_.unpack(packed->bytes(), bytes.size())), bytes);
 }
 
-TEST_P(EveryCodec, refuses_every_truncation) {
+TEST_P(EveryCodec, RefusesEveryTruncation) {
   const auto bytes = table_like(300);
   const auto packed = copied(*codec_.pack(GetParam(), bytes));
   for (size_t size = 0; size < packed.size(); ++size) {
@@ -71,7 +71,7 @@ TEST_P(EveryCodec, refuses_every_truncation) {
 class ChecksummedCodec : public EveryCodec {};
 INSTANTIATE_TEST_SUITE_P(Codecs, ChecksummedCodec, ::testing::Values(Compression::kLz4, Compression::kZstd));
 
-TEST_P(ChecksummedCodec, never_answers_with_other_bytes_when_a_bit_is_changed) {
+TEST_P(ChecksummedCodec, NeverAnswersWithOtherBytesWhenABitIsChanged) {
   const auto bytes = random_bytes(200, 3);
   const auto packed = copied(*codec_.pack(GetParam(), bytes));
   for (size_t i = 0; i < packed.size() * 8; ++i) {
@@ -84,7 +84,7 @@ TEST_P(ChecksummedCodec, never_answers_with_other_bytes_when_a_bit_is_changed) {
   }
 }
 
-TEST_P(EveryCodec, takes_no_memory_for_a_size_that_is_a_lie) {
+TEST_P(EveryCodec, TakesNoMemoryForASizeThatIsALie) {
   auto packed = copied(*codec_.pack(GetParam(), table_like(1000)));
   for (const uint64_t size : {uint64_t{1001}, uint64_t{999}, uint64_t{0}, uint64_t{1} << 40U, UINT64_MAX}) {
     std::memcpy(packed.data() + 8, &size, sizeof(size));
@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(
       return std::string(info.param == Compression::kNone ? "none" : info.param == Compression::kLz4 ? "lz4" : "zstd");
     });
 
-TEST(BatchCodec, the_packed_form_is_small_and_so_is_its_buffer) {
+TEST(BatchCodec, ThePackedFormIsSmallAndSoIsItsBuffer) {
   auto pool = std::make_shared<BufferPool>(size_t{16} << 20U);
   BatchCodec codec(pool);
   const auto bytes = table_like(4 << 20);
@@ -113,7 +113,7 @@ TEST(BatchCodec, the_packed_form_is_small_and_so_is_its_buffer) {
   }
 }
 
-TEST(BatchCodec, one_codec_unpacks_what_another_packed) {
+TEST(BatchCodec, OneCodecUnpacksWhatAnotherPacked) {
   auto pool = std::make_shared<BufferPool>(0);
   BatchCodec sender(pool);
   BatchCodec receiver(pool);
@@ -124,7 +124,7 @@ TEST(BatchCodec, one_codec_unpacks_what_another_packed) {
   }
 }
 
-TEST(BatchCodec, refuses_bytes_that_it_never_packed) {
+TEST(BatchCodec, RefusesBytesThatItNeverPacked) {
   BatchCodec codec(std::make_shared<BufferPool>(0));
   for (const auto& bytes :
        {std::vector<std::byte>{}, random_bytes(15, 4), random_bytes(16, 5), random_bytes(5000, 6)}) {

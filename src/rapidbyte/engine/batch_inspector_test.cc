@@ -11,8 +11,8 @@
 #include <random>
 #include <set>
 
-#include "rapidbyte/engine/engine_fakes_test.h"
 #include "rapidbyte/engine/ipc_message.h"
+#include "rapidbyte/engine/testing/fakes.h"
 
 namespace rapidbyte::engine {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "rapidbyte/engine/engine_fakes_test.h"
+#include "rapidbyte/engine/testing/fakes.h"
 
 namespace rapidbyte::engine {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "rapidbyte/engine/engine_fakes_test.h"
+#include "rapidbyte/engine/testing/fakes.h"
 
 namespace rapidbyte::engine {
 namespace {

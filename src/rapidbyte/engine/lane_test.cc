@@ -10,7 +10,7 @@
 #include <mutex>
 #include <thread>
 
-#include "rapidbyte/engine/engine_fakes_test.h"
+#include "rapidbyte/engine/testing/fakes.h"
 #include "rapidbyte/engine/stage_services.h"
 
 namespace rapidbyte::engine {

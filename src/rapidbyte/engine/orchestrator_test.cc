@@ -8,7 +8,7 @@
 #include <span>
 #include <thread>
 
-#include "rapidbyte/engine/engine_fakes_test.h"
+#include "rapidbyte/engine/testing/fakes.h"
 
 namespace rapidbyte::engine {
 namespace {

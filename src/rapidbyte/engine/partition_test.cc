@@ -9,7 +9,7 @@
 #include <set>
 #include <thread>
 
-#include "rapidbyte/engine/engine_fakes_test.h"
+#include "rapidbyte/engine/testing/fakes.h"
 
 namespace rapidbyte::engine {
 namespace {

@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "rapidbyte/base/sha256.h"
-#include "rapidbyte/engine/engine_fakes_test.h"
+#include "rapidbyte/engine/testing/fakes.h"
 
 namespace rapidbyte::engine {
 namespace {

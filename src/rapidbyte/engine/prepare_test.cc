@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <fstream>
 
-#include "rapidbyte/engine/engine_fakes_test.h"
+#include "rapidbyte/engine/testing/fakes.h"
 
 namespace rapidbyte::engine {
 namespace {

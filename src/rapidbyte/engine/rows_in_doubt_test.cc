@@ -9,8 +9,8 @@
 #include <set>
 
 #include "rapidbyte/engine/checkpoint.h"
-#include "rapidbyte/engine/engine_fakes_test.h"
 #include "rapidbyte/engine/load_position.h"
+#include "rapidbyte/engine/testing/fakes.h"
 
 namespace rapidbyte::engine {
 namespace {

@@ -10,7 +10,7 @@
 #include <fstream>
 #include <thread>
 
-#include "rapidbyte/engine/engine_fakes_test.h"
+#include "rapidbyte/engine/testing/fakes.h"
 
 namespace rapidbyte::engine {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "rapidbyte/engine/engine_fakes_test.h"
 #include "rapidbyte/engine/scratch_state.h"
+#include "rapidbyte/engine/testing/fakes.h"
 
 namespace rapidbyte::engine {
 namespace {

@@ -7,7 +7,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-TEST(ComponentShape, finds_role_and_protocol) {
+TEST(ComponentShape, FindsRoleAndProtocol) {
   struct Case {
     Names imports;
     Names exports;
@@ -34,7 +34,7 @@ TEST(ComponentShape, finds_role_and_protocol) {
   }
 }
 
-TEST(ComponentShape, refuses_other_protocols_by_name) {
+TEST(ComponentShape, RefusesOtherProtocolsByName) {
   const std::vector<std::pair<Names, Names>> cases = {
       {{}, {"rapidbyte:connector/source-connector@3.0.0"}},
       {{}, {"rapidbyte:connector/source-connector@2.2.0"}},
@@ -51,7 +51,7 @@ TEST(ComponentShape, refuses_other_protocols_by_name) {
   }
 }
 
-TEST(ComponentShape, refuses_what_is_no_connector_or_two_at_once) {
+TEST(ComponentShape, RefusesWhatIsNoConnectorOrTwoAtOnce) {
   EXPECT_EQ(read_component_shape(Names{}, Names{"wasi:cli/run@0.2.0"}).error().code, "COMPONENT_INVALID");
   EXPECT_EQ(read_component_shape(Names{}, Names{"rapidbyte:connector/source-connector@2.0.0",
                                                 "rapidbyte:connector/dest-connector@2.0.0"})

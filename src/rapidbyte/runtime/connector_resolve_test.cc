@@ -52,7 +52,7 @@ class ConnectorResolve : public ::testing::Test {
   std::string old_home_;
 };
 
-TEST(ParseConnectorRef, takes_references_apart) {
+TEST(ParseConnectorRef, TakesReferencesApart) {
   struct Case {
     const char* text;
     const char* name;
@@ -81,7 +81,7 @@ TEST(ParseConnectorRef, takes_references_apart) {
   EXPECT_FALSE(path->has_version());
 }
 
-TEST(ParseConnectorRef, refuses_what_could_leave_the_folder) {
+TEST(ParseConnectorRef, RefusesWhatCouldLeaveTheFolder) {
   for (const std::string& text :
        {std::string(""),      std::string("/"),       std::string("a/"),           std::string("/a"),
         std::string("../x"),  std::string("a/../x"),  std::string(".."),           std::string("a/.."),
@@ -95,7 +95,7 @@ TEST(ParseConnectorRef, refuses_what_could_leave_the_folder) {
   }
 }
 
-TEST_F(ConnectorResolve, connector_path_resolution_with_the_env_var_set) {
+TEST_F(ConnectorResolve, ConnectorPathResolutionWithTheEnvVarSet) {
   const fs::path wasm = write("env/source_postgres.wasm", kWasm);
   write("home/.rapidbyte/plugins/source_postgres.wasm", kWasm);
   ::setenv("RAPIDBYTE_CONNECTOR_DIR", (folder_ / "env").c_str(), 1);
@@ -104,7 +104,7 @@ TEST_F(ConnectorResolve, connector_path_resolution_with_the_env_var_set) {
   EXPECT_EQ(*path, wasm);
 }
 
-TEST_F(ConnectorResolve, connector_path_resolution_with_the_connector_missing) {
+TEST_F(ConnectorResolve, ConnectorPathResolutionWithTheConnectorMissing) {
   ::setenv("RAPIDBYTE_CONNECTOR_DIR", (folder_ / "env").c_str(), 1);
   auto path = resolve_connector_path(ref("rapidbyte/source-postgres@v0.1.0"));
   ASSERT_FALSE(path.ok());
@@ -120,7 +120,7 @@ TEST_F(ConnectorResolve, connector_path_resolution_with_the_connector_missing) {
   }
 }
 
-TEST_F(ConnectorResolve, falls_back_to_the_plugins_of_the_user) {
+TEST_F(ConnectorResolve, FallsBackToThePluginsOfTheUser) {
   const fs::path wasm = write("home/.rapidbyte/plugins/dest_sqlite.wasm", kWasm);
   ::setenv("RAPIDBYTE_CONNECTOR_DIR", (folder_ / "nothing-here").c_str(), 1);
   auto path = resolve_connector_path(ref("dest-sqlite"));
@@ -128,7 +128,7 @@ TEST_F(ConnectorResolve, falls_back_to_the_plugins_of_the_user) {
   EXPECT_EQ(*path, wasm);
 }
 
-TEST_F(ConnectorResolve, looks_in_the_extra_folder_first_and_ignores_an_empty_variable) {
+TEST_F(ConnectorResolve, LooksInTheExtraFolderFirstAndIgnoresAnEmptyVariable) {
   const fs::path wasm = write("extra/dest_sqlite.wasm", kWasm);
   write("env/dest_sqlite.wasm", kWasm);
   ::setenv("RAPIDBYTE_CONNECTOR_DIR", (folder_ / "env").c_str(), 1);
@@ -137,13 +137,13 @@ TEST_F(ConnectorResolve, looks_in_the_extra_folder_first_and_ignores_an_empty_va
   EXPECT_EQ(connector_search_folders().front().folder, folder_ / "home/.rapidbyte/plugins");
 }
 
-TEST_F(ConnectorResolve, a_folder_of_that_name_is_not_a_connector) {
+TEST_F(ConnectorResolve, AFolderOfThatNameIsNotAConnector) {
   fs::create_directories(folder_ / "env/dest_sqlite.wasm");
   ::setenv("RAPIDBYTE_CONNECTOR_DIR", (folder_ / "env").c_str(), 1);
   EXPECT_FALSE(resolve_connector_path(ref("dest-sqlite")).ok());
 }
 
-TEST_F(ConnectorResolve, takes_a_path_to_a_component_as_written) {
+TEST_F(ConnectorResolve, TakesAPathToAComponentAsWritten) {
   const fs::path wasm = write("somewhere/my_source.wasm", kWasm);
   EXPECT_EQ(*resolve_connector_path(ref(wasm.string())), wasm);
   auto missing = resolve_connector_path(ref((folder_ / "somewhere/other.wasm").string()));
@@ -152,12 +152,12 @@ TEST_F(ConnectorResolve, takes_a_path_to_a_component_as_written) {
   EXPECT_NE(missing.error().message.find("somewhere/other.wasm"), std::string::npos);
 }
 
-TEST(ManifestPath, stands_beside_the_component) {
+TEST(ManifestPath, StandsBesideTheComponent) {
   EXPECT_EQ(manifest_path_from_wasm("/x/source_postgres.wasm"), fs::path("/x/source_postgres.manifest.json"));
   EXPECT_EQ(manifest_path_from_wasm("a.b.wasm"), fs::path("a.b.manifest.json"));
 }
 
-TEST_F(ConnectorResolve, loads_the_manifest_of_the_version_that_is_asked_for) {
+TEST_F(ConnectorResolve, LoadsTheManifestOfTheVersionThatIsAskedFor) {
   const fs::path wasm = write("c/source_postgres.wasm", kWasm);
   write("c/source_postgres.manifest.json", manifest_text("v0.1.0"));
   for (const char* text : {"source-postgres", "source-postgres@0.1.0", "rapidbyte/source-postgres@v0.1.0"}) {
@@ -172,7 +172,7 @@ TEST_F(ConnectorResolve, loads_the_manifest_of_the_version_that_is_asked_for) {
   EXPECT_NE(other.error().message.find("0.1.0"), std::string::npos);
 }
 
-TEST_F(ConnectorResolve, a_connector_without_a_manifest_is_refused_unless_allowed) {
+TEST_F(ConnectorResolve, AConnectorWithoutAManifestIsRefusedUnlessAllowed) {
   const fs::path wasm = write("c/source_postgres.wasm", kWasm);
   auto refused = load_connector_manifest(ref("source-postgres"), wasm, false);
   ASSERT_FALSE(refused.ok());
@@ -183,7 +183,7 @@ TEST_F(ConnectorResolve, a_connector_without_a_manifest_is_refused_unless_allowe
   EXPECT_FALSE(allowed->has_value());
 }
 
-TEST_F(ConnectorResolve, a_manifest_that_is_there_but_broken_is_never_taken_as_missing) {
+TEST_F(ConnectorResolve, AManifestThatIsThereButBrokenIsNeverTakenAsMissing) {
   const fs::path wasm = write("c/source_postgres.wasm", kWasm);
   write("c/source_postgres.manifest.json", "{");
   EXPECT_EQ(load_connector_manifest(ref("source-postgres"), wasm, true).error().code, "MANIFEST_INVALID");
@@ -196,7 +196,7 @@ TEST_F(ConnectorResolve, a_manifest_that_is_there_but_broken_is_never_taken_as_m
   EXPECT_NE(protocol.error().message.find("host speaks 2.0, 2.1; connector speaks 5"), std::string::npos);
 }
 
-TEST_F(ConnectorResolve, verifies_the_checksum_of_the_bytes) {
+TEST_F(ConnectorResolve, VerifiesTheChecksumOfTheBytes) {
   const fs::path wasm = write("c/source_postgres.wasm", kWasm);
   const std::string digest = sha256_hex(kWasm);
   Manifest manifest;
@@ -218,7 +218,7 @@ TEST_F(ConnectorResolve, verifies_the_checksum_of_the_bytes) {
   EXPECT_EQ(verify_wasm_checksum(folder_ / "gone.wasm", manifest).error().code, "COMPONENT_INVALID");
 }
 
-TEST_F(ConnectorResolve, reads_components_and_refuses_other_files) {
+TEST_F(ConnectorResolve, ReadsComponentsAndRefusesOtherFiles) {
   const auto component = read_component_file(write("ok.wasm", kWasm));
   ASSERT_TRUE(component.ok()) << component.status().to_string();
   EXPECT_EQ(component->sha256, sha256_hex(kWasm));

@@ -5,12 +5,12 @@
 #include <memory>
 #include <thread>
 
-#include "rapidbyte/runtime/loopback_peer.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
 
 namespace rapidbyte::runtime {
 namespace {
 
-TEST(ResolveSocketAddrs, answers_ip_literals_without_the_resolver) {
+TEST(ResolveSocketAddrs, AnswersIpLiteralsWithoutTheResolver) {
   auto resolver = std::make_shared<FakeResolver>(std::vector<std::string>{"10.0.0.1"});
   for (const char* host : {"127.0.0.1", "::1", "[::1]"}) {
     auto addresses = resolve_socket_addrs(host, 5432, resolver, Deadline::after(milliseconds(1000)), CancelToken());
@@ -20,7 +20,7 @@ TEST(ResolveSocketAddrs, answers_ip_literals_without_the_resolver) {
   EXPECT_EQ(resolver->calls, 0);
 }
 
-TEST(ResolveSocketAddrs, returns_every_address_with_the_port) {
+TEST(ResolveSocketAddrs, ReturnsEveryAddressWithThePort) {
   auto resolver = std::make_shared<FakeResolver>(std::vector<std::string>{"10.0.0.1", "2001:db8::1"});
   auto addresses =
       resolve_socket_addrs("DB.example.com", 5432, resolver, Deadline::after(milliseconds(5000)), CancelToken());
@@ -31,7 +31,7 @@ TEST(ResolveSocketAddrs, returns_every_address_with_the_port) {
   EXPECT_EQ(resolver->last_host, "db.example.com");
 }
 
-TEST(ResolveSocketAddrs, fails_when_there_is_no_address) {
+TEST(ResolveSocketAddrs, FailsWhenThereIsNoAddress) {
   auto resolver = std::make_shared<FakeResolver>(std::vector<std::string>{});
   auto addresses =
       resolve_socket_addrs("db.example.com", 1, resolver, Deadline::after(milliseconds(5000)), CancelToken());
@@ -41,7 +41,7 @@ TEST(ResolveSocketAddrs, fails_when_there_is_no_address) {
   EXPECT_NE(addresses.error().message.find("db.example.com"), std::string::npos);
 }
 
-TEST(ResolveSocketAddrs, refuses_what_two_parsers_could_read_differently) {
+TEST(ResolveSocketAddrs, RefusesWhatTwoParsersCouldReadDifferently) {
   auto resolver = std::make_shared<FakeResolver>(std::vector<std::string>{"10.0.0.1"});
   for (const std::string& host : {std::string("evil.org\0.example.com", 21), std::string("a b"), std::string("a/b"),
                                   std::string("a@b"), std::string(""), std::string("a\nb"), std::string(300, 'a')}) {
@@ -54,7 +54,7 @@ TEST(ResolveSocketAddrs, refuses_what_two_parsers_could_read_differently) {
   EXPECT_EQ(resolver->calls, 0);
 }
 
-TEST(ResolveSocketAddrs, a_resolver_that_hangs_blocks_neither_the_deadline_nor_cancellation) {
+TEST(ResolveSocketAddrs, AResolverThatHangsBlocksNeitherTheDeadlineNorCancellation) {
   auto resolver = std::make_shared<HangingResolver>();
   auto timed_out =
       resolve_socket_addrs("db.example.com", 1, resolver, Deadline::after(milliseconds(30)), CancelToken());
@@ -75,7 +75,7 @@ TEST(ResolveSocketAddrs, a_resolver_that_hangs_blocks_neither_the_deadline_nor_c
   resolver->release();
 }
 
-TEST(ResolveSocketAddrs, look_ups_that_hang_are_bounded) {
+TEST(ResolveSocketAddrs, LookUpsThatHangAreBounded) {
   auto resolver = std::make_shared<HangingResolver>();
   int refused = 0;
   for (int i = 0; i < 40; ++i) {
@@ -94,7 +94,7 @@ TEST(ResolveSocketAddrs, look_ups_that_hang_are_bounded) {
   }
 }
 
-TEST(ResolveSocketAddrs, the_system_knows_localhost) {
+TEST(ResolveSocketAddrs, TheSystemKnowsLocalhost) {
   auto addresses =
       resolve_socket_addrs("localhost", 80, system_resolver(), Deadline::after(milliseconds(10000)), CancelToken());
   ASSERT_TRUE(addresses.ok()) << addresses.status().to_string();

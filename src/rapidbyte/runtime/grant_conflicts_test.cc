@@ -45,7 +45,7 @@ class GrantConflictsTest : public ::testing::Test {
   Manifest writes_;
 };
 
-TEST_F(GrantConflictsTest, a_folder_beside_the_others_is_fine) {
+TEST_F(GrantConflictsTest, AFolderBesideTheOthersIsFine) {
   EXPECT_EQ(refused("in", "out", {{"the pipeline file", root_ / "p.yaml"}, {"the state", root_ / ".r" / "state.db"}}),
             "");
   std::ofstream(root_ / "in" / "x.db") << "x";
@@ -53,7 +53,7 @@ TEST_F(GrantConflictsTest, a_folder_beside_the_others_is_fine) {
   EXPECT_EQ(refused("in", "new.db", {{"the pipeline file", root_ / "p.yaml"}}), "") << "a file, not its neighbours";
 }
 
-TEST_F(GrantConflictsTest, a_writable_folder_must_not_hold_what_the_program_relies_on) {
+TEST_F(GrantConflictsTest, AWritableFolderMustNotHoldWhatTheProgramReliesOn) {
   for (const auto& [written, path] : std::vector<std::pair<std::string, std::string>>{
            {".", "p.yaml"}, {"out", "out/sub/p.yaml"}, {"out", "out/none/deeper/state.db"}, {"out", "out"}}) {
     const std::string said = refused("in", written, {{"the state", root_ / path}});
@@ -66,7 +66,7 @@ TEST_F(GrantConflictsTest, a_writable_folder_must_not_hold_what_the_program_reli
       << "whoever can replace the link can replace the state";
 }
 
-TEST_F(GrantConflictsTest, a_writable_folder_must_not_hold_what_another_connector_is_given) {
+TEST_F(GrantConflictsTest, AWritableFolderMustNotHoldWhatAnotherConnectorIsGiven) {
   EXPECT_TRUE(has(refused("out/sub", "out"), "/destination/config/path: writer may write " + (root_ / "out").string() +
                                                  ", which holds what reader is given"));
   EXPECT_TRUE(has(refused("out", "out"), "holds what reader is given"));
@@ -78,7 +78,7 @@ TEST_F(GrantConflictsTest, a_writable_folder_must_not_hold_what_another_connecto
   EXPECT_EQ(both.find("may write"), both.rfind("may write")) << "told once: " << both;
 }
 
-TEST_F(GrantConflictsTest, a_writable_file_must_be_nobody_elses) {
+TEST_F(GrantConflictsTest, AWritableFileMustBeNobodyElses) {
   std::ofstream(root_ / "a.db") << "x";
   for (const char* other : {"a.db", "a.db-journal", "a.db-tmp-0123456789abcdef"}) {
     const std::string said = refused("in", "a.db", {{"the state", root_ / other}});
@@ -91,7 +91,7 @@ TEST_F(GrantConflictsTest, a_writable_file_must_be_nobody_elses) {
   EXPECT_TRUE(has(refused("in", "a.db", {{"the state", root_ / "alias.db"}}), "which is the state"));
 }
 
-TEST_F(GrantConflictsTest, no_path_goes_through_a_link_where_a_guest_may_write) {
+TEST_F(GrantConflictsTest, NoPathGoesThroughALinkWhereAGuestMayWrite) {
   fs::create_directory_symlink("../elsewhere", root_ / "out" / "link");
   const std::string said = refused("out/link", "out");
   EXPECT_TRUE(has(said, "/source/config/path: the way there leads through the symbolic link " +

@@ -28,7 +28,7 @@ class GrantsTest : public ::testing::Test {
   Manifest manifest_;
 };
 
-TEST_F(GrantsTest, a_folder_is_granted_as_a_whole) {
+TEST_F(GrantsTest, AFolderIsGrantedAsAWhole) {
   manifest_.permissions.config_paths = {{"/folder", false, ""}};
   const auto grants = resolve({{"folder", "data"}, {"other", "data"}});
   ASSERT_TRUE(grants.ok()) << grants.status().to_string();
@@ -41,7 +41,7 @@ TEST_F(GrantsTest, a_folder_is_granted_as_a_whole) {
   EXPECT_EQ((*grants)->values.at(0).absolute, (folder_ / "data").string());
 }
 
-TEST_F(GrantsTest, of_a_file_only_the_file_is_granted) {
+TEST_F(GrantsTest, OfAFileOnlyTheFileIsGranted) {
   std::ofstream(folder_ / "data" / "in.csv") << "x";
   manifest_.permissions.config_paths = {{"/in", false, ""}, {"/db", true, "sqlite"}, {"/out", true, ""}};
   const auto grants = resolve({{"in", "data/in.csv"}, {"db", "data/new.db"}, {"out", "data/out"}});
@@ -57,7 +57,7 @@ TEST_F(GrantsTest, of_a_file_only_the_file_is_granted) {
   EXPECT_FALSE(fs::exists(folder_ / "data" / "new.db")) << "resolving makes nothing";
 }
 
-TEST_F(GrantsTest, a_files_companions_are_known_by_their_names) {
+TEST_F(GrantsTest, AFilesCompanionsAreKnownByTheirNames) {
   const GrantedFile database{"x.db", true, true};
   for (const char* name : {"x.db", "x.db-journal", "x.db-wal", "x.db-shm", "x.db-tmp-0123456789abcdef"})
     EXPECT_TRUE(database.covers(name)) << name;
@@ -67,7 +67,7 @@ TEST_F(GrantsTest, a_files_companions_are_known_by_their_names) {
   EXPECT_FALSE((GrantedFile{"x.csv", true, false}).covers("x.csv-journal"));
 }
 
-TEST_F(GrantsTest, a_linked_file_is_granted_where_it_is) {
+TEST_F(GrantsTest, ALinkedFileIsGrantedWhereItIs) {
   fs::create_directories(folder_ / "real");
   std::ofstream(folder_ / "real" / "x.db") << "x";
   fs::create_symlink(folder_ / "real" / "x.db", folder_ / "data" / "link.db");
@@ -81,7 +81,7 @@ TEST_F(GrantsTest, a_linked_file_is_granted_where_it_is) {
 }
 
 // A database that the first run would make, behind a link: the folder is there, and making one does not help.
-TEST_F(GrantsTest, a_link_that_leads_nowhere_says_what_to_do) {
+TEST_F(GrantsTest, ALinkThatLeadsNowhereSaysWhatToDo) {
   fs::create_symlink(folder_ / "data" / "real.db", folder_ / "data" / "orders.db");
   manifest_.permissions.config_paths = {{"/path", true, "sqlite"}};
   for (const auto& [path, advice] : {std::pair{"data/orders.db", "write the path that the link leads to"},
@@ -93,7 +93,7 @@ TEST_F(GrantsTest, a_link_that_leads_nowhere_says_what_to_do) {
 }
 
 // Of an earlier version a guest may be left with a link where its file was: it leads to a neighbour's.
-TEST_F(GrantsTest, a_relative_link_in_the_place_of_a_file_is_not_followed_for_writing) {
+TEST_F(GrantsTest, ARelativeLinkInThePlaceOfAFileIsNotFollowedForWriting) {
   fs::create_directories(folder_ / "victim");
   std::ofstream(folder_ / "victim" / "keys") << "keys";
   fs::create_symlink("../victim/keys", folder_ / "data" / "x.db");
@@ -115,7 +115,7 @@ TEST_F(GrantsTest, a_relative_link_in_the_place_of_a_file_is_not_followed_for_wr
   EXPECT_TRUE(resolve({{"path", "data/x.db"}}).ok()) << "reading harms nobody";
 }
 
-TEST_F(GrantsTest, a_file_with_several_names_is_not_given_for_writing) {
+TEST_F(GrantsTest, AFileWithSeveralNamesIsNotGivenForWriting) {
   std::ofstream(folder_ / "victim") << "keys";
   fs::create_hard_link(folder_ / "victim", folder_ / "data" / "x.db");
   manifest_.permissions.config_paths = {{"/path", true, "sqlite"}};
@@ -127,7 +127,7 @@ TEST_F(GrantsTest, a_file_with_several_names_is_not_given_for_writing) {
   EXPECT_TRUE(resolve({{"path", "data/x.db"}}).ok()) << "reading harms nobody";
 }
 
-TEST_F(GrantsTest, a_folder_named_twice_is_opened_once_with_the_wider_access) {
+TEST_F(GrantsTest, AFolderNamedTwiceIsOpenedOnceWithTheWiderAccess) {
   std::ofstream(folder_ / "data" / "in.csv") << "x";
   manifest_.permissions.config_paths = {{"/a", false, ""}, {"/b", true, ""}, {"/file", true, ""}};
   const auto grants = resolve({{"a", "data"}, {"b", "data"}, {"file", "data/in.csv"}});
@@ -140,14 +140,14 @@ TEST_F(GrantsTest, a_folder_named_twice_is_opened_once_with_the_wider_access) {
   EXPECT_EQ(narrow.error().code, "GRANT_REFUSED");
 }
 
-TEST_F(GrantsTest, an_absent_value_grants_nothing) {
+TEST_F(GrantsTest, AnAbsentValueGrantsNothing) {
   manifest_.permissions.config_paths = {{"/folder", false, ""}};
   const auto grants = resolve({{"other", "data"}});
   ASSERT_TRUE(grants.ok());
   EXPECT_TRUE((*grants)->folders.empty());
 }
 
-TEST_F(GrantsTest, errors_name_the_connector_the_key_and_the_path) {
+TEST_F(GrantsTest, ErrorsNameTheConnectorTheKeyAndThePath) {
   manifest_.permissions.config_paths = {{"/folder", false, ""}, {"/db", true, "sqlite"}};
   for (const auto& [config, code] :
        std::vector<std::pair<nlohmann::json, std::string>>{{{{"folder", "nowhere"}}, "PATH_NOT_FOUND"},
@@ -164,7 +164,7 @@ TEST_F(GrantsTest, errors_name_the_connector_the_key_and_the_path) {
   }
 }
 
-TEST_F(GrantsTest, folders_of_a_manifest_are_read_only_unless_the_pipeline_grants_more) {
+TEST_F(GrantsTest, FoldersOfAManifestAreReadOnlyUnlessThePipelineGrantsMore) {
   manifest_.permissions.preopens = {"data"};
   EXPECT_FALSE((*resolve({}))->folders.at(0).read_write);
   const auto granted = resolve({}, {"data"});

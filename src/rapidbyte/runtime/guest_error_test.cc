@@ -11,7 +11,7 @@ ConnectorError error_of(std::string code, std::string message = "x") {
   return internal_error(std::move(code), std::move(message)).error();
 }
 
-TEST(GuestError, a_guest_does_not_speak_for_the_host) {
+TEST(GuestError, AGuestDoesNotSpeakForTheHost) {
   for (const char* code : {"CANCELLED", "GUEST_TRAP", "INSTANCE_POISONED", "PIPELINE_LOCKED", "LEASE_LOST",
                            "STATE_BACKEND", "MANIFEST_INVALID", "ROW_COUNT_MISMATCH"}) {
     EXPECT_EQ(as_guest_error(error_of(code), false, "s").code, std::string("CONNECTOR_") + code);
@@ -20,7 +20,7 @@ TEST(GuestError, a_guest_does_not_speak_for_the_host) {
   EXPECT_EQ(as_guest_error(error_of("TABLE_MISSING"), false, "s").code, "TABLE_MISSING");
 }
 
-TEST(GuestError, the_stream_is_named_once) {
+TEST(GuestError, TheStreamIsNamedOnce) {
   for (const char* message : {"stream 'orders': no table", "stream \"orders\": no table", "stream orders: no table",
                               "orders: no table", "'orders': no table", "no table"}) {
     EXPECT_EQ(as_guest_error(error_of("X", message), false, "orders").message, "no table") << message;

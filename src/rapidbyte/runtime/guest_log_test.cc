@@ -16,7 +16,7 @@ class GuestLogTest : public ::testing::Test {
   GuestLog log_{[this](LogLevel /*level*/, std::string_view line) { lines_.emplace_back(line); }};
 };
 
-TEST_F(GuestLogTest, a_stream_is_split_into_lines) {
+TEST_F(GuestLogTest, AStreamIsSplitIntoLines) {
   log_.stream(LogLevel::kInfo, "one\ntw");
   log_.stream(LogLevel::kInfo, "o\n\nthree");
   EXPECT_EQ(lines_, (std::vector<std::string>{"one", "two", ""}));
@@ -24,7 +24,7 @@ TEST_F(GuestLogTest, a_stream_is_split_into_lines) {
   EXPECT_EQ(lines_.back(), "three");
 }
 
-TEST_F(GuestLogTest, the_last_words_are_those_of_stderr_in_this_call) {
+TEST_F(GuestLogTest, TheLastWordsAreThoseOfStderrInThisCall) {
   log_.stream(LogLevel::kWarn, "of an earlier call\n");
   log_.begin_call();
   EXPECT_EQ(log_.last_words(), "");
@@ -39,7 +39,7 @@ TEST_F(GuestLogTest, the_last_words_are_those_of_stderr_in_this_call) {
   EXPECT_NE(log_.last_words().find("\n999z"), std::string::npos);
 }
 
-TEST_F(GuestLogTest, last_words_and_cut_lines_hold_no_secret) {
+TEST_F(GuestLogTest, LastWordsAndCutLinesHoldNoSecret) {
   add_secret("guest-log-secret-1");
   log_.stream(LogLevel::kWarn, "panic at guest-log-se\n  cret-1, and GUEST-LOG-SECRET-1\n");
   EXPECT_EQ(log_.last_words(), "\npanic at ***, and ***");
@@ -49,21 +49,21 @@ TEST_F(GuestLogTest, last_words_and_cut_lines_hold_no_secret) {
   EXPECT_EQ(lines_.back().find("guest"), std::string::npos);
 }
 
-TEST_F(GuestLogTest, a_long_line_is_cut_and_says_so) {
+TEST_F(GuestLogTest, ALongLineIsCutAndSaysSo) {
   log_.line(LogLevel::kInfo, std::string(100'000, 'x'));
   ASSERT_EQ(lines_.size(), 1U);
   EXPECT_LT(lines_[0].size(), kMaxLogLineBytes + 100);
   EXPECT_NE(lines_[0].find("100000 bytes"), std::string::npos);
 }
 
-TEST_F(GuestLogTest, a_stream_without_line_ends_does_not_collect_memory) {
+TEST_F(GuestLogTest, AStreamWithoutLineEndsDoesNotCollectMemory) {
   for (int i = 0; i < 1000; ++i) log_.stream(LogLevel::kInfo, std::string(100'000, 'x'));
   log_.flush();
   ASSERT_EQ(lines_.size(), 1U);
   EXPECT_LT(lines_[0].size(), kMaxLogLineBytes + 100);
 }
 
-TEST_F(GuestLogTest, a_flood_is_limited_counted_and_ends_after_a_second) {
+TEST_F(GuestLogTest, AFloodIsLimitedCountedAndEndsAfterASecond) {
   const auto start = GuestLog::Clock::now();
   for (uint32_t i = 0; i < kMaxLogLinesPerSecond + 50; ++i) log_.line(LogLevel::kInfo, "x", start);
   EXPECT_EQ(lines_.size(), kMaxLogLinesPerSecond);

@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "rapidbyte/runtime/loopback_peer.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
 
 namespace rapidbyte::runtime {
 namespace {
@@ -20,7 +20,7 @@ class PollMsVariable {
   ~PollMsVariable() { ::unsetenv("RAPIDBYTE_SOCKET_POLL_MS"); }
 };
 
-TEST(SocketPollTimeout, is_one_millisecond_unless_the_environment_says_otherwise) {
+TEST(SocketPollTimeout, IsOneMillisecondUnlessTheEnvironmentSaysOtherwise) {
   ::unsetenv("RAPIDBYTE_SOCKET_POLL_MS");
   EXPECT_EQ(socket_poll_timeout_ms(), 1);
   for (const auto& [text, want] : std::vector<std::pair<const char*, int>>{{"25", 25},
@@ -36,14 +36,14 @@ TEST(SocketPollTimeout, is_one_millisecond_unless_the_environment_says_otherwise
   }
 }
 
-TEST(SocketReadLength, is_clamped) {
+TEST(SocketReadLength, IsClamped) {
   EXPECT_EQ(clamp_socket_read_len(0), 1U);
   EXPECT_EQ(clamp_socket_read_len(100), 100U);
   EXPECT_EQ(clamp_socket_read_len(UINT64_MAX), 65536U);
   EXPECT_EQ(clamp_socket_read_len(UINT64_MAX, 1 << 20), uint64_t{1} << 20U);
 }
 
-TEST(SocketEntry, reads_data_then_the_end) {
+TEST(SocketEntry, ReadsDataThenTheEnd) {
   Pair pair = connected_pair();
   const CancelEvent cancel{CancelToken()};
   std::array<std::byte, 16> room{};
@@ -62,7 +62,7 @@ TEST(SocketEntry, reads_data_then_the_end) {
   EXPECT_EQ(pair.client.read({}, cancel).error().code, "SOCKET_READ_FAILED");
 }
 
-TEST(SocketEntry, polls_only_after_1024_would_blocks_in_a_row) {
+TEST(SocketEntry, PollsOnlyAfter1024WouldBlocksInARow) {
   const PollMsVariable variable("40");
   Pair pair = connected_pair();
   const CancelEvent cancel{CancelToken()};
@@ -89,7 +89,7 @@ TEST(SocketEntry, polls_only_after_1024_would_blocks_in_a_row) {
 
 // A stream's pieces are gathered for a millisecond; whatever comes, and be it little, is not missed and not waited for
 // long.
-TEST(SocketEntry, what_follows_a_large_piece_is_heard_of_soon) {
+TEST(SocketEntry, WhatFollowsALargePieceIsHeardOfSoon) {
   Pair pair = connected_pair();
   const CancelEvent cancel{CancelToken()};
   std::vector<std::byte> room(1 << 20);
@@ -135,7 +135,7 @@ TEST(SocketEntry, what_follows_a_large_piece_is_heard_of_soon) {
   EXPECT_EQ(pair.client.read(room, cancel)->kind, SocketReadResult::Kind::kEof);
 }
 
-TEST(SocketEntry, writes_until_the_buffers_are_full_and_keeps_its_own_streak) {
+TEST(SocketEntry, WritesUntilTheBuffersAreFullAndKeepsItsOwnStreak) {
   const PollMsVariable variable("0");
   Pair pair = connected_pair();
   const CancelEvent cancel{CancelToken()};
@@ -154,7 +154,7 @@ TEST(SocketEntry, writes_until_the_buffers_are_full_and_keeps_its_own_streak) {
   EXPECT_EQ(pair.client.read_streak(), 0U);
 }
 
-TEST(SocketEntry, a_write_to_a_closed_connection_is_an_error_and_no_signal) {
+TEST(SocketEntry, AWriteToAClosedConnectionIsAnErrorAndNoSignal) {
   Pair pair = connected_pair();
   const CancelEvent cancel{CancelToken()};
   const linger hard{1, 0};
@@ -173,7 +173,7 @@ TEST(SocketEntry, a_write_to_a_closed_connection_is_an_error_and_no_signal) {
   EXPECT_EQ(write.error().code, "SOCKET_WRITE_FAILED");
 }
 
-TEST(SocketEntry, a_cancelled_run_ends_a_guest_that_spins_on_reads) {
+TEST(SocketEntry, ACancelledRunEndsAGuestThatSpinsOnReads) {
   Pair pair = connected_pair();
   const CancelToken token;
   const CancelEvent cancel{token};
@@ -183,7 +183,7 @@ TEST(SocketEntry, a_cancelled_run_ends_a_guest_that_spins_on_reads) {
   EXPECT_EQ(pair.client.write(bytes_of("x"), cancel).error().code, "CANCELLED");
 }
 
-TEST(ConnectSocket, connects_without_blocking_mode_and_without_delay) {
+TEST(ConnectSocket, ConnectsWithoutBlockingModeAndWithoutDelay) {
   Listener listener;
   auto client = connect_local(listener.port());
   ASSERT_TRUE(client.ok()) << client.status().to_string();
@@ -201,7 +201,7 @@ TEST(ConnectSocket, connects_without_blocking_mode_and_without_delay) {
       << "seconds until a machine that is gone is noticed";
 }
 
-TEST(ConnectSocket, asks_the_acl_before_the_resolver) {
+TEST(ConnectSocket, AsksTheAclBeforeTheResolver) {
   auto resolver = std::make_shared<FakeResolver>(std::vector<std::string>{"127.0.0.1"});
   auto result = connect_socket(acl_of({"good.example"}), "evil.example", 80, Deadline::after(kConnectTimeout),
                                CancelToken(), resolver);
@@ -214,7 +214,7 @@ TEST(ConnectSocket, asks_the_acl_before_the_resolver) {
   EXPECT_EQ(resolver->calls, 0) << "a refused name must not even leak into DNS";
 }
 
-TEST(ConnectSocket, an_allowed_name_does_not_lead_to_a_forbidden_address) {
+TEST(ConnectSocket, AnAllowedNameDoesNotLeadToAForbiddenAddress) {
   for (const char* ip : {"169.254.169.254", "0.0.0.0", "::ffff:169.254.169.254", "fe80::1", "224.0.0.1"}) {
     auto resolver = std::make_shared<FakeResolver>(std::vector<std::string>{ip});
     auto result =
@@ -262,7 +262,7 @@ std::vector<std::string> loopback_spellings() {
           " localhost ", "ip6-localhost"};
 }
 
-TEST(ConnectSocket, no_spelling_of_the_metadata_address_is_reached_even_when_every_host_is_allowed) {
+TEST(ConnectSocket, NoSpellingOfTheMetadataAddressIsReachedEvenWhenEveryHostIsAllowed) {
   ASSERT_GE(metadata_spellings().size(), 20U);
   for (const std::string& host : metadata_spellings()) {
     // The deadline is for a machine whose DNS does not answer; what the C library reads as an address needs none.
@@ -274,7 +274,7 @@ TEST(ConnectSocket, no_spelling_of_the_metadata_address_is_reached_even_when_eve
   }
 }
 
-TEST(ConnectSocket, no_spelling_of_loopback_gets_past_a_list_that_does_not_name_it) {
+TEST(ConnectSocket, NoSpellingOfLoopbackGetsPastAListThatDoesNotNameIt) {
   ASSERT_GE(loopback_spellings().size(), 20U);
   const auto resolver = std::make_shared<FakeResolver>(std::vector<std::string>{"127.0.0.1"});
   for (const std::string& host : loopback_spellings()) {
@@ -286,7 +286,7 @@ TEST(ConnectSocket, no_spelling_of_loopback_gets_past_a_list_that_does_not_name_
   EXPECT_EQ(resolver->calls, 0) << "refused by name, before any look-up";
 }
 
-TEST(ConnectSocket, a_list_that_names_loopback_means_the_spellings_of_that_address_only) {
+TEST(ConnectSocket, AListThatNamesLoopbackMeansTheSpellingsOfThatAddressOnly) {
   const NetworkAcl acl = acl_of({"127.0.0.1"});
   for (const char* host : {"127.0.0.1", "127.0.0.1:5432", "127.0.0.1.", "::ffff:127.0.0.1", "[::ffff:7f00:1]"}) {
     EXPECT_TRUE(acl.allows(host)) << host;
@@ -311,7 +311,7 @@ class ChangingResolver final : public HostResolver {
   std::vector<std::string> ips_;
 };
 
-TEST(ConnectSocket, the_connection_goes_to_the_address_that_was_checked_though_a_second_answer_differs) {
+TEST(ConnectSocket, TheConnectionGoesToTheAddressThatWasCheckedThoughASecondAnswerDiffers) {
   Listener listener;
   const auto resolver = std::make_shared<ChangingResolver>(std::vector<std::string>{"127.0.0.1", "169.254.169.254"});
   const auto connect = [&] {
@@ -331,7 +331,7 @@ TEST(ConnectSocket, the_connection_goes_to_the_address_that_was_checked_though_a
   EXPECT_EQ(second.error().code, "NETWORK_DENIED");
 }
 
-TEST(ConnectSocket, skips_forbidden_and_dead_addresses_of_a_name_that_has_good_ones) {
+TEST(ConnectSocket, SkipsForbiddenAndDeadAddressesOfANameThatHasGoodOnes) {
   Listener listener;
   auto resolver = std::make_shared<FakeResolver>(std::vector<std::string>{"169.254.169.254", "127.0.0.2", "127.0.0.1"});
   auto result = connect_socket(acl_of({"db.example"}), "db.example", listener.port(), Deadline::after(kConnectTimeout),
@@ -343,7 +343,7 @@ TEST(ConnectSocket, skips_forbidden_and_dead_addresses_of_a_name_that_has_good_o
   EXPECT_EQ(ntohl(peer.sin_addr.s_addr), INADDR_LOOPBACK);
 }
 
-TEST(ConnectSocket, a_closed_port_names_host_port_and_address) {
+TEST(ConnectSocket, AClosedPortNamesHostPortAndAddress) {
   Listener listener;
   const uint16_t port = listener.port();
   listener.close();
@@ -375,7 +375,7 @@ class FullListener {
   std::vector<SocketEntry> fillers_;
 };
 
-TEST(ConnectSocket, a_server_that_does_not_answer_ends_at_the_deadline_or_on_cancellation) {
+TEST(ConnectSocket, AServerThatDoesNotAnswerEndsAtTheDeadlineOrOnCancellation) {
   const FullListener listener;
   const auto acl = acl_of({"127.0.0.1"});
   auto timed_out = connect_socket(acl, "127.0.0.1", listener.port(), Deadline::after(milliseconds(50)), CancelToken(),

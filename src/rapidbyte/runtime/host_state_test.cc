@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "rapidbyte/runtime/loopback_peer.h"
-#include "rapidbyte/runtime/refusing_services_test.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
+#include "rapidbyte/runtime/testing/refusing_services.h"
 
 namespace rapidbyte::runtime {
 namespace {
@@ -53,7 +53,7 @@ class HostStateTest : public ::testing::Test {
   InstanceOptions options_;
 };
 
-TEST_F(HostStateTest, batches_pass_as_they_are) {
+TEST_F(HostStateTest, BatchesPassAsTheyAre) {
   const std::string text(300'000, 'q');
   auto state = make();
   ASSERT_TRUE(state.emit_batch(bytes(text)).ok());
@@ -64,7 +64,7 @@ TEST_F(HostStateTest, batches_pass_as_they_are) {
   EXPECT_FALSE((*state.next_batch()).has_value());
 }
 
-TEST_F(HostStateTest, metrics_are_bounded_in_size_and_number) {
+TEST_F(HostStateTest, MetricsAreBoundedInSizeAndNumber) {
   auto state = make();
   for (uint32_t i = 0; i < 20 * kMaxMetricsPerSecond; ++i)
     ASSERT_TRUE(state.metric(R"({"name":"rows","value":{"counter":1}})").ok());
@@ -81,7 +81,7 @@ TEST_F(HostStateTest, metrics_are_bounded_in_size_and_number) {
             "METRIC_TOO_LARGE");
 }
 
-TEST_F(HostStateTest, a_guest_may_hand_on_only_what_it_was_given) {
+TEST_F(HostStateTest, AGuestMayHandOnOnlyWhatItWasGiven) {
   auto state = make();
   EXPECT_FALSE(state.gave("CANCELLED"));
   EXPECT_FALSE(state.gave("STATE_BACKEND"));
@@ -91,7 +91,7 @@ TEST_F(HostStateTest, a_guest_may_hand_on_only_what_it_was_given) {
   EXPECT_TRUE(state.gave("CANCELLED"));
 }
 
-TEST_F(HostStateTest, a_cancelled_instance_neither_gives_nor_takes) {
+TEST_F(HostStateTest, ACancelledInstanceNeitherGivesNorTakes) {
   auto state = make();
   options_.cancel.cancel();
   EXPECT_EQ(state.emit_batch(bytes("x")).error().code, "CANCELLED");
@@ -99,7 +99,7 @@ TEST_F(HostStateTest, a_cancelled_instance_neither_gives_nor_takes) {
   EXPECT_TRUE(state.is_cancelled());
 }
 
-TEST_F(HostStateTest, a_guest_without_progress_times_out_and_progress_starts_the_clock_again) {
+TEST_F(HostStateTest, AGuestWithoutProgressTimesOutAndProgressStartsTheClockAgain) {
   options_.guest_timeout = std::chrono::milliseconds(150);
   auto state = make();
   state.begin_call();
@@ -116,7 +116,7 @@ TEST_F(HostStateTest, a_guest_without_progress_times_out_and_progress_starts_the
   EXPECT_EQ(state.judge(), GuestVerdict::kContinue);
 }
 
-TEST_F(HostStateTest, what_can_be_had_without_end_for_nothing_is_no_progress) {
+TEST_F(HostStateTest, WhatCanBeHadWithoutEndForNothingIsNoProgress) {
   Listener listener;
   NetworkAcl acl;
   acl.add_rule("127.0.0.1");
@@ -157,7 +157,7 @@ TEST_F(HostStateTest, what_can_be_had_without_end_for_nothing_is_no_progress) {
   EXPECT_EQ(state.judge(), GuestVerdict::kContinue);
 }
 
-TEST_F(HostStateTest, an_error_that_came_late_can_be_handed_on_but_not_without_end) {
+TEST_F(HostStateTest, AnErrorThatCameLateCanBeHandedOnButNotWithoutEnd) {
   services_->wait = std::chrono::milliseconds(200);
   options_.guest_timeout = std::chrono::milliseconds(100);
   auto state = make();
@@ -171,7 +171,7 @@ TEST_F(HostStateTest, an_error_that_came_late_can_be_handed_on_but_not_without_e
   EXPECT_EQ(late, kMaxLateErrors);
 }
 
-TEST_F(HostStateTest, a_cancelled_guest_has_a_grace_to_unwind) {
+TEST_F(HostStateTest, ACancelledGuestHasAGraceToUnwind) {
   auto state = make();
   state.begin_call();
   options_.cancel.cancel();
@@ -182,7 +182,7 @@ TEST_F(HostStateTest, a_cancelled_guest_has_a_grace_to_unwind) {
   EXPECT_EQ(state.judge(), GuestVerdict::kContinue);
 }
 
-TEST_F(HostStateTest, deeply_nested_json_is_refused_without_recursion) {
+TEST_F(HostStateTest, DeeplyNestedJsonIsRefusedWithoutRecursion) {
   auto state = make();
   std::string deep = "{\"a\":";
   for (int i = 0; i < 100'000; ++i) deep += '[';
@@ -190,7 +190,7 @@ TEST_F(HostStateTest, deeply_nested_json_is_refused_without_recursion) {
   EXPECT_EQ(state.checkpoint(0, std::string(kMaxStateValueBytes + 1, ' ')).error().code, "PARSE_CHECKPOINT");
 }
 
-TEST_F(HostStateTest, waiting_for_a_silent_server_is_network_time_and_reading_is_not) {
+TEST_F(HostStateTest, WaitingForASilentServerIsNetworkTimeAndReadingIsNot) {
   Listener listener;
   ComponentHostState state(options_, NetworkAcl::allow_all(), false);
   EXPECT_EQ(state.network_wait().count(), 0);
@@ -206,7 +206,7 @@ TEST_F(HostStateTest, waiting_for_a_silent_server_is_network_time_and_reading_is
   EXPECT_GE(state.network_wait() - connected, std::chrono::milliseconds(25));
 }
 
-TEST_F(HostStateTest, tls_on_an_unknown_socket_is_refused) {
+TEST_F(HostStateTest, TlsOnAnUnknownSocketIsRefused) {
   auto state = make();
   EXPECT_EQ(state.socket_start_tls(1, {}).error().code, "INVALID_SOCKET");
 }

@@ -29,7 +29,7 @@ json full_manifest() {
     "config_schema": {"type": "object"}, "stream_schema": {"type": "object"}, "x-unknown": 1})");
 }
 
-TEST(ParseManifest, an_unknown_feature_is_a_warning_and_kept) {
+TEST(ParseManifest, AnUnknownFeatureIsAWarningAndKept) {
   json document = full_manifest();
   EXPECT_TRUE(parse_manifest(document.dump(), "m.json")->warnings.empty());
   document["roles"]["source"]["features"] = {"resume", "stream_options", "change-feed"};
@@ -47,7 +47,7 @@ TEST(ParseManifest, an_unknown_feature_is_a_warning_and_kept) {
   EXPECT_FALSE(manifest->source->has_feature(protocol::Feature::kStreamOptions)) << "nearly is not the same";
 }
 
-TEST(ParseManifest, reads_every_field) {
+TEST(ParseManifest, ReadsEveryField) {
   auto manifest = parse_manifest(full_manifest().dump(), "m.json");
   ASSERT_TRUE(manifest.ok()) << manifest.status().to_string();
   EXPECT_EQ(manifest->manifest_version, "1.0");
@@ -83,7 +83,7 @@ TEST(ParseManifest, reads_every_field) {
   EXPECT_EQ(manifest->stream_schema, json({{"type", "object"}}));
 }
 
-TEST(ParseManifest, leaves_defaults_that_give_nothing) {
+TEST(ParseManifest, LeavesDefaultsThatGiveNothing) {
   const json minimal = {{"manifest_version", "1.0"},
                         {"id", "a/b"},
                         {"name", "b"},
@@ -103,7 +103,7 @@ TEST(ParseManifest, leaves_defaults_that_give_nothing) {
   EXPECT_TRUE(manifest->config_schema.is_null());
 }
 
-TEST(ParseManifest, names_the_pointer_of_whatever_is_wrong) {
+TEST(ParseManifest, NamesThePointerOfWhateverIsWrong) {
   struct Case {
     const char* pointer;
     json value;
@@ -147,7 +147,7 @@ TEST(ParseManifest, names_the_pointer_of_whatever_is_wrong) {
   }
 }
 
-TEST(ParseManifest, lists_all_problems_at_once) {
+TEST(ParseManifest, ListsAllProblemsAtOnce) {
   auto manifest = parse_manifest(R"({"manifest_version": "1.0", "id": 5, "roles": []})", "m.json");
   ASSERT_FALSE(manifest.ok());
   for (const char* part : {"/id", "/name", "/version", "/protocol_version", "/roles"}) {
@@ -155,7 +155,7 @@ TEST(ParseManifest, lists_all_problems_at_once) {
   }
 }
 
-TEST(ParseManifest, survives_text_that_is_no_manifest) {
+TEST(ParseManifest, SurvivesTextThatIsNoManifest) {
   for (const std::string& text :
        {std::string(""), std::string("{"), std::string("[]"), std::string("null"), std::string("\xff\xfe"),
         std::string(100000, '['), "{\"a\":" + std::string(2000, '[') + std::string(2000, ']') + "}"}) {
@@ -190,7 +190,7 @@ const json& postgres_schema() {
   return schema;
 }
 
-TEST(ValidateAgainstSchema, accepts_a_config_that_fits) {
+TEST(ValidateAgainstSchema, AcceptsAConfigThatFits) {
   const json config = {
       {"host", "db"}, {"port", 5432}, {"tables", {{{"name", "a"}}}}, {"options", {{"x", nullptr}, {"y", "z"}}}};
   EXPECT_EQ(shown(validate_against_schema(postgres_schema(), config)), "");
@@ -199,7 +199,7 @@ TEST(ValidateAgainstSchema, accepts_a_config_that_fits) {
   EXPECT_EQ(shown(validate_against_schema(json::object(), json(5))), "");
 }
 
-TEST(ValidateAgainstSchema, lists_every_problem_with_its_pointer) {
+TEST(ValidateAgainstSchema, ListsEveryProblemWithItsPointer) {
   const json config = {{"hots", "db"},
                        {"port", "5432"},
                        {"sslmode", "requier"},
@@ -218,7 +218,7 @@ TEST(ValidateAgainstSchema, lists_every_problem_with_its_pointer) {
       "/tables/1: expected an object, got an integer\n");
 }
 
-TEST(ValidateAgainstSchema, explains_each_keyword) {
+TEST(ValidateAgainstSchema, ExplainsEachKeyword) {
   struct Case {
     const char* schema;
     const char* value;
@@ -270,7 +270,7 @@ TEST(ValidateAgainstSchema, explains_each_keyword) {
   }
 }
 
-TEST(ValidateAgainstSchema, never_shows_a_value_that_might_be_secret) {
+TEST(ValidateAgainstSchema, NeverShowsAValueThatMightBeSecret) {
   const json config = {{"host", "db"}, {"port", 1}, {"password", "hunter2"}, {"api_token", "hunter2"}};
   const std::string text = shown(validate_against_schema(postgres_schema(), config));
   EXPECT_THAT(text, HasSubstr("/password"));
@@ -286,7 +286,7 @@ TEST(ValidateAgainstSchema, never_shows_a_value_that_might_be_secret) {
   EXPECT_THAT(nested_text, Not(HasSubstr("hunter2")));
 }
 
-TEST(ValidateAgainstSchema, a_broken_schema_is_the_manifests_fault) {
+TEST(ValidateAgainstSchema, ABrokenSchemaIsTheManifestsFault) {
   for (const char* schema : {"5", "[]", R"("x")", R"({"type": "strin"})", R"({"properties": []})", R"({"required": 5})",
                              R"({"minimum": {}})", R"({"pattern": "("})", R"({"$ref": "#/definitions/none"})",
                              R"({"$ref": "http://example.com/schema"})"}) {
@@ -296,7 +296,7 @@ TEST(ValidateAgainstSchema, a_broken_schema_is_the_manifests_fault) {
   }
 }
 
-TEST(ValidateAgainstSchema, a_schema_that_refers_to_itself_without_end_is_refused) {
+TEST(ValidateAgainstSchema, ASchemaThatRefersToItselfWithoutEndIsRefused) {
   for (
       const char* schema :
       {R"({"$ref": "#"})", R"({"allOf": [{"$ref": "#"}]})", R"({"not": {"$ref": "#"}})", R"({"if": {"$ref": "#"}})",
@@ -321,7 +321,7 @@ TEST(ValidateAgainstSchema, a_schema_that_refers_to_itself_without_end_is_refuse
             "/child/chidl: `chidl` is unknown; did you mean `child`?\n");
 }
 
-TEST(ValidateAgainstSchema, survives_texts_and_configs_that_would_exhaust_the_stack) {
+TEST(ValidateAgainstSchema, SurvivesTextsAndConfigsThatWouldExhaustTheStack) {
   const json schema = json::parse(R"({"properties": {"a": {"pattern": "^(x|y)*$"}}})");
   auto long_text = validate_against_schema(schema, {{"a", std::string(1 << 20, 'x')}});
   ASSERT_TRUE(long_text.ok());
@@ -336,7 +336,7 @@ TEST(ValidateAgainstSchema, survives_texts_and_configs_that_would_exhaust_the_st
 }
 
 // What valijson accepts must never be refused, and what it refuses must be explained.
-TEST(ValidateAgainstSchema, explanation_and_verdict_agree) {
+TEST(ValidateAgainstSchema, ExplanationAndVerdictAgree) {
   const std::vector<json> values = {nullptr,
                                     true,
                                     0,

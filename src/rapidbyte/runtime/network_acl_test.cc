@@ -38,33 +38,33 @@ Manifest manifest_with(std::vector<std::string> domains, bool runtime_config) {
   return manifest;
 }
 
-TEST(NormalizeHost, preserves_ipv6_literals) {
+TEST(NormalizeHost, PreservesIpv6Literals) {
   EXPECT_EQ(normalize_host("::1"), "::1");
   EXPECT_EQ(normalize_host("2001:DB8::5432"), "2001:db8::5432");
   EXPECT_EQ(normalize_host("fe80::1%eth0"), "fe80::1%eth0");
   EXPECT_EQ(normalize_host("[::1]"), "::1");
 }
 
-TEST(NormalizeHost, handles_a_bracketed_ipv6_with_port) {
+TEST(NormalizeHost, HandlesABracketedIpv6WithPort) {
   EXPECT_EQ(normalize_host("[::1]:5432"), "::1");
   EXPECT_EQ(normalize_host(" [2001:DB8::1]:80 "), "2001:db8::1");
   EXPECT_EQ(normalize_host("[::1"), "[::1") << "a bracket that never closes is no literal";
 }
 
-TEST(NormalizeHost, strips_the_port_for_single_colon_hosts) {
+TEST(NormalizeHost, StripsThePortForSingleColonHosts) {
   EXPECT_EQ(normalize_host("db.example.com:5432"), "db.example.com");
   EXPECT_EQ(normalize_host("10.0.0.1:80"), "10.0.0.1");
   EXPECT_EQ(normalize_host("db.example.com:"), "db.example.com:");
   EXPECT_EQ(normalize_host("db.example.com:http"), "db.example.com:http");
 }
 
-TEST(NormalizeHost, trims_and_lower_cases) {
+TEST(NormalizeHost, TrimsAndLowerCases) {
   EXPECT_EQ(normalize_host("  DB.Example.COM\t\n"), "db.example.com");
   EXPECT_EQ(normalize_host(""), "");
   EXPECT_EQ(normalize_host("   "), "");
 }
 
-TEST(ExtractHostFromUrl, finds_the_host_and_nothing_else) {
+TEST(ExtractHostFromUrl, FindsTheHostAndNothingElse) {
   const std::vector<std::pair<std::string, std::optional<std::string>>> cases = {
       {"postgres://user:pa@ss@DB.Example.com:5432/name?sslmode=off", "db.example.com"},
       {"https://example.com", "example.com"},
@@ -92,7 +92,7 @@ TEST(ExtractHostFromUrl, finds_the_host_and_nothing_else) {
   EXPECT_EQ(extract_hosts_from_url("postgres://u,ser:fi#rst@db.example/x"), std::vector<std::string>());
 }
 
-TEST(CollectRuntimeHosts, walks_the_config_to_any_depth) {
+TEST(CollectRuntimeHosts, WalksTheConfigToAnyDepth) {
   const json config = json::parse(R"({
     "Host": "DB1.example.com:5432", "HOSTNAME": " db2 ", "server": "[::1]:1", "address": "10.0.0.7",
     "nested": [{"deeper": {"host": "db3"}}, [{"host": "db4"}]],
@@ -105,7 +105,7 @@ TEST(CollectRuntimeHosts, walks_the_config_to_any_depth) {
                                       "db5", "db6", "db7", "db8"}));
 }
 
-TEST(CollectRuntimeHosts, survives_a_config_that_is_very_deep_or_no_object) {
+TEST(CollectRuntimeHosts, SurvivesAConfigThatIsVeryDeepOrNoObject) {
   EXPECT_TRUE(collect_runtime_hosts(json("host")).empty());
   EXPECT_TRUE(collect_runtime_hosts(json()).empty());
   json deep = {{"host", "bottom"}};
@@ -117,7 +117,7 @@ TEST(CollectRuntimeHosts, survives_a_config_that_is_very_deep_or_no_object) {
   EXPECT_EQ(collect_runtime_hosts(deep), (std::vector<std::string>{"bottom"}));
 }
 
-TEST(NetworkAcl, matches_exact_hosts_and_subdomains_but_not_the_bare_name) {
+TEST(NetworkAcl, MatchesExactHostsAndSubdomainsButNotTheBareName) {
   const NetworkAcl acl = acl_of({"db.local", "*.example.com", "10.0.0.1:5432", "2001:DB8:0::1", " UPPER.org "});
   const std::vector<std::pair<std::string, bool>> cases = {
       {"db.local", true},
@@ -148,7 +148,7 @@ TEST(NetworkAcl, matches_exact_hosts_and_subdomains_but_not_the_bare_name) {
   for (const auto& [host, allowed] : cases) EXPECT_EQ(acl.allows(host), allowed) << host;
 }
 
-TEST(NetworkAcl, a_star_allows_all_and_nothing_allows_nothing) {
+TEST(NetworkAcl, AStarAllowsAllAndNothingAllowsNothing) {
   EXPECT_TRUE(acl_of({"*"}).allows("anything.example"));
   EXPECT_TRUE(NetworkAcl::allow_all().allows("::1"));
   EXPECT_FALSE(NetworkAcl::allow_all().allows(""));
@@ -158,11 +158,9 @@ TEST(NetworkAcl, a_star_allows_all_and_nothing_allows_nothing) {
   EXPECT_EQ(acl_of({"*.b.org", "a.org"}).describe(), "a.org, *.b.org");
 }
 
-TEST(DeriveNetworkAcl, no_manifest_allows_all) {
-  EXPECT_TRUE(derive_network_acl(nullptr, json::object()).allows_all());
-}
+TEST(DeriveNetworkAcl, NoManifestAllowsAll) { EXPECT_TRUE(derive_network_acl(nullptr, json::object()).allows_all()); }
 
-TEST(DeriveNetworkAcl, takes_hosts_of_the_config_only_when_the_manifest_says_so) {
+TEST(DeriveNetworkAcl, TakesHostsOfTheConfigOnlyWhenTheManifestSaysSo) {
   const json config = {{"host", "db.internal"}, {"url", "https://api.internal/x"}};
   const Manifest without = manifest_with({"fixed.example"}, false);
   const Manifest with = manifest_with({"fixed.example"}, true);
@@ -173,7 +171,7 @@ TEST(DeriveNetworkAcl, takes_hosts_of_the_config_only_when_the_manifest_says_so)
   EXPECT_FALSE(derive_network_acl(&with, config).allows("other.internal"));
 }
 
-TEST(DeriveNetworkAcl, carries_the_manifests_word_on_tls) {
+TEST(DeriveNetworkAcl, CarriesTheManifestsWordOnTls) {
   EXPECT_EQ(derive_network_acl(nullptr, json::object()).tls(), TlsPolicy::kOptional);
   Manifest manifest = manifest_with({}, false);
   for (const TlsPolicy policy : {TlsPolicy::kRequired, TlsPolicy::kOptional, TlsPolicy::kForbidden}) {
@@ -182,7 +180,7 @@ TEST(DeriveNetworkAcl, carries_the_manifests_word_on_tls) {
   }
 }
 
-TEST(DeriveNetworkAcl, a_wildcard_in_the_config_is_taken_literally) {
+TEST(DeriveNetworkAcl, AWildcardInTheConfigIsTakenLiterally) {
   const Manifest manifest = manifest_with({}, true);
   const NetworkAcl acl = derive_network_acl(&manifest, {{"host", "*"}, {"address", "*.example.com"}});
   EXPECT_FALSE(acl.allows_all());
@@ -190,7 +188,7 @@ TEST(DeriveNetworkAcl, a_wildcard_in_the_config_is_taken_literally) {
   EXPECT_FALSE(acl.allows("a.example.com"));
 }
 
-TEST(AddressPolicy, refuses_addresses_that_no_name_may_lead_to) {
+TEST(AddressPolicy, RefusesAddressesThatNoNameMayLeadTo) {
   for (const char* text : {"0.0.0.0",
                            "0.1.2.3",
                            "169.254.169.254",
@@ -229,7 +227,7 @@ TEST(AddressPolicy, refuses_addresses_that_no_name_may_lead_to) {
   }
 }
 
-TEST(AddressPolicy, lets_ordinary_private_and_loopback_addresses_through) {
+TEST(AddressPolicy, LetsOrdinaryPrivateAndLoopbackAddressesThrough) {
   for (const char* text : {"127.0.0.1", "127.255.0.1", "::1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "8.8.8.8",
                            "169.253.1.1", "169.255.1.1", "223.255.255.255", "192.0.0.193", "2001:db8::1", "fd00::1",
                            "fec0::1", "::ffff:10.0.0.1", "64:ff9b::8.8.8.8", "2002:0808:0808::1", "2600:1f00::1"}) {
@@ -238,14 +236,14 @@ TEST(AddressPolicy, lets_ordinary_private_and_loopback_addresses_through) {
   }
 }
 
-TEST(AddressPolicy, refuses_families_other_than_ip) {
+TEST(AddressPolicy, RefusesFamiliesOtherThanIp) {
   sockaddr_storage storage{};
   storage.ss_family = AF_UNIX;
   EXPECT_TRUE(is_forbidden_address(as_sockaddr(storage)));
   EXPECT_TRUE(is_forbidden_address(nullptr));
 }
 
-TEST(AddressPolicy, an_address_listed_literally_is_allowed) {
+TEST(AddressPolicy, AnAddressListedLiterallyIsAllowed) {
   const auto metadata = address_of("169.254.169.254");
   const auto mapped = address_of("::ffff:169.254.169.254");
   const auto v6 = address_of("fd00:ec2::254");
@@ -259,7 +257,7 @@ TEST(AddressPolicy, an_address_listed_literally_is_allowed) {
   }
 }
 
-TEST(AddressPolicy, shows_addresses) {
+TEST(AddressPolicy, ShowsAddresses) {
   EXPECT_EQ(address_to_string(as_sockaddr(address_of("10.1.2.3"))), "10.1.2.3");
   EXPECT_EQ(address_to_string(as_sockaddr(address_of("2001:db8::1"))), "2001:db8::1");
 }

@@ -30,7 +30,7 @@ class PinnedFolderTest : public ::testing::Test {
   fs::path folder_;
 };
 
-TEST_F(PinnedFolderTest, a_path_is_followed_to_its_end) {
+TEST_F(PinnedFolderTest, APathIsFollowedToItsEnd) {
   fs::create_directory_symlink("b", folder_ / "a" / "link");
   fs::create_directory_symlink(folder_ / "a", folder_ / "absolute");
   fs::create_symlink("../a/link/file", folder_ / "a" / "to_file");
@@ -53,7 +53,7 @@ TEST_F(PinnedFolderTest, a_path_is_followed_to_its_end) {
   EXPECT_EQ(leads_to(folder_ / "a" / "circle"), a + "/circle is a symbolic link that cannot be followed");
 }
 
-TEST_F(PinnedFolderTest, the_links_on_the_way_are_told_with_their_folders) {
+TEST_F(PinnedFolderTest, TheLinksOnTheWayAreToldWithTheirFolders) {
   fs::create_directory_symlink(folder_ / "a", folder_ / "first");
   fs::create_directory_symlink("b", folder_ / "a" / "second");
   const auto where = walk_path(folder_ / "first" / "second" / "file");
@@ -66,7 +66,7 @@ TEST_F(PinnedFolderTest, the_links_on_the_way_are_told_with_their_folders) {
   EXPECT_FALSE(where->links[1].is_last);
 }
 
-TEST_F(PinnedFolderTest, a_handle_stays_with_its_folder) {
+TEST_F(PinnedFolderTest, AHandleStaysWithItsFolder) {
   const auto where = walk_path(folder_ / "a" / "b");
   ASSERT_TRUE(where.ok());
   fs::rename(folder_ / "a" / "b", folder_ / "moved");
@@ -77,7 +77,7 @@ TEST_F(PinnedFolderTest, a_handle_stays_with_its_folder) {
   EXPECT_EQ(where->folder->path(), folder_ / "a" / "b") << "as it was called when it was pinned";
 }
 
-TEST_F(PinnedFolderTest, what_lies_in_a_folder_is_told_by_the_folders_and_not_by_their_names) {
+TEST_F(PinnedFolderTest, WhatLiesInAFolderIsToldByTheFoldersAndNotByTheirNames) {
   fs::create_directory(folder_ / "ab");
   const auto pin = [&](const fs::path& path) { return walk_path(folder_ / path)->folder; };
   EXPECT_TRUE(pin("a")->is_within(*pin("a")));
@@ -91,7 +91,7 @@ TEST_F(PinnedFolderTest, what_lies_in_a_folder_is_told_by_the_folders_and_not_by
   EXPECT_FALSE(b->is_within(*a));
 }
 
-TEST_F(PinnedFolderTest, a_path_that_ends_early_has_a_nearest_folder) {
+TEST_F(PinnedFolderTest, APathThatEndsEarlyHasANearestFolder) {
   fs::create_symlink("nothing", folder_ / "a" / "dangling");
   const auto where = walk_as_far_as_it_exists(folder_ / "a" / "none" / "deeper" / "file");
   ASSERT_TRUE(where.ok());

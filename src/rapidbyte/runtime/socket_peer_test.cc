@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "rapidbyte/runtime/host_socket.h"
-#include "rapidbyte/runtime/loopback_peer.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
 
 namespace rapidbyte::runtime {
 namespace {
@@ -30,7 +30,7 @@ class SocketPeer : public ::testing::Test {
   std::array<std::byte, 64> room_{};
 };
 
-TEST_F(SocketPeer, a_reset_is_a_transient_error_after_what_had_come_before_it) {
+TEST_F(SocketPeer, AResetIsATransientErrorAfterWhatHadComeBeforeIt) {
   const linger hard{1, 0};
   ASSERT_EQ(::setsockopt(pair_.server.fd(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
   {
@@ -44,7 +44,7 @@ TEST_F(SocketPeer, a_reset_is_a_transient_error_after_what_had_come_before_it) {
   EXPECT_NE(read.error().message.find("reset"), std::string::npos) << read.error().message;
 }
 
-TEST_F(SocketPeer, a_stalled_peer_is_would_block_and_a_wait_that_ends_in_time) {
+TEST_F(SocketPeer, AStalledPeerIsWouldBlockAndAWaitThatEndsInTime) {
   EXPECT_EQ(pair_.client.read(room_, cancel_)->kind, Kind::kWouldBlock);
   const auto start = steady_clock::now();
   EXPECT_FALSE(*pair_.client.wait(SocketInterest::kReadable, milliseconds(50), cancel_));
@@ -52,7 +52,7 @@ TEST_F(SocketPeer, a_stalled_peer_is_would_block_and_a_wait_that_ends_in_time) {
   EXPECT_LT(elapsed_since(start), milliseconds(5000));
 }
 
-TEST_F(SocketPeer, a_peer_that_trickles_gives_a_byte_at_a_time) {
+TEST_F(SocketPeer, APeerThatTricklesGivesAByteAtATime) {
   const std::string text = "one byte at a time";
   std::thread sender([&] {
     for (const char c : text) {
@@ -70,7 +70,7 @@ TEST_F(SocketPeer, a_peer_that_trickles_gives_a_byte_at_a_time) {
   EXPECT_EQ(got, text);
 }
 
-TEST_F(SocketPeer, a_half_closed_peer_still_hears) {
+TEST_F(SocketPeer, AHalfClosedPeerStillHears) {
   ASSERT_EQ(::shutdown(pair_.server.fd(), SHUT_WR), 0);
   EXPECT_EQ(read_when_ready()->kind, Kind::kEof);
   EXPECT_EQ(read_when_ready()->kind, Kind::kEof) << "the end stays the end";
@@ -79,7 +79,7 @@ TEST_F(SocketPeer, a_half_closed_peer_still_hears) {
   EXPECT_EQ(pair_.server.read(room_, cancel_)->size, 10U);
 }
 
-TEST_F(SocketPeer, a_peer_that_takes_nothing_is_not_writable_until_it_does) {
+TEST_F(SocketPeer, APeerThatTakesNothingIsNotWritableUntilItDoes) {
   const std::vector<std::byte> block(size_t{1} << 20U);
   while (pair_.client.write(block, cancel_)->kind == SocketWriteResult::Kind::kWritten) {
   }

@@ -6,13 +6,13 @@
 #include <optional>
 #include <vector>
 
-#include "rapidbyte/runtime/loopback_peer.h"
-#include "rapidbyte/runtime/tls_peer.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
+#include "rapidbyte/runtime/testing/tls_peer.h"
 
 namespace rapidbyte::runtime {
 namespace {
 
-TEST(SocketTable, carries_bytes_both_ways) {
+TEST(SocketTable, CarriesBytesBothWays) {
   Listener listener;
   SocketTable table(acl_of({"localhost", "127.0.0.1"}), 4, CancelToken());
   auto handle = table.connect("127.0.0.1", listener.port());
@@ -29,7 +29,7 @@ TEST(SocketTable, carries_bytes_both_ways) {
   EXPECT_FALSE(*table.wait(*handle, SocketInterest::kReadable, milliseconds(1)));
 }
 
-TEST(SocketTable, unknown_and_closed_handles_are_errors_and_close_ignores_them) {
+TEST(SocketTable, UnknownAndClosedHandlesAreErrorsAndCloseIgnoresThem) {
   Listener listener;
   SocketTable table(acl_of({"127.0.0.1"}), 4, CancelToken());
   const uint64_t handle = *table.connect("127.0.0.1", listener.port());
@@ -45,7 +45,7 @@ TEST(SocketTable, unknown_and_closed_handles_are_errors_and_close_ignores_them) 
   EXPECT_NE(*table.connect("127.0.0.1", listener.port()), handle) << "a handle is never given twice";
 }
 
-TEST(SocketTable, limits_the_sockets_that_are_open) {
+TEST(SocketTable, LimitsTheSocketsThatAreOpen) {
   Listener listener;
   SocketTable table(acl_of({"127.0.0.1"}), 2, CancelToken());
   const uint64_t first = *table.connect("127.0.0.1", listener.port());
@@ -58,7 +58,7 @@ TEST(SocketTable, limits_the_sockets_that_are_open) {
   EXPECT_EQ(table.open_count(), 2U);
 }
 
-TEST(SocketTable, closes_its_sockets_when_it_goes) {
+TEST(SocketTable, ClosesItsSocketsWhenItGoes) {
   Listener listener;
   auto table = std::make_unique<SocketTable>(acl_of({"127.0.0.1"}), 2, CancelToken());
   ASSERT_TRUE(table->connect("127.0.0.1", listener.port()).ok());
@@ -96,7 +96,7 @@ struct PolicyTable {
   std::optional<SocketEntry> server;
 };
 
-TEST(SocketTableTls, required_lets_a_request_for_tls_through_and_nothing_after_its_answer) {
+TEST(SocketTableTls, RequiredLetsARequestForTlsThroughAndNothingAfterItsAnswer) {
   PolicyTable plain(TlsPolicy::kRequired);
   ASSERT_TRUE(plain.say(std::string("\0\0\0\x08\x04\xd2\x16\x2f", 8)).ok()) << "PostgreSQL's SSLRequest";
   EXPECT_EQ(plain.hear("N")->size, 1U);
@@ -106,7 +106,7 @@ TEST(SocketTableTls, required_lets_a_request_for_tls_through_and_nothing_after_i
   EXPECT_EQ(startup.error().category, ErrorCategory::kPermission);
 }
 
-TEST(SocketTableTls, required_allows_a_greeting_first_and_limits_both_directions) {
+TEST(SocketTableTls, RequiredAllowsAGreetingFirstAndLimitsBothDirections) {
   PolicyTable greeted(TlsPolicy::kRequired);
   EXPECT_EQ(greeted.hear("220 ready")->size, 9U);
   EXPECT_TRUE(greeted.say(std::string(30, 'a')).ok());
@@ -124,7 +124,7 @@ TEST(SocketTableTls, required_allows_a_greeting_first_and_limits_both_directions
   EXPECT_EQ(reads.table.read(reads.handle, room).error().code, "TLS_REQUIRED");
 }
 
-TEST(SocketTableTls, required_is_met_by_tls_of_the_guests_own) {
+TEST(SocketTableTls, RequiredIsMetByTlsOfTheGuestsOwn) {
   PolicyTable own(TlsPolicy::kRequired);
   ASSERT_TRUE(own.say("request").ok());
   EXPECT_EQ(own.hear("S")->size, 1U);
@@ -133,7 +133,7 @@ TEST(SocketTableTls, required_is_met_by_tls_of_the_guests_own) {
   EXPECT_EQ(own.hear(std::string(2000, 'd'))->size, 2000U);
 }
 
-TEST(SocketTableTls, required_is_met_by_start_tls) {
+TEST(SocketTableTls, RequiredIsMetByStartTls) {
   const Identity identity = Identity::make({.common_name = "db", .alt_names = "IP:127.0.0.1"});
   PolicyTable encrypted(TlsPolicy::kRequired);
   TlsPeer peer(*std::move(encrypted.server), identity, {}, [](TlsPeer& p) { p.send(p.receive(5000)); });
@@ -145,7 +145,7 @@ TEST(SocketTableTls, required_is_met_by_start_tls) {
   EXPECT_EQ(encrypted.table.read(encrypted.handle, room)->size, 5000U);
 }
 
-TEST(SocketTableTls, forbidden_refuses_tls_and_leaves_the_connection_as_it_is) {
+TEST(SocketTableTls, ForbiddenRefusesTlsAndLeavesTheConnectionAsItIs) {
   PolicyTable forbidden(TlsPolicy::kForbidden);
   const Status refused = forbidden.table.start_tls(forbidden.handle, {"127.0.0.1", TlsVerify::kNone, std::nullopt});
   ASSERT_FALSE(refused.ok());
@@ -155,21 +155,21 @@ TEST(SocketTableTls, forbidden_refuses_tls_and_leaves_the_connection_as_it_is) {
   EXPECT_EQ(forbidden.table.start_tls(99, {}).error().code, "INVALID_SOCKET");
 }
 
-TEST(SocketTableTls, optional_limits_nothing) {
+TEST(SocketTableTls, OptionalLimitsNothing) {
   PolicyTable optional(TlsPolicy::kOptional);
   EXPECT_TRUE(optional.say(std::string(5000, 'd')).ok());
   EXPECT_EQ(optional.hear(std::string(3000, 'd'))->size, 3000U);
   EXPECT_TRUE(optional.say("more").ok());
 }
 
-TEST(SocketTable, a_connection_that_was_not_made_takes_no_place) {
+TEST(SocketTable, AConnectionThatWasNotMadeTakesNoPlace) {
   Listener listener;
   SocketTable table(acl_of({"127.0.0.1"}), 1, CancelToken());
   for (int i = 0; i < 3; ++i) EXPECT_EQ(table.connect("evil.example", 1).error().code, "NETWORK_DENIED");
   EXPECT_TRUE(table.connect("127.0.0.1", listener.port()).ok());
 }
 
-TEST(SocketTable, every_call_sees_cancellation) {
+TEST(SocketTable, EveryCallSeesCancellation) {
   Listener listener;
   const CancelToken cancel;
   SocketTable table(acl_of({"127.0.0.1"}), 4, cancel);

@@ -4,12 +4,12 @@
 #include <unistd.h>
 #include <thread>
 
-#include "rapidbyte/runtime/loopback_peer.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
 
 namespace rapidbyte::runtime {
 namespace {
 
-TEST(WaitSocketReady, returns_true_when_data_is_available) {
+TEST(WaitSocketReady, ReturnsTrueWhenDataIsAvailable) {
   Pair pair = connected_pair();
   send_all(pair.server, "x");
   auto ready = wait_socket_ready(pair.client.fd(), SocketInterest::kReadable, milliseconds(5000), CancelToken());
@@ -17,7 +17,7 @@ TEST(WaitSocketReady, returns_true_when_data_is_available) {
   EXPECT_TRUE(*ready);
 }
 
-TEST(WaitSocketReady, returns_true_when_data_comes_while_it_waits) {
+TEST(WaitSocketReady, ReturnsTrueWhenDataComesWhileItWaits) {
   Pair pair = connected_pair();
   std::thread sender([&] {
     std::this_thread::sleep_for(milliseconds(30));
@@ -29,7 +29,7 @@ TEST(WaitSocketReady, returns_true_when_data_comes_while_it_waits) {
   EXPECT_TRUE(*ready);
 }
 
-TEST(WaitSocketReady, returns_false_on_timeout) {
+TEST(WaitSocketReady, ReturnsFalseOnTimeout) {
   Pair pair = connected_pair();
   for (const int ms : {0, 20}) {
     const auto start = steady_clock::now();
@@ -40,14 +40,14 @@ TEST(WaitSocketReady, returns_false_on_timeout) {
   }
 }
 
-TEST(WaitSocketReady, is_writable_for_a_connected_socket) {
+TEST(WaitSocketReady, IsWritableForAConnectedSocket) {
   Pair pair = connected_pair();
   auto ready = wait_socket_ready(pair.client.fd(), SocketInterest::kWritable, milliseconds(5000), CancelToken());
   ASSERT_TRUE(ready.ok());
   EXPECT_TRUE(*ready);
 }
 
-TEST(WaitSocketReady, sees_a_peer_close_as_ready) {
+TEST(WaitSocketReady, SeesAPeerCloseAsReady) {
   Pair pair = connected_pair();
   {
     SocketEntry closed = std::move(pair.server);
@@ -57,7 +57,7 @@ TEST(WaitSocketReady, sees_a_peer_close_as_ready) {
   EXPECT_TRUE(*ready);
 }
 
-TEST(WaitSocketReady, wakes_on_cancellation_long_before_its_timeout) {
+TEST(WaitSocketReady, WakesOnCancellationLongBeforeItsTimeout) {
   Pair pair = connected_pair();
   const CancelToken cancel;
   std::thread canceller([&] {
@@ -75,7 +75,7 @@ TEST(WaitSocketReady, wakes_on_cancellation_long_before_its_timeout) {
             "CANCELLED");
 }
 
-TEST(WaitSocketReady, a_descriptor_that_is_not_open_is_an_error) {
+TEST(WaitSocketReady, ADescriptorThatIsNotOpenIsAnError) {
   EXPECT_EQ(wait_socket_ready(-1, SocketInterest::kReadable, milliseconds(0), CancelEvent(CancelToken())).error().code,
             "INVALID_SOCKET");
   int closed = ::dup(0);

@@ -51,7 +51,7 @@ class SqliteFileLockTest : public ::testing::Test {
   static constexpr auto kShort = std::chrono::milliseconds(100);
 };
 
-TEST_F(SqliteFileLockTest, other_programs_find_the_database_locked_until_it_is_released) {
+TEST_F(SqliteFileLockTest, OtherProgramsFindTheDatabaseLockedUntilItIsReleased) {
   {
     auto lock = acquire(file_);
     ASSERT_TRUE(lock.ok()) << lock.status().to_string();
@@ -69,7 +69,7 @@ INSTANTIATE_TEST_SUITE_P(Modes, HeldElsewhere,
                          ::testing::Values("BEGIN EXCLUSIVE", "BEGIN IMMEDIATE", "BEGIN; SELECT * FROM t",
                                            "PRAGMA journal_mode=WAL; SELECT * FROM t"));
 
-TEST_P(HeldElsewhere, a_database_in_use_by_another_program_is_refused_and_the_program_is_named) {
+TEST_P(HeldElsewhere, ADatabaseInUseByAnotherProgramIsRefusedAndTheProgramIsNamed) {
   int ready[2];
   ASSERT_EQ(pipe(ready), 0);
   const pid_t child = fork();
@@ -101,13 +101,13 @@ TEST_P(HeldElsewhere, a_database_in_use_by_another_program_is_refused_and_the_pr
   close(ready[1]);
 }
 
-TEST_F(SqliteFileLockTest, two_locks_of_one_process_exclude_each_other) {
+TEST_F(SqliteFileLockTest, TwoLocksOfOneProcessExcludeEachOther) {
   auto first = acquire(file_);
   ASSERT_TRUE(first.ok());
   EXPECT_EQ(acquire(file_).error().code, "DATABASE_LOCKED");
 }
 
-TEST_F(SqliteFileLockTest, a_new_file_is_made_and_what_is_no_file_is_refused) {
+TEST_F(SqliteFileLockTest, ANewFileIsMadeAndWhatIsNoFileIsRefused) {
   EXPECT_TRUE(acquire(folder_ / "new.db").ok());
   fs::create_directory(folder_ / "folder.db");
   EXPECT_EQ(acquire(folder_ / "folder.db").error().code, "DATABASE_OPEN");
@@ -115,7 +115,7 @@ TEST_F(SqliteFileLockTest, a_new_file_is_made_and_what_is_no_file_is_refused) {
   EXPECT_EQ(acquire(folder_ / "pipe.db").error().code, "DATABASE_OPEN");
 }
 
-TEST_F(SqliteFileLockTest, the_journal_is_made_with_the_databases_permissions_and_removed_when_empty) {
+TEST_F(SqliteFileLockTest, TheJournalIsMadeWithTheDatabasesPermissionsAndRemovedWhenEmpty) {
   const fs::path journal = file_.string() + "-journal";
   ASSERT_EQ(chmod(file_.c_str(), 0640), 0);
   {
@@ -132,14 +132,14 @@ TEST_F(SqliteFileLockTest, the_journal_is_made_with_the_databases_permissions_an
   EXPECT_FALSE(fs::exists(journal));
 }
 
-TEST_F(SqliteFileLockTest, a_journal_with_content_is_left_to_whoever_opens_the_database_next) {
+TEST_F(SqliteFileLockTest, AJournalWithContentIsLeftToWhoeverOpensTheDatabaseNext) {
   const fs::path journal = file_.string() + "-journal";
   std::ofstream(journal) << "rows to roll back";
   ASSERT_TRUE(acquire(file_).ok());
   EXPECT_EQ(fs::file_size(journal), 17U);
 }
 
-TEST_F(SqliteFileLockTest, a_database_in_wal_mode_gets_its_wal_instead) {
+TEST_F(SqliteFileLockTest, ADatabaseInWalModeGetsItsWalInstead) {
   ASSERT_EQ(run_sqlite(file_, "PRAGMA journal_mode=WAL; INSERT INTO t VALUES (2)"), SQLITE_OK);
   auto lock = acquire(file_);
   ASSERT_TRUE(lock.ok()) << lock.status().to_string();
@@ -147,7 +147,7 @@ TEST_F(SqliteFileLockTest, a_database_in_wal_mode_gets_its_wal_instead) {
   EXPECT_FALSE(fs::exists(file_.string() + "-journal"));
 }
 
-TEST_F(SqliteFileLockTest, a_link_in_the_databases_place_is_not_followed) {
+TEST_F(SqliteFileLockTest, ALinkInTheDatabasesPlaceIsNotFollowed) {
   std::ofstream(folder_ / "victim") << "keys";
   fs::remove(file_);
   fs::create_symlink("victim", file_);
@@ -166,7 +166,7 @@ TEST_F(SqliteFileLockTest, a_link_in_the_databases_place_is_not_followed) {
   EXPECT_NE(hard.error().message.find("hard link"), std::string::npos) << hard.error().message;
 }
 
-TEST_F(SqliteFileLockTest, the_folder_is_the_one_that_was_opened_whatever_its_path_leads_to_now) {
+TEST_F(SqliteFileLockTest, TheFolderIsTheOneThatWasOpenedWhateverItsPathLeadsToNow) {
   const auto where = walk_path(folder_);
   ASSERT_TRUE(where.ok());
   const fs::path moved = folder_.string() + "-moved";
@@ -182,7 +182,7 @@ TEST_F(SqliteFileLockTest, the_folder_is_the_one_that_was_opened_whatever_its_pa
   fs::rename(moved, folder_);
 }
 
-TEST_F(SqliteFileLockTest, a_symbolic_link_in_the_journals_place_is_not_followed) {
+TEST_F(SqliteFileLockTest, ASymbolicLinkInTheJournalsPlaceIsNotFollowed) {
   const fs::path journal = file_.string() + "-journal";
   fs::create_symlink(folder_ / "elsewhere", journal);
   ASSERT_TRUE(acquire(file_).ok());

@@ -9,8 +9,8 @@
 #include <optional>
 #include <thread>
 
-#include "rapidbyte/runtime/loopback_peer.h"
-#include "rapidbyte/runtime/tls_peer.h"
+#include "rapidbyte/runtime/testing/loopback_peer.h"
+#include "rapidbyte/runtime/testing/tls_peer.h"
 
 namespace rapidbyte::runtime {
 namespace {
@@ -101,7 +101,7 @@ std::string pattern(size_t size) {
   return out;
 }
 
-TEST_F(TlsSessionTest, a_checked_server_is_talked_to_in_tls_1_3_and_hears_its_name) {
+TEST_F(TlsSessionTest, ACheckedServerIsTalkedToInTls13AndHearsItsName) {
   const Status status =
       connect(trusting("localhost"), local_server(), [](TlsPeer& peer) { peer.send("echo " + peer.receive(4)); });
   ASSERT_TRUE(status.ok()) << status.to_string();
@@ -112,7 +112,7 @@ TEST_F(TlsSessionTest, a_checked_server_is_talked_to_in_tls_1_3_and_hears_its_na
   EXPECT_EQ(peer_->asked_name, "localhost");
 }
 
-TEST_F(TlsSessionTest, names_are_compared_as_names_are) {
+TEST_F(TlsSessionTest, NamesAreComparedAsNamesAre) {
   for (const char* name : {"localhost", "LOCALHOST", "localhost.", "db.example.com", "127.0.0.1"}) {
     const Status status = connect(trusting(name), local_server());
     EXPECT_TRUE(status.ok()) << name << ": " << status.to_string();
@@ -132,7 +132,7 @@ TEST_F(TlsSessionTest, names_are_compared_as_names_are) {
   }
 }
 
-TEST_F(TlsSessionTest, the_degree_of_checking_decides_what_is_accepted) {
+TEST_F(TlsSessionTest, TheDegreeOfCheckingDecidesWhatIsAccepted) {
   const Identity stranger = Identity::make({.common_name = "stranger", .alt_names = "DNS:localhost"});
   const Identity other_name = Identity::make({.common_name = "x", .alt_names = "DNS:other.org"}, &test_ca());
   struct Case {
@@ -151,7 +151,7 @@ TEST_F(TlsSessionTest, the_degree_of_checking_decides_what_is_accepted) {
   }
 }
 
-TEST_F(TlsSessionTest, an_unknown_ca_is_named_with_what_to_do) {
+TEST_F(TlsSessionTest, AnUnknownCaIsNamedWithWhatToDo) {
   const Identity other_ca = Identity::make({.common_name = "Other CA", .alt_names = "", .is_ca = true});
   const Identity server = Identity::make({.common_name = "db", .alt_names = "DNS:localhost"}, &other_ca);
   const Status status = connect(trusting("localhost"), server);
@@ -162,7 +162,7 @@ TEST_F(TlsSessionTest, an_unknown_ca_is_named_with_what_to_do) {
       "connector's config trusts. Give the certificate of the CA that signed it");
 }
 
-TEST_F(TlsSessionTest, a_certificate_out_of_its_time_is_refused_with_the_date) {
+TEST_F(TlsSessionTest, ACertificateOutOfItsTimeIsRefusedWithTheDate) {
   const Identity expired = Identity::make(
       {.common_name = "old", .alt_names = "DNS:localhost", .valid_from = -7200, .valid_to = -3600}, &test_ca());
   const Identity future = Identity::make(
@@ -176,7 +176,7 @@ TEST_F(TlsSessionTest, a_certificate_out_of_its_time_is_refused_with_the_date) {
   EXPECT_NE(status.error().message.find("is not valid before "), std::string::npos) << status.error().message;
 }
 
-TEST_F(TlsSessionTest, without_a_ca_of_its_own_the_systems_trust_store_counts) {
+TEST_F(TlsSessionTest, WithoutACaOfItsOwnTheSystemsTrustStoreCounts) {
   const Identity server = Identity::make({.common_name = "db", .alt_names = "DNS:localhost"}, &system_trust->ca());
   EXPECT_TRUE(connect({"localhost", TlsVerify::kFull, std::nullopt}, server).ok());
   drop_client();
@@ -187,7 +187,7 @@ TEST_F(TlsSessionTest, without_a_ca_of_its_own_the_systems_trust_store_counts) {
   EXPECT_NE(status.error().message.find("is not signed by a CA that this machine trusts"), std::string::npos);
 }
 
-TEST_F(TlsSessionTest, several_cas_an_intermediate_or_the_servers_own_certificate_may_be_trusted) {
+TEST_F(TlsSessionTest, SeveralCasAnIntermediateOrTheServersOwnCertificateMayBeTrusted) {
   const Identity middle = Identity::make({.common_name = "Middle", .alt_names = "", .is_ca = true}, &test_ca());
   const Identity below = Identity::make({.common_name = "db", .alt_names = "DNS:localhost"}, &middle);
   const Identity alone = Identity::make({.common_name = "alone", .alt_names = "DNS:localhost"});
@@ -197,7 +197,7 @@ TEST_F(TlsSessionTest, several_cas_an_intermediate_or_the_servers_own_certificat
   EXPECT_TRUE(connect({"localhost", TlsVerify::kFull, unused.pem() + "some text between\n" + alone.pem()}, alone).ok());
 }
 
-TEST_F(TlsSessionTest, a_ca_that_is_no_certificate_is_a_config_error_before_anything_is_sent) {
+TEST_F(TlsSessionTest, ACaThatIsNoCertificateIsAConfigErrorBeforeAnythingIsSent) {
   const std::string good = test_ca().pem();
   const std::string encrypted =
       "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: "
@@ -216,7 +216,7 @@ TEST_F(TlsSessionTest, a_ca_that_is_no_certificate_is_a_config_error_before_anyt
   }
 }
 
-TEST_F(TlsSessionTest, a_name_that_is_none_is_a_config_error) {
+TEST_F(TlsSessionTest, ANameThatIsNoneIsAConfigError) {
   for (const std::string& name : {std::string(), std::string("a\0b", 3), std::string(300, 'a')}) {
     Pair pair = connected_pair();
     const Status status = pair.client.start_tls(trusting(name), Deadline::after(milliseconds(1000)), cancel_);
@@ -225,7 +225,7 @@ TEST_F(TlsSessionTest, a_name_that_is_none_is_a_config_error) {
   }
 }
 
-TEST_F(TlsSessionTest, tls_1_2_is_spoken_and_older_versions_are_not) {
+TEST_F(TlsSessionTest, Tls12IsSpokenAndOlderVersionsAreNot) {
   ASSERT_TRUE(connect(trusting("localhost"), local_server(), [](TlsPeer& peer) { peer.send("hello"); },
                       {.max_version = TLS1_2_VERSION})
                   .ok());
@@ -240,7 +240,7 @@ TEST_F(TlsSessionTest, tls_1_2_is_spoken_and_older_versions_are_not) {
   EXPECT_FALSE(status.error().retryable) << status.to_string();
 }
 
-TEST_F(TlsSessionTest, a_server_that_speaks_no_tls_is_said_so) {
+TEST_F(TlsSessionTest, AServerThatSpeaksNoTlsIsSaidSo) {
   Pair pair = connected_pair();
   send_all(pair.server, "HTTP/1.1 400 Bad Request\r\n\r\n");
   const Status status = pair.client.start_tls(trusting("localhost"), Deadline::after(milliseconds(10'000)), cancel_);
@@ -254,7 +254,7 @@ TEST_F(TlsSessionTest, a_server_that_speaks_no_tls_is_said_so) {
   EXPECT_TRUE(!read.ok() || read->kind != SocketReadResult::Kind::kWouldBlock);
 }
 
-TEST_F(TlsSessionTest, a_server_that_goes_away_in_the_handshake_is_worth_another_try) {
+TEST_F(TlsSessionTest, AServerThatGoesAwayInTheHandshakeIsWorthAnotherTry) {
   for (const bool hard : {false, true}) {
     Pair pair = connected_pair();
     const linger reset{hard ? 1 : 0, 0};
@@ -270,7 +270,7 @@ TEST_F(TlsSessionTest, a_server_that_goes_away_in_the_handshake_is_worth_another
   }
 }
 
-TEST_F(TlsSessionTest, a_server_that_stalls_in_the_handshake_ends_at_the_deadline_or_on_cancellation) {
+TEST_F(TlsSessionTest, AServerThatStallsInTheHandshakeEndsAtTheDeadlineOrOnCancellation) {
   Pair pair = connected_pair();
   auto start = steady_clock::now();
   Status status = pair.client.start_tls(trusting("localhost"), Deadline::after(milliseconds(60)), cancel_);
@@ -292,14 +292,14 @@ TEST_F(TlsSessionTest, a_server_that_stalls_in_the_handshake_ends_at_the_deadlin
   EXPECT_LT(elapsed_since(start), milliseconds(5000));
 }
 
-TEST_F(TlsSessionTest, tls_is_started_once) {
+TEST_F(TlsSessionTest, TlsIsStartedOnce) {
   ASSERT_TRUE(connect(trusting("localhost"), local_server()).ok());
   const Status again = client_->start_tls(trusting("localhost"), Deadline::after(milliseconds(1000)), cancel_);
   ASSERT_FALSE(again.ok());
   EXPECT_EQ(again.error().category, ErrorCategory::kInternal);
 }
 
-TEST_F(TlsSessionTest, megabytes_arrive_unchanged_both_ways) {
+TEST_F(TlsSessionTest, MegabytesArriveUnchangedBothWays) {
   const std::string data = pattern(size_t{12} << 20U);
   std::string arrived;
   ASSERT_TRUE(connect(trusting("localhost"), local_server(), [&](TlsPeer& peer) {
@@ -314,7 +314,7 @@ TEST_F(TlsSessionTest, megabytes_arrive_unchanged_both_ways) {
   EXPECT_TRUE(*back == data);
 }
 
-TEST_F(TlsSessionTest, bytes_that_are_decrypted_already_make_the_socket_readable) {
+TEST_F(TlsSessionTest, BytesThatAreDecryptedAlreadyMakeTheSocketReadable) {
   ASSERT_TRUE(connect(trusting("localhost"), local_server(), [](TlsPeer& peer) { peer.send(pattern(10'000)); }).ok());
   std::array<std::byte, 10> room{};
   ASSERT_TRUE(*client_->wait(SocketInterest::kReadable, milliseconds(10'000), cancel_));
@@ -326,7 +326,7 @@ TEST_F(TlsSessionTest, bytes_that_are_decrypted_already_make_the_socket_readable
   EXPECT_FALSE(*client_->wait(SocketInterest::kReadable, milliseconds(0), cancel_));
 }
 
-TEST_F(TlsSessionTest, the_end_is_an_end_only_when_the_peer_says_so) {
+TEST_F(TlsSessionTest, TheEndIsAnEndOnlyWhenThePeerSaysSo) {
   ASSERT_TRUE(connect(trusting("localhost"), local_server(), [](TlsPeer& peer) {
                 peer.send("all");
                 peer.send_end();
@@ -352,7 +352,7 @@ TEST_F(TlsSessionTest, the_end_is_an_end_only_when_the_peer_says_so) {
   }
 }
 
-TEST_F(TlsSessionTest, a_peer_that_said_its_last_word_still_listens) {
+TEST_F(TlsSessionTest, APeerThatSaidItsLastWordStillListens) {
   std::string heard;
   ASSERT_TRUE(connect(trusting("localhost"), local_server(), [&](TlsPeer& peer) {
                 peer.send_end();
@@ -364,7 +364,7 @@ TEST_F(TlsSessionTest, a_peer_that_said_its_last_word_still_listens) {
   EXPECT_EQ(heard, "last");
 }
 
-TEST_F(TlsSessionTest, a_reset_is_an_error_of_reads_and_writes) {
+TEST_F(TlsSessionTest, AResetIsAnErrorOfReadsAndWrites) {
   ASSERT_TRUE(connect(trusting("localhost"), local_server(), [](TlsPeer& peer) {
                 const linger reset{1, 0};
                 ::setsockopt(peer.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -379,7 +379,7 @@ TEST_F(TlsSessionTest, a_reset_is_an_error_of_reads_and_writes) {
   EXPECT_EQ(wrote.error().code, "SOCKET_WRITE_FAILED");
 }
 
-TEST_F(TlsSessionTest, a_write_that_would_block_may_be_followed_by_another_one) {
+TEST_F(TlsSessionTest, AWriteThatWouldBlockMayBeFollowedByAnotherOne) {
   std::promise<void> read_now;
   std::string arrived;
   size_t expected = 0;
@@ -405,7 +405,7 @@ TEST_F(TlsSessionTest, a_write_that_would_block_may_be_followed_by_another_one) 
   EXPECT_TRUE(arrived == taken + tail);
 }
 
-TEST_F(TlsSessionTest, what_was_taken_goes_out_while_the_guest_waits_for_the_answer) {
+TEST_F(TlsSessionTest, WhatWasTakenGoesOutWhileTheGuestWaitsForTheAnswer) {
   // A request larger than the socket's buffers: its rest leaves during the wait for readable.
   std::promise<void> read_now;
   size_t expected = 0;
@@ -424,7 +424,7 @@ TEST_F(TlsSessionTest, what_was_taken_goes_out_while_the_guest_waits_for_the_ans
   EXPECT_EQ(*receive(3), "yes");
 }
 
-TEST_F(TlsSessionTest, goodbye_sends_what_was_taken_but_does_not_wait_for_ever) {
+TEST_F(TlsSessionTest, GoodbyeSendsWhatWasTakenButDoesNotWaitForEver) {
   for (const bool reads : {true, false}) {
     std::promise<void> go_on;
     std::string arrived;
@@ -488,7 +488,7 @@ class SlowWire {
   std::thread thread_;
 };
 
-TEST_F(TlsSessionTest, a_peer_that_trickles_a_byte_at_a_time_is_waited_for_without_spinning) {
+TEST_F(TlsSessionTest, APeerThatTricklesAByteAtATimeIsWaitedForWithoutSpinning) {
   SlowWire wire(1);
   client_.emplace(wire.take_client());
   TlsPeer peer(wire.take_server(), local_server(), {}, [](TlsPeer& p) { p.send(p.receive(3)); });
@@ -503,7 +503,7 @@ TEST_F(TlsSessionTest, a_peer_that_trickles_a_byte_at_a_time_is_waited_for_witho
   EXPECT_EQ(got->size, 3U);
 }
 
-TEST_F(TlsSessionTest, a_wait_wakes_on_cancellation) {
+TEST_F(TlsSessionTest, AWaitWakesOnCancellation) {
   ASSERT_TRUE(connect(trusting("localhost"), local_server()).ok());
   std::thread canceller([this] {
     std::this_thread::sleep_for(milliseconds(30));
@@ -520,7 +520,7 @@ TEST_F(TlsSessionTest, a_wait_wakes_on_cancellation) {
   EXPECT_EQ(client_->write(bytes_of("x"), cancel_).error().code, "CANCELLED");
 }
 
-TEST_F(TlsSessionTest, a_server_that_wants_the_clients_certificate_is_understood) {
+TEST_F(TlsSessionTest, AServerThatWantsTheClientsCertificateIsUnderstood) {
   ASSERT_TRUE(connect(trusting("localhost"), local_server(), nullptr, {.asks_for_certificate = true}).ok());
   const auto read = receive(1);
   ASSERT_FALSE(read.ok());

@@ -29,7 +29,7 @@ class WasiContextTest : public ::testing::Test {
   InstanceOptions options_;
 };
 
-TEST_F(WasiContextTest, without_a_manifest_nothing_is_granted) {
+TEST_F(WasiContextTest, WithoutAManifestNothingIsGranted) {
   options_.config = {{"path", "data"}};
   grant();
   const auto context = build_wasi_context(nullptr, options_);
@@ -39,7 +39,7 @@ TEST_F(WasiContextTest, without_a_manifest_nothing_is_granted) {
   EXPECT_EQ(context->config, options_.config);
 }
 
-TEST_F(WasiContextTest, a_path_of_the_config_becomes_absolute_and_nothing_else_of_it_changes) {
+TEST_F(WasiContextTest, APathOfTheConfigBecomesAbsoluteAndNothingElseOfItChanges) {
   manifest_.permissions.config_paths = {{"/folder", false, ""}, {"/absent", true, ""}};
   options_.config = {{"folder", "data"}, {"other", "data"}};
   grant();
@@ -52,7 +52,7 @@ TEST_F(WasiContextTest, a_path_of_the_config_becomes_absolute_and_nothing_else_o
   EXPECT_EQ(context->grants, options_.grants);
 }
 
-TEST_F(WasiContextTest, no_guest_starts_with_a_path_that_was_not_resolved_for_its_run) {
+TEST_F(WasiContextTest, NoGuestStartsWithAPathThatWasNotResolvedForItsRun) {
   manifest_.permissions.config_paths = {{"/folder", false, ""}};
   options_.config = {{"folder", "data"}};
   const auto refused = [&] {
@@ -71,7 +71,7 @@ TEST_F(WasiContextTest, no_guest_starts_with_a_path_that_was_not_resolved_for_it
   EXPECT_EQ(refused(), "GRANTS_MISSING");
 }
 
-TEST_F(WasiContextTest, variables_need_manifest_and_pipeline) {
+TEST_F(WasiContextTest, VariablesNeedManifestAndPipeline) {
   setenv("RB_WASI_A", "1", 1);
   setenv("RB_WASI_B", "2", 1);
   setenv("RB_WASI_C", "3", 1);

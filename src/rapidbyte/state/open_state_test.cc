@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <string>
 
-#include "rapidbyte/state/temp_folder_test.h"
+#include "rapidbyte/state/testing/temp_folder.h"
 
 namespace rapidbyte::state {
 namespace {

@@ -14,7 +14,7 @@
 #include "rapidbyte/state/memory/memory_state_backend.h"
 #include "rapidbyte/state/open_state.h"
 #include "rapidbyte/state/sqlite/lease_lock.h"
-#include "rapidbyte/state/temp_folder_test.h"
+#include "rapidbyte/state/testing/temp_folder.h"
 
 namespace rapidbyte::state {
 namespace {

@@ -5,8 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fake_host.h"
 #include "postgres/tests/scripted_server.h"
+#include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::postgres {
 namespace {
@@ -17,7 +17,7 @@ using ::testing::Not;
 
 class ConnectionTest : public ::testing::Test {
  protected:
-  sdk::native::FakeHost host_;
+  sdk::testing::FakeHost host_;
 
   static Connection connect(const ScriptedServer& server) {
     auto connection = Connection::connect(server.options());

@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
-#include "fake_host.h"
 #include "postgres/connection.h"
 #include "postgres/crypto.h"
 #include "postgres/tests/scripted_server.h"
+#include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::postgres {
 namespace {
@@ -16,7 +16,7 @@ using namespace testing;
 
 class CopyTest : public ::testing::Test {
  protected:
-  sdk::native::FakeHost host_;
+  sdk::testing::FakeHost host_;
 
   static Connection connect(const ScriptedServer& server) {
     auto connection = Connection::connect(server.options());

@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
-#include "fake_host.h"
 #include "postgres/connection.h"
 #include "postgres/crypto.h"
 #include "postgres/tests/scripted_server.h"
+#include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::postgres {
 namespace {
@@ -18,7 +18,7 @@ using ::testing::Not;
 
 class LoginTest : public ::testing::Test {
  protected:
-  sdk::native::FakeHost host_;
+  sdk::testing::FakeHost host_;
 
   /// Connects and gives the error, in which the password must not be.
   static sdk::Error refusal(const ConnectionOptions& options) {

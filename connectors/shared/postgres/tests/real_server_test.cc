@@ -5,10 +5,10 @@
 
 #include <thread>
 
-#include "fake_host.h"
 #include "postgres/connection.h"
 #include "postgres/crypto.h"
 #include "postgres/tests/postgres_server.h"
+#include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::postgres {
 namespace {
@@ -21,7 +21,7 @@ class RealServerTest : public ::testing::Test {
  protected:
   void SetUp() override { RB_REQUIRE_POSTGRES(); }
 
-  sdk::native::FakeHost host_;
+  sdk::testing::FakeHost host_;
 
   static PostgresServer& server() { return PostgresServer::shared(); }
   static Connection connect() {

@@ -91,6 +91,8 @@ inline constexpr const char* kDatabaseOpen = "DATABASE_OPEN";
 inline constexpr const char* kDatabasePath = "DATABASE_PATH";
 /// File or folder cannot be written.
 inline constexpr const char* kDatabaseReadOnly = "DATABASE_READ_ONLY";
+/// The file was removed or replaced while the run had it open.
+inline constexpr const char* kDatabaseReplaced = "DATABASE_REPLACED";
 /// Another session locked the same things in another order.
 inline constexpr const char* kDeadlock = "DEADLOCK";
 /// A batch in a queue cannot be packed or unpacked.

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "rapidbyte/state/sqlite/lease_lock.h"
-#include "rapidbyte/state/temp_folder_test.h"
+#include "rapidbyte/state/testing/temp_folder.h"
 
 namespace rapidbyte::state {
 namespace {

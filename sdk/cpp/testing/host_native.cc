@@ -1,19 +1,19 @@
 // The host functions of a native build: calls to the FakeHost of this thread.
 
-#include "fake_host.h"
 #include "metric_call.h"
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::sdk {
 
 namespace {
 
-using native::FakeHost;
+using testing::FakeHost;
 
 Error no_host() {
   return {.category = ErrorCategory::kInternal,
           .code = "NO_HOST",
-          .message = "no host serves this thread: make a rapidbyte::sdk::native::FakeHost in the test first",
+          .message = "no host serves this thread: make a rapidbyte::sdk::testing::FakeHost in the test first",
           .retry_after_ms = std::nullopt,
           .commit_state = std::nullopt,
           .details_json = std::nullopt};

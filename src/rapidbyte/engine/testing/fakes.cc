@@ -1,4 +1,4 @@
-#include "rapidbyte/engine/engine_fakes_test.h"
+#include "rapidbyte/engine/testing/fakes.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "fake_host.h"
+#include "rapidbyte/testing/fake_host.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include "rapidbyte/sdk/batch_reader.h"
 #include "tls_session.h"
 
-namespace rapidbyte::sdk::native {
+namespace rapidbyte::sdk::testing {
 
 namespace {
 
@@ -41,6 +41,21 @@ FakeHost::~FakeHost() {
 }
 
 FakeHost* FakeHost::current() { return current_host; }
+
+void FakeHost::next_stream() {
+  input_.clear();
+  batches_pushed_ = 0;
+  last_pushed_marker_ = Json();
+  covered_.clear();
+  durable_.clear();
+  sent_.clear();
+  checkpoints_.clear();
+  logs_.clear();
+  dlq_.clear();
+  metrics_.clear();
+  calls_.clear();
+  faults_.clear();
+}
 
 void FakeHost::push_batch(std::span<const uint8_t> batch) {
   input_.push_back({to_vector(batch), {}});
@@ -386,4 +401,4 @@ Json make_context(std::string_view stream, const Schema& schema) {
   };
 }
 
-}  // namespace rapidbyte::sdk::native
+}  // namespace rapidbyte::sdk::testing

@@ -1,12 +1,16 @@
-#include "tests/batches.h"
+#include "rapidbyte/testing/batches.h"
 
 #include <cmath>
+#include <limits>
+#include <stdexcept>
 
-namespace rapidbyte::dest_postgres {
+#include "rapidbyte/sdk/batch_builder.h"
+
+namespace rapidbyte::sdk::testing {
 namespace {
 
 double number(const Json& value) {
-  if (const auto text = sdk::as_string(value)) {
+  if (const auto text = as_string(value)) {
     return *text == "NaN" ? std::nan("") : *text == "Infinity" ? HUGE_VAL : -HUGE_VAL;
   }
   return value.get<double>();
@@ -14,7 +18,7 @@ double number(const Json& value) {
 
 template <typename T>
 T units(const Json& value) {
-  if (const auto text = sdk::as_string(value)) {
+  if (const auto text = as_string(value)) {
     return *text == "infinity" ? std::numeric_limits<T>::max() : std::numeric_limits<T>::min();
   }
   return static_cast<T>(value.get<int64_t>());
@@ -29,7 +33,7 @@ std::vector<uint64_t> decimal(const Json& value, size_t count) {
   return words_of(value.is_string() ? value.get<std::string>() : std::to_string(value.get<int64_t>()), count);
 }
 
-void append_value(sdk::ColumnBuilder& column, const Json& value) {
+void append_value(ColumnBuilder& column, const Json& value) {
   if (value.is_null()) return column.append_null();
   switch (column.type().id) {
     case TypeId::kBoolean: return column.append_bool(value.get<bool>());
@@ -46,11 +50,11 @@ void append_value(sdk::ColumnBuilder& column, const Json& value) {
     case TypeId::kFloat64: return column.append(number(value));
     case TypeId::kDecimal128: {
       const auto words = decimal(value, 2);
-      return column.append(sdk::Decimal128Words{{words[0], words[1]}});
+      return column.append(Decimal128Words{{words[0], words[1]}});
     }
     case TypeId::kDecimal256: {
       const auto words = decimal(value, 4);
-      return column.append(sdk::Decimal256Words{{words[0], words[1], words[2], words[3]}});
+      return column.append(Decimal256Words{{words[0], words[1], words[2], words[3]}});
     }
     case TypeId::kUtf8:
     case TypeId::kLargeUtf8:
@@ -58,8 +62,7 @@ void append_value(sdk::ColumnBuilder& column, const Json& value) {
     case TypeId::kLargeBinary: return column.append_bytes(value.get<std::string>());
     case TypeId::kFixedSizeBinary: return column.append_fixed(value.get<std::string>().data());
     case TypeId::kIntervalMonthDayNano:
-      return column.append(
-          sdk::MonthDayNano{value[0].get<int32_t>(), value[1].get<int32_t>(), value[2].get<int64_t>()});
+      return column.append(MonthDayNano{value[0].get<int32_t>(), value[1].get<int32_t>(), value[2].get<int64_t>()});
     default: return column.append(units<int64_t>(value));
   }
 }
@@ -89,16 +92,17 @@ std::vector<uint64_t> words_of(std::string_view text, size_t count) {
 }
 
 std::vector<uint8_t> make_batch(const Schema& schema, const std::vector<Json>& rows) {
-  auto builder = sdk::BatchBuilder::make(schema);
-  EXPECT_TRUE(builder.ok()) << builder.status().to_string();
+  auto builder = BatchBuilder::make(schema);
+  if (!builder.ok()) throw std::invalid_argument(builder.status().to_string());
   for (const Json& row : rows) {
-    EXPECT_EQ(row.size(), schema.size());
+    if (row.size() != schema.size())
+      throw std::invalid_argument("a row with another number of values: " + to_text(row));
     for (size_t i = 0; i < schema.size(); ++i) append_value(builder->column(i), row[i]);
     builder->end_row();
   }
   const auto batch = builder->finish();
-  EXPECT_TRUE(batch.ok()) << batch.status().to_string();
+  if (!batch.ok()) throw std::invalid_argument(batch.status().to_string());
   return {batch->begin(), batch->end()};
 }
 
-}  // namespace rapidbyte::dest_postgres
+}  // namespace rapidbyte::sdk::testing

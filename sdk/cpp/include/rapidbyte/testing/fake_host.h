@@ -22,7 +22,7 @@
 #include "rapidbyte/sdk/host.h"
 #include "rapidbyte/sdk/json.h"
 
-namespace rapidbyte::sdk::native {
+namespace rapidbyte::sdk::testing {
 
 class TlsSession;
 
@@ -75,6 +75,10 @@ class FakeHost {
   void push_end_marker();
   /// Everything that a source sent to `source`, then the end marker.
   void push_stream_of(const FakeHost& source);
+
+  /// For an instance that serves many streams: forgets the input that is left, what was sent, and faults to come. State
+  /// and sockets stay.
+  void next_stream();
 
   // What the connector sent.
   [[nodiscard]] const std::vector<StreamItem>& sent() const { return sent_; }
@@ -171,4 +175,4 @@ class FakeHost {
 /// A stream context as the engine makes it, for tests: change what you need, then pass to_text() of it.
 Json make_context(std::string_view stream, const Schema& schema = {});
 
-}  // namespace rapidbyte::sdk::native
+}  // namespace rapidbyte::sdk::testing

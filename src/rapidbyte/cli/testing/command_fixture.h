@@ -13,8 +13,8 @@
 #include <string>
 
 #include "rapidbyte/cli/command_context.h"
-#include "rapidbyte/cli/fake_runtime.h"
-#include "rapidbyte/cli/fake_terminal.h"
+#include "rapidbyte/cli/testing/fake_runtime.h"
+#include "rapidbyte/cli/testing/fake_terminal.h"
 #include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::cli {

@@ -14,7 +14,7 @@
 #include "rapidbyte/sdk/error.h"
 #include "rapidbyte/sdk/host.h"
 
-namespace rapidbyte::sdk::native {
+namespace rapidbyte::sdk::testing {
 
 class TlsSession {
  public:
@@ -43,4 +43,4 @@ class TlsSession {
   Session ssl_;
 };
 
-}  // namespace rapidbyte::sdk::native
+}  // namespace rapidbyte::sdk::testing

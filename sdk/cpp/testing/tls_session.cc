@@ -13,7 +13,7 @@
 
 #include "rapidbyte/protocol/error_codes.h"
 
-namespace rapidbyte::sdk::native {
+namespace rapidbyte::sdk::testing {
 
 namespace {
 
@@ -142,4 +142,4 @@ Result<std::optional<uint64_t>> TlsSession::write(std::span<const uint8_t> data)
   return transient_network_error(codes::kSocketWriteFailed, "socket-write: " + openssl_text());
 }
 
-}  // namespace rapidbyte::sdk::native
+}  // namespace rapidbyte::sdk::testing
