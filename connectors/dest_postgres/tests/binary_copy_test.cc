@@ -126,19 +126,22 @@ TEST_F(BinaryCopyTest, OtherNotationsAreReadByTheServer) {
     sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; CREATE TABLE s (id bigint PRIMARY KEY, v int[], a "
         "cidr)");
     const Schema schema{{{"id", kInt}, {"v", kText}, {"a", kText}}};
+    // Of an upsert the second value of a key, which comes as text, counts.
+    const int64_t last = mode.is_string() ? 4 : 1;
     const Batches batches = {
         make_batch(schema, {Json::array({1, "{1}", "1.2.3.4/32"})}),
         make_batch(schema, {Json::array({2, "[2:3]={ 1, 2 }", nullptr})}),
-        make_batch(schema, {Json::array({3, "{3}", "10.1"}), Json::array({1, "{9}", "1.2.3.5/32"})})};
+        make_batch(schema, {Json::array({3, "{3}", "10.1"}), Json::array({last, "{9}", "1.2.3.5/32"})})};
     const Outcome outcome = load(context("s", schema, mode), batches, Json::object(), Commits::kAtTheEnd);
-    if (mode.is_string()) {
-      EXPECT_EQ(outcome.code(), "ROW_REFUSED") << "the key is there twice";
-      continue;
-    }
     ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
     EXPECT_TRUE(went_as_text(outcome));
-    EXPECT_EQ(sql("SELECT id, v, a FROM s ORDER BY id"),
-              (Lines{"1\t{9}\t1.2.3.5/32", "2\t[2:3]={1,2}\t", "3\t{3}\t10.1.0.0/16"}));
+    EXPECT_EQ(outcome.summary.records_written, 4U);
+    Lines expected = {"1\t{9}\t1.2.3.5/32", "2\t[2:3]={1,2}\t\\N", "3\t{3}\t10.1.0.0/16"};
+    if (last == 4) {
+      expected.front() = "1\t{1}\t1.2.3.4/32";
+      expected.emplace_back("4\t{9}\t1.2.3.5/32");
+    }
+    EXPECT_EQ(sql("SELECT id, v, a FROM s ORDER BY id"), expected);
   }
 }
 
