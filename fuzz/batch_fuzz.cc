@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "fuzz_input.h"
-#include "rapidbyte/engine/batch_inspector.h"
-#include "rapidbyte/engine/ipc_message.h"
+#include "rapidbyte/engine/lane/batch_inspector.h"
+#include "rapidbyte/engine/lane/ipc_message.h"
 #include "rapidbyte/sdk/batch_reader.h"
 
 using namespace rapidbyte;

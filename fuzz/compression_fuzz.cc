@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "fuzz_input.h"
-#include "rapidbyte/engine/batch_codec.h"
+#include "rapidbyte/engine/lane/batch_codec.h"
 
 using namespace rapidbyte;
 

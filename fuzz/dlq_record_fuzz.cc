@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "fuzz_input.h"
-#include "rapidbyte/engine/dlq.h"
+#include "rapidbyte/engine/report/dlq.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 using namespace rapidbyte;

@@ -45,7 +45,7 @@ NOT_CODES = {
     "what the host puts before a connector's code": "CONNECTOR_",
 }
 # Codes that a file only knows, because another part raises them.
-OF_OTHERS = {"src/rapidbyte/cli/summary.cc": {"COMPOSITE_CHANGED", "OUT_OF_RANGE", "SPECIAL_VALUE", "TYPE_CHANGED", "WRONG_TYPE"}}
+OF_OTHERS = {"src/rapidbyte/cli/view/summary.cc": {"COMPOSITE_CHANGED", "OUT_OF_RANGE", "SPECIAL_VALUE", "TYPE_CHANGED", "WRONG_TYPE"}}
 
 CONSTANT = re.compile(r'^/// (?P<meaning>.*)\ninline constexpr const char\* (?P<name>k\w+) = "(?P<code>\w+)";$', re.M)
 LITERAL = re.compile(r'"([A-Z][A-Z0-9_]{2,})"')

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "rapidbyte/engine/errors.h"
+#include "rapidbyte/engine/report/errors.h"
 
 namespace rapidbyte::cli {
 

@@ -12,15 +12,15 @@
 #include <thread>
 
 #include "rapidbyte/base/log.h"
-#include "rapidbyte/engine/limit_check.h"
-#include "rapidbyte/engine/load_position.h"
-#include "rapidbyte/engine/position_owner.h"
-#include "rapidbyte/engine/run_clock.h"
+#include "rapidbyte/engine/load/load_position.h"
+#include "rapidbyte/engine/load/position_owner.h"
+#include "rapidbyte/engine/load/scratch_state.h"
+#include "rapidbyte/engine/load/stream_runner.h"
+#include "rapidbyte/engine/plan/limit_check.h"
+#include "rapidbyte/engine/plan/stream_order.h"
+#include "rapidbyte/engine/plan/stream_plan.h"
+#include "rapidbyte/engine/report/run_clock.h"
 #include "rapidbyte/engine/run_context.h"
-#include "rapidbyte/engine/scratch_state.h"
-#include "rapidbyte/engine/stream_order.h"
-#include "rapidbyte/engine/stream_plan.h"
-#include "rapidbyte/engine/stream_runner.h"
 #include "rapidbyte/state/lease_keeper.h"
 #include "rapidbyte/state/open_state.h"
 

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "rapidbyte/base/cancel_token.h"
-#include "rapidbyte/engine/prepare.h"
-#include "rapidbyte/engine/run_mode.h"
-#include "rapidbyte/engine/run_observer.h"
-#include "rapidbyte/engine/run_report.h"
+#include "rapidbyte/engine/plan/prepare.h"
+#include "rapidbyte/engine/plan/run_mode.h"
+#include "rapidbyte/engine/report/run_observer.h"
+#include "rapidbyte/engine/report/run_report.h"
 #include "rapidbyte/state/state_backend.h"
 
 namespace rapidbyte::engine {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "rapidbyte/base/log.h"
-#include "rapidbyte/engine/stage_services.h"
+#include "rapidbyte/engine/lane/stage_services.h"
 #include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {

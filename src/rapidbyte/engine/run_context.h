@@ -14,12 +14,12 @@
 #include <vector>
 
 #include "rapidbyte/base/buffer_pool.h"
-#include "rapidbyte/engine/dlq.h"
-#include "rapidbyte/engine/kept_instance.h"
+#include "rapidbyte/engine/lane/kept_instance.h"
+#include "rapidbyte/engine/load/retry.h"
 #include "rapidbyte/engine/orchestrator.h"
-#include "rapidbyte/engine/prepare.h"
-#include "rapidbyte/engine/retry.h"
-#include "rapidbyte/engine/run_observer.h"
+#include "rapidbyte/engine/plan/prepare.h"
+#include "rapidbyte/engine/report/dlq.h"
+#include "rapidbyte/engine/report/run_observer.h"
 #include "rapidbyte/pipeline/types.h"
 #include "rapidbyte/runtime/component_runtime.h"
 #include "rapidbyte/state/state_backend.h"

@@ -12,7 +12,7 @@
 #include <optional>
 #include <string>
 
-#include "rapidbyte/cli/command_context.h"
+#include "rapidbyte/cli/commands/command_context.h"
 #include "rapidbyte/cli/testing/fake_runtime.h"
 #include "rapidbyte/cli/testing/fake_terminal.h"
 #include "rapidbyte/state/open_state.h"

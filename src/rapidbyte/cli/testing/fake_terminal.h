@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "rapidbyte/cli/terminal.h"
+#include "rapidbyte/cli/view/terminal.h"
 
 namespace rapidbyte::cli {
 

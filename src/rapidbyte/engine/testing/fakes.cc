@@ -7,8 +7,8 @@
 #include <nanoarrow/nanoarrow.hpp>
 #include <nanoarrow/nanoarrow_ipc.hpp>
 
-#include "rapidbyte/engine/batch_inspector.h"
-#include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/engine/lane/batch_inspector.h"
+#include "rapidbyte/engine/lane/checkpoint.h"
 
 namespace rapidbyte::engine::testing {
 

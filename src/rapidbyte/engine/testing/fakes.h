@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "rapidbyte/engine/batch_queue.h"
+#include "rapidbyte/engine/lane/batch_queue.h"
+#include "rapidbyte/engine/load/retry.h"
 #include "rapidbyte/engine/orchestrator.h"
-#include "rapidbyte/engine/retry.h"
 #include "rapidbyte/pipeline/types.h"
 #include "rapidbyte/runtime/component_runtime.h"
 #include "rapidbyte/state/memory/memory_state_backend.h"

@@ -1,0 +1,167 @@
+#include "rapidbyte/cli/commands/connectors_command.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rapidbyte/base/log.h"
+#include "rapidbyte/cli/view/document.h"
+#include "rapidbyte/cli/view/error_text.h"
+#include "rapidbyte/runtime/connector_survey.h"
+
+namespace rapidbyte::cli {
+namespace {
+
+using runtime::ConnectorRole;
+using runtime::FoundConnector;
+
+/// What is known of a connector after trying to load it.
+struct Assessed {
+  FoundConnector found;
+  std::vector<std::string> roles;
+  std::string version;
+  std::string protocol;
+  std::string problem;  // empty: it can be used
+};
+
+std::vector<std::pair<ConnectorRole, std::string>> roles_of(const runtime::Manifest& manifest) {
+  std::vector<std::pair<ConnectorRole, std::string>> roles;
+  if (manifest.source) roles.emplace_back(ConnectorRole::kSource, "source");
+  if (manifest.destination) roles.emplace_back(ConnectorRole::kDestination, "destination");
+  if (manifest.transform) roles.emplace_back(ConnectorRole::kTransform, "transform");
+  return roles;
+}
+
+Assessed assess(FoundConnector found, runtime::ComponentRuntime& runtime) {
+  Assessed assessed;
+  assessed.found = std::move(found);
+  if (!assessed.found.problem.ok()) {
+    assessed.problem = redact(assessed.found.problem.error().message);
+    return assessed;
+  }
+  if (!assessed.found.manifest) return assessed;
+  const runtime::Manifest& manifest = *assessed.found.manifest;
+  assessed.version = manifest.version;
+  const auto roles = roles_of(manifest);
+  for (const auto& [role, name] : roles) assessed.roles.push_back(name);
+  if (roles.empty()) {
+    assessed.problem = "its manifest names no role";
+    return assessed;
+  }
+  auto loaded = runtime.load(assessed.found.path.string(), roles.front().first);
+  if (loaded.ok()) {
+    assessed.protocol = (*loaded)->protocol();
+  } else {
+    assessed.problem = redact(loaded.error().message);
+  }
+  return assessed;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+/// What the connector asks for, in the manifest's words.
+std::string permissions_of(const runtime::Permissions& permissions) {
+  std::vector<std::string> asked;
+  if (!permissions.network.allowed_domains.empty())
+    asked.push_back("hosts " + joined(permissions.network.allowed_domains));
+  if (permissions.network.allow_runtime_config_domains) asked.emplace_back("hosts in its config");
+  for (const runtime::ConfigPath& path : permissions.config_paths) {
+    asked.push_back(fmt::format("{} in config {} ({}{})", path.lock == "sqlite" ? "database file" : "path",
+                                path.pointer, path.read_write ? "read and write" : "read",
+                                path.lock == "sqlite" ? ", with its journal" : ""));
+  }
+  for (const std::string& folder : permissions.preopens) asked.push_back("folder " + folder);
+  if (!permissions.env_allowed_vars.empty()) asked.push_back("variables " + joined(permissions.env_allowed_vars));
+  return asked.empty() ? "nothing" : joined(asked);
+}
+
+nlohmann::json permissions_json(const runtime::Permissions& permissions) {
+  nlohmann::json paths = nlohmann::json::array();
+  for (const runtime::ConfigPath& path : permissions.config_paths) {
+    paths.push_back({{"pointer", path.pointer},
+                     {"access", path.read_write ? "read-write" : "read"},
+                     {"lock", path.lock.empty() ? nlohmann::json() : nlohmann::json(path.lock)}});
+  }
+  return {{"hosts", permissions.network.allowed_domains},
+          {"hosts_in_config", permissions.network.allow_runtime_config_domains},
+          {"config_paths", std::move(paths)},
+          {"folders", permissions.preopens},
+          {"variables", permissions.env_allowed_vars}};
+}
+
+std::string status_of(const Assessed& connector) {
+  if (!connector.problem.empty()) return "not usable";
+  return connector.found.shadowed ? "hidden by the one above" : "ok";
+}
+
+nlohmann::json to_json(const Assessed& connector) {
+  const auto text_or_null = [](const std::string& text) {
+    return text.empty() ? nlohmann::json() : nlohmann::json(text);
+  };
+  return {{"name", connector.found.name},
+          {"version", text_or_null(connector.version)},
+          {"roles", connector.roles},
+          {"protocol", text_or_null(connector.protocol)},
+          {"permissions",
+           connector.found.manifest ? permissions_json(connector.found.manifest->permissions) : nlohmann::json()},
+          {"path", connector.found.path.string()},
+          {"found_in", connector.found.origin},
+          {"shadowed", connector.found.shadowed},
+          {"problem", text_or_null(connector.problem)},
+          {"warnings", connector.found.manifest ? connector.found.manifest->warnings : std::vector<std::string>()}};
+}
+
+}  // namespace
+
+ExitCode connectors_command(const ConnectorsArguments& arguments, CommandContext& context) {
+  runtime::RuntimeOptions options;
+  options.on_slow_compilation = compilation_notice(context.talk, /*quiet=*/false);
+  auto runtime = context.make_runtime(options);
+  if (!runtime.ok()) {
+    context.talk.write(render_error(ExitCode::kInternal, runtime.error(), "", context.talk.color()));
+    return ExitCode::kInternal;
+  }
+  std::vector<Assessed> all;
+  for (FoundConnector& found : runtime::find_connectors(options)) {
+    if (context.cancel.cancelled()) return ExitCode::kInterrupted;
+    all.push_back(assess(std::move(found), **runtime));
+  }
+  if (arguments.json) {
+    nlohmann::json document = {{"connectors", nlohmann::json::array()}};
+    for (const Assessed& connector : all) document["connectors"].push_back(to_json(connector));
+    return write_report(context.data, std::move(document), context.talk) ? ExitCode::kOk : ExitCode::kInternal;
+  }
+  if (all.empty()) {
+    context.talk.write(
+        "No connectors were found. Set RAPIDBYTE_CONNECTOR_DIR to their folder, or put them into "
+        "~/.rapidbyte/plugins.\n");
+    return ExitCode::kOk;
+  }
+  TablePrinter table({{"connector"}, {"version"}, {"role"}, {"protocol"}, {"status"}, {"asks for"}, {"path"}});
+  for (const Assessed& connector : all) {
+    table.add_text_row(
+        {connector.found.name, connector.version, joined(connector.roles), connector.protocol, status_of(connector),
+         connector.found.manifest ? permissions_of(connector.found.manifest->permissions) : std::string(),
+         connector.found.path.string()});
+  }
+  if (!write_text(context.data, table.render(table_style(context.data)), context.talk)) return ExitCode::kInternal;
+  for (const Assessed& connector : all) {
+    const auto say = [&](const std::string& what) {
+      context.talk.write(connector.found.name + ": " + printable_lines(what, 2) + "\n");
+    };
+    if (!connector.problem.empty()) say(connector.problem);
+    if (!connector.found.manifest) continue;
+    for (const std::string& warning : connector.found.manifest->warnings) say("warning: " + warning);
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace rapidbyte::cli

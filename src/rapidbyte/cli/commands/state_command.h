@@ -1,0 +1,16 @@
+#pragma once
+// `rapidbyte state`: shows how far each stream of a pipeline has come and its last runs, or forgets it. Never creates a
+// state file. Main thread.
+
+#include "rapidbyte/cli/commands/arguments.h"
+#include "rapidbyte/cli/commands/command_context.h"
+#include "rapidbyte/cli/exit_code.h"
+
+namespace rapidbyte::cli {
+
+[[nodiscard]] ExitCode state_show_command(const StateShowArguments& arguments, CommandContext& context);
+[[nodiscard]] ExitCode state_reset_command(const StateResetArguments& arguments, CommandContext& context);
+/// Takes a stream's load whose rows did not add up for fully written. Asks before, unless told not to.
+[[nodiscard]] ExitCode state_accept_command(const StateAcceptArguments& arguments, CommandContext& context);
+
+}  // namespace rapidbyte::cli

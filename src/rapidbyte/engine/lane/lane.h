@@ -1,0 +1,120 @@
+#pragma once
+// LaneRunner: one way from a source instance through the transforms to a destination instance, each on its own thread,
+// with queues between them. It does what its LaneTask says and knows no other lane: who runs it gives it instances and
+// hears what happens (lane_host.h). run() is called once, on the thread that becomes the destination's, and when it
+// returns no other thread of the lane is left. The first failure goes to the events; result() says how far it came.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "rapidbyte/engine/lane/batch_queue.h"
+#include "rapidbyte/engine/lane/checkpoint.h"
+#include "rapidbyte/engine/lane/lane_host.h"
+#include "rapidbyte/engine/lane/lane_task.h"
+#include "rapidbyte/engine/lane/stage_services.h"
+#include "rapidbyte/engine/report/run_observer.h"
+
+namespace rapidbyte::engine {
+
+/// What a lane works with; all of it outlives the lane.
+struct LaneEnvironment {
+  LaneInstances& instances;
+  LaneEvents& events;
+  /// What makes checkpoints durable; null where none is kept.
+  state::Lease* lease = nullptr;
+  std::shared_ptr<BufferPool> pool;  // shared by all lanes of a run
+  CancelToken cancel;
+};
+
+class LaneRunner {
+ public:
+  /// `task.position` may come later, with begin(): the destination that is asked for it may be the lane's.
+  LaneRunner(LaneTask task, LaneEnvironment environment);
+  LaneRunner(const LaneRunner&) = delete;
+  LaneRunner& operator=(const LaneRunner&) = delete;
+
+  /// Starts the destination. A caller that wants to use it before or after run() calls this first, and
+  /// close_destination() at the end; otherwise run() does both. close_source() is the caller's in any case.
+  Status open_destination();
+  [[nodiscard]] runtime::ComponentInstance& destination() { return *destination_.instance; }
+  /// Gives it back when the stream `ended_well`. Does nothing when there is none.
+  void close_destination(bool ended_well);
+  /// The same of a source that has read everything.
+  void close_source(bool ended_well);
+
+  /// Before run(): where the lane begins, and so where commits are noted.
+  void begin(LanePosition position);
+  /// Before run(): what the destination's thread does before the destination writes, while the source begins to read.
+  /// When it fails, the destination has failed.
+  void before_write(std::function<Status()> action) { before_write_ = std::move(action); }
+
+  void run();
+  /// Ends the source's part early: what lies behind the last marker is dropped, and the stages behind hear that the one
+  /// before them failed. Any thread.
+  void break_off() { queues_.front()->fail(); }
+  /// Cancels source and transforms, which nobody listens to any more when the lane is satisfied(). Any thread.
+  void stop_upstream() { upstream_cancel_.cancel(); }
+
+  /// After run(), or when the lane will not be run: what came of it so far.
+  [[nodiscard]] LaneResult result() const;
+  /// After run() without a failure: all that the destination wrote is committed, also what it never reported.
+  Status finish_commits() { return tracker_.finished(); }
+  /// After a failure: notes in the state what may be in the destination.
+  Status settle_commits() { return tracker_.settle(queues_.back()->counts().popped_rows); }
+
+  // Any time, any thread.
+  /// The last stage has what it wanted (`--limit`, dry run).
+  [[nodiscard]] bool satisfied() const { return satisfied_.load(std::memory_order_acquire); }
+  /// Rows that the destination said are committed.
+  [[nodiscard]] uint64_t rows_committed() const { return tracker_.rows_committed(); }
+  /// Adds where this lane stands; `seconds` and what counts for the whole stream are left alone.
+  void add_progress(StreamProgress& progress) const;
+  /// Of the destination's stage, for what is done with it outside of run().
+  [[nodiscard]] StageUsage& destination_usage() { return usage_.back(); }
+
+ private:
+  void source_stage();
+  void transform_stage(size_t index);
+  void destination_stage();
+  void preview_stage();
+  Status read(KeptInstance& source);
+  Status transform(size_t index, std::unique_ptr<runtime::ComponentInstance>& instance);
+  Status write();
+  Status collect_preview(Preview& preview);
+  void report_upstream(Stage stage, const Status& status);
+  void stop_all();
+
+  [[nodiscard]] StageContext stage_context();
+  [[nodiscard]] std::vector<StageUsage> usage() const;
+
+  LaneTask task_;
+  const LaneEnvironment environment_;
+  /// Of source and transforms: they are stopped alone when the last stage has what it wanted.
+  CancelToken upstream_cancel_;
+  /// Set when the last stage has what it wanted, or the lane cannot start: the stages before it fail then, and that
+  /// does not count.
+  std::atomic<bool> satisfied_{false};
+  CommitTracker tracker_;
+  /// queues_[0] behind the source, then one behind each transform. unique_ptr: a queue cannot move.
+  std::vector<std::unique_ptr<BatchQueue>> queues_;
+  std::shared_ptr<DestinationServices> destination_services_;  // shared with the instance
+  KeptInstance destination_;
+  /// After it has read everything, until it is known how the stream ends; empty for a source that is not kept.
+  KeptInstance source_;
+  std::function<Status()> before_write_;
+
+  // Written by one stage before it closes its queue, read by the next one after it saw the end, and after the join.
+  std::vector<uint64_t> rows_out_;
+  /// One for each stage; written by its thread only.
+  std::vector<StageUsage> usage_;
+  runtime::ReadSummary read_summary_;
+  runtime::WriteSummary write_summary_;
+  uint64_t preview_rows_ = 0;
+  bool complete_ = false;
+};
+
+}  // namespace rapidbyte::engine
