@@ -23,7 +23,7 @@ constexpr int kRepetitions = 5;
 class Ends : public runtime::RefusingServices {
  public:
   explicit Ends(std::shared_ptr<BufferPool> pool) : pool_(std::move(pool)) {}
-  Status emit_batch(PooledBuffer batch) override {
+  Status emit_batch(std::span<const std::byte> batch) override {
     received_ += batch.size();
     return {};
   }
@@ -67,7 +67,6 @@ double memcpy_gigabytes_per_second() {
 
 Result<std::unique_ptr<runtime::ComponentInstance>> open_guest(runtime::ComponentRuntime& runtime,
                                                                const char* reference, runtime::ConnectorRole role,
-                                                               const std::shared_ptr<BufferPool>& pool,
                                                                const std::shared_ptr<Ends>& ends) {
   RB_ASSIGN_OR_RETURN(auto connector, runtime.load(reference, role));
   runtime::InstanceOptions options;
@@ -75,7 +74,6 @@ Result<std::unique_ptr<runtime::ComponentInstance>> open_guest(runtime::Componen
   options.stream = "blocks";
   options.connector_id = reference;
   options.services = ends;
-  options.pool = pool;
   RB_ASSIGN_OR_RETURN(auto instance, runtime.instantiate(std::move(connector), std::move(options)));
   RB_RETURN_NOT_OK(instance->open());
   return instance;
@@ -88,9 +86,8 @@ Status run(const char* folder) {
   RB_ASSIGN_OR_RETURN(auto runtime, runtime::make_component_runtime(options));
   auto pool = std::make_shared<BufferPool>(4 * kBlockBytes);
   auto ends = std::make_shared<Ends>(pool);
-  RB_ASSIGN_OR_RETURN(auto source, open_guest(*runtime, "bench-emit", runtime::ConnectorRole::kSource, pool, ends));
-  RB_ASSIGN_OR_RETURN(auto destination,
-                      open_guest(*runtime, "bench-take", runtime::ConnectorRole::kDestination, pool, ends));
+  RB_ASSIGN_OR_RETURN(auto source, open_guest(*runtime, "bench-emit", runtime::ConnectorRole::kSource, ends));
+  RB_ASSIGN_OR_RETURN(auto destination, open_guest(*runtime, "bench-take", runtime::ConnectorRole::kDestination, ends));
   std::vector<double> emit;
   std::vector<double> take;
   std::vector<double> copy;

@@ -29,7 +29,19 @@ LINEITEM_ROWS = """
          substr('carefully final deposits detect slyly among the furiously regular', (hash % 20 + 1)::integer, (hash % 34 + 10)::integer)
   FROM (SELECT i, abs(hashint8extended(i, 7) % 4611686018427387904) AS hash FROM generate_series({first}::bigint, {last}::bigint) AS i) AS r"""
 
-TABLES = {"narrow": (NARROW_COLUMNS, NARROW_ROWS), "lineitem": (LINEITEM_COLUMNS, LINEITEM_ROWS)}
+# Values that are read as texts: documents and labels.
+DOCUMENTS_COLUMNS = """
+  id bigint NOT NULL, document jsonb NOT NULL, labels text[] NOT NULL, sizes integer[], address inet, changed_at timestamp with time zone NOT NULL"""
+
+DOCUMENTS_ROWS = """
+  SELECT i, jsonb_build_object('customer', hash & 65535, 'name', 'customer-' || (hash & 65535), 'active', hash % 3 = 0, 'rate', (hash & 16777215) / 7.0),
+         ARRAY['label-' || (hash & 255), 'two words', (ARRAY['red', 'green', 'blue'])[hash % 3 + 1]],
+         CASE WHEN i % 5 = 0 THEN NULL ELSE ARRAY[(hash & 1023)::integer, (hash & 65535)::integer] END,
+         CASE WHEN i % 3 = 0 THEN NULL ELSE '10.0.0.0'::inet + (hash & 16777215) END,
+         timestamptz '2024-01-01 00:00:00+00' + i * interval '1.000001 s'
+  FROM (SELECT i, abs(hashint8extended(i, 11) % 4611686018427387904) AS hash FROM generate_series({first}::bigint, {last}::bigint) AS i) AS r"""
+
+TABLES = {"narrow": (NARROW_COLUMNS, NARROW_ROWS), "lineitem": (LINEITEM_COLUMNS, LINEITEM_ROWS), "documents": (DOCUMENTS_COLUMNS, DOCUMENTS_ROWS)}
 
 
 def create(name, table=None):

@@ -20,7 +20,7 @@ set(RB_GUEST_HEADERS ${CMAKE_BINARY_DIR}/guest-headers)
 file(MAKE_DIRECTORY ${RB_GUEST_HEADERS})
 file(CREATE_LINK /usr/include/nlohmann ${RB_GUEST_HEADERS}/nlohmann SYMBOLIC)
 
-# -O3 and SIMD as in design.md section 4; no exceptions, as guests report errors as values.
+# -O3 and SIMD for speed; no exceptions, as guests report errors as values.
 set(RB_WASM_FLAGS --target=wasm32-wasi -Wno-deprecated -O3 -g0 -msimd128 -mbulk-memory -fno-exceptions -fno-rtti
     -ffunction-sections -fdata-sections -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS -D_WASI_EMULATED_MMAN
     -D_WASI_EMULATED_GETPID)

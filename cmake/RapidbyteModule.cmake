@@ -1,7 +1,7 @@
 # rb_module(NAME base SOURCES a.cc b.cc TESTS a_test.cc DEPS PUBLIC ... )  ->  library rb_<name>, test program rb_<name>_test
 #
 # A module is one folder under src/rapidbyte. Its dependencies are named here and nowhere else, so that the order
-# base <- pipeline, state, runtime <- engine <- cli holds by construction.
+# protocol <- base <- pipeline, state, runtime <- engine <- cli holds by construction.
 function(rb_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra $<$<COMPILE_LANGUAGE:CXX>:-Wconversion> -ffunction-sections -fdata-sections)
   if(RB_WARNINGS_AS_ERRORS)

@@ -4,13 +4,13 @@
 #include <vector>
 
 #include "fuzz_input.h"
-#include "rapidbyte/runtime/compression.h"
+#include "rapidbyte/engine/batch_codec.h"
 
 using namespace rapidbyte;
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auto pool = std::make_shared<BufferPool>(size_t{1} << 20U);
-  static runtime::BatchCodec codec(pool);
+  static engine::BatchCodec codec(pool);
   fuzz::Input input(data, size);
   const uint8_t choice = input.byte();
   const std::vector<uint8_t> copy(input.bytes().begin(), input.bytes().end());

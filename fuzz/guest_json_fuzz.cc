@@ -4,10 +4,10 @@
 #include <memory>
 
 #include "fuzz_input.h"
+#include "rapidbyte/base/redacted_json.h"
 #include "rapidbyte/base/redaction.h"
-#include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/protocol/catalog.h"
-#include "rapidbyte/protocol/redacted_json.h"
+#include "rapidbyte/protocol/checkpoint.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 #include "rapidbyte/runtime/host_state.h"
 #include "rapidbyte/runtime/testing/refusing_services.h"
@@ -21,8 +21,11 @@ constexpr const char* kSecret = "canary-Pa55word";
 /// What reached the engine must be sound again.
 class CheckingServices : public runtime::RefusingServices {
  public:
-  Status checkpoint(runtime::CheckpointKind /*kind*/, std::string payload) override {
-    fuzz::check(engine::parse_checkpoint(payload, "orders").ok(), "a checkpoint that was taken can be read");
+  Status checkpoint(runtime::CheckpointKind /*kind*/, protocol::Checkpoint checkpoint) override {
+    const auto again = protocol::Checkpoint::parse(checkpoint.text(), protocol::kReceiptLimits);
+    fuzz::check(again.ok() && again->text() == checkpoint.text(), "a checkpoint that was taken reads the same");
+    const auto cursor = checkpoint.cursor();
+    fuzz::check(protocol::CursorValue::carried(cursor.to_json()) == cursor, "a position is carried as it is");
     return {};
   }
   void metric(const runtime::Metric& metric) override { (void)metric; }
@@ -61,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
          {protocol::kCheckpointLimits, protocol::kReceiptLimits, protocol::kMetricLimits, protocol::kDetailsLimits,
           protocol::kPartitionsLimits, protocol::kRecordLimits, protocol::JsonLimits{1000, 3, 20}})
       check_door(text, limits);
-    const std::string details = protocol::redacted_foreign_json(text);
+    const std::string details = redacted_foreign_json(text);
     fuzz::check(details.find(kSecret) == std::string::npos, "no secret is left in details");
     if (protocol::parse_untrusted(text, protocol::kDetailsLimits).ok())
       fuzz::check(protocol::is_sound_json(details, protocol::kDetailsLimits), "redacted details are JSON again");
@@ -69,7 +72,6 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   runtime::InstanceOptions options;
   options.services = std::make_shared<CheckingServices>();
-  options.pool = std::make_shared<BufferPool>(0);
   runtime::ComponentHostState host(std::move(options), runtime::NetworkAcl(), false);
   if (choice % 4 == 2) (void)host.checkpoint(choice / 4 % 3, text);
   if (choice % 4 == 3) (void)host.metric(text);

@@ -8,7 +8,12 @@ using namespace rapidbyte;
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  (void)sdk::StreamContext::parse(text);
+  if (const auto context = sdk::StreamContext::parse(text); context.ok()) {
+    const auto version = protocol::ContextVersion::k2_1;
+    const auto again = protocol::read_context(protocol::context_json(*context, version));
+    fuzz::check(again.ok() && *again == static_cast<const protocol::StreamContext&>(*context),
+                "a context that was read comes back as it was");
+  }
   const auto json = sdk::parse_json(text);
   if (!json.ok()) return 0;
   const auto position = source_file::ResumePosition::from_json(*json);

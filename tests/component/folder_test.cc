@@ -59,7 +59,6 @@ class FolderTest : public GuestTest {
     InstanceOptions options;
     options.allow_env = std::move(allow_env);
     options.services = services_;
-    options.pool = std::make_shared<BufferPool>(size_t{0});
     options.config = std::move(config);
     options.grants = grants_;
     auto wasi = build_wasi_context(&manifest_, options);
@@ -147,7 +146,7 @@ TEST_F(FolderTest, AReadOnlyFolderIsNotWritten) {
 TEST_F(FolderTest, AFolderThatDoesNotExistIsAnError) {
   EXPECT_EQ(say(with_path(false), {{"path", "nowhere"}}), "PATH_NOT_FOUND");
   EXPECT_EQ(say(with_path(true), {{"path", "nowhere/file.db"}}), "PATH_NOT_FOUND");
-  EXPECT_EQ(say(with_path(true), {{"path", 5}}), "PATH_INVALID");
+  EXPECT_EQ(say(with_path(true), {{"path", 5}}), "INVALID_PATH");
 }
 
 TEST_F(FolderTest, OnlyAllowedVariablesAreSeen) {

@@ -26,14 +26,13 @@ TEST_F(GuestTest, ADestinationTakesBatchesWhoseHeaderVectorsLieOnFourBytes) {
   ASSERT_TRUE(runtime.ok()) << runtime.status().to_string();
   auto services = std::make_shared<Covered>();
   services->has_input = true;
-  options_.pool = std::make_shared<BufferPool>(size_t{1} << 20U);
   options_.services = services;
   for (const int columns : {1, 2, 9}) {
     std::ifstream file(std::string(RB_ARROW_FILES) + "/arrow_rs_53_" + std::to_string(columns) + ".arrows",
                        std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(file)), {});
     ASSERT_FALSE(bytes.empty());
-    services->batches.push_back(options_.pool->copy_of(std::as_bytes(std::span(bytes))));
+    services->batches.push_back(services->pool.copy_of(std::as_bytes(std::span(bytes))));
   }
   const auto connector = (*runtime)->load("dest-discard", ConnectorRole::kDestination);
   ASSERT_TRUE(connector.ok()) << connector.status().to_string();

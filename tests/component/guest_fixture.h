@@ -21,8 +21,8 @@ namespace rapidbyte::runtime {
 
 class RecordingServices : public RefusingServices {
  public:
-  Status emit_batch(PooledBuffer batch) override {
-    batches.push_back(std::move(batch));
+  Status emit_batch(std::span<const std::byte> batch) override {
+    batches.push_back(pool.copy_of(batch));
     return {};
   }
   Result<std::optional<PooledBuffer>> next_batch() override {
@@ -32,8 +32,8 @@ class RecordingServices : public RefusingServices {
     batches.pop_front();
     return batch;
   }
-  Status checkpoint(CheckpointKind kind, std::string payload_json) override {
-    checkpoints.emplace_back(kind, std::move(payload_json));
+  Status checkpoint(CheckpointKind kind, protocol::Checkpoint checkpoint) override {
+    checkpoints.emplace_back(kind, checkpoint.text());
     return {};
   }
   Result<std::optional<std::string>> pending_checkpoint() override { return std::optional<std::string>(); }
@@ -46,6 +46,7 @@ class RecordingServices : public RefusingServices {
 
   IdleServices idle;
   bool has_input = false;
+  BufferPool pool{0};
   std::deque<PooledBuffer> batches;
   std::vector<std::pair<CheckpointKind, std::string>> checkpoints;
   std::vector<DlqRecord> rejected;
@@ -73,7 +74,6 @@ class GuestTest : public ::testing::Test {
                                            nlohmann::json config = nlohmann::json::object()) {
     options_.config = std::move(config);
     options_.services = services_;
-    if (!options_.pool) options_.pool = std::make_shared<BufferPool>(size_t{64} << 20U);
     auto connector = runtime_->load(guest, role);
     EXPECT_TRUE(connector.ok()) << connector.status().to_string();
     if (!connector.ok()) return nullptr;

@@ -12,7 +12,7 @@
 #include "rapidbyte/runtime/host_state.h"
 #include "rapidbyte/runtime/wasi_context.h"
 #include "rapidbyte/runtime/wasm_runtime.h"
-#include "rapidbyte/state/memory_state_backend.h"
+#include "rapidbyte/state/memory/memory_state_backend.h"
 
 namespace rapidbyte::runtime {
 namespace {
@@ -20,7 +20,6 @@ namespace {
 TEST_F(GuestTest, EmitBatchWithoutAStageBehindIsRefused) {
   InstanceOptions options;
   options.services = std::make_shared<IdleServices>();
-  options.pool = std::make_shared<BufferPool>(size_t{0});
   options.config = {{"action", "emit"}};
   auto connector = runtime_->load("source-200", ConnectorRole::kSource);
   auto instance = runtime_->instantiate(*connector, options);
@@ -35,7 +34,8 @@ TEST_F(GuestTest, NextBatchWithoutAStageBeforeIsRefused) {
 
 TEST_F(GuestTest, StateIsKeptComparedAndScoped) {
   auto state = state::make_memory_state();
-  options_.state = state.get();
+  const auto lease = state::memory_writer(*state, "p");
+  options_.state = lease.get();
   options_.pipeline = "p";
   options_.stream = "orders";
   options_.connector_id = "source";
@@ -50,7 +50,8 @@ TEST_F(GuestTest, StateIsKeptComparedAndScoped) {
 
 TEST_F(GuestTest, StateRefusesUnknownScopesAndLongKeys) {
   auto state = state::make_memory_state();
-  options_.state = state.get();
+  const auto lease = state::memory_writer(*state, "p");
+  options_.state = lease.get();
   EXPECT_EQ(perform({{"action", "state"}, {"scope", 3}, {"key", "k"}})->substr(0, 30),
             "error INVALID_SCOPE category 0");
   EXPECT_EQ(perform({{"action", "state"}, {"key_bytes", 1025}})->substr(0, 29), "error KEY_TOO_LONG category 0");
@@ -169,7 +170,6 @@ TEST_F(GuestTest, AHostOutsideTheManifestsListIsDenied) {
   manifest.permissions.network.allowed_domains = {"db.example.com"};
   InstanceOptions options;
   options.services = services_;
-  options.pool = std::make_shared<BufferPool>(size_t{0});
   options.config = {{"action", "socket"}, {"host", "127.0.0.1"}, {"port", 1}};
   auto guest = (*wasm)->start_guest(
       *loaded, std::make_unique<ComponentHostState>(options, derive_network_acl(&manifest, options.config), true), {});

@@ -211,7 +211,6 @@ TEST_F(OddComponent, AMissingExportIsNamed) {
   ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();
   InstanceOptions options;
   options.services = services_;
-  options.pool = std::make_shared<BufferPool>(size_t{0});
   auto guest = wasm_->start_guest(*loaded, std::make_unique<ComponentHostState>(options, NetworkAcl(), true), {});
   ASSERT_TRUE(guest.ok()) << guest.status().to_string();
   const GuestArgument argument = std::string_view("{}");
@@ -252,7 +251,6 @@ TEST_F(OddComponent, AnImportThatIsNotOfferedIsNamed) {
   ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();
   InstanceOptions options;
   options.services = services_;
-  options.pool = std::make_shared<BufferPool>(size_t{0});
   const auto guest = wasm_->start_guest(*loaded, std::make_unique<ComponentHostState>(options, NetworkAcl(), true), {});
   ASSERT_FALSE(guest.ok());
   EXPECT_EQ(guest.error().code, "COMPONENT_INVALID");
@@ -267,7 +265,6 @@ TEST_F(OddComponent, AMemoryLargerThanTheLimitDoesNotStart) {
   ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();
   InstanceOptions options;
   options.services = services_;
-  options.pool = std::make_shared<BufferPool>(size_t{0});
   options.max_memory = uint64_t{64} << 20U;
   const auto guest = wasm_->start_guest(*loaded, std::make_unique<ComponentHostState>(options, NetworkAcl(), true), {});
   ASSERT_FALSE(guest.ok());
@@ -282,7 +279,6 @@ TEST_F(OddComponent, SeveralMemoriesShareOneLimit) {
   ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();
   InstanceOptions options;
   options.services = services_;
-  options.pool = std::make_shared<BufferPool>(size_t{0});
   options.max_memory = uint64_t{80} << 20U;  // three memories of 32 MiB
   const auto guest = wasm_->start_guest(*loaded, std::make_unique<ComponentHostState>(options, NetworkAcl(), true), {});
   ASSERT_FALSE(guest.ok());

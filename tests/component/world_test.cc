@@ -33,7 +33,7 @@ TEST_P(Shapes, SourceDestinationAndTransformMoveBatchesInOrder) {
   in->has_input = true;
   struct Pipe : RefusingServices {
     std::shared_ptr<RecordingServices> in, out;
-    Status emit_batch(PooledBuffer batch) override { return out->emit_batch(std::move(batch)); }
+    Status emit_batch(std::span<const std::byte> batch) override { return out->emit_batch(batch); }
     Result<std::optional<PooledBuffer>> next_batch() override { return in->next_batch(); }
   };
   auto pipe = std::make_shared<Pipe>();
@@ -124,7 +124,6 @@ TEST_F(GuestTest, ManyInstancesAtTheSameTimeDoNotDisturbEachOther) {
       InstanceOptions options;
       auto services = std::make_shared<RecordingServices>();
       options.services = services;
-      options.pool = std::make_shared<BufferPool>(size_t{1} << 20U);
       options.config = {{"batches", 50}, {"size", 1000 + static_cast<int>(i)}};
       auto instance = runtime_->instantiate(*connector, options);
       if (!instance.ok() || !(*instance)->open().ok() || !(*instance)->run_read("{}").ok()) return;

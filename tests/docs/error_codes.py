@@ -1,7 +1,8 @@
-"""docs/error-codes.md names every error code that the sources raise, under the part that raises it, and no other.
+"""docs/error-codes.md, protocol/error_codes.h and the sources agree on the error codes.
 
-A code is a string literal of capitals, digits and underscores. Literals that look like one and are none (SQL words, environment variables)
-are listed below; a new one has to be added there, or to the page. Exits with 1 and a list of what does not agree.
+Every code is a constant of the header, with its meaning. The page names every code of the header, and no other, and each under the part
+that raises it. Sources take the constants; only tests and Rust spell codes out. A string literal that looks like a code is refused, unless it
+is one of the words below that are none. Exits with 1 and a list of what does not agree.
 """
 
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = "docs/error-codes.md"
+HEADER = "protocol/include/rapidbyte/protocol/error_codes.h"
 
 # Heading of the page -> where the codes below it are raised.
 SECTIONS = {
@@ -23,54 +25,87 @@ SECTIONS = {
     "dest-sqlite": ("connectors/dest_sqlite/src/",),
     "dest-discard": ("connectors/dest_discard/src/",),
 }
+# What both sides raise: such a code stands below one of the two headings.
+SHARED, SHARED_BY = "protocol/", ("Host", "SDK")
 # Below this heading a code may be of any part.
 INTERNAL = "Internal codes"
 SOURCES = re.compile(r"\.(cc|h|rs)$")
 FOR_TESTS = re.compile(r"(^|/)test(s|ing)?/|_(test|fixture)\.(cc|h)$|(^|/)fake_\w+\.h$")
 
 NOT_CODES = {
-    "words of SQL and of PostgreSQL's protocol": """ANY BEGIN BLOB BOOLEAN CHAR CHARINT CLOB COMMIT COPY DOUB FLOA INT INTEGER
-        NOTHING NULL REAL ROLLBACK SQLITE TEXT UTF8""",
-    "SQLSTATEs": "P0001",
-    "words of times": "PT0S UTC",
+    "words of SQL, of YAML and of PostgreSQL's protocol": """ANY BEGIN BLOB BOOLEAN CHAR CHARINT CLOB COMMIT COPY DOUB FALSE FATAL FLOA INT
+        INTEGER NOTHING NULL PANIC REAL ROLLBACK SQLITE SQL_ASCII TEXT TRUE UTF8 WARNING""",
+    "SQLSTATEs": "P0000 P0001",
+    "words of times": "GMT PT0S UTC",
     "variables of the environment": """COLUMNS HOME LANG LC_ALL LC_CTYPE LINES NO_COLOR RAPIDBYTE_CONNECTOR_DIR RAPIDBYTE_SOCKET_POLL_MS
         RAPIDBYTE_WASMTIME_AOT RAPIDBYTE_WASMTIME_AOT_DIR TERM XDG_CACHE_HOME""",
     "placeholders in help": "FILE NAME PIPELINE",
+    "a signal inside dest-postgres, which nobody outside sees": "NEW_COLUMNS",
     "the mark in the state's file": "RBST",
     "what the host puts before a connector's code": "CONNECTOR_",
 }
 # Codes that a file only knows, because another part raises them.
 OF_OTHERS = {"src/rapidbyte/cli/summary.cc": {"COMPOSITE_CHANGED", "OUT_OF_RANGE", "SPECIAL_VALUE", "TYPE_CHANGED", "WRONG_TYPE"}}
 
+CONSTANT = re.compile(r'^/// (?P<meaning>.*)\ninline constexpr const char\* (?P<name>k\w+) = "(?P<code>\w+)";$', re.M)
+LITERAL = re.compile(r'"([A-Z][A-Z0-9_]{2,})"')
 # A comparison raises nothing.
-LITERAL = re.compile(r'(?<![=!]= )"([A-Z][A-Z0-9_]{2,})"')
+USE = re.compile(r"(?<![=!]= )codes::(k\w+)")
 
 
 def section_of(path):
+    if path.startswith(SHARED):
+        return SHARED
     for name, folders in SECTIONS.items():
         if path.startswith(folders):
             return name
     return None
 
 
-def codes_in_sources(problems):
+def codes_of_the_header(problems):
+    """Name of the constant -> code."""
+    text = (ROOT / HEADER).read_text(encoding="utf-8")
+    found = {match["name"]: match["code"] for match in CONSTANT.finditer(text)}
+    if len(found) != text.count("inline constexpr"):
+        problems.append(f"{HEADER} has constants that this test cannot read, without a meaning, or twice")
+    codes = list(found.values())
+    problems += [f"{HEADER}: {code} stands twice" for code in sorted({code for code in codes if codes.count(code) > 1})]
+    if codes != sorted(codes):
+        problems.append(f"{HEADER}: the codes are not in alphabetical order")
+    for name, code in found.items():
+        wanted = "k" + "".join(word.capitalize() for word in code.split("_"))
+        if name != wanted:
+            problems.append(f"{HEADER}: the constant of {code} should be {wanted}, not {name}")
+    return found
+
+
+def codes_in_sources(constants, problems):
     """Section -> code -> the first file that has it."""
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True)
     words = {word for text in NOT_CODES.values() for word in text.split()}
-    used, found = set(), {name: {} for name in SECTIONS}
+    used, found = set(), {name: {} for name in (*SECTIONS, SHARED)}
     for path in sorted(listed.stdout.decode().split("\0")):
         section = section_of(path)
-        if section is None or not SOURCES.search(path) or FOR_TESTS.search(path) or not (ROOT / path).is_file():
+        if section is None or path == HEADER or not SOURCES.search(path) or FOR_TESTS.search(path) or not (ROOT / path).is_file():
             continue
-        literals = set(LITERAL.findall((ROOT / path).read_text(encoding="utf-8")))
+        text = (ROOT / path).read_text(encoding="utf-8")
+        literals = set(LITERAL.findall(text))
         used |= literals & words
+        literals -= words
+        if path.endswith(".rs"):
+            codes = literals
+        else:
+            names = set(USE.findall(text))
+            problems += [f"{path}: there is no codes::{name}" for name in sorted(names - constants.keys())]
+            problems += [f'{path}: write codes::k... for "{code}", or name the word in NOT_CODES' for code in sorted(literals)]
+            codes = {constants[name] for name in names & constants.keys()}
         others = OF_OTHERS.get(path, set())
-        problems += [f"OF_OTHERS names {code} for {path}, which does not have it" for code in sorted(others - literals)]
-        for code in literals - words - others:
+        problems += [f"OF_OTHERS names {code} for {path}, which does not have it" for code in sorted(others - codes)]
+        for code in codes - others:
             found[section].setdefault(code, path)
     problems += [f"NOT_CODES names {word}, which no source has" for word in sorted(words - used)]
-    for name, codes in found.items():
-        folder = ROOT / SECTIONS[name][0]
+    for name, folders in SECTIONS.items():
+        codes, folder = found[name], ROOT / folders[0]
         if not folder.is_dir():
             problems.append(f"{SECTIONS[name][0]} is not there: correct SECTIONS")
         elif not codes and name != "dest-discard":
@@ -100,19 +135,28 @@ def codes_on_the_page(problems):
 
 def main():
     problems = []
-    raised = codes_in_sources(problems)
+    constants = codes_of_the_header(problems)
+    raised = codes_in_sources(constants, problems)
     named = codes_on_the_page(problems)
+    on_page = set().union(*(codes.keys() for codes in named.values()))
+    problems += [f"{PAGE} does not name {code}, which {HEADER} has" for code in sorted(set(constants.values()) - on_page)]
+    problems += [f"{HEADER} does not have {code}, which {PAGE} names" for code in sorted(on_page - set(constants.values()))]
     internal = named.get(INTERNAL, {})
+    shared = raised.pop(SHARED)
+    for code in sorted(shared.keys() - internal.keys() - set().union(*(named.get(name, {}).keys() for name in SHARED_BY))):
+        problems.append(f"{PAGE} names {code} below none of {', '.join(SHARED_BY)} ({shared[code]})")
     for name, codes in raised.items():
         for code in sorted(codes.keys() - named.get(name, {}).keys() - internal.keys()):
             problems.append(f"{PAGE} does not name {code} below '{name}' ({codes[code]})")
     for name, codes in named.items():
         known = set().union(*raised.values()) if name == INTERNAL else raised[name].keys()
+        if name == INTERNAL or name in SHARED_BY:
+            known = known | shared.keys()
         for code in sorted(codes.keys() - known):
             problems.append(f"{PAGE}:{codes[code]}: {code} is raised nowhere in {', '.join(SECTIONS.get(name, ('the sources',)))}")
     if problems:
         sys.exit("\n".join(problems) + f"\n{len(problems)} difference(s) between {PAGE} and the sources")
-    total = len(set().union(*raised.values()))
+    total = len(set().union(shared, *raised.values()))
     print(f"{PAGE}: {total} codes of {len(raised)} parts, all named")
 
 

@@ -218,7 +218,7 @@ class OneOfManyStreams(harness.EndToEnd):
         self.run_ok(pipeline, "--stream", "sales.t0[0-2]", "--stream", "*2?")
         self.assertEqual(self.loaded(), self.names[:3] + self.names[20:])
         self.expect(INVALID, "run", pipeline, "--stream", "salse.t0*", says=["UNKNOWN_STREAM", "salse.t0*", "did you mean"])
-        self.expect(USAGE, "state", "reset", pipeline, "--stream", "x*", "--yes", says=["UNKNOWN_STREAM", "known are sales.t00"])
+        self.expect(INVALID, "state", "reset", pipeline, "--stream", "x*", "--yes", says=["UNKNOWN_STREAM", "known are sales.t00"])
         self.expect(OK, "state", "reset", pipeline, "--stream", "*.t2?", "--yes",
                     says="Forgotten: streams sales.t20, sales.t21,")
         shown = json.loads(self.rapidbyte("state", "show", pipeline, "--json", "--stream", "sales*").out)["streams"]
@@ -429,6 +429,38 @@ class WhileRunning(harness.EndToEnd):
         _, err = first.communicate(timeout=120)
         self.assertEqual(first.returncode, OK, err)
         self.assert_table("t", ["id", "name"], ["int", "text"], self.rows)
+
+    def test_a_second_run_that_gets_around_the_lock_stops_the_first_and_no_row_is_doubled(self):
+        for mode in ("append", "upsert", "replace"):
+            with self.subTest(mode=mode):
+                for file in self.folder.glob("*.db*"):
+                    file.unlink()
+                self.events.unlink(missing_ok=True)
+                first = self.start_load(mode)
+                # As somebody who tidies up, or a network file system that loses locks.
+                locks = list(self.state.parent.glob(f"{self.state.name}.*.lock"))
+                self.assertEqual(len(locks), 1)
+                locks[0].unlink()
+                second = self.start("run", self.pipeline(mode=mode), "--json", "-q")
+                _, err = first.communicate(timeout=60)
+                self.assertEqual(first.returncode, STATE, err)
+                self.assertIn("LEASE_LOST", err)
+                self.assertIn(str(second.pid), err)
+                out, err = second.communicate(timeout=120)
+                self.assertEqual(second.returncode, OK, f"{err}\n{out}")
+                self.assert_table("t", ["id", "name"], ["int", "text"], self.rows)
+                self.assert_sound()
+                history = json.loads(self.expect(OK, "state", "show", self.pipeline(mode=mode), "--json").out)["runs"]
+                self.assertEqual([run["outcome"] for run in history], ["succeeded", "failed"])
+
+    def test_a_run_whose_state_is_taken_away_stops(self):
+        first = self.start_load()
+        self.state.rename(self.folder / "elsewhere.db")
+        _, err = first.communicate(timeout=60)
+        self.assertEqual(first.returncode, STATE, err)
+        self.assertIn("LEASE_LOST", err)
+        self.assertIn("moved, replaced or deleted", err)
+        self.assertLess(self.query("SELECT count(*) FROM t")[0][0], self.ROWS)
 
     def test_another_program_sees_a_locked_database_and_never_harms_it(self):
         first = self.start_load()

@@ -118,6 +118,66 @@ class FullRefresh(postgres_harness.PostgresTest):
         self.run_ok(self.postgres(["a0", "b1"], resources={"parallelism": 1}))
         self.assertEqual(self.destination.query("SELECT * FROM b1"), [("1", "Zo\u00eb \u00f1", "{x,NULL}", "UTF8 on on")])
 
+    def test_a_default_that_throws_away_what_is_prepared_loses_nothing(self):
+        """Triggers are not the only code of users that runs in the session."""
+        tables = ["a0", "b1"]
+        for table in tables:
+            make_table(self.source, 3000, table)
+        for mode in ("append", "upsert", "replace"):
+            with self.subTest(mode):
+                rows = self.destination.query
+                rows("""CREATE FUNCTION unsettle() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN
+                        EXECUTE 'DEALLOCATE ALL'; PERFORM set_config('client_encoding', 'LATIN1', false);
+                        PERFORM set_config('search_path', 'elsewhere', false); RETURN 7; END $$;
+                    CREATE TABLE a0 (id bigint PRIMARY KEY, amount numeric(12,2), at timestamptz, note text, more integer DEFAULT unsettle())""")
+                pipeline = self.postgres(tables, mode=mode, name=mode, resources={"parallelism": 1, "checkpoint_interval_rows": 1000})
+                report = self.run_report(pipeline)
+                self.assertEqual([stream["retries"] for stream in report["streams"]], [0, 0])
+                self.assertEqual(rows("SELECT count(*), count(DISTINCT id), min(more) FROM a0"), [("3000", "3000", "7")])
+                self.assert_same("b1")
+                rows("DROP TABLE a0, b1; DROP FUNCTION unsettle(); DROP TABLE _rapidbyte_receipts")
+
+    def test_receipts_that_are_altered_between_two_streams_are_looked_at_again(self):
+        """What a session has prepared for the first stream no longer fits for the second."""
+        for change in ("ALTER rows TYPE numeric", "ADD COLUMN more integer"):
+            with self.subTest(change):
+                tables = ["a0", "b1"]
+                for table in tables:
+                    make_table(self.source, 30, table)
+                self.run_ok(self.postgres(["b1"], name="before"))  # makes the receipts
+                self.destination.query(f"""CREATE FUNCTION alter_receipts() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+                        IF NOT EXISTS (SELECT FROM altered) THEN
+                            INSERT INTO altered VALUES (1); ALTER TABLE public._rapidbyte_receipts {change};
+                        END IF; RETURN 7; END $$;
+                    CREATE TABLE altered (one integer);
+                    CREATE TABLE a0 (id bigint PRIMARY KEY, amount numeric(12,2), at timestamptz, note text, more integer DEFAULT alter_receipts());
+                    DROP TABLE b1""")
+                self.run_ok(self.postgres(tables, mode="replace", resources={"parallelism": 1}))
+                self.assertEqual(self.destination.query("SELECT count(*) FROM altered"), [("1",)])
+                self.assertEqual(self.destination.query("SELECT count(*), min(more) FROM a0"), [("30", "7")])
+                self.assert_same("b1")
+                self.destination.query("DROP TABLE a0, b1, altered, _rapidbyte_receipts; DROP FUNCTION alter_receipts()")
+                self.source.query("DROP TABLE a0, b1")
+
+    def test_a_replace_by_nothing_empties_a_table_whose_rows_the_loader_does_not_see(self):
+        """A table is not left as it is because it looks empty."""
+        make_table(self.source, 20)
+        pipeline = self.postgres(mode="replace")
+        self.run_ok(pipeline)
+        self.source.query("DELETE FROM t")
+        self.destination.query("ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY")
+        self.assertEqual(self.destination.query("SELECT count(*) FROM t"), [("0",)])
+        self.assertEqual(self.destination.admin("SELECT count(*) FROM t", self.destination.database), [("20",)])
+        self.run_ok(pipeline)
+        self.assertEqual(self.destination.admin("SELECT count(*) FROM t", self.destination.database), [("0",)])
+        # Of a partitioned table the parent has no file.
+        self.source.query("CREATE TABLE parts (id integer PRIMARY KEY)")
+        self.destination.query("CREATE TABLE parts (id integer PRIMARY KEY) PARTITION BY RANGE (id); "
+                               "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100); INSERT INTO parts SELECT generate_series(1, 20)")
+        self.addCleanup(self.destination.query, "DROP TABLE parts")
+        self.run_ok(self.postgres(["parts"], mode="replace", name="parts"))
+        self.assertEqual(self.destination.query("SELECT count(*) FROM parts"), [("0",)])
+
     def test_a_table_whose_rows_are_hidden_from_the_loader_is_not_taken_for_empty(self):
         """Row security lets it write, and shows it nothing."""
         make_table(self.source, 20)

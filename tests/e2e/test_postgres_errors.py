@@ -84,8 +84,8 @@ class Refusals(postgres_harness.PostgresTest):
                 self.fails(pipeline, code, "SERVER_NOT_READY", ["starting up", "try again when it is up"])
 
     def test_a_table_that_does_not_exist(self):
-        self.fails(self.postgres(["tt"], resources=ONCE), SOURCE, "TABLE_NOT_FOUND", ["public.tt", "rapidbyte discover"])
-        self.fails(self.postgres(["T"], resources=ONCE), SOURCE, "TABLE_NOT_FOUND", ["public.T", "but `public.t`"])
+        self.fails(self.postgres(["tt"], resources=ONCE), SOURCE, "TABLE_MISSING", ["public.tt", "rapidbyte discover"])
+        self.fails(self.postgres(["T"], resources=ONCE), SOURCE, "TABLE_MISSING", ["public.T", "but `public.t`"])
 
     def test_no_right_to_read(self):
         self.source.admin("CREATE TABLE secret (id int); REVOKE ALL ON secret FROM PUBLIC")

@@ -17,6 +17,7 @@ struct ColumnPlan {
   PgType type;
   Fit fit = Fit::kExact;
   bool has_binary = true;        // false: the values go as texts that the server reads
+  bool binary_text = false;      // the texts become the type's binary form in a COPY (binary_text.h)
   bool convert = false;          // its type changed: convert value by value to natural_type(type)
   bool null_if_changed = false;  // a value that cannot be converted becomes NULL instead of a refused row
   bool refuse_null = false;      // part of the upsert key
@@ -38,6 +39,10 @@ struct TargetPlan {
   bool number_rows = false;
   /// Triggers of the table see every row.
   bool has_triggers = false;
+  /// Writing the rows, or making the table fit, may run code of users in the session (TableInfo::calls_code).
+  bool calls_code = true;
+  /// SQL that goes before the first rows, in their transaction.
+  std::string before_rows = {};
   /// The table has none of the stream's columns, and no row has come: what NO_COLUMNS says when one does.
   std::string no_columns = {};
 };

@@ -21,6 +21,8 @@ struct PgType {
   int32_t modifier = -1;       // atttypmod, or the domain's typtypmod
   char kind = 'b';             // typtype: b base, e enum, c composite, r range, m multirange
   Oid array = 0;               // its array type, 0 when it has none
+  Oid element = 0;             // of an array, if it is a base type or an enum
+  char element_kind = 'b';     // typtype of the element
   std::string formatted = {};       // as declared: "numeric(12,2)", "public.mood", or the domain's name
   std::string base_formatted = {};  // the same of the base type
   std::string cast = {};            // the base type without its modifier: what a text may be cast to and not be cut

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 
 namespace rapidbyte::dest_postgres {
@@ -54,9 +55,10 @@ Result<std::optional<bool>> outcome_of(Session& session, const std::optional<std
 
 Status unknown(const Status& lost, const std::string& why) {
   Status status = sdk::transient_network_error(
-      "COMMIT_UNKNOWN", "the connection was lost while committing (" + lost.error().message + "), and " + why +
-                            ". Whether the rows are in the table is answered by the receipt, which the next attempt "
-                            "reads: no row will be lost or doubled.");
+      codes::kCommitUnknown,
+      "the connection was lost while committing (" + lost.error().message + "), and " + why +
+          ". Whether the rows are in the table is answered by the receipt, which the next attempt "
+          "reads: no row will be lost or doubled.");
   status.error().commit_state = sdk::CommitState::kAfterCommitUnknown;
   status.error().safe_to_retry = true;
   return status;
@@ -82,8 +84,8 @@ Status resolve(Session& session, Receipts& receipts, const sdk::StreamContext& c
     return {};
   }
   Status status = sdk::transient_network_error(
-      "COMMIT_LOST", "the connection was lost while committing (" + lost.error().message +
-                         "), and the server rolled the transaction back: nothing of it was kept");
+      codes::kCommitLost, "the connection was lost while committing (" + lost.error().message +
+                              "), and the server rolled the transaction back: nothing of it was kept");
   status.error().commit_state = sdk::CommitState::kBeforeCommit;
   status.error().safe_to_retry = true;
   return status;

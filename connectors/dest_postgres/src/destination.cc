@@ -1,8 +1,11 @@
 #include "src/destination.h"
 
+#include <algorithm>
+#include <charconv>
 #include <map>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "rapidbyte/sdk/receipt.h"
 #include "src/commit.h"
@@ -25,7 +28,7 @@ std::vector<std::string> upsert_key(const sdk::StreamContext& ctx) {
 
 Status check_upsert_request(const sdk::StreamContext& ctx) {
   if (mode_of(ctx) != sdk::WriteMode::kUpsert || !ctx.primary_key.empty()) return {};
-  return sdk::config_error("PRIMARY_KEY_MISSING",
+  return sdk::config_error(codes::kPrimaryKeyMissing,
                            "stream \"" + ctx.stream_name +
                                "\": write_mode upsert needs primary_key, the columns that tell rows "
                                "apart. Set it in the pipeline's destination.");
@@ -38,15 +41,16 @@ TableName written_table(const sdk::StreamContext& ctx, const TableName& target) 
 }
 
 // One row: the state of the receipts, whether the staging is there, which table refers to the target (only for a
-// replace), and of a table of receipts that is known what it has of the stream. $1 to $3: schema and name of the
-// staging, the target as SQL; then those of Receipts::stream_sql().
+// replace) and whether rows can be exchanged in it (direct_target_sql()), and of a table of receipts that is known what
+// it has of the stream. $1 to $3: schema and name of the staging, the target as SQL; then those of
+// Receipts::stream_sql().
 std::string stream_state_sql(const Receipts& receipts, bool replace) {
   return "SELECT " + receipts_state_sql(receipts.name()) +
          ", EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) "
          "c.relnamespace WHERE " +
          table_condition_sql("$1::pg_catalog.text", "$2::pg_catalog.text") + "), " +
-         (replace ? "(" + referring_sql("$3") + ")" : "$3::pg_catalog.text") +
-         (receipts.known() ? ", " + receipts.stream_sql(4) : "");
+         (replace ? "(" + referring_sql("$3") + "), (" + direct_target_sql("$3") + ")" : "$3::pg_catalog.text, NULL") +
+         (receipts.known() ? ", " + receipts.stream_sql(4, /*all_loads=*/replace) : "");
 }
 
 /// How to load all rows of a stream again. `rows_there`: the table may hold rows of earlier runs, which an append would
@@ -120,6 +124,7 @@ Status PostgresDestination::open(const sdk::Json& config) {
   receipts_schema_ = reader.optional_string("receipts_schema");
   schema_from_stream_ = reader.optional_bool("schema_from_stream", true);
   accept_emptied_ = reader.optional_enum("emptied_target", "fail", {"fail", "continue"}) == "continue";
+  stage_always_ = reader.optional_enum("small_replace", "direct", {"direct", "staging"}) == "staging";
   method_ = reader.optional_enum("load_method", "copy", {"copy", "insert"}) == "insert" ? LoadMethod::kInsert
                                                                                         : LoadMethod::kCopy;
   RB_SDK_RETURN_NOT_OK(reader.finish());
@@ -157,7 +162,7 @@ Status PostgresDestination::check_targets(const std::vector<std::string>& stream
     table.table = table_prefix_ + table.table;
     const auto [there, added] = taken.emplace(table.sql(), name);
     if (added) continue;
-    return sdk::config_error("TARGET_CONFLICT",
+    return sdk::config_error(codes::kTargetConflict,
                              "streams \"" + there->second + "\" and \"" + name + "\" would both be loaded into table " +
                                  table.text() + " of " + session_->options().where() +
                                  ". Nothing was loaded. Leave one of them out, or load them by two pipelines with "
@@ -179,7 +184,7 @@ Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, con
   }
   if (accept_emptied_) return {};
   return sdk::config_error(
-      "TARGET_EMPTIED",
+      codes::kTargetEmptied,
       "stream \"" + ctx.stream_name +
           "\": earlier runs have loaded rows up to the cursor that this one starts from, "
           "but table " +
@@ -194,7 +199,7 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
   if (receipt && receipt->target != target.text() && receipt->target != staging_name(target).text()) {
     if (ctx.keep_positions) return {};
     return sdk::config_error(
-        "RECEIPT_FOREIGN",
+        codes::kReceiptForeign,
         "stream \"" + ctx.stream_name + "\": the newest receipt of this pipeline and stream in " +
             receipts_for(target).name().text() + " is of table " + receipt->target + ", not of " + target.text() +
             ": perhaps two pipelines of one name share `receipts_schema`. Then give one of them another name. This run "
@@ -208,7 +213,7 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
     RB_SDK_ASSIGN_OR_RETURN(const auto now, session_->value("SELECT " + identity_sql(target)));
     if (oid_of(now.value_or("")) != oid_of(receipt->identity)) {
       return sdk::config_error(
-          "RECEIPT_FOREIGN",
+          codes::kReceiptForeign,
           "stream \"" + ctx.stream_name + "\": table " + target.text() + " of " + session_->options().where() +
               " is not the one that earlier runs have loaded: it was dropped and made anew, restored from a copy, or "
               "another one has taken its name. Rows before the cursor that it does not have would be left out for "
@@ -222,7 +227,7 @@ Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const T
   }
   if (ctx.keep_positions) return {};
   return sdk::config_error(
-      "RECEIPT_MISSING",
+      codes::kReceiptMissing,
       "stream \"" + ctx.stream_name +
           "\": earlier runs have loaded rows up to the cursor that this one starts from, but " +
           session_->options().where() + " has no receipt of them in " + receipts_for(target).name().text() +
@@ -282,14 +287,26 @@ Status PostgresDestination::begin_stream(const sdk::StreamContext& ctx) {
   RB_SDK_RETURN_NOT_OK(check_upsert_request(ctx));
   RB_SDK_RETURN_NOT_OK(check_targets(ctx.pipeline_streams));
   RB_SDK_RETURN_NOT_OK(session_->open());
-  auto begun = begin_target(ctx, target);
-  // A connection that was idle since the stream before may have been ended by whoever is in between. Nothing is
-  // written.
-  if (!begun.ok() && !session_->is_open() && served_ == session_->generation()) {
+  return with_current_session(target, [&] { return begin_target(ctx, target); });
+}
+
+template <typename Ask>
+auto PostgresDestination::with_current_session(const TableName& target, const Ask& ask) -> decltype(ask()) {
+  auto answer = ask();
+  if (answer.ok()) return answer;
+  if (!session_->is_open() && served_ == session_->generation()) {
+    // A connection that was idle since the stream before may have been closed by whoever is in between.
     RB_SDK_RETURN_NOT_OK(session_->open());
-    begun = begin_target(ctx, target);
+    receipts_known_.clear();
+    return ask();
   }
-  return begun;
+  if (receipts_for(target).known() && is_stale(answer.error())) {
+    // Somebody has dropped or altered the receipts since the stream before, or its user code has taken away what was
+    // prepared.
+    receipts_known_.clear();
+    return ask();
+  }
+  return answer;
 }
 
 Status PostgresDestination::begin_target(const sdk::StreamContext& ctx, const TableName& target) {
@@ -304,18 +321,14 @@ Status PostgresDestination::begin_target(const sdk::StreamContext& ctx, const Ta
   const std::span<const Parameter> parameters = std::span(all).first(receipts_for(target).known() ? 6 : 3);
   const auto seen = session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend,
                                           stream_state_sql(receipts_for(target), replace), parameters);
-  if (!seen.ok() && receipts_for(target).known() && is_stale(seen.error())) {
-    // Somebody has dropped or altered the receipts since the stream before, or its user code has taken away what was
-    // prepared.
-    receipts_known_.clear();
-    return begin_target(ctx, target);
-  }
   RB_SDK_RETURN_NOT_OK(seen.status());
   begun_ = target;
+  held_.reset();
+  ran_no_code_ = false;
   const postgres::Row& state = seen->rows.front();
   const bool receipts_seen = receipts_for(target).known();
   StreamReceipts of_stream{.newest = {}, .of_partitions = true};
-  if (receipts_seen) of_stream = Receipts::stream_receipts(state, 3);
+  if (receipts_seen) of_stream = Receipts::stream_receipts(state, 4);
   if (receipts_seen && state[0] != "known") receipts_known_.clear();  // somebody has put another one in its place
   if (!ctx.reference_ring.empty() && ctx.reference_ring.front() == ctx.stream_name) {
     sdk::host::log_warn(ring_advice(ctx));
@@ -333,12 +346,28 @@ Status PostgresDestination::begin_target(const sdk::StreamContext& ctx, const Ta
   }
   if (!replace) {
     if (receipts_seen && receipts.known()) newest_ = of_stream.newest;
+    ran_no_code_ = receipts_seen && receipts.known() && !staging_there && mode_of(ctx) == sdk::WriteMode::kAppend;
     RB_SDK_RETURN_NOT_OK(check_still_there(ctx, target));
     return of_stream.of_partitions ? receipts.forget_partitions(ctx) : Status();
   }
   RB_SDK_RETURN_NOT_OK(check_replaceable(*session_, target, ctx.stream_name, state[2]));
   resumed_from_.reset();
-  const Receipt receipt{.load_id = ctx.load_id, .target = staging.text(), .checkpoint_json = {}};
+  // What the server refuses must be known when the rows are counted, unless it fails the load.
+  const bool may_hold = !stage_always_ && ctx.policies.on_data_error == sdk::OnDataError::kFail;
+  const bool nothing_left = receipts_seen && receipts.known() && !staging_there && !of_stream.of_partitions;
+  if (!may_hold || !nothing_left || !state[3]) return begin_staged(ctx, target, staging_there);
+  postgres::Oid table = 0;
+  std::from_chars(state[3]->data(), state[3]->data() + state[3]->size(), table);
+  held_.emplace(table);
+  newest_ = of_stream.newest;
+  ran_no_code_ = true;
+  return {};
+}
+
+Status PostgresDestination::begin_staged(const sdk::StreamContext& ctx, const TableName& target, bool staging_there) {
+  RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
+  ran_no_code_ = false;
+  const Receipt receipt{.load_id = ctx.load_id, .target = staging_name(target).text(), .checkpoint_json = {}};
   Status begun = session_->in_transaction([&]() -> Status {
     if (staging_there) {
       RB_SDK_RETURN_NOT_OK(drop_staging(*session_, target));
@@ -392,7 +421,9 @@ Result<TargetPlan> PostgresDestination::prepare(const sdk::StreamContext& ctx, c
     request.has_rows = batch->rows() != 0;
     request.has_values = [batch](size_t column) { return batch->has_values(column); };
   }
-  return prepare_target(*session_, request);
+  auto plan = prepare_target(*session_, request);
+  if (!plan.ok() || plan->calls_code) ran_no_code_ = false;
+  return plan;
 }
 
 Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamContext& ctx, const TableName& target) {
@@ -400,7 +431,10 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
   const TableName written = written_table(ctx, target);
   Receipt receipt{.load_id = ctx.load_id, .target = written.text(), .checkpoint_json = {}, .written = written};
   std::optional<Receipt> previous;
-  if (newest_ && ctx.partition.is_null()) {
+  const bool may_hold = held_ && ctx.partition.is_null();
+  if (may_hold) {
+    held_->written = true;
+  } else if (newest_ && ctx.partition.is_null()) {
     previous = *std::exchange(newest_, std::nullopt);
   } else {
     RB_SDK_ASSIGN_OR_RETURN(previous, receipts.read(ctx));
@@ -413,33 +447,66 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
   }
   TableWriter writer(*session_, ctx, method_,
                      [&](const sdk::BatchReader& batch) { return prepare(ctx, target, batch.schema(), &batch); });
+  uint64_t told = 0;  // rows that were counted when they were held
   const auto counted = [&](Result<sdk::WriteCount> count) {
-    if (count.ok()) receipt.rows += static_cast<int64_t>(count->written);
+    if (!count.ok()) return count;
+    receipt.rows += static_cast<int64_t>(count->written);
+    const uint64_t again = std::min<uint64_t>(told, count->written);
+    told -= again;
+    count->written -= again;
     return count;
   };
-  return sdk::run_commit_loop([&](std::span<const uint8_t> batch) { return counted(writer.write(batch)); },
-                              [&](const std::string& checkpoint_json) -> Status {
-                                receipt.checkpoint_json = checkpoint_json;
-                                const uint64_t generation = session_->generation();
-                                RB_SDK_RETURN_NOT_OK(commit_with_receipt(*session_, receipts, ctx, receipt, previous));
-                                previous = receipt;
-                                // A new connection after a lost answer: the lock went with the old one.
-                                if (generation != session_->generation() && ctx.partition.is_null())
-                                  return lock(ctx, target);
-                                return {};
-                              },
-                              [&]() -> Result<sdk::WriteCount> {
-                                RB_SDK_RETURN_NOT_OK(session_->begin());
-                                return counted(writer.finish_rows());
-                              });
+  sdk::BatchReader held_batch;
+  const auto write_or_hold = [&](std::span<const uint8_t> batch) -> Result<sdk::WriteCount> {
+    if (!may_hold || !held_) return counted(writer.write(batch));
+    RB_SDK_RETURN_NOT_OK(held_batch.load(batch));
+    if (held_->add(batch, held_batch.rows())) return sdk::WriteCount{.written = held_batch.rows()};
+    // Too many: they go the usual way.
+    const HeldLoad held = std::move(*std::exchange(held_, std::nullopt));
+    told = held.rows();
+    RB_SDK_RETURN_NOT_OK(begin_staged(ctx, target, /*staging_there=*/false));
+    previous = *std::exchange(newest_, std::nullopt);
+    sdk::WriteCount count;
+    for (const HeldBatch& before : held.batches()) {
+      RB_SDK_ASSIGN_OR_RETURN(const sdk::WriteCount more, counted(writer.write(before.bytes)));
+      count.written += more.written;
+      count.failed += more.failed;
+    }
+    RB_SDK_ASSIGN_OR_RETURN(const sdk::WriteCount more, counted(writer.write(batch)));
+    count.written += more.written;
+    count.failed += more.failed;
+    return count;
+  };
+  return sdk::run_commit_loop(
+      write_or_hold,
+      [&](const std::string& checkpoint_json) -> Status {
+        if (may_hold && held_) {
+          // A replace is begun anew whatever became of it: nobody goes on behind it.
+          held_->checkpoint_json = checkpoint_json;
+          return {};
+        }
+        receipt.checkpoint_json = checkpoint_json;
+        const uint64_t generation = session_->generation();
+        RB_SDK_RETURN_NOT_OK(commit_with_receipt(*session_, receipts, ctx, receipt, previous));
+        previous = receipt;
+        // A new connection after a lost answer: the lock went with the old one.
+        if (generation != session_->generation() && ctx.partition.is_null()) return lock(ctx, target);
+        return {};
+      },
+      [&]() -> Result<sdk::WriteCount> {
+        if (may_hold && held_) return sdk::WriteCount();
+        RB_SDK_RETURN_NOT_OK(session_->begin());
+        return counted(writer.finish_rows());
+      });
 }
 
 Status PostgresDestination::finish_stream(const sdk::StreamContext& ctx, bool succeeded) {
   Status status = finish_target(ctx, succeeded);
-  session_->end_stream();
+  session_->end_stream(!status.ok() || !std::exchange(ran_no_code_, false));
   served_ = session_->generation();
   // The next stream of this instance begins without them.
   begun_.reset();
+  held_.reset();
   newest_.reset();
   prepared_.reset();
   resumed_from_.reset();
@@ -450,10 +517,15 @@ Status PostgresDestination::finish_target(const sdk::StreamContext& ctx, bool su
   RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
   const bool replace = mode_of(ctx) == sdk::WriteMode::kReplace;
   if (!succeeded && !replace) return {};  // What was committed stays: the next run goes on behind it.
+  // Nothing of it was given to the server.
+  if (!succeeded && held_ && held_->written) return {};
   RB_SDK_RETURN_NOT_OK(session_->open());
   RB_SDK_RETURN_NOT_OK(lock(ctx, target));
-  if (!succeeded) return session_->in_transaction([&] { return drop_staging(*session_, target); });
-  if (replace) return with_ring_advice(ctx, finish_replace(ctx, target));
+  if (!succeeded) {
+    ran_no_code_ = false;
+    return session_->in_transaction([&] { return drop_staging(*session_, target); });
+  }
+  if (replace) return with_ring_advice(ctx, held_ ? finish_held(ctx, target) : finish_replace(ctx, target));
   if (prepared_ == target) return {};  // Batches came, and their table is there.
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
   if (existing || ctx.schema.fields.empty()) return {};
@@ -471,10 +543,11 @@ Status PostgresDestination::finish_replace(const sdk::StreamContext& ctx, const 
     RB_SDK_ASSIGN_OR_RETURN(const auto answers, session_->connection().run_queued());
     const std::optional<LoadReceipt> load = Receipts::load_of(answers[load_look]);
     if (!load || load->newest.load_id != ctx.load_id) {
-      return sdk::internal_error("LOAD_UNKNOWN", "stream \"" + ctx.stream_name + "\": " + session_->options().where() +
-                                                     " has no load " + ctx.load_id +
-                                                     " to publish (begin-stream comes first). The old table was left "
-                                                     "as it was; run again.");
+      return sdk::internal_error(
+          codes::kLoadUnknown, "stream \"" + ctx.stream_name + "\": " + session_->options().where() + " has no load " +
+                                   ctx.load_id +
+                                   " to publish (begin-stream comes first). The old table was left "
+                                   "as it was; run again.");
     }
     if (load->newest.published) return {};  // Called again after a crash: the swap is done.
     RB_SDK_ASSIGN_OR_RETURN(const bool staged, is_staged(*session_, target, ctx.stream_name, answers[state_look]));
@@ -500,6 +573,13 @@ Status PostgresDestination::finish_replace(const sdk::StreamContext& ctx, const 
 Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(const TableName target, target_of(ctx));
   RB_SDK_RETURN_NOT_OK(session_->open());
+  return with_current_session(target, [&] { return position_in(ctx, target); });
+}
+
+Result<std::optional<std::string>> PostgresDestination::position_in(const sdk::StreamContext& ctx,
+                                                                    const TableName& target) {
+  if (known_in_ != session_->generation()) receipts_known_.clear();
+  known_in_ = session_->generation();
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read(ctx));
   resumed_from_.emplace(ctx.stream_name, receipt);
   const bool of_this_load = receipt && receipt->load_id == ctx.load_id;
@@ -519,7 +599,7 @@ Result<std::optional<std::string>> PostgresDestination::last_committed(const sdk
     // The state may not have learned of the commit before the process was killed, and would begin anew.
     if (!empty && mode_of(ctx) == sdk::WriteMode::kAppend) {
       return sdk::config_error(
-          "RECEIPT_MISSING",
+          codes::kReceiptMissing,
           "stream \"" + ctx.stream_name + "\": an earlier run was interrupted after it had committed " +
               std::to_string(receipt->rows) + " rows into " + described(written) + ", but " + lost +
               ". So it is not known which of its rows are there, and reading again could double them. This run wrote "

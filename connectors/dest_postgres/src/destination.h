@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "rapidbyte/sdk/connector.h"
+#include "src/held_load.h"
 #include "src/receipts.h"
 #include "src/session.h"
 #include "src/table_writer.h"
@@ -51,20 +52,41 @@ class PostgresDestination {
   /// `batch`: the one that has come, of `schema`; null: none.
   Result<TargetPlan> prepare(const sdk::StreamContext& ctx, const TableName& target, const sdk::Schema& schema,
                              const sdk::BatchReader* batch);
+  /// The answer of `ask`, which only reads or begins what has not been written yet. It is asked once more when the
+  /// session of the stream before turns out to be closed, or not to know any more what it had prepared.
+  template <typename Ask>
+  auto with_current_session(const TableName& target, const Ask& ask) -> decltype(ask());
   Status begin_target(const sdk::StreamContext& ctx, const TableName& target);
+  /// last_committed() over an open session.
+  Result<std::optional<std::string>> position_in(const sdk::StreamContext& ctx, const TableName& target);
   Status finish_target(const sdk::StreamContext& ctx, bool succeeded);
   Status finish_replace(const sdk::StreamContext& ctx, const TableName& target);
+  /// Begins a replace that goes through a staging table: what an earlier one left goes, and the receipt says so.
+  Status begin_staged(const sdk::StreamContext& ctx, const TableName& target, bool staging_there);
+  /// Gives the rows of a load that was held to the server, and publishes them.
+  Status finish_held(const sdk::StreamContext& ctx, const TableName& target);
+  /// By one transaction; false: the target is not as it was any more, nothing was done, and the transaction must be
+  /// rolled back.
+  Result<bool> publish_held(const sdk::StreamContext& ctx, const TableName& target, Receipts& receipts,
+                            const HeldLoad& held);
+  /// As publish_held(), through a staging table.
+  Status stage_held(const sdk::StreamContext& ctx, const TableName& target, Receipts& receipts, const HeldLoad& held);
 
   std::unique_ptr<Session> session_;
   std::string table_prefix_;
   std::string receipts_schema_;
   bool schema_from_stream_ = true;
   bool accept_emptied_ = false;
+  bool stage_always_ = false;
   LoadMethod method_ = LoadMethod::kCopy;
   std::optional<TableName> begun_;  // begin_stream() came to this instance
   std::optional<TableName> prepared_;  // the table of batches that came to this instance
   /// The stream's newest receipt as begin_stream() has seen it, for who asks next; nullopt: it has not looked.
   std::optional<std::optional<Receipt>> newest_;
+  /// A replace whose rows were not given to the server yet.
+  std::optional<HeldLoad> held_;
+  /// Nothing that this stream did so far can have run code of users in the session.
+  bool ran_no_code_ = false;
   /// The session's generation in which a stream was served; 0: none.
   uint64_t served_ = 0;
   /// The generation in which `receipts_known_` was seen.

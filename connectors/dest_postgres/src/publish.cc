@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/row_search.h"
 #include "src/staging.h"
@@ -57,6 +58,12 @@ WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_catalo
   l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) AND
   l.relation IN (SELECT oid FROM tables))";
 
+// Bytes of a table's ($1, as SQL) own file, and whether it is small with what belongs to it. Who locks the table first
+// does not wait for others here.
+constexpr std::string_view kFileSizeQuery =
+    "SELECT pg_catalog.pg_relation_size(c.oid), pg_catalog.pg_table_size(c.oid) <= 1048576 FROM pg_catalog.pg_class c "
+    "JOIN pg_catalog.pg_am a ON a.oid = c.relam WHERE c.oid = pg_catalog.to_regclass($1::text) AND a.amname = 'heap'";
+
 Result<std::optional<std::string>> for_table(Session& session, std::string_view sql, Oid oid) {
   const std::string text = std::to_string(oid);
   const Parameter parameters[] = {text};
@@ -99,10 +106,9 @@ Status queue_looks(Session& session, const TableName& target, const TableName& s
 // Whoever comes after a lock that waits has to wait, too: behind one slow reader all others would stand still. So the
 // wait is short, and between two of them the others get their turn. All of it takes no longer than the server may be
 // silent, as if it were one wait.
-Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, const TableInfo& table,
-                                                            const std::string& stream,
-                                                            const std::function<Status()>& before,
-                                                            const std::function<Status()>& behind) {
+Result<std::vector<postgres::QueryResult>> lock_table(Session& session, const TableInfo& table, std::string_view mode,
+                                                      const std::string& stream, const std::function<Status()>& before,
+                                                      const std::function<Status()>& behind) {
   using std::chrono::milliseconds;
   using std::chrono::steady_clock;
   constexpr milliseconds kOneWait{2000};
@@ -122,7 +128,7 @@ Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, co
   for (;;) {
     RB_SDK_RETURN_NOT_OK(session.queue("SAVEPOINT rapidbyte_lock"));
     RB_SDK_RETURN_NOT_OK(session.queue("SET LOCAL lock_timeout = " + std::to_string(one_wait.count())));
-    RB_SDK_RETURN_NOT_OK(session.queue("LOCK TABLE " + table.name.sql() + " IN ACCESS EXCLUSIVE MODE"));
+    RB_SDK_RETURN_NOT_OK(session.queue("LOCK TABLE " + table.name.sql() + " IN " + std::string(mode) + " MODE"));
     RB_SDK_RETURN_NOT_OK(session.queue("SET LOCAL lock_timeout = 0"));
     RB_SDK_RETURN_NOT_OK(session.queue("RELEASE SAVEPOINT rapidbyte_lock"));
     RB_SDK_RETURN_NOT_OK(session.connection().queue_flush());
@@ -147,10 +153,10 @@ Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, co
                                  holders.value_or("sessions that come and go");
       if (give_up) {
         Status status = sdk::transient_db_error(
-            "LOCKED", in_use + ", so that the new rows could not take the place of the old ones within " +
-                          std::to_string(std::chrono::duration_cast<std::chrono::seconds>(*limit).count()) +
-                          " seconds (read_timeout_seconds). The old rows were left as they were. End these "
-                          "transactions (pg_terminate_backend ends a session), and run again.");
+            codes::kLocked, in_use + ", so that the new rows could not take the place of the old ones within " +
+                                std::to_string(std::chrono::duration_cast<std::chrono::seconds>(*limit).count()) +
+                                " seconds (read_timeout_seconds). The old rows were left as they were. End these "
+                                "transactions (pg_terminate_backend ends a session), and run again.");
         status.error().safe_to_retry = true;
         status.error().backoff_class = sdk::BackoffClass::kSlow;
         return status;
@@ -160,6 +166,13 @@ Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, co
     }
     usleep(kPauseUs);
   }
+}
+
+Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, const TableInfo& table,
+                                                            const std::string& stream,
+                                                            const std::function<Status()>& before,
+                                                            const std::function<Status()>& behind) {
+  return lock_table(session, table, "ACCESS EXCLUSIVE", stream, before, behind);
 }
 
 // All that follows is queued: it goes out with the commit, whose error is that of what fails.
@@ -198,9 +211,10 @@ Status swap_tables(Session& session, const TableName& target, const TableName& s
 // Tries again, and then the load begins anew with the table as it is now.
 Status target_changed(const TableInfo& target, const std::string& stream, const std::string& what) {
   Status status = sdk::transient_db_error(
-      "TARGET_CHANGED", "stream \"" + stream + "\": while the load ran, " + what + " of table " + target.name.text() +
-                            ". Its old rows were left as they were; the next attempt loads into the table as it is "
-                            "now, as schema_evolution says.");
+      codes::kTargetChanged,
+      "stream \"" + stream + "\": while the load ran, " + what + " of table " + target.name.text() +
+          ". Its old rows were left as they were; the next attempt loads into the table as it is "
+          "now, as schema_evolution says.");
   status.error().safe_to_retry = true;
   return status;
 }
@@ -244,10 +258,10 @@ Status exchange_error(Session& session, const TableInfo& target, const TableInfo
       reason += " in " + stored->record;
     }
   }
-  return sdk::data_error("ROW_REFUSED", "stream \"" + stream + "\"" + at + ": " + reason + ". Table " +
-                                            target.name.text() + " of " + session.options().where() +
-                                            " does not take it; the old rows were left as they were. Correct the "
-                                            "source, or drop what refuses the row for the time of the load.");
+  return sdk::data_error(codes::kRowRefused, "stream \"" + stream + "\"" + at + ": " + reason + ". Table " +
+                                                 target.name.text() + " of " + session.options().where() +
+                                                 " does not take it; the old rows were left as they were. Correct the "
+                                                 "source, or drop what refuses the row for the time of the load.");
 }
 
 // The target stays; its rows are exchanged.
@@ -274,7 +288,7 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
     columns += (columns.empty() ? "" : ", ") + name;
     names.push_back(column.name);
   }
-  if (target.has_triggers) session.expect_triggers();
+  if (target.calls_code) session.expect_code();
   // Partitions are emptied with their parent; children of another kind have rows of their own.
   RB_SDK_RETURN_NOT_OK(
       session.exec(std::string(kRolePath) + "; TRUNCATE " + (target.kind == 'p' ? "" : "ONLY ") + target.name.sql()));
@@ -286,11 +300,11 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
     return exchange_error(session, target, staging, stream, insert, names, inserted.status());
   }
   if (static_cast<uint64_t>(rows) != inserted->affected_rows) {
-    return sdk::data_error(
-        "ROW_DISCARDED", "stream \"" + stream + "\": of " + std::to_string(rows) + " rows table " + target.name.text() +
-                             " took " + std::to_string(inserted->affected_rows) +
-                             ": a trigger or rule drops rows without an error. The old rows were left as "
-                             "they were; drop the trigger, or filter in the source.");
+    return sdk::data_error(codes::kRowDiscarded,
+                           "stream \"" + stream + "\": of " + std::to_string(rows) + " rows table " +
+                               target.name.text() + " took " + std::to_string(inserted->affected_rows) +
+                               ": a trigger or rule drops rows without an error. The old rows were left as "
+                               "they were; drop the trigger, or filter in the source.");
   }
   return session.exec(std::string(kSystemPath) + "; DROP TABLE " + staging.name.sql());
 }
@@ -299,11 +313,11 @@ Status check_count(const TableName& staging, const std::string& stream, const po
                    int64_t rows) {
   const auto staged = first_value(counted);
   if (staged == std::to_string(rows)) return {};
-  return sdk::internal_error("STAGING_CHANGED", "stream \"" + stream + "\": the staging table " + staging.text() +
-                                                    " has " + staged.value_or("?") + " rows, but " +
-                                                    std::to_string(rows) +
-                                                    " were loaded into it. The old table was left as it was; run "
-                                                    "again.");
+  return sdk::internal_error(codes::kStagingChanged, "stream \"" + stream + "\": the staging table " + staging.text() +
+                                                         " has " + staged.value_or("?") + " rows, but " +
+                                                         std::to_string(rows) +
+                                                         " were loaded into it. The old table was left as it was; run "
+                                                         "again.");
 }
 
 }  // namespace
@@ -311,9 +325,9 @@ Status check_count(const TableName& staging, const std::string& stream, const po
 Status publish_staging(Session& session, const std::optional<TableInfo>& staging, const std::optional<TableInfo>& seen,
                        const TableName& target, const std::string& stream, int64_t rows) {
   if (!staging) {
-    return sdk::internal_error("STAGING_LOST", "stream \"" + stream + "\": the staging table " +
-                                                   staging_name(target).text() + " with " + std::to_string(rows) +
-                                                   " rows is gone. The old table was left as it was; run again.");
+    return sdk::internal_error(codes::kStagingLost, "stream \"" + stream + "\": the staging table " +
+                                                        staging_name(target).text() + " with " + std::to_string(rows) +
+                                                        " rows is gone. The old table was left as it was; run again.");
   }
   const TableName& staged = staging->name;
   const Session::Patience patience(session);
@@ -350,6 +364,40 @@ Status publish_staging(Session& session, const std::optional<TableInfo>& staging
   return exchange_rows(session, *table, *staging, like, stream, rows);
 }
 
+Result<std::optional<LockedTarget>> lock_direct_target(Session& session, const TableName& target, Oid seen,
+                                                       const std::string& stream) {
+  const Session::Patience patience(session);
+  const std::string name = target.sql();
+  const Parameter parameters[] = {name};
+  const auto looks = [&]() -> Status {
+    postgres::Connection& connection = session.connection();
+    RB_SDK_RETURN_NOT_OK(queue_table_look(session, target).status());
+    RB_SDK_RETURN_NOT_OK(connection.queue(referring_sql("$1"), parameters, /*cached=*/true).status());
+    RB_SDK_RETURN_NOT_OK(connection.queue(kFileSizeQuery, parameters, /*cached=*/true).status());
+    return connection.queue(direct_target_sql("$1"), parameters, /*cached=*/true).status();
+  };
+  TableInfo table;
+  table.oid = seen;
+  table.name = target;
+  const auto answers = lock_table(session, table, "SHARE ROW EXCLUSIVE", stream, {}, looks);
+  if (!answers.ok()) {
+    // undefined_table, and wrong_object_type
+    const std::string state = postgres::sqlstate_of(answers.error());
+    if (state == "42P01" || state == "42809") return std::optional<LockedTarget>();
+    return answers.status();
+  }
+  // Before them may be that of BEGIN.
+  const std::span<const postgres::QueryResult> seen_now = std::span(*answers).last(4);
+  const postgres::QueryResult& size = seen_now[2];
+  // Of a large table DELETE would leave as much as dead rows.
+  const bool is_small = !size.rows.empty() && size.rows.front()[1] == "t";
+  if (!is_small || !first_value(seen_now[3])) return std::optional<LockedTarget>();
+  RB_SDK_RETURN_NOT_OK(check_replaceable(session, target, stream, first_value(seen_now[1])));
+  RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> found, table_of(session, target, seen_now[0]));
+  if (!found) return std::optional<LockedTarget>();
+  return std::optional(LockedTarget{.table = std::move(*found), .is_empty = first_value(size) == "0"});
+}
+
 Status publish_nothing(Session& session, const TableInfo& target, const std::string& stream) {
   const Session::Patience patience(session);
   const std::string name = target.name.sql();
@@ -357,20 +405,16 @@ Status publish_nothing(Session& session, const TableInfo& target, const std::str
   const auto looks = [&]() -> Status {
     RB_SDK_RETURN_NOT_OK(queue_table_look(session, target.name).status());
     RB_SDK_RETURN_NOT_OK(session.connection().queue(referring_sql("$1"), parameters, /*cached=*/true).status());
-    return session.connection()
-        .queue(
-            "SELECT pg_catalog.pg_relation_size(c.oid) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am a ON a.oid = "
-            "c.relam WHERE c.oid = pg_catalog.to_regclass($1::text) AND a.amname = 'heap'",
-            parameters, /*cached=*/true)
-        .status();
+    return session.connection().queue(kFileSizeQuery, parameters, /*cached=*/true).status();
   };
   RB_SDK_ASSIGN_OR_RETURN(const auto answers, lock_out_readers(session, target, stream, {}, looks));
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> table, table_of(session, target.name, answers[0]));
-  if (!table) return sdk::internal_error("TABLE_LOST", "table " + target.name.text() + " is locked, but not there");
+  if (!table)
+    return sdk::internal_error(codes::kTableLost, "table " + target.name.text() + " is locked, but not there");
   RB_SDK_RETURN_NOT_OK(check_replaceable(session, target.name, stream, first_value(answers[1])));
   // A file without bytes has no rows, also none that this user may not see. Partitions have files of their own.
   if (table->kind == 'r' && first_value(answers[2]) == "0") return {};
-  if (table->has_triggers) session.expect_triggers();
+  if (table->calls_code) session.expect_code();
   return session.exec(std::string(kRolePath) + "; TRUNCATE " + (table->kind == 'p' ? "" : "ONLY ") + name + "; " +
                       std::string(kSystemPath));
 }

@@ -1,5 +1,7 @@
 #pragma once
-// Publishing a replace: the staging's rows take the place of the target's in one transaction, so that readers never see
+// Publishing a replace. A load of few rows, into a small table on which nothing hangs that DELETE and COPY would not
+// treat as TRUNCATE and INSERT do, was held back (held_load.h) and is written by the transaction that publishes it. All
+// others: the staging's rows take the place of the target's in one transaction, so that readers never see
 // an empty table. Three ways:
 //
 // A target that is not there: the staging gets its name. A target that is nothing but columns, checks, keys, indexes
@@ -23,6 +25,16 @@ namespace rapidbyte::dest_postgres {
 /// (data) when the rows break what only the target has, and the server's errors.
 Status publish_staging(Session& session, const std::optional<TableInfo>& staging, const std::optional<TableInfo>& seen,
                        const TableName& target, const std::string& stream, int64_t rows);
+
+/// A target that nobody changes before the open transaction ends; readers go on seeing its old rows.
+struct LockedTarget {
+  TableInfo table;
+  bool is_empty = false;  // surely; false: it may have rows
+};
+/// Locks a target that direct_target_sql() has found, which was `seen`; nullopt: it is not such a table any more, and
+/// the transaction must be rolled back. LOCKED (transient-db), REPLACE_REFERENCED (config).
+Result<std::optional<LockedTarget>> lock_direct_target(Session& session, const TableName& target, Oid seen,
+                                                       const std::string& stream);
 
 /// The same for a load without rows and without a staging: the target is emptied.
 Status publish_nothing(Session& session, const TableInfo& target, const std::string& stream);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "src/table.h"
 #include "src/trust.h"
 
@@ -110,10 +111,11 @@ bool is_receipt_changed(const sdk::Error& error) { return postgres::sqlstate_of(
 
 Status receipt_changed(const sdk::StreamContext& ctx) {
   Status changed = sdk::transient_db_error(
-      "RECEIPT_CHANGED", "stream \"" + ctx.stream_name +
-                             "\": another run of this pipeline committed rows meanwhile, perhaps one that was killed "
-                             "while it committed. Nothing of this transaction was kept; the next attempt goes on "
-                             "behind those rows.");
+      codes::kReceiptChanged,
+      "stream \"" + ctx.stream_name +
+          "\": another run of this pipeline committed rows meanwhile, perhaps one that was killed "
+          "while it committed. Nothing of this transaction was kept; the next attempt goes on "
+          "behind those rows.");
   changed.error().safe_to_retry = true;
   changed.error().commit_state = sdk::CommitState::kBeforeCommit;
   return changed;
@@ -123,7 +125,7 @@ Result<std::string> Receipts::state() {
   RB_SDK_ASSIGN_OR_RETURN(const auto state, session_.value("SELECT " + receipts_state_sql(name_)));
   if (state != "foreign") return state.value_or("");
   return sdk::config_error(
-      "RECEIPTS_FOREIGN",
+      codes::kReceiptsForeign,
       session_.options().where() + ": " + name_.text() +
           ", which holds the receipts of loads, is not a plain table of this user, of the schema's or database's owner "
           "or of a superuser, or it has triggers, rules or row security. Who made it could run commands with this "
@@ -193,15 +195,15 @@ Result<std::optional<Receipt>> Receipts::read_row(const sdk::StreamContext& ctx,
   return std::optional<Receipt>(receipt_in(found.rows.front(), 0));
 }
 
-std::string Receipts::stream_sql(int first_parameter) const {
+std::string Receipts::stream_sql(int first_parameter, bool all_loads) const {
   const auto parameter = [&](int offset) {
     return "$" + std::to_string(first_parameter + offset) + "::pg_catalog.text";
   };
   const std::string of_stream = "pipeline OPERATOR(pg_catalog.=) " + parameter(0) +
                                 " AND stream OPERATOR(pg_catalog.=) " + parameter(1) +
                                 " AND partition OPERATOR(pg_catalog.";
-  return "EXISTS (SELECT FROM " + name_.sql() + " WHERE " + of_stream + "<>) '' AND load_id OPERATOR(pg_catalog.<>) " +
-         parameter(2) +
+  return "EXISTS (SELECT FROM " + name_.sql() + " WHERE " + of_stream + "<>) '' AND " +
+         (all_loads ? parameter(2) + " IS NOT NULL" : "load_id OPERATOR(pg_catalog.<>) " + parameter(2)) +
          "), r.load_id IS NOT NULL, r.* FROM (SELECT 1) one LEFT JOIN (SELECT load_id, target, checkpoint_json, rows, "
          "published, target_identity FROM " +
          name_.sql() + " WHERE " + of_stream + "=) '') r ON true";
@@ -298,7 +300,7 @@ Result<size_t> Receipts::write(const sdk::StreamContext& ctx, const Receipt& rec
       "WITH w AS (" + sql +
           " RETURNING pg_catalog.txid_current() AS number) SELECT pg_catalog.max(number), 1 OPERATOR(pg_catalog./) "
           "pg_catalog.count(*) FROM w",
-      values, session_.keeps_prepared());
+      values, /*cached=*/true);
 }
 
 Status Receipts::publish(const sdk::StreamContext& ctx, const std::string& target) {
@@ -306,7 +308,7 @@ Status Receipts::publish(const sdk::StreamContext& ctx, const std::string& targe
   return session_.connection()
       .queue("UPDATE " + name_.sql() +
                  " SET published = true, target = $4 WHERE pipeline = $1 AND stream = $2 AND load_id = $3",
-             values, session_.keeps_prepared())
+             values, /*cached=*/true)
       .status();
 }
 

@@ -67,7 +67,7 @@ Status receipt_changed(const sdk::StreamContext& ctx);
 struct StreamReceipts {
   /// The newest of the whole stream.
   std::optional<Receipt> newest;
-  /// There are some of partitions of other loads.
+  /// There are some of partitions of other loads; asked for with `all_loads`, of any.
   bool of_partitions = false;
 };
 
@@ -94,7 +94,7 @@ class Receipts {
   /// SQL behind a SELECT: a list of columns and what they are FROM, one row; of a table that is known and has all
   /// columns. Its parameters are the pipeline, the stream and the load, as $`first_parameter` and the two behind it.
   /// stream_receipts() reads them from `row`, from column `first` on.
-  [[nodiscard]] std::string stream_sql(int first_parameter) const;
+  [[nodiscard]] std::string stream_sql(int first_parameter, bool all_loads) const;
   static StreamReceipts stream_receipts(const postgres::Row& row, size_t first);
   /// Queues a look at the newest receipt of the stream and at what this load has committed in all partitions; of a
   /// table that is known. load_of() reads the answer; nullopt: there is no receipt.

@@ -221,6 +221,7 @@ void RowEncoder::use(const TargetPlan& plan) {
   plan_ = &plan;
   columns_.assign(plan.columns.size(), Column());
   converted_.clear();
+  binary_.resize(plan.columns.size());
   for (const ColumnPlan& column : plan.columns) {
     converted_.emplace_back(column.convert ? natural_type(column.type) : sdk::DataType::of(TypeId::kBoolean));
   }
@@ -231,6 +232,7 @@ void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
   first_row_number_ = first_row_number;
   refused_.clear();
   any_skipped_ = false;
+  needs_text_ = false;
   // Count of columns and row number, or tabs and the line's end.
   row_bound_ = 2 + kLengthBytes + 24;
   for (size_t i = 0; i < columns_.size(); ++i) {
@@ -252,6 +254,13 @@ void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
         if (column.source.is_null(row)) {
           refused_.push_back({.row = row, .column = plan.name, .value = "NULL", .reason = "a key cannot be NULL"});
         }
+      }
+    }
+    if (plan.binary_text && plan_->format == RowFormat::kBinary) {
+      if (binary_[i].read(plan.type, column.source, rows_)) {
+        column.source = binary_[i].source(column.source);
+      } else {
+        needs_text_ = true;
       }
     }
     column.special_values = checked.special_values;

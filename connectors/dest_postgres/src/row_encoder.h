@@ -13,6 +13,7 @@
 
 #include "rapidbyte/sdk/batch_reader.h"
 #include "rapidbyte/sdk/byte_buffer.h"
+#include "src/binary_text.h"
 #include "src/column_plan.h"
 #include "src/column_source.h"
 #include "src/conversion.h"
@@ -29,6 +30,8 @@ class RowEncoder {
   /// `first_row_number`: of the batch's first row, when rows are numbered.
   void load(const sdk::BatchReader& batch, int64_t first_row_number);
   [[nodiscard]] const std::vector<RefusedRow>& refused() const { return refused_; }
+  /// A value of the loaded batch has no binary form that we make: it can only be encoded in text format.
+  [[nodiscard]] bool needs_text() const { return needs_text_; }
   /// Leaves a row out from now on.
   void skip(size_t row);
   [[nodiscard]] bool is_skipped(size_t row) const { return any_skipped_ && skipped_[row] != 0; }
@@ -116,6 +119,8 @@ class RowEncoder {
   const TargetPlan* plan_ = nullptr;
   std::vector<Column> columns_;
   std::vector<sdk::ColumnBuilder> converted_;
+  std::vector<BinaryColumn> binary_;  // of columns whose texts become the type's binary form
+  bool needs_text_ = false;
   RowBlock block_;
   std::vector<RowBlock::Column> block_columns_;
   bool in_blocks_ = false;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/column_check.h"
 #include "src/load_sql.h"
@@ -186,10 +187,10 @@ Status TableWriter::row_error(const Status& status, uint64_t first_row) const {
 }
 
 Status TableWriter::row_refused(const std::string& at, const std::string& reason) const {
-  return sdk::data_error("ROW_REFUSED", "stream \"" + ctx_.stream_name + "\"" + at + ": " + reason + ". Table " +
-                                            plan_.name.text() + " of " + session_.options().where() +
-                                            " does not take it; nothing of this transaction was kept. Correct the "
-                                            "source, or set on_data_error: skip or dlq.");
+  return sdk::data_error(codes::kRowRefused, "stream \"" + ctx_.stream_name + "\"" + at + ": " + reason + ". Table " +
+                                                 plan_.name.text() + " of " + session_.options().where() +
+                                                 " does not take it; nothing of this transaction was kept. Correct the "
+                                                 "source, or set on_data_error: skip or dlq.");
 }
 
 Status TableWriter::insert_error(const Status& status) {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::dest_postgres {
 namespace {
 
@@ -49,12 +51,12 @@ Status Session::open() {
   locked_.reset();
   RB_SDK_ASSIGN_OR_RETURN(postgres::Connection connection, postgres::Connection::connect(options_));
   if (connection.server_version() < kOldestServer) {
-    return sdk::config_error("UNSUPPORTED_SERVER",
+    return sdk::config_error(codes::kUnsupportedServer,
                              options_.where() + ": this server is older than PostgreSQL 12 (its number is " +
                                  std::to_string(connection.server_version()) + "). Use a newer one.");
   }
   ++generation_;
-  triggers_ = false;
+  runs_code_ = false;
   had_upsert_table = false;
   system_types.clear();
   connection_ = std::make_unique<postgres::Connection>(std::move(connection));
@@ -120,8 +122,8 @@ Status Session::commit(bool sets_role_path) {
 
 Status Session::check_committed(const postgres::CommandResult& result) const {
   if (result.tag == "COMMIT") return {};
-  return sdk::internal_error("COMMIT_ROLLED_BACK", options_.where() + ": the server answered COMMIT with " +
-                                                       result.tag + "; nothing of the transaction was kept");
+  return sdk::internal_error(codes::kCommitRolledBack, options_.where() + ": the server answered COMMIT with " +
+                                                           result.tag + "; nothing of the transaction was kept");
 }
 
 Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool shared, std::string_view then,
@@ -149,9 +151,10 @@ Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool 
   auto answers = connection_->run_queued();
   if (!answers.ok() && postgres::sqlstate_of(answers.error()) == "55P03") {
     Status busy = sdk::transient_db_error(
-        "TARGET_BUSY", "table " + table.text() + " of " + options_.where() +
-                           " is being loaded by another run of Rapidbyte, which holds its lock (an advisory lock). "
-                           "Wait for it, or end it; pg_locks shows who holds it (locktype advisory).");
+        codes::kTargetBusy,
+        "table " + table.text() + " of " + options_.where() +
+            " is being loaded by another run of Rapidbyte, which holds its lock (an advisory lock). "
+            "Wait for it, or end it; pg_locks shows who holds it (locktype advisory).");
     busy.error().safe_to_retry = true;
     busy.error().backoff_class = sdk::BackoffClass::kSlow;
     return busy;
@@ -161,15 +164,24 @@ Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool 
   return std::move(answers->back());
 }
 
-void Session::end_stream() {
+void Session::expect_code() {
+  if (std::exchange(runs_code_, true) || !is_open()) return;
+  connection_->set_caching(false);
+}
+
+void Session::end_stream(bool ran_code) {
   warned_.clear();
   if (!is_open() || in_transaction()) return;
-  // Triggers of the stream's table may have set what decides how rows are read and written (client_encoding, the role,
-  // session_replication_role ...), or have made temporary tables. A connection that does not take it is ended, and
-  // everything with it.
-  if (triggers_) connection_->forget_cached();
-  (void)connection_->post((std::exchange(triggers_, false) ? "DEALLOCATE ALL; " : "") + std::string(kForget) +
-                          settings_);
+  if (!ran_code && !runs_code_ && !had_upsert_table) {
+    (void)connection_->post("SELECT pg_catalog.pg_advisory_unlock_all()");
+    locked_.reset();
+    return;
+  }
+  // Code of users, as the triggers of the stream's table, may have set what decides how rows are read and written
+  // (client_encoding, the role, session_replication_role ...), or have made temporary tables. A connection that does
+  // not take it is ended, and everything with it.
+  (void)connection_->post((runs_code_ ? "DEALLOCATE ALL; " : "") + std::string(kForget) + settings_);
+  if (std::exchange(runs_code_, false)) connection_->set_caching(true);
   locked_.reset();
   had_upsert_table = false;
 }

@@ -117,13 +117,13 @@ class Session {
                                             std::span<const postgres::Parameter> parameters = {});
 
   /// The session is again as it was after open(): settings, role, locks and temporary tables of the stream are gone,
-  /// and what was warned of is warned of again for the next one. Nobody waits for that.
-  void end_stream();
+  /// and what was warned of is warned of again for the next one. Nobody waits for that. `ran_code`: code of users may
+  /// have run in the session, which can have changed anything in it; without, only the lock is to be given up.
+  void end_stream(bool ran_code);
 
-  /// Triggers of the stream's tables run in this session, and may take away what it has prepared.
-  void expect_triggers() { triggers_ = true; }
-  /// Whether what is prepared is there after rows were written.
-  [[nodiscard]] bool keeps_prepared() const { return !triggers_; }
+  /// Code of users (triggers, defaults, checks ...) is about to run in this session, and may take away what it has
+  /// prepared. Until the stream's end nothing is prepared.
+  void expect_code();
 
   /// Whether this connection has made the temporary table of an upsert (load_sql.h) before.
   bool had_upsert_table = false;
@@ -150,7 +150,7 @@ class Session {
   std::string settings_;  // what the session's texts, time limits and end depend on
   std::optional<std::string> locked_;  // key of the lock that the connection holds
   std::set<std::string> warned_;
-  bool triggers_ = false;
+  bool runs_code_ = false;
 };
 
 /// First column of the first row; nullopt when there is none, or when it is NULL.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/table_shape.h"
 #include "src/trust.h"
@@ -143,7 +144,7 @@ Result<bool> is_staged(const Session& session, const TableName& target, const st
   const auto state = first_value(found);
   if (!state || *state == "ours") return state.has_value();
   const TableName name = staging_name(target);
-  return sdk::config_error("STAGING_FOREIGN",
+  return sdk::config_error(codes::kStagingForeign,
                            "stream \"" + stream + "\": " + name.text() + " of " + session.options().where() +
                                ", into which the new rows would be loaded before they replace the old ones, was not "
                                "made by this user, is no plain table, or has triggers, rules or row security. Nothing "
@@ -175,10 +176,17 @@ std::string referring_sql(const std::string& table) {
          table + "::text) AND k.contype = 'f' AND k.conrelid <> k.confrelid ORDER BY 1 LIMIT 1";
 }
 
+std::string direct_target_sql(const std::string& table) {
+  return "SELECT c.oid FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(" + table +
+         "::text) AND c.relkind = 'r' AND c.relam = 2 AND NOT c.relhasrules AND NOT c.relrowsecurity AND NOT EXISTS "
+         "(SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) AND NOT EXISTS (SELECT "
+         "FROM pg_catalog.pg_publication) AND pg_catalog.has_table_privilege(c.oid, 'DELETE')";
+}
+
 Status check_replaceable(const Session& session, const TableName& target, const std::string& stream,
                          const std::optional<std::string>& referring) {
   if (!referring) return {};
-  return sdk::config_error("REPLACE_REFERENCED",
+  return sdk::config_error(codes::kReplaceReferenced,
                            "stream \"" + stream + "\": rows of " + target.text() + " of " + session.options().where() +
                                " are referenced by foreign keys (of " + *referring +
                                "), so they cannot be replaced as a whole. Use write_mode upsert, or drop the "
@@ -243,7 +251,7 @@ Result<std::optional<TableInfo>> make_staging(Session& session, const TableName&
   RB_SDK_RETURN_NOT_OK(create_table(session, made));
   RB_SDK_RETURN_NOT_OK(take_others_rights(session, name));
   RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> staging, read_table(session, name));
-  if (!staging) return sdk::internal_error("TABLE_LOST", "table " + name.text() + " was not created");
+  if (!staging) return sdk::internal_error(codes::kTableLost, "table " + name.text() + " was not created");
   // A look at the catalogs that most tables go without.
   const bool may_name = std::any_of(schema.fields.begin(), schema.fields.end(), [](const sdk::Field& field) {
     return field.type.is_text() && !native_type_text(field).empty();
@@ -254,7 +262,7 @@ Result<std::optional<TableInfo>> make_staging(Session& session, const TableName&
   made.name = target;
   RB_SDK_RETURN_NOT_OK(create_table(session, made));
   RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, target));
-  if (!table) return sdk::internal_error("TABLE_LOST", "table " + target.text() + " was not created");
+  if (!table) return sdk::internal_error(codes::kTableLost, "table " + target.text() + " was not created");
   RB_SDK_ASSIGN_OR_RETURN(const std::string definition, definition_number(session, *table));
   RB_SDK_RETURN_NOT_OK(comment_staging(session, name, *table, definition + std::string(kMade)));
   return staging;

@@ -32,6 +32,10 @@ Status drop_staging(Session& session, const TableName& target);
 /// SQL of another table with a foreign key that points to `table` (SQL of a text, the table as SQL); no row when there
 /// is none.
 std::string referring_sql(const std::string& table);
+/// SQL of the OID of `table` (as above) if rows can be exchanged in it by DELETE and COPY alone: a plain heap of at
+/// most 1 MiB without triggers, rules and row security, of a database that publishes nothing (DELETE may need a replica
+/// identity then), and of which this user may delete. No row else.
+std::string direct_target_sql(const std::string& table);
 /// REPLACE_REFERENCED (config) when there is one: the target's rows cannot go.
 Status check_replaceable(const Session& session, const TableName& target, const std::string& stream,
                          const std::optional<std::string>& referring);
@@ -45,7 +49,7 @@ Result<std::optional<TableInfo>> make_staging(Session& session, const TableName&
 /// What the target was when the staging was made like it. It stands in the staging's comment, because another instance
 /// may publish the load.
 struct Likeness {
-  int columns = 0;         // how many the target had; those of the staging with higher numbers came with the load
+  int columns = 0;  // how many the target had; those of the staging with higher numbers came with the load
   std::string definition;  // definition_number() of the target; empty: there was none
   bool made_target = false;  // there was none, and it was made together with the staging
 };

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "postgres/type_parts.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/trust.h"
 
@@ -17,9 +18,15 @@ using postgres::Parameter;
 using postgres::quote_identifier;
 
 // One row per column, and one without a column for a table that has none. A domain's base may be a domain again.
+// Objects of users have OIDs from 16384 on.
 constexpr std::string_view kTableQuery = R"(
 SELECT c.oid, c.relkind, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal AND
-    (g.tgrelid = c.oid OR g.tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))), k.*
+    (g.tgrelid = c.oid OR g.tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))),
+  c.relkind <> 'r' OR c.relhastriggers OR c.relhasrules OR c.relrowsecurity OR c.relchecks <> 0 OR c.relam >= 16384 OR
+    EXISTS (SELECT FROM pg_catalog.pg_attribute x WHERE x.attrelid = c.oid AND x.attnum > 0 AND NOT x.attisdropped AND
+      (x.atthasdef OR x.attidentity <> '' OR x.atttypid >= 16384)) OR
+    EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR
+      i.indpred IS NOT NULL OR 16384 <= ANY (i.indclass::pg_catalog.oid[]))), k.*
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN LATERAL (
   WITH RECURSIVE base(attnum, type, modifier, depth) AS (
     SELECT attnum, atttypid, atttypmod, 0 FROM pg_catalog.pg_attribute
@@ -30,14 +37,16 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
     pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.format_type(b.type, b.modifier),
     a.attnotnull OR (t.typtype = 'd' AND t.typnotnull),
     a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL, a.attidentity = 'a',
-    a.attgenerated <> '', format('%I.%I', bn.nspname, bt.typname), a.attidentity <> '', a.attnum
+    a.attgenerated <> '', format('%I.%I', bn.nspname, bt.typname), a.attidentity <> '', a.attnum,
+    et.oid, et.typtype
   FROM pg_catalog.pg_attribute a JOIN base b USING (attnum) JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   JOIN pg_catalog.pg_type bt ON bt.oid = b.type
   JOIN pg_catalog.pg_namespace bn ON bn.oid = bt.typnamespace
+  LEFT JOIN pg_catalog.pg_type et ON et.oid = bt.typelem AND et.typarray = bt.oid AND et.typtype IN ('b', 'e')
   WHERE a.attrelid = c.oid ORDER BY a.attnum, b.depth DESC) k ON true
 WHERE n.nspname = $1 AND c.relname = $2 ORDER BY k.attnum)";
 // Values before those of the column.
-constexpr size_t kTableValues = 3;
+constexpr size_t kTableValues = 4;
 
 template <typename T>
 T number(const std::optional<std::string>& text) {
@@ -101,8 +110,9 @@ Result<std::optional<TableInfo>> table_of(const Session& session, const TableNam
   table.oid = number<Oid>(row[0]);
   table.kind = row[1] && !row[1]->empty() ? row[1]->front() : 'r';
   table.has_triggers = is_true(row[2]);
+  table.calls_code = is_true(row[3]);
   if (table.kind != 'r' && table.kind != 'p') {
-    return sdk::schema_error("TARGET_NOT_A_TABLE",
+    return sdk::schema_error(codes::kTargetNotATable,
                              session.options().where() + ": " + name.text() + " is " +
                                  std::string(kind_name(table.kind)) +
                                  ", so rows cannot be loaded into it. Rename it or the stream, or set `table_prefix`.");
@@ -125,6 +135,8 @@ Result<std::optional<TableInfo>> table_of(const Session& session, const TableNam
     column.type.cast = values[11].value_or("");
     column.identity = is_true(values[12]);
     column.number = number<int>(values[13]);
+    column.type.element = number<Oid>(values[14]);
+    column.type.element_kind = values[15] && !values[15]->empty() ? values[15]->front() : 'b';
     table.columns.push_back(std::move(column));
   }
   return std::optional<TableInfo>(std::move(table));
@@ -132,10 +144,10 @@ Result<std::optional<TableInfo>> table_of(const Session& session, const TableNam
 
 Status check_table_name(std::string_view stream, const TableName& name) {
   const auto refuse = [&](const std::string& why) {
-    return sdk::config_error("NAME_REFUSED", "stream \"" + std::string(stream) + "\" cannot become table " +
-                                                 name.text() + ": " + why +
-                                                 ". Rename the stream, or change `schema` or `table_prefix` in the "
-                                                 "destination's config.");
+    return sdk::config_error(codes::kNameRefused,
+                             "stream \"" + std::string(stream) + "\" cannot become table " + name.text() + ": " + why +
+                                 ". Rename the stream, or change `schema` or `table_prefix` in the "
+                                 "destination's config.");
   };
   for (const std::string& part : {name.schema, name.table}) {
     if (part.empty()) return refuse("a name is empty");
@@ -157,16 +169,16 @@ Status check_table_name(std::string_view stream, const TableName& name) {
 Status check_columns(std::string_view stream, const sdk::Schema& schema) {
   const std::string where = "stream \"" + std::string(stream) + "\": ";
   if (schema.size() > kMaxColumns) {
-    return sdk::schema_error("TOO_MANY_COLUMNS", where + "it has " + std::to_string(schema.size()) +
-                                                     " columns, and a PostgreSQL table takes at most " +
-                                                     std::to_string(kMaxColumns) +
-                                                     ". Select fewer columns in the source.");
+    return sdk::schema_error(codes::kTooManyColumns, where + "it has " + std::to_string(schema.size()) +
+                                                         " columns, and a PostgreSQL table takes at most " +
+                                                         std::to_string(kMaxColumns) +
+                                                         ". Select fewer columns in the source.");
   }
   std::set<std::string_view> seen;
   for (const sdk::Field& field : schema.fields) {
     if (field.name.empty() || field.name.find('\0') != std::string::npos || field.name.size() > kMaxNameBytes) {
       return sdk::schema_error(
-          "NAME_REFUSED",
+          codes::kNameRefused,
           where + "column \"" + field.name + "\" has no name that PostgreSQL can take (1 to " +
               std::to_string(kMaxNameBytes) +
               " bytes; longer ones would be cut off). Rename the column in the source. If it is no name at all, "
@@ -174,8 +186,9 @@ Status check_columns(std::string_view stream, const sdk::Schema& schema) {
               "delimiter in the source's config.");
     }
     if (!seen.insert(field.name).second) {
-      return sdk::schema_error("DUPLICATE_COLUMN", where + "there are two columns " + quote_identifier(field.name) +
-                                                       ". Rename one of them in the source.");
+      return sdk::schema_error(
+          codes::kDuplicateColumn,
+          where + "there are two columns " + quote_identifier(field.name) + ". Rename one of them in the source.");
     }
   }
   return {};

@@ -34,6 +34,9 @@ struct TableInfo {
   char kind = 'r';  // relkind: r table, p partitioned
   std::vector<TableColumn> columns;
   bool has_triggers = false;  // or one of its partitions
+  /// To write rows may run code that does not come with the server: triggers, defaults, checks, expressions of indexes,
+  /// types and operators of users.
+  bool calls_code = true;
 
   [[nodiscard]] const TableColumn* find(std::string_view column) const;
 };

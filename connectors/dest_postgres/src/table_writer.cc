@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/load_sql.h"
 #include "src/row_search.h"
@@ -36,7 +37,7 @@ Status TableWriter::prepare() {
   RB_SDK_RETURN_NOT_OK(end_rows());
   const auto plan = [&]() -> Status {
     RB_SDK_ASSIGN_OR_RETURN(plan_, prepare_(batch_));
-    if (plan_.has_triggers) session_.expect_triggers();
+    if (plan_.calls_code) session_.expect_code();
     plan_.number_rows = !plan_.key.empty();
     // The temporary table of an upsert by COPY has one column more than the target, which may be one too many.
     if (plan_.number_rows && plan_.columns.size() >= kMaxColumns) {
@@ -49,7 +50,8 @@ Status TableWriter::prepare() {
   // Tables are altered in a transaction of their own, so that nobody waits for the whole load. When the schema changes
   // in the middle of a transaction, the change is part of it.
   const bool nested = session_.in_transaction();
-  if (nested) RB_SDK_RETURN_NOT_OK(session_.exec(std::string(kSystemPath)));
+  // Who has opened it before the first rows is still under the system's path.
+  if (nested && generation_ != 0) RB_SDK_RETURN_NOT_OK(session_.exec(std::string(kSystemPath)));
   Status planned = plan();
   if (!planned.ok()) {
     if (!nested) session_.rollback();
@@ -57,13 +59,14 @@ Status TableWriter::prepare() {
   }
   // The rows' own transaction begins by the same round trip, that of a COPY by the one that begins it.
   begin_rows_sql_ = (nested ? "" : "COMMIT AND CHAIN; ") + std::string(kRolePath) + "; ";
+  if (!plan_.before_rows.empty()) begin_rows_sql_ += plan_.before_rows + "; ";
   if (method_ == LoadMethod::kInsert) RB_SDK_RETURN_NOT_OK(session_.exec(std::exchange(begin_rows_sql_, {})));
+  if (method_ == LoadMethod::kInsert) {
+    for (ColumnPlan& column : plan_.columns) column.binary_text = false;
+  }
   encoder_.use(plan_);
   described_ = with_context(batch_.schema(), ctx_.schema);
-  copy_sql_ = copy_sql(plan_);
-  // The savepoint has no round trips of its own; for upsert it covers the merge, too.
-  try_copy_sql_ = std::string(kBeginTry) + "; " + copy_sql_;
-  if (plan_.key.empty()) try_copy_sql_ += "; " + std::string(kEndTry);
+  make_copy_sql();
   merge_sql_ = plan_.key.empty() ? std::string() : merge_sql(plan_);
   insert_types_.clear();
   arrays_.clear();
@@ -77,6 +80,26 @@ Status TableWriter::prepare() {
   }
   schema_version_ = batch_.schema_version();
   generation_ = session_.generation();
+  return {};
+}
+
+void TableWriter::make_copy_sql() {
+  copy_sql_ = copy_sql(plan_);
+  // The savepoint has no round trips of its own; for upsert it covers the merge, too.
+  try_copy_sql_ = std::string(kBeginTry) + "; " + copy_sql_;
+  if (plan_.key.empty()) try_copy_sql_ += "; " + std::string(kEndTry);
+}
+
+Status TableWriter::use_text_format() {
+  const bool merged = copy_ && !plan_.key.empty();
+  RB_SDK_RETURN_NOT_OK(end_rows());
+  if (merged) RB_SDK_RETURN_NOT_OK(session_.exec(std::string("TRUNCATE ") + kUpsertTable));
+  plan_.format = RowFormat::kText;
+  encoder_.use(plan_);
+  make_copy_sql();
+  sdk::host::log_debug("stream \"" + ctx_.stream_name + "\": from row " + std::to_string(rows_seen_ + 1) +
+                       " on, rows are sent in COPY's text format: a value is not written as the server writes it, and "
+                       "the server is to read it");
   return {};
 }
 
@@ -98,6 +121,12 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   }
   RB_SDK_RETURN_NOT_OK(session_.begin_rows());
   encoder_.load(batch_, static_cast<int64_t>(rows_seen_));
+  if (encoder_.needs_text()) {
+    // Ends what is being sent, for which another batch may have to be loaded again.
+    RB_SDK_RETURN_NOT_OK(use_text_format());
+    RB_SDK_RETURN_NOT_OK(batch_.load(bytes));
+    encoder_.load(batch_, static_cast<int64_t>(rows_seen_));
+  }
   const size_t rows = batch_.rows();
   for (const RefusedRow& refused : encoder_.refused()) RB_SDK_RETURN_NOT_OK(reject(refused));
   if (one_statement_per_commit()) {
@@ -112,10 +141,10 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
 }
 
 Status TableWriter::check_late_values() const {
-  if (!plan_.no_columns.empty() && batch_.rows() != 0) return sdk::schema_error("NO_COLUMNS", plan_.no_columns);
+  if (!plan_.no_columns.empty() && batch_.rows() != 0) return sdk::schema_error(codes::kNoColumns, plan_.no_columns);
   for (const ColumnPlan& column : plan_.columns) {
     if (column.type_changed.empty() || !batch_.has_values(column.source)) continue;
-    return sdk::schema_error("TYPE_CHANGED", column.type_changed);
+    return sdk::schema_error(codes::kTypeChanged, column.type_changed);
   }
   return {};
 }
@@ -290,7 +319,7 @@ uint64_t TableWriter::kept_rows(size_t begin, size_t end) const {
 }
 
 Status TableWriter::discarded(uint64_t sent, uint64_t kept) const {
-  return sdk::data_error("ROW_DISCARDED",
+  return sdk::data_error(codes::kRowDiscarded,
                          "stream \"" + ctx_.stream_name + "\": of " + std::to_string(sent) + " rows sent to table " +
                              plan_.name.text() + " the server kept " + std::to_string(kept) +
                              ": a trigger drops rows without an error. Rows are never lost silently: drop the "

@@ -47,6 +47,9 @@ class TableWriter {
  private:
   Status prepare();
   Status make_upsert_table();
+  void make_copy_sql();
+  /// From here on rows go in text format.
+  Status use_text_format();
   /// The rows [begin, end) of the batch that are not skipped, behind a savepoint, as try_rows() does.
   Result<std::optional<sdk::Error>> try_load(size_t begin, size_t end);
   Status try_copy(size_t begin, size_t end);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <map>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
+#include "src/binary_text.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
@@ -37,6 +39,7 @@ class Fitting {
     plan_.name = table_.name;
     plan_.key = request_.key;
     plan_.has_triggers = table_.has_triggers;
+    plan_.calls_code = table_.calls_code;
     if (!request_.key.empty()) RB_SDK_RETURN_NOT_OK(check_upsert_key(session_, table_, request_.key));
     RB_SDK_RETURN_NOT_OK(look_at_composites());
     for (size_t i = 0; i < request_.schema.size(); ++i) RB_SDK_RETURN_NOT_OK(fit_column(i));
@@ -45,12 +48,20 @@ class Fitting {
       plan_.no_columns = where() +
                          "none of the stream's columns is in the table, so nothing would be stored. Set "
                          "schema_evolution.new_column: add.";
-      if (request_.has_rows) return sdk::schema_error("NO_COLUMNS", plan_.no_columns);
+      if (request_.has_rows) return sdk::schema_error(codes::kNoColumns, plan_.no_columns);
     }
     for (ColumnPlan& column : plan_.columns) {
-      column.has_binary = has_binary_form(
-          column, column.convert ? natural_type(column.type) : request_.schema.fields[column.source].type);
-      if (!column.has_binary) plan_.format = RowFormat::kText;
+      const sdk::DataType& type = request_.schema.fields[column.source].type;
+      const sdk::DataType sent = column.convert ? natural_type(column.type) : type;
+      column.has_binary = has_binary_form(column, sent);
+      column.binary_text = !column.has_binary && sent.is_text() && text_form(column.type) != TextForm::kNone;
+      if (column.has_binary || column.binary_text) continue;
+      if (plan_.format == RowFormat::kBinary) {
+        sdk::host::log_debug(where() + "rows are sent in COPY's text format, because values of column " +
+                             quote_identifier(column.name) + " (" + column.type.formatted +
+                             ") have no binary form here");
+      }
+      plan_.format = RowFormat::kText;
     }
     return std::move(plan_);
   }
@@ -78,7 +89,7 @@ class Fitting {
     const auto there = composites_.find(column.type.oid);
     if (field.native_fields.empty() || there == composites_.end() || there->second == field.native_fields) return {};
     return sdk::schema_error(
-        "COMPOSITE_CHANGED",
+        codes::kCompositeChanged,
         where() + "values of column " + quote_identifier(column.name) + " have the fields " + field.native_fields +
             ", but the column's type " + column.type.formatted + " has " + there->second +
             ". They come one after the other without their names, so that one would be taken for another. Make the "
@@ -91,7 +102,7 @@ class Fitting {
     if (column == nullptr) return add(index);
     if (column->generated) {
       if (request_.policies.new_column == sdk::NewColumn::kIgnore) return {};
-      return sdk::schema_error("GENERATED_COLUMN",
+      return sdk::schema_error(codes::kGeneratedColumn,
                                where() + "column " + quote_identifier(column->name) +
                                    " is computed by the table (GENERATED ALWAYS) and cannot be loaded. Leave it out in "
                                    "the source, or set schema_evolution.new_column: ignore, which leaves out what the "
@@ -110,7 +121,7 @@ class Fitting {
             ", but the source has " + field.type.name() +
             ". Set schema_evolution.type_change: coerce (keeps what converts exactly) or null, override the type "
             "in the source, or alter the column.";
-        if (request_.has_values(index)) return sdk::schema_error("TYPE_CHANGED", plan.type_changed);
+        if (request_.has_values(index)) return sdk::schema_error(codes::kTypeChanged, plan.type_changed);
       }
       plan.convert = true;
       plan.null_if_changed = request_.policies.type_change == sdk::TypeChange::kNull;
@@ -118,7 +129,7 @@ class Fitting {
     if (column->not_null && field.nullable && !plan.refuse_null &&
         request_.policies.nullability_change == sdk::NullabilityChange::kFail) {
       return sdk::schema_error(
-          "NULLABILITY_CHANGED",
+          codes::kNullabilityChanged,
           where() + "column " + quote_identifier(column->name) +
               " is NOT NULL, but the source may send nulls. Set schema_evolution.nullability_change: "
               "allow (rows with a null are then refused one by one), or drop the constraint.");
@@ -135,13 +146,14 @@ class Fitting {
                             " is not in the table and is left out (schema_evolution.new_column: ignore)");
         return {};
       case sdk::NewColumn::kFail:
-        return sdk::schema_error("NEW_COLUMN", where() + "the source has a new column " + quote_identifier(field.name) +
-                                                   " (" + field.type.name() +
-                                                   "). Set schema_evolution.new_column: add or ignore, or add it "
-                                                   "yourself.");
+        return sdk::schema_error(codes::kNewColumn, where() + "the source has a new column " +
+                                                        quote_identifier(field.name) + " (" + field.type.name() +
+                                                        "). Set schema_evolution.new_column: add or ignore, or add it "
+                                                        "yourself.");
       case sdk::NewColumn::kAdd: break;
     }
     RB_SDK_ASSIGN_OR_RETURN(const std::string type, type_for(session_, field));
+    plan_.calls_code = true;  // event triggers
     const Status added =
         session_.exec("ALTER TABLE " + table_.name.sql() + " ADD COLUMN " + quote_identifier(field.name) + " " + type);
     if (!added.ok()) return Status(added).with_context(where() + "adding column " + quote_identifier(field.name));
@@ -149,7 +161,7 @@ class Fitting {
     // As the server sees it now: a type's name says less than the catalog.
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> now, read_table(session_, table_.name));
     const TableColumn* column = now ? now->find(field.name) : nullptr;
-    if (column == nullptr) return sdk::internal_error("COLUMN_LOST", where() + "the added column is not there");
+    if (column == nullptr) return sdk::internal_error(codes::kColumnLost, where() + "the added column is not there");
     plan_.columns.push_back({.source = index,
                              .name = field.name,
                              .type = column->type,
@@ -162,12 +174,12 @@ class Fitting {
     for (const TableColumn& column : table_.columns) {
       if (column.generated || request_.schema.index_of(column.name)) continue;
       if (request_.policies.removed_column == sdk::RemovedColumn::kFail) {
-        return sdk::schema_error("REMOVED_COLUMN", where() + "the source no longer has column " +
-                                                       quote_identifier(column.name) +
-                                                       ". Set schema_evolution.removed_column: ignore, or drop it.");
+        return sdk::schema_error(codes::kRemovedColumn,
+                                 where() + "the source no longer has column " + quote_identifier(column.name) +
+                                     ". Set schema_evolution.removed_column: ignore, or drop it.");
       }
       if (column.not_null && !column.has_default) {
-        return sdk::schema_error("COLUMN_REQUIRED",
+        return sdk::schema_error(codes::kColumnRequired,
                                  where() + "column " + quote_identifier(column.name) +
                                      " is NOT NULL without a default, and the source does not have it. "
                                      "Give it a default, or add it to the source.");
@@ -186,7 +198,7 @@ class Fitting {
 Status check_key_columns(const TargetRequest& request) {
   for (const std::string& name : request.key) {
     if (request.schema.index_of(name)) continue;
-    return sdk::schema_error("PRIMARY_KEY_MISSING",
+    return sdk::schema_error(codes::kPrimaryKeyMissing,
                              "stream \"" + request.stream + "\" has no column " + quote_identifier(name) +
                                  ", which primary_key names. Correct primary_key in the pipeline.");
   }
@@ -224,7 +236,7 @@ Status check_upsert_key(Session& session, const TableInfo& table, const std::vec
           "FROM pg_catalog.unnest($2::text[]) k)",
           parameters));
   if (found) return {};
-  return sdk::schema_error("UPSERT_KEY_NOT_UNIQUE",
+  return sdk::schema_error(codes::kUpsertKeyNotUnique,
                            "table " + table.name.text() + " of " + session.options().where() +
                                " has no unique key over exactly " + list_of(key) +
                                ", which upsert needs to find the row to update. Run: CREATE UNIQUE INDEX ON " +
@@ -235,6 +247,7 @@ Result<TargetPlan> prepare_target(Session& session, const TargetRequest& request
   RB_SDK_RETURN_NOT_OK(check_columns(request.stream, request.schema));
   RB_SDK_RETURN_NOT_OK(check_key_columns(request));
   std::optional<TableInfo> table = request.seen;
+  bool made = false;
   if (!table) {
     RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, request.name));
   }
@@ -247,9 +260,12 @@ Result<TargetPlan> prepare_target(Session& session, const TargetRequest& request
       return Status(created).with_context("stream \"" + request.stream + "\": creating table " + request.name.text());
     }
     RB_SDK_ASSIGN_OR_RETURN(table, read_table(session, request.name));
-    if (!table) return sdk::internal_error("TABLE_LOST", "table " + request.name.text() + " was not created");
+    if (!table) return sdk::internal_error(codes::kTableLost, "table " + request.name.text() + " was not created");
+    made = true;
   }
-  return Fitting(session, request, std::move(*table)).run();
+  auto plan = Fitting(session, request, std::move(*table)).run();
+  if (plan.ok() && made) plan->calls_code = true;  // event triggers
+  return plan;
 }
 
 }  // namespace rapidbyte::dest_postgres

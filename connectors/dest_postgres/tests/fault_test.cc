@@ -76,6 +76,49 @@ class FaultTest : public PostgresTest {
   }
 };
 
+// An instance that serves one stream after the other comes back to a session that somebody has closed meanwhile, or to
+// receipts that somebody has dropped.
+TEST_F(FaultTest, TheNextStreamAsksAgainWhatTheOldSessionCannotAnswer) {
+  const std::string old_columns = "ALTER TABLE _rapidbyte_receipts DROP COLUMN target_identity";
+  const std::string close = "SELECT pg_terminate_backend(%)";
+  for (const std::string& between : {close, old_columns, std::string("DROP TABLE _rapidbyte_receipts")}) {
+    for (const bool asks_first : {true, false}) {
+      SCOPED_TRACE(between + (asks_first ? ", last-committed first" : ""));
+      sql("SET client_min_messages = error; DROP TABLE IF EXISTS s, t, _rapidbyte_receipts");
+      const Json first = context("s", schema());
+      const Json second = context("t", schema());
+      FakeHost host;
+      auto destination = open();
+      const auto serve = [&](const Json& ctx) {
+        const std::string text = sdk::to_text(ctx);
+        host.push_batch(batch_at(0));
+        // Both streams have the same host, which counts on.
+        Json marker = {{"id", "c"}, {"next", 1}, {"load_id", ctx["load_id"]}, {"batches_covered", 1}};
+        host.push_raw_marker(marker);
+        marker["end"] = true;
+        host.push_raw_marker(marker);
+        Status status = destination->begin_stream(text);
+        if (status.ok()) status = destination->run_write(text).status();
+        const Status finished = destination->finish_stream(text, status.ok());
+        return status.ok() ? finished : status;
+      };
+      ASSERT_TRUE(serve(first).ok());
+      std::string statement = between;
+      if (const size_t at = statement.find('%'); at != statement.npos) statement.replace(at, 1, find_backend());
+      sql(statement);
+      if (asks_first) {
+        const auto position = destination->last_committed(sdk::to_text(second));
+        EXPECT_TRUE(position.ok()) << position.status().to_string();
+      }
+      const Status served = serve(second);
+      EXPECT_TRUE(served.ok()) << served.to_string();
+      EXPECT_EQ(sql("SELECT count(*), count(DISTINCT id) FROM t"), Lines{"300\t300"});
+      EXPECT_EQ(sql("SELECT rows FROM _rapidbyte_receipts WHERE stream = 't'"), Lines{"300"});
+      EXPECT_TRUE(destination->close().ok());
+    }
+  }
+}
+
 TEST_F(FaultTest, ABackendThatIsEndedInTheMiddleLosesAndDoublesNothing) {
   for (const Json& mode : {Json("append"), upsert({"id"}), Json("replace")}) {
     for (int64_t at = 1; at <= kBatches; ++at) {

@@ -234,13 +234,14 @@ TEST_F(ModesTest, ReplaceOfAPlainTableKeepsItsDefinitionAndWritesTheRowsOnce) {
       "FROM pg_class, unnest(relacl) a WHERE oid = 's'::regclass";
   const Lines before = sql(definition);
   const std::string old = oid();
-  const Outcome outcome = replace({row(2, "b")});
+  const Json staged = {{"small_replace", "staging"}};
+  const Outcome outcome = replace({row(2, "b")}, staged);
   ASSERT_EQ(outcome.code(), "ok") << outcome.status.to_string();
   EXPECT_EQ(table("s"), Lines{"(2,b,4)"});
   EXPECT_EQ(sql(definition), before);
   EXPECT_NE(oid(), old) << "the staging should have taken the table's place";
   // And once more, from the table that was a staging.
-  ASSERT_EQ(replace({row(3, "c")}).code(), "ok");
+  ASSERT_EQ(replace({row(3, "c")}, staged).code(), "ok");
   EXPECT_EQ(sql(definition), before);
 }
 

@@ -189,7 +189,8 @@ TEST_F(NeighbourTest, WhateverHasTheStagingsNameAndIsNotOursIsLeftAlone) {
   sql("CREATE TABLE t (id bigint, name text); INSERT INTO t VALUES (9, 'old')");
   for (const auto& c : cases) {
     as_neighbour(c.make);
-    const Outcome done = load(context("t", two_columns(), "replace"), two_columns(), {row(1, "a")});
+    const Outcome done =
+        load(context("t", two_columns(), "replace"), two_columns(), {row(1, "a")}, {{"small_replace", "staging"}});
     EXPECT_EQ(done.code(), c.code) << c.what << ": " << done.message();
     EXPECT_EQ(table("t"), Lines{"(9,old)"}) << c.what;
     // It is no business of a load that needs no staging.
@@ -219,7 +220,7 @@ TEST_F(NeighbourTest, AStagingThatAStrangerPutsThereIsNotPublished) {
   for (const char* kind : {"TABLE", "VIEW"}) {
     const Json ctx = context("t", two_columns(), "replace");
     FakeHost host;
-    auto connector = open();
+    auto connector = open({{"small_replace", "staging"}});
     ASSERT_TRUE(connector->begin_stream(sdk::to_text(ctx)).ok());
     const std::string name = schema_name() + "._rapidbyte_staging_t";
     as_neighbour(std::string("CREATE ") + kind + " " + name +
@@ -234,6 +235,18 @@ TEST_F(NeighbourTest, AStagingThatAStrangerPutsThereIsNotPublished) {
               Lines{"t"});
     sql(std::string("DROP ") + kind + " " + name);
   }
+  // A load that needs no staging does not look at it.
+  const Json ctx = context("t", two_columns(), "replace");
+  FakeHost host;
+  auto connector = open();
+  ASSERT_TRUE(connector->begin_stream(sdk::to_text(ctx)).ok());
+  as_neighbour("CREATE TABLE " + schema_name() + "._rapidbyte_staging_t AS SELECT 1::bigint AS id, 'x'::text AS name");
+  push(host, ctx, {make_batch(two_columns(), {row(1, "a")})});
+  ASSERT_TRUE(connector->run_write(sdk::to_text(ctx)).ok());
+  const Status finished = connector->finish_stream(sdk::to_text(ctx), true);
+  EXPECT_TRUE(finished.ok()) << finished.to_string();
+  EXPECT_EQ(table("t"), Lines{"(1,a)"});
+  EXPECT_EQ(table("_rapidbyte_staging_t"), Lines{"(1,x)"});
 }
 
 TEST_F(NeighbourTest, AReplaceKeepsRowSecurityAndRules) {

@@ -19,7 +19,10 @@ class PublishTest : public PostgresTest {
     ctx["load_id"] = "load-" + std::to_string(++loads_) + "-replace";
     push(host, ctx, {make_batch(schema, rows)});
     const std::string text = sdk::to_text(ctx);
-    auto destination = open(more);
+    // What is published here is a staging; direct_replace_test.cc has loads that need none.
+    Json staged = {{"small_replace", "staging"}};
+    staged.update(more);
+    auto destination = open(staged);
     Status status = destination->begin_stream(text);
     if (status.ok()) status = destination->run_write(text).status();
     EXPECT_TRUE(status.ok()) << status.to_string();

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "src/file_system.h"
 
 namespace rapidbyte::dest_sqlite {
@@ -60,25 +61,28 @@ Result<FileFacts> look_at(const std::string& path) {
   if (lstat(path.c_str(), &info) != 0) {
     if (errno == ENOENT) {
       if (stat(folder_of(path).c_str(), &info) != 0) {
-        return sdk::config_error("DATABASE_PATH", "the folder of the database does not exist: " + folder_of(path) +
-                                                      ". Create it, or change `path` in the destination's config.");
+        return sdk::config_error(codes::kDatabasePath,
+                                 "the folder of the database does not exist: " + folder_of(path) +
+                                     ". Create it, or change `path` in the destination's config.");
       }
       return FileFacts{};
     }
-    return sdk::config_error("DATABASE_PATH",
+    return sdk::config_error(codes::kDatabasePath,
                              "cannot look at " + path + " (error " + std::to_string(errno) +
                                  "). Check `path` in the destination's config and the folder's rights.");
   }
   if (S_ISLNK(info.st_mode)) {
-    return sdk::config_error("DATABASE_PATH", path +
-                                                  " is a symbolic link. Give the database's own path: SQLite's journal "
-                                                  "must lie beside the file itself, or other programs miss it.");
+    return sdk::config_error(codes::kDatabasePath,
+                             path +
+                                 " is a symbolic link. Give the database's own path: SQLite's journal "
+                                 "must lie beside the file itself, or other programs miss it.");
   }
   if (!S_ISREG(info.st_mode)) {
-    return sdk::config_error("DATABASE_PATH", path +
-                                                  " is a folder or a device, not a file. Give the path of a database "
-                                                  "file, for example " +
-                                                  path + "/data.db.");
+    return sdk::config_error(codes::kDatabasePath,
+                             path +
+                                 " is a folder or a device, not a file. Give the path of a database "
+                                 "file, for example " +
+                                 path + "/data.db.");
   }
   return FileFacts{.exists = true, .empty = info.st_size == 0, .wal = header_says_wal(path)};
 }
@@ -162,7 +166,7 @@ Status Database::open_file() {
 
 Status Database::check_in_place() const {
   if (is_in_place(handle_)) return {};
-  return sdk::data_error("DATABASE_REPLACED",
+  return sdk::data_error(codes::kDatabaseReplaced,
                          "database " + path_ +
                              " was removed, or replaced by another file, while it was loaded. What was written went "
                              "into the former file. Find out which program did it, bring the former file back or "
@@ -239,9 +243,10 @@ Status Database::commit() {
     RB_SDK_RETURN_NOT_OK(check_in_place());
     return exec("COMMIT");
   }
-  return sdk::data_error("LOAD_ROLLED_BACK", "database " + path_ +
-                                                 ": the transaction was undone before it could be committed. Nothing "
-                                                 "uncommitted was kept; run again.");
+  return sdk::data_error(codes::kLoadRolledBack,
+                         "database " + path_ +
+                             ": the transaction was undone before it could be committed. Nothing "
+                             "uncommitted was kept; run again.");
 }
 
 int64_t Database::change_counter() const {
@@ -268,38 +273,40 @@ Status Database::error_of(int code, std::string_view message, std::string_view d
                            ", while " + std::string(doing) + "). ";
   switch (code & 0xff) {
     case SQLITE_NOTADB:
-      return sdk::config_error("NOT_A_DATABASE", what +
-                                                     "The file is not an SQLite database, or it is encrypted. Give "
-                                                     "another `path`, or move the file away.");
+      return sdk::config_error(codes::kNotADatabase, what +
+                                                         "The file is not an SQLite database, or it is encrypted. Give "
+                                                         "another `path`, or move the file away.");
     case SQLITE_READONLY:
     case SQLITE_PERM:
       return sdk::permission_error(
-          "DATABASE_READ_ONLY", what + "Make the file and its folder (for SQLite's journal) writable for this user.");
+          codes::kDatabaseReadOnly,
+          what + "Make the file and its folder (for SQLite's journal) writable for this user.");
     case SQLITE_CANTOPEN:
-      return sdk::permission_error("DATABASE_CANNOT_OPEN",
+      return sdk::permission_error(codes::kDatabaseCannotOpen,
                                    what + "Check that the file and its folder can be read and written by this user.");
     case SQLITE_FULL: {
       Status status = sdk::transient_db_error(
-          "DISK_FULL", what + "The disk (or quota) is full. Nothing uncommitted was kept; free space and run again.");
+          codes::kDiskFull,
+          what + "The disk (or quota) is full. Nothing uncommitted was kept; free space and run again.");
       status.error().retryable = false;
       return status;
     }
     case SQLITE_IOERR:
-      return sdk::transient_db_error("DATABASE_IO",
+      return sdk::transient_db_error(codes::kDatabaseIo,
                                      what + "The operating system refused a read or write; check the disk.");
     case SQLITE_CORRUPT:
-      return sdk::data_error("DATABASE_CORRUPT",
+      return sdk::data_error(codes::kDatabaseCorrupt,
                              what + "Run `PRAGMA integrity_check` on it and restore it from a backup.");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return sdk::transient_db_error("DATABASE_LOCKED",
+      return sdk::transient_db_error(codes::kDatabaseLocked,
                                      what + "Another program uses the database; end it and run again.");
     case SQLITE_NOMEM:
-      return sdk::internal_error("OUT_OF_MEMORY", what + "Raise resources.max_memory of the pipeline.");
+      return sdk::internal_error(codes::kOutOfMemory, what + "Raise resources.max_memory of the pipeline.");
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
-    case SQLITE_TOOBIG: return sdk::data_error("ROW_REFUSED", what);
-    default: return sdk::internal_error("SQLITE_ERROR", what);
+    case SQLITE_TOOBIG: return sdk::data_error(codes::kRowRefused, what);
+    default: return sdk::internal_error(codes::kSqliteError, what);
   }
 }
 

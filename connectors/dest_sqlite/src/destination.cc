@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "rapidbyte/sdk/receipt.h"
 #include "src/change_log.h"
@@ -21,7 +22,7 @@ std::vector<std::string> upsert_key(const sdk::StreamContext& ctx) {
 
 Status check_upsert_request(const sdk::StreamContext& ctx) {
   if (mode_of(ctx) != sdk::WriteMode::kUpsert || !ctx.primary_key.empty()) return {};
-  return sdk::config_error("PRIMARY_KEY_MISSING",
+  return sdk::config_error(codes::kPrimaryKeyMissing,
                            "stream \"" + ctx.stream_name +
                                "\": write_mode upsert needs primary_key, the columns that tell rows "
                                "apart. Set it in the pipeline's destination.");
@@ -79,7 +80,7 @@ Status SqliteDestination::open(const sdk::Json& config) {
   accept_emptied_ = reader.optional_enum("emptied_target", "fail", {"fail", "continue"}) == "continue";
   RB_SDK_RETURN_NOT_OK(reader.finish());
   if (path.empty() || path.find('\0') != std::string::npos) {
-    return sdk::config_error("INVALID_CONFIG",
+    return sdk::config_error(codes::kInvalidConfig,
                              "config: `path` is empty or holds a NUL character; give the database's file");
   }
   database_ = std::make_unique<Database>(path);
@@ -121,12 +122,13 @@ Status SqliteDestination::check_targets(const std::vector<std::string>& names) c
     RB_SDK_RETURN_NOT_OK(check_table_name(name, table));
     const auto [other, added] = streams.emplace(lower_name(table), name);
     if (added || other->second == name) continue;
-    return sdk::config_error(
-        "TARGET_CONFLICT", "streams \"" + other->second + "\" and \"" + name + "\" would both be written into table " +
-                               quote_name(table_prefix_ + other->second) + " of " + database_->path() +
-                               ": SQLite takes names that differ only in the case of ASCII letters for the same. "
-                               "Leave one of them out, or load it in a pipeline of its own with another "
-                               "`table_prefix`. Nothing was written.");
+    return sdk::config_error(codes::kTargetConflict,
+                             "streams \"" + other->second + "\" and \"" + name +
+                                 "\" would both be written into table " + quote_name(table_prefix_ + other->second) +
+                                 " of " + database_->path() +
+                                 ": SQLite takes names that differ only in the case of ASCII letters for the same. "
+                                 "Leave one of them out, or load it in a pipeline of its own with another "
+                                 "`table_prefix`. Nothing was written.");
   }
   return {};
 }
@@ -148,9 +150,9 @@ Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, c
   const std::string meant = "set emptied_target: continue in the destination's config";
   if (!table) {
     if (accept_emptied_) return {};
-    return sdk::config_error("TARGET_EMPTIED", where + ", which holds the rows of before, is gone (or `path` or " +
-                                                   "`table_prefix` was changed). " + anew +
-                                                   "If the old rows are not wanted, " + meant + ".");
+    return sdk::config_error(codes::kTargetEmptied, where + ", which holds the rows of before, is gone (or `path` or " +
+                                                        "`table_prefix` was changed). " + anew +
+                                                        "If the old rows are not wanted, " + meant + ".");
   }
   RB_SDK_ASSIGN_OR_RETURN(const bool filled, has_rows(*database_, table->name));
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
@@ -161,7 +163,7 @@ Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, c
     }
     if (ctx.keep_positions) return {};
     return sdk::config_error(
-        "RECEIPT_MISSING",
+        codes::kReceiptMissing,
         where +
             " has no receipt of the rows of before: it may be another database's, without "
             "those rows. Going on would leave them out for good. Nothing was written. To load "
@@ -178,7 +180,7 @@ Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, c
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<RowEvidence> evidence, evidence_of(*receipt));
   if ((!evidence || !evidence->table_has_rows) && receipt->rows == 0) return {};
   return sdk::config_error(
-      "TARGET_EMPTIED",
+      codes::kTargetEmptied,
       where + " was emptied since. " + anew + "If the table is meant to be emptied again and again, " + meant +
           ". If just these old rows are not wanted, say so with: DELETE FROM _rapidbyte_receipts WHERE pipeline "
           "= " +
@@ -298,18 +300,19 @@ Status SqliteDestination::finish_replace(const sdk::StreamContext& ctx, const st
     if (!is_ours && begun_replace_ == ctx.load_id) {
       receipt = Receipt{.load_id = ctx.load_id, .checkpoint_json = {}};  // no rows came
     } else if (!is_ours) {
-      return sdk::internal_error("LOAD_UNKNOWN", "stream \"" + ctx.stream_name + "\": database " + database_->path() +
-                                                     " has no load " + ctx.load_id +
-                                                     " to publish (begin-stream comes "
-                                                     "first). The old table was left as it was; run again.");
+      return sdk::internal_error(codes::kLoadUnknown, "stream \"" + ctx.stream_name + "\": database " +
+                                                          database_->path() + " has no load " + ctx.load_id +
+                                                          " to publish (begin-stream comes "
+                                                          "first). The old table was left as it was; run again.");
     }
     if (receipt->published) return {};  // Called again after a crash: the swap is done.
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> staging, read_table(*database_, staging_name(table)));
     if (!staging) {
       if (receipt->rows != 0) {
-        return sdk::internal_error("STAGING_LOST", "stream \"" + ctx.stream_name + "\": the staging table " +
-                                                       quote_name(staging_name(table)) + " of " + database_->path() +
-                                                       " is gone. The old table was left as it was; run again.");
+        return sdk::internal_error(codes::kStagingLost, "stream \"" + ctx.stream_name + "\": the staging table " +
+                                                            quote_name(staging_name(table)) + " of " +
+                                                            database_->path() +
+                                                            " is gone. The old table was left as it was; run again.");
       }
       RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> target, read_table(*database_, table));
       if (!target && ctx.schema.fields.empty()) return {};  // Nothing was read, and nothing is known: no table to make.
@@ -337,7 +340,7 @@ Result<bool> SqliteDestination::holds_rows_of(const sdk::StreamContext& ctx, con
   RB_SDK_ASSIGN_OR_RETURN(const std::string missing, what_is_missing(*database_, table, evidence));
   if (missing.empty()) return true;
   return sdk::config_error(
-      "RECEIPT_MISSING",
+      codes::kReceiptMissing,
       where + ". Another program has changed the table since: " + missing +
           ". So going on could leave a gap, and reading again could double rows. This run wrote nothing. To go on, "
           "look at the table, remove what this pipeline has loaded into it, and begin anew with: " +

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 
 namespace rapidbyte::dest_sqlite {
@@ -41,8 +42,8 @@ Result<sdk::Schema> columns_to_make(const TableInfo& target, const sdk::StreamCo
   for (const sdk::Field& field : schema.fields) {
     const bool is_new = target.find(field.name) == nullptr;
     if (is_new && ctx.policies.new_column == sdk::NewColumn::kFail) {
-      return sdk::schema_error("NEW_COLUMN", where + "the source has a new column " + quote_name(field.name) +
-                                                 ". Set schema_evolution.new_column: add or ignore.");
+      return sdk::schema_error(codes::kNewColumn, where + "the source has a new column " + quote_name(field.name) +
+                                                      ". Set schema_evolution.new_column: add or ignore.");
     }
     if (!is_new || ctx.policies.new_column == sdk::NewColumn::kAdd) kept.fields.push_back(field);
   }
@@ -50,8 +51,9 @@ Result<sdk::Schema> columns_to_make(const TableInfo& target, const sdk::StreamCo
     const bool gone = std::none_of(schema.fields.begin(), schema.fields.end(),
                                    [&column](const sdk::Field& field) { return same_name(field.name, column.name); });
     if (gone && ctx.policies.removed_column == sdk::RemovedColumn::kFail) {
-      return sdk::schema_error("REMOVED_COLUMN", where + "the source no longer has column " + quote_name(column.name) +
-                                                     ". Set schema_evolution.removed_column: ignore.");
+      return sdk::schema_error(codes::kRemovedColumn, where + "the source no longer has column " +
+                                                          quote_name(column.name) +
+                                                          ". Set schema_evolution.removed_column: ignore.");
     }
   }
   return kept;
@@ -103,7 +105,7 @@ Status swap_in_staging(Database& database, std::string_view target, const std::s
                              " cannot be made again on the new rows: " + sqlite3_errmsg(database.handle());
     if (code == SQLITE_CONSTRAINT) {
       return sdk::data_error(
-          "INDEX_LOST",
+          codes::kIndexLost,
           what + ". The old table was left as it was. Correct the source, or drop the " + dependent.type + ".");
     }
     if (code != SQLITE_ERROR) return status;

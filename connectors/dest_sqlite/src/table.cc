@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::dest_sqlite {
 namespace {
 
@@ -111,7 +113,7 @@ bool TableInfo::is_plain() const {
 
 Status check_table_name(std::string_view stream, std::string_view table) {
   const auto refuse = [&](std::string_view why) {
-    return sdk::config_error("NAME_REFUSED",
+    return sdk::config_error(codes::kNameRefused,
                              "stream \"" + std::string(stream) + "\" cannot become a table named " + quote_name(table) +
                                  ": " + std::string(why) +
                                  ". Rename the stream, or set `table_prefix` in the destination's config.");
@@ -141,7 +143,7 @@ Result<std::optional<TableInfo>> read_table(Database& database, std::string_view
     const bool is_virtual = type == "table" && table.sql.substr(0, 14) == "CREATE VIRTUAL";
     if (type != "table" || is_virtual) {
       return sdk::schema_error(
-          "TARGET_NOT_A_TABLE",
+          codes::kTargetNotATable,
           "database " + database.path() + ": " + quote_name(table.name) + " is " +
               (is_virtual        ? "a virtual table"
                : type == "index" ? "an index"
@@ -204,25 +206,25 @@ Result<std::vector<Dependent>> read_dependents(Database& database, std::string_v
 Status check_columns(std::string_view stream, const sdk::Schema& schema) {
   const std::string where = "stream \"" + std::string(stream) + "\": ";
   if (schema.fields.empty()) {
-    return sdk::schema_error("NO_COLUMNS",
+    return sdk::schema_error(codes::kNoColumns,
                              where + "it has no columns, and a table needs at least one. Check the source.");
   }
   if (schema.size() > kMaxColumns) {
-    return sdk::schema_error("TOO_MANY_COLUMNS", where + "it has " + std::to_string(schema.size()) +
-                                                     " columns, and an SQLite table takes at most " +
-                                                     std::to_string(kMaxColumns) +
-                                                     ". Select fewer columns in the source.");
+    return sdk::schema_error(codes::kTooManyColumns, where + "it has " + std::to_string(schema.size()) +
+                                                         " columns, and an SQLite table takes at most " +
+                                                         std::to_string(kMaxColumns) +
+                                                         ". Select fewer columns in the source.");
   }
   std::map<std::string, std::string> seen;
   for (const sdk::Field& field : schema.fields) {
     if (field.name.empty() || field.name.find('\0') != std::string::npos) {
-      return sdk::schema_error("NAME_REFUSED", where +
-                                                   "a column name is empty or holds a NUL character, which SQLite "
-                                                   "cannot take. Rename the column in the source.");
+      return sdk::schema_error(codes::kNameRefused, where +
+                                                        "a column name is empty or holds a NUL character, which SQLite "
+                                                        "cannot take. Rename the column in the source.");
     }
     const auto [other, added] = seen.emplace(lower_name(field.name), field.name);
     if (!added) {
-      return sdk::schema_error("DUPLICATE_COLUMN",
+      return sdk::schema_error(codes::kDuplicateColumn,
                                where + "columns " + quote_name(other->second) + " and " + quote_name(field.name) +
                                    " are the same to SQLite, which ignores case. Rename one of them "
                                    "in the source.");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 
 namespace rapidbyte::dest_sqlite {
@@ -105,7 +106,7 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   }
   for (const ColumnPlan& column : plan_.columns) {
     if (!column.type_changed.empty() && batch_.has_values(column.source))
-      return sdk::schema_error("TYPE_CHANGED", column.type_changed);
+      return sdk::schema_error(codes::kTypeChanged, column.type_changed);
   }
   values_.load(batch_, plan_);
   sdk::WriteCount count;
@@ -152,7 +153,7 @@ Result<bool> TableWriter::insert(Statement& statement, size_t begin, size_t rows
     const auto changed = static_cast<size_t>(sqlite3_changes64(database_.handle()));
     sqlite3_reset(handle);
     if (changed != rows && (plan_.key.empty() || plan_.row_by_row)) {
-      return sdk::data_error("ROW_DISCARDED",
+      return sdk::data_error(codes::kRowDiscarded,
                              "stream \"" + ctx_.stream_name + "\", row " + std::to_string(rows_seen_ + begin + 1) +
                                  ": a trigger of table " + quote_name(plan_.table) +
                                  " dropped the row without an error (RAISE(IGNORE))"
@@ -168,7 +169,7 @@ Result<bool> TableWriter::insert(Statement& statement, size_t begin, size_t rows
   }
   if (!database_.in_transaction()) {
     Status status =
-        sdk::data_error("LOAD_ROLLED_BACK",
+        sdk::data_error(codes::kLoadRolledBack,
                         "stream \"" + ctx_.stream_name + "\", near row " + std::to_string(rows_seen_ + begin + 1) +
                             ": " + sqlite3_errmsg(database_.handle()) +
                             ", and the table's own rules (RAISE(ROLLBACK)) "
@@ -227,7 +228,7 @@ Status TableWriter::reject(const RefusedRow& refused, sdk::WriteCount& count) {
   // A value that is long in SQLite's message would bury the advice.
   const std::string record = record_json(refused.row);
   if (refused.column.empty()) message += " in " + (record.size() > 500 ? record.substr(0, 500) + "..." : record);
-  return sdk::data_error("ROW_REFUSED",
+  return sdk::data_error(codes::kRowRefused,
                          message + ". Table " + quote_name(plan_.table) + " of " + database_.path() +
                              " does not take it; nothing of this transaction was kept. Correct the source, "
                              "or set on_data_error: skip or dlq.");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 
 namespace rapidbyte::dest_sqlite {
@@ -31,9 +32,10 @@ class Fitting {
     for (size_t i = 0; i < request_.schema.size(); ++i) RB_SDK_RETURN_NOT_OK(fit(i));
     RB_SDK_RETURN_NOT_OK(check_missing());
     if (plan_.columns.empty()) {
-      return sdk::schema_error("NO_COLUMNS", where() +
-                                                 "none of its columns is in the table, so nothing would be stored. "
-                                                 "Set schema_evolution.new_column: add.");
+      return sdk::schema_error(codes::kNoColumns,
+                               where() +
+                                   "none of its columns is in the table, so nothing would be stored. "
+                                   "Set schema_evolution.new_column: add.");
     }
     return std::move(plan_);
   }
@@ -48,9 +50,10 @@ class Fitting {
     const TableColumn* column = table_.find(field.name);
     if (column == nullptr) return add(index);
     if (column->generated) {
-      return sdk::schema_error("GENERATED_COLUMN", where() + "column " + quote_name(column->name) +
-                                                       " is computed by the table (GENERATED ALWAYS) and cannot be "
-                                                       "loaded. Leave it out in the source.");
+      return sdk::schema_error(codes::kGeneratedColumn,
+                               where() + "column " + quote_name(column->name) +
+                                   " is computed by the table (GENERATED ALWAYS) and cannot be "
+                                   "loaded. Leave it out in the source.");
     }
     ColumnPlan plan{.source = index, .name = column->name, .affinity = column->affinity};
     // For a NULL in its row number SQLite would make up a value.
@@ -71,7 +74,7 @@ class Fitting {
     if (column->not_null && field.nullable && !plan.refuse_null &&
         request_.policies.nullability_change == sdk::NullabilityChange::kFail) {
       return sdk::schema_error(
-          "NULLABILITY_CHANGED",
+          codes::kNullabilityChanged,
           where() + "column " + quote_name(column->name) +
               " is NOT NULL, but the source may send nulls. Set schema_evolution.nullability_change: "
               "allow (rows with a null are then refused one by one), or drop the constraint.");
@@ -88,16 +91,17 @@ class Fitting {
                             " is not in the table and is left out (schema_evolution.new_column: ignore)");
         return {};
       case sdk::NewColumn::kFail:
-        return sdk::schema_error(
-            "NEW_COLUMN", where() + "the source has a new column " + quote_name(field.name) + " (" + field.type.name() +
-                              "). Set schema_evolution.new_column: add or ignore, or add it yourself.");
+        return sdk::schema_error(codes::kNewColumn,
+                                 where() + "the source has a new column " + quote_name(field.name) + " (" +
+                                     field.type.name() +
+                                     "). Set schema_evolution.new_column: add or ignore, or add it yourself.");
       case sdk::NewColumn::kAdd: break;
     }
     if (table_.columns.size() + added_ >= kMaxColumns) {
-      return sdk::schema_error("TOO_MANY_COLUMNS", where() + "there is no room for column " + quote_name(field.name) +
-                                                       ": an SQLite table takes at most " +
-                                                       std::to_string(kMaxColumns) +
-                                                       ". Set schema_evolution.new_column: ignore.");
+      return sdk::schema_error(codes::kTooManyColumns, where() + "there is no room for column " +
+                                                           quote_name(field.name) + ": an SQLite table takes at most " +
+                                                           std::to_string(kMaxColumns) +
+                                                           ". Set schema_evolution.new_column: ignore.");
     }
     const std::string type(declared_type(field.type));
     RB_SDK_RETURN_NOT_OK(database_.exec("ALTER TABLE " + quote_name(table_.name) + " ADD COLUMN " +
@@ -115,13 +119,13 @@ class Fitting {
                                        [&](const sdk::Field& field) { return same_name(field.name, column.name); });
       if (present || column.generated) continue;
       if (request_.policies.removed_column == sdk::RemovedColumn::kFail) {
-        return sdk::schema_error("REMOVED_COLUMN", where() + "the source no longer has column " +
-                                                       quote_name(column.name) +
-                                                       ". Set schema_evolution.removed_column: ignore, or drop it.");
+        return sdk::schema_error(codes::kRemovedColumn,
+                                 where() + "the source no longer has column " + quote_name(column.name) +
+                                     ". Set schema_evolution.removed_column: ignore, or drop it.");
       }
       const bool numbered = integer_key && column.key_position != 0;
       if (column.not_null && !column.has_default && !numbered) {
-        return sdk::schema_error("COLUMN_REQUIRED",
+        return sdk::schema_error(codes::kColumnRequired,
                                  where() + "column " + quote_name(column.name) +
                                      " is NOT NULL without a default, and the source does not have it. "
                                      "Give it a default, or add it to the source.");
@@ -144,7 +148,7 @@ Status check_key_columns(const TargetRequest& request) {
                     [&](const sdk::Field& field) { return same_name(field.name, name); })) {
       continue;
     }
-    return sdk::schema_error("PRIMARY_KEY_MISSING",
+    return sdk::schema_error(codes::kPrimaryKeyMissing,
                              "stream \"" + request.stream + "\" has no column " + quote_name(name) +
                                  ", which primary_key names. Correct primary_key in the pipeline.");
   }
@@ -161,7 +165,7 @@ Status check_upsert_key(Database& database, std::string_view table, const std::v
   const auto statement = database.prepare("INSERT INTO " + quote_name(table) + " (" + columns + ") VALUES (" +
                                           parameters + ") ON CONFLICT (" + columns + ") DO NOTHING");
   if (statement.ok()) return {};
-  return sdk::schema_error("UPSERT_KEY_NOT_UNIQUE",
+  return sdk::schema_error(codes::kUpsertKeyNotUnique,
                            "table " + quote_name(table) + " of " + database.path() +
                                " has no unique key over exactly " + columns +
                                ", which upsert needs to find the row to update (" + sqlite3_errmsg(database.handle()) +
@@ -178,7 +182,8 @@ Result<TargetPlan> prepare_target(Database& database, const TargetRequest& reque
     RB_SDK_RETURN_NOT_OK(database.exec(create_table_sql(
         {.name = request.table, .schema = request.schema, .key = request.key, .declare_not_null = strict})));
     RB_SDK_ASSIGN_OR_RETURN(table, read_table(database, request.table));
-    if (!table) return sdk::internal_error("SQLITE_ERROR", "table " + quote_name(request.table) + " was not created");
+    if (!table)
+      return sdk::internal_error(codes::kSqliteError, "table " + quote_name(request.table) + " was not created");
   }
   return Fitting(database, request, std::move(*table)).run();
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "postgres/session.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::postgres {
 
@@ -23,8 +24,8 @@ constexpr size_t kMaxParsed = 64;
 constexpr size_t kMaxQueued = 256;
 
 Status result_too_large() {
-  return sdk::internal_error("RESULT_TOO_LARGE", "an answer that was expected to be small has more than " +
-                                                     std::to_string(kMaxResultBytes) + " bytes");
+  return sdk::internal_error(codes::kResultTooLarge, "an answer that was expected to be small has more than " +
+                                                         std::to_string(kMaxResultBytes) + " bytes");
 }
 
 /// Takes the messages of an answer with rows.
@@ -51,7 +52,7 @@ class ResultReader {
         return true;
       case 'G':
       case 'H':
-        return sdk::internal_error("COPY_IN_QUERY", "a COPY cannot run as a query: use copy_in() or copy_out()");
+        return sdk::internal_error(codes::kCopyInQuery, "a COPY cannot run as a query: use copy_in() or copy_out()");
       default: return false;
     }
   }
@@ -113,7 +114,7 @@ class ResultReader {
 
 Status check_sql(std::string_view sql) {
   if (sql.find('\0') == std::string_view::npos) return {};
-  return sdk::config_error("SQL_REFUSED", "a statement contains a zero byte, which PostgreSQL does not take");
+  return sdk::config_error(codes::kSqlRefused, "a statement contains a zero byte, which PostgreSQL does not take");
 }
 
 Status append_parse(sdk::ByteBuffer& out, std::string_view name, std::string_view sql, std::span<const Oid> types) {
@@ -127,7 +128,7 @@ Status append_parse(sdk::ByteBuffer& out, std::string_view name, std::string_vie
 /// Bind of the unnamed portal; all results as text.
 Status append_bind(sdk::ByteBuffer& out, std::string_view name, std::span<const Parameter> parameters) {
   if (parameters.size() > kMaxParameters) {
-    return sdk::internal_error("TOO_MANY_PARAMETERS", "PostgreSQL takes at most 65535 parameters in a statement");
+    return sdk::internal_error(codes::kTooManyParameters, "PostgreSQL takes at most 65535 parameters in a statement");
   }
   const auto count = static_cast<uint16_t>(parameters.size());
   MessageWriter bind(out, 'B');
@@ -176,10 +177,10 @@ Result<Connection> Connection::connect(const ConnectionOptions& options) {
 
 Status Connection::check_usable() const {
   if (session_ == nullptr || session_->stream.is_broken()) {
-    return sdk::transient_network_error("CONNECTION_LOST", "the connection to the server is closed");
+    return sdk::transient_network_error(codes::kConnectionLost, "the connection to the server is closed");
   }
   if (session_->copying) {
-    return sdk::internal_error("COPY_RUNNING", "a COPY runs on this connection: finish it first");
+    return sdk::internal_error(codes::kCopyRunning, "a COPY runs on this connection: finish it first");
   }
   return {};
 }
@@ -233,7 +234,7 @@ Status Connection::append_statement(std::string_view sql, std::span<const Parame
   sdk::ByteBuffer& out = session_->stream.out();
   std::string name;
   bool parse = true;
-  if (cached) {
+  if (cached && session_->caching) {
     const auto known = session_->parsed.find(sql);
     if (known != session_->parsed.end()) {
       name = "rapidbyte_" + std::to_string(known->second);
@@ -265,7 +266,7 @@ Status Connection::append_statement(std::string_view sql, std::span<const Parame
 Result<size_t> Connection::queue(std::string_view sql, std::span<const Parameter> parameters, bool cached) {
   RB_SDK_RETURN_NOT_OK(check_usable());
   if (session_->queued >= kMaxQueued) {
-    return sdk::internal_error("QUEUE_FULL", "more than " + std::to_string(kMaxQueued) + " statements are queued");
+    return sdk::internal_error(codes::kQueueFull, "more than " + std::to_string(kMaxQueued) + " statements are queued");
   }
   RB_SDK_RETURN_NOT_OK(append_statement(sql, parameters, {}, cached));
   return session_->queued - 1;
@@ -313,6 +314,12 @@ Status Connection::run_queued(std::vector<QueryResult>& answers) {
     status.error().category = sdk::ErrorCategory::kTransientDb;
     status.error().retryable = true;
     status.error().safe_to_retry = true;
+    if (server->sqlstate == "26000") {
+      status.error().message +=
+          ". Something ends what this session has prepared: a function of the table (in a default, a check, an index "
+          "or "
+          "a policy) that runs DEALLOCATE or DISCARD, or a pooler that does not keep a session together";
+    }
   }
   return status;
 }
@@ -323,8 +330,10 @@ void Connection::drop_queued() {
   for (const std::string& sql : std::exchange(session_->parsing, {})) session_->parsed.erase(sql);
 }
 
-void Connection::forget_cached() {
-  if (session_ != nullptr) session_->parsed.clear();
+void Connection::set_caching(bool caching) {
+  if (session_ == nullptr) return;
+  session_->caching = caching;
+  if (!caching) session_->parsed.clear();
 }
 
 size_t Connection::queued() const { return session_ == nullptr ? 0 : session_->queued; }
@@ -356,7 +365,7 @@ Result<CopyOut> Connection::copy_out(std::string_view sql) {
   if (message.type == 'E') return session_->fail_with(message.body, "");
   if (message.type != 'H') {
     session_->stream.break_off();
-    return sdk::internal_error("NOT_A_COPY", "the statement is not a COPY in the direction that was expected");
+    return sdk::internal_error(codes::kNotACopy, "the statement is not a COPY in the direction that was expected");
   }
   BodyReader body(message.body);
   const auto format = body.number<uint8_t>();

@@ -87,8 +87,9 @@ class Connection {
   /// call that sent the queue. Between two round trips all is one transaction, unless one is open or opened in between.
   /// `cached`: as for execute_cached(). The place of its answer among those of run_queued().
   sdk::Result<size_t> queue(std::string_view sql, std::span<const Parameter> parameters = {}, bool cached = false);
-  /// What is cached is parsed again: it is not there any more.
-  void forget_cached();
+  /// Whether `cached` counts from now on; without, what was cached is forgotten. For sessions in which others' code may
+  /// take away what is prepared.
+  void set_caching(bool caching);
   /// Waits for everything queued; the answers in their order.
   sdk::Result<std::vector<QueryResult>> run_queued();
   /// The same; `answers` has those that came before an error, too.

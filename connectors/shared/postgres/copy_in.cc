@@ -6,6 +6,7 @@
 
 #include "postgres/connection.h"
 #include "postgres/session.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::postgres {
 
@@ -51,7 +52,7 @@ void CopyIn::end_message(size_t more) {
 }
 
 sdk::Status CopyIn::send() {
-  if (session_ == nullptr) return sdk::internal_error("COPY_OVER", "this COPY has ended already");
+  if (session_ == nullptr) return sdk::internal_error(codes::kCopyOver, "this COPY has ended already");
   if (out().size() > kMessageHeaderBytes + kMaxDataBytes) {
     // Grown by one large value. CopyData messages need not end where rows end.
     sdk::ByteBuffer large = std::move(out());
@@ -68,7 +69,7 @@ sdk::Status CopyIn::send() {
 }
 
 sdk::Status CopyIn::write(std::span<const uint8_t> data) {
-  if (session_ == nullptr) return sdk::internal_error("COPY_OVER", "this COPY has ended already");
+  if (session_ == nullptr) return sdk::internal_error(codes::kCopyOver, "this COPY has ended already");
   while (data.size() >= kLargeBytes) {
     const auto part = data.first(std::min(data.size(), kMaxDataBytes));
     data = data.subspan(part.size());
@@ -114,7 +115,7 @@ sdk::Status CopyIn::await_start() {
     if (message.type == 'E') return session_->fail_with(message.body, "");
     if (message.type != 'G') {
       stream_->break_off();
-      return sdk::internal_error("NOT_A_COPY", "the statement is not a COPY in the direction that was expected");
+      return sdk::internal_error(codes::kNotACopy, "the statement is not a COPY in the direction that was expected");
     }
     started_ = true;
   }
@@ -133,7 +134,7 @@ sdk::Status CopyIn::end(sdk::Status status) {
 }
 
 sdk::Result<CommandResult> CopyIn::finish() {
-  if (session_ == nullptr) return sdk::internal_error("COPY_OVER", "this COPY has ended already");
+  if (session_ == nullptr) return sdk::internal_error(codes::kCopyOver, "this COPY has ended already");
   RB_SDK_RETURN_NOT_OK(send());
   stream_->out().clear();
   RB_SDK_RETURN_NOT_OK(MessageWriter(out(), 'c').end());

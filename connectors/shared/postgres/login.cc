@@ -5,6 +5,7 @@
 #include "postgres/crypto.h"
 #include "postgres/scram.h"
 #include "postgres/session.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::postgres {
 
@@ -28,18 +29,18 @@ constexpr uint32_t kAuthSaslFinal = 12;
 /// The host's error with where it happened and, for those that need it, what to do.
 Status explain_network_error(Status status, const ConnectionOptions& options) {
   sdk::Error error = std::move(status).error();
-  if (error.code == "SOCKET_TIMEOUT") {
-    error.code = "CONNECT_TIMEOUT";
+  if (error.code == codes::kSocketTimeout) {
+    error.code = codes::kConnectTimeout;
     error.message = "the server did not answer within " + std::to_string(options.connect_timeout_ms) +
                     " ms. Is it overloaded, is a firewall in between, or is this not PostgreSQL's port? "
                     "connect_timeout_seconds sets the limit";
-  } else if (error.code == "TCP_CONNECT_FAILED") {
+  } else if (error.code == codes::kTcpConnectFailed) {
     error.message +=
         ". Check `host` and `port`, whether the server runs and listens there (listen_addresses), and "
         "firewalls";
-  } else if (error.code == "DNS_RESOLUTION_FAILED") {
+  } else if (error.code == codes::kDnsResolutionFailed) {
     error.message += ". Check `host`";
-  } else if (error.code == "SERVER_CLOSED") {
+  } else if (error.code == codes::kServerClosed) {
     error.message += " during the login. Is this PostgreSQL's port? See the server's log";
   }
   return Status(std::move(error)).with_context("connect to " + options.where());
@@ -69,7 +70,7 @@ Result<bool> negotiate_tls(ServerSocket& socket, const ConnectionOptions& option
     case 'N': return false;
     case 'E':
       // The text of this error comes unprotected from whoever answers, so it is not repeated.
-      return sdk::make_retryable_error(sdk::ErrorCategory::kTransientDb, "TLS_REFUSED",
+      return sdk::make_retryable_error(sdk::ErrorCategory::kTransientDb, codes::kTlsRefused,
                                        "the server answers the request for TLS with an error; see the server's log",
                                        sdk::BackoffClass::kSlow);
     default: return protocol_error("it answers the request for TLS with neither yes nor no");
@@ -81,9 +82,9 @@ Result<bool> negotiate_tls(ServerSocket& socket, const ConnectionOptions& option
 }
 
 Status tls_missing(const ConnectionOptions& options) {
-  return sdk::config_error("TLS_REFUSED", "the server has no TLS, but sslmode is " +
-                                              std::string(to_string(options.ssl_mode)) +
-                                              ": turn on ssl in the server's postgresql.conf, or lower sslmode");
+  return sdk::config_error(codes::kTlsRefused, "the server has no TLS, but sslmode is " +
+                                                   std::string(to_string(options.ssl_mode)) +
+                                                   ": turn on ssl in the server's postgresql.conf, or lower sslmode");
 }
 
 /// One login attempt's dialogue after the startup message.
@@ -113,7 +114,7 @@ class Login {
  private:
   Status check_ok() const {
     if (scram_ && !scram_verified_) {
-      return sdk::auth_error("SCRAM_FAILED", "the server lets us in without proving that it knows the password");
+      return sdk::auth_error(codes::kScramFailed, "the server lets us in without proving that it knows the password");
     }
     return {};
   }
@@ -126,7 +127,7 @@ class Login {
       case kAuthSaslContinue: return continue_scram(body);
       case kAuthSaslFinal: return finish_scram(body);
       default:
-        return sdk::auth_error("AUTH_METHOD_REFUSED",
+        return sdk::auth_error(codes::kAuthMethodRefused,
                                "the server asks for a login method that is not supported (code " +
                                    std::to_string(code) +
                                    "; Kerberos, GSSAPI or SSPI): give this user scram-sha-256 in pg_hba.conf");
@@ -135,11 +136,11 @@ class Login {
 
   [[nodiscard]] Status need_password() const {
     if (!options_.password.empty()) return {};
-    return sdk::auth_error("PASSWORD_MISSING", "the server asks for a password, but `password` is empty");
+    return sdk::auth_error(codes::kPasswordMissing, "the server asks for a password, but `password` is empty");
   }
 
   [[nodiscard]] Status weak_method(std::string_view method, std::string_view setting, std::string_view why) const {
-    return sdk::auth_error("AUTH_METHOD_REFUSED",
+    return sdk::auth_error(codes::kAuthMethodRefused,
                            "the server asks for the password " + std::string(method) + ", " + std::string(why) +
                                ". Better: scram-sha-256 in pg_hba.conf and a password that was set since then. To "
                                "allow it all the same: allow_weak_auth: " +
@@ -174,7 +175,7 @@ class Login {
     }
     if (body.failed()) return protocol_error("a login message that is cut");
     if (!offered) {
-      return sdk::auth_error("AUTH_METHOD_REFUSED",
+      return sdk::auth_error(codes::kAuthMethodRefused,
                              "the server offers no login method that is supported "
                              "(SCRAM-SHA-256 is)");
     }
@@ -264,7 +265,7 @@ Attempt attempt(const ConnectionOptions& options, bool try_tls) {
 bool retry_without_tls(const Attempt& first, const ConnectionOptions& options) {
   if (options.ssl_mode != SslMode::kPrefer || !first.encrypted) return false;
   const sdk::Error& error = first.status.error();
-  return error.code == "TLS_FAILED" || error.code == "TLS_REFUSED" || error.code == "LOGIN_REFUSED";
+  return error.code == codes::kTlsFailed || error.code == codes::kTlsRefused || error.code == codes::kLoginRefused;
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::postgres {
 
 std::span<const uint8_t> BodyReader::bytes(size_t count) {
@@ -46,17 +48,18 @@ sdk::Status MessageWriter::end() {
   const size_t length = out_.size() - length_;
   if (length > INT32_MAX) {
     out_.truncate(start_);
-    return sdk::data_error("MESSAGE_TOO_LARGE", "a statement or value of " + std::to_string(length) +
-                                                    " bytes is more than PostgreSQL takes in one message (2 GiB)");
+    return sdk::data_error(codes::kMessageTooLarge, "a statement or value of " + std::to_string(length) +
+                                                        " bytes is more than PostgreSQL takes in one message (2 GiB)");
   }
   store_be(out_.data() + length_, static_cast<uint32_t>(length));
   return {};
 }
 
 sdk::Status protocol_error(std::string_view what) {
-  return sdk::internal_error("PROTOCOL", "the server does not follow PostgreSQL's protocol: " + std::string(what) +
-                                             ". Is it a PostgreSQL server, and is nothing in between that changes "
-                                             "what it sends?");
+  return sdk::internal_error(codes::kProtocol,
+                             "the server does not follow PostgreSQL's protocol: " + std::string(what) +
+                                 ". Is it a PostgreSQL server, and is nothing in between that changes "
+                                 "what it sends?");
 }
 
 std::string describe_message_type(char type) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "postgres/crypto.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::postgres {
 
@@ -16,7 +17,7 @@ namespace {
 constexpr size_t kNonceBytes = 18;  // as libpq: 24 characters of base64
 
 sdk::Status scram_error(std::string_view what) {
-  return sdk::auth_error("SCRAM_FAILED", "SCRAM-SHA-256: " + std::string(what));
+  return sdk::auth_error(codes::kScramFailed, "SCRAM-SHA-256: " + std::string(what));
 }
 
 /// Takes "<key>=<value>" up to the next comma from the front of `message`; nullopt when another attribute stands there.
@@ -93,7 +94,7 @@ sdk::Status ScramClient::verify(std::string_view server_final) const {
 sdk::Result<std::string> make_nonce() {
   std::array<uint8_t, kNonceBytes> bytes{};
   if (::getentropy(bytes.data(), bytes.size()) != 0) {
-    return sdk::internal_error("RANDOM_FAILED", "the system gives no random bytes, which a login needs");
+    return sdk::internal_error(codes::kRandomFailed, "the system gives no random bytes, which a login needs");
   }
   return base64_encode(bytes);
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "postgres/message.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/json.h"
 
 namespace rapidbyte::postgres {
@@ -31,82 +32,82 @@ constexpr bool kNoRetry = false;
 
 constexpr Meaning kMeanings[] = {
     // The login.
-    {"28P01", ErrorCategory::kAuth, "PASSWORD_REFUSED", kNoRetry, BackoffClass::kNormal,
+    {"28P01", ErrorCategory::kAuth, codes::kPasswordRefused, kNoRetry, BackoffClass::kNormal,
      "Check `user` and `password` (a wrong user name looks the same)."},
-    {"28000", ErrorCategory::kAuth, "LOGIN_REFUSED", kNoRetry, BackoffClass::kNormal,
+    {"28000", ErrorCategory::kAuth, codes::kLoginRefused, kNoRetry, BackoffClass::kNormal,
      "The user does not exist, may not log in, or pg_hba.conf of the server does not let it in from here; look also at "
      "`sslmode`."},
-    {"3D000", ErrorCategory::kConfig, "DATABASE_MISSING", kNoRetry, BackoffClass::kNormal,
+    {"3D000", ErrorCategory::kConfig, codes::kDatabaseMissing, kNoRetry, BackoffClass::kNormal,
      "Check `database`; names are case-sensitive."},
-    {"53300", ErrorCategory::kTransientDb, "TOO_MANY_CONNECTIONS", kRetry, BackoffClass::kSlow,
+    {"53300", ErrorCategory::kTransientDb, codes::kTooManyConnections, kRetry, BackoffClass::kSlow,
      "The server, the database or the role has no connection left: close some, lower resources.parallelism, or raise "
      "the server's max_connections or the CONNECTION LIMIT of the role or the database."},
-    {"57P03", ErrorCategory::kTransientDb, "SERVER_NOT_READY", kRetry, BackoffClass::kSlow,
+    {"57P03", ErrorCategory::kTransientDb, codes::kServerNotReady, kRetry, BackoffClass::kSlow,
      "The server is starting, recovering or stopping; try again when it is up."},
-    {"57P01", ErrorCategory::kTransientDb, "SESSION_ENDED", kRetry, BackoffClass::kNormal,
+    {"57P01", ErrorCategory::kTransientDb, codes::kSessionEnded, kRetry, BackoffClass::kNormal,
      "An administrator ended the session or stopped the server."},
-    {"57P02", ErrorCategory::kTransientDb, "SERVER_CRASHED", kRetry, BackoffClass::kSlow,
+    {"57P02", ErrorCategory::kTransientDb, codes::kServerCrashed, kRetry, BackoffClass::kSlow,
      "A process of the server crashed and it is recovering; see the server's log."},
-    {"57P05", ErrorCategory::kTransientDb, "SESSION_ENDED", kRetry, BackoffClass::kNormal,
+    {"57P05", ErrorCategory::kTransientDb, codes::kSessionEnded, kRetry, BackoffClass::kNormal,
      "The session was idle for longer than the server's idle_session_timeout."},
-    {"25P03", ErrorCategory::kTransientDb, "SESSION_ENDED", kRetry, BackoffClass::kNormal,
+    {"25P03", ErrorCategory::kTransientDb, codes::kSessionEnded, kRetry, BackoffClass::kNormal,
      "The transaction was idle for longer than the server's idle_in_transaction_session_timeout: raise it for this "
      "user."},
-    {"08", ErrorCategory::kTransientDb, "CONNECTION_LOST", kRetry, BackoffClass::kNormal,
+    {"08", ErrorCategory::kTransientDb, codes::kConnectionLost, kRetry, BackoffClass::kNormal,
      "The server lost the connection."},
 
     // What is there, and what is allowed.
-    {"42P01", ErrorCategory::kSchema, "TABLE_MISSING", kNoRetry, BackoffClass::kNormal,
+    {"42P01", ErrorCategory::kSchema, codes::kTableMissing, kNoRetry, BackoffClass::kNormal,
      "Check the table's name and `schema`; names are case-sensitive here."},
-    {"3F000", ErrorCategory::kSchema, "SCHEMA_MISSING", kNoRetry, BackoffClass::kNormal, "Check `schema`."},
-    {"42703", ErrorCategory::kSchema, "COLUMN_MISSING", kNoRetry, BackoffClass::kNormal,
+    {"3F000", ErrorCategory::kSchema, codes::kSchemaMissing, kNoRetry, BackoffClass::kNormal, "Check `schema`."},
+    {"42703", ErrorCategory::kSchema, codes::kColumnMissing, kNoRetry, BackoffClass::kNormal,
      "Check the column's name; names are case-sensitive here."},
-    {"42704", ErrorCategory::kSchema, "OBJECT_MISSING", kNoRetry, BackoffClass::kNormal, ""},
-    {"42883", ErrorCategory::kSchema, "FUNCTION_MISSING", kNoRetry, BackoffClass::kNormal,
+    {"42704", ErrorCategory::kSchema, codes::kObjectMissing, kNoRetry, BackoffClass::kNormal, ""},
+    {"42883", ErrorCategory::kSchema, codes::kFunctionMissing, kNoRetry, BackoffClass::kNormal,
      "A function or operator that the types need is missing in this database."},
-    {"42501", ErrorCategory::kPermission, "PERMISSION_DENIED", kNoRetry, BackoffClass::kNormal,
+    {"42501", ErrorCategory::kPermission, codes::kPermissionDenied, kNoRetry, BackoffClass::kNormal,
      "Give the user this right (GRANT), or log in as one who has it."},
-    {"42601", ErrorCategory::kConfig, "SQL_REFUSED", kNoRetry, BackoffClass::kNormal,
+    {"42601", ErrorCategory::kConfig, codes::kSqlRefused, kNoRetry, BackoffClass::kNormal,
      "If the statement has a part from the pipeline (such as `where`), correct that."},
-    {"42", ErrorCategory::kSchema, "SQL_REFUSED", kNoRetry, BackoffClass::kNormal, ""},
-    {"0A", ErrorCategory::kSchema, "NOT_SUPPORTED", kNoRetry, BackoffClass::kNormal, ""},
-    {"2B", ErrorCategory::kSchema, "DEPENDENT_OBJECTS", kNoRetry, BackoffClass::kNormal,
+    {"42", ErrorCategory::kSchema, codes::kSqlRefused, kNoRetry, BackoffClass::kNormal, ""},
+    {"0A", ErrorCategory::kSchema, codes::kNotSupported, kNoRetry, BackoffClass::kNormal, ""},
+    {"2B", ErrorCategory::kSchema, codes::kDependentObjects, kNoRetry, BackoffClass::kNormal,
      "Other objects depend on this one: drop or change them first."},
-    {"54", ErrorCategory::kSchema, "SERVER_LIMIT", kNoRetry, BackoffClass::kNormal,
+    {"54", ErrorCategory::kSchema, codes::kServerLimit, kNoRetry, BackoffClass::kNormal,
      "This goes beyond a limit of PostgreSQL itself."},
-    {"25006", ErrorCategory::kConfig, "READ_ONLY", kNoRetry, BackoffClass::kNormal,
+    {"25006", ErrorCategory::kConfig, codes::kReadOnly, kNoRetry, BackoffClass::kNormal,
      "The server is a standby, or default_transaction_read_only is on: connect to the primary."},
 
     // The values.
-    {"23", ErrorCategory::kData, "CONSTRAINT_VIOLATED", kNoRetry, BackoffClass::kNormal, ""},
-    {"22", ErrorCategory::kData, "VALUE_REFUSED", kNoRetry, BackoffClass::kNormal, ""},
-    {"44", ErrorCategory::kData, "CONSTRAINT_VIOLATED", kNoRetry, BackoffClass::kNormal, ""},
-    {"P0001", ErrorCategory::kData, "RAISED", kNoRetry, BackoffClass::kNormal,
+    {"23", ErrorCategory::kData, codes::kConstraintViolated, kNoRetry, BackoffClass::kNormal, ""},
+    {"22", ErrorCategory::kData, codes::kValueRefused, kNoRetry, BackoffClass::kNormal, ""},
+    {"44", ErrorCategory::kData, codes::kConstraintViolated, kNoRetry, BackoffClass::kNormal, ""},
+    {"P0001", ErrorCategory::kData, codes::kRaised, kNoRetry, BackoffClass::kNormal,
      "A function or trigger of the database refuses this."},
 
     // The moment.
-    {"40001", ErrorCategory::kTransientDb, "SERIALIZATION_FAILURE", kRetry, BackoffClass::kFast, ""},
-    {"40P01", ErrorCategory::kTransientDb, "DEADLOCK", kRetry, BackoffClass::kNormal,
+    {"40001", ErrorCategory::kTransientDb, codes::kSerializationFailure, kRetry, BackoffClass::kFast, ""},
+    {"40P01", ErrorCategory::kTransientDb, codes::kDeadlock, kRetry, BackoffClass::kNormal,
      "Another session locked the same things in another order."},
-    {"40", ErrorCategory::kTransientDb, "TRANSACTION_ROLLED_BACK", kRetry, BackoffClass::kNormal, ""},
-    {"55P03", ErrorCategory::kTransientDb, "LOCKED", kRetry, BackoffClass::kSlow,
+    {"40", ErrorCategory::kTransientDb, codes::kTransactionRolledBack, kRetry, BackoffClass::kNormal, ""},
+    {"55P03", ErrorCategory::kTransientDb, codes::kLocked, kRetry, BackoffClass::kSlow,
      "Another session holds a lock; see pg_locks and lock_timeout."},
-    {"55006", ErrorCategory::kTransientDb, "OBJECT_IN_USE", kRetry, BackoffClass::kSlow, ""},
-    {"57014", ErrorCategory::kTransientDb, "QUERY_CANCELED", kNoRetry, BackoffClass::kNormal,
+    {"55006", ErrorCategory::kTransientDb, codes::kObjectInUse, kRetry, BackoffClass::kSlow, ""},
+    {"57014", ErrorCategory::kTransientDb, codes::kQueryCanceled, kNoRetry, BackoffClass::kNormal,
      "Somebody cancelled the statement, or it took longer than statement_timeout: raise that for this user."},
-    {"53100", ErrorCategory::kTransientDb, "DISK_FULL", kNoRetry, BackoffClass::kSlow,
+    {"53100", ErrorCategory::kTransientDb, codes::kDiskFull, kNoRetry, BackoffClass::kSlow,
      "The server's disk is full: free space, then run again."},
-    {"53200", ErrorCategory::kTransientDb, "SERVER_OUT_OF_MEMORY", kRetry, BackoffClass::kSlow, ""},
-    {"53", ErrorCategory::kTransientDb, "SERVER_OUT_OF_RESOURCES", kRetry, BackoffClass::kSlow, ""},
-    {"58", ErrorCategory::kTransientDb, "SERVER_IO_ERROR", kNoRetry, BackoffClass::kNormal,
+    {"53200", ErrorCategory::kTransientDb, codes::kServerOutOfMemory, kRetry, BackoffClass::kSlow, ""},
+    {"53", ErrorCategory::kTransientDb, codes::kServerOutOfResources, kRetry, BackoffClass::kSlow, ""},
+    {"58", ErrorCategory::kTransientDb, codes::kServerIoError, kNoRetry, BackoffClass::kNormal,
      "The server's disk or files failed; see the server's log."},
-    {"25P04", ErrorCategory::kTransientDb, "QUERY_CANCELED", kNoRetry, BackoffClass::kNormal,
+    {"25P04", ErrorCategory::kTransientDb, codes::kQueryCanceled, kNoRetry, BackoffClass::kNormal,
      "The transaction took longer than transaction_timeout: raise that for this user."},
-    {"55000", ErrorCategory::kSchema, "NOT_READY", kNoRetry, BackoffClass::kNormal, ""},
-    {"25P02", ErrorCategory::kInternal, "TRANSACTION_FAILED", kNoRetry, BackoffClass::kNormal, ""},
+    {"55000", ErrorCategory::kSchema, codes::kNotReady, kNoRetry, BackoffClass::kNormal, ""},
+    {"25P02", ErrorCategory::kInternal, codes::kTransactionFailed, kNoRetry, BackoffClass::kNormal, ""},
 };
 
-constexpr Meaning kOther = {"", ErrorCategory::kInternal, "SERVER_ERROR", kNoRetry, BackoffClass::kNormal, ""};
+constexpr Meaning kOther = {"", ErrorCategory::kInternal, codes::kServerError, kNoRetry, BackoffClass::kNormal, ""};
 
 const Meaning& meaning_of(std::string_view sqlstate) {
   const auto find = [&](std::string_view key) -> const Meaning* {

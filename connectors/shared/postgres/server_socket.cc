@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::postgres {
 
 namespace {
@@ -59,7 +61,7 @@ void ServerSocket::set_deadline_ms(uint32_t from_now_ms) {
 }
 
 Status ServerSocket::server_closed() const {
-  return sdk::transient_network_error("SERVER_CLOSED", peer_ + ": the server closed the connection");
+  return sdk::transient_network_error(codes::kServerClosed, peer_ + ": the server closed the connection");
 }
 
 uint64_t ServerSocket::limit_of_wait() const {
@@ -68,7 +70,7 @@ uint64_t ServerSocket::limit_of_wait() const {
 }
 
 Status ServerSocket::timed_out(std::string_view what) const {
-  return sdk::transient_network_error("SOCKET_TIMEOUT", peer_ + ": " + std::string(what));
+  return sdk::transient_network_error(codes::kSocketTimeout, peer_ + ": " + std::string(what));
 }
 
 /// True when ready, false after `longest_ms`; SOCKET_TIMEOUT at `limit_ms`.
@@ -117,7 +119,8 @@ Status ServerSocket::write(std::span<const uint8_t> data, const Incoming& on_inc
     const auto block = data.first(std::min(data.size(), kWriteBytes));
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<uint64_t> sent, host::socket_write(handle_, block));
     if (sent && *sent > block.size()) {
-      return sdk::internal_error("SOCKET_WRITE_FAILED", peer_ + ": the host says that it sent more than it was given");
+      return sdk::internal_error(codes::kSocketWriteFailed,
+                                 peer_ + ": the host says that it sent more than it was given");
     }
     if (sent && *sent != 0) {
       data = data.subspan(static_cast<size_t>(*sent));

@@ -44,6 +44,7 @@ struct Session {
   /// Statements that the server has parsed, by their text, with the number in their name.
   std::map<std::string, uint32_t, std::less<>> parsed;
   uint32_t last_parsed = 0;
+  bool caching = true;
   /// Texts of the Parse messages that are queued, in order; empty for those without a name.
   std::vector<std::string> parsing;
   uint64_t posted = 0;  // statements whose answer has not been read

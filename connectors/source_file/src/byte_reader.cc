@@ -10,6 +10,8 @@
 #include <optional>
 #include <vector>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::source_file {
 
 namespace {
@@ -21,14 +23,14 @@ using sdk::Status;
 constexpr size_t kCompressedChunk = size_t{128} * 1024;
 
 Status corrupt(const FileWatch& file, std::string_view how, std::string_view what) {
-  return file.explain(sdk::data_error("COMPRESSED_DATA_CORRUPT", "file '" + file.name() + "' is not valid " +
-                                                                     std::string(how) + ": " + std::string(what) +
-                                                                     "; make or copy the file again"));
+  return file.explain(sdk::data_error(codes::kCompressedDataCorrupt, "file '" + file.name() + "' is not valid " +
+                                                                         std::string(how) + ": " + std::string(what) +
+                                                                         "; make or copy the file again"));
 }
 
 Status truncated(const FileWatch& file, std::string_view how) {
   return file.explain(
-      sdk::data_error("COMPRESSED_DATA_TRUNCATED",
+      sdk::data_error(codes::kCompressedDataTruncated,
                       "file '" + file.name() + "' ends in the middle of its " + std::string(how) +
                           " data; it was probably not written or copied completely: make or copy it again"));
 }
@@ -90,7 +92,7 @@ class PlainReader : public ByteReader {
   }
 
   [[nodiscard]] Status failed() const {
-    return sdk::make_error(sdk::ErrorCategory::kData, "FILE_READ_FAILED",
+    return sdk::make_error(sdk::ErrorCategory::kData, codes::kFileReadFailed,
                            "cannot read file '" + watch_.name() + "': " + std::strerror(errno));
   }
 
@@ -114,7 +116,7 @@ class GzipReader : public ByteReader {
   Result<size_t> read(char* out, size_t capacity) override {
     if (!ready_) {
       // 15 bits of window, plus 16: gzip with its header and checksum.
-      if (inflateInit2(&stream_, 15 + 16) != Z_OK) return sdk::internal_error("OUT_OF_MEMORY", "zlib cannot start");
+      if (inflateInit2(&stream_, 15 + 16) != Z_OK) return sdk::internal_error(codes::kOutOfMemory, "zlib cannot start");
       ready_ = true;
     }
     stream_.next_out = reinterpret_cast<Bytef*>(out);
@@ -181,7 +183,7 @@ class ZstdReader : public ByteReader {
   ~ZstdReader() override { ZSTD_freeDStream(stream_); }
 
   Result<size_t> read(char* out, size_t capacity) override {
-    if (stream_ == nullptr) return sdk::internal_error("OUT_OF_MEMORY", "zstd cannot start");
+    if (stream_ == nullptr) return sdk::internal_error(codes::kOutOfMemory, "zstd cannot start");
     ZSTD_outBuffer output{out, capacity, 0};
     while (output.pos == 0) {
       if (input_.pos == input_.size && !file_ended_) {
@@ -227,7 +229,7 @@ bool is_zstd(std::string_view head) {
 }
 
 Status mismatch(const std::string& name, std::string_view how) {
-  return sdk::config_error("COMPRESSION_MISMATCH",
+  return sdk::config_error(codes::kCompressionMismatch,
                            "file '" + name + "' is named as " + std::string(how) +
                                " but does not begin like it; give it the name of what it is, or "
                                "compress it again");
@@ -239,9 +241,10 @@ Result<std::unique_ptr<ByteReader>> open_byte_reader(const std::string& path, co
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     if (errno == ENOENT) {
-      return sdk::config_error("FILE_NOT_FOUND", "file '" + shown_name + "' does not exist in the configured folder");
+      return sdk::config_error(codes::kFileNotFound,
+                               "file '" + shown_name + "' does not exist in the configured folder");
     }
-    return sdk::config_error("FILE_OPEN_FAILED", "cannot open file '" + shown_name + "': " + std::strerror(errno));
+    return sdk::config_error(codes::kFileOpenFailed, "cannot open file '" + shown_name + "': " + std::strerror(errno));
   }
   auto watch = FileWatch::begin(fd, path, shown_name);
   if (!watch.ok()) {

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "resume_position.h"
 #include "value_parse.h"
 
@@ -49,7 +50,7 @@ bool can_be_cursor(const sdk::DataType& type) {
 
 Result<CursorFilter> CursorFilter::make(const ColumnSpec& column, const CursorValue& last) {
   if (!can_be_cursor(column.type)) {
-    return sdk::config_error("CURSOR_TYPE",
+    return sdk::config_error(codes::kCursorType,
                              "column '" + column.name + "' of type " + column.type.name() +
                                  " cannot be a cursor; use an integer, decimal, date, timestamp or text column");
   }
@@ -92,10 +93,10 @@ Result<CursorFilter::Value> CursorFilter::from_cursor(const CursorValue& value) 
     out.number = value.integer;
   }
   if (ok) return out;
-  return sdk::config_error("CURSOR_TYPE", "the cursor column '" + column_.name + "' has type " + column_.type.name() +
-                                              ", but the last run's cursor value is " + sdk::to_text(value.to_json()) +
-                                              "; set the column's type with the stream option columns, or " +
-                                              begin_anew_text());
+  return sdk::config_error(codes::kCursorType,
+                           "the cursor column '" + column_.name + "' has type " + column_.type.name() +
+                               ", but the last run's cursor value is " + sdk::to_text(value.to_json()) +
+                               "; set the column's type with the stream option columns, or " + begin_anew_text());
 }
 
 CursorValue CursorFilter::to_cursor(const Value& value) const {

@@ -4,6 +4,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "rejection.h"
 
@@ -107,7 +108,7 @@ Status check_names(const std::vector<std::string>& names, const std::string& fil
     } else {
       continue;
     }
-    return sdk::schema_error("INVALID_COLUMN_NAME",
+    return sdk::schema_error(codes::kInvalidColumnName,
                              "file '" + file + "': the column name '" + printable(name) + "' " + why +
                                  (json ? ". Give the key another name"
                                        : ". Correct the header, or leave it out (header: false, skip_lines: 1); if "
@@ -217,11 +218,11 @@ Result<Schema> discover_schema(const StreamOptions& stream, const StreamFiles& f
   if (sample.rows() == 0 && !first_problem.empty()) {
     // Not a matter of on_data_error: without a single record there are no columns, so no table.
     return sdk::schema_error(
-        "NO_COLUMNS", "stream '" + stream.name +
-                          "': no record of the sample can be read, so its columns are unknown: " + first_problem);
+        codes::kNoColumns, "stream '" + stream.name +
+                               "': no record of the sample can be read, so its columns are unknown: " + first_problem);
   }
   if (sample.names().empty()) {
-    return sdk::schema_error("NO_COLUMNS",
+    return sdk::schema_error(codes::kNoColumns,
                              "stream '" + stream.name + "': file '" + files.files.front().name +
                                  (files.format == Format::kCsv ? "' is empty, so it has no columns"
                                   : sample.rows() != 0         ? "' has only records without keys, so it has no columns"
@@ -246,7 +247,7 @@ Result<Schema> discover_schema(const StreamOptions& stream, const StreamFiles& f
         schema.fields.push_back({column.name, column.type, true});
         continue;
       }
-      return sdk::config_error("COLUMN_NOT_FOUND",
+      return sdk::config_error(codes::kColumnNotFound,
                                "stream '" + stream.name + "': columns." + column.name +
                                    " is set, but the files have no such column; they have: " + listed(sample.names()));
     }
@@ -259,8 +260,8 @@ Result<std::vector<ColumnSpec>> column_specs(const Schema& schema, const StreamO
   std::vector<ColumnSpec> specs;
   for (const sdk::Field& field : schema.fields) {
     if (!is_supported_type(field.type)) {
-      return sdk::schema_error("UNKNOWN_TYPE", "stream '" + stream.name + "', column '" + field.name + "': type " +
-                                                   field.type.name() + " cannot be read from files");
+      return sdk::schema_error(codes::kUnknownType, "stream '" + stream.name + "', column '" + field.name + "': type " +
+                                                        field.type.name() + " cannot be read from files");
     }
     ColumnSpec spec;
     spec.name = field.name;

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <optional>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::source_file {
 
 namespace {
@@ -25,7 +27,7 @@ std::string join(const std::string& folder, const std::string& name) {
 /// The host's listing breaks off at such a name, so that the names behind it are not known either.
 Status name_not_utf8(const std::string& folder) {
   return sdk::config_error(
-      "FILE_NAME_INVALID",
+      codes::kFileNameInvalid,
       "folder '" + folder +
           "' holds a name that is not valid UTF-8. A WebAssembly connector cannot be shown it or what stands behind "
           "it, so it is not known which files the path means. Find it with: LC_ALL=C ls -b '" +
@@ -36,8 +38,8 @@ Result<std::vector<std::string>> entries_of(const std::string& path) {
   DIR* directory = ::opendir(path.c_str());
   if (directory == nullptr) {
     if (errno == EILSEQ) return name_not_utf8(path);
-    return sdk::config_error("FOLDER_NOT_READABLE", "cannot read folder '" + path + "': " + std::strerror(errno) +
-                                                        "; check the option folder and its access rights");
+    return sdk::config_error(codes::kFolderNotReadable, "cannot read folder '" + path + "': " + std::strerror(errno) +
+                                                            "; check the option folder and its access rights");
   }
   std::vector<std::string> names;
   errno = 0;
@@ -51,7 +53,7 @@ Result<std::vector<std::string>> entries_of(const std::string& path) {
   if (why == EILSEQ) return name_not_utf8(path);
   // A listing that breaks off must not pass for a short one.
   if (why != 0) {
-    return sdk::config_error("FOLDER_NOT_READABLE",
+    return sdk::config_error(codes::kFolderNotReadable,
                              "cannot read all of folder '" + path + "': " + std::strerror(why) + "; check the disk");
   }
   std::sort(names.begin(), names.end());
@@ -87,7 +89,7 @@ bool is_link(const std::string& path) {
 
 /// Call directly after kind_of() said kUnreadable. Leaving the file out would lose its rows in silence.
 Status unreadable(const std::string& folder, const std::string& name) {
-  return sdk::config_error("FILE_UNREADABLE",
+  return sdk::config_error(codes::kFileUnreadable,
                            "'" + name + "' in folder '" + folder + "' cannot be read (" + std::strerror(errno) +
                                "). If it is a link, it leads to nothing or out of the folder, where this connector "
                                "may not look: put the file itself there, set the option folder to a folder that holds "
@@ -122,9 +124,9 @@ Status walk(const std::string& folder, const std::string& name, const std::vecto
     }
     if (kind != PathKind::kFolder) return {};
     if (depth >= kMaxDepth) {
-      return sdk::config_error("FOLDER_TOO_DEEP", "'" + child_name + "' in folder '" + folder + "' lies deeper than " +
-                                                      std::to_string(kMaxDepth) +
-                                                      " folders; set the option folder to a folder nearer to it");
+      return sdk::config_error(codes::kFolderTooDeep, "'" + child_name + "' in folder '" + folder +
+                                                          "' lies deeper than " + std::to_string(kMaxDepth) +
+                                                          " folders; set the option folder to a folder nearer to it");
     }
     return walk(folder, child_name, parts, next, depth + 1, out);
   };
@@ -224,22 +226,22 @@ bool glob_match(std::string_view pattern, std::string_view name) {
 
 Result<std::vector<FileEntry>> list_files(const std::string& folder, const std::string& pattern) {
   if (pattern.empty() || pattern.front() == '/') {
-    return sdk::config_error("INVALID_PATH",
+    return sdk::config_error(codes::kInvalidPath,
                              "path '" + pattern + "' must be relative to the option folder ('" + folder + "')");
   }
   if (pattern.find('\0') != std::string::npos) {
-    return sdk::config_error("INVALID_PATH",
+    return sdk::config_error(codes::kInvalidPath,
                              "path '" + pattern.substr(0, pattern.find('\0')) +
                                  "\\0...' holds a NUL byte, where file systems would cut it; correct it");
   }
   const std::vector<std::string> parts = split_path(pattern);
   for (const std::string& part : parts) {
     if (part == "..") {
-      return sdk::config_error("INVALID_PATH", "path '" + pattern + "' leaves the folder '" + folder +
-                                                   "'; set the option folder to the folder that holds the files");
+      return sdk::config_error(codes::kInvalidPath, "path '" + pattern + "' leaves the folder '" + folder +
+                                                        "'; set the option folder to the folder that holds the files");
     }
   }
-  if (parts.empty()) return sdk::config_error("INVALID_PATH", "path '" + pattern + "' names no file");
+  if (parts.empty()) return sdk::config_error(codes::kInvalidPath, "path '" + pattern + "' names no file");
   std::vector<FileEntry> files;
   RB_SDK_RETURN_NOT_OK(walk(folder, "", parts, 0, 0, files));
   std::sort(files.begin(), files.end(), [](const FileEntry& a, const FileEntry& b) { return a.name < b.name; });
@@ -248,10 +250,10 @@ Result<std::vector<FileEntry>> list_files(const std::string& folder, const std::
       files.end());
   if (!files.empty()) return files;
   if (is_glob(pattern)) {
-    return sdk::config_error("NO_FILES",
+    return sdk::config_error(codes::kNoFiles,
                              "no file matches '" + pattern + "' in folder '" + folder + "'" + some_files(folder));
   }
-  return sdk::config_error("FILE_NOT_FOUND",
+  return sdk::config_error(codes::kFileNotFound,
                            "there is no file '" + pattern + "' in folder '" + folder + "'" + some_files(folder));
 }
 
@@ -276,16 +278,18 @@ Result<std::vector<FileEntry>> find_stream_file(const std::string& folder, const
   if (found.size() == 1) return found;
   if (found.empty()) {
     RB_SDK_RETURN_NOT_OK(entries_of(folder).status());
-    return sdk::config_error("FILE_NOT_FOUND", "no file for stream '" + stream + "' in folder '" + folder +
-                                                   "' (tried " + (tried.empty() ? "nothing" : tried) + ")" +
-                                                   some_files(folder) + ". Set the stream's path to a file or glob");
+    return sdk::config_error(codes::kFileNotFound, "no file for stream '" + stream + "' in folder '" + folder +
+                                                       "' (tried " + (tried.empty() ? "nothing" : tried) + ")" +
+                                                       some_files(folder) +
+                                                       ". Set the stream's path to a file or glob");
   }
   std::string names;
   for (const FileEntry& entry : found) {
     names += names.empty() ? "" : ", ";
     names += entry.name;
   }
-  return sdk::config_error("AMBIGUOUS_FILE", "stream '" + stream + "' could mean " + names + "; set the stream's path");
+  return sdk::config_error(codes::kAmbiguousFile,
+                           "stream '" + stream + "' could mean " + names + "; set the stream's path");
 }
 
 Result<std::vector<FileEntry>> list_folder(const std::string& folder,

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::source_file {
 
 namespace {
@@ -35,7 +37,7 @@ Result<FileWatch> FileWatch::begin(int fd, std::string path, std::string shown_n
 Result<FileWatch::Stamp> FileWatch::stamp() const {
   struct stat info = {};
   if (::fstat(fd_, &info) != 0) {
-    return sdk::make_error(sdk::ErrorCategory::kData, "FILE_READ_FAILED",
+    return sdk::make_error(sdk::ErrorCategory::kData, codes::kFileReadFailed,
                            "cannot look at file '" + name_ + "': " + std::strerror(errno));
   }
   Stamp out;
@@ -63,7 +65,7 @@ bool FileWatch::is_replaced() const {
 
 Status FileWatch::changed(const std::string& what) const {
   return sdk::make_error(
-      sdk::ErrorCategory::kData, "FILE_CHANGED",
+      sdk::ErrorCategory::kData, codes::kFileChanged,
       "file '" + name_ + "' was changed while it was read: " + what +
           ". So what was read is neither the old nor the new content. Run again when whoever writes the file has "
           "finished; write to another name and rename the file when it is complete, and this cannot happen");

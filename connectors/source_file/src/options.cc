@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/config.h"
 
 namespace rapidbyte::source_file {
@@ -204,7 +205,7 @@ Result<DataType> parse_type_name(std::string_view name) {
   Result<DataType> type = DataType::parse(arrow);
   if (type.ok() && is_supported_type(*type)) return type;
   return sdk::config_error(
-      "UNKNOWN_TYPE",
+      codes::kUnknownType,
       "type '" + std::string(name) +
           "' is not one that files can be read as; use text, integer, float, decimal(p, s), boolean, "
           "date, time, timestamp, timestamptz, or the Arrow names Utf8, Int8 to Int64, UInt8 to UInt64, "
@@ -233,10 +234,10 @@ Result<SourceOptions> parse_source_options(const Json& json) {
   const Json* streams = config.raw("streams");
   RB_SDK_RETURN_NOT_OK(config.finish());
   if (streams == nullptr) return out;
-  if (!streams->is_array()) return sdk::config_error("INVALID_CONFIG", "config.streams must be a list of streams");
+  if (!streams->is_array()) return sdk::config_error(codes::kInvalidConfig, "config.streams must be a list of streams");
   for (const Json& entry : *streams) {
     const std::optional<std::string> name = sdk::string_member(entry, "name");
-    if (!name) return sdk::config_error("INVALID_CONFIG", "config.streams: every stream needs a name");
+    if (!name) return sdk::config_error(codes::kInvalidConfig, "config.streams: every stream needs a name");
     RB_SDK_ASSIGN_OR_RETURN(StreamOptions stream, parse_stream_options(entry, *name, out.read));
     out.streams.push_back(std::move(stream));
   }
@@ -274,13 +275,13 @@ Result<StreamFiles> resolve_files(const std::string& folder, const StreamOptions
   out.format = stream.read.format == Format::kByName ? format_of_name(first) : stream.read.format;
   if (out.format == Format::kByName) {
     return sdk::config_error(
-        "FORMAT_UNKNOWN",
+        codes::kFormatUnknown,
         "the name of file '" + first + "' does not say which format it has; set the option format to csv or ndjson");
   }
   if (stream.read.format == Format::kByName) {
     for (const FileEntry& file : out.files) {
       if (format_of_name(file.name) != out.format) {
-        return sdk::config_error("FORMAT_UNKNOWN",
+        return sdk::config_error(codes::kFormatUnknown,
                                  "files '" + first + "' and '" + file.name +
                                      "' do not have the same format by their names; set the option format, "
                                      "or a narrower path");

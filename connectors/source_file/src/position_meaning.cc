@@ -3,6 +3,7 @@
 #include <initializer_list>
 
 #include "prefix_hash.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "resume_position.h"
 
 namespace rapidbyte::source_file {
@@ -111,10 +112,10 @@ PositionMeaning::PositionMeaning(const StreamOptions& stream, const StreamFiles&
 }
 
 Status PositionMeaning::changed(const std::string& what, const std::string& back) const {
-  return sdk::config_error(
-      "CURSOR_CHANGED", "stream '" + stream_ + "': " + what +
-                            ". Going on from the position of the last run would leave rows out or bend them. " + back +
-                            ", or " + begin_anew_text(stream_));
+  return sdk::config_error(codes::kCursorChanged,
+                           "stream '" + stream_ + "': " + what +
+                               ". Going on from the position of the last run would leave rows out or bend them. " +
+                               back + ", or " + begin_anew_text(stream_));
 }
 
 Status PositionMeaning::check_cursor(const Json& stored) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/batch_builder.h"
 
 namespace rapidbyte::source_file {
@@ -59,7 +60,7 @@ Status RecordReader::start(uint64_t skip_lines) {
   if (head.substr(0, 3) == "\xEF\xBB\xBF") {
     begin_ = 3;
   } else if (head.substr(0, 2) == "\xFF\xFE" || head.substr(0, 2) == "\xFE\xFF") {
-    return sdk::data_error("UNSUPPORTED_ENCODING",
+    return sdk::data_error(codes::kUnsupportedEncoding,
                            "file '" + name_ +
                                "' is UTF-16 or UTF-32; only UTF-8 is read. Convert it first, for example: "
                                "iconv -f UTF-16 -t UTF-8 IN > OUT");
@@ -128,7 +129,7 @@ ScanStop RecordReader::scan(RecordBlock& block, const BlockLimits& limits) {
 
 Status RecordReader::unterminated_quote(uint64_t line) const {
   return file_->watch().explain(sdk::data_error(
-      "UNTERMINATED_QUOTE",
+      codes::kUnterminatedQuote,
       "file '" + name_ + "' ends within quotes: in the record that begins in line " + std::to_string(line) +
           " a quote is opened and never closed. Close it, or set the option quote (empty: quotes have "
           "no meaning) or escape"));
@@ -147,9 +148,9 @@ Result<std::optional<std::vector<FieldSpan>>> RecordReader::first_record(bool co
       if (stop == ScanStop::kUnterminatedQuote) return unterminated_quote(line_at(block.end));
       if (at_end_) return std::optional<std::vector<FieldSpan>>();
       if (size_ - begin_ > limits_.max_record_bytes) {
-        return sdk::data_error("RECORD_TOO_LONG", "file '" + name_ + "': the first record is longer than " +
-                                                      std::to_string(limits_.max_record_bytes) +
-                                                      " bytes; is the delimiter or the quote another one?");
+        return sdk::data_error(codes::kRecordTooLarge, "file '" + name_ + "': the first record is longer than " +
+                                                           std::to_string(limits_.max_record_bytes) +
+                                                           " bytes; is the delimiter or the quote another one?");
       }
       RB_SDK_RETURN_NOT_OK(refill());
       continue;
@@ -157,9 +158,9 @@ Result<std::optional<std::vector<FieldSpan>>> RecordReader::first_record(bool co
     uint32_t count = columns;
     for (const RecordProblem& problem : block.problems) {
       if (problem.kind == ProblemKind::kTextAfterQuote) {
-        return sdk::data_error("INVALID_HEADER", "file '" + name_ + "', line " +
-                                                     std::to_string(line_at(block.row_begin[0])) +
-                                                     ": text follows a closing quote in the first record");
+        return sdk::data_error(codes::kInvalidHeader, "file '" + name_ + "', line " +
+                                                          std::to_string(line_at(block.row_begin[0])) +
+                                                          ": text follows a closing quote in the first record");
       }
       count = problem.field_count;
     }
@@ -170,9 +171,9 @@ Result<std::optional<std::vector<FieldSpan>>> RecordReader::first_record(bool co
     std::vector<FieldSpan> fields(block.fields.begin(), block.fields.begin() + count);
     const std::string_view text(buffer_.data() + block.row_begin[0], block.row_end[0] - block.row_begin[0]);
     if (!sdk::is_valid_utf8(text)) {
-      return sdk::data_error("INVALID_UTF8", "file '" + name_ + "', line " +
-                                                 std::to_string(line_at(block.row_begin[0])) +
-                                                 ": the first record is not valid UTF-8; convert the file to UTF-8");
+      return sdk::data_error(codes::kInvalidUtf8,
+                             "file '" + name_ + "', line " + std::to_string(line_at(block.row_begin[0])) +
+                                 ": the first record is not valid UTF-8; convert the file to UTF-8");
     }
     block_data_ = buffer_.data();
     if (consume) begin_ = block.end;

@@ -1,5 +1,6 @@
 #include "rejection.h"
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/batch_builder.h"
 #include "rapidbyte/sdk/host.h"
 #include "rapidbyte/sdk/json.h"
@@ -32,17 +33,17 @@ std::string base64(std::string_view bytes) {
 std::string_view code_of(ProblemKind kind) {
   switch (kind) {
     case ProblemKind::kTooFewFields:
-    case ProblemKind::kTooManyFields: return "RAGGED_RECORD";
-    case ProblemKind::kTextAfterQuote: return "INVALID_QUOTING";
-    case ProblemKind::kInvalidUtf8: return "INVALID_UTF8";
-    case ProblemKind::kInvalidJson: return "INVALID_JSON_RECORD";
-    case ProblemKind::kUnknownKey: return "UNKNOWN_KEY";
-    case ProblemKind::kDuplicateKey: return "DUPLICATE_KEY";
-    case ProblemKind::kTooLong: return "RECORD_TOO_LONG";
-    case ProblemKind::kNullCursor: return "NULL_CURSOR";
+    case ProblemKind::kTooManyFields: return codes::kRaggedRecord;
+    case ProblemKind::kTextAfterQuote: return codes::kInvalidQuoting;
+    case ProblemKind::kInvalidUtf8: return codes::kInvalidUtf8;
+    case ProblemKind::kInvalidJson: return codes::kInvalidJsonRecord;
+    case ProblemKind::kUnknownKey: return codes::kUnknownKey;
+    case ProblemKind::kDuplicateKey: return codes::kDuplicateKey;
+    case ProblemKind::kTooLong: return codes::kRecordTooLarge;
+    case ProblemKind::kNullCursor: return codes::kNullCursor;
     case ProblemKind::kWrongType: break;
   }
-  return "WRONG_TYPE";
+  return codes::kWrongType;
 }
 
 std::string_view raw_record(const RecordProblem& problem, const RejectionContext& context) {

@@ -1,6 +1,7 @@
 #include "resume_position.h"
 
 #include "prefix_hash.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::source_file {
 
@@ -36,8 +37,8 @@ Json ResumePosition::to_json() const {
 Result<ResumePosition> ResumePosition::from_json(const Json& json) {
   ResumePosition out;
   const auto invalid = [](std::string_view key) {
-    return sdk::internal_error("INVALID_RESUME", "the checkpoint to resume from has no usable position." +
-                                                     std::string(key) + "; " + begin_anew_text());
+    return sdk::internal_error(codes::kInvalidResume, "the checkpoint to resume from has no usable position." +
+                                                          std::string(key) + "; " + begin_anew_text());
   };
   const auto files_done = sdk::uint_member(json, "files_done");
   const auto done_hash = hash_member(json, "done_hash");
@@ -80,7 +81,7 @@ std::string begin_anew_text(const std::string& stream) {
 
 Status source_changed(const std::string& stream, const std::string& what) {
   return sdk::data_error(
-      "SOURCE_CHANGED",
+      codes::kSourceChanged,
       "stream '" + stream + "': an interrupted load cannot go on, because " + what +
           ". What was loaded so far may no longer fit the files. Put the files back as they were, or " +
           begin_anew_text(stream));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 
 namespace rapidbyte::source_file {
@@ -69,7 +70,8 @@ Result<sdk::ReadSummary> StreamReader::run(const sdk::StreamContext& ctx, const 
 Status StreamReader::set_up_cursor() {
   if (ctx_.sync_mode == sdk::SyncMode::kCdc) {
     return sdk::config_error(
-        "SYNC_MODE", "stream '" + stream_.name + "': files have no change log; use full_refresh or incremental");
+        codes::kUnsupportedSyncMode,
+        "stream '" + stream_.name + "': files have no change log; use full_refresh or incremental");
   }
   if (ctx_.cursor) last_cursor_ = ctx_.cursor->last_value;
   if (ctx_.sync_mode != sdk::SyncMode::kIncremental) {
@@ -77,7 +79,7 @@ Status StreamReader::set_up_cursor() {
     return {};
   }
   if (!ctx_.cursor || ctx_.cursor->field.empty()) {
-    return sdk::config_error("CURSOR_MISSING",
+    return sdk::config_error(codes::kCursorFieldMissing,
                              "stream '" + stream_.name + "': sync_mode incremental needs a cursor_field");
   }
   const auto found =
@@ -85,8 +87,9 @@ Status StreamReader::set_up_cursor() {
   if (found == specs_.end()) {
     std::string names;
     for (const ColumnSpec& spec : specs_) names += (names.empty() ? "" : ", ") + spec.name;
-    return sdk::config_error("CURSOR_MISSING", "stream '" + stream_.name + "': cursor_field '" + ctx_.cursor->field +
-                                                   "' is not a column; the columns are: " + names);
+    return sdk::config_error(codes::kCursorFieldMissing, "stream '" + stream_.name + "': cursor_field '" +
+                                                             ctx_.cursor->field +
+                                                             "' is not a column; the columns are: " + names);
   }
   cursor_column_ = static_cast<uint32_t>(found - specs_.begin());
   meaning_.emplace(stream_, files_, &*found, ctx_.policies.type_change);
@@ -105,7 +108,7 @@ Status StreamReader::set_up_resume() {
     // A checkpoint that covers nothing says nothing about a place.
     if (sdk::uint_member(ctx_.resume, "records_processed").value_or(0) == 0) return {};
     return sdk::internal_error(
-        "INVALID_RESUME",
+        codes::kInvalidResume,
         "stream '" + stream_.name + "': the checkpoint to resume from has no position; " + begin_anew_text());
   }
   RB_SDK_ASSIGN_OR_RETURN(resume_, ResumePosition::from_json(*position));
@@ -156,7 +159,7 @@ Status StreamReader::map_columns(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const auto spec = std::find_if(specs_.begin(), specs_.end(), [&](const ColumnSpec& s) { return s.name == name; });
     if (spec == specs_.end()) {
-      return sdk::schema_error("SCHEMA_CHANGED",
+      return sdk::schema_error(codes::kSchemaChanged,
                                "stream '" + stream_.name + "': file '" + reader_->name() + "' has a column '" +
                                    printable(name) +
                                    "' that the stream does not have. It did not occur in the sample: raise the option "
@@ -219,7 +222,7 @@ Status StreamReader::read_file(const FileEntry& file) {
     if (!more) break;
     RB_SDK_RETURN_NOT_OK(process_block(block));
     if (++blocks_ % kBlocksPerCancelCheck == 0 && sdk::host::is_cancelled()) {
-      return sdk::make_error(sdk::ErrorCategory::kInternal, "CANCELLED",
+      return sdk::make_error(sdk::ErrorCategory::kInternal, codes::kCancelled,
                              "stream '" + stream_.name + "': the run is being ended");
     }
   }

@@ -176,7 +176,7 @@ TEST(IncrementalTest, ANullCursorIsADataError) {
   EXPECT_EQ(got.rows.size(), 2U);
   EXPECT_EQ(got.summary.records_skipped, 1U);
   options.cursor_field = "nope";
-  EXPECT_EQ(run(folder.path(), options).status.error().code, "CURSOR_MISSING");
+  EXPECT_EQ(run(folder.path(), options).status.error().code, "CURSOR_FIELD_MISSING");
   options.cursor_field = "v";
   options.last_value = {{"int64", 5}};
   EXPECT_EQ(run(folder.path(), options).status.error().code, "CURSOR_TYPE");

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "postgres/type_parts.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::source_postgres {
 
@@ -26,14 +27,18 @@ constexpr size_t kFewTables = 25;
 
 // Domains become the types below them, over any number of levels; the innermost level has the modifier. Identity and
 // generated columns are columns like others here; dropped ones have numbers, but no rows that matter.
-constexpr std::string_view kRelations = R"sql(
+//
+// For many tables all domains are taken apart at once.
+constexpr std::string_view kDomains = R"sql(
 WITH RECURSIVE level(domain, type, modifier) AS (
   SELECT oid, typbasetype, typtypmod FROM pg_catalog.pg_type WHERE typtype = 'd'
   UNION ALL
   SELECT level.domain, t.typbasetype, t.typtypmod
   FROM level JOIN pg_catalog.pg_type t ON t.oid = level.type AND t.typtype = 'd'),
 base AS (
-  SELECT level.* FROM level JOIN pg_catalog.pg_type t ON t.oid = level.type AND t.typtype <> 'd')
+  SELECT level.* FROM level JOIN pg_catalog.pg_type t ON t.oid = level.type AND t.typtype <> 'd'))sql";
+
+constexpr std::string_view kRelations = R"sql(
 SELECT n.nspname, c.relname, c.oid, c.relkind,
   c.relkind = 'r' AND c.relhassubclass AND EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid),
   c.relrowsecurity AND pg_catalog.row_security_active(c.oid),
@@ -48,7 +53,24 @@ constexpr std::string_view kFrom = R"sql(
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-LEFT JOIN base ON base.domain = a.atttypid
+)sql";
+
+constexpr std::string_view kJoinDomains = "LEFT JOIN base ON base.domain = a.atttypid";
+
+// For one table each column is taken apart by itself: every table brings types along, and a look at each of many tables
+// must not read those of all of them. OFFSET keeps the planner from doing that.
+constexpr std::string_view kJoinOwnDomain = R"sql(
+LEFT JOIN pg_catalog.pg_type own ON own.oid = a.atttypid
+LEFT JOIN LATERAL (
+  WITH RECURSIVE level(type, modifier, depth) AS (
+    SELECT own.typbasetype, own.typtypmod, 1 WHERE own.typtype = 'd'
+    UNION ALL
+    SELECT d.typbasetype, d.typtypmod, level.depth + 1 FROM level, LATERAL (
+      SELECT t.typbasetype, t.typtypmod FROM pg_catalog.pg_type t WHERE t.oid = level.type AND t.typtype = 'd'
+      OFFSET 0) d)
+  SELECT level.type, level.modifier FROM level ORDER BY level.depth DESC LIMIT 1) base ON true)sql";
+
+constexpr std::string_view kFromTypes = R"sql(
 LEFT JOIN pg_catalog.pg_type t ON t.oid = coalesce(base.type, a.atttypid)
 LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary
   AND pg_catalog.array_position(i.indkey::pg_catalog.int2[], a.attnum) < i.)sql";
@@ -190,9 +212,9 @@ std::vector<Relation> relations_of(QueryResult& result) {
 
 Status check_version(const Connection& connection) {
   if (connection.server_version() >= kOldestServer) return {};
-  return sdk::config_error("SERVER_TOO_OLD", "the server is PostgreSQL " +
-                                                 std::to_string(connection.server_version() / 10'000) +
-                                                 "; source-postgres reads from 10 and newer");
+  return sdk::config_error(codes::kUnsupportedServer, "the server is PostgreSQL " +
+                                                          std::to_string(connection.server_version() / 10'000) +
+                                                          "; source-postgres reads from 10 and newer");
 }
 
 /// The system's schema alone, whatever code of users that ran in this session before has made of the path.
@@ -200,10 +222,16 @@ std::string within_catalog(std::string_view sql) {
   return "SET LOCAL search_path = pg_catalog, pg_temp; " + std::string(sql);
 }
 
-std::string relations_sql(const Connection& connection, bool with_details, std::string_view condition) {
-  std::string sql(kRelations);
+enum class Tables : uint8_t { kOne, kMany };
+
+std::string relations_sql(const Connection& connection, Tables tables, bool with_details, std::string_view condition) {
+  const bool one = tables == Tables::kOne;
+  std::string sql(one ? "" : kDomains);
+  sql += kRelations;
   sql += with_details ? details(connection) : kNoDetails;
   sql += kFrom;
+  sql += one ? kJoinOwnDomain : kJoinDomains;
+  sql += kFromTypes;
   sql += key_columns(connection);
   sql += kWhere;
   sql += condition;
@@ -246,7 +274,7 @@ std::string look_sql(const Session& session, const TableName& name) {
   if (!session.look_prepared) {
     // A statement that failed behind it may have left it.
     sql = "DEALLOCATE ALL; PREPARE rapidbyte_look(pg_catalog.name, pg_catalog.name) AS " +
-          relations_sql(session.connection, true,
+          relations_sql(session.connection, Tables::kOne, true,
                         "n.nspname OPERATOR(pg_catalog.=) $1 AND c.relname OPERATOR(pg_catalog.=) $2 "
                         "ORDER BY a.attnum") +
           "; ";
@@ -280,7 +308,7 @@ Status table_not_found(Connection& connection, const TableName& name) {
     }
   }
   message += found.empty() ? ". Look at what there is with: rapidbyte discover" : ", but " + found;
-  return sdk::schema_error("TABLE_NOT_FOUND",
+  return sdk::schema_error(codes::kTableMissing,
                            message + ". Names are case-sensitive; the option table takes schema.table");
 }
 
@@ -322,7 +350,7 @@ Result<QueryResult> query_catalog(Connection& connection, std::string_view sql) 
 Result<std::vector<Relation>> load_all_relations(Session& session) {
   Connection& connection = session.connection;
   RB_SDK_RETURN_NOT_OK(check_version(connection));
-  return fetch_relations(connection, relations_sql(connection, false, kUserTables));
+  return fetch_relations(connection, relations_sql(connection, Tables::kMany, false, kUserTables));
 }
 
 Result<std::vector<Relation>> load_relations(Session& session, std::span<const TableName> names) {
@@ -334,10 +362,11 @@ Result<std::vector<Relation>> load_relations(Session& session, std::span<const T
     RB_SDK_ASSIGN_OR_RETURN(found, look_at(session, names.front()));
   } else if (names.size() <= kFewTables) {
     RB_SDK_ASSIGN_OR_RETURN(QueryResult result,
-                            query_catalog(connection, relations_sql(connection, true, named(names))));
+                            query_catalog(connection, relations_sql(connection, Tables::kMany, true, named(names))));
     found = relations_of(result);
   } else {
-    RB_SDK_ASSIGN_OR_RETURN(found, fetch_relations(connection, relations_sql(connection, true, named(names))));
+    RB_SDK_ASSIGN_OR_RETURN(found,
+                            fetch_relations(connection, relations_sql(connection, Tables::kMany, true, named(names))));
   }
   std::vector<Relation> out;
   out.reserve(names.size());
@@ -419,8 +448,9 @@ Status unknown_column(const Relation& relation, std::string_view what, std::stri
     names += (names.empty() ? "" : ", ") + relation.columns[i].name;
   }
   if (relation.columns.size() > kShown) names += " and " + std::to_string(relation.columns.size() - kShown) + " more";
-  return sdk::config_error("UNKNOWN_COLUMN", std::string(what) + ": `" + std::string(column) + "` is no column of `" +
-                                                 relation.name.spelling("") + "`; its columns are: " + names);
+  return sdk::config_error(codes::kUnknownColumn, std::string(what) + ": `" + std::string(column) +
+                                                      "` is no column of `" + relation.name.spelling("") +
+                                                      "`; its columns are: " + names);
 }
 
 Result<std::vector<ColumnPlan>> plan_columns(const Relation& relation, std::span<const std::string> select,

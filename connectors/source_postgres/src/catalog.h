@@ -46,7 +46,7 @@ struct Relation {
 /// All tables, partitioned tables, views, materialized views and foreign tables that users made, without the partitions
 /// of partitioned tables and without what belongs to extensions; by schema and name.
 sdk::Result<std::vector<Relation>> load_all_relations(Session& session);
-/// Those named, in that order, partitions too. TABLE_NOT_FOUND (schema) for the first that is not there. One table's
+/// Those named, in that order, partitions too. TABLE_MISSING (schema) for the first that is not there. One table's
 /// look is prepared: begin_read() of the same session and table then costs the server a third.
 sdk::Result<std::vector<Relation>> load_relations(Session& session, std::span<const TableName> names);
 

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::source_postgres {
 
 namespace {
@@ -18,8 +20,9 @@ postgres::Oid oid_of(const std::optional<std::string>& text) {
 
 Status choose_child_rows(const StreamOptions& options, Relation& relation, TableQuery& query) {
   if (relation.kind == 'p' && options.child_rows == false && !options.all_streams) {
-    return sdk::config_error("CHILD_TABLES", "child_tables: exclude leaves nothing of `" + relation.name.spelling("") +
-                                                 "`, because all rows of a partitioned table are in its partitions");
+    return sdk::config_error(codes::kChildTables,
+                             "child_tables: exclude leaves nothing of `" + relation.name.spelling("") +
+                                 "`, because all rows of a partitioned table are in its partitions");
   }
   if (!relation.has_children) return {};
   if (options.child_rows.value_or(true)) {
@@ -61,7 +64,7 @@ Status check_child_streams(Session& session, std::span<const StreamOptions> stre
   const size_t child = stream_of(found.rows[0][1]);
   const std::string name = "'" + streams[parent].name + "'";
   return sdk::config_error(
-      "CHILD_TABLES",
+      codes::kChildTables,
       "streams " + name + " and '" + streams[child].name + "': the rows of `" + relations[child].name.spelling("") +
           "` are rows of `" + relations[parent].name.spelling("") +
           "` as well, so that both streams would load them. " +

@@ -6,6 +6,7 @@
 
 #include "numeric.h"
 #include "postgres/message.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/batch_builder.h"
 #include "value_text.h"
 
@@ -549,9 +550,9 @@ CopyDecoder::Event CopyDecoder::next() {
 sdk::Status CopyDecoder::corruption() const {
   std::string where;
   if (field_ < columns_.size() && header_done_) where = ", column `" + columns_[field_].field.name + "`";
-  return sdk::internal_error("UNEXPECTED_DATA", "row " + std::to_string(rows_seen_ + 1) + where + ": the server sent " +
-                                                    corruption_ +
-                                                    ". Was the table altered while it was read? If not, this is a bug");
+  return sdk::internal_error(codes::kUnexpectedData,
+                             "row " + std::to_string(rows_seen_ + 1) + where + ": the server sent " + corruption_ +
+                                 ". Was the table altered while it was read? If not, this is a bug");
 }
 
 std::span<const sdk::ColumnBuffers> CopyDecoder::batch() {

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "position_origin.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/batch_builder.h"
 #include "rapidbyte/sdk/host.h"
 
@@ -34,9 +35,10 @@ bool is_integer(postgres::Oid type) {
 /// hours or one day, citext) a position could not tell which rows have the newest value.
 Status check_cursor_type(const StreamOptions& options, const CatalogColumn& cursor) {
   const auto refuse = [&](std::string_view why) {
-    return sdk::config_error("CURSOR_TYPE", "stream '" + options.name + "': column `" + cursor.name + "` of type " +
-                                                cursor.type_name + " cannot be a cursor: " + std::string(why) +
-                                                ". Use an integer, numeric, date, timestamp, text or uuid column");
+    return sdk::config_error(codes::kCursorType, "stream '" + options.name + "': column `" + cursor.name +
+                                                     "` of type " + cursor.type_name +
+                                                     " cannot be a cursor: " + std::string(why) +
+                                                     ". Use an integer, numeric, date, timestamp, text or uuid column");
   };
   switch (cursor.type) {
     case postgres::kOidText:
@@ -104,15 +106,15 @@ bool covers_unique_key(const std::vector<std::vector<std::string>>& keys, const 
 Status check_lag(const StreamOptions& options, const CatalogColumn& cursor) {
   if (!options.lag) return {};
   const auto bad = [&](std::string_view why) {
-    return sdk::config_error("LAG_TYPE", "stream '" + options.name + "': lag with the cursor `" + cursor.name +
-                                             "` of type " + cursor.type_name + ": " + std::string(why));
+    return sdk::config_error(codes::kLagType, "stream '" + options.name + "': lag with the cursor `" + cursor.name +
+                                                  "` of type " + cursor.type_name + ": " + std::string(why));
   };
   switch (cursor.type) {
     case postgres::kOidDate:
       if (!options.lag->seconds) return bad("must be a duration such as 1d or 26h");
       if (*options.lag->seconds >= kSecondsOfADate) return {};
       return sdk::config_error(
-          "LAG_TOO_SHORT",
+          codes::kLagTooShort,
           "stream '" + options.name + "': lag with the cursor `" + cursor.name +
               "` of type date must be at least 1d. A shorter one reads a day that is not over, and rows that are added "
               "to it later could be lost. Set lag to 1d and what transactions may take, such as 25h, or leave it out");
@@ -155,7 +157,7 @@ Result<IncrementalPlan> plan_incremental(const Relation& relation, const StreamO
   const std::vector<std::string> ties = options.tie_breaker ? *options.tie_breaker : relation.primary_key();
   if (ties.empty()) {
     return sdk::config_error(
-        "TIE_BREAKER_MISSING",
+        codes::kTieBreakerMissing,
         "stream '" + options.name + "': `" + relation.name.spelling("") +
             (relation.with_children ? "` has child tables, for whose rows its primary key does not hold (child_tables: "
                                       "exclude leaves them "
@@ -214,7 +216,7 @@ Result<CursorPosition> CursorPosition::make(const IncrementalPlan& plan, const s
   if (last.is_null()) return position;
   const auto changed = [&](const std::string& why, bool may_be_kept = false) {
     return sdk::config_error(
-        "CURSOR_CHANGED",
+        codes::kCursorChanged,
         "the position of the last run does not fit the cursor `" + plan.cursor->name + "`: " + why +
             ". Set the stream as it was" +
             (may_be_kept
@@ -337,19 +339,19 @@ bool CursorPosition::is_equal(const std::vector<std::optional<std::string>>& wat
 
 Status CursorPosition::note(const std::vector<std::optional<std::string>>& watched) {
   if (!watched[0]) {
-    return sdk::internal_error("UNEXPECTED_DATA",
+    return sdk::internal_error(codes::kUnexpectedData,
                                "the server sent a row without a cursor value, which was not asked for");
   }
   for (const std::optional<std::string>& text : watched) {
     if (text && !sdk::is_valid_utf8(*text)) {
-      return sdk::data_error("INVALID_UTF8",
+      return sdk::data_error(codes::kInvalidUtf8,
                              "a value of the cursor or the tie-breaker is not valid UTF-8, so that no "
                              "position can hold it. Correct the row, or use another cursor");
     }
   }
   const std::string_view value = canonical(plan_->cursor->type, *watched[0]);
   if (is_special(plan_->cursor->type, value)) {
-    return sdk::data_error("INFINITE_CURSOR",
+    return sdk::data_error(codes::kInfiniteCursor,
                            "the cursor column `" + plan_->cursor->name + "` is '" + std::string(value) +
                                "' in a row, and no later run would find rows beyond that. Correct it, or leave such "
                                "rows out with the stream option where");
@@ -369,7 +371,7 @@ Status CursorPosition::note(const std::vector<std::optional<std::string>>& watch
   size_t bytes = 0;
   for (size_t i = 0; i < width; ++i) {
     if (!watched[i + 1]) {
-      return sdk::data_error("NULL_TIE_BREAKER",
+      return sdk::data_error(codes::kNullTieBreaker,
                              "the tie-breaker column `" + plan_->ties[i]->name +
                                  "` is null in a row with the cursor value '" + value_ +
                                  "', so that it could not be told whether the row was read before. Fill it, or "
@@ -408,7 +410,7 @@ Status CursorPosition::finish() {
   std::vector<std::string> names;
   for (const CatalogColumn* tie : plan_->ties) names.push_back(tie->name);
   return sdk::config_error(
-      "TIE_GROUP_TOO_LARGE",
+      codes::kTieGroupTooLarge,
       "more than " + std::to_string(kMaxSeenRows) + " rows have the newest value '" + value_ + "' of the cursor `" +
           plan_->cursor->name + "`, and the tie-breaker " + joined(names) +
           " does not tell older from newer rows, so that rows which are added later with this value could be lost. Set "

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "condition.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/config.h"
 
 namespace rapidbyte::source_postgres {
@@ -112,7 +113,7 @@ Result<SourceOptions> parse_source_options(const Json& config) {
     RB_SDK_RETURN_NOT_OK(own);
     return out;
   }
-  return sdk::config_error("INVALID_CONFIG",
+  return sdk::config_error(codes::kInvalidConfig,
                            own.ok() ? stream_problems.substr(1) : own.error().message + stream_problems);
 }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "condition.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 
 namespace rapidbyte::source_postgres {
@@ -73,7 +74,7 @@ Result<Partition> Partition::from_json(const Json& json) {
   const auto snapshot = sdk::string_member(json, "snapshot");
   const auto from_block = sdk::uint_member(json, "from_block");
   if (!snapshot || !from_block) {
-    return sdk::internal_error("INVALID_PARTITION",
+    return sdk::internal_error(codes::kInvalidPartition,
                                "the partition is not one of source-postgres: " + sdk::to_text(json));
   }
   return Partition{*snapshot, *from_block, sdk::uint_member(json, "to_block")};

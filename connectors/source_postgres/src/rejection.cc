@@ -1,6 +1,7 @@
 #include "rejection.h"
 
 #include "postgres/message.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/batch_builder.h"
 #include "rapidbyte/sdk/host.h"
 #include "rapidbyte/sdk/json.h"
@@ -18,12 +19,12 @@ constexpr uint64_t kMaxLoggedRejections = 10;
 
 std::string_view code_of(ProblemKind kind) {
   switch (kind) {
-    case ProblemKind::kSpecialValue: return "SPECIAL_VALUE";
-    case ProblemKind::kOutOfRange: return "OUT_OF_RANGE";
-    case ProblemKind::kInvalidUtf8: return "INVALID_UTF8";
-    case ProblemKind::kTooLarge: return "RECORD_TOO_LARGE";
+    case ProblemKind::kSpecialValue: return codes::kSpecialValue;
+    case ProblemKind::kOutOfRange: return codes::kOutOfRange;
+    case ProblemKind::kInvalidUtf8: return codes::kInvalidUtf8;
+    case ProblemKind::kTooLarge: return codes::kRecordTooLarge;
   }
-  return "WRONG_VALUE";
+  return codes::kWrongValue;
 }
 
 /// Calls `field` with index and bytes (null: NULL) of every field that is there.

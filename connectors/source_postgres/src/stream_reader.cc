@@ -4,6 +4,7 @@
 
 #include "child_tables.h"
 #include "position_origin.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "user_code.h"
 
@@ -68,7 +69,7 @@ std::string StreamReader::what() const {
 
 Status StreamReader::prepare() {
   if (ctx_.sync_mode == sdk::SyncMode::kCdc) {
-    return sdk::config_error("SYNC_MODE", "source-postgres reads full_refresh and incremental");
+    return sdk::config_error(codes::kUnsupportedSyncMode, "source-postgres reads full_refresh and incremental");
   }
   if (!ctx_.partition.is_null()) {
     RB_SDK_ASSIGN_OR_RETURN(partition_, Partition::from_json(ctx_.partition));
@@ -108,7 +109,7 @@ Status StreamReader::prepare_partition() {
 
 Status StreamReader::prepare_incremental() {
   if (!ctx_.cursor || ctx_.cursor->field.empty()) {
-    return sdk::config_error("CURSOR_MISSING", "sync_mode incremental needs a cursor_field");
+    return sdk::config_error(codes::kCursorFieldMissing, "sync_mode incremental needs a cursor_field");
   }
   RB_SDK_ASSIGN_OR_RETURN(plan_, plan_incremental(relation_, options_, ctx_.cursor->field));
   // A checkpoint of a load that was broken off holds a position like that of a finished one.
@@ -157,7 +158,7 @@ Status StreamReader::check_null_cursors() {
       "stream option where: \"" +
       postgres::quote_identifier(plan_->cursor->name) + " IS NOT NULL\"";
   // They cannot be counted or kept: the next run would find the same rows again.
-  if (ctx_.policies.on_data_error != sdk::OnDataError::kSkip) return sdk::data_error("NULL_CURSOR", message);
+  if (ctx_.policies.on_data_error != sdk::OnDataError::kSkip) return sdk::data_error(codes::kNullCursor, message);
   sdk::host::log_warn(what() + ": " + message);
   return {};
 }
@@ -181,20 +182,20 @@ Status StreamReader::check_columns(const std::vector<ColumnPlan>& columns) const
                  "` of type " + expected[i].type.name() + " was found";
   }
   if (difference.empty()) return {};
-  return sdk::schema_error("SCHEMA_CHANGED",
+  return sdk::schema_error(codes::kSchemaChanged,
                            "the table was altered since this run looked at it: it has " + difference + ". Run again");
 }
 
 Status StreamReader::copy() {
   if (!ctx_.resume.is_null() && !position_ && sdk::uint_member(ctx_.resume, "records_processed").value_or(0) != 0) {
-    return sdk::internal_error("INVALID_RESUME",
+    return sdk::internal_error(codes::kInvalidResume,
                                "a full refresh is read from one snapshot and cannot go on in the middle; begin anew "
                                "with: rapidbyte state reset");
   }
   DecoderLimits limits;
   limits.batch_bytes = sdk::batch_payload_bytes(ctx_.limits, query_.columns.size());
   limits.record_bytes = static_cast<size_t>(std::min<uint64_t>(record_limit(ctx_.limits), SIZE_MAX));
-  limits.special_values = ctx_.destination_has("special-values");
+  limits.special_values = ctx_.destination_has(sdk::kSpecialValues);
   CopyDecoder decoder(query_.columns, limits);
   Patience until_first_row(session_);
   std::string sql = query_.copy_sql();
@@ -214,11 +215,13 @@ Status StreamReader::copy() {
   }
   RB_SDK_RETURN_NOT_OK(copy.status());
   if (!ended) {
-    return sdk::internal_error("UNEXPECTED_DATA", "the server ended the copy without the trailer of its binary format");
+    return sdk::internal_error(codes::kUnexpectedData,
+                               "the server ended the copy without the trailer of its binary format");
   }
   if (copy.result().affected_rows != decoder.rows_seen()) {
-    return sdk::internal_error("UNEXPECTED_DATA", "the server counts " + std::to_string(copy.result().affected_rows) +
-                                                      " rows where " + std::to_string(decoder.rows_seen()) + " came");
+    return sdk::internal_error(codes::kUnexpectedData,
+                               "the server counts " + std::to_string(copy.result().affected_rows) + " rows where " +
+                                   std::to_string(decoder.rows_seen()) + " came");
   }
   RB_SDK_RETURN_NOT_OK(emit_batch(decoder));
   if (encoder_->schema().fields.empty() && summary_.batches_emitted == 0) {
@@ -235,10 +238,11 @@ Status StreamReader::take(CopyDecoder& decoder, CopyDecoder::Event event) {
   if (event == CopyDecoder::Event::kCorrupt) return decoder.corruption();
   if (position_) {
     if (event == CopyDecoder::Event::kRejected && decoder.problem().watched_too_large) {
-      return sdk::data_error("RECORD_TOO_LARGE", "row " + std::to_string(decoder.rows_seen()) +
-                                                     ": the values of the cursor and the tie-breaker are longer than a "
-                                                     "row may be, so that no position can hold them. Raise "
-                                                     "resources.max_record_bytes, or use another cursor");
+      return sdk::data_error(codes::kRecordTooLarge,
+                             "row " + std::to_string(decoder.rows_seen()) +
+                                 ": the values of the cursor and the tie-breaker are longer than a "
+                                 "row may be, so that no position can hold them. Raise "
+                                 "resources.max_record_bytes, or use another cursor");
     }
     // The row is not part of what was emitted, so that the position before it covers exactly that.
     if (checkpoint_waits_ && !position_->is_equal(decoder.watched())) {

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "postgres/connection.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::source_postgres {
 
@@ -33,10 +34,10 @@ std::string TableName::spelling(std::string_view default_schema) const {
 
 sdk::Result<TableName> parse_table_name(std::string_view text, std::string_view default_schema) {
   const auto bad = [&](std::string_view why) {
-    return sdk::config_error("INVALID_TABLE_NAME", "`" + std::string(text) +
-                                                       "` is not a table's name: " + std::string(why) +
-                                                       ". Write table or schema.table; a name that holds a dot stands "
-                                                       "in double quotes");
+    return sdk::config_error(codes::kInvalidTableName,
+                             "`" + std::string(text) + "` is not a table's name: " + std::string(why) +
+                                 ". Write table or schema.table; a name that holds a dot stands "
+                                 "in double quotes");
   };
   std::vector<std::string> parts;
   size_t at = 0;

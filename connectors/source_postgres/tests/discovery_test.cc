@@ -83,7 +83,7 @@ TEST_F(Discovery, APreparedLookSeesTheTableAsItIsNow) {
   EXPECT_EQ(begin_read(*session, u)->name, u);
   ASSERT_TRUE(session->connection.exec("ROLLBACK").ok());
   sql("DROP TABLE t");
-  EXPECT_EQ(begin_read(*session, t).error().code, "TABLE_NOT_FOUND");
+  EXPECT_EQ(begin_read(*session, t).error().code, "TABLE_MISSING");
 }
 
 TEST_F(Discovery, KnowsColumnsAsTheyAreNow) {
@@ -254,7 +254,7 @@ TEST_F(Discovery, RunsNothingThatUsersMade) {
   const RunResult result = run(options);
   EXPECT_TRUE(result.status.ok()) << result.status.error().message;
   options.name = "T";
-  EXPECT_EQ(run(options).status.error().code, "TABLE_NOT_FOUND");
+  EXPECT_EQ(run(options).status.error().code, "TABLE_MISSING");
   EXPECT_EQ(lines("SELECT w FROM witness"), std::vector<std::string>{});
 }
 

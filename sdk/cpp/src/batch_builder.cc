@@ -1,5 +1,6 @@
 #include "rapidbyte/sdk/batch_builder.h"
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 
 namespace rapidbyte::sdk {
@@ -118,10 +119,10 @@ Result<std::span<const uint8_t>> BatchBuilder::finish() {
     ColumnBuilder& column = columns_[i];
     buffers_[i] = column.buffers();
     if (column.length() == rows_ && fits(column.type(), buffers_[i], rows_)) continue;
-    return internal_error("INVALID_COLUMN", "column `" + schema().fields[i].name + "` (" + column.type().name() +
-                                                ") got " + std::to_string(column.length()) + " values of " +
-                                                std::to_string(buffers_[i].values.size()) + " bytes for " +
-                                                std::to_string(rows_) + " rows");
+    return internal_error(codes::kInvalidColumn, "column `" + schema().fields[i].name + "` (" + column.type().name() +
+                                                     ") got " + std::to_string(column.length()) + " values of " +
+                                                     std::to_string(buffers_[i].values.size()) + " bytes for " +
+                                                     std::to_string(rows_) + " rows");
   }
   auto encoded = encoder_.encode(static_cast<int64_t>(rows_), buffers_);
   if (encoded.ok()) reset();

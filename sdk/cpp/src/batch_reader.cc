@@ -8,6 +8,7 @@
 #include "aligned_header.h"
 #include "message_tables.h"
 #include "nanoarrow_schema.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/byte_buffer.h"
 
 // After nanoarrow: the generated accessors of the message tables, for the row count.
@@ -20,7 +21,7 @@ namespace {
 constexpr size_t kPrefix = 8;  // continuation marker and metadata length
 
 Status invalid(std::string_view what) {
-  Status status = make_error(ErrorCategory::kData, "INVALID_BATCH", "a batch is not valid: " + std::string(what));
+  Status status = make_error(ErrorCategory::kData, codes::kInvalidBatch, "a batch is not valid: " + std::string(what));
   status.error().scope = ErrorScope::kPerBatch;
   return status;
 }

@@ -1,5 +1,11 @@
 #include "rapidbyte/sdk/checkpoint.h"
 
+#include <utility>
+
+#include "rapidbyte/protocol/error_codes.h"
+
+#include "rapidbyte/protocol/checkpoint.h"
+
 namespace rapidbyte::sdk {
 
 CheckpointPacer::CheckpointPacer(const StreamContext& ctx)
@@ -24,15 +30,15 @@ bool CheckpointPacer::due() const {
 }
 
 Status CheckpointPacer::emit(const CursorValue& cursor, const Json& extra) {
-  Json payload = extra.is_object() ? extra : Json::object();
-  payload["id"] = id_prefix_ + std::to_string(count_ + 1);
-  payload["kind"] = "source";
-  payload["stream"] = stream_;
-  payload["cursor_field"] = cursor_field_.empty() ? Json() : Json(cursor_field_);
-  payload["cursor_value"] = cursor.to_json();
-  payload["records_processed"] = rows_;
-  payload["bytes_processed"] = bytes_;
-  RB_SDK_RETURN_NOT_OK(host::checkpoint(host::CheckpointKind::kSource, to_text(payload)));
+  protocol::Checkpoint checkpoint(extra.is_object() ? extra : Json::object());
+  checkpoint.set_id(id_prefix_ + std::to_string(count_ + 1));
+  checkpoint.set_kind(host::CheckpointKind::kSource);
+  checkpoint.set_stream(stream_);
+  checkpoint.set_cursor_field(cursor_field_);
+  checkpoint.set_cursor(cursor);
+  checkpoint.set_records_processed(rows_);
+  checkpoint.set_bytes_processed(bytes_);
+  RB_SDK_RETURN_NOT_OK(host::checkpoint(host::CheckpointKind::kSource, checkpoint.text()));
   ++count_;
   rows_at_last_ = rows_;
   bytes_at_last_ = bytes_;
@@ -47,10 +53,10 @@ Status CheckpointPacer::emit_if_due(const CursorValue& cursor, const Json& extra
 Result<std::optional<std::string>> CommitGate::poll() {
   RB_SDK_ASSIGN_OR_RETURN(std::optional<std::string> pending, host::pending_checkpoint());
   if (!pending || *pending == last_committed_) return std::optional<std::string>();
-  const auto marker = parse_json(*pending);
-  const auto covered = marker.ok() ? uint_member(*marker, "batches_covered") : std::nullopt;
+  const auto marker = protocol::Checkpoint::parse(*pending, protocol::kGuestLimits);
+  const auto covered = marker.ok() ? marker->batches_covered() : std::nullopt;
   if (!covered) {
-    return internal_error("INVALID_CHECKPOINT",
+    return internal_error(codes::kInvalidCheckpoint,
                           "the host's pending checkpoint has no `batches_covered`: " + pending->substr(0, 200));
   }
   if (*covered != batches_written_) return std::optional<std::string>();
@@ -62,10 +68,12 @@ Status CommitGate::committed(const std::string& checkpoint_json, uint64_t record
   last_committed_ = checkpoint_json;
   ++commits_;
   const auto report = [&]() -> Status {
-    RB_SDK_ASSIGN_OR_RETURN(Json payload, parse_json(checkpoint_json));
-    payload["kind"] = "dest";
-    payload["records_processed"] = records_written_so_far;
-    return host::checkpoint(host::CheckpointKind::kDestination, to_text(payload));
+    auto parsed = protocol::Checkpoint::parse(checkpoint_json, protocol::kGuestLimits);
+    if (!parsed.ok()) return std::move(parsed).status().with_context("after the commit");
+    protocol::Checkpoint receipt = *std::move(parsed);
+    receipt.set_kind(host::CheckpointKind::kDestination);
+    receipt.set_records_processed(records_written_so_far);
+    return host::checkpoint(host::CheckpointKind::kDestination, receipt.text());
   };
   Status status = report();
   if (!status.ok()) status.error().commit_state = CommitState::kAfterCommitConfirmed;
@@ -74,7 +82,7 @@ Status CommitGate::committed(const std::string& checkpoint_json, uint64_t record
 
 Status CommitGate::check_complete() const {
   if (batches_committed_ == batches_written_) return {};
-  return internal_error("UNCOVERED_BATCHES",
+  return internal_error(codes::kUncoveredBatches,
                         "the stream ended after " + std::to_string(batches_written_) +
                             " batches, but the host's checkpoints cover only " + std::to_string(batches_committed_) +
                             " of them; the rest was not committed. Did the source stop early? Run again to resume.");

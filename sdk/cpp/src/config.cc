@@ -4,6 +4,8 @@
 #include <limits>
 #include <set>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::sdk {
 
 struct ConfigReader::Node {
@@ -259,7 +261,7 @@ Status ConfigReader::finish() {
     message += std::to_string(problems.size()) + " problems:";
     for (const std::string& problem : problems) message += "\n  - " + problem;
   }
-  return config_error("INVALID_CONFIG", std::move(message));
+  return config_error(codes::kInvalidConfig, std::move(message));
 }
 
 }  // namespace rapidbyte::sdk

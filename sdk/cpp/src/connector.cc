@@ -1,19 +1,8 @@
 #include "rapidbyte/sdk/connector.h"
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::sdk {
-
-namespace {
-
-std::string_view to_string(SyncMode mode) {
-  switch (mode) {
-    case SyncMode::kFullRefresh: return "full_refresh";
-    case SyncMode::kIncremental: return "incremental";
-    case SyncMode::kCdc: return "cdc";
-  }
-  return "full_refresh";
-}
-
-}  // namespace
 
 std::string Catalog::to_text() const {
   Json list = Json::array();
@@ -33,7 +22,7 @@ std::string Catalog::to_text() const {
 namespace adapter {
 
 Status not_open(std::string_view function) {
-  return internal_error("NOT_OPEN", std::string(function) + " was called before open() or after close()");
+  return internal_error(codes::kNotOpen, std::string(function) + " was called before open() or after close()");
 }
 
 std::string partitions_text(const std::vector<Json>& partitions) { return to_text(Json(partitions)); }

@@ -3,6 +3,8 @@
 #include <array>
 #include <charconv>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::sdk {
 
 namespace {
@@ -129,9 +131,9 @@ Result<DataType> DataType::parse(std::string_view name) {
     if (plain.name == name) return DataType::of(plain.id);
   }
   if (const auto type = parse_parametric(name)) return *type;
-  return schema_error("UNKNOWN_TYPE", "`" + std::string(name) +
-                                          "` is not a data type that connectors exchange; examples: Int64, Utf8, "
-                                          "Decimal128(38, 9), Timestamp(Microsecond, Some(\"UTC\"))");
+  return schema_error(codes::kUnknownType, "`" + std::string(name) +
+                                               "` is not a data type that connectors exchange; examples: Int64, Utf8, "
+                                               "Decimal128(38, 9), Timestamp(Microsecond, Some(\"UTC\"))");
 }
 
 std::string DataType::name() const {
@@ -186,9 +188,9 @@ uint32_t DataType::value_width() const {
 
 Result<Field> Field::from_json(const Json& json) {
   const auto name = string_member(json, "name");
-  if (!name) return schema_error("INVALID_COLUMN", "a column has no `name`");
+  if (!name) return schema_error(codes::kInvalidColumn, "a column has no `name`");
   const auto type_name = string_member(json, "data_type");
-  if (!type_name) return schema_error("INVALID_COLUMN", "column `" + *name + "` has no `data_type`");
+  if (!type_name) return schema_error(codes::kInvalidColumn, "column `" + *name + "` has no `data_type`");
   auto type = DataType::parse(*type_name);
   if (!type.ok()) return std::move(type).status().with_context("column `" + *name + "`");
   return Field{.name = *name,
@@ -216,7 +218,8 @@ std::optional<size_t> Schema::index_of(std::string_view name) const {
 
 Result<Schema> Schema::from_json(const Json& columns) {
   if (!columns.is_array()) {
-    return schema_error("INVALID_COLUMN", "the columns must be a list, not " + std::string(describe_type(columns)));
+    return schema_error(codes::kInvalidColumn,
+                        "the columns must be a list, not " + std::string(describe_type(columns)));
   }
   Schema schema;
   for (const Json& column : columns) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nanoarrow_schema.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/byte_buffer.h"
 
 namespace rapidbyte::sdk {
@@ -26,7 +27,7 @@ uint8_t* refuse_to_grow(ArrowBufferAllocator*, uint8_t*, int64_t, int64_t) { ret
 void leave_alone(ArrowBufferAllocator*, uint8_t*, int64_t) {}
 
 Status nanoarrow_failure(std::string_view where, const ArrowError& error) {
-  return internal_error("IPC_ENCODING", std::string(where) + ": " + error.message);
+  return internal_error(codes::kIpcEncoding, std::string(where) + ": " + error.message);
 }
 
 /// Owns an ArrowBuffer.
@@ -93,9 +94,9 @@ Status IpcEncoder::Impl::set_column(size_t index, int64_t rows, const ColumnBuff
   const Field& field = schema.fields[index];
   const auto count = static_cast<size_t>(rows);
   const auto bad = [&](std::string_view what, size_t has, size_t needs) {
-    return internal_error("INVALID_COLUMN", "column `" + field.name + "` (" + field.type.name() +
-                                                "): " + std::string(what) + " has " + std::to_string(has) + " bytes, " +
-                                                std::to_string(rows) + " rows need " + std::to_string(needs));
+    return internal_error(codes::kInvalidColumn, "column `" + field.name + "` (" + field.type.name() + "): " +
+                                                     std::string(what) + " has " + std::to_string(has) + " bytes, " +
+                                                     std::to_string(rows) + " rows need " + std::to_string(needs));
   };
   const size_t bitmap = (count + 7) / 8;
   if (column.null_count != 0 && column.validity.size() < bitmap) return bad("validity", column.validity.size(), bitmap);
@@ -182,9 +183,9 @@ const Schema& IpcEncoder::schema() const { return impl_->schema; }
 
 Result<std::span<const uint8_t>> IpcEncoder::encode(int64_t rows, std::span<const ColumnBuffers> columns) {
   if (columns.size() != impl_->schema.size() || rows < 0) {
-    return internal_error("INVALID_COLUMN", std::to_string(columns.size()) + " columns of " + std::to_string(rows) +
-                                                " rows given, the schema has " + std::to_string(impl_->schema.size()) +
-                                                " columns");
+    return internal_error(codes::kInvalidColumn, std::to_string(columns.size()) + " columns of " +
+                                                     std::to_string(rows) + " rows given, the schema has " +
+                                                     std::to_string(impl_->schema.size()) + " columns");
   }
   size_t body_size = 0;
   for (size_t i = 0; i < columns.size(); ++i) {
@@ -198,7 +199,7 @@ Result<std::span<const uint8_t>> IpcEncoder::encode(int64_t rows, std::span<cons
 Result<std::span<const uint8_t>> encode_ipc(IpcEncoder& encoder, const ArrowArray& array) {
   const size_t count = encoder.schema().size();
   if (array.n_children < 0 || static_cast<size_t>(array.n_children) != count || array.offset != 0) {
-    return internal_error("INVALID_COLUMN",
+    return internal_error(codes::kInvalidColumn,
                           "the array must be a struct of " + std::to_string(count) + " columns without an offset");
   }
   SchemaHandle schema;
@@ -209,13 +210,13 @@ Result<std::span<const uint8_t>> encode_ipc(IpcEncoder& encoder, const ArrowArra
   std::vector<ColumnBuffers> columns(count);
   if (ArrowArrayViewInitFromSchema(&view, schema.get(), &error) != NANOARROW_OK ||
       ArrowArrayViewSetArray(&view, &array, &error) != NANOARROW_OK) {
-    status = internal_error("INVALID_COLUMN", error.message);
+    status = internal_error(codes::kInvalidColumn, error.message);
   }
   for (size_t i = 0; status.ok() && i < count; ++i) {
     const ArrowArrayView* child = view.children[i];
     const Field& field = encoder.schema().fields[i];
     if (child->offset != 0) {
-      status = internal_error("INVALID_COLUMN", "column `" + field.name + "` has an offset; copy it first");
+      status = internal_error(codes::kInvalidColumn, "column `" + field.name + "` has an offset; copy it first");
       break;
     }
     const auto buffer = [child](int b) {

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::sdk {
 
 namespace {
@@ -63,7 +65,7 @@ ArrowErrorCode set_type(ArrowSchema* out, const DataType& type) {
 }
 
 Status unsupported(const std::string& column, std::string_view what) {
-  return schema_error("UNSUPPORTED_SCHEMA", "column `" + shown_name(column) + "`: " + std::string(what));
+  return schema_error(codes::kUnsupportedSchema, "column `" + shown_name(column) + "`: " + std::string(what));
 }
 
 }  // namespace
@@ -85,7 +87,7 @@ Status to_nanoarrow(const Schema& schema, ArrowSchema* out) {
   ArrowSchemaInit(out);
   const auto count = static_cast<int64_t>(schema.size());
   if (ArrowSchemaSetTypeStruct(out, count) != NANOARROW_OK) {
-    return schema_error("UNSUPPORTED_SCHEMA", "cannot make a schema of " + std::to_string(count) + " columns");
+    return schema_error(codes::kUnsupportedSchema, "cannot make a schema of " + std::to_string(count) + " columns");
   }
   for (size_t i = 0; i < schema.size(); ++i) {
     const Field& field = schema.fields[i];

@@ -1,5 +1,7 @@
 #include "rapidbyte/sdk/receipt.h"
 
+#include "rapidbyte/protocol/checkpoint.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/json.h"
 
 namespace rapidbyte::sdk {
@@ -17,9 +19,9 @@ std::string shown(const CursorValue& value) {
 
 Result<CursorValue> cursor_of(const NewestReceipt& receipt) {
   if (receipt.checkpoint_json.empty()) return CursorValue();
-  RB_SDK_ASSIGN_OR_RETURN(const Json checkpoint, parse_json(receipt.checkpoint_json));
-  const Json* value = find_member(checkpoint, "cursor_value");
-  return value != nullptr ? CursorValue::from_json(*value) : CursorValue();
+  auto checkpoint = protocol::Checkpoint::parse(receipt.checkpoint_json, protocol::kGuestLimits);
+  if (!checkpoint.ok()) return std::move(checkpoint).status().with_context("the newest receipt");
+  return checkpoint->understood_cursor();
 }
 
 /// Ids of loads begin with the time at which they were made.
@@ -47,7 +49,7 @@ Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt
                           " is of load " + receipt.load_id + " (cursor " + shown(held) + ")";
   if (time_of(receipt.load_id) > time_of(ctx.cursor_load_id)) {
     if (ctx.write_mode == WriteMode::kUpsert || ctx.allow_doubled_rows) return {};
-    return config_error("RECEIPT_FOREIGN",
+    return config_error(codes::kReceiptForeign,
                         who +
                             ", which the state does not know: a run with --limit wrote it, another installation with "
                             "a state of its own, or the state is an older copy. Going on would append its rows "
@@ -57,7 +59,7 @@ Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt
                             "run PIPELINE.yaml --allow-doubled-rows");
   }
   if (ctx.keep_positions) return {};
-  return config_error("RECEIPT_FOREIGN",
+  return config_error(codes::kReceiptForeign,
                       who +
                           ": the table, or its database, is an older copy, or was made anew. Going on would leave the "
                           "rows between out for good. This run wrote nothing. Take the table or the state of the "
@@ -80,7 +82,7 @@ Status check_not_loaded_before(const StreamContext& ctx, const NewestReceipt& re
   if (held.is_null() && !receipt.checkpoint_json.empty() && receipt.rows == 0) return {};
   RB_SDK_ASSIGN_OR_RETURN(const bool filled, has_rows());
   if (!filled) return {};
-  return config_error("POSITION_MISSING",
+  return config_error(codes::kPositionMissing,
                       "stream \"" + ctx.stream_name + "\": " + table +
                           " has rows (or this user cannot see whether it has), and the receipt of load " +
                           receipt.load_id +

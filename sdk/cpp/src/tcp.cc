@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::sdk {
 
 namespace {
@@ -63,8 +65,9 @@ Status TcpStream::wait(host::SocketInterest interest, uint64_t deadline_ms) {
     const uint64_t now = now_ms();
     if (now >= deadline_ms) {
       return transient_network_error(
-          "SOCKET_TIMEOUT", peer_ + ": nothing " + (interest == host::SocketInterest::kReadable ? "came" : "went out") +
-                                " within " + std::to_string(timeout_ms_) + " ms");
+          codes::kSocketTimeout, peer_ + ": nothing " +
+                                     (interest == host::SocketInterest::kReadable ? "came" : "went out") + " within " +
+                                     std::to_string(timeout_ms_) + " ms");
     }
     const auto timeout = static_cast<uint32_t>(std::min(deadline_ms - now, kLongestWaitMs));
     RB_SDK_ASSIGN_OR_RETURN(const bool ready, host::socket_wait(handle_, interest, timeout));
@@ -74,7 +77,7 @@ Status TcpStream::wait(host::SocketInterest interest, uint64_t deadline_ms) {
 
 /// Reads once, waiting if needed, to the end of in_; 0 at the end of the connection.
 Result<size_t> TcpStream::fill() {
-  if (!open_) return internal_error("SOCKET_CLOSED", peer_ + ": the stream was closed");
+  if (!open_) return internal_error(codes::kSocketClosed, peer_ + ": the stream was closed");
   // The peer may be waiting for what is still queued here.
   RB_SDK_RETURN_NOT_OK(flush());
   if (in_start_ == in_.size()) {
@@ -110,9 +113,9 @@ Status TcpStream::read_exact(std::span<uint8_t> out) {
   while (!out.empty()) {
     RB_SDK_ASSIGN_OR_RETURN(const size_t got, read_some(out));
     if (got == 0) {
-      return transient_network_error("SOCKET_EOF", peer_ + ": the connection ended after " +
-                                                       std::to_string(wanted - out.size()) + " of " +
-                                                       std::to_string(wanted) + " bytes");
+      return transient_network_error(codes::kSocketEof, peer_ + ": the connection ended after " +
+                                                            std::to_string(wanted - out.size()) + " of " +
+                                                            std::to_string(wanted) + " bytes");
     }
     out = out.subspan(got);
   }
@@ -137,12 +140,12 @@ Result<std::span<const uint8_t>> TcpStream::peek(size_t min) {
 void TcpStream::consume(size_t count) { in_start_ += std::min(count, in_.size() - in_start_); }
 
 Status TcpStream::send(std::span<const uint8_t> data) {
-  if (!open_) return internal_error("SOCKET_CLOSED", peer_ + ": the stream was closed");
+  if (!open_) return internal_error(codes::kSocketClosed, peer_ + ": the stream was closed");
   uint64_t deadline = deadline_after(timeout_ms_);
   while (!data.empty()) {
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<uint64_t> sent,
                             host::socket_write(handle_, data.first(std::min(data.size(), kBlock))));
-    if (sent && *sent > data.size()) return internal_error("SOCKET_WRITE_FAILED", peer_ + ": more sent than given");
+    if (sent && *sent > data.size()) return internal_error(codes::kSocketWriteFailed, peer_ + ": more sent than given");
     if (sent && *sent != 0) {
       data = data.subspan(static_cast<size_t>(*sent));
       deadline = deadline_after(timeout_ms_);
@@ -173,7 +176,7 @@ Status TcpStream::start_tls(std::string_view server_name, host::TlsVerify verify
                             std::optional<std::string_view> ca_pem) {
   RB_SDK_RETURN_NOT_OK(flush());
   if (in_start_ != in_.size()) {
-    return internal_error("TLS_FAILED", peer_ + ": bytes of the plain connection are still unread");
+    return internal_error(codes::kTlsFailed, peer_ + ": bytes of the plain connection are still unread");
   }
   return host::socket_start_tls(handle_, server_name, verify, ca_pem);
 }

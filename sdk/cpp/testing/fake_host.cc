@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "rapidbyte/protocol/checkpoint.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/batch_reader.h"
 #include "tls_session.h"
 
@@ -22,7 +24,7 @@ namespace {
 // Host functions carry no handle of their instance: the one that was made last on this thread is asked.
 thread_local FakeHost* current_host = nullptr;
 
-constexpr size_t kMaxKeyBytes = 1024;        // protocol.md: state keys
+constexpr size_t kMaxKeyBytes = 1024;        // of a state key
 constexpr uint64_t kMaxReadBytes = 1U << 20U;  // one socket read never allocates more
 
 std::vector<uint8_t> to_vector(std::span<const uint8_t> bytes) { return {bytes.begin(), bytes.end()}; }
@@ -119,12 +121,12 @@ Status FakeHost::enter(std::string_view function) {
 
 Status FakeHost::emit_batch(std::span<const uint8_t> batch) {
   RB_SDK_RETURN_NOT_OK(enter("emit-batch"));
-  if (cancelled_) return internal_error("CANCELLED", "emit-batch: the run is being ended");
-  if (!has_sender) return internal_error("NO_SENDER", "emit-batch: this connector has no output");
-  if (batch.empty()) return internal_error("EMPTY_BATCH", "emit-batch: a batch of no bytes");
+  if (cancelled_) return internal_error(codes::kCancelled, "emit-batch: the run is being ended");
+  if (!has_sender) return internal_error(codes::kNoSender, "emit-batch: this connector has no output");
+  if (batch.empty()) return internal_error(codes::kEmptyBatch, "emit-batch: a batch of no bytes");
   if (batch.size() > max_batch_bytes) {
-    return internal_error("BATCH_TOO_LARGE", "emit-batch: " + std::to_string(batch.size()) + " bytes, the limit is " +
-                                                 std::to_string(max_batch_bytes));
+    return internal_error(codes::kBatchTooLarge, "emit-batch: " + std::to_string(batch.size()) +
+                                                     " bytes, the limit is " + std::to_string(max_batch_bytes));
   }
   if (check_batches) {
     BatchReader reader;
@@ -136,8 +138,8 @@ Status FakeHost::emit_batch(std::span<const uint8_t> batch) {
 
 Result<std::optional<Bytes>> FakeHost::next_batch() {
   RB_SDK_RETURN_NOT_OK(enter("next-batch"));
-  if (cancelled_) return internal_error("CANCELLED", "next-batch: the run is being ended");
-  if (!has_receiver) return internal_error("NO_RECEIVER", "next-batch: this connector has no input");
+  if (cancelled_) return internal_error(codes::kCancelled, "next-batch: the run is being ended");
+  if (!has_receiver) return internal_error(codes::kNoReceiver, "next-batch: this connector has no input");
   absorb_markers();
   if (input_.empty()) return std::optional<Bytes>();
   Bytes batch = Bytes::copy_of(input_.front().batch);
@@ -161,12 +163,12 @@ void FakeHost::log(host::LogLevel level, std::string_view message) {
 Status FakeHost::checkpoint(host::CheckpointKind kind, std::string_view payload_json) {
   RB_SDK_RETURN_NOT_OK(enter("checkpoint"));
   if (kind > host::CheckpointKind::kTransform) {
-    return config_error("INVALID_CHECKPOINT_KIND", "checkpoint: kind is 0, 1 or 2");
+    return config_error(codes::kInvalidCheckpointKind, "checkpoint: kind is 0, 1 or 2");
   }
-  Result<Json> parsed = parse_json(payload_json);
-  if (!parsed.ok() || !parsed->is_object()) return internal_error("PARSE_CHECKPOINT", "checkpoint: not a JSON object");
-  const Json* wrapped = find_member(*parsed, "payload");
-  const Json payload = wrapped != nullptr ? *wrapped : *parsed;
+  const auto parsed = protocol::Checkpoint::parse(payload_json, protocol::kReceiptLimits);
+  if (!parsed.ok()) return parsed.status();
+  const Json* wrapped = find_member(parsed->body(), "payload");
+  const Json payload = wrapped != nullptr ? *wrapped : parsed->body();
   checkpoints_.push_back({kind, payload});
   if (kind == host::CheckpointKind::kSource) sent_.push_back({{}, payload});
   if (kind == host::CheckpointKind::kDestination) make_durable(uint_member(payload, "batches_covered"));
@@ -193,7 +195,7 @@ Result<std::optional<std::string>> FakeHost::pending_checkpoint() {
 Status FakeHost::metric(std::string_view payload_json) {
   RB_SDK_RETURN_NOT_OK(enter("metric"));
   const Result<Json> parsed = parse_json(payload_json);
-  if (!parsed.ok()) return internal_error("PARSE_METRIC", "metric: not JSON");
+  if (!parsed.ok()) return internal_error(codes::kParseMetric, "metric: not JSON");
   SentMetric metric;
   metric.name = string_member(*parsed, "name").value_or("");
   const Json* value = find_member(*parsed, "value");
@@ -202,11 +204,12 @@ Status FakeHost::metric(std::string_view payload_json) {
     metric.kind = kind;
     metric.value = double_member(*value, kind).value_or(0);
   }
-  if (metric.name.empty() || metric.kind.empty()) return internal_error("PARSE_METRIC", "metric: no name or no value");
+  if (metric.name.empty() || metric.kind.empty())
+    return internal_error(codes::kParseMetric, "metric: no name or no value");
   if (const Json* labels = find_member(*parsed, "labels"); labels != nullptr && labels->is_array()) {
     for (const Json& label : *labels) {
       if (!label.is_array() || label.size() != 2)
-        return internal_error("PARSE_METRIC", "metric: a label is [key, value]");
+        return internal_error(codes::kParseMetric, "metric: a label is [key, value]");
       metric.labels.emplace_back(as_string(label[0]).value_or(""), as_string(label[1]).value_or(""));
     }
   }
@@ -223,8 +226,8 @@ Status FakeHost::emit_dlq_record(DlqRecord record) {
 namespace {
 
 Status check_key(host::Scope scope, std::string_view key) {
-  if (scope > host::Scope::kInstance) return config_error("INVALID_SCOPE", "state: scope is 0, 1 or 2");
-  if (key.size() > kMaxKeyBytes) return config_error("KEY_TOO_LONG", "state: a key has at most 1024 bytes");
+  if (scope > host::Scope::kInstance) return config_error(codes::kInvalidScope, "state: scope is 0, 1 or 2");
+  if (key.size() > kMaxKeyBytes) return config_error(codes::kKeyTooLong, "state: a key has at most 1024 bytes");
   return {};
 }
 
@@ -260,7 +263,7 @@ void FakeHost::script_sockets(std::vector<std::vector<uint8_t>> pieces) { script
 Result<host::SocketHandle> FakeHost::connect_tcp(std::string_view host, uint16_t port) {
   RB_SDK_RETURN_NOT_OK(enter("connect-tcp"));
   const std::string name(host);
-  if (!allow_network) return permission_error("NETWORK_DENIED", "connect-tcp: " + name + " is not allowed");
+  if (!allow_network) return permission_error(codes::kNetworkDenied, "connect-tcp: " + name + " is not allowed");
   if (script_) {
     scripted_[next_socket_] = 0;
     return next_socket_++;
@@ -269,7 +272,7 @@ Result<host::SocketHandle> FakeHost::connect_tcp(std::string_view host, uint16_t
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* addresses = nullptr;
   if (::getaddrinfo(name.c_str(), std::to_string(port).c_str(), &hints, &addresses) != 0) {
-    return transient_network_error("DNS_RESOLUTION_FAILED", "connect-tcp: no address for " + name);
+    return transient_network_error(codes::kDnsResolutionFailed, "connect-tcp: no address for " + name);
   }
   int fd = -1;
   for (const addrinfo* at = addresses; at != nullptr && fd < 0; at = at->ai_next) {
@@ -281,7 +284,7 @@ Result<host::SocketHandle> FakeHost::connect_tcp(std::string_view host, uint16_t
   }
   ::freeaddrinfo(addresses);
   if (fd < 0) {
-    return transient_network_error("TCP_CONNECT_FAILED",
+    return transient_network_error(codes::kTcpConnectFailed,
                                    "connect-tcp: " + name + ":" + std::to_string(port) + ": " + errno_text());
   }
   const int one = 1;
@@ -293,7 +296,7 @@ Result<host::SocketHandle> FakeHost::connect_tcp(std::string_view host, uint16_t
 
 Result<int> FakeHost::find_socket(host::SocketHandle handle) const {
   const auto found = sockets_.find(handle);
-  if (found == sockets_.end()) return internal_error("INVALID_SOCKET", "no open socket has this handle");
+  if (found == sockets_.end()) return internal_error(codes::kInvalidSocket, "no open socket has this handle");
   return found->second;
 }
 
@@ -303,7 +306,7 @@ Result<host::SocketRead> FakeHost::socket_read(host::SocketHandle handle, uint64
     if (scripted->second == script_->size()) return host::SocketRead{.kind = host::SocketRead::Kind::kEof, .data = {}};
     const std::vector<uint8_t>& piece = (*script_)[scripted->second++];
     if (piece.empty()) return host::SocketRead{};
-    if (piece.size() > max_bytes) return internal_error("SOCKET_READ_FAILED", "socket-read: less was asked for");
+    if (piece.size() > max_bytes) return internal_error(codes::kSocketReadFailed, "socket-read: less was asked for");
     return host::SocketRead{.kind = host::SocketRead::Kind::kData, .data = Bytes::copy_of(piece)};
   }
   RB_SDK_ASSIGN_OR_RETURN(const int fd, find_socket(handle));
@@ -313,7 +316,7 @@ Result<host::SocketRead> FakeHost::socket_read(host::SocketHandle handle, uint64
   const ssize_t got = ::recv(fd, buffer.data(), wanted, 0);
   host::SocketRead out;
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return out;
-  if (got < 0) return transient_network_error("SOCKET_READ_FAILED", "socket-read: " + errno_text());
+  if (got < 0) return transient_network_error(codes::kSocketReadFailed, "socket-read: " + errno_text());
   out.kind = got == 0 ? host::SocketRead::Kind::kEof : host::SocketRead::Kind::kData;
   out.data = Bytes::copy_of({buffer.data(), static_cast<size_t>(got)});
   return out;
@@ -326,13 +329,13 @@ Result<std::optional<uint64_t>> FakeHost::socket_write(host::SocketHandle handle
   if (const auto tls = tls_.find(handle); tls != tls_.end()) return tls->second->write(data);
   const ssize_t sent = ::send(fd, data.data(), data.size(), MSG_NOSIGNAL);
   if (sent < 0 && (errno == EAGAIN || errno == EINTR)) return std::optional<uint64_t>();
-  if (sent < 0) return transient_network_error("SOCKET_WRITE_FAILED", "socket-write: " + errno_text());
+  if (sent < 0) return transient_network_error(codes::kSocketWriteFailed, "socket-write: " + errno_text());
   return std::optional<uint64_t>(static_cast<uint64_t>(sent));
 }
 
 Result<bool> FakeHost::socket_wait(host::SocketHandle handle, host::SocketInterest interest, uint32_t timeout_ms) {
   RB_SDK_RETURN_NOT_OK(enter("socket-wait"));
-  if (cancelled_) return internal_error("CANCELLED", "socket-wait: the run is being ended");
+  if (cancelled_) return internal_error(codes::kCancelled, "socket-wait: the run is being ended");
   if (scripted_.contains(handle)) return true;
   RB_SDK_ASSIGN_OR_RETURN(const int fd, find_socket(handle));
   const auto tls = tls_.find(handle);
@@ -344,9 +347,9 @@ Result<bool> FakeHost::socket_wait(host::SocketHandle handle, host::SocketIntere
 Status FakeHost::socket_start_tls(host::SocketHandle handle, std::string_view server_name, host::TlsVerify verify,
                                   std::optional<std::string_view> ca_pem) {
   RB_SDK_RETURN_NOT_OK(enter("socket-start-tls"));
-  if (scripted_.contains(handle)) return transient_network_error("TLS_FAILED", "socket-start-tls: nobody there");
+  if (scripted_.contains(handle)) return transient_network_error(codes::kTlsFailed, "socket-start-tls: nobody there");
   RB_SDK_ASSIGN_OR_RETURN(const int fd, find_socket(handle));
-  if (tls_.contains(handle)) return internal_error("TLS_FAILED", "socket-start-tls: this socket has TLS already");
+  if (tls_.contains(handle)) return internal_error(codes::kTlsFailed, "socket-start-tls: this socket has TLS already");
   RB_SDK_ASSIGN_OR_RETURN(TlsSession session, TlsSession::start(fd, server_name, verify, ca_pem));
   tls_[handle] = std::make_unique<TlsSession>(std::move(session));
   return {};

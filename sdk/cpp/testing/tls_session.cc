@@ -11,6 +11,8 @@
 #include <climits>
 #include <csignal>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::sdk::testing {
 
 namespace {
@@ -28,7 +30,7 @@ std::string openssl_text() {
 }
 
 Status tls_network_error(std::string_view what) {
-  return transient_network_error("TLS_FAILED", "socket-start-tls: " + std::string(what));
+  return transient_network_error(codes::kTlsFailed, "socket-start-tls: " + std::string(what));
 }
 
 bool trust_only(SSL_CTX* context, std::string_view ca_pem) {
@@ -65,7 +67,7 @@ Result<TlsSession> TlsSession::start(int fd, std::string_view server_name, host:
     if (!ca_pem) {
       ::SSL_CTX_set_default_verify_paths(context.get());
     } else if (!trust_only(context.get(), *ca_pem)) {
-      return auth_error("TLS_FAILED", "socket-start-tls: the root certificate is not PEM");
+      return auth_error(codes::kTlsFailed, "socket-start-tls: the root certificate is not PEM");
     }
   }
   Session ssl(::SSL_new(context.get()));
@@ -94,8 +96,8 @@ Status TlsSession::shake_hands(SSL* ssl, int fd) {
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
       const long verdict = ::SSL_get_verify_result(ssl);
       if (verdict == X509_V_OK) return tls_network_error(openssl_text());
-      return auth_error("TLS_FAILED", std::string("socket-start-tls: the server's certificate is refused: ") +
-                                          ::X509_verify_cert_error_string(verdict));
+      return auth_error(codes::kTlsFailed, std::string("socket-start-tls: the server's certificate is refused: ") +
+                                               ::X509_verify_cert_error_string(verdict));
     }
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
@@ -119,7 +121,7 @@ Result<host::SocketRead> TlsSession::read(std::span<uint8_t> out) {
     const int error = ::SSL_get_error(ssl_.get(), ok);
     if (filled != 0 || error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) break;
     if (error != SSL_ERROR_ZERO_RETURN) {
-      return transient_network_error("SOCKET_READ_FAILED", "socket-read: " + openssl_text());
+      return transient_network_error(codes::kSocketReadFailed, "socket-read: " + openssl_text());
     }
     result.kind = host::SocketRead::Kind::kEof;
     return result;
@@ -137,7 +139,7 @@ Result<std::optional<uint64_t>> TlsSession::write(std::span<const uint8_t> data)
   if (ok == 1) return std::optional<uint64_t>(sent);
   const int error = ::SSL_get_error(ssl_.get(), ok);
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return std::optional<uint64_t>();
-  return transient_network_error("SOCKET_WRITE_FAILED", "socket-write: " + openssl_text());
+  return transient_network_error(codes::kSocketWriteFailed, "socket-write: " + openssl_text());
 }
 
 }  // namespace rapidbyte::sdk::testing

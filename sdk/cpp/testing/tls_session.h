@@ -1,6 +1,6 @@
 #pragma once
-// TlsSession: TLS on a socket of the FakeHost, by OpenSSL, with the meaning of socket-start-tls in protocol.md. Reads
-// and writes never block, as those of the plain sockets beside it. Does not own the socket.
+// TlsSession: TLS on a socket of the FakeHost, by OpenSSL, with the meaning of socket-start-tls in docs/protocol.md.
+// Reads and writes never block, as those of the plain sockets beside it. Does not own the socket.
 
 #include <openssl/ssl.h>
 

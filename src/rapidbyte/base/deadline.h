@@ -11,6 +11,7 @@ class Deadline {
   using Clock = std::chrono::steady_clock;
 
   static Deadline never() { return Deadline(Clock::time_point::max()); }
+  static Deadline at(Clock::time_point when) { return Deadline(when); }
   static Deadline after(std::chrono::milliseconds duration) {
     // A century: beyond it the sum could leave the clock's range.
     if (duration > std::chrono::hours(24 * 365 * 100)) return never();

@@ -11,7 +11,7 @@
 
 namespace rapidbyte {
 
-/// Numbers as in the protocol's `log` function (protocol.md section 2).
+/// Numbers as in the protocol's `log` function (docs/protocol.md).
 enum class LogLevel : int { kError = 0, kWarn = 1, kInfo = 2, kDebug = 3, kTrace = 4 };
 
 /// Sets the least severe level that is shown. Default: kWarn.

@@ -9,7 +9,8 @@
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/cli/document.h"
 #include "rapidbyte/cli/error_text.h"
-#include "rapidbyte/cli/pipeline_check.h"
+#include "rapidbyte/cli/pipeline_preparation.h"
+#include "rapidbyte/engine/pipeline_check.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -17,6 +18,20 @@ namespace {
 // "permissions" and "destination" are the longest parts.
 constexpr size_t kPartWidth = 11;
 constexpr size_t kStatusWidth = 7;
+
+using engine::Finding;
+using engine::FindingStatus;
+
+ExitCode exit_code_of(const Finding& finding) {
+  return finding.failure ? exit_code_for(finding.failure->stage) : ExitCode::kOk;
+}
+
+/// That of the first finding that failed.
+ExitCode exit_code_of(const std::vector<Finding>& findings) {
+  const auto failed = std::find_if(findings.begin(), findings.end(),
+                                   [](const Finding& finding) { return finding.status == FindingStatus::kFailed; });
+  return failed == findings.end() ? ExitCode::kOk : exit_code_of(*failed);
+}
 
 std::string_view color_of(FindingStatus status) {
   switch (status) {
@@ -49,15 +64,23 @@ nlohmann::json to_json(const Finding& finding, const std::filesystem::path& file
                            {"message", redact(finding.message)},
                            {"fix", finding.fix.empty() ? nlohmann::json() : nlohmann::json(redact(finding.fix))},
                            {"problems", problems_json(file, finding.problems)}};
-  if (finding.status == FindingStatus::kFailed) object["exit_code"] = to_int(finding.code);
+  if (finding.status == FindingStatus::kFailed) object["exit_code"] = to_int(exit_code_of(finding));
   return object;
 }
 
 }  // namespace
 
 ExitCode check_command(const CheckArguments& arguments, CommandContext& context) {
-  PipelineCheck check(arguments.pipeline, context, arguments.allow_unmanifested, arguments.verbosity.quiet);
-  const std::vector<Finding> findings = check.run();
+  const pipeline::ParseOutcome parsed = pipeline::parse_pipeline_file(arguments.pipeline, context.environment);
+  const std::vector<Finding> findings = engine::check_pipeline(
+      {.file = arguments.pipeline,
+       .parsed = parsed,
+       .make_runtime =
+           [&](const pipeline::PipelineConfig& config) {
+             return make_runtime(context, config, arguments.allow_unmanifested, arguments.verbosity.quiet);
+           },
+       .open_state = context.open_state,
+       .cancel = context.cancel});
   const ExitCode code = exit_code_of(findings);
   if (arguments.json) {
     nlohmann::json document = {{"pipeline", arguments.pipeline.string()},

@@ -52,6 +52,15 @@ TEST_F(CheckCommand, SaysOfEveryPartThatItIsFine) {
   EXPECT_EQ(data_.raw(), "");
 }
 
+TEST_F(CheckCommand, AFeatureThatIsNotKnownIsAWarningOfItsConnector) {
+  connectors_["test/dest"].manifest.warnings = {"its manifest gives destination the feature 'recepts'"};
+  write_pipeline();
+  EXPECT_EQ(check(), ExitCode::kOk) << "newer connectors must load";
+  EXPECT_THAT(said(), HasSubstr("warning  connector    test/dest 1.2.3, protocol 2.1.0, connectors/test/dest.wasm: its "
+                                "manifest gives destination the feature 'recepts'"));
+  EXPECT_THAT(said(), HasSubstr("ok       connector    test/source"));
+}
+
 TEST_F(CheckCommand, WarnsBeforehandThatABrokenOffAppendCouldDouble) {
   runtime::Role& role = *connectors_["test/dest"].manifest.destination;
   role = runtime::Role{{"append", "replace"}, {}};
@@ -256,11 +265,10 @@ TEST_F(CheckCommand, APositionThatWasMadeForSomethingElseIsShownAsARunWouldRefus
   write_pipeline("{name: orders, sync_mode: incremental, cursor_field: id}");
   const state::StreamKey key{"p", "orders", ""};
   {
-    auto state = make_state();
-    ASSERT_NE(state, nullptr);
-    ASSERT_TRUE(state->begin_load(key, "l", false, R"({"source": "test/source", "destination": "other/dest"})").ok());
-    ASSERT_TRUE(state->save_checkpoint(key, "l", R"({"load_id": "l", "cursor_value": {"int64": 1}})", 1).ok());
-    ASSERT_TRUE(state->complete_load(key, "l").ok());
+    ASSERT_TRUE(
+        writer()->begin_load(key, "l", false, R"({"source": "test/source", "destination": "other/dest"})").ok());
+    ASSERT_TRUE(writer()->save_checkpoint(key, "l", R"({"load_id": "l", "cursor_value": {"int64": 1}})", 1).ok());
+    ASSERT_TRUE(writer()->complete_load(key, "l").ok());
   }
   EXPECT_EQ(check(), ExitCode::kInvalidPipeline);
   EXPECT_THAT(said(), HasSubstr("failed   state "));
@@ -272,12 +280,12 @@ TEST_F(CheckCommand, APositionThatWasMadeForSomethingElseIsShownAsARunWouldRefus
 // What `run` would refuse because of a load that was broken off.
 TEST_F(CheckCommand, ShowsALoadThatCannotBeGoneOnWith) {
   write_pipeline();
-  const auto state = make_state();
   const state::StreamKey key{"p", "orders", ""};
-  ASSERT_TRUE(state->begin_load(key, "load-1", true, "{}").ok());
+  ASSERT_TRUE(writer()->begin_load(key, "load-1", true, "{}").ok());
   EXPECT_EQ(check(), ExitCode::kOk) << said();
   ASSERT_TRUE(
-      state->save_checkpoint(key, "load-1", R"({"load_id": "load-1", "batches_covered": 3, "rows_covered": 60})", 60)
+      writer()
+          ->save_checkpoint(key, "load-1", R"({"load_id": "load-1", "batches_covered": 3, "rows_covered": 60})", 60)
           .ok());
   EXPECT_EQ(check(), ExitCode::kInvalidPipeline) << said();
   EXPECT_THAT(said(), HasSubstr("the source test/source cannot go on in the middle"));
@@ -285,14 +293,14 @@ TEST_F(CheckCommand, ShowsALoadThatCannotBeGoneOnWith) {
   connectors_["test/source"].manifest.source->features.emplace_back("resume");
   EXPECT_EQ(check(), ExitCode::kOk) << said();
   connectors_["test/dest"].manifest.destination->features.clear();
-  ASSERT_TRUE(state->note_rows(key, "load-1", 80, 60).ok());
+  ASSERT_TRUE(writer()->note_rows(key, "load-1", 80, 60).ok());
   EXPECT_EQ(check(), ExitCode::kState) << said();
   EXPECT_THAT(said(), HasSubstr("up to 20 of the rows that would be written now"));
   ASSERT_TRUE(
-      state->set_stream_note("p", "orders", "miscounted", R"({"load_id": "load-1", "why": "one is missing."})").ok());
+      writer()->set_stream_note("orders", "miscounted", R"({"load_id": "load-1", "why": "one is missing."})").ok());
   EXPECT_EQ(check(), ExitCode::kState) << said();
   EXPECT_THAT(said(), HasSubstr("one is missing. Look at the table"));
-  EXPECT_TRUE(state->reset("p", "orders").ok());
+  EXPECT_TRUE(writer()->reset("orders").ok());
   EXPECT_EQ(check(), ExitCode::kOk);
 }
 

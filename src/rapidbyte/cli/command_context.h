@@ -14,6 +14,7 @@
 #include "rapidbyte/base/status.h"
 #include "rapidbyte/cli/table_printer.h"
 #include "rapidbyte/cli/terminal.h"
+#include "rapidbyte/pipeline/types.h"
 #include "rapidbyte/runtime/component_runtime.h"
 #include "rapidbyte/state/state_backend.h"
 
@@ -25,7 +26,7 @@ struct CommandContext {
   CancelToken cancel;
   std::function<Result<std::unique_ptr<runtime::ComponentRuntime>>(runtime::RuntimeOptions)> make_runtime;
   /// May be called on another thread while the command goes on, which waits for it before it ends.
-  std::function<Result<std::unique_ptr<state::StateBackend>>(const std::filesystem::path&)> open_state;
+  std::function<Result<std::unique_ptr<state::StateBackend>>(const pipeline::StateConfig&)> open_state;
   std::function<std::optional<std::string>(std::string_view name)> environment;
   /// Given back: what has nothing left to do. If there is any, main leaves by _exit behind the command, which frees it
   /// in a fraction of its destructor's time; all that must be written or closed has to be by then.

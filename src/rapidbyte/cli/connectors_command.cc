@@ -115,7 +115,8 @@ nlohmann::json to_json(const Assessed& connector) {
           {"path", connector.found.path.string()},
           {"found_in", connector.found.origin},
           {"shadowed", connector.found.shadowed},
-          {"problem", text_or_null(connector.problem)}};
+          {"problem", text_or_null(connector.problem)},
+          {"warnings", connector.found.manifest ? connector.found.manifest->warnings : std::vector<std::string>()}};
 }
 
 }  // namespace
@@ -153,8 +154,12 @@ ExitCode connectors_command(const ConnectorsArguments& arguments, CommandContext
   }
   if (!write_text(context.data, table.render(table_style(context.data)), context.talk)) return ExitCode::kInternal;
   for (const Assessed& connector : all) {
-    if (connector.problem.empty()) continue;
-    context.talk.write(connector.found.name + ": " + printable_lines(connector.problem, 2) + "\n");
+    const auto say = [&](const std::string& what) {
+      context.talk.write(connector.found.name + ": " + printable_lines(what, 2) + "\n");
+    };
+    if (!connector.problem.empty()) say(connector.problem);
+    if (!connector.found.manifest) continue;
+    for (const std::string& warning : connector.found.manifest->warnings) say("warning: " + warning);
   }
   return ExitCode::kOk;
 }

@@ -22,13 +22,14 @@ class ConnectorsCommand : public CommandFixture {
     unsetenv("RAPIDBYTE_CONNECTOR_DIR");
     CommandFixture::TearDown();
   }
-  void add(const std::string& stem, bool with_manifest) {
+  void add(const std::string& stem, bool with_manifest, const std::string& features = "") {
     std::ofstream(folder_ / (stem + ".wasm")) << "x";
     if (!with_manifest) return;
     std::ofstream(folder_ / (stem + ".manifest.json"))
         << R"({"manifest_version": "1.0", "id": "test/)" + stem +
                R"(", "name": "n", "version": "1.2.3", "protocol_version": "2",
-             "artifact": {"entry_point": "a.wasm"}, "permissions": {"env": {"allowed_vars": ["SOME_VARIABLE"]}}, "roles": {"source": {"supported_sync_modes": []}}})";
+             "artifact": {"entry_point": "a.wasm"}, "permissions": {"env": {"allowed_vars": ["SOME_VARIABLE"]}}, "roles": {"source": {"supported_sync_modes": [], "features": [)" +
+               features + "]}}}";
   }
   /// The entry of the connector `name`; null when it is not listed. Others may be installed on this machine.
   nlohmann::json entry(std::string_view name) const {
@@ -75,6 +76,21 @@ TEST_F(ConnectorsCommand, TheTableSaysWhatIsWrongBelowOnStderr) {
   EXPECT_EQ(connectors_command({}, made), ExitCode::kOk);
   EXPECT_THAT(data_.raw(), HasSubstr("not usable"));
   EXPECT_THAT(talk_.raw(), HasSubstr("dest-bare: "));
+}
+
+TEST_F(ConnectorsCommand, AFeatureThatIsNotKnownIsAWarning) {
+  add("source_fine", true, R"("resum")");
+  connectors_[(folder_ / "source_fine.wasm").string()] = {};
+  const std::string warning =
+      "its manifest gives source the feature 'resum', which this version does not know; did you mean resume?";
+  auto made = context();
+  EXPECT_EQ(connectors_command({}, made), ExitCode::kOk);
+  EXPECT_THAT(talk_.raw(), HasSubstr("source-fine: warning: " + warning));
+  auto again = context();
+  data_.clear();
+  EXPECT_EQ(connectors_command({.json = true}, again), ExitCode::kOk);
+  EXPECT_EQ(entry("source-fine")["problem"], nullptr);
+  EXPECT_EQ(entry("source-fine")["warnings"], nlohmann::json({warning}));
 }
 
 TEST_F(ConnectorsCommand, VersionNamesProgramProtocolsAndEngine) {

@@ -2,17 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <memory>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "rapidbyte/cli/document.h"
-#include "rapidbyte/cli/open_connector.h"
 #include "rapidbyte/cli/pipeline_preparation.h"
 #include "rapidbyte/cli/quantities.h"
-#include "rapidbyte/engine/run_grants.h"
+#include "rapidbyte/engine/prepare.h"
 #include "rapidbyte/protocol/catalog.h"
 
 namespace rapidbyte::cli {
@@ -42,31 +39,6 @@ std::string render_catalog(const protocol::Catalog& catalog, const TableStyle& s
   return out;
 }
 
-/// Loads, opens and asks the source.
-std::optional<Refusal> discover(const pipeline::ParseOutcome& parsed, runtime::ComponentRuntime& runtime,
-                                const CancelToken& cancel, protocol::Catalog& catalog) {
-  LoadedSlot source{connector_slots(*parsed.config).front(), nullptr};
-  std::shared_ptr<const runtime::Connector>& connector = source.connector;
-  if (auto refusal = load_checked(parsed, source.slot, runtime, connector)) return refusal;
-  const runtime::ResolvedGrants grants = resolve_grants(*parsed.config, std::span(&source, 1));
-  if (auto problems = refused_grants(parsed, grants); !problems.empty()) return refuse(std::move(problems));
-  if (!grants.problems.empty()) {
-    const runtime::GrantProblem& problem = grants.problems.front();
-    return refuse(engine::stage_of(problem), problem.status().error());
-  }
-  auto opened = OpenConnector::start(runtime, connector,
-                                     instance_options(*parsed.config, source.slot, *connector, grants, cancel));
-  const engine::Stage failed = cancel.cancelled() ? engine::Stage::kInterrupted : engine::Stage::kSource;
-  if (!opened.ok()) return refuse(failed, opened.error());
-  auto text = (*opened)->instance().discover();
-  if (!text.ok())
-    return refuse(cancel.cancelled() ? engine::Stage::kInterrupted : engine::Stage::kSource, text.error());
-  auto read = protocol::parse_catalog(*text, connector->name());
-  if (!read.ok()) return refuse(engine::Stage::kSource, read.error());
-  catalog = std::move(*read);
-  return std::nullopt;
-}
-
 }  // namespace
 
 ExitCode discover_command(const DiscoverArguments& arguments, CommandContext& context) {
@@ -77,12 +49,14 @@ ExitCode discover_command(const DiscoverArguments& arguments, CommandContext& co
   };
   pipeline::ParseOutcome parsed;
   if (auto refusal = parse_for_command(context, arguments.pipeline, parsed)) return give_up(*refusal);
-  runtime::RuntimeOptions for_runtime = runtime_options(*parsed.config, arguments.allow_unmanifested);
-  for_runtime.on_slow_compilation = compilation_notice(context.talk, arguments.verbosity.quiet);
-  auto runtime = context.make_runtime(std::move(for_runtime));
-  if (!runtime.ok()) return give_up(refuse(engine::Stage::kInternal, runtime.error()));
-  protocol::Catalog catalog;
-  if (auto refusal = discover(parsed, **runtime, context.cancel, catalog)) return give_up(*refusal);
+  auto runtime = make_runtime(context, *parsed.config, arguments.allow_unmanifested, arguments.verbosity.quiet);
+  if (!runtime.ok()) return give_up(refuse({engine::Stage::kInternal, runtime.error()}));
+  engine::PrepareOptions how;
+  how.parts = engine::PrepareOptions::Parts::kSource;
+  engine::PreparedPipeline prepared = engine::prepare(*parsed.config, **runtime, std::move(how));
+  if (auto refusal = prepared.refusal()) return give_up(refuse(parsed, std::move(*refusal)));
+  if (auto failure = engine::discover(prepared, context.cancel)) return give_up(refuse(std::move(*failure)));
+  const protocol::Catalog& catalog = prepared.catalog;
   if (arguments.json) {
     return write_document(context.data, catalog.document, context.talk) ? ExitCode::kOk : ExitCode::kInternal;
   }

@@ -5,9 +5,9 @@
 #include <string>
 #include <utility>
 
+#include "rapidbyte/base/redacted_json.h"
 #include "rapidbyte/cli/quantities.h"
 #include "rapidbyte/cli/text_width.h"
-#include "rapidbyte/protocol/redacted_json.h"
 
 namespace rapidbyte::cli {
 
@@ -29,7 +29,7 @@ runtime::SlowCompilation compilation_notice(Terminal& talk, bool quiet) {
 }
 
 bool write_report(Terminal& data, nlohmann::json report, Terminal& talk) {
-  return write_document(data, protocol::redacted(std::move(report)), talk);
+  return write_document(data, redacted(std::move(report)), talk);
 }
 
 }  // namespace rapidbyte::cli

@@ -11,8 +11,9 @@
 #include <ctime>
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/base/redacted_json.h"
 #include "rapidbyte/base/redaction.h"
-#include "rapidbyte/protocol/redacted_json.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -44,7 +45,7 @@ std::string format_utc(std::chrono::system_clock::time_point when) {
 Result<std::unique_ptr<EventLog>> EventLog::open(const std::filesystem::path& file, WallClock clock) {
   const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (fd < 0) {
-    return config_error("EVENTS_FILE",
+    return config_error(codes::kEventsFile,
                         fmt::format("--events: cannot write {}: {}; name a file in a folder that exists and "
                                     "that you may write to",
                                     file.string(), std::strerror(errno)));
@@ -54,9 +55,10 @@ Result<std::unique_ptr<EventLog>> EventLog::open(const std::filesystem::path& fi
   if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && ::flock(fd, LOCK_EX | LOCK_NB) != 0 &&
       errno == EWOULDBLOCK) {
     ::close(fd);
-    return config_error("EVENTS_FILE", fmt::format("--events: another run is writing {}; wait for it, or give each run "
-                                                   "a file of its own",
-                                                   file.string()));
+    return config_error(codes::kEventsFile,
+                        fmt::format("--events: another run is writing {}; wait for it, or give each run "
+                                    "a file of its own",
+                                    file.string()));
   }
   return std::unique_ptr<EventLog>(new EventLog(fd, file, std::move(clock)));
 }
@@ -72,7 +74,7 @@ void EventLog::empty() {
 }
 
 void EventLog::write(nlohmann::json event) {
-  event = protocol::redacted(std::move(event));
+  event = redacted(std::move(event));
   event["time"] = format_utc(clock_());
   const std::string line = event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   int reason = 0;

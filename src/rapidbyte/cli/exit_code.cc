@@ -3,48 +3,29 @@
 #include <algorithm>
 #include <array>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::cli {
-namespace {
 
-struct KnownCode {
-  std::string_view code;
-  ExitCode exit_code;
-};
-
-// Codes of our own modules that mean the same thing wherever they surface.
-constexpr std::array kKnownCodes = {
-    KnownCode{"CANCELLED", ExitCode::kInterrupted},
-    KnownCode{"CONNECTOR_NOT_FOUND", ExitCode::kConnector},
-    KnownCode{"CONNECTOR_REF_INVALID", ExitCode::kConnector},
-    KnownCode{"CONNECTOR_VERSION_MISMATCH", ExitCode::kConnector},
-    KnownCode{"CHECKSUM_MISMATCH", ExitCode::kConnector},
-    KnownCode{"MANIFEST_MISSING", ExitCode::kConnector},
-    KnownCode{"MANIFEST_INVALID", ExitCode::kConnector},
-    KnownCode{"PROTOCOL_MISMATCH", ExitCode::kConnector},
-    KnownCode{"WRONG_ROLE", ExitCode::kConnector},
-    KnownCode{"COMPONENT_INVALID", ExitCode::kConnector},
-    KnownCode{"STATE_BACKEND", ExitCode::kState},
-    KnownCode{"PIPELINE_LOCKED", ExitCode::kState},
-};
-
-}  // namespace
-
-ExitCode exit_code_for(const ConnectorError& error, engine::Stage stage) {
-  const auto known = std::find_if(kKnownCodes.begin(), kKnownCodes.end(),
-                                  [&](const KnownCode& entry) { return entry.code == error.code; });
-  if (known != kKnownCodes.end()) return known->exit_code;
-  switch (stage) {
-    case engine::Stage::kConfig: return ExitCode::kInvalidPipeline;
-    case engine::Stage::kConnector: return ExitCode::kConnector;
-    case engine::Stage::kSource: return ExitCode::kSource;
-    case engine::Stage::kDestination: return ExitCode::kDestination;
-    case engine::Stage::kTransform: return ExitCode::kTransform;
-    case engine::Stage::kRejected: return ExitCode::kRejectedRows;
-    case engine::Stage::kState: return ExitCode::kState;
-    case engine::Stage::kInterrupted: return ExitCode::kInterrupted;
-    case engine::Stage::kInternal: return ExitCode::kInternal;
-  }
-  return ExitCode::kInternal;
+ExitCode exit_code_for(engine::Stage stage) {
+  using engine::Stage;
+  struct Row {
+    Stage stage;
+    ExitCode code;
+  };
+  static constexpr std::array kTable = {
+      Row{Stage::kConfig, ExitCode::kInvalidPipeline},
+      Row{Stage::kConnector, ExitCode::kConnector},
+      Row{Stage::kSource, ExitCode::kSource},
+      Row{Stage::kDestination, ExitCode::kDestination},
+      Row{Stage::kTransform, ExitCode::kTransform},
+      Row{Stage::kRejected, ExitCode::kRejectedRows},
+      Row{Stage::kState, ExitCode::kState},
+      Row{Stage::kInterrupted, ExitCode::kInterrupted},
+      Row{Stage::kInternal, ExitCode::kInternal},
+  };
+  const auto* row = std::find_if(kTable.begin(), kTable.end(), [&](const Row& entry) { return entry.stage == stage; });
+  return row != kTable.end() ? row->code : ExitCode::kInternal;
 }
 
 std::string_view meaning_of(ExitCode code) {

@@ -1,10 +1,9 @@
 #pragma once
-// The program's exit codes (design.md section 6) and how an error becomes one. Scripts rely on these numbers: they
-// never change their meaning. Pure functions, any thread.
+// The program's exit codes (docs/command-line.md, "Exit codes") and which stage has which. Scripts rely on these
+// numbers: they never change their meaning. Pure functions, any thread.
 
 #include <string_view>
 
-#include "rapidbyte/base/status.h"
 #include "rapidbyte/engine/errors.h"
 
 namespace rapidbyte::cli {
@@ -24,9 +23,8 @@ enum class ExitCode : int {
   kInterrupted = 130,
 };
 
-/// The code for an error that was met in `stage`. An error's own code wins where it is unmistakable (CANCELLED,
-/// CONNECTOR_NOT_FOUND, PIPELINE_LOCKED ...), because such errors surface in every stage.
-[[nodiscard]] ExitCode exit_code_for(const ConnectorError& error, engine::Stage stage);
+/// The code for a failure of `stage`, as RunFailure has it.
+[[nodiscard]] ExitCode exit_code_for(engine::Stage stage);
 
 /// One short phrase for documentation and summaries, for example "source failed".
 [[nodiscard]] std::string_view meaning_of(ExitCode code);

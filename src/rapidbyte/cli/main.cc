@@ -26,7 +26,7 @@
 #include "rapidbyte/cli/terminal.h"
 #include "rapidbyte/cli/version_command.h"
 #include "rapidbyte/pipeline/env_substitution.h"
-#include "rapidbyte/state/sqlite_state_backend.h"
+#include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -101,7 +101,7 @@ ExitCode run_program(int argc, char** argv) {
                          .talk = talk,
                          .cancel = CancelToken(),
                          .make_runtime = &runtime::make_component_runtime,
-                         .open_state = &state::open_sqlite_state,
+                         .open_state = &state::open_state,
                          .environment = pipeline::process_environment(),
                          .confirm = [&talk](std::string_view question) { return ask(talk, question); }};
   // A question waits in read(), which no token ends; there the signals keep their usual effect.

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "rapidbyte/base/redacted_json.h"
 #include "rapidbyte/cli/document.h"
 #include "rapidbyte/cli/error_text.h"
 #include "rapidbyte/cli/event_log.h"
@@ -16,8 +17,7 @@
 #include "rapidbyte/cli/progress.h"
 #include "rapidbyte/cli/summary.h"
 #include "rapidbyte/engine/orchestrator.h"
-#include "rapidbyte/protocol/redacted_json.h"
-#include "rapidbyte/state/memory_state_backend.h"
+#include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -71,22 +71,23 @@ ExitCode refuse_run(const RunArguments& arguments, CommandContext& context, cons
 
 using OpenedState = Result<std::unique_ptr<state::StateBackend>>;
 
-/// The state of a run. A file that is there is opened beside the loading of the connectors, since both wait for the
+/// The state of a run. One that is there is opened beside the loading of the connectors, since both wait for the
 /// disk; it may be brought up to this version of the program even if the run is refused then. A new one is made only
 /// when it is asked for, so that a refused run leaves no file. A dry run writes nothing, so it must not make one
 /// either; an existing one tells where increments begin.
 std::future<OpenedState> begin_opening_state(const RunArguments& arguments, const CommandContext& context,
                                              const pipeline::PipelineConfig& config) {
-  const auto open = [&context, path = config.state.connection] { return context.open_state(path); };
-  std::error_code error;
-  if (std::filesystem::exists(config.state.connection, error)) {
+  const auto open = [&context, &config] { return context.open_state(config.state); };
+  if (state::survey_state(config.state).exists) {
     try {
       return std::async(std::launch::async, open);
     } catch (const std::system_error&) {
       // Without another thread it is opened when its turn comes.
     }
   } else if (arguments.dry_run) {
-    return std::async(std::launch::deferred, [] { return OpenedState(state::make_memory_state()); });
+    return std::async(std::launch::deferred, [] {
+      return state::open_state({.backend = std::string(state::kMemoryBackend), .connection = {}});
+    });
   }
   return std::async(std::launch::deferred, open);
 }
@@ -107,7 +108,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   if (!arguments.events.empty()) {
     auto opened = EventLog::open(arguments.events);
     if (!opened.ok()) {
-      Refusal refusal = refuse(engine::Stage::kConfig, opened.error());
+      Refusal refusal = refuse({engine::Stage::kConfig, opened.error()});
       refusal.code = ExitCode::kUsage;
       return refuse_run(arguments, context, refusal);
     }
@@ -123,35 +124,29 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   const pipeline::PipelineConfig& config = *parsed.config;
 
   std::future<OpenedState> opening = begin_opening_state(arguments, context, config);
-  runtime::RuntimeOptions for_runtime = runtime_options(config, arguments.allow_unmanifested);
-  for_runtime.on_slow_compilation = compilation_notice(context.talk, arguments.verbosity.quiet);
-  auto runtime = context.make_runtime(for_runtime);
-  if (!runtime.ok()) return refused(refuse(engine::Stage::kInternal, runtime.error()));
-  std::vector<ConnectorSlot> slots = connector_slots(config);
-  // A dry run does not touch the destination, so it may be missing yet.
-  if (arguments.dry_run)
-    std::erase_if(slots, [](const auto& slot) { return slot.role == runtime::ConnectorRole::kDestination; });
-  std::vector<pipeline::Problem> problems;
-  const std::vector<std::jthread> ahead = load_ahead(slots, **runtime);
-  std::vector<LoadedSlot> loaded;
-  for (const ConnectorSlot& slot : slots) {
-    loaded.push_back({slot, nullptr});
-    auto refusal = load_checked(parsed, slot, **runtime, loaded.back().connector);
-    if (refusal && refusal->problems.empty()) return refused(*refusal);
-    // Mistakes of all configs are shown together.
-    if (refusal) problems.insert(problems.end(), refusal->problems.begin(), refusal->problems.end());
+  auto runtime = make_runtime(context, config, arguments.allow_unmanifested, arguments.verbosity.quiet);
+  if (!runtime.ok()) return refused(refuse({engine::Stage::kInternal, runtime.error()}));
+  engine::PrepareOptions how;
+  if (arguments.dry_run) how.parts = engine::PrepareOptions::Parts::kWithoutDestination;
+  how.protect = files_for_the_caller(arguments);
+  engine::PreparedPipeline prepared = engine::prepare(config, **runtime, std::move(how));
+  if (auto refusal = prepared.refusal()) {
+    // The file of events may be what no guest is to have, and its path may lead where a guest has led it: it is left as
+    // it is.
+    const bool of_grants = prepared.fits();
+    const Refusal shown = refuse(parsed, std::move(*refusal));
+    return of_grants ? refuse_run(arguments, context, shown) : refused(shown);
   }
-  if (!problems.empty()) return refused(refuse(std::move(problems)));
-  problems = refused_grants(parsed, resolve_grants(config, loaded, files_for_the_caller(arguments)));
-  // The file of events may be what is refused, and its path may lead where a guest has led it: it is left as it is.
-  if (!problems.empty()) return refuse_run(arguments, context, refuse(std::move(problems)));
   auto state = opening.get();
-  if (!state.ok()) return refused(refuse(engine::Stage::kState, state.error()));
+  if (!state.ok()) return refused(refuse({engine::Stage::kState, state.error()}));
   if (events) events->empty();
 
   engine::RunOptions options;
-  options.limit = arguments.limit;
-  options.dry_run = arguments.dry_run;
+  if (arguments.dry_run) {
+    options.mode = engine::RunMode::preview(arguments.limit);
+  } else if (arguments.limit) {
+    options.mode = engine::RunMode::limited(*arguments.limit);
+  }
   options.keep_positions = arguments.keep_positions;
   options.streams = arguments.streams;
   options.allow_doubled_rows = arguments.allow_doubled_rows;
@@ -170,12 +165,12 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   observers.add(&previews);
   if (events) observers.add(events.get());
 
-  const engine::RunReport report = engine::run_pipeline(config, **runtime, **state, options, observers);
+  const engine::RunReport report = engine::run_pipeline(std::move(prepared), **state, options, observers);
   view.stop();
 
   bool written = true;
   if (arguments.json) {
-    nlohmann::json document = protocol::redacted(engine::to_json(report));
+    nlohmann::json document = redacted(engine::to_json(report));
     document["exit_code"] = to_int(exit_code_of(report));
     if (arguments.dry_run) document["preview"] = previews.to_json();
     written = write_document(context.data, document, context.talk);

@@ -115,9 +115,9 @@ TEST_F(RunCommand, AStateThatIsThereIsOpenedBesideTheConnectorsOnce) {
   ASSERT_EQ(run(), ExitCode::kOk) << talk_.raw();
   auto made = context();
   std::vector<std::thread::id> openers;
-  made.open_state = [&openers, open = made.open_state](const std::filesystem::path& path) {
+  made.open_state = [&openers, open = made.open_state](const pipeline::StateConfig& config) {
     openers.push_back(std::this_thread::get_id());
-    return open(path);
+    return open(config);
   };
   EXPECT_EQ(run_command(arguments_, made), ExitCode::kOk) << talk_.raw();
   ASSERT_EQ(openers.size(), 1U);
@@ -129,7 +129,7 @@ TEST_F(RunCommand, AStateThatIsThereIsOpenedBesideTheConnectorsOnce) {
   EXPECT_EQ(openers.size(), 2U);
   write_pipeline();
 
-  made.open_state = [](const std::filesystem::path&) {
+  made.open_state = [](const pipeline::StateConfig&) {
     return Result<std::unique_ptr<state::StateBackend>>(internal_error("STATE_BACKEND", "the file is damaged"));
   };
   EXPECT_EQ(run_command(arguments_, made), ExitCode::kState);

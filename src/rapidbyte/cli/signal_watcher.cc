@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "rapidbyte/base/deadline.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -20,7 +21,7 @@ namespace {
 constexpr std::array kWatched = {SIGINT, SIGTERM, SIGHUP};
 
 Status system_error(std::string_view call) {
-  return internal_error("SIGNAL_WATCHER", fmt::format("{} failed: {}", call, std::strerror(errno)));
+  return internal_error(codes::kSignalWatcher, fmt::format("{} failed: {}", call, std::strerror(errno)));
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -20,7 +19,10 @@
 #include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/pipeline/name_pattern.h"
 #include "rapidbyte/pipeline/suggestion.h"
+#include "rapidbyte/protocol/checkpoint.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
+#include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -35,12 +37,14 @@ constexpr uint32_t kRunsShown = 10;
 constexpr size_t kStreamsNamed = 10;
 
 ExitCode fail(const CommandContext& context, const ConnectorError& error) {
-  const ExitCode code = error.code == "UNKNOWN_STREAM" ? ExitCode::kUsage : exit_code_for(error, engine::Stage::kState);
+  // A stream that is not there is the same mistake as in `run`.
+  const engine::Stage stage = error.code == codes::kUnknownStream ? engine::Stage::kConfig : engine::Stage::kState;
+  const ExitCode code = exit_code_for(engine::RunFailure(stage, error).stage);
   context.talk.write(render_error(code, error, "", context.talk.color()));
   return code;
 }
 
-/// The state of the pipeline in `file`; an empty pointer when there is no state file yet.
+/// The state of the pipeline in `file`; an empty pointer when there is no state yet.
 struct Opened {
   pipeline::ParseOutcome parsed;
   std::unique_ptr<state::StateBackend> state;
@@ -52,10 +56,9 @@ std::optional<ExitCode> open_existing(const std::filesystem::path& file, const C
     show_refusal(context, file, *refusal);
     return refusal->code;
   }
-  std::error_code error;
-  const auto& path = opened.parsed.config->state.connection;
-  if (!std::filesystem::exists(path, error)) return std::nullopt;
-  auto state = context.open_state(path);
+  const pipeline::StateConfig& config = opened.parsed.config->state;
+  if (!state::survey_state(config).exists) return std::nullopt;
+  auto state = context.open_state(config);
   if (!state.ok()) return fail(context, state.error());
   opened.state = std::move(*state);
   return std::nullopt;
@@ -64,18 +67,16 @@ std::optional<ExitCode> open_existing(const std::filesystem::path& file, const C
 /// The checkpoint's cursor, for people: "id = 42".
 std::string describe_cursor(const StreamState& stream) {
   if (!stream.checkpoint_json) return "none";
-  const auto parsed = protocol::parse_untrusted(*stream.checkpoint_json, protocol::kReceiptLimits);
-  if (!parsed.ok() || !parsed->is_object()) return "not readable";
-  const nlohmann::json& checkpoint = *parsed;
-  const auto field = checkpoint.find("cursor_field");
-  const auto value = checkpoint.find("cursor_value");
-  if (field == checkpoint.end() || !field->is_string() || value == checkpoint.end()) return "position in the source";
-  nlohmann::json inner = value->is_object() && value->size() == 1 ? *value->begin() : *value;
+  const auto checkpoint = protocol::Checkpoint::parse(*stream.checkpoint_json, protocol::kReceiptLimits);
+  if (!checkpoint.ok()) return "not readable";
+  const std::optional<std::string> field = checkpoint->cursor_field();
+  if (!field || !checkpoint->body().contains("cursor_value")) return "position in the source";
+  const nlohmann::json value = checkpoint->cursor().to_json();
+  nlohmann::json inner = value.is_object() && value.size() == 1 ? *value.begin() : value;
   // Our sources keep beside the value what it is about: {"column": ..., "value": ..., ...}.
   if (inner.is_object() && inner.contains("value")) inner = nlohmann::json(inner["value"]);
   if (inner.is_object() && inner.size() == 1) inner = nlohmann::json(*inner.begin());
-  return fmt::format("{} = {}", field->get<std::string>(),
-                     inner.is_string() ? inner.get<std::string>() : protocol::json_text(inner));
+  return fmt::format("{} = {}", *field, inner.is_string() ? inner.get<std::string>() : protocol::json_text(inner));
 }
 
 std::string describe_load(const StreamState& stream) {
@@ -137,8 +138,9 @@ Result<Chosen> list_chosen(state::StateBackend& state, const std::string& pipeli
     for (const size_t place : places) found.insert(names[place]);
     if (!places.empty()) continue;
     if (pipeline::is_name_pattern(one)) {
-      return config_error("UNKNOWN_STREAM", fmt::format("the state of pipeline {} has no stream that matches '{}'{}",
-                                                        pipeline, one, pipeline::name_suggestion(one, names)));
+      return config_error(codes::kUnknownStream,
+                          fmt::format("the state of pipeline {} has no stream that matches '{}'{}", pipeline, one,
+                                      pipeline::name_suggestion(one, names)));
     }
     const auto near = pipeline::closest(one, names);
     chosen.unknown += fmt::format("Nothing is known of stream {} of pipeline {}{}; see: rapidbyte state show {}\n",
@@ -183,10 +185,9 @@ std::string render_state(const Streams& streams, const std::vector<RunRecord>& r
   return out;
 }
 
-Status reset_chosen(state::StateBackend& state, const std::string& pipeline, bool all,
-                    const std::vector<std::string>& names) {
-  if (all) return state.reset(pipeline, std::nullopt);
-  for (const std::string& name : names) RB_RETURN_NOT_OK(state.reset(pipeline, name));
+Status reset_chosen(state::Lease& lease, bool all, const std::vector<std::string>& names) {
+  if (all) return lease.reset(std::nullopt);
+  for (const std::string& name : names) RB_RETURN_NOT_OK(lease.reset(name));
   return {};
 }
 
@@ -224,7 +225,7 @@ ExitCode state_show_command(const StateShowArguments& arguments, CommandContext&
   }
   if (arguments.json) {
     nlohmann::json document = {{"pipeline", config.name},
-                               {"state", config.state.connection.string()},
+                               {"state", state::survey_state(config.state).place},
                                {"streams", nlohmann::json::array()},
                                {"runs", nlohmann::json::array()}};
     for (const auto& [key, stream] : streams) document["streams"].push_back(stream_json(key, stream));
@@ -233,7 +234,7 @@ ExitCode state_show_command(const StateShowArguments& arguments, CommandContext&
   }
   if (streams.empty() && runs.empty()) {
     context.talk.write(fmt::format("Nothing is known of pipeline {} yet ({}).\n", make_printable(config.name),
-                                   make_printable(config.state.connection.string())));
+                                   make_printable(state::survey_state(config.state).place)));
     return ExitCode::kOk;
   }
   const std::string text = render_state(streams, runs, table_style(context.data));
@@ -263,8 +264,7 @@ ExitCode state_reset_command(const StateResetArguments& arguments, CommandContex
   // A run that is under way would write its cursors again.
   auto lease = opened.state->acquire_lease(config.name, "state-reset");
   if (!lease.ok()) return fail(context, lease.error());
-  if (Status done = reset_chosen(*opened.state, config.name, all, chosen->names); !done.ok())
-    return fail(context, done.error());
+  if (Status done = reset_chosen(**lease, all, chosen->names); !done.ok()) return fail(context, done.error());
   context.talk.write(fmt::format("Forgotten: {}. The destination's rows stay as they are.\n", what));
   return ExitCode::kOk;
 }
@@ -273,11 +273,27 @@ ExitCode state_accept_command(const StateAcceptArguments& arguments, CommandCont
   Opened opened;
   if (auto failed = open_existing(arguments.pipeline, context, opened)) return *failed;
   const std::string& name = opened.parsed.config->name;
-  const std::string stream = make_printable(arguments.stream);
   if (!opened.state) {
     context.talk.write(fmt::format("Nothing is known of pipeline {}.\n", make_printable(name)));
     return ExitCode::kState;
   }
+  auto chosen = list_chosen(*opened.state, name, {arguments.stream}, arguments.pipeline);
+  if (!chosen.ok()) return fail(context, chosen.error());
+  if (chosen->names.empty()) {
+    context.talk.write(chosen->unknown);
+    return ExitCode::kState;
+  }
+  // The user vouches for what is in the table, and that is looked at one by one.
+  if (chosen->names.size() > 1) {
+    context.talk.write(
+        fmt::format("rapidbyte: state accept takes one stream at a time, and {} matches {} of them: {}.\nName the one "
+                    "whose table you "
+                    "have looked at.\n",
+                    make_printable(arguments.stream), chosen->names.size(), describe_names(chosen->names)));
+    return ExitCode::kUsage;
+  }
+  const std::string& accepted = chosen->names.front();
+  const std::string stream = make_printable(accepted);
   const std::string question = fmt::format(
       "Take the broken-off load of stream {} as it is in the table? No row of it is written or looked at again. [y/N] ",
       stream);
@@ -285,7 +301,7 @@ ExitCode state_accept_command(const StateAcceptArguments& arguments, CommandCont
     return *ended;
   auto lease = opened.state->acquire_lease(name, "state-accept");
   if (!lease.ok()) return fail(context, lease.error());
-  if (Status done = engine::accept_load(*opened.state, name, arguments.stream); !done.ok())
+  if (Status done = engine::accept_load(*opened.state, **lease, accepted); !done.ok())
     return fail(context, done.error());
   context.talk.write(fmt::format(
       "Accepted: the load of stream {}. The next run finishes it and reads nothing; the one after that goes on "

@@ -20,18 +20,18 @@ class StateCommand : public CommandFixture {
     write_pipeline();
   }
   void load_two_streams() {
-    auto state = make_state();
-    ASSERT_NE(state, nullptr);
-    ASSERT_TRUE(state->begin_load({"p", "orders", ""}, "load-1", false).ok());
-    ASSERT_TRUE(state
-                    ->save_checkpoint({"p", "orders", ""}, "load-1",
-                                      R"({"cursor_field": "id", "cursor_value": {"int64": 42}})", 1000)
+    const auto run = writer();
+    ASSERT_NE(run, nullptr);
+    ASSERT_TRUE(run->begin_load({"p", "orders", ""}, "load-1", false).ok());
+    ASSERT_TRUE(run->save_checkpoint({"p", "orders", ""}, "load-1",
+                                     R"({"cursor_field": "id", "cursor_value": {"int64": 42}})", 1000)
                     .ok());
-    ASSERT_TRUE(state->begin_load({"p", "customers", ""}, "load-2", false).ok());
-    ASSERT_TRUE(state->save_checkpoint({"p", "customers", ""}, "load-2", R"({"offset": 7})", 5).ok());
-    ASSERT_TRUE(state->complete_load({"p", "customers", ""}, "load-2").ok());
+    ASSERT_TRUE(run->begin_load({"p", "customers", ""}, "load-2", false).ok());
+    ASSERT_TRUE(run->save_checkpoint({"p", "customers", ""}, "load-2", R"({"offset": 7})", 5).ok());
+    ASSERT_TRUE(run->complete_load({"p", "customers", ""}, "load-2").ok());
     ASSERT_TRUE(
-        state->record_run({"run-1", "p", "2026-01-31T12:00:00Z", "2026-01-31T12:00:05Z", "failed", 1005, "no disk"})
+        make_state()
+            ->record_run({"run-1", "p", "2026-01-31T12:00:00Z", "2026-01-31T12:00:05Z", "failed", 1005, "no disk"})
             .ok());
   }
   ExitCode show(bool json = false, std::vector<std::string> streams = {}) {
@@ -51,8 +51,8 @@ class StateCommand : public CommandFixture {
     return names;
   }
   void load_named(const std::vector<std::string>& names) {
-    auto state = make_state();
-    for (const std::string& name : names) ASSERT_TRUE(state->begin_load({"p", name, ""}, "load", false).ok());
+    const auto run = writer();
+    for (const std::string& name : names) ASSERT_TRUE(run->begin_load({"p", name, ""}, "load", false).ok());
   }
   ExitCode accept(std::string stream, bool yes = false) {
     auto made = context();
@@ -65,11 +65,9 @@ class StateCommand : public CommandFixture {
 };
 
 TEST_F(StateCommand, ShowsTheValueOfACursorThatSaysWhatItIsAbout) {
-  auto state = make_state();
-  ASSERT_NE(state, nullptr);
-  ASSERT_TRUE(state->begin_load({"p", "orders", ""}, "load-1", false).ok());
+  ASSERT_TRUE(writer()->begin_load({"p", "orders", ""}, "load-1", false).ok());
   ASSERT_TRUE(
-      state
+      writer()
           ->save_checkpoint(
               {"p", "orders", ""}, "load-1",
               R"({"cursor_field": "id", "cursor_value": {"json": {"column": "id", "value": {"int64": 42}, "path": "a"}}})",
@@ -150,12 +148,13 @@ TEST_F(StateCommand, StreamsAreChosenByPattern) {
 
 TEST_F(StateCommand, APatternThatMatchesNothingIsAnErrorAndChangesNothing) {
   load_named({"sales.a", "sales.b"});
-  EXPECT_EQ(reset({"sales.a", "slaes.*"}, true), ExitCode::kUsage);
-  EXPECT_THAT(talk_.raw(), HasSubstr("error: wrong usage (UNKNOWN_STREAM): the state of pipeline p has no stream that "
-                                     "matches 'slaes.*'; did you mean sales.a?"));
+  EXPECT_EQ(reset({"sales.a", "slaes.*"}, true), ExitCode::kInvalidPipeline);
+  EXPECT_THAT(talk_.raw(),
+              HasSubstr("error: invalid pipeline (UNKNOWN_STREAM): the state of pipeline p has no stream that "
+                        "matches 'slaes.*'; did you mean sales.a?"));
   EXPECT_EQ(streams_known(), 2U);
   talk_.clear();
-  EXPECT_EQ(show(true, {"x*"}), ExitCode::kUsage);
+  EXPECT_EQ(show(true, {"x*"}), ExitCode::kInvalidPipeline);
   EXPECT_THAT(talk_.raw(), HasSubstr("; known are sales.a, sales.b"));
   EXPECT_EQ(data_.raw(), "");
 }
@@ -199,7 +198,7 @@ TEST_F(StateCommand, ResetWhileARunIsUnderWayIsRefused) {
 
 TEST_F(StateCommand, ShowTellsHowManyRowsADestinationWithoutReceiptsMayHave) {
   load_two_streams();
-  ASSERT_TRUE(make_state()->note_rows({"p", "orders", ""}, "load-1", 1500, 1200).ok());
+  ASSERT_TRUE(writer()->note_rows({"p", "orders", ""}, "load-1", 1500, 1200).ok());
   EXPECT_EQ(show(), ExitCode::kOk);
   EXPECT_THAT(data_.raw(), HasSubstr("interrupted after 1,000 rows, up to 1,500 given"));
   data_.clear();
@@ -213,7 +212,7 @@ TEST_F(StateCommand, AcceptTakesAMiscountedLoadAsItIsAfterAYes) {
   load_two_streams();
   const std::string end = R"({"end": true, "load_id": "load-1", "cursor_value": {"int64": 99}})";
   const nlohmann::json mark = {{"load_id", "load-1"}, {"why", "10 rows"}, {"end", end}};
-  ASSERT_TRUE(make_state()->set_stream_note("p", "orders", "miscounted", mark.dump()).ok());
+  ASSERT_TRUE(writer()->set_stream_note("orders", "miscounted", mark.dump()).ok());
   EXPECT_EQ(accept("orders"), ExitCode::kUsage) << "nobody to ask";
   answer_ = false;
   EXPECT_EQ(accept("orders"), ExitCode::kOk);
@@ -231,6 +230,28 @@ TEST_F(StateCommand, AcceptTakesAMiscountedLoadAsItIsAfterAYes) {
   EXPECT_EQ(accept("orders"), ExitCode::kOk);
   EXPECT_EQ(make_state()->load_stream({"p", "orders", ""})->checkpoint_json, end);
   EXPECT_EQ(accept("orders"), ExitCode::kState) << "once is enough";
+}
+
+TEST_F(StateCommand, AcceptTakesOneStreamAndSaysSoOfAPatternThatMatchesNoneOrSeveral) {
+  load_named({"north.a", "north.b", "south"});
+  answer_ = true;
+  EXPECT_EQ(accept("nroth.*"), ExitCode::kInvalidPipeline);
+  EXPECT_THAT(talk_.raw(),
+              HasSubstr("(UNKNOWN_STREAM): the state of pipeline p has no stream that matches 'nroth.*'; did "
+                        "you mean north.a?"));
+  talk_.clear();
+  EXPECT_EQ(accept("north.*"), ExitCode::kUsage);
+  EXPECT_THAT(talk_.raw(),
+              HasSubstr("takes one stream at a time, and north.* matches 2 of them: streams north.a, north.b"));
+  talk_.clear();
+  EXPECT_EQ(accept("soth"), ExitCode::kState);
+  EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known of stream soth of pipeline p (did you mean south?)"));
+  EXPECT_EQ(asked_, "") << "there was nothing to ask about";
+  // One match is one stream.
+  talk_.clear();
+  EXPECT_EQ(accept("s*"), ExitCode::kState);
+  EXPECT_THAT(asked_, HasSubstr("stream south as it is"));
+  EXPECT_THAT(talk_.raw(), HasSubstr("NOTHING_TO_ACCEPT"));
 }
 
 TEST_F(StateCommand, AStateFileThatIsNoneIsExitCode9) {

@@ -9,6 +9,7 @@
 #include "rapidbyte/cli/quantities.h"
 #include "rapidbyte/cli/table_printer.h"
 #include "rapidbyte/cli/text_width.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::cli {
 namespace {
@@ -192,8 +193,8 @@ bool has_rows_of_load(const StreamReport& stream) {
 
 /// Codes of our connectors that say that values do not fit the type which a column was given.
 bool is_about_a_type(const ConnectorError& error) {
-  constexpr std::string_view kCodes[] = {"WRONG_TYPE", "SPECIAL_VALUE", "OUT_OF_RANGE", "TYPE_CHANGED",
-                                         "COMPOSITE_CHANGED"};
+  constexpr std::string_view kCodes[] = {codes::kWrongType, codes::kSpecialValue, codes::kOutOfRange,
+                                         codes::kTypeChanged, codes::kCompositeChanged};
   return std::find(std::begin(kCodes), std::end(kCodes), error.code) != std::end(kCodes);
 }
 
@@ -228,8 +229,8 @@ bool was_loading(const RunReport& report) {
 /// What `check` shows, too; the messages of the others say themselves what to do.
 std::string hint_for_pipeline(const RunReport& report, const std::string& pipeline) {
   const std::string code = report.failure ? report.failure->error.code : std::string();
-  if (code == "LIMIT_REFUSED" || code == "RESUME_NOT_SUPPORTED") return {};
-  if (code == "UNKNOWN_STREAM") return fmt::format("List the streams with: rapidbyte discover {}", pipeline);
+  if (code == codes::kLimitRefused || code == codes::kResumeNotSupported) return {};
+  if (code == codes::kUnknownStream) return fmt::format("List the streams with: rapidbyte discover {}", pipeline);
   return fmt::format("Check the file with: rapidbyte check {}", pipeline);
 }
 
@@ -288,7 +289,7 @@ std::string hint_for(const RunReport& report, const std::filesystem::path& file,
 ExitCode exit_code_of(const RunReport& report) {
   if (report.outcome == Outcome::kSucceeded) return ExitCode::kOk;
   if (report.outcome == Outcome::kInterrupted) return ExitCode::kInterrupted;
-  if (report.failure) return exit_code_for(report.failure->error, report.failure->stage);
+  if (report.failure) return exit_code_for(report.failure->stage);
   return ExitCode::kInternal;
 }
 
@@ -327,8 +328,7 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
   for (const StreamReport& stream : report.streams) {
     if (!stream.failure || (report.failure && stream.failure->error == report.failure->error)) continue;
     if (++others > kMostStreamLines && !style.stages) continue;
-    out += render_error(exit_code_for(stream.failure->error, stream.failure->stage), stream.failure->error, "",
-                        style.color);
+    out += render_error(exit_code_for(stream.failure->stage), stream.failure->error, "", style.color);
   }
   if (others > kMostStreamLines && !style.stages) {
     out += fmt::format("{} more streams failed; the report of --json has their errors.\n",

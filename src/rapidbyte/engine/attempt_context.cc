@@ -6,15 +6,16 @@
 #include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/engine/stage_services.h"
 #include "rapidbyte/pipeline/stream_context.h"
+#include "rapidbyte/protocol/json.h"
 
 namespace rapidbyte::engine {
 namespace {
 
-std::string guess_cursor_type(const nlohmann::json& value, const StreamPlan& plan) {
-  if (value.is_object() && value.size() == 1) return value.begin().key();
+std::string cursor_type(const protocol::CursorValue& value, const StreamPlan& plan) {
+  if (std::string known = value.type(); !known.empty()) return known;
   for (const auto& column : plan.columns) {
-    if (plan.config.cursor_field && text_member(column, "name") == *plan.config.cursor_field) {
-      return std::string(pipeline::cursor_type_of(text_member(column, "data_type")));
+    if (plan.config.cursor_field && protocol::text_member(column, "name") == *plan.config.cursor_field) {
+      return std::string(protocol::cursor_type_of(protocol::text_member(column, "data_type")));
     }
   }
   return "json";
@@ -28,34 +29,43 @@ Status not_opened(AttemptContext& attempt, Status why) {
 
 }  // namespace
 
-std::string context_json(const AttemptContext& attempt, const runtime::Connector& connector, size_t first_transform,
-                         const nlohmann::json& partition) {
+protocol::StreamContext stream_context(const AttemptContext& attempt, const runtime::Connector& connector,
+                                       size_t first_transform, const nlohmann::json& partition, bool for_rows) {
   const RunContext& run = attempt.run;
   const StreamPlan& plan = attempt.plan;
   const LoadPosition& position = attempt.position;
-  pipeline::StreamContextInput input{plan.config, run.pipeline.destination, run.pipeline.resources};
-  input.columns = plan.columns;
+  const bool for_destination = connector.role() == runtime::ConnectorRole::kDestination;
+  protocol::StreamContext context =
+      pipeline::configured_context(plan.config, run.pipeline.destination, run.pipeline.resources, for_destination);
+  context.columns = plan.columns;
   if (plan.config.sync_mode != pipeline::SyncMode::kFullRefresh && plan.config.cursor_field) {
-    input.cursor =
-        pipeline::CursorInfo{*plan.config.cursor_field, guess_cursor_type(position.cursor, plan), position.cursor};
+    context.cursor = {*plan.config.cursor_field, cursor_type(position.cursor, plan), position.cursor};
   }
-  input.for_destination = connector.role() == runtime::ConnectorRole::kDestination;
-  input.for_2_1 = connector.speaks_2_1();
-  input.pipeline = run.pipeline.name;
-  input.run_id = run.run_id;
-  input.load_id = position.load_id;
-  input.resume = position.resume;
-  input.partition = partition;
-  if (input.for_destination) {
-    if (!run.pipeline_streams_seen) input.pipeline_streams = run.pipeline_streams;
-    input.cursor_load_id = position.cursor_load_id;
-    input.keep_positions = run.options.keep_positions;
-    input.allow_doubled_rows = run.options.allow_doubled_rows;
-    input.reference_ring = plan.reference_ring;
+  context.pipeline = run.pipeline.name;
+  context.run_id = run.run_id;
+  context.load_id = position.load_id;
+  if (!position.resume.empty()) context.resume = position.resume.body();
+  context.partition = partition;
+  if (for_destination) {
+    if (!for_rows && !run.pipeline_streams_seen) context.pipeline_streams = run.pipeline_streams;
+    if (context.cursor) context.cursor_load_id = position.cursor_load_id;
+    context.keep_positions = run.options.keep_positions;
+    context.allow_doubled_rows = run.options.allow_doubled_rows;
+    context.reference_ring = plan.reference_ring;
   } else {
-    input.destination_features = features_downstream(run, first_transform);
+    context.destination_features = features_downstream(run, first_transform);
   }
-  return pipeline::make_stream_context(input).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return context;
+}
+
+std::string context_text(protocol::StreamContext context, const runtime::Connector& connector) {
+  const auto version = connector.speaks_2_1() ? protocol::ContextVersion::k2_1 : protocol::ContextVersion::k2_0;
+  return protocol::json_text(protocol::context_json(std::move(context), version));
+}
+
+std::string context_json(const AttemptContext& attempt, const runtime::Connector& connector, size_t first_transform,
+                         const nlohmann::json& partition, bool for_rows) {
+  return context_text(stream_context(attempt, connector, first_transform, partition, for_rows), connector);
 }
 
 Result<KeptInstance> take_instance(AttemptContext& attempt, KeptInstance* place,

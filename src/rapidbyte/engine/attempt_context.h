@@ -11,38 +11,38 @@
 #include "rapidbyte/engine/errors.h"
 #include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/engine/run_context.h"
+#include "rapidbyte/protocol/stream_context.h"
 
 namespace rapidbyte::engine {
 
 struct AttemptContext {
   AttemptContext(RunContext& run_context, const StreamPlan& stream_plan, WorkerInstances& worker_instances)
-      : run(run_context),
-        plan(stream_plan),
-        kept(worker_instances),
-        cancel(run_context.options.cancel.child()),
-        upstream_cancel(cancel.child()) {}
+      : run(run_context), plan(stream_plan), kept(worker_instances), cancel(run_context.options.cancel.child()) {}
 
   RunContext& run;
   const StreamPlan& plan;
   /// Of the worker. Each member is used by the thread of one stage at a time, and not by the lanes of a split stream.
   WorkerInstances& kept;
   CancelToken cancel;
-  /// Of sources and transforms: they are stopped alone when the last stage has what it wanted.
-  CancelToken upstream_cancel;
   FailureSlot failures;
   /// Why a connector could not be started or opened for this attempt.
   FailureSlot not_opened;
   std::atomic<uint64_t> rejected{0};
-  /// Set when the last stage has what it wanted (`--limit`, dry run): the stages before it fail then, and that does not
-  /// count.
-  std::atomic<bool> satisfied{false};
   LoadPosition position;
 };
 
-/// The JSON that `connector`'s calls get for this attempt's stream. `first_transform`: the one that what it sends comes
-/// to first. `partition`: null when the stream is not split.
+/// What `connector`'s calls are told of this attempt's stream. `first_transform`: the one that what it sends comes to
+/// first. `partition`: null when the stream is not split. `for_rows`: of run-write, which comes behind begin-stream, so
+/// that the destination has heard of the pipeline's other streams.
+[[nodiscard]] protocol::StreamContext stream_context(const AttemptContext& attempt, const runtime::Connector& connector,
+                                                     size_t first_transform = 0,
+                                                     const nlohmann::json& partition = nullptr, bool for_rows = false);
+/// `context` as the JSON that `connector` gets: what its protocol version has.
+[[nodiscard]] std::string context_text(protocol::StreamContext context, const runtime::Connector& connector);
+/// Both in one.
 [[nodiscard]] std::string context_json(const AttemptContext& attempt, const runtime::Connector& connector,
-                                       size_t first_transform = 0, const nlohmann::json& partition = nullptr);
+                                       size_t first_transform = 0, const nlohmann::json& partition = nullptr,
+                                       bool for_rows = false);
 
 /// An instance of the run's source or destination for the attempt's stream, open: the one that the worker kept in
 /// `place`, or a new one (always, when `place` is null). It is cancelled with `cancel`, and its calls come to

@@ -11,6 +11,7 @@
 #include "aligned_header.h"
 #include "rapidbyte/engine/ipc_message.h"
 #include "rapidbyte/engine/value_text.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -25,12 +26,12 @@ constexpr int kMaxDepth = 32;
 
 Status invalid(std::string_view what) {
   return make_error(
-      ErrorCategory::kData, "BATCH_INVALID",
+      ErrorCategory::kData, codes::kInvalidBatch,
       fmt::format("a batch is not a sound Arrow IPC stream: {}. The connector that made it has a defect", what));
 }
 
 Status unsupported(std::string_view what) {
-  return make_error(ErrorCategory::kData, "BATCH_UNSUPPORTED",
+  return make_error(ErrorCategory::kData, codes::kBatchUnsupported,
                     fmt::format("--limit and --dry-run cannot look into this batch: {}. Run without them", what));
 }
 
@@ -107,7 +108,7 @@ Status decode(std::span<const std::byte> batch, const std::function<Status(const
               const std::function<Status(const ArrowSchema&, ArrowArrayView&)>& visit) {
   nanoarrow::ipc::UniqueDecoder decoder;
   if (ArrowIpcDecoderInit(decoder.get()) != NANOARROW_OK)
-    return internal_error("OUT_OF_MEMORY", "no memory to decode a batch");
+    return internal_error(codes::kOutOfMemory, "no memory to decode a batch");
   nanoarrow::UniqueSchema schema;
   IpcMessageReader reader(batch, /*deep=*/true);
   std::vector<uint8_t> header_copy;
@@ -184,7 +185,7 @@ Result<PooledBuffer> BatchInspector::first_rows(std::span<const std::byte> batch
   nanoarrow::ipc::UniqueWriter writer;
   if (ArrowIpcOutputStreamInitBuffer(stream.get(), out.get()) != NANOARROW_OK ||
       ArrowIpcWriterInit(writer.get(), stream.get()) != NANOARROW_OK) {
-    return internal_error("OUT_OF_MEMORY", "no memory to cut a batch");
+    return internal_error(codes::kOutOfMemory, "no memory to cut a batch");
   }
   ArrowError error{};
   uint64_t left = count;

@@ -1,6 +1,6 @@
 #pragma once
 // BatchInspector: looks into batches where the host must (`--limit`, `--dry-run`). A batch comes from a guest and is
-// hostile until it has been decoded with full validation; errors are BATCH_INVALID (data), or BATCH_UNSUPPORTED for
+// hostile until it has been decoded with full validation; errors are INVALID_BATCH (data), or BATCH_UNSUPPORTED for
 // Arrow features that the host does not look into (dictionaries, unions, views, compressed bodies). One thread at a
 // time.
 
@@ -26,7 +26,7 @@ class BatchInspector {
   /// A batch of the first `count` rows of `batch`, which has more.
   [[nodiscard]] Result<PooledBuffer> first_rows(std::span<const std::byte> batch, uint64_t count) const;
   /// Adds rows of `batch` to `preview` until that has `most`; sets the columns when there are none yet.
-  /// `special`: names of columns that may hold special values (protocol.md: `special_values`).
+  /// `special`: names of columns that may hold special values (docs/protocol.md, `special_values`).
   Status add_to_preview(std::span<const std::byte> batch, uint64_t most, Preview& preview,
                         const std::set<std::string>& special = {}) const;
 

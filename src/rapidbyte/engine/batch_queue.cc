@@ -1,13 +1,24 @@
 #include "rapidbyte/engine/batch_queue.h"
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::engine {
 namespace {
 
-Status cancelled_error() { return internal_error("CANCELLED", "the run was cancelled while a batch was waited for"); }
+Status cancelled_error() {
+  return internal_error(codes::kCancelled, "the run was cancelled while a batch was waited for");
+}
 
 }  // namespace
 
-BatchQueue::BatchQueue(QueueLimits limits, const CancelToken& cancel) : limits_(limits), cancel_(cancel) {
+BatchQueue::BatchQueue(QueueLimits limits, const CancelToken& cancel, std::shared_ptr<BufferPool> pool,
+                       pipeline::Compression compression)
+    : limits_(limits),
+      cancel_(cancel),
+      pool_(std::move(pool)),
+      compression_(compression),
+      packer_(pool_),
+      unpacker_(pool_) {
   on_cancel_ = cancel_.on_cancel([this] {
     // Under the lock: a waiter is either before its check of the flag or already waiting.
     std::lock_guard lock(mutex_);
@@ -32,20 +43,25 @@ void BatchQueue::wait(std::unique_lock<std::mutex>& lock, std::condition_variabl
   waited += std::chrono::steady_clock::now() - begun;
 }
 
-Status BatchQueue::push_batch(PooledBuffer batch, std::optional<uint64_t> rows) {
-  const uint64_t bytes = batch.size();
+Status BatchQueue::push_batch(std::span<const std::byte> batch, uint64_t rows) {
+  PooledBuffer waiting;
+  if (packs()) {
+    RB_ASSIGN_OR_RETURN(waiting, packer_.pack(compression_, batch));
+  } else {
+    waiting = pool_->copy_of(batch);
+  }
+  const uint64_t bytes = waiting.size();
   std::unique_lock lock(mutex_);
   wait(lock, room_, counts_.push_wait,
        [&] { return cancel_.cancelled() || state_ != State::kOpen || has_room(bytes); });
   if (cancel_.cancelled()) return cancelled_error();
   if (state_ != State::kOpen) {
-    return internal_error("CHANNEL_SEND", "the next stage no longer takes batches; its own error says why");
+    return internal_error(codes::kChannelSend, "the next stage no longer takes batches; its own error says why");
   }
-  entries_.push_back({QueueItem{std::move(batch), std::nullopt}, rows.value_or(0)});
+  entries_.push_back({QueueItem{std::move(waiting), std::nullopt}, rows, batch.size()});
   ++counts_.pushed_batches;
-  counts_.pushed_bytes += bytes;
-  counts_.pushed_rows += rows.value_or(0);
-  if (!rows) counts_.rows_known = false;
+  counts_.pushed_bytes += batch.size();
+  counts_.pushed_rows += rows;
   ++counts_.waiting_batches;
   counts_.waiting_bytes += bytes;
   arrival_.notify_one();
@@ -56,14 +72,14 @@ Status BatchQueue::push_marker(CheckpointMarker marker) {
   std::lock_guard lock(mutex_);
   if (cancel_.cancelled()) return cancelled_error();
   if (state_ != State::kOpen) {
-    return internal_error("CHANNEL_SEND", "the next stage no longer takes checkpoints; its own error says why");
+    return internal_error(codes::kChannelSend, "the next stage no longer takes checkpoints; its own error says why");
   }
   marker.batches_covered = counts_.pushed_batches;
-  marker.rows_covered = counts_.rows_known ? std::optional<uint64_t>(counts_.pushed_rows) : std::nullopt;
+  marker.rows_covered = counts_.pushed_rows;
   if (!entries_.empty() && entries_.back().item.marker) {
     entries_.back().item.marker = std::move(marker);
   } else {
-    entries_.push_back({QueueItem{{}, std::move(marker)}, 0});
+    entries_.push_back({QueueItem{{}, std::move(marker)}, 0, 0});
   }
   arrival_.notify_one();
   return {};
@@ -99,27 +115,35 @@ void BatchQueue::fail() { end(State::kFailed); }
 void BatchQueue::abandon() { end(State::kAbandoned); }
 
 Result<std::optional<QueueItem>> BatchQueue::pop() {
+  RB_ASSIGN_OR_RETURN(std::optional<Entry> entry, take());
+  if (!entry) return std::optional<QueueItem>();
+  if (packs() && !entry->item.marker) {
+    RB_ASSIGN_OR_RETURN(entry->item.batch, unpacker_.unpack(entry->item.batch.bytes(), entry->bytes));
+  }
+  return std::optional<QueueItem>(std::move(entry->item));
+}
+
+Result<std::optional<BatchQueue::Entry>> BatchQueue::take() {
   std::unique_lock lock(mutex_);
   wait(lock, arrival_, counts_.pop_wait,
        [&] { return cancel_.cancelled() || state_ != State::kOpen || !entries_.empty(); });
   if (cancel_.cancelled()) return cancelled_error();
   if (entries_.empty() && state_ == State::kFailed) {
-    return internal_error("UPSTREAM_FAILED",
+    return internal_error(codes::kUpstreamFailed,
                           "the stage before this one failed; its own error says why. Roll back what is uncommitted");
   }
-  if (entries_.empty()) return std::optional<QueueItem>();
+  if (entries_.empty()) return std::optional<Entry>();
   Entry entry = std::move(entries_.front());
   entries_.pop_front();
   if (!entry.item.marker) {
-    const uint64_t bytes = entry.item.batch.size();
     --counts_.waiting_batches;
-    counts_.waiting_bytes -= bytes;
+    counts_.waiting_bytes -= entry.item.batch.size();
     ++counts_.popped_batches;
-    counts_.popped_bytes += bytes;
+    counts_.popped_bytes += entry.bytes;
     counts_.popped_rows += entry.rows;
     room_.notify_one();
   }
-  return std::optional<QueueItem>(std::move(entry.item));
+  return std::optional<Entry>(std::move(entry));
 }
 
 std::optional<CheckpointMarker> BatchQueue::pop_marker_if_next() {

@@ -1,25 +1,34 @@
 #pragma once
 // BatchQueue: what stands between two stages. One stage pushes, one pops; batches are bounded in number and in bytes,
 // so that a slow stage parks the one before it. Checkpoint markers travel in order behind the batches that they cover
-// and take no room. All methods are thread safe; every wait ends when the cancel token fires.
+// and take no room. With compression only the packed form waits: a batch is packed on the producer's thread before it
+// waits for room and unpacked on the consumer's after it left, so that neither stage knows of it, and rows and bytes
+// are counted as they were before. One producer and one consumer at a time; counts() from any thread. Every wait ends
+// when the cancel token fires.
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 
 #include "rapidbyte/base/buffer_pool.h"
 #include "rapidbyte/base/cancel_token.h"
 #include "rapidbyte/base/status.h"
+#include "rapidbyte/engine/batch_codec.h"
 #include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/pipeline/types.h"
 
 namespace rapidbyte::engine {
 
+/// Of what waits, in the form in which it waits.
 struct QueueLimits {
   uint64_t max_batches = 16;
   uint64_t max_bytes = uint64_t{16} << 20U;
+  bool operator==(const QueueLimits&) const = default;
 };
 
 /// One of the two: a batch, or (empty batch) a marker.
@@ -28,26 +37,26 @@ struct QueueItem {
   std::optional<CheckpointMarker> marker;
 };
 
-/// Totals since the queue was made, and what waits now.
+/// Totals since the queue was made, in Arrow bytes, and what waits now, in the bytes that it takes there.
 struct QueueCounts {
   uint64_t pushed_batches = 0, pushed_bytes = 0, pushed_rows = 0;
   uint64_t popped_batches = 0, popped_bytes = 0, popped_rows = 0;
   uint64_t waiting_batches = 0, waiting_bytes = 0;
-  /// False once a batch came whose rows the host cannot count (compressed, or not Arrow IPC).
-  bool rows_known = true;
   /// Time that the producer waited for room, and the consumer for something to take.
   std::chrono::nanoseconds push_wait{0}, pop_wait{0};
 };
 
 class BatchQueue {
  public:
-  BatchQueue(QueueLimits limits, const CancelToken& cancel);
+  /// Buffers come from `pool`.
+  BatchQueue(QueueLimits limits, const CancelToken& cancel, std::shared_ptr<BufferPool> pool,
+             pipeline::Compression compression = pipeline::Compression::kNone);
   BatchQueue(const BatchQueue&) = delete;
   BatchQueue& operator=(const BatchQueue&) = delete;
 
-  /// Takes a batch; blocks while there is no room. A batch beyond `max_bytes` alone is admitted when no other batch
-  /// waits. `rows`: nullopt when unknown. CHANNEL_SEND when the consumer is gone, CANCELLED.
-  Status push_batch(PooledBuffer batch, std::optional<uint64_t> rows);
+  /// Takes a copy of a batch of `rows` rows; blocks while there is no room. A batch beyond `max_bytes` alone is
+  /// admitted when no other batch waits. CHANNEL_SEND when the consumer is gone, CANCELLED, COMPRESSION_FAILED.
+  Status push_batch(std::span<const std::byte> batch, uint64_t rows);
   /// Takes a marker; never blocks. Its `batches_covered` becomes the number of batches pushed so far. A marker directly
   /// behind another one replaces it (it covers the same batches and knows more), so markers cannot pile up.
   Status push_marker(CheckpointMarker marker);
@@ -57,7 +66,7 @@ class BatchQueue {
   /// often gets further each time, and then UPSTREAM_FAILED, so that it does not take this for the end.
   void fail();
 
-  /// The next batch or marker, nullopt at the end. UPSTREAM_FAILED, CANCELLED.
+  /// The next batch or marker, nullopt at the end. UPSTREAM_FAILED, CANCELLED, DECOMPRESSION_FAILED.
   Result<std::optional<QueueItem>> pop();
   /// The marker at the head, if there is one there now. Never blocks.
   std::optional<CheckpointMarker> pop_marker_if_next();
@@ -69,9 +78,12 @@ class BatchQueue {
  private:
   enum class State : uint8_t { kOpen, kClosed, kFailed, kAbandoned };
   struct Entry {
-    QueueItem item;
+    QueueItem item;  // its batch in the form in which it waits
     uint64_t rows = 0;
+    uint64_t bytes = 0;  // of the batch as Arrow
   };
+  [[nodiscard]] bool packs() const { return compression_ != pipeline::Compression::kNone; }
+  Result<std::optional<Entry>> take();
   [[nodiscard]] bool has_room(uint64_t bytes) const;
   template <typename Ready>
   static void wait(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
@@ -81,6 +93,10 @@ class BatchQueue {
 
   const QueueLimits limits_;
   const CancelToken cancel_;
+  const std::shared_ptr<BufferPool> pool_;  // shared with the run
+  const pipeline::Compression compression_;
+  BatchCodec packer_;  // the producer's
+  BatchCodec unpacker_;  // the consumer's
   mutable std::mutex mutex_;
   std::condition_variable room_;
   std::condition_variable arrival_;

@@ -2,26 +2,32 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
+#include <memory>
+#include <span>
 #include <thread>
+#include <vector>
 
 namespace rapidbyte::engine {
 namespace {
 
 using namespace std::chrono_literals;
 
-PooledBuffer bytes(size_t size) {
-  static BufferPool pool(0);
-  return pool.acquire(size);
+const std::shared_ptr<BufferPool> kPool = std::make_shared<BufferPool>(size_t{0});
+
+std::span<const std::byte> bytes(size_t size) {
+  static const std::vector<std::byte> kBytes(10'000, std::byte{'b'});
+  return std::span(kBytes).first(size);
 }
 
-CheckpointMarker marker(int id) { return {{{"id", id}}, 0, false}; }
+CheckpointMarker marker(int id) { return {protocol::Checkpoint(nlohmann::json{{"id", id}}), 0, false}; }
 
 bool stays_blocked(std::future<Status>& call) { return call.wait_for(30ms) == std::future_status::timeout; }
 
 TEST(BatchQueue, GivesBatchesInOrderAndThenTheEnd) {
-  BatchQueue queue({16, 1000}, CancelToken());
+  BatchQueue queue({16, 1000}, CancelToken(), kPool);
   ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
   ASSERT_TRUE(queue.push_batch(bytes(2), 1).ok());
   queue.close();
@@ -32,7 +38,7 @@ TEST(BatchQueue, GivesBatchesInOrderAndThenTheEnd) {
 }
 
 TEST(BatchQueue, BlocksTheProducerBeyondTheNumberOfBatches) {
-  BatchQueue queue({2, 1000}, CancelToken());
+  BatchQueue queue({2, 1000}, CancelToken(), kPool);
   ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
   ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
   auto third = std::async(std::launch::async, [&] { return queue.push_batch(bytes(1), 1); });
@@ -42,7 +48,7 @@ TEST(BatchQueue, BlocksTheProducerBeyondTheNumberOfBatches) {
 }
 
 TEST(BatchQueue, BlocksTheProducerBeyondTheBytes) {
-  BatchQueue queue({16, 100}, CancelToken());
+  BatchQueue queue({16, 100}, CancelToken(), kPool);
   ASSERT_TRUE(queue.push_batch(bytes(60), 1).ok());
   auto second = std::async(std::launch::async, [&] { return queue.push_batch(bytes(41), 1); });
   EXPECT_TRUE(stays_blocked(second));
@@ -53,7 +59,7 @@ TEST(BatchQueue, BlocksTheProducerBeyondTheBytes) {
 }
 
 TEST(BatchQueue, AdmitsOneOversizedBatchWhenNoOtherWaits) {
-  BatchQueue queue({16, 100}, CancelToken());
+  BatchQueue queue({16, 100}, CancelToken(), kPool);
   ASSERT_TRUE(queue.push_batch(bytes(5000), 1).ok());
   auto next = std::async(std::launch::async, [&] { return queue.push_batch(bytes(1), 1); });
   EXPECT_TRUE(stays_blocked(next));
@@ -62,7 +68,7 @@ TEST(BatchQueue, AdmitsOneOversizedBatchWhenNoOtherWaits) {
 }
 
 TEST(BatchQueue, MeasuresHowLongEachSideWaited) {
-  BatchQueue queue({1, 100}, CancelToken());
+  BatchQueue queue({1, 100}, CancelToken(), kPool);
   ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
   EXPECT_EQ(queue.counts().push_wait.count(), 0) << "there was room";
   auto blocked = std::async(std::launch::async, [&] { return queue.push_batch(bytes(1), 1); });
@@ -80,7 +86,7 @@ TEST(BatchQueue, MeasuresHowLongEachSideWaited) {
 }
 
 TEST(BatchQueue, TellsTheProducerThatTheConsumerIsGone) {
-  BatchQueue queue({1, 100}, CancelToken());
+  BatchQueue queue({1, 100}, CancelToken(), kPool);
   ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
   auto blocked = std::async(std::launch::async, [&] { return queue.push_batch(bytes(1), 1); });
   EXPECT_TRUE(stays_blocked(blocked));
@@ -92,11 +98,11 @@ TEST(BatchQueue, TellsTheProducerThatTheConsumerIsGone) {
 }
 
 TEST(BatchQueue, DoesNotLetAFailureOfTheProducerLookLikeTheEnd) {
-  BatchQueue queue({4, 100}, CancelToken());
+  BatchQueue queue({4, 100}, CancelToken(), kPool);
   ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
   queue.fail();
   EXPECT_EQ(queue.pop().error().code, "UPSTREAM_FAILED");
-  BatchQueue empty({4, 100}, CancelToken());
+  BatchQueue empty({4, 100}, CancelToken(), kPool);
   auto waiting = std::async(std::launch::async, [&] { return empty.pop().status(); });
   EXPECT_TRUE(stays_blocked(waiting));
   empty.fail();
@@ -104,7 +110,7 @@ TEST(BatchQueue, DoesNotLetAFailureOfTheProducerLookLikeTheEnd) {
 }
 
 TEST(BatchQueue, GivesWhatACheckpointCoversBeforeTheProducersFailure) {
-  BatchQueue queue({8, 100}, CancelToken());
+  BatchQueue queue({8, 100}, CancelToken(), kPool);
   ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
   ASSERT_TRUE(queue.push_marker(marker(1)).ok());
   ASSERT_TRUE(queue.push_batch(bytes(2), 1).ok());
@@ -116,7 +122,7 @@ TEST(BatchQueue, GivesWhatACheckpointCoversBeforeTheProducersFailure) {
 }
 
 TEST(BatchQueue, StaysAnEndWhenTheConsumerLeavesAfterIt) {
-  BatchQueue queue({4, 100}, CancelToken());
+  BatchQueue queue({4, 100}, CancelToken(), kPool);
   queue.close();
   queue.abandon();
   queue.fail();
@@ -125,8 +131,8 @@ TEST(BatchQueue, StaysAnEndWhenTheConsumerLeavesAfterIt) {
 
 TEST(BatchQueue, WakesBothSidesOnCancellation) {
   CancelToken cancel;
-  BatchQueue full({1, 100}, cancel);
-  BatchQueue empty({1, 100}, cancel);
+  BatchQueue full({1, 100}, cancel, kPool);
+  BatchQueue empty({1, 100}, cancel, kPool);
   ASSERT_TRUE(full.push_batch(bytes(1), 1).ok());
   auto push = std::async(std::launch::async, [&] { return full.push_batch(bytes(1), 1); });
   auto pop = std::async(std::launch::async, [&] { return empty.pop().status(); });
@@ -138,7 +144,7 @@ TEST(BatchQueue, WakesBothSidesOnCancellation) {
 }
 
 TEST(BatchQueue, CountsTheBatchesThatAMarkerCovers) {
-  BatchQueue queue({4, 100}, CancelToken());
+  BatchQueue queue({4, 100}, CancelToken(), kPool);
   ASSERT_TRUE(queue.push_marker(marker(0)).ok());
   ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
   ASSERT_TRUE(queue.push_batch(bytes(1), 1).ok());
@@ -152,28 +158,62 @@ TEST(BatchQueue, CountsTheBatchesThatAMarkerCovers) {
 }
 
 TEST(BatchQueue, KeepsOnlyTheNewestOfMarkersWithoutABatchBetween) {
-  BatchQueue queue({1, 100}, CancelToken());
+  BatchQueue queue({1, 100}, CancelToken(), kPool);
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(queue.push_marker(marker(i)).ok());
-  EXPECT_EQ((*queue.pop())->marker->body["id"], 999);
+  EXPECT_EQ((*queue.pop())->marker->checkpoint.body()["id"], 999);
   queue.close();
   EXPECT_FALSE((*queue.pop()).has_value());
 }
 
-TEST(BatchQueue, CountsRowsUntilABatchHidesThem) {
-  BatchQueue queue({16, 1000}, CancelToken());
+TEST(BatchQueue, CountsRowsAndBytes) {
+  BatchQueue queue({16, 1000}, CancelToken(), kPool);
   ASSERT_TRUE(queue.push_batch(bytes(10), 7).ok());
   ASSERT_TRUE(queue.pop().ok());
   QueueCounts counts = queue.counts();
   EXPECT_EQ(counts.pushed_rows, 7U);
   EXPECT_EQ(counts.popped_rows, 7U);
   EXPECT_EQ(counts.popped_bytes, 10U);
-  EXPECT_TRUE(counts.rows_known);
-  ASSERT_TRUE(queue.push_batch(bytes(10), std::nullopt).ok());
-  EXPECT_FALSE(queue.counts().rows_known);
+}
+
+TEST(BatchQueue, HoldsOnlyThePackedFormAndCountsTheOther) {
+  for (const auto compression : {pipeline::Compression::kLz4, pipeline::Compression::kZstd}) {
+    SCOPED_TRACE(pipeline::to_string(compression));
+    // Ten of them as they are would not fit.
+    BatchQueue queue({16, 20'000}, CancelToken(), kPool, compression);
+    for (uint64_t i = 0; i < 10; ++i) ASSERT_TRUE(queue.push_batch(bytes(10'000 - i), 5).ok());
+    ASSERT_TRUE(queue.push_marker(marker(1)).ok());
+    QueueCounts counts = queue.counts();
+    EXPECT_EQ(counts.pushed_rows, 50U);
+    EXPECT_EQ(counts.pushed_bytes, 99'955U);
+    EXPECT_LT(counts.waiting_bytes, 5'000U);
+    EXPECT_GT(counts.waiting_bytes, 0U);
+    for (uint64_t i = 0; i < 10; ++i) {
+      const auto item = queue.pop();
+      ASSERT_TRUE(item.ok()) << item.status().to_string();
+      EXPECT_TRUE(std::ranges::equal((*item)->batch.bytes(), bytes(10'000 - i)));
+    }
+    EXPECT_EQ((*queue.pop())->marker->rows_covered, 50U);
+    counts = queue.counts();
+    EXPECT_EQ(counts.popped_rows, 50U);
+    EXPECT_EQ(counts.popped_bytes, 99'955U);
+    EXPECT_EQ(counts.waiting_bytes, 0U);
+  }
+}
+
+TEST(BatchQueue, DropsPackedBatchesBehindTheLastMarkerOfAProducerThatFailed) {
+  BatchQueue queue({16, 20'000}, CancelToken(), kPool, pipeline::Compression::kLz4);
+  ASSERT_TRUE(queue.push_batch(bytes(5'000), 1).ok());
+  ASSERT_TRUE(queue.push_marker(marker(1)).ok());
+  ASSERT_TRUE(queue.push_batch(bytes(6'000), 1).ok());
+  queue.fail();
+  EXPECT_EQ((*queue.pop())->batch.size(), 5'000U);
+  EXPECT_TRUE((*queue.pop())->marker.has_value());
+  EXPECT_EQ(queue.pop().error().code, "UPSTREAM_FAILED");
+  EXPECT_EQ(queue.counts().waiting_bytes, 0U);
 }
 
 TEST(BatchQueue, LosesNothingBetweenTwoBusyThreads) {
-  BatchQueue queue({3, 64}, CancelToken());
+  BatchQueue queue({3, 64}, CancelToken(), kPool);
   constexpr int kBatches = 2000;
   std::thread producer([&] {
     for (int i = 0; i < kBatches; ++i) {

@@ -45,7 +45,7 @@ TEST_F(BeginNewLoads, StreamsWhoseTurnDidNotComeAreLoadedOnce) {
     const state::StreamKey last{"p", "c", ""};
     EXPECT_FALSE(h.state->load_stream(last)->load_in_progress) << "it is taken back";
     // As a kill would have left it.
-    ASSERT_TRUE(h.state->begin_load(last, "20260101T000000000Z-killed", !incremental).ok());
+    ASSERT_TRUE(h.writer()->begin_load(last, "20260101T000000000Z-killed", !incremental).ok());
     broken = false;
     const RunReport report = h.run();
     ASSERT_TRUE(report.succeeded()) << why(report);

@@ -1,51 +1,11 @@
 #include "rapidbyte/engine/checkpoint.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "rapidbyte/base/log.h"
-#include "rapidbyte/engine/rows_in_doubt.h"
-#include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
-
-using nlohmann::json;
-
-Result<json> parse_checkpoint(std::string_view payload_json, std::string_view stream) {
-  auto parsed = protocol::parse_untrusted(payload_json, protocol::kReceiptLimits);
-  if (!parsed.ok() || !parsed->is_object()) {
-    return internal_error("PARSE_CHECKPOINT",
-                          fmt::format("a checkpoint of stream '{}' {}: the connector must send an object with "
-                                      "at least cursor_value (protocol.md section 4)",
-                                      stream, parsed.ok() ? "is not a JSON object" : parsed.error().message));
-  }
-  json body = *std::move(parsed);
-  body["stream"] = stream;
-  return body;
-}
-
-std::string text_member(const json& object, std::string_view key) {
-  const auto at = object.is_object() ? object.find(key) : object.end();
-  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
-}
-
-std::optional<uint64_t> count_member(const json& object, std::string_view key) {
-  if (!object.is_object()) return std::nullopt;
-  const auto at = object.find(key);
-  if (at == object.end()) return std::nullopt;
-  if (at->is_number_unsigned()) return at->get<uint64_t>();
-  if (at->is_number_integer() && at->get<int64_t>() >= 0) return static_cast<uint64_t>(at->get<int64_t>());
-  return std::nullopt;
-}
-
-json cursor_value_of(const json& checkpoint) {
-  if (!checkpoint.is_object()) return nullptr;
-  const auto at = checkpoint.find("cursor_value");
-  if (at == checkpoint.end() || (at->is_string() && *at == "null")) return nullptr;
-  return *at;
-}
 
 void CommitTracker::begin(CommitTarget target) {
   target_ = std::move(target);
@@ -59,7 +19,7 @@ std::optional<uint64_t> CommitTracker::of_load(std::optional<uint64_t> rows) con
 }
 
 Status CommitTracker::note(std::optional<uint64_t> given) {
-  RB_RETURN_NOT_OK(target_.state->note_rows(target_.key, target_.load_id, given, reported_));
+  RB_RETURN_NOT_OK(target_.lease->note_rows(target_.key, target_.load_id, given, reported_));
   given_ = given;
   return {};
 }
@@ -100,15 +60,13 @@ void CommitTracker::taken(CheckpointMarker marker) {
 }
 
 std::string CommitTracker::receipt(const CheckpointMarker& marker) const {
-  json body = marker.body;
-  body["load_id"] = target_.load_id;
-  body["batches_covered"] = marker.batches_covered;
-  body.erase("end");
-  if (marker.end) body["end"] = true;
-  if (!target_.load_start_cursor.is_null()) body["load_start_cursor"] = target_.load_start_cursor;
-  body.erase(kRowsCovered);
-  if (const auto rows = of_load(marker.rows_covered); rows && target_.notes_rows) body[kRowsCovered] = *rows;
-  return protocol::json_text(body);
+  protocol::Checkpoint receipt = marker.checkpoint;
+  receipt.set_load_id(target_.load_id);
+  receipt.set_batches_covered(marker.batches_covered);
+  receipt.set_end(marker.end);
+  if (!target_.load_start_cursor.is_null()) receipt.set_load_start_cursor(target_.load_start_cursor);
+  receipt.set_rows_covered(target_.notes_rows ? of_load(marker.rows_covered) : std::nullopt);
+  return receipt.text();
 }
 
 std::optional<std::string> CommitTracker::pending() const {
@@ -116,9 +74,9 @@ std::optional<std::string> CommitTracker::pending() const {
   return receipt(covered_.back());
 }
 
-Status CommitTracker::committed(const json& payload, std::optional<uint64_t> rows_taken) {
-  const auto rows = count_member(payload, "records_processed");
-  if (const auto batches = count_member(payload, "batches_covered")) {
+Status CommitTracker::committed(const protocol::Checkpoint& report, std::optional<uint64_t> rows_taken) {
+  const auto rows = report.records_processed();
+  if (const auto batches = report.batches_covered()) {
     counts_rows_ = false;
     if (rows) rows_.store(*rows, std::memory_order_relaxed);
     unproven_report_ = unproven_report_ || !rows;
@@ -160,8 +118,8 @@ Status CommitTracker::persist_while(Covered covered) {
   }
   if (!newest) return {};
   const uint64_t rows = target_.rows_before + rows_.load(std::memory_order_relaxed);
-  if (target_.state != nullptr) {
-    Status saved = target_.state->save_checkpoint(target_.key, target_.load_id, receipt(*newest), rows);
+  if (target_.lease != nullptr) {
+    Status saved = target_.lease->save_checkpoint(target_.key, target_.load_id, receipt(*newest), rows);
     if (!saved.ok()) {
       // Kept, so that a destination that asks again gets it again.
       covered_.push_front(std::move(*newest));

@@ -1,27 +1,26 @@
 #pragma once
-// Checkpoints: how a source's position becomes a durable cursor (design.md section 2). A CheckpointMarker travels in
-// the queue; the CommitTracker at the destination's end remembers which markers the batches taken so far cover, and
-// makes the newest one that a commit covers durable. Never earlier. The tracker is used on the destination's thread;
-// its counters may be read anywhere.
+// Checkpoints: how a source's position becomes a durable cursor (docs/architecture.md, "State, commits and
+// resumption"). A CheckpointMarker travels in the queue; the CommitTracker at the destination's end remembers which
+// markers the batches taken so far cover, and makes the newest one that a commit covers durable. Never earlier. The
+// tracker is used on the destination's thread; its counters may be read anywhere.
 
 #include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "rapidbyte/base/status.h"
+#include "rapidbyte/protocol/checkpoint.h"
 #include "rapidbyte/state/state_backend.h"
 
 namespace rapidbyte::engine {
 
 struct CheckpointMarker {
-  /// The source's checkpoint (protocol.md section 4) with its extra keys: an object.
-  nlohmann::json body = nlohmann::json::object();
+  /// The source's checkpoint with its extra keys.
+  protocol::Checkpoint checkpoint = {};
   /// Batches of this run that precede the marker; set by the queue.
   uint64_t batches_covered = 0;
   /// The last one: everything has been read.
@@ -30,26 +29,16 @@ struct CheckpointMarker {
   std::optional<uint64_t> rows_covered = std::nullopt;
 };
 
-/// A guest's checkpoint as an object, with `stream` filled in. PARSE_CHECKPOINT.
-Result<nlohmann::json> parse_checkpoint(std::string_view payload_json, std::string_view stream);
-
-/// The member `key` of `object` as text; empty when it is missing or not text.
-std::string text_member(const nlohmann::json& object, std::string_view key);
-/// The member `key` as a count; nullopt when it is missing or not a non-negative whole number.
-std::optional<uint64_t> count_member(const nlohmann::json& object, std::string_view key);
-/// The checkpoint's cursor value, null when it has none ("null" counts as none).
-nlohmann::json cursor_value_of(const nlohmann::json& checkpoint);
-
 /// What the tracker of one attempt needs to know.
 struct CommitTarget {
   /// Null: nothing is made durable (`--limit`).
-  state::StateBackend* state = nullptr;
+  state::Lease* lease = nullptr;
   state::StreamKey key;
   std::string load_id;
   /// Rows that this load had committed before this attempt.
   uint64_t rows_before = 0;
   /// Where the load began (an incremental cursor), kept in every checkpoint so that a load can be begun again.
-  nlohmann::json load_start_cursor;
+  protocol::CursorValue load_start_cursor;
   /// The state keeps what is given to the destination, which keeps no receipts (rows_in_doubt.h); else the three below
   /// mean nothing. They count the load's rows from its beginning.
   bool notes_rows = false;
@@ -73,7 +62,7 @@ class CommitTracker {
   /// is written a few dozen times in a load, not for each batch. An error of the state.
   Status giving(std::optional<uint64_t> rows_taken);
   /// Whether giving() has anything to do.
-  [[nodiscard]] bool notes_rows() const { return target_.notes_rows && target_.state != nullptr; }
+  [[nodiscard]] bool notes_rows() const { return target_.notes_rows && target_.lease != nullptr; }
   /// The destination's error says that nothing is committed that it has not reported (commit-state before-commit).
   void nothing_unreported();
   /// After the attempt has failed: notes what was given exactly. An error of the state.
@@ -89,12 +78,12 @@ class CommitTracker {
   [[nodiscard]] std::optional<std::string> pending() const;
   /// After everything was taken: the checkpoint behind the last row.
   [[nodiscard]] std::optional<std::string> end_of_load() const { return end_; }
-  /// The destination committed and reported `payload`. If it names `batches_covered` (it committed with pending()), the
+  /// The destination committed and reported `report`. If it names `batches_covered` (it committed with pending()), the
   /// markers up to there become durable. Otherwise only those whose rows are at most its `records_processed`: the rows
   /// of this run-write call that are committed or rejected. It may have taken more, so without such a count nothing
   /// becomes durable before finished(). `rows_taken`: rows handed to it so far, nullopt when the host could not count
   /// them; a report of more than these counts something else and proves nothing. An error of the state, unchanged.
-  Status committed(const nlohmann::json& payload, std::optional<uint64_t> rows_taken);
+  Status committed(const protocol::Checkpoint& report, std::optional<uint64_t> rows_taken);
   /// The destination returned success, so all is committed: makes the end marker durable if no report has done so.
   Status finished();
 

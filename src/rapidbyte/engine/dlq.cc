@@ -16,6 +16,7 @@
 #include "rapidbyte/base/redaction.h"
 #include "rapidbyte/engine/retry.h"
 #include "rapidbyte/engine/run_clock.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -29,7 +30,7 @@ constexpr mode_t kFileMode = S_IRUSR | S_IWUSR;
 
 Status write_failed(const std::filesystem::path& path, std::string_view what, int error) {
   return internal_error(
-      "DLQ_WRITE_FAILED",
+      codes::kDlqWriteFailed,
       fmt::format("cannot {} the file of rejected records {}: {}. The run ends rather than lose a record; free "
                   "space or set dlq.path to a folder that can be written",
                   what, path.string(), std::strerror(error)));
@@ -152,7 +153,7 @@ Status DlqWriter::open_locked() {
 Status DlqWriter::write_locked(std::string line) {
   const FileLock lock(file_, path_, cancel_);
   if (lock.cancelled())
-    return internal_error("CANCELLED", fmt::format("the run was ended while it waited for {}", path_.string()));
+    return internal_error(codes::kCancelled, fmt::format("the run was ended while it waited for {}", path_.string()));
   const off_t start = ::lseek(file_, 0, SEEK_END);
   // A line that another run was killed in must not swallow this record.
   char last = '\n';
@@ -193,7 +194,7 @@ Status DlqWriter::append(std::string_view connector, const runtime::DlqRecord& r
   std::lock_guard lock(mutex_);
   RB_RETURN_NOT_OK(open_locked());
   if (line.size() > max_bytes_ || written_ > max_bytes_ - line.size()) {
-    return make_error(ErrorCategory::kData, "DLQ_FULL",
+    return make_error(ErrorCategory::kData, codes::kDlqFull,
                       fmt::format("this run has written {} bytes of rejected records to {} and may write {} "
                                   "(dlq.max_bytes): too many records "
                                   "are rejected. Look at them, mend the source or the types, or raise dlq.max_bytes",

@@ -17,8 +17,8 @@ TEST(DryRun, ShowsTheFirstRowsAndTouchesNothing) {
   CountingOptions source;
   source.streams = {"a", "b"};
   EngineHarness h(source);
-  h.options.dry_run = true;
-  h.source->script.open = [](const InstanceOptions& o) { return o.state->put("p", "seen", "1"); };
+  h.options.mode = RunMode::preview();
+  h.source->script.open = [](const InstanceOptions& o) { return o.state->put("seen", "1"); };
   const RunReport report = h.run();
   ASSERT_TRUE(report.succeeded()) << why(report);
   EXPECT_TRUE(report.dry_run);
@@ -40,8 +40,7 @@ TEST(DryRun, ShowsTheFirstRowsAndTouchesNothing) {
 
 TEST(DryRun, ShowsAsManyRowsAsAskedFor) {
   EngineHarness h;
-  h.options.dry_run = true;
-  h.options.limit = 37;
+  h.options.mode = RunMode::preview(37);
   ASSERT_TRUE(h.run().succeeded());
   EXPECT_EQ(h.observer.previews()["numbers"].rows.size(), 37U);
 }
@@ -52,7 +51,7 @@ TEST(DryRun, ReportsTheSourcesError) {
     return make_error(ErrorCategory::kData, "BAD_ROW", "bad");
   };
   EngineHarness h(source);
-  h.options.dry_run = true;
+  h.options.mode = RunMode::preview();
   const RunReport report = h.run();
   EXPECT_EQ(report.failure->stage, Stage::kSource);
   EXPECT_EQ(report.failure->error.code, "BAD_ROW");
@@ -65,7 +64,7 @@ TEST(DryRun, CountsRejectedRecordsWithoutAFile) {
     EXPECT_TRUE(o.services->emit_dlq_record({"numbers", "{}", "refused", "data"}).ok());
     return read(o, ctx);
   };
-  h.options.dry_run = true;
+  h.options.mode = RunMode::preview();
   EXPECT_TRUE(h.run().succeeded());
   EXPECT_TRUE(std::filesystem::is_empty(h.folder));
 }

@@ -1,7 +1,6 @@
 #pragma once
-// Which part of a run failed, so that the command line can choose its exit code (design.md section 6) and the report
-// can say where to look. A RunFailure is made once, by the stage that failed first; consequences in other stages are
-// not reported.
+// Which part of a run failed: it decides the exit code, and the report says it, so that one knows where to look. A
+// RunFailure is made once, by the stage that failed first; consequences in other stages are not reported.
 
 #include <cstdint>
 #include <mutex>
@@ -28,7 +27,16 @@ enum class Stage : uint8_t {
 /// "config", "connector", "source", "destination", "transform", "rejected", "state", "interrupted", "internal".
 std::string_view to_string(Stage stage);
 
+/// Where `error`, which was met in `stage`, was born. The state's errors and what is wrong with a connector's files
+/// come out of whatever was under way, also through a guest that hands on what the host told it; only the host can make
+/// errors with these codes (runtime/guest_error.h). Every other error was born where it was met.
+[[nodiscard]] Stage origin_of(const ConnectorError& error, Stage stage);
+
 struct RunFailure {
+  RunFailure() = default;
+  /// `met_in`: where the error came up; `stage` is its origin.
+  RunFailure(Stage met_in, ConnectorError what) : stage(origin_of(what, met_in)), error(std::move(what)) {}
+
   Stage stage = Stage::kInternal;
   ConnectorError error;
   /// Of a stream's failure: every other stream would meet it, too, because a connector cannot be opened, or the state

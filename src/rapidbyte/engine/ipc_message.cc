@@ -4,6 +4,7 @@
 
 #include "flatbuffer.h"
 #include "rapidbyte/base/checked_math.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -14,7 +15,7 @@ using ipc::kStructSize;
 
 Status invalid(std::string_view what) {
   return make_error(
-      ErrorCategory::kData, "BATCH_INVALID",
+      ErrorCategory::kData, codes::kInvalidBatch,
       fmt::format("a batch is not a sound Arrow IPC stream: {}. The connector that made it has a defect", what));
 }
 
@@ -45,7 +46,7 @@ Status check_fields(const Flatbuffer& buffer, uint64_t table, uint16_t slot, int
     const auto dictionary = buffer.field(*field, ipc::kFieldDictionary);
     if (!dictionary || dictionary->present) {
       return make_error(
-          ErrorCategory::kData, "BATCH_UNSUPPORTED",
+          ErrorCategory::kData, codes::kBatchUnsupported,
           fmt::format("field {} of a batch is a dictionary, which --limit and --dry-run cannot look into. Run "
                       "without them",
                       i));
@@ -91,23 +92,25 @@ Result<std::optional<IpcMessage>> IpcMessageReader::next() {
   if (rest_.empty()) return std::optional<IpcMessage>();
   const Flatbuffer prefix(rest_);
   const auto marker = prefix.read<uint32_t>(0);
-  const auto size = prefix.read<uint32_t>(4);
-  if (!marker || !size || *marker != ipc::kContinuation)
-    return invalid("a message does not begin with the continuation marker");
+  const bool continued = marker && *marker == ipc::kContinuation;
+  if (!continued && deep_) return invalid("a message does not begin with the continuation marker");
+  const auto size = continued ? prefix.read<uint32_t>(4) : marker;
+  const uint64_t prefix_size = continued ? 8 : 4;
+  if (!size) return invalid("a message is cut off in its first bytes");
   if (*size == 0) {
     rest_ = {};
     return std::optional<IpcMessage>();
   }
-  if (!range_fits<uint64_t>(8, *size, rest_.size())) {
-    return invalid(fmt::format("a header of {} bytes is cut off after {}", *size, rest_.size() - 8));
+  if (!range_fits<uint64_t>(prefix_size, *size, rest_.size())) {
+    return invalid(fmt::format("a header of {} bytes is cut off after {}", *size, rest_.size() - prefix_size));
   }
-  const Flatbuffer header(rest_.subspan(8, *size));
+  const Flatbuffer header(rest_.subspan(prefix_size, *size));
   const auto table = header.follow(0);
   if (!table) return invalid("a message header is damaged");
   const auto type = header.scalar<uint8_t>(*table, ipc::kMessageHeaderType, 0);
   const auto body_length = header.scalar<int64_t>(*table, ipc::kMessageBodyLength, 0);
   if (!type || !body_length || *body_length < 0) return invalid("a message header is damaged");
-  const uint64_t body_at = uint64_t{8} + *size;
+  const uint64_t body_at = prefix_size + *size;
   if (!range_fits<uint64_t>(body_at, static_cast<uint64_t>(*body_length), rest_.size())) {
     return invalid(fmt::format("a body of {} bytes is cut off after {}", *body_length, rest_.size() - body_at));
   }
@@ -138,18 +141,17 @@ Result<std::optional<IpcMessage>> IpcMessageReader::next() {
   return std::optional<IpcMessage>(message);
 }
 
-std::optional<uint64_t> count_rows(std::span<const std::byte> stream) {
+Result<uint64_t> count_rows(std::span<const std::byte> stream) {
   IpcMessageReader reader(stream, /*deep=*/false);
   uint64_t rows = 0;
   bool schema = false;
   while (true) {
-    auto message = reader.next();
-    if (!message.ok()) return std::nullopt;
-    if (!message->has_value()) break;
-    if ((*message)->kind == IpcMessageKind::kSchema) schema = true;
-    rows += (*message)->rows;
+    RB_ASSIGN_OR_RETURN(const std::optional<IpcMessage> message, reader.next());
+    if (!message) break;
+    if (message->kind == IpcMessageKind::kSchema) schema = true;
+    rows += message->rows;
   }
-  if (!schema) return std::nullopt;
+  if (!schema) return invalid("it has no schema");
   return rows;
 }
 

@@ -20,7 +20,7 @@ enum class IpcMessageKind : uint8_t { kSchema, kDictionary, kRecordBatch, kOther
 
 struct IpcMessage {
   IpcMessageKind kind = IpcMessageKind::kOther;
-  /// From the continuation marker to the end of the metadata.
+  /// From the beginning of the message to the end of the metadata.
   std::span<const std::byte> metadata;
   std::span<const std::byte> body;
   uint64_t rows = 0;  // of a record batch
@@ -30,9 +30,10 @@ struct IpcMessage {
 class IpcMessageReader {
  public:
   /// `stream` must outlive the reader and its messages.
-  /// `deep`: checks schemas as well, as is needed before nanoarrow decodes them; counting rows needs no schema.
+  /// `deep`: checks schemas as well, as is needed before nanoarrow decodes them, and refuses what nanoarrow cannot
+  /// read: messages without the continuation marker, as Arrow wrote them before 0.15. Counting rows needs neither.
   IpcMessageReader(std::span<const std::byte> stream, bool deep) : rest_(stream), deep_(deep) {}
-  /// The next message, nullopt at the end marker or the end of the bytes. BATCH_INVALID (data). Of a record batch all
+  /// The next message, nullopt at the end marker or the end of the bytes. INVALID_BATCH (data). Of a record batch all
   /// lengths and buffer positions are checked: at most kMaxRowsPerBatch, and within the body.
   Result<std::optional<IpcMessage>> next();
 
@@ -41,8 +42,8 @@ class IpcMessageReader {
   bool deep_;
 };
 
-/// Rows of all record batches; nullopt when the bytes are not a sound IPC stream (compressed in the queue, for
-/// example).
-[[nodiscard]] std::optional<uint64_t> count_rows(std::span<const std::byte> stream);
+/// Rows of all record batches. Counts also what the host does not look into: dictionaries, compressed bodies, unknown
+/// types. INVALID_BATCH (data) when the bytes are not a sound IPC stream or have no schema.
+[[nodiscard]] Result<uint64_t> count_rows(std::span<const std::byte> stream);
 
 }  // namespace rapidbyte::engine

@@ -20,10 +20,10 @@ class RelayServices final : public runtime::HostServices {
   explicit RelayServices(std::shared_ptr<runtime::HostServices> target) : target_(std::move(target)) {}
   void set_target(std::shared_ptr<runtime::HostServices> target) { target_ = std::move(target); }
 
-  Status emit_batch(PooledBuffer batch) override { return target_->emit_batch(std::move(batch)); }
+  Status emit_batch(std::span<const std::byte> batch) override { return target_->emit_batch(batch); }
   Result<std::optional<PooledBuffer>> next_batch() override { return target_->next_batch(); }
-  Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override {
-    return target_->checkpoint(kind, std::move(payload_json));
+  Status checkpoint(runtime::CheckpointKind kind, protocol::Checkpoint checkpoint) override {
+    return target_->checkpoint(kind, std::move(checkpoint));
   }
   Result<std::optional<std::string>> pending_checkpoint() override { return target_->pending_checkpoint(); }
   Status emit_dlq_record(runtime::DlqRecord record) override { return target_->emit_dlq_record(std::move(record)); }

@@ -27,10 +27,10 @@ ConnectorError to_try_again(const char* code) {
 /// Notes each call.
 class NotingServices final : public runtime::HostServices {
  public:
-  Status emit_batch(PooledBuffer batch) override { return note("emit " + std::to_string(batch.size())); }
+  Status emit_batch(std::span<const std::byte> batch) override { return note("emit " + std::to_string(batch.size())); }
   Result<std::optional<PooledBuffer>> next_batch() override { return note("next"); }
-  Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override {
-    return note("checkpoint " + std::to_string(static_cast<int>(kind)) + payload_json);
+  Status checkpoint(runtime::CheckpointKind kind, protocol::Checkpoint checkpoint) override {
+    return note("checkpoint " + std::to_string(static_cast<int>(kind)) + checkpoint.text());
   }
   Result<std::optional<std::string>> pending_checkpoint() override { return note("pending"); }
   Status emit_dlq_record(runtime::DlqRecord record) override { return note("reject " + record.record_json); }
@@ -53,10 +53,9 @@ TEST(RelayServices, PassesEveryCallOnToItsPresentTarget) {
   RelayServices relay(first);
   relay.log(LogLevel::kInfo, "before");
   relay.set_target(second);
-  BufferPool pool(size_t{0});
-  EXPECT_EQ(relay.emit_batch(pool.copy_of(std::as_bytes(std::span("1234", 4)))).error().message, "emit 4");
+  EXPECT_EQ(relay.emit_batch(std::as_bytes(std::span("1234", 4))).error().message, "emit 4");
   EXPECT_EQ(relay.next_batch().error().message, "next");
-  EXPECT_EQ(relay.checkpoint(runtime::CheckpointKind::kDestination, "{}").error().message, "checkpoint 1{}");
+  EXPECT_EQ(relay.checkpoint(runtime::CheckpointKind::kDestination, {}).error().message, "checkpoint 1{}");
   EXPECT_EQ(relay.pending_checkpoint().error().message, "pending");
   EXPECT_EQ(relay.emit_dlq_record({"s", "r", "e", "data"}).error().message, "reject r");
   runtime::Metric metric;
@@ -251,7 +250,7 @@ TEST_F(KeptInstanceTest, IsCancelledWithTheRunAndByALimit) {
     allow(h);
     std::thread canceller;
     if (by_limit) {
-      h.options.limit = 15;
+      h.options.mode = RunMode::limited(15);
     } else {
       canceller = std::thread([&] {
         gate.wait_for_guest();

@@ -11,11 +11,10 @@
 
 #include "rapidbyte/engine/row_accounting.h"
 #include "rapidbyte/engine/stage_threads.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
-
-using nlohmann::json;
 
 // Whatever a stage throws (no memory, a defect of ours) stays in its thread and ends the attempt as an error.
 template <typename Body>
@@ -23,16 +22,8 @@ Status guarded(Body body) noexcept {
   try {
     return body();
   } catch (const std::exception& error) {
-    return internal_error("STAGE_FAILED", fmt::format("an unexpected error in the engine: {}", error.what()));
+    return internal_error(codes::kStageFailed, fmt::format("an unexpected error in the engine: {}", error.what()));
   }
-}
-
-std::string transform_id(size_t index) { return fmt::format("transform-{}", index); }
-
-// A checkpoint that passed rows which the transform still holds would lose them in a crash. Only its author knows, so
-// one that says nothing is taken to hold them: its checkpoints wait for the end.
-bool may_hold_rows(const runtime::Connector& transform) {
-  return !has_feature(transform, "stateless") || has_feature(transform, "stateful");
 }
 
 StageUsage usage_of(std::string stage, std::string connector) {
@@ -44,70 +35,85 @@ StageUsage usage_of(std::string stage, std::string connector) {
 
 }  // namespace
 
-Lane::Lane(AttemptContext& attempt, QueueLimits limits, std::optional<LanePartition> partition)
-    : attempt_(attempt), run_(attempt.run), stream_(attempt.plan.config.name), partition_(std::move(partition)) {
-  usage_.push_back(usage_of("source", run_.source->name()));
-  for (size_t i = 0; i < run_.transforms.size(); ++i)
-    usage_.push_back(usage_of(transform_id(i), run_.transforms[i]->name()));
-  usage_.push_back(usage_of("destination", run_.destination != nullptr ? run_.destination->name() : "preview"));
-  for (size_t i = 0; i <= run_.transforms.size(); ++i)
-    queues_.push_back(std::make_unique<BatchQueue>(limits, attempt.cancel));
+LaneRunner::LaneRunner(LaneTask task, LaneEnvironment environment)
+    : task_(std::move(task)), environment_(std::move(environment)), upstream_cancel_(environment_.cancel.child()) {
+  usage_.push_back(usage_of("source", task_.source.connector));
+  for (size_t i = 0; i < task_.transforms.size(); ++i)
+    usage_.push_back(usage_of(fmt::format("transform-{}", i), task_.transforms[i].connector));
+  usage_.push_back(usage_of("destination", task_.destination.connector));
+  for (size_t i = 0; i <= task_.transforms.size(); ++i) {
+    queues_.push_back(std::make_unique<BatchQueue>(task_.limits.queue, environment_.cancel, environment_.pool,
+                                                   task_.limits.compression));
+  }
   rows_out_.resize(queues_.size());
 }
 
-StageContext Lane::stage_context() {
-  return {stream_,         &run_.observer,     &attempt_.failures, run_.dlq.get(), &attempt_.rejected,
-          &rows_reported_, &attempt_.satisfied};
-}
+StageContext LaneRunner::stage_context() { return {task_.stream, &environment_.events, &satisfied_}; }
 
-json Lane::source_partition() const { return partition_ ? partition_->source : json(); }
-
-json Lane::destination_partition() const {
-  if (!partition_) return nullptr;
-  return {{"index", partition_->index}, {"count", partition_->count}};
-}
-
-Status Lane::open_destination() {
+Status LaneRunner::open_destination() {
   DestinationServices::Options options;
-  options.speaks_2_1 = run_.destination->speaks_2_1();
-  options.limit = run_.options.limit;
-  options.pool = run_.pool;
-  destination_services_ = std::make_shared<DestinationServices>(stage_context(), run_.destination->name(),
+  options.speaks_2_1 = task_.destination.speaks_2_1;
+  options.limit = task_.limits.rows;
+  options.pool = environment_.pool;
+  destination_services_ = std::make_shared<DestinationServices>(stage_context(), task_.destination.connector,
                                                                 *queues_.back(), tracker_, std::move(options));
-  RB_ASSIGN_OR_RETURN(destination_, take_instance(attempt_, place(attempt_.kept.destination), run_.destination,
-                                                  attempt_.cancel, destination_services_));
+  RB_ASSIGN_OR_RETURN(destination_,
+                      environment_.instances.take_destination(environment_.cancel, destination_services_));
   // What it waited for before is not this stage's.
   usage_.back().waiting_network -= destination_.instance->network_wait();
   return {};
 }
 
-void Lane::close_destination(bool ended_well) {
+void LaneRunner::close_destination(bool ended_well) {
   if (!destination_) return;
   usage_.back().waiting_network += destination_.instance->network_wait();
-  give_back(attempt_, place(attempt_.kept.destination), std::exchange(destination_, KeptInstance()), *run_.destination,
-            ended_well);
+  environment_.instances.give_back_destination(std::exchange(destination_, KeptInstance()), ended_well);
 }
 
-void Lane::close_source(bool ended_well) {
-  give_back(attempt_, place(attempt_.kept.source), std::exchange(source_, KeptInstance()), *run_.source, ended_well);
+void LaneRunner::close_source(bool ended_well) {
+  if (source_) environment_.instances.give_back_source(std::exchange(source_, KeptInstance()), ended_well);
 }
 
-void Lane::run() {
+void LaneRunner::begin(LanePosition position) {
+  task_.position = std::move(position);
+  const LanePosition& from = task_.position;
+  CommitTarget target;
+  target.lease = from.durable ? environment_.lease : nullptr;
+  target.key = {task_.pipeline, task_.stream, ""};
+  target.load_id = from.load_id;
+  target.rows_before = from.rows_before;
+  target.notes_rows = from.notes_rows;
+  target.rows_covered = from.rows_covered;
+  target.rows_given = from.rows_given;
+  target.rows_reported = from.rows_reported;
+  target.load_start_cursor = from.load_start_cursor;
+  target.on_commit = [&events = environment_.events](uint64_t) { events.committed(); };
+  tracker_.begin(std::move(target));
+}
+
+void LaneRunner::run() {
   std::vector<std::function<void()>> upstream;
   upstream.emplace_back([this] { source_stage(); });
-  for (size_t i = 0; i < run_.transforms.size(); ++i) upstream.emplace_back([this, i] { transform_stage(i); });
+  for (size_t i = 0; i < task_.transforms.size(); ++i) upstream.emplace_back([this, i] { transform_stage(i); });
   const Status started = run_beside(
-      std::move(upstream), [this] { run_.options.dry_run ? preview_stage() : destination_stage(); },
-      [this] { attempt_.cancel.cancel(); });
-  if (!started.ok()) attempt_.failures.set(Stage::kInternal, started.error());
+      std::move(upstream), [this] { task_.limits.preview ? preview_stage() : destination_stage(); },
+      [this] { stop_all(); });
+  if (!started.ok()) environment_.events.failed(Stage::kInternal, started);
   complete_ = started.ok();
 }
 
-void Lane::report_upstream(Stage stage, const Status& status) {
-  if (!attempt_.satisfied.load(std::memory_order_acquire)) report_failure(attempt_, stage, status);
+// A thread is missing. What the others say now is a consequence.
+void LaneRunner::stop_all() {
+  satisfied_.store(true, std::memory_order_release);
+  upstream_cancel_.cancel();
+  for (const auto& queue : queues_) queue->abandon();
 }
 
-void Lane::source_stage() {
+void LaneRunner::report_upstream(Stage stage, const Status& status) {
+  if (!satisfied()) environment_.events.failed(stage, status);
+}
+
+void LaneRunner::source_stage() {
   const StageStopwatch watch(usage_.front());
   KeptInstance source;
   const Status status = guarded([&] { return read(source); });
@@ -121,48 +127,35 @@ void Lane::source_stage() {
   if (!source) return;
   usage_.front().waiting_network += source.instance->network_wait();
   // What was stopped in the middle (--limit) holds an unfinished read.
-  const bool ended_well = status.ok() && !attempt_.satisfied.load(std::memory_order_acquire);
-  if (ended_well && !partition_ && may_be_kept(*run_.source)) {
+  const bool ended_well = status.ok() && !satisfied();
+  if (ended_well && !task_.part && task_.source.may_be_kept) {
     // A retry of the stream must not meet a source that remembers what it has read.
     source_ = std::move(source);
   } else {
-    give_back(attempt_, nullptr, std::move(source), *run_.source, /*ended_well=*/false);
+    environment_.instances.give_back_source(std::move(source), /*ended_well=*/false);
   }
 }
 
-Status Lane::read(KeptInstance& source) {
-  const LoadPosition& position = attempt_.position;
-  const pipeline::StreamConfig& config = attempt_.plan.config;
-  // An end without a checkpoint of the source must not lose the position that the load began with.
-  json first = position.resume.is_object() ? position.resume : json::object();
-  if (first.empty() && config.sync_mode != pipeline::SyncMode::kFullRefresh) {
-    first = {{"id", position.load_id},
-             {"kind", "source"},
-             {"stream", stream_},
-             {"records_processed", 0},
-             {"bytes_processed", 0},
-             {"cursor_value", position.cursor},
-             {"cursor_field", config.cursor_field.value_or("")}};
-  }
-  auto services =
-      std::make_shared<SourceServices>(stage_context(), run_.source->name(), *queues_.front(), std::move(first));
-  RB_ASSIGN_OR_RETURN(
-      source, take_instance(attempt_, place(attempt_.kept.source), run_.source, attempt_.upstream_cancel, services));
+Status LaneRunner::read(KeptInstance& source) {
+  auto services = std::make_shared<SourceServices>(stage_context(), task_.source.connector, *queues_.front(),
+                                                   task_.position.first_checkpoint);
+  RB_ASSIGN_OR_RETURN(source, environment_.instances.take_source(upstream_cancel_, services));
   // What it waited for before is not this stage's.
   usage_.front().waiting_network -= source.instance->network_wait();
+  // A part of a stream may be described at length, and there may be a thousand.
+  const std::string context = std::exchange(task_.position.source_context, {});
   {
     const RunningStage running(*services);
-    RB_ASSIGN_OR_RETURN(read_summary_,
-                        source.instance->run_read(context_json(attempt_, *run_.source, 0, source_partition())));
+    RB_ASSIGN_OR_RETURN(read_summary_, source.instance->run_read(context));
   }
-  if (attempt_.satisfied.load(std::memory_order_acquire)) return {};
-  auto counted = check_source_rows(stream_, read_summary_, queues_.front()->counts(), run_.source->speaks_2_1());
-  note_miscount(attempt_, counted.status());
+  if (satisfied()) return {};
+  auto counted = check_source_rows(task_.stream, read_summary_, queues_.front()->counts(), task_.source.speaks_2_1);
+  if (!counted.ok()) environment_.events.miscounted(counted.status());
   RB_ASSIGN_OR_RETURN(rows_out_.front(), std::move(counted));
   return services->push_end();
 }
 
-void Lane::transform_stage(size_t index) {
+void LaneRunner::transform_stage(size_t index) {
   const StageStopwatch watch(usage_[index + 1]);
   std::unique_ptr<runtime::ComponentInstance> instance;
   const Status status = guarded([&] { return transform(index, instance); });
@@ -174,52 +167,50 @@ void Lane::transform_stage(size_t index) {
   }
   queues_[index]->abandon();
   if (!instance) return;
-  close_transform(attempt_, *instance, *run_.transforms[index]);
+  environment_.instances.close_transform(index, *instance);
   usage_[index + 1].waiting_network += instance->network_wait();
 }
 
-Status Lane::transform(size_t index, std::unique_ptr<runtime::ComponentInstance>& instance) {
-  const auto& connector = run_.transforms[index];
-  auto services = std::make_shared<TransformServices>(stage_context(), connector->name(), *queues_[index],
-                                                      *queues_[index + 1], may_hold_rows(*connector));
-  RB_ASSIGN_OR_RETURN(instance, open_transform(attempt_, connector, run_.pipeline.transforms[index],
-                                               transform_id(index), attempt_.upstream_cancel, services));
+Status LaneRunner::transform(size_t index, std::unique_ptr<runtime::ComponentInstance>& instance) {
+  const LaneStage& stage = task_.transforms[index];
+  auto services = std::make_shared<TransformServices>(stage_context(), stage.connector, *queues_[index],
+                                                      *queues_[index + 1], stage.may_hold_rows);
+  RB_ASSIGN_OR_RETURN(instance, environment_.instances.open_transform(index, upstream_cancel_, services));
   runtime::TransformSummary summary;
   {
     const RunningStage running(*services);
-    RB_ASSIGN_OR_RETURN(
-        summary, instance->run_transform(context_json(attempt_, *connector, index + 1, destination_partition())));
+    RB_ASSIGN_OR_RETURN(summary, instance->run_transform(task_.position.transform_contexts[index]));
   }
-  if (attempt_.satisfied.load(std::memory_order_acquire)) return {};
+  if (satisfied()) return {};
   if (!services->saw_end()) {
     return internal_error(
-        "TRANSFORM_ENDED_EARLY",
+        codes::kTransformEndedEarly,
         fmt::format(
             "stream '{}': the transform {} ended with success before it had taken all batches; rows would be lost",
-            stream_, connector->name()));
+            task_.stream, stage.connector));
   }
   auto counted =
-      check_transform_rows(stream_, connector->name(), summary, rows_out_[index], queues_[index + 1]->counts());
-  note_miscount(attempt_, counted.status());
+      check_transform_rows(task_.stream, stage.connector, summary, rows_out_[index], queues_[index + 1]->counts());
+  if (!counted.ok()) environment_.events.miscounted(counted.status());
   RB_ASSIGN_OR_RETURN(rows_out_[index + 1], std::move(counted));
   return services->push_end();
 }
 
-void Lane::destination_stage() {
+void LaneRunner::destination_stage() {
   const StageStopwatch watch(usage_.back());
   const bool own = !destination_;
   const Status status = guarded([&] { return write(); });
-  if (!status.ok()) report_failure(attempt_, Stage::kDestination, status);
+  if (!status.ok()) environment_.events.failed(Stage::kDestination, status);
   queues_.back()->abandon();
   if (own) close_destination(/*ended_well=*/false);
 }
 
-Status Lane::write() {
+Status LaneRunner::write() {
   if (!destination_) RB_RETURN_NOT_OK(open_destination());
   if (before_write_) RB_RETURN_NOT_OK(before_write_());
   auto written = [&] {
     const RunningStage running(*destination_services_);
-    return destination_.instance->run_write(context_json(attempt_, *run_.destination, 0, destination_partition()));
+    return destination_.instance->run_write(task_.position.destination_context);
   }();
   if (!written.ok()) {
     const ConnectorError& error = written.error();
@@ -231,46 +222,47 @@ Status Lane::write() {
   write_summary_ = *written;
   if (destination_services_->saw_end()) return {};
   return internal_error(
-      "DESTINATION_ENDED_EARLY",
+      codes::kDestinationEndedEarly,
       fmt::format(
           "stream '{}': the destination {} ended with success before it had taken all batches; rows would be lost",
-          stream_, run_.destination->name()));
+          task_.stream, task_.destination.connector));
 }
 
-Result<uint64_t> Lane::check_rows() const {
-  const uint64_t received = run_.options.limit ? destination_services_->rows_limited() : rows_out_.back();
-  const uint64_t already_there = tracker_.notes_rows() ? attempt_.position.given.surely_there() : 0;
-  return check_destination_rows(stream_, write_summary_, received, already_there);
-}
-
-Status Lane::settle_commits() {
-  const QueueCounts counts = queues_.back()->counts();
-  return tracker_.settle(counts.rows_known ? std::optional<uint64_t>(counts.popped_rows) : std::nullopt);
-}
-
-LaneResult Lane::result() const {
+LaneResult LaneRunner::result() const {
+  const QueueCounts emitted = queues_.front()->counts();
   LaneResult result;
+  result.complete = complete_;
   result.rows_read = read_summary_.records_read;
   result.bytes_read = read_summary_.bytes_read;
   result.rows_written = write_summary_.records_written;
   result.bytes_written = write_summary_.bytes_written;
+  result.rows_refused = write_summary_.records_failed;
   result.rows_rejected = read_summary_.records_skipped + write_summary_.records_failed;
-  if (attempt_.satisfied.load(std::memory_order_acquire)) {
+  const uint64_t limited = destination_services_ ? destination_services_->rows_limited() : preview_rows_;
+  result.rows_given = task_.limits.rows || task_.limits.preview ? limited : rows_out_.back();
+  if (satisfied()) {
     // The source was stopped and gave no summary: the rows that were wanted count.
-    result.rows_read = run_.options.dry_run ? preview_rows_ : destination_services_->rows_limited();
+    result.rows_read = limited;
   } else {
     result.rows_transformed_away = static_cast<int64_t>(rows_out_.front()) - static_cast<int64_t>(rows_out_.back());
   }
+  result.rows_emitted = emitted.pushed_rows;
+  result.bytes_emitted = emitted.pushed_bytes;
+  result.batches_emitted = emitted.pushed_batches;
+  result.rows_committed = tracker_.rows_committed();
+  result.checkpoints = tracker_.commits();
+  result.end_of_load = tracker_.end_of_load();
+  result.stages = usage();
   return result;
 }
 
-void Lane::add_progress(StreamProgress& progress) const {
+void LaneRunner::add_progress(StreamProgress& progress) const {
   const QueueCounts first = queues_.front()->counts();
   const QueueCounts last = queues_.back()->counts();
-  progress.rows_read += first.rows_known ? first.pushed_rows : rows_reported_.load(std::memory_order_relaxed);
+  progress.rows_read += first.pushed_rows;
   progress.bytes_read += first.pushed_bytes;
   progress.batches_read += first.pushed_batches;
-  progress.rows_written += last.rows_known ? last.popped_rows : tracker_.rows_committed();
+  progress.rows_written += last.popped_rows;
   progress.bytes_written += last.popped_bytes;
   progress.batches_written += last.popped_batches;
   progress.rows_committed += tracker_.rows_committed();
@@ -281,7 +273,7 @@ void Lane::add_progress(StreamProgress& progress) const {
   }
 }
 
-std::vector<StageUsage> Lane::usage() const {
+std::vector<StageUsage> LaneRunner::usage() const {
   std::vector<StageUsage> usage = usage_;
   for (size_t i = 0; i < queues_.size(); ++i) {
     const QueueCounts counts = queues_[i]->counts();
@@ -291,25 +283,21 @@ std::vector<StageUsage> Lane::usage() const {
   return usage;
 }
 
-void Lane::preview_stage() {
+void LaneRunner::preview_stage() {
   const StageStopwatch watch(usage_.back());
   Preview preview;
   const Status status = guarded([&] { return collect_preview(preview); });
-  if (!status.ok()) report_failure(attempt_, Stage::kSource, status);
+  if (!status.ok()) environment_.events.failed(Stage::kSource, status);
   preview_rows_ = preview.rows.size();
-  if (status.ok()) attempt_.satisfied.store(true, std::memory_order_release);
+  if (status.ok()) satisfied_.store(true, std::memory_order_release);
   queues_.back()->abandon();
-  if (status.ok()) run_.observer.preview(stream_, preview);
+  if (status.ok()) environment_.events.preview(preview);
 }
 
-Status Lane::collect_preview(Preview& preview) {
-  const BatchInspector inspector(run_.pool);
-  const uint64_t most = run_.options.limit.value_or(kDefaultPreviewRows);
-  std::set<std::string> special;
-  for (const json& column : attempt_.plan.columns) {
-    if (column.is_object() && column.value("special_values", json(false)) == json(true))
-      special.insert(text_member(column, "name"));
-  }
+Status LaneRunner::collect_preview(Preview& preview) {
+  const BatchInspector inspector(environment_.pool);
+  const uint64_t most = task_.limits.rows.value_or(0);
+  const std::set<std::string> special(task_.special_columns.begin(), task_.special_columns.end());
   while (true) {
     RB_ASSIGN_OR_RETURN(std::optional<QueueItem> item, queues_.back()->pop());
     if (!item) return {};

@@ -9,6 +9,7 @@
 #include "rapidbyte/engine/idle_destination.h"
 #include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/rows_in_doubt.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -20,10 +21,10 @@ using pipeline::WriteMode;
 /// Whether rows of the stream's target are worse off after a run with --limit.
 bool may_harm(const RunContext& run, const StreamPlan& plan) {
   if (plan.write_mode == WriteMode::kReplace) return true;
-  return plan.write_mode == WriteMode::kAppend && !has_feature(*run.destination, kIdempotentFeature);
+  return plan.write_mode == WriteMode::kAppend && !has_feature(*run.destination, protocol::Feature::kIdempotent);
 }
 
-bool has_limit(const RunContext& run) { return run.options.limit && !run.options.dry_run && run.destination; }
+bool has_limit(const RunContext& run) { return run.options.mode.is_limited() && run.destination; }
 
 /// `last-committed` of the table itself: a replace would be answered for its staging table.
 std::string question(RunContext& run, const StreamPlan& plan) {
@@ -44,7 +45,7 @@ Target target_in(const RunContext& run, const std::optional<std::string>& answer
 }
 
 Status refusal(const RunContext& run, const StreamPlan& plan, Target target) {
-  const uint64_t limit = *run.options.limit;
+  const uint64_t limit = *run.options.mode.rows();
   const std::string rows = limit == 1 ? "1 row" : fmt::format("{} rows", limit);
   const std::string_view there =
       target == Target::kThere ? "a table that is there already" : "a table that this pipeline has loaded before";
@@ -56,7 +57,7 @@ Status refusal(const RunContext& run, const StreamPlan& plan, Target target) {
                 "where they are",
                 rows, there);
   return config_error(
-      "LIMIT_REFUSED",
+      codes::kLimitRefused,
       fmt::format(
           "stream '{}': --limit {} with write_mode {} {}. Nothing was written. To look at rows: --dry-run "
           "--limit {}. To try a load, let it go to another database, schema or file, or remove the table first. "

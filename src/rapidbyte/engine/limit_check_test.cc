@@ -26,7 +26,7 @@ class LimitCheck : public ::testing::Test {
   void expect_refused(const std::string& what) {
     const auto rows = h_.database.rows("numbers");
     h_.database.calls.clear();
-    h_.options.limit = 5;
+    h_.options.mode = RunMode::limited(5);
     const RunReport report = h_.run();
     ASSERT_FALSE(report.succeeded());
     EXPECT_EQ(report.failure->error.code, "LIMIT_REFUSED") << why(report);
@@ -37,7 +37,7 @@ class LimitCheck : public ::testing::Test {
     EXPECT_EQ(h_.database.rows("numbers"), rows);
   }
   void expect_taken(uint64_t rows) {
-    h_.options.limit = 5;
+    h_.options.mode = RunMode::limited(5);
     const RunReport report = h_.run();
     ASSERT_TRUE(report.succeeded()) << why(report);
     EXPECT_EQ(report.rows_written(), 5U);
@@ -98,16 +98,16 @@ TEST_F(LimitCheck, OfADestinationThatCannotBeAskedTheStateIs) {
   for (const char* protocol : {"2.0.0", "2.1.0"}) {
     for (const WriteMode write_mode : {WriteMode::kAppend, WriteMode::kReplace}) {
       SCOPED_TRACE(protocol);
-      ASSERT_TRUE(h_.state->reset("p", std::nullopt).ok());
+      ASSERT_TRUE(h_.writer()->reset(std::nullopt).ok());
       h_.database.tables.clear();
       h_.destination->protocol_ = protocol;
       h_.destination->own_role().features = {};
       h_.destination->script.last_committed = nullptr;
       mode(write_mode);
       h_.options.allow_partial = false;
-      h_.options.limit = 5;
+      h_.options.mode = RunMode::limited(5);
       ASSERT_TRUE(h_.run().succeeded());
-      h_.options.limit.reset();
+      h_.options.mode = RunMode();
       ASSERT_TRUE(h_.run().succeeded());
       expect_refused("a table that this pipeline has loaded before");
       h_.options.allow_partial = true;
@@ -137,7 +137,7 @@ TEST_F(LimitCheck, IsAskedOnceAndTriedAgain) {
   expect_refused("would leave at most 5 rows");
   EXPECT_EQ(asked, 2);
   EXPECT_EQ(h_.destination->alive, 0);
-  h_.options.dry_run = true;
+  h_.options.mode = RunMode::preview();
   EXPECT_TRUE(h_.run().succeeded());
   EXPECT_EQ(asked, 2) << "a dry run writes nothing";
 }

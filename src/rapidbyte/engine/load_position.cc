@@ -10,6 +10,7 @@
 #include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/run_clock.h"
 #include "rapidbyte/engine/state_notes.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -18,6 +19,8 @@ namespace {
 using nlohmann::json;
 using pipeline::SyncMode;
 using pipeline::WriteMode;
+using protocol::Checkpoint;
+using protocol::CursorValue;
 using state::LoadKind;
 
 state::StreamKey key_of(const RunContext& run, const StreamPlan& plan) {
@@ -27,16 +30,16 @@ state::StreamKey key_of(const RunContext& run, const StreamPlan& plan) {
 // The note of a load whose rows did not add up (StateBackend::stream_note).
 constexpr std::string_view kMiscounted = "miscounted";
 
-/// What the state kept, or a destination's receipt; an empty object when there is none. What cannot be read is an
-/// error: taken for nothing, it would make a load begin again.
-Result<json> read_position(const RunContext& run, const StreamPlan& plan, const std::optional<std::string>& text,
-                           std::string_view owner) {
+/// A JSON object that `owner` kept; an empty one when there is none. What cannot be read is an error: taken for
+/// nothing, it would make a load begin again.
+Result<json> read_kept(const RunContext& run, const StreamPlan& plan, const std::optional<std::string>& text,
+                       std::string_view owner) {
   if (!text) return json::object();
   auto value = protocol::parse_untrusted(*text, protocol::kReceiptLimits);
   if (value.ok() && value->is_object()) return value;
   // A destination that has nothing may say so.
   if (value.ok() && value->is_null()) return json::object();
-  return make_error(ErrorCategory::kData, "POSITION_INVALID",
+  return make_error(ErrorCategory::kData, codes::kPositionInvalid,
                     fmt::format("stream '{}': the position that {} keeps {}. This run wrote nothing. If the position "
                                 "cannot be restored, remove the stream's rows from the destination and begin again "
                                 "with: {}",
@@ -44,12 +47,17 @@ Result<json> read_position(const RunContext& run, const StreamPlan& plan, const 
                                 reset_hint(run, plan.config.name)));
 }
 
+/// The position that the state kept, or a destination's receipt; an empty one when there is none.
+Result<Checkpoint> read_position(const RunContext& run, const StreamPlan& plan, const std::optional<std::string>& text,
+                                 std::string_view owner) {
+  RB_ASSIGN_OR_RETURN(json body, read_kept(run, plan, text, owner));
+  return Checkpoint(std::move(body));
+}
+
 std::optional<RunFailure> fail(Stage stage, Status status) { return RunFailure{stage, std::move(status.error())}; }
 
 bool is_incremental(const StreamPlan& plan) { return plan.config.sync_mode != SyncMode::kFullRefresh; }
 
-// In the answer of last-committed: there is no table, so no row that could be doubled (protocol.md section 3).
-constexpr const char* kTargetAbsent = "target_absent";
 // In the note of a miscount: the user has taken the load as it is (accept_load). Not in the checkpoint, of which guests
 // choose the keys.
 constexpr const char* kAccepted = "accepted";
@@ -62,24 +70,24 @@ LoadKind kind_of(const StreamPlan& plan, bool partitioned) {
 /// load: until the new load has committed something the table holds the rows before it.
 bool forgets_checkpoint(const StreamPlan& plan, const state::StreamState& known, std::string_view load_id) {
   if (is_incremental(plan) || !known.checkpoint_json) return false;
-  const json saved = protocol::parse_untrusted_object(*known.checkpoint_json, protocol::kReceiptLimits);
-  return !saved.is_object() || cursor_value_of(saved).is_null() || text_member(saved, "load_id") == load_id;
+  const auto saved = Checkpoint::parse(*known.checkpoint_json, protocol::kReceiptLimits);
+  return !saved.ok() || saved->cursor().is_null() || saved->load_id() == load_id;
 }
 
 /// A load from its beginning, noted in the state, which knows `known` of the stream. `forget`: what the state knows of
 /// the load before means nothing now.
 std::optional<RunFailure> begin(RunContext& run, const StreamPlan& plan, const state::StreamState& known,
-                                std::string load_id, json start_cursor, LoadPosition& position, bool forget = false,
-                                bool partitioned = false) {
+                                std::string load_id, CursorValue start_cursor, LoadPosition& position,
+                                bool forget = false, bool partitioned = false) {
   position.load_id = std::move(load_id);
   position.cursor = start_cursor;
   position.load_start_cursor = std::move(start_cursor);
   if (!run.keeps_state()) return std::nullopt;
-  Status begun = run.state.begin_load({.key = key_of(run, plan),
-                                       .load_id = position.load_id,
-                                       .drop_checkpoint = forget || forgets_checkpoint(plan, known, position.load_id),
-                                       .owner_json = protocol::json_text(position_owner(run, plan)),
-                                       .kind = kind_of(plan, partitioned)});
+  Status begun = run.lease->begin_load({.key = key_of(run, plan),
+                                        .load_id = position.load_id,
+                                        .drop_checkpoint = forget || forgets_checkpoint(plan, known, position.load_id),
+                                        .owner_json = protocol::json_text(position_owner(run, plan)),
+                                        .kind = kind_of(plan, partitioned)});
   if (!begun.ok()) return fail(Stage::kState, std::move(begun));
   return std::nullopt;
 }
@@ -96,19 +104,19 @@ std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan
                                                bool& accepted) {
   auto mark = run.state.stream_note(run.pipeline.name, plan.config.name, kMiscounted);
   if (!mark.ok()) return fail(Stage::kState, std::move(mark).status());
-  const auto known = read_position(run, plan, *mark, "the state");
+  const auto known = read_kept(run, plan, *mark, "the state");
   if (!known.ok()) return fail(Stage::kState, known.status());
-  if (text_member(*known, "load_id") != load_id) return std::nullopt;
+  if (protocol::text_member(*known, "load_id") != load_id) return std::nullopt;
   accepted = known->value(kAccepted, json(false)) == json(true);
   if (accepted) return std::nullopt;
   return fail(
       Stage::kState,
       make_error(
-          ErrorCategory::kData, "LOAD_MISCOUNTED",
+          ErrorCategory::kData, codes::kLoadMiscounted,
           fmt::format(
               "stream '{}': an earlier run of this load ended with rows that do not add up, so it cannot be gone on "
               "with: {} Look at the table. {}Otherwise {}",
-              plan.config.name, text_member(*known, "why"),
+              plan.config.name, protocol::text_member(*known, "why"),
               known->contains("end")
                   ? fmt::format("If every row of the load is there once, take it as it is with: {}. ",
                                 accept_hint(run, plan.config.name))
@@ -118,29 +126,29 @@ std::optional<RunFailure> check_not_miscounted(RunContext& run, const StreamPlan
 
 /// Which load the cursor in `saved` is of. One that the user has taken as it is has perhaps no receipt to compare it
 /// with.
-std::optional<RunFailure> name_cursor_load(RunContext& run, const StreamPlan& plan, const json& saved,
+std::optional<RunFailure> name_cursor_load(RunContext& run, const StreamPlan& plan, const Checkpoint& saved,
                                            LoadPosition& position) {
-  position.cursor_load_id = text_member(saved, "load_id");
+  position.cursor_load_id = saved.load_id();
   auto note = run.state.stream_note(run.pipeline.name, plan.config.name, kMiscounted);
   if (!note.ok()) return fail(Stage::kState, std::move(note).status());
-  const auto mark = read_position(run, plan, *note, "the state");
+  const auto mark = read_kept(run, plan, *note, "the state");
   if (!mark.ok()) return fail(Stage::kState, mark.status());
   const bool accepted = mark->value(kAccepted, json(false)) == json(true);
-  if (accepted && text_member(*mark, "load_id") == position.cursor_load_id) position.cursor_load_id.clear();
+  if (accepted && protocol::text_member(*mark, "load_id") == position.cursor_load_id) position.cursor_load_id.clear();
   return std::nullopt;
 }
 
 /// Whether the load has committed no row, by its newest checkpoint.
-bool committed_nothing(const state::StreamState& known, const json& checkpoint) {
-  return known.rows_committed == 0 && count_member(checkpoint, "batches_covered").value_or(1) == 0;
+bool committed_nothing(const state::StreamState& known, const Checkpoint& checkpoint) {
+  return known.rows_committed == 0 && checkpoint.batches_covered().value_or(1) == 0;
 }
 
 /// Rows that the load has committed up to `receipt`, which is newer than the checkpoint `saved`. The destination's
 /// count is lost; the source's tells how many more there were at least.
-uint64_t rows_up_to(const json& receipt, const json& saved, const state::StreamState& known) {
-  const bool saved_is_of_load = text_member(saved, "load_id") == known.load_id;
-  const uint64_t before = saved_is_of_load ? count_member(saved, "records_processed").value_or(0) : 0;
-  const uint64_t now = count_member(receipt, "records_processed").value_or(0);
+uint64_t rows_up_to(const Checkpoint& receipt, const Checkpoint& saved, const state::StreamState& known) {
+  const bool saved_is_of_load = saved.load_id() == known.load_id;
+  const uint64_t before = saved_is_of_load ? saved.records_processed().value_or(0) : 0;
+  const uint64_t now = receipt.records_processed().value_or(0);
   // A source counts from each attempt's beginning.
   return known.rows_committed + (now >= before ? now - before : now);
 }
@@ -164,7 +172,7 @@ std::optional<RunFailure> no_receipt_of_load(const RunContext& run, const Stream
     return fail(
         Stage::kState,
         config_error(
-            "RECEIPT_FOREIGN",
+            codes::kReceiptForeign,
             fmt::format(
                 "{}but the destination's receipt is that of another load ({}, not {}). So it is not known which of its "
                 "rows are there, and reading again could double them. Perhaps another installation, with a state of "
@@ -175,7 +183,7 @@ std::optional<RunFailure> no_receipt_of_load(const RunContext& run, const Stream
   return fail(
       Stage::kState,
       config_error(
-          "RECEIPT_MISSING",
+          codes::kReceiptMissing,
           fmt::format(
               "{}but the destination has no receipt of its load {}. So it is not known which of its rows are there, "
               "and "
@@ -186,32 +194,32 @@ std::optional<RunFailure> no_receipt_of_load(const RunContext& run, const Stream
 }
 
 std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& plan, const state::StreamState& known,
-                                       json checkpoint, LoadPosition& position) {
+                                       Checkpoint checkpoint, LoadPosition& position) {
   position.resumed = true;
   position.load_id = known.load_id;
   position.rows_before = known.rows_committed;
   // Rows behind the position are written, and counted, again.
   if (notes_rows(run, plan) && position.given.covered)
     position.rows_before = std::min(position.rows_before, *position.given.covered);
-  position.load_start_cursor = checkpoint.contains("load_start_cursor") ? checkpoint["load_start_cursor"] : json();
-  if (checkpoint.value("end", json(false)) == json(true)) {
+  position.load_start_cursor = checkpoint.load_start_cursor();
+  if (checkpoint.is_end()) {
     position.finish_only = true;
     // Nobody reads behind it; a destination sees that this is no load from the beginning.
     position.resume = std::move(checkpoint);
     return std::nullopt;
   }
-  if (has_feature(*run.source, "resume")) {
-    position.cursor = cursor_value_of(checkpoint);
+  if (has_feature(*run.source, protocol::Feature::kResume)) {
+    position.cursor = checkpoint.cursor();
     position.resume = std::move(checkpoint);
     return std::nullopt;
   }
   position.cursor = position.load_start_cursor;
   position.rows_before = 0;
   if (plan.write_mode == WriteMode::kUpsert || committed_nothing(known, checkpoint)) return std::nullopt;
-  if (has_feature(*run.destination, kIdempotentFeature)) return std::nullopt;
+  if (has_feature(*run.destination, protocol::Feature::kIdempotent)) return std::nullopt;
   if (run.options.allow_doubled_rows) {
     // Without receipts check_not_doubling() has said so.
-    if (!may_double(run, plan)) {
+    if (!may_double(run.prepared, plan)) {
       position.maybe_doubled = known.rows_committed;
       log_warn(
           "stream '{}': the source {} cannot go on in the middle; {} rows are written again (--allow-doubled-rows)",
@@ -222,18 +230,27 @@ std::optional<RunFailure> go_on_behind(const RunContext& run, const StreamPlan& 
   return fail(
       Stage::kConfig,
       config_error(
-          "RESUME_NOT_SUPPORTED",
+          codes::kResumeNotSupported,
           fmt::format(
               "stream '{}': an earlier run was broken off after {} rows were committed, and the source {} cannot go on "
-              "in the middle. Reading again would double these rows. Use write_mode replace or upsert; or, if they may "
-              "be "
-              "there twice: {}; or {}",
-              plan.config.name, known.rows_committed, run.source->name(), doubling_hint(run), anew_hint(run, plan))));
+              "in the middle. Reading again would double these rows. Use write_mode {}; or, if they may be there "
+              "twice: "
+              "{}; or {}",
+              plan.config.name, known.rows_committed, run.source->name(), modes_without_doubling(plan),
+              doubling_hint(run), anew_hint(run, plan))));
+}
+
+/// Whether rows of --limit harm the load under way. Appended ones do: the load could not tell them from its own. Rows
+/// with a key do when the load resumes in the middle, behind rows that it would have to write again; in a destination
+/// with receipts it begins again, as the newest receipt is no longer its own.
+bool limit_would_mix(const RunContext& run, const StreamPlan& plan, const state::StreamState& known) {
+  if (plan.write_mode == WriteMode::kAppend) return true;
+  return known.committed && !keeps_receipts(*run.destination);
 }
 
 /// Refuses to go on with an append when rows behind the position may be in a destination that cannot say so.
 std::optional<RunFailure> check_not_doubling(const RunContext& run, const StreamPlan& plan, LoadPosition& position) {
-  if (!may_double(run, plan) || !position.given.in_doubt()) return std::nullopt;
+  if (!may_double(run.prepared, plan) || !position.given.in_doubt()) return std::nullopt;
   const std::optional<uint64_t> most = position.given.most_in_doubt();
   if (run.options.allow_doubled_rows) {
     position.maybe_doubled = most;
@@ -249,9 +266,10 @@ std::optional<RunFailure> check_not_doubling(const RunContext& run, const Stream
       rows_may_double(
           run, plan, position.given,
           fmt::format("Nothing was written now. Look at the table. If you have removed those rows from it, or if "
-                      "they may be there twice, go on with: {}. Or use write_mode replace or upsert. A destination for "
+                      "they may be there twice, go on with: {}. Or use write_mode {}. A destination for "
                       "which rows given again change nothing says so by the feature \"{}\" in its manifest. Or {}",
-                      doubling_hint(run), kIdempotentFeature, anew_hint(run, plan))));
+                      doubling_hint(run), modes_without_doubling(plan), to_string(protocol::Feature::kIdempotent),
+                      anew_hint(run, plan))));
 }
 
 /// A load of an earlier run or attempt is under way; mode append or upsert.
@@ -264,14 +282,14 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
                                                          : "had another sync_mode");
     auto position_before = read_position(run, plan, known.checkpoint_json, "the state");
     if (!position_before.ok()) return fail(Stage::kState, std::move(position_before).status());
-    const json before = *std::move(position_before);
+    const Checkpoint before = *std::move(position_before);
     // Of the load before it, whose rows are still there; those of partitions may be anywhere.
-    const bool stands = !cursor_value_of(before).is_null() && text_member(before, "load_id") != known.load_id &&
-                        known.load_kind != LoadKind::kPartitioned;
-    json start;
+    const bool stands =
+        !before.cursor().is_null() && before.load_id() != known.load_id && known.load_kind != LoadKind::kPartitioned;
+    CursorValue start;
     if (stands && is_incremental(plan)) {
       if (auto failure = name_cursor_load(run, plan, before, position)) return failure;
-      start = cursor_value_of(before);
+      start = before.cursor();
     }
     if (auto failure = begin(run, plan, known, new_run_id(), std::move(start), position, /*forget=*/!stands))
       return failure;
@@ -282,8 +300,8 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
   if (auto failure = check_not_miscounted(run, plan, known.load_id, accepted)) return failure;
   auto saved_position = read_position(run, plan, known.checkpoint_json, "the state");
   if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
-  const json saved = *std::move(saved_position);
-  const bool saved_is_of_load = text_member(saved, "load_id") == known.load_id;
+  const Checkpoint saved = *std::move(saved_position);
+  const bool saved_is_of_load = saved.load_id() == known.load_id;
   // The user's word about the table stands above the destination's.
   if (saved_is_of_load && accepted) return go_on_behind(run, plan, known, saved, position);
   auto receipt_text = last_committed(known.load_id);
@@ -291,44 +309,43 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
   auto read_receipt =
       read_position(run, plan, *receipt_text, fmt::format("the destination {}", run.destination->name()));
   if (!read_receipt.ok()) return fail(Stage::kDestination, std::move(read_receipt).status());
-  const json receipt = *std::move(read_receipt);
+  const Checkpoint receipt = *std::move(read_receipt);
 
-  if (text_member(receipt, "load_id") == known.load_id) {
+  if (receipt.load_id() == known.load_id) {
     // The commit may have been the last thing that happened before a crash: now the state learns of it.
     state::StreamState now = known;
     if (receipt != saved) {
       now.rows_committed = rows_up_to(receipt, saved, known);
       Status saved_now =
-          run.state.save_checkpoint(key_of(run, plan), known.load_id, **receipt_text, now.rows_committed);
+          run.lease->save_checkpoint(key_of(run, plan), known.load_id, **receipt_text, now.rows_committed);
       if (!saved_now.ok()) return fail(Stage::kState, std::move(saved_now));
     }
     // Nothing behind it is there.
-    position.given.covered = count_member(receipt, kRowsCovered);
+    position.given.covered = receipt.rows_covered();
     position.given.at_most = position.given.covered;
     position.given.reported = position.given.covered.value_or(0);
     return go_on_behind(run, plan, now, receipt, position);
   }
   const bool has_receipts = keeps_receipts(*run.destination);
-  const bool target_absent = receipt.value(kTargetAbsent, json(false)) == json(true);
+  const bool target_absent = receipt.is_target_absent();
   if (has_receipts && plan.write_mode == WriteMode::kAppend && !target_absent) {
-    const std::string receipt_load = text_member(receipt, "load_id");
+    const std::string receipt_load = receipt.load_id();
     // Of a first commit the state may not have learned before the crash, and then the other load's receipt took the
     // place of ours.
-    const bool overwritten =
-        text_member(saved, "load_id") != receipt_load && is_of_later_load(receipt_load, known.load_id);
+    const bool overwritten = saved.load_id() != receipt_load && is_of_later_load(receipt_load, known.load_id);
     const bool has_rows = saved_is_of_load && !committed_nothing(known, saved);
     if (has_rows || overwritten) return no_receipt_of_load(run, plan, known, receipt_load);
   }
-  const bool ended = saved_is_of_load && saved.value("end", json(false)) == json(true);
+  const bool ended = saved_is_of_load && saved.is_end();
   // Without a table nothing of the load is there, and nothing can be doubled.
   if (!has_receipts && !ended && !target_absent) {
-    position.given = rows_given(run, known, saved_is_of_load ? saved : json::object());
+    position.given = rows_given(run, known, saved_is_of_load ? saved : Checkpoint());
     if (auto failure = check_not_doubling(run, plan, position)) return failure;
   }
   if (!saved_is_of_load) {
-    position.resumed = true;
+    // Nothing of it was kept, so the load keeps its id and nothing else.
     position.load_id = known.load_id;
-    position.cursor = is_incremental(plan) ? cursor_value_of(saved) : json();
+    position.cursor = is_incremental(plan) ? saved.cursor() : CursorValue();
     if (auto failure = name_cursor_load(run, plan, saved, position)) return failure;
     position.load_start_cursor = position.cursor;
     return std::nullopt;
@@ -342,12 +359,15 @@ std::optional<RunFailure> go_on(RunContext& run, const StreamPlan& plan, const s
         "again",
         plan.config.name, target_absent ? "no table with rows of" : "no receipt of", known.load_id,
         known.rows_committed);
-    const json start = saved.contains("load_start_cursor") ? saved["load_start_cursor"] : json();
+    const CursorValue start = saved.load_start_cursor();
     if (is_incremental(plan)) {
       // The cursor goes back first: should the new load break off before its first commit, the next run begins here
       // too.
-      const json back = {{"load_id", known.load_id}, {"cursor_value", start}, {"load_start_cursor", start}};
-      Status saved_now = run.state.save_checkpoint(key_of(run, plan), known.load_id, protocol::json_text(back), 0);
+      Checkpoint back;
+      back.set_load_id(known.load_id);
+      back.set_cursor(start);
+      back.set_load_start_cursor(start);
+      Status saved_now = run.lease->save_checkpoint(key_of(run, plan), known.load_id, back.text(), 0);
       if (!saved_now.ok()) return fail(Stage::kState, std::move(saved_now));
     }
     return begin(run, plan, known, new_run_id(), start, position);
@@ -362,14 +382,13 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   position = LoadPosition{};
   auto known = run.state.load_stream(key_of(run, plan));
   if (!known.ok()) return fail(Stage::kState, std::move(known).status());
-  if (run.options.dry_run) {
+  if (run.options.mode.is_preview()) {
     auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
     if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
-    const json saved = *std::move(saved_position);
+    const Checkpoint saved = *std::move(saved_position);
     position.load_id = new_run_id();
-    const bool in_load = known->load_in_progress && text_member(saved, "load_id") == known->load_id;
-    if (is_incremental(plan))
-      position.cursor = in_load ? saved.value("load_start_cursor", json()) : cursor_value_of(saved);
+    const bool in_load = known->load_in_progress && saved.load_id() == known->load_id;
+    if (is_incremental(plan)) position.cursor = in_load ? saved.load_start_cursor() : saved.cursor();
     return std::nullopt;
   }
   if (std::string begun = take_begun_load(run, plan); !begun.empty() && load_id.empty()) {
@@ -377,7 +396,7 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
     if (!is_incremental(plan)) return std::nullopt;
     auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
     if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
-    position.cursor = cursor_value_of(*saved_position);
+    position.cursor = saved_position->cursor();
     if (auto failure = name_cursor_load(run, plan, *saved_position, position)) return failure;
     position.load_start_cursor = position.cursor;
     return std::nullopt;
@@ -385,23 +404,30 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   const bool replace = plan.write_mode == WriteMode::kReplace;
   const std::string next_id = !load_id.empty() ? load_id : new_run_id();
   // Always from the start: the staging table of an attempt before is dropped by begin-stream.
-  if (replace) return begin(run, plan, *known, next_id, nullptr, position);
-  if (known->load_in_progress && run.options.limit) {
-    return fail(
-        Stage::kState,
-        config_error(
-            "LOAD_IN_PROGRESS",
-            fmt::format(
-                "stream '{}': a load is under way that was broken off; writing a few rows between would confuse it. "
-                "Finish it with a run without --limit; or {}",
-                plan.config.name, anew_hint(run, plan))));
+  if (replace) return begin(run, plan, *known, next_id, {}, position);
+  if (known->load_in_progress && run.options.mode.is_limited()) {
+    if (limit_would_mix(run, plan, *known)) {
+      return fail(
+          Stage::kState,
+          config_error(
+              codes::kLoadInProgress,
+              fmt::format("stream '{}': its last load was interrupted, and {} would come between what that load has "
+                          "written and what it still has to write. To look at rows without writing any, use: run "
+                          "--dry-run --limit {}. To finish the load, run without --limit. Or {}",
+                          plan.config.name,
+                          *run.options.mode.rows() == 1 ? "1 row" : fmt::format("{} rows", *run.options.mode.rows()),
+                          *run.options.mode.rows(), anew_hint(run, plan))));
+    }
+    auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
+    if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
+    return begin(run, plan, *known, next_id, is_incremental(plan) ? saved_position->cursor() : CursorValue(), position);
   }
   if (known->load_in_progress) return go_on(run, plan, *known, last_committed, position);
   auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
   if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
-  const json saved = *std::move(saved_position);
+  const Checkpoint saved = *std::move(saved_position);
   if (auto failure = name_cursor_load(run, plan, saved, position)) return failure;
-  return begin(run, plan, *known, next_id, is_incremental(plan) ? cursor_value_of(saved) : json(), position);
+  return begin(run, plan, *known, next_id, is_incremental(plan) ? saved.cursor() : CursorValue(), position);
 }
 
 Status begin_new_loads(RunContext& run, const std::vector<StreamPlan>& plans) {
@@ -415,7 +441,7 @@ Status begin_new_loads(RunContext& run, const std::vector<StreamPlan>& plans) {
     loads.push_back({key_of(run, plan), id, forgets_checkpoint(plan, known, id),
                      protocol::json_text(position_owner(run, plan)), kind_of(plan, /*partitioned=*/false)});
   }
-  RB_RETURN_NOT_OK(run.state.begin_loads(loads));
+  RB_RETURN_NOT_OK(run.lease->begin_loads(loads));
   const std::lock_guard lock(run.begun_loads_mutex);
   run.begun_loads = std::move(begun);
   return {};
@@ -430,10 +456,10 @@ std::optional<RunFailure> foreseen_refusal(RunContext& run, const StreamPlan& pl
   if (accepted) return std::nullopt;
   auto saved = read_position(run, plan, known->checkpoint_json, "the state");
   if (!saved.ok()) return fail(Stage::kState, std::move(saved).status());
-  const bool is_of_load = text_member(*saved, "load_id") == known->load_id;
-  if (!is_of_load) *saved = json::object();
+  const bool is_of_load = saved->load_id() == known->load_id;
+  if (!is_of_load) *saved = Checkpoint();
   LoadPosition position;
-  if (!keeps_receipts(*run.destination) && saved->value("end", json(false)) != json(true)) {
+  if (!keeps_receipts(*run.destination) && !saved->is_end()) {
     position.given = rows_given(run, *known, *saved);
     if (auto failure = check_not_doubling(run, plan, position)) return failure;
   }
@@ -450,13 +476,17 @@ std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPl
   if (id.empty()) id = new_run_id();
   const auto known = run.state.load_stream(key_of(run, plan));
   if (!known.ok()) return fail(Stage::kState, known.status());
-  return begin(run, plan, *known, std::move(id), nullptr, position, /*forget=*/!replace, /*partitioned=*/true);
+  return begin(run, plan, *known, std::move(id), {}, position, /*forget=*/!replace, /*partitioned=*/true);
 }
 
 Status save_end(RunContext& run, const StreamPlan& plan, const std::string& load_id, size_t partitions,
                 uint64_t rows_committed) {
-  const json end = {{"load_id", load_id}, {"stream", plan.config.name}, {"partitions", partitions}, {"end", true}};
-  return run.state.save_checkpoint(key_of(run, plan), load_id, protocol::json_text(end), rows_committed);
+  Checkpoint end;
+  end.set_load_id(load_id);
+  end.set_stream(plan.config.name);
+  end.set_partitions(partitions);
+  end.set_end(true);
+  return run.lease->save_checkpoint(key_of(run, plan), load_id, end.text(), rows_committed);
 }
 
 bool goes_on_with(const StreamPlan& plan, const state::StreamState& known) {
@@ -470,31 +500,33 @@ Status mark_load_miscounted(RunContext& run, const std::string& stream, const st
                             const std::string& why, const std::optional<std::string>& end) {
   json mark = {{"load_id", load_id}, {"why", why}};
   if (end) mark["end"] = *end;
-  return run.state.set_stream_note(run.pipeline.name, stream, kMiscounted, protocol::json_text(mark));
+  return run.lease->set_stream_note(stream, kMiscounted, protocol::json_text(mark));
 }
 
-Status accept_load(state::StateBackend& state, const std::string& pipeline, const std::string& stream) {
+Status accept_load(state::StateBackend& state, state::Lease& lease, const std::string& stream) {
+  const std::string& pipeline = lease.pipeline();
   const state::StreamKey key{pipeline, stream, ""};
   RB_ASSIGN_OR_RETURN(const state::StreamState known, state.load_stream(key));
   RB_ASSIGN_OR_RETURN(const std::optional<std::string> mark_text, state.stream_note(pipeline, stream, kMiscounted));
   const json mark = protocol::parse_untrusted_object(mark_text.value_or("{}"), protocol::kReceiptLimits);
-  if (!known.load_in_progress || text_member(mark, "load_id") != known.load_id || mark.contains(kAccepted)) {
-    return config_error("NOTHING_TO_ACCEPT", fmt::format("stream '{}' has no load whose rows did not add up", stream));
+  if (!known.load_in_progress || protocol::text_member(mark, "load_id") != known.load_id || mark.contains(kAccepted)) {
+    return config_error(codes::kNothingToAccept,
+                        fmt::format("stream '{}' has no load whose rows did not add up", stream));
   }
-  const std::string end = text_member(mark, "end");
+  const std::string end = protocol::text_member(mark, "end");
   if (end.empty()) {
     return config_error(
-        "NOTHING_TO_ACCEPT",
+        codes::kNothingToAccept,
         fmt::format("stream '{}': the load cannot be taken as it is, because it is not known whether all of its rows "
                     "were given to the destination: {} Remove from the table what this load wrote (of an incremental "
                     "stream, everything that this pipeline has loaded), or it stands there twice, and begin anew with: "
                     "rapidbyte state reset PIPELINE.yaml --stream '{}'",
-                    stream, text_member(mark, "why"), stream));
+                    stream, protocol::text_member(mark, "why"), stream));
   }
   // First the end: without the mark the load would be gone on with from its last checkpoint.
-  RB_RETURN_NOT_OK(state.save_checkpoint(key, known.load_id, end, known.rows_committed));
+  RB_RETURN_NOT_OK(lease.save_checkpoint(key, known.load_id, end, known.rows_committed));
   const json accepted = {{"load_id", known.load_id}, {kAccepted, true}};
-  return state.set_stream_note(pipeline, stream, kMiscounted, protocol::json_text(accepted));
+  return lease.set_stream_note(stream, kMiscounted, protocol::json_text(accepted));
 }
 
 }  // namespace rapidbyte::engine

@@ -1,19 +1,19 @@
 #pragma once
-// Decides where a stream's load begins or goes on (protocol.md sections 3 and 4): a new load, one that an earlier run
-// left, or one of which only the finish is missing. The state says whether a load is under way; the destination's
-// receipt, written in the same transaction as the rows, is the truth about what it holds. Runs on the stream's thread,
-// before its stages start.
+// Decides where a stream's load begins or goes on (docs/architecture.md, "State, commits and resumption"): a new load,
+// one that an earlier run left, or one of which only the finish is missing. The state says whether a load is under way;
+// the destination's receipt, written in the same transaction as the rows, is the truth about what it holds. Runs on the
+// stream's thread, before its stages start.
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "rapidbyte/engine/errors.h"
 #include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/engine/run_context.h"
+#include "rapidbyte/protocol/checkpoint.h"
 
 namespace rapidbyte::engine {
 
@@ -23,14 +23,14 @@ struct LoadPosition {
   bool resumed = false;
   /// Every row is committed; only finish-stream and the state's note are missing.
   bool finish_only = false;
-  /// The source's checkpoint after which to go on; null: from the beginning.
-  nlohmann::json resume;
+  /// The source's checkpoint after which to go on; empty: from the beginning.
+  protocol::Checkpoint resume;
   /// `cursor_info.last_value` for the source; null before the first checkpoint.
-  nlohmann::json cursor;
+  protocol::CursorValue cursor;
   /// The load whose checkpoint `cursor` is from, for a destination that compares it with its receipt; empty: unknown.
   std::string cursor_load_id;
   /// Where the load began, kept in its checkpoints.
-  nlohmann::json load_start_cursor;
+  protocol::CursorValue load_start_cursor;
   /// Rows that the load has committed so far.
   uint64_t rows_before = 0;
   /// What the destination may have already, behind the position too; for destinations without receipts.
@@ -46,11 +46,11 @@ struct LoadPosition {
 using LastCommitted = std::function<Result<std::optional<std::string>>(const std::string& load_id)>;
 
 /// Fills `position` and notes the load in the state (unless the run keeps none). `load_id`: of this run's earlier
-/// attempt, empty at the first. Failures: STATE_BACKEND; LOAD_IN_PROGRESS (--limit while a load is under way);
-/// LOAD_MISCOUNTED (its rows did not add up); ROWS_MAY_DOUBLE (the destination keeps no receipts, and rows of an append
-/// may be in it behind the position); RESUME_NOT_SUPPORTED (rows are committed, and reading again would double
-/// them); RECEIPT_MISSING and RECEIPT_FOREIGN (an append may have committed rows of which the destination's receipt
-/// says nothing); what last-committed says.
+/// attempt, empty at the first. Failures: STATE_BACKEND; LOAD_IN_PROGRESS (--limit while a load is under way that its
+/// rows would get into); LOAD_MISCOUNTED (its rows did not add up); ROWS_MAY_DOUBLE (the destination keeps no receipts,
+/// and rows of an append may be in it behind the position); RESUME_NOT_SUPPORTED (rows are committed, and reading again
+/// would double them); RECEIPT_MISSING and RECEIPT_FOREIGN (an append may have committed rows of which the
+/// destination's receipt says nothing); what last-committed says.
 std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& plan, const std::string& load_id,
                                              const LastCommitted& last_committed, LoadPosition& position);
 
@@ -84,6 +84,6 @@ Status mark_load_miscounted(RunContext& run, const std::string& stream, const st
 /// Takes a load whose rows did not add up for fully written, because the user has looked at the table: the next run
 /// finishes it and reads nothing. For `rapidbyte state accept`, which holds the pipeline's lease. STATE_BACKEND;
 /// NOTHING_TO_ACCEPT (there is no such load, or not all of its rows were given to the destination).
-Status accept_load(state::StateBackend& state, const std::string& pipeline, const std::string& stream);
+Status accept_load(state::StateBackend& state, state::Lease& lease, const std::string& stream);
 
 }  // namespace rapidbyte::engine

@@ -17,11 +17,12 @@
 #include "rapidbyte/engine/position_owner.h"
 #include "rapidbyte/engine/run_clock.h"
 #include "rapidbyte/engine/run_context.h"
-#include "rapidbyte/engine/run_grants.h"
 #include "rapidbyte/engine/scratch_state.h"
 #include "rapidbyte/engine/stream_order.h"
 #include "rapidbyte/engine/stream_plan.h"
 #include "rapidbyte/engine/stream_runner.h"
+#include "rapidbyte/state/lease_keeper.h"
+#include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -30,14 +31,10 @@ namespace {
 // fill without new pages.
 constexpr size_t kMaxIdleBytes = size_t{16} << 20U;
 
-Status interrupted_error() {
-  return internal_error("CANCELLED",
-                        "the run was interrupted; what was committed stays, and the next run goes on from there");
-}
-
 // Only defects and lack of memory come as exceptions.
 ConnectorError unexpected(const std::exception& error) {
-  return internal_error("ENGINE_FAILED", fmt::format("an unexpected error in the engine: {}", error.what())).error();
+  return internal_error(codes::kEngineFailed, fmt::format("an unexpected error in the engine: {}", error.what()))
+      .error();
 }
 
 uint64_t peak_resident_bytes() {
@@ -46,20 +43,23 @@ uint64_t peak_resident_bytes() {
   return ::getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<uint64_t>(usage.ru_maxrss) * 1024 : 0;
 }
 
+/// `options` with a token that the run may cancel by itself.
+RunOptions with_own_cancel(const RunOptions& options) {
+  RunOptions own = options;
+  own.cancel = options.cancel.child();
+  return own;
+}
+
 /// One call of run_pipeline().
 class PipelineRun {
  public:
-  PipelineRun(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime, state::StateBackend& state,
-              const RunOptions& options, RunObserver& observer)
-      : scratch_(state),
-        keeps_state_(!options.dry_run && !options.limit),
-        run_{pipeline,
-             runtime,
-             state,
-             keeps_state_ ? state : static_cast<state::StateBackend&>(scratch_),
-             options,
-             observer,
-             options.clock != nullptr ? *options.clock : real_retry_clock()} {}
+  PipelineRun(PreparedPipeline prepared, state::StateBackend& state, const RunOptions& options, RunObserver& observer)
+      : options_(with_own_cancel(options)),
+        prepared_(std::move(prepared)),
+        scratch_(state, prepared_.pipeline.name),
+        run_(prepared_, state, options_, observer, options_.clock != nullptr ? *options_.clock : real_retry_clock()) {
+    run_.guest_state = &scratch_;
+  }
 
   RunReport execute();
 
@@ -67,8 +67,8 @@ class PipelineRun {
   using Failure = std::optional<RunFailure>;
 
   Failure prepare();
-  Failure load_connectors();
-  Failure resolve_grants();
+  /// Takes the pipeline for this run; to lose it cancels the run.
+  Failure hold_pipeline();
   Failure discover();
   Failure plan(std::vector<pipeline::StreamConfig> selected);
   /// Whether --limit would harm tables that are there.
@@ -90,12 +90,14 @@ class PipelineRun {
   void complete_finished_loads();
   void take_back_loads();
 
+  const RunOptions options_;
+  PreparedPipeline prepared_;
   ScratchState scratch_;
-  const bool keeps_state_;
   RunContext run_;
   RunReport report_;
   std::unique_ptr<state::Lease> lease_;
-  std::vector<StreamPlan> plans_;
+  CancelToken::Registration on_loss_;
+  std::unique_ptr<state::LeaseKeeper> keeper_;
 
   // Shared by the stream workers.
   std::optional<StreamSchedule> schedule_;
@@ -109,8 +111,8 @@ RunReport PipelineRun::execute() {
   report_.run_id = run_.run_id;
   report_.pipeline = run_.pipeline.name;
   report_.started_at = now_rfc3339();
-  report_.dry_run = run_.options.dry_run;
-  report_.limit = run_.options.limit;
+  report_.dry_run = run_.options.mode.is_preview();
+  report_.limit = run_.options.mode.rows();
   Failure failure;
   try {
     failure = prepare();
@@ -130,22 +132,18 @@ RunReport PipelineRun::execute() {
 PipelineRun::Failure PipelineRun::prepare() {
   const auto cancelled = [&]() -> Failure {
     if (!run_.options.cancel.cancelled()) return std::nullopt;
-    return RunFailure{Stage::kInterrupted, interrupted_error().error()};
+    return interruption(run_);
   };
   if (Failure failure = cancelled()) return failure;
   run_.pool = std::make_shared<BufferPool>(kMaxIdleBytes);
-  if (Failure failure = load_connectors()) return failure;
-  if (Failure failure = resolve_grants()) return failure;
-  if (!run_.options.dry_run) {
-    auto lease = run_.state.acquire_lease(run_.pipeline.name, run_.run_id);
-    if (!lease.ok()) return RunFailure{Stage::kState, lease.error()};
-    lease_ = std::move(*lease);
+  if (Failure failure = prepared_.failure()) return failure;
+  if (!run_.options.mode.is_preview()) {
+    if (Failure failure = hold_pipeline()) return failure;
     // Relative to the pipeline file, as every path in it.
     const std::filesystem::path beside = run_.pipeline.file.parent_path();
     std::filesystem::path given = run_.pipeline.dlq.path;
     if (!given.empty()) given = beside / given;
-    std::filesystem::path folder = run_.pipeline.state.connection.parent_path();
-    if (folder.empty()) folder = ".rapidbyte";
+    const std::filesystem::path folder = state::folder_beside_state(run_.pipeline.state).value_or(".rapidbyte");
     std::filesystem::path path = dlq_path_of(given, beside / folder, run_.pipeline.name, run_.run_id);
     run_.dlq = std::make_unique<DlqWriter>(std::move(path), run_.pipeline.dlq.max_bytes, run_.pipeline.name,
                                            run_.run_id, run_.options.cancel);
@@ -154,48 +152,27 @@ PipelineRun::Failure PipelineRun::prepare() {
   if (Failure failure = discover()) return failure;
   if (run_.destination != nullptr) {
     run_.position_owner = run_owner(run_);
-    if (Failure failure = check_position_owners(run_, plans_)) return failure;
+    if (Failure failure = check_position_owners(run_, prepared_.plans)) return failure;
     if (Failure failure = check_limited()) return failure;
   }
   if (Failure failure = order()) return failure;
   // One stream begins its load when its turn comes: nothing is saved, and less is noted when its destination fails.
-  if (!run_.keeps_state() || plans_.size() < 2) return std::nullopt;
+  if (!run_.keeps_state() || prepared_.plans.size() < 2) return std::nullopt;
   run_.partitions_per_stream = partitions_per_stream();
-  if (Status begun = begin_new_loads(run_, plans_); !begun.ok()) return RunFailure{Stage::kState, begun.error()};
+  if (Status begun = begin_new_loads(run_, prepared_.plans); !begun.ok())
+    return RunFailure{Stage::kState, begun.error()};
   return std::nullopt;
 }
 
-PipelineRun::Failure PipelineRun::load_connectors() {
-  using runtime::ConnectorRole;
-  auto source = run_.runtime.load(run_.pipeline.source.use, ConnectorRole::kSource);
-  if (!source.ok()) return RunFailure{Stage::kConnector, source.error()};
-  run_.source = std::move(*source);
-  for (const auto& use : run_.pipeline.transforms) {
-    auto transform = run_.runtime.load(use.use, ConnectorRole::kTransform);
-    if (!transform.ok()) return RunFailure{Stage::kConnector, transform.error()};
-    run_.transforms.push_back(std::move(*transform));
-  }
-  if (run_.options.dry_run) return std::nullopt;
-  auto destination = run_.runtime.load(run_.pipeline.destination.use, ConnectorRole::kDestination);
-  if (!destination.ok()) return RunFailure{Stage::kConnector, destination.error()};
-  run_.destination = std::move(*destination);
-  return std::nullopt;
-}
-
-PipelineRun::Failure PipelineRun::resolve_grants() {
-  std::vector<ConnectorInUse> used = {{"source", "/source", &run_.pipeline.source, run_.source.get()}};
-  for (size_t i = 0; i < run_.transforms.size(); ++i) {
-    used.push_back({fmt::format("transform-{}", i), fmt::format("/transforms/{}", i), &run_.pipeline.transforms[i],
-                    run_.transforms[i].get()});
-  }
-  if (run_.destination)
-    used.push_back({"destination", "/destination", &run_.pipeline.destination, run_.destination.get()});
-  runtime::ResolvedGrants resolved = runtime::resolve_grants(grant_plan(run_.pipeline, used));
-  if (!resolved.problems.empty()) {
-    const runtime::GrantProblem& problem = resolved.problems.front();
-    return RunFailure{stage_of(problem), problem.status().error()};
-  }
-  run_.grants = std::move(resolved.by_connector);
+PipelineRun::Failure PipelineRun::hold_pipeline() {
+  const auto asked_at = Deadline::Clock::now();
+  auto lease = run_.state.acquire_lease(run_.pipeline.name, run_.run_id);
+  if (!lease.ok()) return RunFailure{Stage::kState, lease.error()};
+  lease_ = std::move(*lease);
+  run_.lease = lease_.get();
+  if (run_.keeps_state()) run_.guest_state = lease_.get();
+  on_loss_ = lease_->lost().on_cancel([cancel = options_.cancel] { cancel.cancel(); });
+  keeper_ = std::make_unique<state::LeaseKeeper>(*lease_, asked_at);
   return std::nullopt;
 }
 
@@ -203,12 +180,13 @@ PipelineRun::Failure PipelineRun::discover() {
   auto selected = select_streams(run_.pipeline.source.streams, run_.options.streams);
   if (!selected.ok()) return RunFailure{Stage::kConfig, selected.error()};
   run_.source_config = run_.pipeline.source.config;
-  if (has_feature(*run_.source, "stream-options")) run_.source_config["streams"] = stream_entries(*selected);
+  if (has_feature(*run_.source, protocol::Feature::kStreamOptions))
+    run_.source_config["streams"] = stream_entries(*selected);
 
   // A server takes its time to let somebody in: both sides at once.
   std::jthread opener;  // joined in any case
   const bool one = selected->size() == 1;
-  if (run_.destination != nullptr && has_feature(*run_.destination, "open-early") &&
+  if (run_.destination != nullptr && has_feature(*run_.destination, protocol::Feature::kOpenEarly) &&
       (one || may_be_kept(*run_.destination))) {
     try {
       opener = std::jthread(
@@ -231,47 +209,47 @@ PipelineRun::Failure PipelineRun::with_retries(Stage stage, const std::function<
     failure.error = redacted(std::move(failure.error));
     const auto delay = retry_delay(failure.error, failures);
     run_.observer.retry("", failure.error, delay, failures + 1);
-    if (!run_.clock.wait(delay, run_.options.cancel))
-      return RunFailure{Stage::kInterrupted, interrupted_error().error()};
+    if (!run_.clock.wait(delay, run_.options.cancel)) return interruption(run_);
   }
 }
 
 PipelineRun::Failure PipelineRun::plan(std::vector<pipeline::StreamConfig> selected) {
-  protocol::Catalog catalog;
   Failure failure = with_retries(Stage::kSource, [&]() -> Status {
-    RB_ASSIGN_OR_RETURN(catalog, discover_catalog(run_));
+    RB_ASSIGN_OR_RETURN(prepared_.catalog, discover_catalog(run_));
     return {};
   });
   if (failure) return failure;
-  run_.pipeline_streams = pipeline_streams(run_.pipeline, catalog);
-  auto plans = plan_streams(run_, std::move(selected), catalog);
+  run_.pipeline_streams = pipeline_streams(run_.pipeline, prepared_.catalog);
+  auto plans = plan_streams(prepared_, std::move(selected), run_.options.streams);
   if (!plans.ok()) return RunFailure{Stage::kConfig, plans.error()};
-  plans_ = std::move(*plans);
+  prepared_.plans = std::move(*plans);
+  // Of thousands of streams it is large, and what is needed of it stands in the plans.
+  prepared_.catalog = {};
   return std::nullopt;
 }
 
 PipelineRun::Failure PipelineRun::check_limited() {
   std::vector<Target> targets;
   Failure failure = with_retries(Stage::kDestination, [&]() -> Status {
-    RB_ASSIGN_OR_RETURN(targets, ask_targets(run_, plans_));
+    RB_ASSIGN_OR_RETURN(targets, ask_targets(run_, prepared_.plans));
     return {};
   });
   if (failure) return failure;
-  return check_limit(run_, plans_, targets);
+  return check_limit(run_, prepared_.plans, targets);
 }
 
 PipelineRun::Failure PipelineRun::order() {
   std::vector<StreamReference> references;
   Failure failure = with_retries(Stage::kDestination, [&]() -> Status {
-    RB_ASSIGN_OR_RETURN(references, ask_references(run_, plans_));
+    RB_ASSIGN_OR_RETURN(references, ask_references(run_, prepared_.plans));
     return {};
   });
   if (failure) return failure;
-  const StreamOrder order = order_streams(plans_.size(), references);
+  const StreamOrder order = order_streams(prepared_.plans.size(), references);
   for (const std::vector<size_t>& ring : order.rings) {
     std::vector<std::string> names;
-    for (const size_t stream : ring) names.push_back(plans_[stream].config.name);
-    for (const size_t stream : ring) plans_[stream].reference_ring = names;
+    for (const size_t stream : ring) names.push_back(prepared_.plans[stream].config.name);
+    for (const size_t stream : ring) prepared_.plans[stream].reference_ring = names;
   }
   schedule_.emplace(order);
   return std::nullopt;
@@ -279,13 +257,13 @@ PipelineRun::Failure PipelineRun::order() {
 
 uint32_t PipelineRun::parallelism() const {
   // Two transactions on one database file would wait for each other.
-  if (run_.destination != nullptr && has_feature(*run_.destination, "single-writer")) return 1;
+  if (run_.destination != nullptr && has_feature(*run_.destination, protocol::Feature::kSingleWriter)) return 1;
   const uint32_t wanted = run_.pipeline.resources.parallelism;
   return wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
 }
 
 uint32_t PipelineRun::partitions_per_stream() const {
-  return std::max(1U, parallelism() / static_cast<uint32_t>(std::max<size_t>(plans_.size(), 1)));
+  return std::max(1U, parallelism() / static_cast<uint32_t>(std::max<size_t>(prepared_.plans.size(), 1)));
 }
 
 void PipelineRun::run_next_streams() {
@@ -304,9 +282,9 @@ void PipelineRun::serve_streams(WorkerInstances& kept) {
     if (run_.options.cancel.cancelled()) return schedule_->stop();
     StreamReport report;
     try {
-      report = run_stream(run_, plans_[*index], kept);
+      report = run_stream(run_, prepared_.plans[*index], kept);
     } catch (const std::exception& error) {
-      report.stream = plans_[*index].config.name;
+      report.stream = prepared_.plans[*index].config.name;
       report.outcome = Outcome::kFailed;
       report.failure = RunFailure{Stage::kInternal, unexpected(error)};
     }
@@ -328,13 +306,13 @@ void PipelineRun::note_failed(size_t index, const RunFailure& failure) {
     schedule_->stop();
   }
   for (const size_t waiting : schedule_->failed(index))
-    report_.streams[waiting].held_back_by = plans_[index].config.name;
+    report_.streams[waiting].held_back_by = prepared_.plans[index].config.name;
   if (!first_failure_) first_failure_ = failure;
 }
 
 void PipelineRun::run_streams() {
   std::vector<std::string> names;
-  for (const StreamPlan& plan : plans_) {
+  for (const StreamPlan& plan : prepared_.plans) {
     names.push_back(plan.config.name);
     StreamReport report;
     report.stream = plan.config.name;
@@ -344,7 +322,7 @@ void PipelineRun::run_streams() {
   run_.observer.run_started(run_.run_id, run_.pipeline.name, names);
   std::vector<std::thread> workers;
   try {
-    for (size_t i = 1; i < std::min<size_t>(parallelism(), plans_.size()); ++i)
+    for (size_t i = 1; i < std::min<size_t>(parallelism(), prepared_.plans.size()); ++i)
       workers.emplace_back([this] { run_next_streams(); });
   } catch (const std::system_error& error) {
     log_warn("cannot start another thread ({}); the run goes on with {} streams at a time", error.what(),
@@ -355,7 +333,7 @@ void PipelineRun::run_streams() {
   if (!first_failure_ && run_.options.cancel.cancelled() &&
       std::any_of(report_.streams.begin(), report_.streams.end(),
                   [](const StreamReport& stream) { return stream.outcome == Outcome::kNotStarted; })) {
-    first_failure_ = RunFailure{Stage::kInterrupted, interrupted_error().error()};
+    first_failure_ = interruption(run_);
   }
 }
 
@@ -378,6 +356,8 @@ void PipelineRun::finish(Failure failure) {
     report_.dlq_records = run_.dlq->records();
     if (report_.dlq_records > 0) report_.dlq_path = run_.dlq->path();
   }
+  // Whatever broke first: a run that has lost its pipeline can claim nothing.
+  if (Failure lost = check_lease(run_)) failure = std::move(lost);
   report_.outcome = Outcome::kSucceeded;
   if (failure) {
     failure->error = redacted(std::move(failure->error));
@@ -405,9 +385,10 @@ void PipelineRun::finish(Failure failure) {
 // Loads whose turn did not come have committed nothing, and are no loads to go on with. After a kill they are, which
 // does no harm.
 void PipelineRun::take_back_loads() {
+  if (!lease_ || lease_->lost().cancelled()) return;
   std::vector<state::FinishedLoad> loads;
   for (auto& [stream, load_id] : run_.begun_loads) loads.push_back({{run_.pipeline.name, stream, ""}, load_id});
-  const Status ended = run_.state.complete_loads(loads);
+  const Status ended = lease_->complete_loads(loads);
   if (!ended.ok()) log_warn("loads that have not begun stay noted as under way: {}", ended.to_string());
 }
 
@@ -416,7 +397,8 @@ void PipelineRun::take_back_loads() {
 // and finish only the others.
 void PipelineRun::complete_finished_loads() {
   if (report_.outcome != Outcome::kSucceeded) return;
-  Status completed = run_.state.complete_loads(run_.finished_loads);
+  if (!lease_) return;
+  Status completed = lease_->complete_loads(run_.finished_loads);
   if (completed.ok()) return;
   report_.outcome = Outcome::kFailed;
   report_.failure = RunFailure{Stage::kState, completed.error()};
@@ -424,9 +406,9 @@ void PipelineRun::complete_finished_loads() {
 
 }  // namespace
 
-RunReport run_pipeline(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime,
-                       state::StateBackend& state, const RunOptions& options, RunObserver& observer) {
-  return PipelineRun(pipeline, runtime, state, options, observer).execute();
+RunReport run_pipeline(PreparedPipeline prepared, state::StateBackend& state, const RunOptions& options,
+                       RunObserver& observer) {
+  return PipelineRun(std::move(prepared), state, options, observer).execute();
 }
 
 }  // namespace rapidbyte::engine

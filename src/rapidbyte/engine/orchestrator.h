@@ -1,18 +1,16 @@
 #pragma once
-// The engine's front door: runs a validated pipeline from its first discovery to its report. run_pipeline() blocks its
+// The engine's front door: runs a prepared pipeline from its first discovery to its report. run_pipeline() blocks its
 // caller until every thread it started has ended; instances, queues and threads belong to it. It may be called again,
 // also for another pipeline at the same time.
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "rapidbyte/base/cancel_token.h"
+#include "rapidbyte/engine/prepare.h"
+#include "rapidbyte/engine/run_mode.h"
 #include "rapidbyte/engine/run_observer.h"
 #include "rapidbyte/engine/run_report.h"
-#include "rapidbyte/pipeline/types.h"
-#include "rapidbyte/runtime/component_runtime.h"
 #include "rapidbyte/state/state_backend.h"
 
 namespace rapidbyte::engine {
@@ -20,18 +18,14 @@ namespace rapidbyte::engine {
 class RetryClock;
 
 struct RunOptions {
-  /// At most so many rows per stream. With `dry_run` they are shown (default 10), otherwise written; cursors and loads
-  /// in the state stay as they are, so the next run without a limit reads the same rows again.
-  std::optional<uint64_t> limit;
-  /// Reads and shows the first rows. No destination is started, nothing is written: no table, state or DLQ file.
-  bool dry_run = false;
+  RunMode mode;
   /// Go on behind the positions of earlier runs although the pipeline file, the destination or its place is another one
   /// than they were made for: the user says that the rows before them are there.
   bool keep_positions = false;
   /// Goes on with a broken-off append although rows may then be twice in the destination (ROWS_MAY_DOUBLE,
   /// RESUME_NOT_SUPPORTED). The report says how many at most.
   bool allow_doubled_rows = false;
-  /// With `limit`: also into tables that are there, of which a replace then leaves `limit` rows, and to which an append
+  /// With a limit: also into tables that are there, of which a replace then leaves `limit` rows, and to which an append
   /// adds rows that the next run writes again.
   bool allow_partial = false;
   /// Only these streams of the pipeline, by name or pattern (pipeline/name_pattern.h). Empty: all.
@@ -42,14 +36,11 @@ struct RunOptions {
   RetryClock* clock = nullptr;
 };
 
-/// Rows per stream that a dry run shows unless `limit` says otherwise: a screenful.
-inline constexpr uint64_t kDefaultPreviewRows = 10;
-
-/// Runs `pipeline`. Never throws, and never returns early: whatever happened stands in the report (`outcome`,
-/// `failure`). Failures that no stream owns: CONNECTOR_NOT_FOUND and what else ComponentRuntime::load() says,
-/// PIPELINE_LOCKED, STATE_BACKEND, UNKNOWN_STREAM, UNSUPPORTED_SYNC_MODE, UNSUPPORTED_WRITE_MODE, CURSOR_FIELD_MISSING,
-/// PRIMARY_KEY_MISSING, CURSOR_CHANGED, LIMIT_REFUSED.
-RunReport run_pipeline(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime,
-                       state::StateBackend& state, const RunOptions& options, RunObserver& observer);
+/// Runs what prepare() gave; a preview without its destination. Never throws, and never returns early: whatever
+/// happened stands in the report (`outcome`, `failure`). Failures that no stream owns: that of
+/// PreparedPipeline::failure(), PIPELINE_LOCKED, STATE_BACKEND, UNKNOWN_STREAM, UNSUPPORTED_SYNC_MODE,
+/// UNSUPPORTED_WRITE_MODE, CURSOR_FIELD_MISSING, PRIMARY_KEY_MISSING, CURSOR_CHANGED, LIMIT_REFUSED.
+RunReport run_pipeline(PreparedPipeline prepared, state::StateBackend& state, const RunOptions& options,
+                       RunObserver& observer);
 
 }  // namespace rapidbyte::engine

@@ -63,7 +63,7 @@ TEST(RunPipeline, BatchesMoveOnlyInTheRunFunctions) {
   std::mutex mutex;
   const auto try_batches = [&](const InstanceOptions& o) {
     const auto taken = o.services->next_batch();
-    const Status sent = o.services->emit_batch(o.pool->copy_of(std::as_bytes(std::span("batch", 5))));
+    const Status sent = o.services->emit_batch(std::as_bytes(std::span("batch", 5)));
     const std::lock_guard lock(mutex);
     codes.push_back(taken.ok() ? "taken" : taken.error().code);
     codes.push_back(sent.ok() ? "sent" : sent.error().code);
@@ -312,7 +312,7 @@ TEST(RunPipeline, ACheckpointOfTheWrongKindIsRefusedAndNamesItsConnector) {
     EngineHarness h;
     Status answer;
     with_wrong_kind(h, [&answer](const InstanceOptions& o, CheckpointKind kind) {
-      answer = o.services->checkpoint(kind, "{}");
+      answer = o.services->checkpoint(kind, {});
       return answer;
     });
     (void)h.run();

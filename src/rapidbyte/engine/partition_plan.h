@@ -1,7 +1,7 @@
 #pragma once
-// PartitionPlan: whether a stream is read in partitions, and the source's answer to plan-partitions (protocol.md
-// section 3). Used on the stream's thread. It owns the planning instance and keeps it open, with the snapshot that it
-// holds, until release(): after every partition has been read.
+// PartitionPlan: whether a stream is read in partitions, and the source's answer to plan-partitions (see
+// docs/protocol.md). Used on the stream's thread. It owns the planning instance and keeps it open, with the snapshot
+// that it holds, until release(): after every partition has been read.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,13 +12,6 @@
 #include "rapidbyte/engine/attempt_context.h"
 
 namespace rapidbyte::engine {
-
-/// Most partitions of one stream. 1024: each costs two instances and a connection or two, and a source that cuts a
-/// table finer gains nothing.
-inline constexpr size_t kMaxPartitions = 1024;
-/// Most bytes of one partition's JSON. It says where a piece begins and ends, or names some files, and goes into the
-/// context of two instances.
-inline constexpr size_t kMaxPartitionBytes = size_t{256} << 10U;
 
 /// How many partitions of this stream may be read at a time; 1: it is not split. Only a load that can begin again
 /// without doubling rows is split, because several writers cannot commit as one: full_refresh with replace or upsert,

@@ -37,7 +37,7 @@ Script passing_transform() {
       const auto ids = ids_of(batch->bytes());
       summary.records_in += ids.size();
       summary.records_out += ids.size();
-      RB_RETURN_NOT_OK(o.services->emit_batch(std::move(*batch)));
+      RB_RETURN_NOT_OK(o.services->emit_batch(batch->bytes()));
     }
   };
   return pass;
@@ -447,8 +447,8 @@ INSTANTIATE_TEST_SUITE_P(
                   h.pipeline.transforms.resize(1);
                   h.pipeline.transforms[0].use = "pass";
                 }},
-        Unsplit{"limit", [](PartitionHarness& h) { h.options.limit = 5; }},
-        Unsplit{"dry_run", [](PartitionHarness& h) { h.options.dry_run = true; }},
+        Unsplit{"limit", [](PartitionHarness& h) { h.options.mode = RunMode::limited(5); }},
+        Unsplit{"dry_run", [](PartitionHarness& h) { h.options.mode = RunMode::preview(); }},
         Unsplit{"old_source", [](PartitionHarness& h) { h.source->protocol_ = "2.0.0"; }},
         Unsplit{"old_destination", [](PartitionHarness& h) { h.destination->protocol_ = "2.0.0"; }},
         Unsplit{"no_feature", [](PartitionHarness& h) { h.destination->own_role().features = {"receipts"}; }},

@@ -12,6 +12,7 @@
 #include "rapidbyte/engine/load_position.h"
 #include "rapidbyte/engine/state_notes.h"
 #include "rapidbyte/pipeline/secret_names.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -191,16 +192,16 @@ Change change_between(const RunContext& run, const StreamPlan& plan, const state
             /*may_keep=*/false};
   }
   if (member(before, "source") != member(now, "source")) {
-    return {fmt::format("is one of source {}, and the source is now {}", text_member(before, "source"),
-                        text_member(now, "source")),
+    return {fmt::format("is one of source {}, and the source is now {}", protocol::text_member(before, "source"),
+                        protocol::text_member(now, "source")),
             /*may_keep=*/false};
   }
   if (member(before, "destination") != member(now, "destination") || member(before, "place") != member(now, "place")) {
-    return {
-        fmt::format("says which rows the destination {} ({}) holds, and the destination is now {} ({}), where the "
-                    "rows before the position may not be",
-                    text_member(before, "destination"), place_text(member(before, "place"), member(now, "place")),
-                    text_member(now, "destination"), place_text(member(now, "place"), member(before, "place")))};
+    return {fmt::format(
+        "says which rows the destination {} ({}) holds, and the destination is now {} ({}), where the "
+        "rows before the position may not be",
+        protocol::text_member(before, "destination"), place_text(member(before, "place"), member(now, "place")),
+        protocol::text_member(now, "destination"), place_text(member(now, "place"), member(before, "place")))};
   }
   if (source_cannot_compare(run, plan, known) && before.contains(kSourcePlace)) {
     if (before[kSourcePlace] != member(now, kSourcePlace)) {
@@ -214,7 +215,7 @@ Change change_between(const RunContext& run, const StreamPlan& plan, const state
           "rows"};
     }
   }
-  const fs::path other = text_member(before, "file");
+  const fs::path other = protocol::text_member(before, "file");
   std::error_code error;
   // A file that is gone was moved or renamed: this one has taken its place.
   if (!other.empty() && fs::exists(other, error) && !fs::equivalent(other, run.pipeline.file, error) && !error) {
@@ -227,22 +228,60 @@ Change change_between(const RunContext& run, const StreamPlan& plan, const state
   return {};
 }
 
-RunFailure changed(const RunContext& run, const StreamPlan& plan, const Change& change) {
-  const bool append = plan.write_mode == pipeline::WriteMode::kAppend;
+struct ChangedStream {
+  const StreamPlan* plan;
+  Change change;
+};
+
+/// "a, b, c and 7 more".
+std::string names_of(const std::vector<const ChangedStream*>& streams) {
+  constexpr size_t kNamed = 10;
+  std::string text;
+  for (size_t i = 0; i < std::min(streams.size(), kNamed); ++i)
+    text += (i > 0 ? ", " : "") + streams[i]->plan->config.name;
+  if (streams.size() > kNamed) text += fmt::format(" and {} more", streams.size() - kNamed);
+  return text;
+}
+
+/// All of them in one message: whoever follows its advice for one stream would only be refused for the next. `streams`
+/// is not empty.
+RunFailure changed(const RunContext& run, const std::vector<ChangedStream>& streams) {
+  const ChangedStream& first = streams.front();
+  std::vector<const ChangedStream*> alike;
+  std::vector<const ChangedStream*> others;
+  std::vector<std::string> names;
+  const StreamPlan* appended = nullptr;
+  bool may_keep = true;
+  for (const ChangedStream& stream : streams) {
+    names.push_back(stream.plan->config.name);
+    may_keep = may_keep && stream.change.may_keep;
+    // An incremental one has the fewer ways out.
+    if (stream.plan->write_mode == pipeline::WriteMode::kAppend &&
+        (appended == nullptr || is_incremental(*stream.plan)))
+      appended = stream.plan;
+    if (&stream != &first) (stream.change.what == first.change.what ? alike : others).push_back(&stream);
+  }
+  std::string what = fmt::format("stream '{}': its position {}", first.plan->config.name, first.change.what);
+  if (!alike.empty()) what += fmt::format(". The same holds for {} more: {}", alike.size(), names_of(alike));
+  if (!others.empty()) {
+    what += fmt::format(". {} more {} for other reasons: {} ('{}': its position {})", others.size(),
+                        others.size() == 1 ? "is refused" : "are refused", names_of(others),
+                        others.front()->plan->config.name, others.front()->change.what);
+  }
+  const bool one = streams.size() == 1;
+  const std::string without_doubling =
+      appended == nullptr
+          ? ""
+          : fmt::format("use write_mode {}; or remove the {} rows from the {}, which would be there twice, and ",
+                        modes_without_doubling(*appended), one ? "stream's" : "streams'", one ? "table" : "tables");
   return RunFailure{
       Stage::kConfig,
-      config_error(
-          "CURSOR_CHANGED",
-          fmt::format(
-              "stream '{}': its position {}. This run wrote nothing. Undo the change; or {}begin anew with: {}{}",
-              plan.config.name, change.what,
-              append ? "use write_mode replace or upsert; or remove the stream's rows from the table, which would be "
-                       "there twice, and "
-                     : "",
-              reset_hint(run, plan.config.name),
-              change.may_keep ? "; or, if every row before the position is there (a database that has moved, a file "
-                                "that was copied), go on once with: --keep-positions"
-                              : ""))
+      config_error(codes::kCursorChanged,
+                   fmt::format("{}. This run wrote nothing. Undo the change; or {}begin anew with: {}{}", what,
+                               without_doubling, reset_hint(run, names),
+                               may_keep ? "; or, if every row before the position is there (a database that has moved, "
+                                          "a file that was copied), go on once with: --keep-positions"
+                                        : ""))
           .error()};
 }
 
@@ -305,7 +344,9 @@ json position_owner(const RunContext& run, const StreamPlan& plan) {
   return owner;
 }
 
-std::string mode_of_rows(const state::StreamState& known) { return text_member(owner_in(known.owner_json), kSyncMode); }
+std::string mode_of_rows(const state::StreamState& known) {
+  return protocol::text_member(owner_in(known.owner_json), kSyncMode);
+}
 
 bool has_loaded_rows(const state::StreamState& known) {
   if (known.load_id.empty()) return false;
@@ -315,28 +356,45 @@ bool has_loaded_rows(const state::StreamState& known) {
 }
 
 bool is_of_other_sync_mode(const StreamPlan& plan, const state::StreamState& known) {
-  const std::string mode = text_member(owner_in(known.load_owner_json), kSyncMode);
+  const std::string mode = protocol::text_member(owner_in(known.load_owner_json), kSyncMode);
   return !mode.empty() && mode != to_string(plan.config.sync_mode);
 }
 
 std::optional<RunFailure> check_position_owners(RunContext& run, const std::vector<StreamPlan>& plans) {
   const auto state_failure = [](Status status) { return RunFailure{Stage::kState, std::move(status.error())}; };
+  struct Kept {
+    state::StreamKey key;
+    std::string owner;
+  };
+  std::vector<ChangedStream> refused;
+  std::vector<Kept> kept;
   for (const StreamPlan& plan : plans) {
     const state::StreamKey key{run.pipeline.name, plan.config.name, ""};
     auto known = run.state.load_stream(key);
     if (!known.ok()) return state_failure(std::move(known).status());
     const json before = owner_in(known->owner_json);
     if (before.empty()) continue;
-    if (const Change change = sync_mode_change(plan, *known); !change.what.empty()) return changed(run, plan, change);
+    if (Change change = sync_mode_change(plan, *known); !change.what.empty()) {
+      refused.push_back({&plan, std::move(change)});
+      continue;
+    }
     if (!goes_behind(plan, *known)) continue;
     const json now = position_owner(run, plan);
-    const Change change = change_between(run, plan, *known, before, now);
+    Change change = change_between(run, plan, *known, before, now);
     if (change.what.empty()) continue;
-    if (!change.may_keep || !run.options.keep_positions) return changed(run, plan, change);
+    if (!change.may_keep || !run.options.keep_positions) {
+      refused.push_back({&plan, std::move(change)});
+      continue;
+    }
     log_warn("stream '{}': its position {}. --keep-positions says that its rows are there", plan.config.name,
              change.what);
-    if (!run.keeps_state()) continue;
-    if (Status taken = run.state.set_owner(key, protocol::json_text(now)); !taken.ok())
+    kept.push_back({key, protocol::json_text(now)});
+  }
+  if (!refused.empty()) return changed(run, refused);
+  // Only now: a run that is refused changes nothing.
+  if (!run.keeps_state() || run.lease == nullptr) return std::nullopt;
+  for (const Kept& position : kept) {
+    if (Status taken = run.lease->set_owner(position.key, position.owner); !taken.ok())
       return state_failure(std::move(taken));
   }
   return std::nullopt;

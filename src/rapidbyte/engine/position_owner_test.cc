@@ -106,7 +106,7 @@ class PositionOwner : public ::testing::Test {
 
   /// Of a stream that nothing is known of, into a table that is not there.
   void begin_a_full_refresh_that_fails_at(int64_t batch) {
-    ASSERT_TRUE(h_.state->reset("p", "numbers").ok());
+    ASSERT_TRUE(h_.writer()->reset("numbers").ok());
     h_.database.tables.clear();
     h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
     CountingOptions breaks;
@@ -164,6 +164,47 @@ TEST_F(PositionOwner, TakesAPathThatIsWrittenInAnotherWayForTheSamePlace) {
   EXPECT_EQ(h_.run().failure->error.code, "CURSOR_CHANGED");
 }
 
+TEST_F(PositionOwner, NamesAllStreamsThatAreConcernedAndAdvisesWhatTheyAllowOnly) {
+  // An incremental replace would leave only the newest rows, and is refused.
+  h_.pipeline.destination.config["url"] = "x://two/db";
+  const std::string alone = h_.run().failure->error.message;
+  EXPECT_THAT(alone, HasSubstr("use write_mode upsert; or remove the stream's rows from the table"));
+  EXPECT_THAT(alone, ::testing::Not(HasSubstr("replace")));
+
+  h_.pipeline.destination.config["url"] = "x://one/db";
+  CountingOptions more;
+  more.streams = {"numbers", "b", "c", "d"};
+  h_.source->script = counting_source(more);
+  for (const char* name : {"b", "c", "d"}) {
+    h_.pipeline.source.streams.push_back(h_.pipeline.source.streams.front());
+    h_.pipeline.source.streams.back().name = name;
+  }
+  ASSERT_TRUE(h_.run().succeeded());
+  h_.pipeline.destination.config["url"] = "x://two/db";
+  h_.pipeline.source.streams[3].sync_mode = pipeline::SyncMode::kFullRefresh;
+  const std::string several = h_.run().failure->error.message;
+  EXPECT_THAT(several, HasSubstr("stream 'numbers': its position says"));
+  EXPECT_THAT(several, HasSubstr("The same holds for 2 more: b, c."));
+  EXPECT_THAT(several, HasSubstr("1 more is refused for other reasons: d ('d': its position was made with sync_mode"));
+  EXPECT_THAT(several, HasSubstr("use write_mode upsert; or remove the streams' rows from the tables"));
+  EXPECT_THAT(several, HasSubstr("--stream numbers --stream b --stream c --stream d"));
+  EXPECT_THAT(several, ::testing::Not(HasSubstr("--keep-positions"))) << "of d it would not be enough";
+}
+
+TEST_F(PositionOwner, ARunThatIsRefusedKeepsNoPositions) {
+  CountingOptions more;
+  more.streams = {"numbers", "b"};
+  h_.source->script = counting_source(more);
+  h_.pipeline.source.streams.push_back(h_.pipeline.source.streams.front());
+  h_.pipeline.source.streams.back().name = "b";
+  ASSERT_TRUE(h_.run().succeeded());
+  h_.pipeline.destination.config["url"] = "x://two/db";
+  h_.pipeline.source.streams[1].sync_mode = pipeline::SyncMode::kFullRefresh;
+  h_.options.keep_positions = true;
+  EXPECT_EQ(h_.run().failure->error.code, "CURSOR_CHANGED");
+  EXPECT_THAT(*h_.stream_state().owner_json, HasSubstr("x://one/db"));
+}
+
 TEST_F(PositionOwner, RefusesAnotherSettingOnlyWhereItSaysWhere) {
   h_.pipeline.destination.config["batch"] = "large";
   expect_goes_on();
@@ -200,7 +241,7 @@ TEST_F(PositionOwner, TakesTheSameFileByAnotherName) {
 }
 
 TEST_F(PositionOwner, BindsNothingWhereThereIsNoPosition) {
-  ASSERT_TRUE(h_.state->reset("p", "numbers").ok());
+  ASSERT_TRUE(h_.writer()->reset("numbers").ok());
   h_.database.tables.clear();
   h_.pipeline.destination.config["url"] = "x://two/db";
   const RunReport report = h_.run();
@@ -258,7 +299,7 @@ TEST_F(PositionOwner, AnAppendIsNotLoadedAgainByAnotherSyncMode) {
 }
 
 TEST_F(PositionOwner, AnIncrementalAppendDoesNotBeginBehindFullRefreshes) {
-  ASSERT_TRUE(h_.state->reset("p", "numbers").ok());
+  ASSERT_TRUE(h_.writer()->reset("numbers").ok());
   h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
   h_.pipeline.source.streams[0].write_mode = pipeline::WriteMode::kReplace;
   ASSERT_TRUE(h_.run().succeeded());
@@ -334,7 +375,7 @@ class FinishedButForTheEnd : public PositionOwner {
  protected:
   void SetUp() override {
     PositionOwner::SetUp();
-    ASSERT_TRUE(h_.state->reset("p", "numbers").ok());
+    ASSERT_TRUE(h_.writer()->reset("numbers").ok());
     h_.database.tables.clear();
     h_.source->manifest_.config_schema = json::parse(kSchema);
     h_.pipeline.source.config = {{"url", "x://in"}};

@@ -119,11 +119,11 @@ TEST(Receipt, AStatesPositionThatCannotBeReadIsNotTheBeginning) {
     h.make_incremental();
     ASSERT_TRUE(h.run().succeeded());
     const state::StreamKey key{h.pipeline.name, "numbers", ""};
-    ASSERT_TRUE(h.state->begin_load(key, "damaged", /*drop_checkpoint=*/false).ok());
-    ASSERT_TRUE(h.state->save_checkpoint(key, "damaged", kept, 100).ok());
-    ASSERT_TRUE(h.state->complete_load(key, "damaged").ok());
+    ASSERT_TRUE(h.writer()->begin_load(key, "damaged", /*drop_checkpoint=*/false).ok());
+    ASSERT_TRUE(h.writer()->save_checkpoint(key, "damaged", kept, 100).ok());
+    ASSERT_TRUE(h.writer()->complete_load(key, "damaged").ok());
     expect_position_invalid(h.run(), Stage::kState, "the state");
-    h.options.dry_run = true;
+    h.options.mode = RunMode::preview();
     expect_position_invalid(h.run(), Stage::kState, "the state");
     EXPECT_EQ(h.database.rows("numbers"), count_to(100));
 
@@ -131,7 +131,7 @@ TEST(Receipt, AStatesPositionThatCannotBeReadIsNotTheBeginning) {
     EngineHarness broken_off;
     break_off(broken_off);
     const auto rows = broken_off.database.rows("numbers");
-    ASSERT_TRUE(broken_off.state
+    ASSERT_TRUE(broken_off.writer()
                     ->save_checkpoint({broken_off.pipeline.name, "numbers", ""}, broken_off.stream_state().load_id,
                                       kept, rows.size())
                     .ok());
@@ -160,7 +160,7 @@ TEST(Receipt, AnAppendDoesNotBeginAgainWhenTheReceiptIsAnotherInstallations) {
     EXPECT_EQ(h.database.rows("numbers"), rows);
     // As the message says: its rows are removed, and the load is given up.
     std::erase_if(h.database.tables["numbers"].rows, [](int64_t id) { return id < 1000; });
-    ASSERT_TRUE(h.state->reset("p", "numbers").ok());
+    ASSERT_TRUE(h.writer()->reset("numbers").ok());
     ASSERT_TRUE(h.run().succeeded());
     EXPECT_EQ(h.database.rows("numbers").size(), 200U);
   }

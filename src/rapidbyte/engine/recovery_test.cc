@@ -218,13 +218,13 @@ TEST(Crash, BetweenTheLastTwoStreamsOfARunDoublesNone) {
   h.destination->script.finish_stream = [&](const InstanceOptions& o, const json& c, bool commit) {
     const Status finished = finish(o, c, commit);
     if (o.stream == "c") {
-      EXPECT_TRUE(h.state->begin_load({"p", "c", ""}, "another", false).ok());
+      EXPECT_TRUE(h.writer()->begin_load({"p", "c", ""}, "another", false).ok());
     }
     return finished;
   };
   ASSERT_EQ(h.run().failure->error.code, "STATE_BACKEND");
   h.destination->script.finish_stream = finish;
-  ASSERT_TRUE(h.state->reset("p", "c").ok());
+  ASSERT_TRUE(h.writer()->reset("c").ok());
   h.database.tables["c"] = {};
   const RunReport second = h.run();
   ASSERT_TRUE(second.succeeded()) << why(second);
@@ -514,7 +514,7 @@ TEST(Limit, WritesTheFirstRowsAndLeavesTheStateAlone) {
   for (const uint64_t limit : {uint64_t{0}, uint64_t{1}, uint64_t{10}, uint64_t{25}, uint64_t{100}, uint64_t{1000}}) {
     SCOPED_TRACE(limit);
     EngineHarness h;
-    h.options.limit = limit;
+    h.options.mode = RunMode::limited(limit);
     const RunReport report = h.run();
     ASSERT_TRUE(report.succeeded()) << why(report);
     const auto rows = std::min<uint64_t>(limit, 100);
@@ -530,7 +530,7 @@ TEST(Limit, StillFailsWhenTheDestinationDoes) {
   DatabaseOptions destination;
   destination.before_commit = once(0, make_error(ErrorCategory::kData, "NO_SPACE", "disk full"));
   EngineHarness h({}, destination);
-  h.options.limit = 5;
+  h.options.mode = RunMode::limited(5);
   const RunReport report = h.run();
   ASSERT_EQ(report.outcome, Outcome::kFailed);
   EXPECT_EQ(report.failure->error.code, "NO_SPACE");
@@ -542,9 +542,63 @@ TEST(Limit, IsRefusedWhileALoadIsUnderWay) {
   EngineHarness h(source);
   ASSERT_FALSE(h.run().succeeded());
   const auto rows = h.database.rows("numbers");
-  h.options.limit = 5;
+  h.options.mode = RunMode::limited(5);
   EXPECT_EQ(h.run().failure->error.code, "LOAD_IN_PROGRESS");
   EXPECT_EQ(h.database.rows("numbers"), rows);
+}
+
+TEST(Limit, IsNotRefusedWhereItsRowsDoNotMixWithTheLoadThatIsUnderWay) {
+  for (const bool committed : {false, true}) {
+    for (const bool receipts : {false, true}) {
+      SCOPED_TRACE(std::string(committed ? "committed" : "nothing committed") + (receipts ? ", receipts" : ""));
+      CountingOptions source;
+      source.primary_key = {"id"};
+      bool breaks = true;
+      source.before_batch = [&](const InstanceOptions&, int64_t batch) {
+        return breaks && batch == (committed ? 7 : 0) ? make_error(ErrorCategory::kInternal, "KILLED", "killed")
+                                                      : Status();
+      };
+      EngineHarness h(source);
+      h.pipeline.destination.write_mode = pipeline::WriteMode::kUpsert;
+      h.pipeline.destination.primary_key = {"id"};
+      if (!receipts) std::erase(h.destination->own_role().features, "receipts");
+      ASSERT_FALSE(h.run().succeeded());
+      ASSERT_EQ(h.stream_state().committed, committed);
+      breaks = false;
+      h.options.mode = RunMode::limited(5);
+      const RunReport limited = h.run();
+      if (committed && !receipts) {
+        // It would resume in the middle, behind rows that these could have changed back.
+        ASSERT_EQ(limited.failure->error.code, "LOAD_IN_PROGRESS");
+        EXPECT_THAT(limited.failure->error.message, HasSubstr("--dry-run --limit 5"));
+      } else {
+        EXPECT_TRUE(limited.succeeded()) << why(limited);
+        EXPECT_TRUE(h.stream_state().load_in_progress) << "it stays as it was";
+      }
+      h.options.mode = RunMode();
+      const RunReport rest = h.run();
+      ASSERT_TRUE(rest.succeeded()) << why(rest);
+      EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+    }
+  }
+}
+
+TEST(Resume, IsSaidOnlyOfAStreamThatHadKeptSomething) {
+  for (const int64_t batch : {0, 7}) {
+    SCOPED_TRACE(batch);
+    CountingOptions source;
+    source.before_batch = once(batch, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
+    EngineHarness h(source);
+    ASSERT_FALSE(h.run().succeeded());
+    ASSERT_TRUE(h.stream_state().load_in_progress);
+    const size_t before = h.observer.events().size();
+    const RunReport second = h.run();
+    ASSERT_TRUE(second.succeeded()) << why(second);
+    const auto events = h.observer.events();
+    const std::vector<std::string> said(events.begin() + static_cast<std::ptrdiff_t>(before), events.end());
+    EXPECT_THAT(said, Contains(batch == 0 ? "start numbers" : "start numbers resumed"));
+    EXPECT_EQ(second.streams[0].resumed, batch != 0);
+  }
 }
 
 TEST(Limit, RefusesABatchThatIsNoArrow) {
@@ -553,11 +607,11 @@ TEST(Limit, RefusesABatchThatIsNoArrow) {
     BufferPool pool(0);
     PooledBuffer junk = pool.acquire(100);
     std::fill_n(junk.data(), junk.size(), std::byte{0x41});
-    RB_RETURN_NOT_OK(o.services->emit_batch(std::move(junk)));
+    RB_RETURN_NOT_OK(o.services->emit_batch(junk.bytes()));
     return runtime::ReadSummary{};
   };
-  h.options.limit = 5;
-  EXPECT_EQ(h.run().failure->error.code, "BATCH_INVALID");
+  h.options.mode = RunMode::limited(5);
+  EXPECT_EQ(h.run().failure->error.code, "INVALID_BATCH");
 }
 
 TEST(Limit, StopsASourceThatDoesNotNotice) {
@@ -568,7 +622,7 @@ TEST(Limit, StopsASourceThatDoesNotNotice) {
     return batch == 1 ? never.wait(o.cancel) : Status();
   };
   EngineHarness h(source);
-  h.options.limit = 10;
+  h.options.mode = RunMode::limited(10);
   const RunReport report = h.run();
   ASSERT_TRUE(report.succeeded()) << why(report);
   EXPECT_EQ(h.database.rows("numbers"), count_to(10));

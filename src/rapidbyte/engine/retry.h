@@ -1,5 +1,5 @@
 #pragma once
-// Retry policy (protocol.md section 6): which errors are tried again, and after what delay. Stateless, any thread.
+// Retry policy (docs/protocol.md, "Errors"): which errors are tried again, and after what delay. Stateless, any thread.
 // Waiting goes through RetryClock, so that tests do not sleep; every wait ends early when the run is cancelled.
 
 #include <chrono>

@@ -12,19 +12,19 @@
 
 namespace rapidbyte::engine {
 
-/// Rows that the source emitted: read minus skipped, and that must be what `out` counted, where the host could count.
-/// A 2.0.0 source may leave skipped rows out of records_read altogether.
+/// Rows that the source emitted: read minus skipped, and that must be what `out` counted. A 2.0.0 source may leave
+/// skipped rows out of records_read altogether.
 Result<uint64_t> check_source_rows(std::string_view stream, const runtime::ReadSummary& summary, const QueueCounts& out,
                                    bool speaks_2_1);
 /// Rows that the transform emitted. It must have taken `received` rows; it may drop or add some.
 Result<uint64_t> check_transform_rows(std::string_view stream, std::string_view transform,
                                       const runtime::TransformSummary& summary, uint64_t received,
                                       const QueueCounts& out);
-/// The destination must have written or rejected each of the `received` rows. In a load that is gone on with it may
+/// The destination must have written or refused each of the `received` rows. In a load that is gone on with it may
 /// leave out those that it has already: exactly the `already_there` rows that it had reported as committed behind the
 /// position, since only then two independent counts agree that nothing is missing. The answer: rows left out, 0 or
 /// `already_there`.
-Result<uint64_t> check_destination_rows(std::string_view stream, const runtime::WriteSummary& summary,
-                                        uint64_t received, uint64_t already_there);
+Result<uint64_t> check_destination_rows(std::string_view stream, uint64_t written, uint64_t refused, uint64_t received,
+                                        uint64_t already_there);
 
 }  // namespace rapidbyte::engine

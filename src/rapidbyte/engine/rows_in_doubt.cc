@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -13,7 +14,7 @@ using nlohmann::json;
 using pipeline::WriteMode;
 
 bool keeps_receipts(const runtime::Connector& destination) {
-  return destination.speaks_2_1() && has_feature(destination, "receipts");
+  return destination.speaks_2_1() && has_feature(destination, protocol::Feature::kReceipts);
 }
 
 bool notes_rows(const RunContext& run, const StreamPlan& plan) {
@@ -21,9 +22,9 @@ bool notes_rows(const RunContext& run, const StreamPlan& plan) {
          !keeps_receipts(*run.destination);
 }
 
-bool may_double(const RunContext& run, const StreamPlan& plan) {
-  return run.destination != nullptr && plan.write_mode == WriteMode::kAppend && !keeps_receipts(*run.destination) &&
-         !has_feature(*run.destination, kIdempotentFeature);
+bool may_double(const PreparedPipeline& prepared, const StreamPlan& plan) {
+  return prepared.destination != nullptr && plan.write_mode == WriteMode::kAppend &&
+         !keeps_receipts(*prepared.destination) && !has_feature(*prepared.destination, protocol::Feature::kIdempotent);
 }
 
 std::string doubling_warning(const runtime::Connector& destination) {
@@ -46,10 +47,10 @@ std::optional<uint64_t> RowsGiven::most_in_doubt() const {
 
 uint64_t RowsGiven::surely_there() const { return covered && reported > *covered ? reported - *covered : 0; }
 
-RowsGiven rows_given(const RunContext& run, const state::StreamState& known, const json& saved) {
+RowsGiven rows_given(const RunContext& run, const state::StreamState& known, const protocol::Checkpoint& saved) {
   RowsGiven given;
   // Without the feature the source begins the load again.
-  if (!saved.empty() && has_feature(*run.source, "resume")) given.covered = count_member(saved, kRowsCovered);
+  if (!saved.empty() && has_feature(*run.source, protocol::Feature::kResume)) given.covered = saved.rows_covered();
   given.at_most = known.rows_given;
   // More committed than given: the notes are not about this destination (it kept receipts when the load began).
   if (given.at_most && *given.at_most < known.rows_committed) given.at_most.reset();
@@ -65,7 +66,7 @@ Status rows_may_double(const RunContext& run, const StreamPlan& plan, const Rows
   if (given.surely_there() > 0)
     rows += fmt::format(" ({} of them by the destination's own report)", given.surely_there());
   Status status = config_error(
-      "ROWS_MAY_DOUBLE",
+      codes::kRowsMayDouble,
       fmt::format("stream '{}': this append was broken off, and the destination {} keeps no receipts that tell what it "
                   "committed: {} may be in its table already, and would stand there twice. {}",
                   plan.config.name, run.destination->name(), rows, ways_out));

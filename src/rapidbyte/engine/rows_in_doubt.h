@@ -12,15 +12,9 @@
 
 #include "rapidbyte/base/status.h"
 #include "rapidbyte/engine/run_context.h"
+#include "rapidbyte/protocol/checkpoint.h"
 
 namespace rapidbyte::engine {
-
-/// Manifest feature of a destination for which giving a row again changes nothing: `records_written` counts the rows
-/// that are there afterwards, whether or not they were there before.
-inline constexpr std::string_view kIdempotentFeature = "idempotent";
-
-/// Member of the checkpoints that the host keeps for such destinations: rows of the load before it.
-inline constexpr const char* kRowsCovered = "rows_covered";
 
 /// Whether the destination writes the receipt of each commit with its rows (feature `receipts`, protocol 2.1).
 [[nodiscard]] bool keeps_receipts(const runtime::Connector& destination);
@@ -28,7 +22,7 @@ inline constexpr const char* kRowsCovered = "rows_covered";
 [[nodiscard]] bool notes_rows(const RunContext& run, const StreamPlan& plan);
 /// Whether a load that is broken off may leave rows in the table that the next attempt or run would write again: mode
 /// append into a destination that neither keeps receipts nor is idempotent. False in a dry run.
-[[nodiscard]] bool may_double(const RunContext& run, const StreamPlan& plan);
+[[nodiscard]] bool may_double(const PreparedPipeline& prepared, const StreamPlan& plan);
 /// What `check` says of that beforehand, and what can be done.
 [[nodiscard]] std::string doubling_warning(const runtime::Connector& destination);
 [[nodiscard]] std::string doubling_advice();
@@ -49,8 +43,9 @@ struct RowsGiven {
   [[nodiscard]] uint64_t surely_there() const;
 };
 
-/// What the state knows of the load under way. `saved`: its newest checkpoint, an empty object when it has none.
-[[nodiscard]] RowsGiven rows_given(const RunContext& run, const state::StreamState& known, const nlohmann::json& saved);
+/// What the state knows of the load under way. `saved`: its newest checkpoint, an empty one when it has none.
+[[nodiscard]] RowsGiven rows_given(const RunContext& run, const state::StreamState& known,
+                                   const protocol::Checkpoint& saved);
 
 /// ROWS_MAY_DOUBLE. `ways_out` ends the message.
 [[nodiscard]] Status rows_may_double(const RunContext& run, const StreamPlan& plan, const RowsGiven& given,

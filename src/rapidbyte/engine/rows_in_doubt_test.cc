@@ -61,7 +61,7 @@ Script old_destination(FakeDatabase& database, const OldOptions& options) {
       ++commits;
       if (!options.reports) return {};
       return instance.services->checkpoint(runtime::CheckpointKind::kDestination,
-                                           json{{"records_processed", summary.records_written}}.dump());
+                                           protocol::Checkpoint(json{{"records_processed", summary.records_written}}));
     };
     for (int64_t batch = 0;; ++batch) {
       RB_ASSIGN_OR_RETURN(const auto bytes, instance.services->next_batch());
@@ -206,12 +206,30 @@ TEST(RowsInDoubt, AreNoneWhenOnlyTheFinishIsMissing) {
   EXPECT_EQ(h.table(), count_to(100));
 }
 
+TEST(RowsInDoubt, AreCountedWhenBatchesAreCompressedInTheQueue) {
+  for (const auto compression : {pipeline::Compression::kLz4, pipeline::Compression::kZstd}) {
+    SCOPED_TRACE(pipeline::to_string(compression));
+    OldHarness h({.before_write = once(7, kKilled)});
+    h.pipeline.resources.compression = compression;
+    ASSERT_EQ(h.run().failure->error.code, "KILLED");
+    const RunReport refused = h.run();
+    ASSERT_EQ(refused.failure->error.code, "ROWS_MAY_DOUBLE");
+    EXPECT_THAT(refused.failure->error.message, Not(HasSubstr("an unknown number")));
+    h.options.allow_doubled_rows = true;
+    const RunReport report = h.run();
+    ASSERT_TRUE(report.succeeded()) << why(report);
+    ASSERT_TRUE(report.streams[0].rows_maybe_doubled.has_value());
+    EXPECT_GE(*report.streams[0].rows_maybe_doubled, h.doubled());
+    EXPECT_TRUE(h.has_every_row());
+  }
+}
+
 TEST(RowsInDoubt, AreAnUnknownNumberWhenTheStateDoesNotTell) {
   OldHarness h({.before_write = once(7, kKilled)});
   ASSERT_EQ(h.run().failure->error.code, "KILLED");
-  // As an older version leaves it, or compressed batches.
+  // As an older version leaves it.
   const auto known = h.stream_state();
-  ASSERT_TRUE(h.state->note_rows({"p", "numbers", ""}, known.load_id, std::nullopt, 0).ok());
+  ASSERT_TRUE(h.writer()->note_rows({"p", "numbers", ""}, known.load_id, std::nullopt, 0).ok());
   const RunReport refused = h.run();
   ASSERT_EQ(refused.failure->error.code, "ROWS_MAY_DOUBLE");
   EXPECT_THAT(refused.failure->error.message, HasSubstr("an unknown number"));
@@ -414,14 +432,14 @@ TEST(RowsThatAreThere, AreAcceptedByTheUserWhenTheCountsDoNotAgree) {
   ASSERT_EQ(h.run().failure->error.code, "ROW_COUNT_MISMATCH");
   ASSERT_EQ(h.table(), count_to(100));
   h.options.allow_doubled_rows = false;
-  EXPECT_EQ(accept_load(*h.state, "p", "other").error().code, "NOTHING_TO_ACCEPT");
+  EXPECT_EQ(accept_load(*h.state, *h.writer(), "other").error().code, "NOTHING_TO_ACCEPT");
   const RunReport stuck = h.run();
   ASSERT_EQ(stuck.failure->error.code, "LOAD_MISCOUNTED");
   EXPECT_THAT(stuck.failure->error.message,
               HasSubstr("rapidbyte state accept " + h.pipeline.file.string() + " --stream numbers"));
 
-  ASSERT_TRUE(accept_load(*h.state, "p", "numbers").ok());
-  EXPECT_EQ(accept_load(*h.state, "p", "numbers").error().code, "NOTHING_TO_ACCEPT") << "once is enough";
+  ASSERT_TRUE(accept_load(*h.state, *h.writer(), "numbers").ok());
+  EXPECT_EQ(accept_load(*h.state, *h.writer(), "numbers").error().code, "NOTHING_TO_ACCEPT") << "once is enough";
   const RunReport finished = h.run();
   ASSERT_TRUE(finished.succeeded()) << why(finished);
   EXPECT_EQ(finished.rows_read(), 0U);
@@ -448,7 +466,7 @@ TEST(RowsThatAreThere, AreNotAcceptedWhenTheSourceMiscounts) {
   const RunReport stuck = h.run();
   ASSERT_EQ(stuck.failure->error.code, "LOAD_MISCOUNTED");
   EXPECT_THAT(stuck.failure->error.message, Not(HasSubstr("state accept")));
-  const Status refused = accept_load(*h.state, "p", "numbers");
+  const Status refused = accept_load(*h.state, *h.writer(), "numbers");
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, "NOTHING_TO_ACCEPT");
 }
@@ -458,9 +476,9 @@ TEST(RowsThatAreThere, AreNotAcceptedWhenTheSourceMiscounts) {
 class NotedRows : public ::testing::Test {
  protected:
   void begin(uint64_t covered, std::optional<uint64_t> given, uint64_t reported) {
-    ASSERT_TRUE(state_->begin_load(key_, "l", true).ok());
+    ASSERT_TRUE(lease_->begin_load(key_, "l", true).ok());
     CommitTarget target;
-    target.state = state_.get();
+    target.lease = lease_.get();
     target.key = key_;
     target.load_id = "l";
     target.notes_rows = true;
@@ -472,6 +490,7 @@ class NotedRows : public ::testing::Test {
   state::StreamState noted() { return *state_->load_stream(key_); }
 
   std::unique_ptr<state::StateBackend> state_ = state::make_memory_state();
+  std::unique_ptr<state::Lease> lease_ = std::move(*state_->acquire_lease("p", "run"));
   const state::StreamKey key_{"p", "s", ""};
   CommitTracker tracker_;
 };
@@ -499,11 +518,11 @@ TEST_F(NotedRows, CountFromTheBeginningOfTheLoad) {
   EXPECT_EQ(noted().rows_given, 150U) << "the attempt before got further";
   ASSERT_TRUE(tracker_.giving(60).ok());
   EXPECT_EQ(noted().rows_given, 162U);
-  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 10}}, 60).ok());
+  ASSERT_TRUE(tracker_.committed(protocol::Checkpoint(json{{"records_processed", 10}}), 60).ok());
   EXPECT_EQ(noted().rows_reported, 120U);
-  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 30}}, 60).ok());
+  ASSERT_TRUE(tracker_.committed(protocol::Checkpoint(json{{"records_processed", 30}}), 60).ok());
   EXPECT_EQ(noted().rows_reported, 130U);
-  tracker_.taken({json{{"rows_covered", 7}}, 5, false, 30});
+  tracker_.taken({protocol::Checkpoint(json{{"rows_covered", 7}}), 5, false, 30});
   ASSERT_TRUE(tracker_.catch_up().ok());
   EXPECT_EQ(json::parse(*noted().checkpoint_json)["rows_covered"], 130) << "the host's word, not the source's";
   ASSERT_TRUE(tracker_.settle(40).ok());
@@ -515,7 +534,7 @@ TEST_F(NotedRows, AreUnknownWhenTheHostCannotCount) {
   ASSERT_TRUE(tracker_.giving(10).ok());
   ASSERT_TRUE(tracker_.giving(std::nullopt).ok());
   EXPECT_EQ(noted().rows_given, std::nullopt);
-  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 10}}, std::nullopt).ok());
+  ASSERT_TRUE(tracker_.committed(protocol::Checkpoint(json{{"records_processed", 10}}), std::nullopt).ok());
   // A report that could not be counted: "nothing unreported" then says nothing either.
   tracker_.nothing_unreported();
   ASSERT_TRUE(tracker_.settle(std::nullopt).ok());
@@ -525,7 +544,7 @@ TEST_F(NotedRows, AreUnknownWhenTheHostCannotCount) {
 TEST_F(NotedRows, AreOnlyTheReportedOnesWhenTheDestinationSaysSo) {
   begin(0, 0, 0);
   ASSERT_TRUE(tracker_.giving(50).ok());
-  ASSERT_TRUE(tracker_.committed(json{{"records_processed", 20}}, 50).ok());
+  ASSERT_TRUE(tracker_.committed(protocol::Checkpoint(json{{"records_processed", 20}}), 50).ok());
   tracker_.nothing_unreported();
   ASSERT_TRUE(tracker_.settle(50).ok());
   EXPECT_EQ(noted().rows_given, 20U);
@@ -533,7 +552,7 @@ TEST_F(NotedRows, AreOnlyTheReportedOnesWhenTheDestinationSaysSo) {
 
 TEST_F(NotedRows, StopTheBatchWhenTheStateFails) {
   begin(0, 0, 0);
-  ASSERT_TRUE(state_->complete_load(key_, "l").ok());
+  ASSERT_TRUE(lease_->complete_load(key_, "l").ok());
   EXPECT_FALSE(tracker_.giving(10).ok());
 }
 

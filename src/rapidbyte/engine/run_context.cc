@@ -3,13 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <utility>
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/stage_services.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
+namespace {
+
+// A backend that does not answer in this time holds up neither a stream's nor the run's end any longer; what is written
+// afterwards is fenced anyway.
+constexpr std::chrono::seconds kLeaseLook{10};
+
+}  // namespace
 
 runtime::InstanceOptions instance_options(const RunContext& run, const pipeline::ConnectorUse& use,
                                           std::string connector_id, nlohmann::json config, std::string stream,
@@ -18,7 +27,8 @@ runtime::InstanceOptions instance_options(const RunContext& run, const pipeline:
   runtime::InstanceOptions options;
   options.pipeline = run.pipeline.name;
   options.stream = std::move(stream);
-  if (const auto granted = run.grants.find(connector_id); granted != run.grants.end()) options.grants = granted->second;
+  const auto& grants = run.prepared.grants;
+  if (const auto granted = grants.find(connector_id); granted != grants.end()) options.grants = granted->second;
   options.connector_id = std::move(connector_id);
   options.config = std::move(config);
   options.allow_env = use.allow_env;
@@ -27,12 +37,9 @@ runtime::InstanceOptions instance_options(const RunContext& run, const pipeline:
   options.max_batch_bytes =
       std::max(options.max_batch_bytes, resources.max_batch_bytes + resources.max_record_bytes + (uint64_t{1} << 20U));
   options.guest_timeout = std::chrono::seconds(resources.guest_timeout_seconds);
-  // With a limit the engine looks into the batches as they lie in the queue.
-  if (run.keeps_state()) options.compression = resources.compression;
   options.cancel = std::move(cancel);
   options.services = std::move(services);
-  options.state = &run.guest_state;
-  options.pool = run.pool;
+  options.state = run.guest_state;
   return options;
 }
 
@@ -46,21 +53,26 @@ const std::vector<std::string>& features_of(const runtime::Connector& connector)
   return role->has_value() ? (*role)->features : kNone;
 }
 
-bool has_feature(const runtime::Connector& connector, std::string_view feature) {
+bool has_feature(const runtime::Connector& connector, protocol::Feature feature) {
   const auto& features = features_of(connector);
-  return std::find(features.begin(), features.end(), feature) != features.end();
+  return std::find(features.begin(), features.end(), to_string(feature)) != features.end();
 }
 
 bool may_be_kept(const runtime::Connector& connector) {
-  return connector.speaks_2_1() && has_feature(connector, "reuse");
+  return connector.speaks_2_1() && has_feature(connector, protocol::Feature::kReuse);
 }
 
 std::vector<std::string> features_downstream(const RunContext& run, size_t first_transform) {
   // A dry run has the preview for a destination, and that shows special values.
   std::vector<std::string> features =
-      run.destination != nullptr ? features_of(*run.destination) : std::vector<std::string>{"special-values"};
+      run.destination != nullptr ? features_of(*run.destination)
+                                 : std::vector<std::string>{std::string(to_string(protocol::Feature::kSpecialValues))};
   for (size_t i = first_transform; i < run.transforms.size(); ++i) {
-    std::erase_if(features, [&](const std::string& feature) { return !has_feature(*run.transforms[i], feature); });
+    // By name: what neither this program nor the transform knows is not passed on either.
+    const auto& understood = features_of(*run.transforms[i]);
+    std::erase_if(features, [&](const std::string& feature) {
+      return std::find(understood.begin(), understood.end(), feature) == understood.end();
+    });
   }
   return features;
 }
@@ -109,7 +121,27 @@ void open_destination_early(RunContext& run, const std::string& stream) noexcept
   }
 }
 
+RunFailure interruption(const RunContext& run) {
+  if (run.lease != nullptr && run.lease->lost().cancelled()) {
+    RunFailure lost(Stage::kState, run.lease->loss().error());
+    lost.concerns_every_stream = true;
+    return lost;
+  }
+  return {Stage::kInterrupted,
+          internal_error(codes::kCancelled,
+                         "the run was interrupted; what was committed stays, and the next run resumes behind it")
+              .error()};
+}
+
+std::optional<RunFailure> check_lease(const RunContext& run) {
+  if (run.lease == nullptr) return std::nullopt;
+  const Status held = run.lease->renew(Deadline::after(kLeaseLook));
+  if (held.ok() || !run.lease->lost().cancelled()) return std::nullopt;
+  return interruption(run);
+}
+
 RunFailure failure_of(const RunContext& run, Stage stage, const Status& status) {
+  if (run.lease != nullptr && run.lease->lost().cancelled()) return interruption(run);
   // Guests wrap CANCELLED in errors of their own, so the code says nothing.
   return {run.options.cancel.cancelled() ? Stage::kInterrupted : stage, status.error()};
 }

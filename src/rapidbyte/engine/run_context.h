@@ -17,6 +17,7 @@
 #include "rapidbyte/engine/dlq.h"
 #include "rapidbyte/engine/kept_instance.h"
 #include "rapidbyte/engine/orchestrator.h"
+#include "rapidbyte/engine/prepare.h"
 #include "rapidbyte/engine/retry.h"
 #include "rapidbyte/engine/run_observer.h"
 #include "rapidbyte/pipeline/types.h"
@@ -25,39 +26,38 @@
 
 namespace rapidbyte::engine {
 
-/// One stream with everything resolved: what the pipeline leaves open comes from the catalog.
-struct StreamPlan {
-  /// With cursor field, write mode and primary key filled in.
-  pipeline::StreamConfig config;
-  pipeline::WriteMode write_mode = pipeline::WriteMode::kAppend;
-  /// Of an upsert: the source says that no two of its rows have the same key. Otherwise their order decides.
-  bool key_is_unique_in_source = false;
-  /// As discovered: [{name, data_type, nullable}], with every other key that the source gave (native_type ...).
-  nlohmann::json columns = nlohmann::json::array();
-  /// What is doubtful about it, for the user.
-  std::vector<std::string> warnings{};
-  /// Names of the streams whose rows refer to each other in a ring, this one among them, in the order in which they are
-  /// loaded; usually empty.
-  std::vector<std::string> reference_ring = {};
-};
-
 struct RunContext {
+  /// All of them must outlive it.
+  RunContext(const PreparedPipeline& from, state::StateBackend& in, const RunOptions& with, RunObserver& watched_by,
+             RetryClock& waiting_by)
+      : prepared(from),
+        pipeline(from.pipeline),
+        runtime(from.runtime),
+        state(in),
+        options(with),
+        observer(watched_by),
+        clock(waiting_by),
+        source(from.source),
+        transforms(from.transforms),
+        destination(from.destination) {}
+
+  const PreparedPipeline& prepared;
   const pipeline::PipelineConfig& pipeline;
   runtime::ComponentRuntime& runtime;
   state::StateBackend& state;
-  /// What guests see as state: `state`, or with --dry-run and --limit a copy that is thrown away.
-  state::StateBackend& guest_state;
   const RunOptions& options;
   RunObserver& observer;
   RetryClock& clock;
+  std::shared_ptr<const runtime::Connector> source;  // these are shared with `prepared`
+  std::vector<std::shared_ptr<const runtime::Connector>> transforms;
+  /// Null in a dry run.
+  std::shared_ptr<const runtime::Connector> destination;
   // Filled in step by step by the orchestrator, before the first stream starts.
   std::string run_id{};
-  std::shared_ptr<const runtime::Connector> source{};
-  std::vector<std::shared_ptr<const runtime::Connector>> transforms{};
-  /// Null in a dry run.
-  std::shared_ptr<const runtime::Connector> destination{};
-  /// The folders and files of each connector, by its id; resolved once, before the first instance starts.
-  std::map<std::string, std::shared_ptr<const runtime::ConnectorGrants>> grants{};  // shared with every instance
+  /// What writes the state; null in a dry run, which writes none. Its loss cancels the run (interruption()).
+  state::Lease* lease = nullptr;
+  /// What guests see as state: the lease, or with --dry-run and --limit a copy that is thrown away.
+  state::PairStore* guest_state = nullptr;
   /// The source's config, with the streams for those that want them (feature "stream-options").
   nlohmann::json source_config{};
   /// For the worker that begins first: the source that discovery left open (feature "reuse"), and the destination that
@@ -66,8 +66,8 @@ struct RunContext {
   /// Every stream of the pipeline, also those that this run leaves out: what two streams of a pipeline may not share (a
   /// table) they may not share in two runs either.
   std::vector<std::string> pipeline_streams{};
-  /// The destination has begun a stream with them in its context. It need not look at them again: of thousands of streams
-  /// each would else come with the names of all.
+  /// The destination has begun a stream with them in its context. It need not look at them again: of thousands of
+  /// streams each would else come with the names of all.
   std::atomic<bool> pipeline_streams_seen{false};
   /// What positions of this run are made for (position_owner.h); null in a dry run.
   nlohmann::json position_owner{};
@@ -85,7 +85,7 @@ struct RunContext {
   std::vector<state::FinishedLoad> finished_loads{};
 
   /// Whether loads and cursors are kept: not with --limit or --dry-run.
-  [[nodiscard]] bool keeps_state() const { return !options.dry_run && !options.limit; }
+  [[nodiscard]] bool keeps_state() const { return options.mode.keeps_state(); }
   void note_memory(uint64_t bytes) {
     uint64_t seen = peak_guest_memory.load(std::memory_order_relaxed);
     while (bytes > seen && !peak_guest_memory.compare_exchange_weak(seen, bytes, std::memory_order_relaxed)) {
@@ -101,7 +101,7 @@ struct RunContext {
 
 /// Features that the manifest gives `connector`'s own role; none without a manifest.
 [[nodiscard]] const std::vector<std::string>& features_of(const runtime::Connector& connector);
-[[nodiscard]] bool has_feature(const runtime::Connector& connector, std::string_view feature);
+[[nodiscard]] bool has_feature(const runtime::Connector& connector, protocol::Feature feature);
 /// Whether an instance may go from one use to the next (feature "reuse", protocol 2.1).
 [[nodiscard]] bool may_be_kept(const runtime::Connector& connector);
 
@@ -121,8 +121,13 @@ void close_instances(RunContext& run, WorkerInstances& kept);
 /// `run.first.destination`.
 void open_destination_early(RunContext& run, const std::string& stream) noexcept;
 
-/// `status` as a failure of `stage`, or of kInterrupted when the run has been cancelled before. Call it when the error
-/// comes.
+/// Why a cancelled run ends: LEASE_LOST when it has lost its lease, else CANCELLED.
+[[nodiscard]] RunFailure interruption(const RunContext& run);
+/// Asks the state whether the lease is still this run's: nothing, or LEASE_LOST. Called where no write to the state
+/// would tell, before something is published or claimed. A state that does not answer is no loss.
+[[nodiscard]] std::optional<RunFailure> check_lease(const RunContext& run);
+/// `status` as a failure of `stage`; when the run has been cancelled before, as one of kInterrupted, or as LEASE_LOST.
+/// Call it when the error comes.
 [[nodiscard]] RunFailure failure_of(const RunContext& run, Stage stage, const Status& status);
 
 }  // namespace rapidbyte::engine

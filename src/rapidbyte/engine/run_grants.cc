@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "rapidbyte/runtime/connector_resolve.h"
+#include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -34,11 +35,10 @@ runtime::GrantPlan grant_plan(const pipeline::PipelineConfig& pipeline, const st
   plan.base_folder = pipeline.file.parent_path();
   Protection protection(plan.base_folder);
   protection.add("the pipeline file", pipeline.file.filename());
-  const fs::path& state = pipeline.state.connection;
-  protection.add("the state", state);
-  // SQLite's files beside it are the state as well.
-  for (const char* suffix : {"-journal", "-wal", "-shm"}) protection.add("the state", state.string() + suffix);
-  protection.add("the rejected records", !pipeline.dlq.path.empty() ? pipeline.dlq.path : state.parent_path() / "dlq");
+  for (const fs::path& file : state::state_files(pipeline.state)) protection.add("the state", file);
+  protection.add("the rejected records", !pipeline.dlq.path.empty()
+                                             ? pipeline.dlq.path
+                                             : state::folder_beside_state(pipeline.state).value_or(fs::path()) / "dlq");
   for (const ConnectorInUse& used : connectors) {
     const runtime::Connector& connector = *used.connector;
     plan.requests.push_back({used.id, connector.name(), used.pointer, connector.manifest(), used.use->config,

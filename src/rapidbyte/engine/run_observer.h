@@ -17,8 +17,7 @@ namespace rapidbyte::engine {
 
 /// Where a running stream stands, about every 100 ms. All figures count from the beginning of this run's stream.
 struct StreamProgress {
-  /// Rows and bytes that left the source. Bytes are Arrow bytes. Rows are counted by the host in the batches
-  /// themselves; when queued batches are compressed they come from the source's checkpoints and move in steps.
+  /// Rows and bytes that left the source. Bytes are Arrow bytes, whether or not batches are compressed in the queue.
   uint64_t rows_read = 0;
   uint64_t bytes_read = 0;
   uint64_t batches_read = 0;
@@ -29,7 +28,7 @@ struct StreamProgress {
   /// Rows that the destination has committed.
   uint64_t rows_committed = 0;
   uint64_t rows_rejected = 0;
-  /// What waits in the queues of this stream now.
+  /// What waits in the queues of this stream now; bytes as they lie there, compressed or not.
   uint64_t queue_batches = 0;
   uint64_t queue_bytes = 0;
   double seconds = 0;

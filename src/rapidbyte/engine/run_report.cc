@@ -1,5 +1,6 @@
 #include "rapidbyte/engine/run_report.h"
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -43,7 +44,7 @@ json to_json(const RunFailure& failure) {
     auto details = protocol::parse_untrusted(*error.details_json, protocol::kDetailsLimits);
     if (details.ok()) {
       out["details"] = *std::move(details);
-    } else if (details.error().code == "JSON_INVALID") {
+    } else if (details.error().code == codes::kInvalidJson) {
       out["details"] = *error.details_json;
     } else {
       out["details"] = {{"left_out", details.error().message}};

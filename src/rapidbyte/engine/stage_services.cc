@@ -5,18 +5,18 @@
 #include <utility>
 
 #include "rapidbyte/engine/ipc_message.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/idle_services.h"
 
 namespace rapidbyte::engine {
 
-using nlohmann::json;
 using runtime::CheckpointKind;
 
 namespace {
 
 Status wrong_kind(std::string_view connector, std::string_view role, CheckpointKind kind) {
   return config_error(
-      "INVALID_CHECKPOINT_KIND",
+      codes::kInvalidCheckpointKind,
       fmt::format("{}: a {} cannot send checkpoints of kind {}; 0 is for sources, 1 for destinations, 2 for transforms",
                   connector, role, static_cast<uint32_t>(kind)));
 }
@@ -28,25 +28,31 @@ StageServices::StageServices(StageContext context, std::string connector)
 
 Status StageServices::fail(Stage stage, Status status) {
   if (!status.ok()) {
-    context_.failures->set(stage, status.error());
+    context_.events->failed(stage, status);
     failed_ = status;
   }
   return status;
 }
 
+Status StageServices::push_counted(Stage stage, std::span<const std::byte> batch, BatchQueue& out) {
+  auto rows = count_rows(batch);
+  if (!rows.ok()) {
+    Status invalid = std::move(rows).status().with_context(fmt::format("{}, stream {}", connector_, context_.stream));
+    const bool wanted = !context_.satisfied->load(std::memory_order_acquire);
+    return wanted ? fail(stage, std::move(invalid)) : invalid;
+  }
+  return out.push_batch(batch, *rows);
+}
+
 Status StageServices::emit_dlq_record(runtime::DlqRecord record) {
   if (record.stream.empty()) record.stream = context_.stream;
-  Status status = context_.dlq == nullptr ? Status() : context_.dlq->append(connector_, record);
-  // A record that is in no file is not rejected: it is where it was, in the source.
-  if (status.ok()) context_.rejected->fetch_add(1, std::memory_order_relaxed);
-  const bool full = !status.ok() && status.error().code == "DLQ_FULL";
+  Status status = context_.events->rejected(connector_, record);
+  const bool full = !status.ok() && status.error().code == codes::kDlqFull;
   return fail(full ? Stage::kRejected : Stage::kState,
               std::move(status).with_context(fmt::format("{}, stream {}", connector_, context_.stream)));
 }
 
-void StageServices::metric(const runtime::Metric& metric) {
-  context_.observer->metric(context_.stream, connector_, metric);
-}
+void StageServices::metric(const runtime::Metric& metric) { context_.events->metric(connector_, metric); }
 
 void StageServices::log(LogLevel level, std::string_view message) {
   if (log_enabled(level)) log_line(level, fmt::format("[{} {}] {}", connector_, context_.stream, message));
@@ -56,31 +62,29 @@ std::shared_ptr<runtime::HostServices> idle_services(std::string_view connector)
   return std::make_shared<runtime::IdleServices>(fmt::format("[{}] ", connector));
 }
 
-SourceServices::SourceServices(StageContext context, std::string connector, BatchQueue& out, json first)
+SourceServices::SourceServices(StageContext context, std::string connector, BatchQueue& out, protocol::Checkpoint first)
     : StageServices(std::move(context), std::move(connector)), out_(out), last_(std::move(first)) {}
 
-Status SourceServices::emit_batch(PooledBuffer batch) {
+Status SourceServices::emit_batch(std::span<const std::byte> batch) {
   if (!running()) return runtime::no_sender();
   RB_RETURN_NOT_OK(check_not_failed());
-  const auto rows = count_rows(batch.bytes());
-  return out_.push_batch(std::move(batch), rows);
+  return push_counted(Stage::kSource, batch, out_);
 }
 
 Result<std::optional<PooledBuffer>> SourceServices::next_batch() { return runtime::no_receiver(); }
 
 Result<std::optional<std::string>> SourceServices::pending_checkpoint() { return std::optional<std::string>(); }
 
-Status SourceServices::checkpoint(CheckpointKind kind, std::string payload_json) {
+Status SourceServices::checkpoint(CheckpointKind kind, protocol::Checkpoint checkpoint) {
   if (kind != CheckpointKind::kSource) return wrong_kind(connector(), "source", kind);
   RB_RETURN_NOT_OK(check_not_failed());
-  RB_ASSIGN_OR_RETURN(json body, parse_checkpoint(payload_json, context().stream));
+  checkpoint.set_stream(context().stream);
   // A source that has read nothing new has no new position either; the old one must not be lost.
-  if (cursor_value_of(body).is_null() && !cursor_value_of(last_).is_null())
-    body["cursor_value"] = cursor_value_of(last_);
-  if (const auto rows = count_member(body, "records_processed"))
-    context().rows_reported->store(*rows, std::memory_order_relaxed);
-  last_ = body;
-  return out_.push_marker({std::move(body), 0, false});
+  if (checkpoint.cursor().is_null()) {
+    if (const protocol::CursorValue before = last_.cursor(); !before.is_null()) checkpoint.set_cursor(before);
+  }
+  last_ = checkpoint;
+  return out_.push_marker({std::move(checkpoint), 0, false});
 }
 
 Status SourceServices::push_end() {
@@ -92,10 +96,10 @@ TransformServices::TransformServices(StageContext context, std::string connector
                                      bool holds_rows)
     : StageServices(std::move(context), std::move(connector)), in_(in), out_(out), holds_rows_(holds_rows) {}
 
-Status TransformServices::emit_batch(PooledBuffer batch) {
+Status TransformServices::emit_batch(std::span<const std::byte> batch) {
   if (!running()) return runtime::no_sender();
-  const auto rows = count_rows(batch.bytes());
-  return out_.push_batch(std::move(batch), rows);
+  RB_RETURN_NOT_OK(check_not_failed());
+  return push_counted(Stage::kTransform, batch, out_);
 }
 
 Result<std::optional<PooledBuffer>> TransformServices::next_batch() {
@@ -118,9 +122,9 @@ Result<std::optional<PooledBuffer>> TransformServices::next_batch() {
 
 Result<std::optional<std::string>> TransformServices::pending_checkpoint() { return std::optional<std::string>(); }
 
-Status TransformServices::checkpoint(CheckpointKind kind, std::string payload_json) {
+Status TransformServices::checkpoint(CheckpointKind kind, protocol::Checkpoint /*checkpoint*/) {
   if (kind != CheckpointKind::kTransform) return wrong_kind(connector(), "transform", kind);
-  return parse_checkpoint(payload_json, context().stream).status();
+  return {};
 }
 
 Status TransformServices::push_end() {
@@ -137,22 +141,14 @@ DestinationServices::DestinationServices(StageContext context, std::string conne
       options_(std::move(options)),
       inspector_(options_.pool) {}
 
-std::optional<uint64_t> DestinationServices::rows_taken() const {
-  const QueueCounts counts = in_.counts();
-  return counts.rows_known ? std::optional<uint64_t>(counts.popped_rows) : std::nullopt;
-}
-
-Status DestinationServices::sync_dlq() {
-  if (context().dlq == nullptr) return {};
-  return fail(Stage::kState, context().dlq->sync());
-}
+Status DestinationServices::sync_dlq() { return fail(Stage::kState, context().events->sync_rejected()); }
 
 Status DestinationServices::emit_dlq_record(runtime::DlqRecord record) {
   RB_RETURN_NOT_OK(StageServices::emit_dlq_record(std::move(record)));
   return options_.speaks_2_1 ? Status() : sync_dlq();
 }
 
-Status DestinationServices::emit_batch(PooledBuffer /*batch*/) { return runtime::no_sender(); }
+Status DestinationServices::emit_batch(std::span<const std::byte> /*batch*/) { return runtime::no_sender(); }
 
 Result<std::optional<PooledBuffer>> DestinationServices::next_batch() {
   if (!running()) return runtime::no_receiver();
@@ -201,7 +197,7 @@ Status DestinationServices::end_by_limit() {
   // First the flag: the stages before fail because of the abandoned queue, and that must not count.
   context().satisfied->store(true, std::memory_order_release);
   in_.abandon();
-  tracker_.taken({json::object(), batches_, true});
+  tracker_.taken({protocol::Checkpoint(), batches_, true});
   return sync_dlq();
 }
 
@@ -219,12 +215,11 @@ Result<std::optional<std::string>> DestinationServices::pending_checkpoint() {
   return pending;
 }
 
-Status DestinationServices::checkpoint(CheckpointKind kind, std::string payload_json) {
+Status DestinationServices::checkpoint(CheckpointKind kind, protocol::Checkpoint checkpoint) {
   if (kind != CheckpointKind::kDestination) return wrong_kind(connector(), "destination", kind);
   RB_RETURN_NOT_OK(check_not_failed());
-  RB_ASSIGN_OR_RETURN(const json payload, parse_checkpoint(payload_json, context().stream));
   RB_RETURN_NOT_OK(sync_dlq());
-  return fail(Stage::kState, tracker_.committed(payload, rows_taken()));
+  return fail(Stage::kState, tracker_.committed(checkpoint, rows_taken()));
 }
 
 }  // namespace rapidbyte::engine

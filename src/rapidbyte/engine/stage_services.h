@@ -1,8 +1,7 @@
 #pragma once
-// What the guests of one attempt reach in the engine: SourceServices, TransformServices and DestinationServices put
-// batches and checkpoint markers into queues and take them out, write rejected records, and hand logs and metrics on.
-// Each is used on its instance's thread; the queues, the DLQ and the failure slot that they share are thread safe and
-// outlive them.
+// What the guests of one lane reach in the engine: SourceServices, TransformServices and DestinationServices put
+// batches and checkpoint markers into queues and take them out, and hand rejected records, logs and metrics on. Each is
+// used on its instance's thread; the queues and the events that they share are thread safe and outlive them.
 
 #include <atomic>
 #include <cstdint>
@@ -14,23 +13,16 @@
 #include "rapidbyte/engine/batch_inspector.h"
 #include "rapidbyte/engine/batch_queue.h"
 #include "rapidbyte/engine/checkpoint.h"
-#include "rapidbyte/engine/dlq.h"
 #include "rapidbyte/engine/errors.h"
-#include "rapidbyte/engine/run_observer.h"
+#include "rapidbyte/engine/lane_host.h"
 #include "rapidbyte/runtime/component_runtime.h"
 
 namespace rapidbyte::engine {
 
-/// What all stages of one attempt share.
+/// What all stages of one lane share.
 struct StageContext {
   std::string stream;
-  RunObserver* observer = nullptr;
-  FailureSlot* failures = nullptr;
-  /// Null in a dry run: rejected records are counted only.
-  DlqWriter* dlq = nullptr;
-  std::atomic<uint64_t>* rejected = nullptr;
-  /// Rows by the source's newest checkpoint.
-  std::atomic<uint64_t>* rows_reported = nullptr;
+  LaneEvents* events = nullptr;
   /// Set when the last stage has what it wanted (`--limit`, dry run): the stages before it fail then, and that does not
   /// count.
   std::atomic<bool>* satisfied = nullptr;
@@ -56,6 +48,9 @@ class StageServices : public runtime::HostServices {
   Status fail(Stage stage, Status status);
   /// That failure, again: a guest that ignored it gets no further, or its next checkpoint would cover a lost record.
   [[nodiscard]] Status check_not_failed() const { return failed_; }
+  /// Puts a batch of this stage into `out`. INVALID_BATCH, a failure of `stage`, when its rows cannot be counted: it
+  /// would get past the row accounting.
+  Status push_counted(Stage stage, std::span<const std::byte> batch, BatchQueue& out);
 
  private:
   StageContext context_;
@@ -82,27 +77,27 @@ class RunningStage {
 class SourceServices final : public StageServices {
  public:
   /// `first`: the end marker's content when the source sends no checkpoint (where the load stood before).
-  SourceServices(StageContext context, std::string connector, BatchQueue& out, nlohmann::json first);
-  Status emit_batch(PooledBuffer batch) override;
+  SourceServices(StageContext context, std::string connector, BatchQueue& out, protocol::Checkpoint first);
+  Status emit_batch(std::span<const std::byte> batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
-  Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
+  Status checkpoint(runtime::CheckpointKind kind, protocol::Checkpoint checkpoint) override;
   Result<std::optional<std::string>> pending_checkpoint() override;
   /// The marker behind everything, after run-read succeeded. The failure that the guest ignored, if there was one.
   Status push_end();
 
  private:
   BatchQueue& out_;
-  nlohmann::json last_;
+  protocol::Checkpoint last_;
 };
 
 class TransformServices final : public StageServices {
  public:
   /// `holds_rows`: the transform may keep rows back from one batch to the next, so a marker may pass only at the end.
   TransformServices(StageContext context, std::string connector, BatchQueue& in, BatchQueue& out, bool holds_rows);
-  Status emit_batch(PooledBuffer batch) override;
+  Status emit_batch(std::span<const std::byte> batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
   /// A transform's own checkpoints say nothing about the source's position; they are accepted and ignored.
-  Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
+  Status checkpoint(runtime::CheckpointKind kind, protocol::Checkpoint checkpoint) override;
   Result<std::optional<std::string>> pending_checkpoint() override;
   /// Whether the guest has seen the end of its input.
   [[nodiscard]] bool saw_end() const { return saw_end_; }
@@ -128,10 +123,10 @@ class DestinationServices final : public StageServices {
   };
   DestinationServices(StageContext context, std::string connector, BatchQueue& in, CommitTracker& tracker,
                       Options options);
-  Status emit_batch(PooledBuffer batch) override;
+  Status emit_batch(std::span<const std::byte> batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
   Result<std::optional<std::string>> pending_checkpoint() override;
-  Status checkpoint(runtime::CheckpointKind kind, std::string payload_json) override;
+  Status checkpoint(runtime::CheckpointKind kind, protocol::Checkpoint checkpoint) override;
   Status emit_dlq_record(runtime::DlqRecord record) override;
 
   [[nodiscard]] bool saw_end() const { return saw_end_; }
@@ -142,8 +137,7 @@ class DestinationServices final : public StageServices {
   Result<std::optional<PooledBuffer>> limited_batch(PooledBuffer batch);
   Status end_by_limit();
   Status sync_dlq();
-  /// Nullopt when the host could not count them.
-  [[nodiscard]] std::optional<uint64_t> rows_taken() const;
+  [[nodiscard]] uint64_t rows_taken() const { return in_.counts().popped_rows; }
 
   BatchQueue& in_;
   CommitTracker& tracker_;

@@ -7,11 +7,13 @@
 #include <system_error>
 #include <thread>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::engine {
 namespace {
 
 Status start_failed(const std::system_error& error) {
-  return internal_error("THREAD_START_FAILED",
+  return internal_error(codes::kThreadStartFailed,
                         fmt::format("cannot start a thread: {}. Lower resources.parallelism or raise the limit of "
                                     "processes",
                                     error.what()));

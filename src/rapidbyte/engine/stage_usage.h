@@ -25,6 +25,7 @@ struct StageUsage {
 
   /// Neither of the waits: computing, or blocked in files and locks.
   [[nodiscard]] std::chrono::nanoseconds busy() const;
+  bool operator==(const StageUsage&) const = default;
 };
 
 /// Adds `more`, stage by stage; both list the same stages in the same order, or `sum` is empty.

@@ -24,6 +24,19 @@ std::string state_hint(std::string_view verb, const RunContext& run, std::string
 
 std::string reset_hint(const RunContext& run, std::string_view stream) { return state_hint("reset", run, stream); }
 
+std::string reset_hint(const RunContext& run, const std::vector<std::string>& streams) {
+  std::string hint = fmt::format("rapidbyte state reset {}", shell_word(run.pipeline.file.string()));
+  // More would make the message unreadable.
+  constexpr size_t kNamed = 5;
+  if (streams.size() > kNamed) return hint + " --stream NAME (once for each of them, or a pattern such as 'sales.*')";
+  for (const std::string& stream : streams) hint += " --stream " + shell_word(stream);
+  return hint;
+}
+
+std::string_view modes_without_doubling(const StreamPlan& plan) {
+  return plan.config.sync_mode == pipeline::SyncMode::kFullRefresh ? "replace or upsert" : "upsert";
+}
+
 std::string anew_hint(const RunContext& run, const StreamPlan& plan) {
   const std::string reset = "begin anew with: " + reset_hint(run, plan.config.name);
   if (plan.write_mode != pipeline::WriteMode::kAppend) return reset;

@@ -5,14 +5,19 @@
 #include <algorithm>
 #include <functional>
 #include <mutex>
+#include <utility>
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/engine/row_accounting.h"
+#include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/engine/stage_threads.h"
-#include "rapidbyte/protocol/untrusted_json.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
 
+using nlohmann::json;
 using pipeline::WriteMode;
 
 // Often enough for a live view, seldom enough to cost nothing.
@@ -29,6 +34,12 @@ QueueLimits queue_limits(const pipeline::Resources& resources, uint32_t lanes_at
   return {batches, batches * resources.max_batch_bytes};
 }
 
+// A checkpoint that passed rows which the transform still holds would lose them in a crash. Only its author knows, so
+// one that says nothing is taken to hold them: its checkpoints wait for the end.
+bool may_hold_rows(const runtime::Connector& transform) {
+  return !has_feature(transform, protocol::Feature::kStateless) || has_feature(transform, protocol::Feature::kStateful);
+}
+
 }  // namespace
 
 StreamAttempt::StreamAttempt(RunContext& run, const StreamPlan& plan, WorkerInstances& kept, std::string load_id,
@@ -41,7 +52,7 @@ StreamAttempt::StreamAttempt(RunContext& run, const StreamPlan& plan, WorkerInst
       partition_plan_(attempt_) {}
 
 AttemptResult StreamAttempt::run() {
-  Failure failure = run_.options.dry_run ? preview_stream() : write_stream();
+  Failure failure = run_.options.mode.is_preview() ? preview_stream() : write_stream();
   close_instances(!failure);
   partition_plan_.release(!failure);
   sum_up(std::move(failure));
@@ -51,7 +62,8 @@ AttemptResult StreamAttempt::run() {
 StreamAttempt::Failure StreamAttempt::preview_stream() {
   const auto none = [](const std::string&) { return Result<std::optional<std::string>>(std::optional<std::string>()); };
   if (Failure failure = find_load_position(run_, plan_, given_load_id_, none, attempt_.position)) return failure;
-  lanes_.push_back(std::make_unique<Lane>(attempt_, queue_limits(run_.pipeline.resources, 1), std::nullopt));
+  lanes_.push_back(make_lane(lane_task(1, std::nullopt)));
+  lanes_.front()->begin(lane_position(0));
   return run_lanes();
 }
 
@@ -60,7 +72,10 @@ StreamAttempt::Failure StreamAttempt::write_stream() {
   if (Failure failure = open_destination()) return failure;
   if (Failure failure = find_position()) return failure;
   result_.load_begun = true;
-  begin_commits();
+  host_.on_commit([this] {
+    run_.observer.checkpoint_committed(plan_.config.name, attempt_.position.rows_before + rows_committed());
+  });
+  if (!is_split()) lanes_.front()->begin(lane_position(0));
   const bool reads = !attempt_.position.finish_only;
   if (reads && !is_split()) {
     // The servers of both sides take their time; the source need not wait for the destination's.
@@ -91,15 +106,13 @@ StreamAttempt::Failure StreamAttempt::make_lanes() {
   }
   const auto& partitions = partition_plan_.partitions();
   if (partitions.empty()) {
-    lanes_.push_back(std::make_unique<Lane>(attempt_, queue_limits(run_.pipeline.resources, 1), std::nullopt));
+    lanes_.push_back(make_lane(lane_task(1, std::nullopt)));
     return std::nullopt;
   }
   result_.partitions = static_cast<uint32_t>(partitions.size());
   lanes_at_a_time_ = std::min(want, result_.partitions);
-  const QueueLimits limits = queue_limits(run_.pipeline.resources, lanes_at_a_time_);
-  for (size_t i = 0; i < partitions.size(); ++i) {
-    lanes_.push_back(std::make_unique<Lane>(attempt_, limits, LanePartition{partitions[i], i, partitions.size()}));
-  }
+  host_.split();
+  for (size_t i = 0; i < partitions.size(); ++i) lanes_.push_back(make_lane(lane_task(lanes_at_a_time_, i)));
   log_debug("stream '{}' is read in {} partitions, {} at a time", plan_.config.name, partitions.size(),
             lanes_at_a_time_);
   return std::nullopt;
@@ -157,23 +170,66 @@ StreamAttempt::Failure StreamAttempt::find_position() {
   return std::nullopt;
 }
 
-void StreamAttempt::begin_commits() {
-  for (const auto& lane : lanes_) {
-    CommitTarget target;
-    target.state = run_.keeps_state() && leaves_checkpoints() ? &run_.state : nullptr;
-    target.key = {run_.pipeline.name, plan_.config.name, ""};
-    target.load_id = attempt_.position.load_id;
-    target.rows_before = attempt_.position.rows_before;
-    target.notes_rows = notes_rows(run_, plan_) && !is_split();
-    target.rows_covered = attempt_.position.given.covered;
-    target.rows_given = attempt_.position.given.at_most;
-    target.rows_reported = attempt_.position.given.reported;
-    target.load_start_cursor = attempt_.position.load_start_cursor;
-    target.on_commit = [this](uint64_t) {
-      run_.observer.checkpoint_committed(plan_.config.name, attempt_.position.rows_before + rows_committed());
-    };
-    lane->begin_commits(std::move(target));
+LaneTask StreamAttempt::lane_task(uint32_t lanes_at_a_time, std::optional<size_t> part) {
+  const pipeline::Resources& resources = run_.pipeline.resources;
+  LaneTask task;
+  task.pipeline = run_.pipeline.name;
+  task.stream = plan_.config.name;
+  task.part = part;
+  task.source = {run_.source->name(), run_.source->speaks_2_1(), false, may_be_kept(*run_.source)};
+  for (const auto& transform : run_.transforms)
+    task.transforms.push_back({transform->name(), transform->speaks_2_1(), may_hold_rows(*transform), false});
+  task.destination.connector = "preview";
+  if (run_.destination != nullptr)
+    task.destination = {run_.destination->name(), run_.destination->speaks_2_1(), false, false};
+  task.limits.queue = queue_limits(resources, lanes_at_a_time);
+  task.limits.compression = resources.compression;
+  task.limits.preview = run_.options.mode.is_preview();
+  task.limits.rows = run_.options.mode.lane_rows();
+  for (const json& column : plan_.columns) {
+    if (column.is_object() && column.value("special_values", json(false)) == json(true))
+      task.special_columns.push_back(protocol::text_member(column, "name"));
   }
+  return task;
+}
+
+std::unique_ptr<LaneRunner> StreamAttempt::make_lane(LaneTask task) {
+  return std::make_unique<LaneRunner>(std::move(task),
+                                      LaneEnvironment{host_, host_, run_.lease, run_.pool, attempt_.cancel});
+}
+
+LanePosition StreamAttempt::lane_position(size_t index) const {
+  const LoadPosition& load = attempt_.position;
+  json part;
+  if (is_split()) part = {{"index", index}, {"count", lanes_.size()}};
+  LanePosition position;
+  position.source_context =
+      context_json(attempt_, *run_.source, 0, is_split() ? partition_plan_.partitions()[index] : json());
+  for (size_t i = 0; i < run_.transforms.size(); ++i)
+    position.transform_contexts.push_back(context_json(attempt_, *run_.transforms[i], i + 1, part));
+  if (run_.destination != nullptr)
+    position.destination_context = context_json(attempt_, *run_.destination, 0, part, /*for_rows=*/true);
+  // An end without a checkpoint of the source must not lose the position that the load began with.
+  protocol::Checkpoint& first = position.first_checkpoint;
+  first = load.resume;
+  if (first.empty() && plan_.config.sync_mode != pipeline::SyncMode::kFullRefresh) {
+    first.set_id(load.load_id);
+    first.set_kind(runtime::CheckpointKind::kSource);
+    first.set_stream(plan_.config.name);
+    first.set_records_processed(0);
+    first.set_bytes_processed(0);
+    first.set_cursor(load.cursor);
+    first.set_cursor_field(plan_.config.cursor_field.value_or(""));
+  }
+  position.load_id = load.load_id;
+  position.durable = run_.keeps_state() && leaves_checkpoints();
+  position.rows_before = load.rows_before;
+  position.load_start_cursor = load.load_start_cursor;
+  position.notes_rows = notes_rows(run_, plan_) && !is_split();
+  position.rows_covered = load.given.covered;
+  position.rows_given = load.given.at_most;
+  position.rows_reported = load.given.reported;
+  return position;
 }
 
 void StreamAttempt::settle_commits() {
@@ -186,7 +242,7 @@ void StreamAttempt::settle_commits() {
 
 uint64_t StreamAttempt::rows_committed() const {
   uint64_t rows = 0;
-  for (const auto& lane : lanes_) rows += lane->commits().rows_committed();
+  for (const auto& lane : lanes_) rows += lane->rows_committed();
   return rows;
 }
 
@@ -203,12 +259,11 @@ StreamAttempt::Failure StreamAttempt::run_lanes() {
   const Status started =
       run_on_threads(std::move(bodies), kProgressInterval, [this] { tick(); }, [this] { attempt_.cancel.cancel(); });
   run_.observer.progress(plan_.config.name, progress());
-  if (Failure failure = attempt_.failures.take()) return failure;
+  // What lanes say that were stopped because one could not start is a consequence.
   if (!started.ok()) return RunFailure{Stage::kInternal, started.error()};
+  if (Failure failure = attempt_.failures.take()) return failure;
   // A stage may have seen the cancellation as the end of its work and said nothing.
-  if (run_.options.cancel.cancelled()) {
-    return RunFailure{Stage::kInterrupted, internal_error("CANCELLED", "the run was interrupted").error()};
-  }
+  if (run_.options.cancel.cancelled()) return interruption(run_);
   return std::nullopt;
 }
 
@@ -216,20 +271,25 @@ void StreamAttempt::run_next_lanes() {
   while (!attempt_.failures.failed() && !attempt_.cancel.cancelled()) {
     const size_t index = next_lane_.fetch_add(1);
     if (index >= lanes_.size()) return;
+    // Only now: the descriptions of a thousand parts would fill the memory.
+    if (is_split()) lanes_[index]->begin(lane_position(index));
     lanes_[index]->run();
   }
 }
 
 StreamAttempt::Failure StreamAttempt::check_lanes() {
+  const uint64_t already_there = notes_rows(run_, plan_) && !is_split() ? attempt_.position.given.surely_there() : 0;
   for (const auto& lane : lanes_) {
-    if (!lane->complete()) {
-      return RunFailure{
-          Stage::kInternal,
-          internal_error("PARTITION_NOT_READ", fmt::format("stream '{}': a partition was not read", plan_.config.name))
-              .error()};
+    const LaneResult moved = lane->result();
+    if (!moved.complete) {
+      return RunFailure{Stage::kInternal,
+                        internal_error(codes::kPartitionNotRead,
+                                       fmt::format("stream '{}': a partition was not read", plan_.config.name))
+                            .error()};
     }
-    const Result<uint64_t> counted = lane->check_rows();
-    note_miscount(attempt_, counted.status(), is_split() ? std::nullopt : lane->commits().end_of_load());
+    const Result<uint64_t> counted = check_destination_rows(plan_.config.name, moved.rows_written, moved.rows_refused,
+                                                            moved.rows_given, already_there);
+    note_miscount(attempt_, counted.status(), is_split() ? std::nullopt : moved.end_of_load);
     if (!counted.ok()) return RunFailure{Stage::kDestination, counted.error()};
     rows_already_there_ += *counted;
   }
@@ -246,6 +306,8 @@ StreamAttempt::Failure StreamAttempt::finish_stream() {
     const Status synced = run_.dlq->sync();
     if (!synced.ok()) return RunFailure{Stage::kState, synced.error()};
   }
+  // What a run publishes that was replaced meanwhile, its successor does not know of.
+  if (Failure lost = check_lease(run_)) return lost;
   {
     const StageStopwatch watch(destination_usage());
     const Status finished = destination().finish_stream(destination_context(), true);
@@ -263,7 +325,7 @@ StreamAttempt::Failure StreamAttempt::finish_stream() {
     run_.finished_loads.push_back({std::move(key), load_id});
     return std::nullopt;
   }
-  const Status completed = run_.state.complete_load(key, load_id);
+  const Status completed = run_.lease->complete_load(key, load_id);
   if (!completed.ok()) return RunFailure{Stage::kState, completed.error()};
   return std::nullopt;
 }
@@ -280,10 +342,10 @@ void StreamAttempt::discard_given_up_staging() {
   const std::string& load_id = attempt_.position.given_up_replace;
   if (load_id.empty()) return;
   // As that load would have discarded it.
-  nlohmann::json context = protocol::parse_untrusted_object(destination_context(), protocol::kContextLimits);
-  context["write_mode"] = to_string(WriteMode::kReplace);
-  context["load_id"] = load_id;
-  const Status discarded = destination().finish_stream(protocol::json_text(context), false);
+  protocol::StreamContext context = stream_context(attempt_, *run_.destination);
+  context.write_mode = WriteMode::kReplace;
+  context.load_id = load_id;
+  const Status discarded = destination().finish_stream(context_text(std::move(context), *run_.destination), false);
   if (!discarded.ok())
     log_warn("the staging table that stream '{}' had with write_mode replace could not be removed: {}",
              plan_.config.name, discarded.to_string());
@@ -296,18 +358,17 @@ void StreamAttempt::sum_up(Failure failure) {
   // Who left out what it had has doubled nothing.
   result_.rows_maybe_doubled = rows_already_there_ > 0 ? 0 : attempt_.position.maybe_doubled;
   for (const auto& lane : lanes_) {
-    const QueueCounts emitted = lane->emitted();
-    result_.checkpoints += lane->commits().commits();
-    result_.batches += emitted.pushed_batches;
-    add_usage(result_.stages, lane->usage());
+    const LaneResult moved = lane->result();
+    result_.checkpoints += moved.checkpoints;
+    result_.batches += moved.batches_emitted;
+    add_usage(result_.stages, moved.stages);
     if (failure) {
-      result_.rows_read += emitted.pushed_rows;
-      result_.bytes_read += emitted.pushed_bytes;
+      result_.rows_read += moved.rows_emitted;
+      result_.bytes_read += moved.bytes_emitted;
       continue;
     }
     // Only the finish was missing: the lane did not run.
-    if (!lane->complete()) continue;
-    const LaneResult moved = lane->result();
+    if (!moved.complete) continue;
     result_.rows_read += moved.rows_read;
     result_.rows_written += moved.rows_written;
     result_.rows_rejected += moved.rows_rejected;
@@ -333,10 +394,10 @@ void StreamAttempt::sum_up(Failure failure) {
 bool StreamAttempt::concerns_every_stream(const RunFailure& failure) {
   const std::string& code = failure.error.code;
   if (failure.stage == Stage::kRejected) return true;  // the cap is the run's
-  if (failure.stage == Stage::kState && (code == "STATE_BACKEND" || code == "DLQ_WRITE_FAILED")) return true;
+  if (failure.stage == Stage::kState && (code == codes::kStateBackend || code == codes::kDlqWriteFailed)) return true;
   // A connector that connects with its first statement, or anew for its next stream, opens all the same.
-  if (failure.error.category == ErrorCategory::kAuth || code == "TCP_CONNECT_FAILED" || code == "CONNECT_TIMEOUT" ||
-      code == "DNS_RESOLUTION_FAILED") {
+  if (failure.error.category == ErrorCategory::kAuth || code == codes::kTcpConnectFailed ||
+      code == codes::kConnectTimeout || code == codes::kDnsResolutionFailed) {
     return true;
   }
   // What was cancelled because something else had failed could not be opened either, and that says nothing.
@@ -347,7 +408,8 @@ bool StreamAttempt::concerns_every_stream(const RunFailure& failure) {
 void StreamAttempt::tick() {
   run_.observer.progress(plan_.config.name, progress());
   const bool failed = attempt_.failures.failed();
-  if (!failed && !attempt_.satisfied.load(std::memory_order_acquire)) return;
+  // A lane that has enough is the only one: a load with a limit is not split.
+  if (!failed && !lanes_.front()->satisfied()) return;
   const auto now = std::chrono::steady_clock::now();
   if (!ending_since_) {
     ending_since_ = now;
@@ -358,7 +420,7 @@ void StreamAttempt::tick() {
   }
   if (failed && now - *ending_since_ >= kStageEndGrace) attempt_.cancel.cancel();
   // With --limit the destination goes on writing what it has.
-  if (!failed && now - *ending_since_ >= kSatisfiedGrace) attempt_.upstream_cancel.cancel();
+  if (!failed && now - *ending_since_ >= kSatisfiedGrace) lanes_.front()->stop_upstream();
 }
 
 StreamProgress StreamAttempt::progress() const {

@@ -14,6 +14,7 @@
 
 #include "rapidbyte/engine/attempt_context.h"
 #include "rapidbyte/engine/lane.h"
+#include "rapidbyte/engine/local_lane_host.h"
 #include "rapidbyte/engine/partition_plan.h"
 
 namespace rapidbyte::engine {
@@ -58,7 +59,9 @@ class StreamAttempt {
   Failure make_lanes();
   Failure open_destination();
   Failure find_position();
-  void begin_commits();
+  [[nodiscard]] LaneTask lane_task(uint32_t lanes_at_a_time, std::optional<size_t> part);
+  [[nodiscard]] std::unique_ptr<LaneRunner> make_lane(LaneTask task);
+  [[nodiscard]] LanePosition lane_position(size_t index) const;
   void settle_commits();
   Status begin_stream();
   Failure run_lanes();
@@ -91,10 +94,11 @@ class StreamAttempt {
   const uint64_t first_row_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   AttemptContext attempt_;
+  LocalLaneHost host_{attempt_};
   PartitionPlan partition_plan_;
   /// How many lanes run at a time.
   uint32_t lanes_at_a_time_ = 1;
-  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<std::unique_ptr<LaneRunner>> lanes_;
   std::atomic<size_t> next_lane_{0};
   /// Of a split stream; otherwise the only lane's destination does all.
   KeptInstance coordinator_;

@@ -126,7 +126,7 @@ TEST_F(StreamErrorTest, AStreamWhoseRowsReferToThoseOfAFailedOneIsHeldBack) {
     EXPECT_EQ(report.streams[2].held_back_by, "a") << "the one that failed, not the one between";
     EXPECT_EQ(to_json(report)["streams"][2]["held_back_by"], "a");
     for (const char* name : {"b", "c"}) EXPECT_FALSE(load_in_progress(name)) << name;
-    EXPECT_TRUE(h.state->reset("p", "a").ok());
+    EXPECT_TRUE(h.writer()->reset("a").ok());
   }
 }
 
@@ -203,7 +203,7 @@ TEST_F(StreamErrorTest, AStateThatRefusesEndsTheRun) {
   bad.clear();
   CountingOptions source = options();
   source.before_batch = [this](const InstanceOptions& o, int64_t batch) {
-    return o.stream == "a" && batch == 5 ? h.state->reset("p", "a") : Status();
+    return o.stream == "a" && batch == 5 ? h.writer()->reset("a") : Status();
   };
   h.source->script = counting_source(source);
   const RunReport report = h.run();

@@ -8,6 +8,7 @@
 
 #include "rapidbyte/engine/idle_destination.h"
 #include "rapidbyte/protocol/catalog.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -67,7 +68,7 @@ std::vector<size_t> connected_parts(const std::vector<std::vector<size_t>>& edge
 
 Status invalid(const runtime::Connector& destination, std::string_view what) {
   return make_error(
-      ErrorCategory::kSchema, "REFERENCES_INVALID",
+      ErrorCategory::kSchema, codes::kReferencesInvalid,
       fmt::format("{}: its answer to which streams refer to each other {}. Report this to the connector's author",
                   destination.name(), what));
 }
@@ -101,7 +102,7 @@ StreamOrder order_streams(size_t count, const std::vector<StreamReference>& refe
 }
 
 bool knows_references(const runtime::Connector& destination) {
-  return destination.speaks_2_1() && has_feature(destination, "stream-references");
+  return destination.speaks_2_1() && has_feature(destination, protocol::Feature::kStreamReferences);
 }
 
 std::string references_question(std::string_view pipeline, std::string_view run_id,

@@ -38,7 +38,7 @@ struct StreamOrder {
 /// Whether a destination can be asked how its streams refer to each other.
 [[nodiscard]] bool knows_references(const runtime::Connector& destination);
 /// The context of last-committed that asks `streams` of a pipeline, and what is in the answer (nullopt: nothing).
-/// REFERENCES_INVALID (schema): it is not what protocol.md says.
+/// REFERENCES_INVALID (schema): it is not what docs/protocol.md says.
 [[nodiscard]] std::string references_question(std::string_view pipeline, std::string_view run_id,
                                               const std::vector<std::string>& streams);
 Result<std::vector<StreamReference>> read_references(const runtime::Connector& destination,

@@ -247,7 +247,7 @@ TEST_F(ReferencesTest, IsNotAskedWithoutTheFeatureNorByAnOlderProtocolNorForOneS
   h.options.streams = {"a"};
   ASSERT_TRUE(h.run().succeeded());
   h.options.streams.clear();
-  h.options.dry_run = true;
+  h.options.mode = RunMode::preview();
   ASSERT_TRUE(h.run().succeeded());
   EXPECT_EQ(asked, 0);
 }

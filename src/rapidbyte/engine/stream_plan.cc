@@ -4,14 +4,19 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "rapidbyte/engine/checkpoint.h"
+#include "rapidbyte/engine/prepare.h"
+#include "rapidbyte/engine/run_context.h"
 #include "rapidbyte/engine/stage_services.h"
 #include "rapidbyte/pipeline/name_pattern.h"
 #include "rapidbyte/pipeline/suggestion.h"
 #include "rapidbyte/pipeline/validator.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
 namespace {
@@ -25,7 +30,7 @@ using pipeline::WriteMode;
 Status unknown_stream(std::string_view name, const std::vector<std::string>& known, std::string_view owner,
                       std::string_view what = "stream") {
   const std::vector<std::string_view> views(known.begin(), known.end());
-  return config_error("UNKNOWN_STREAM",
+  return config_error(codes::kUnknownStream,
                       fmt::format("{} has no {} '{}'{}", owner, what, name, pipeline::name_suggestion(name, views)));
 }
 
@@ -46,7 +51,7 @@ Result<std::vector<bool>> choose(const std::vector<std::string>& wanted, const s
 
 std::vector<std::string> column_names(const json& columns) {
   std::vector<std::string> names;
-  for (const json& column : columns) names.push_back(text_member(column, "name"));
+  for (const json& column : columns) names.push_back(protocol::text_member(column, "name"));
   return names;
 }
 
@@ -64,28 +69,29 @@ Status check_column(const StreamPlan& plan, std::string_view column, std::string
 }
 
 // Nobody has ever compared these lists of components of 2.0.0 with what they do, so one of the two suffices there.
-Status check_sync_mode(const RunContext& run, StreamPlan& plan, const protocol::CatalogStream& entry) {
+Status check_sync_mode(const PreparedPipeline& prepared, StreamPlan& plan, const protocol::CatalogStream& entry) {
   const std::string mode(to_string(plan.config.sync_mode));
   std::vector<std::string> supported = entry.sync_modes;
   std::string owner = fmt::format("stream '{}'", plan.config.name);
-  const runtime::Manifest* manifest = run.source->manifest();
+  const runtime::Manifest* manifest = prepared.source->manifest();
   const std::vector<std::string> of_manifest =
       manifest != nullptr && manifest->source ? manifest->source->modes : std::vector<std::string>();
   if (supported.empty()) {
     supported = of_manifest;
-    owner = fmt::format("the source {}", run.source->name());
+    owner = fmt::format("the source {}", prepared.source->name());
   }
   if (supported.empty() || has(supported, mode)) return {};
-  if (!run.source->speaks_2_1() && has(of_manifest, mode)) {
+  if (!prepared.source->speaks_2_1() && has(of_manifest, mode)) {
     plan.warnings.push_back(
         fmt::format("stream '{}' has sync_mode {}: the manifest of the source {} has it, its catalog names only {} for "
                     "this stream. "
                     "If the source reads everything each time, rows come again with every run",
-                    plan.config.name, mode, run.source->name(), fmt::join(supported, ", ")));
+                    plan.config.name, mode, prepared.source->name(), fmt::join(supported, ", ")));
     return {};
   }
-  return config_error("UNSUPPORTED_SYNC_MODE", fmt::format("stream '{}' has sync_mode {}, but {} supports only {}",
-                                                           plan.config.name, mode, owner, fmt::join(supported, ", ")));
+  return config_error(codes::kUnsupportedSyncMode,
+                      fmt::format("stream '{}' has sync_mode {}, but {} supports only {}", plan.config.name, mode,
+                                  owner, fmt::join(supported, ", ")));
 }
 
 Status check_cursor(StreamPlan& plan, const protocol::CatalogStream& entry) {
@@ -94,7 +100,7 @@ Status check_cursor(StreamPlan& plan, const protocol::CatalogStream& entry) {
     const std::string given = entry.cursor.value_or("");
     if (given.empty()) {
       return config_error(
-          "CURSOR_FIELD_MISSING",
+          codes::kCursorFieldMissing,
           fmt::format(
               "stream '{}' is incremental, and the source does not choose a cursor: set cursor_field to a column that "
               "only grows; columns are {}",
@@ -102,31 +108,31 @@ Status check_cursor(StreamPlan& plan, const protocol::CatalogStream& entry) {
     }
     plan.config.cursor_field = given;
   }
-  return check_column(plan, *plan.config.cursor_field, "cursor_field", "CURSOR_FIELD_MISSING");
+  return check_column(plan, *plan.config.cursor_field, "cursor_field", codes::kCursorFieldMissing);
 }
 
-Status check_write_mode(const RunContext& run, StreamPlan& plan, const protocol::CatalogStream& entry) {
-  if (run.destination == nullptr) return {};
+Status check_write_mode(const PreparedPipeline& prepared, StreamPlan& plan, const protocol::CatalogStream& entry) {
+  if (prepared.destination == nullptr) return {};
   const std::string mode(to_string(plan.write_mode));
-  const runtime::Manifest* manifest = run.destination->manifest();
+  const runtime::Manifest* manifest = prepared.destination->manifest();
   if (manifest != nullptr && manifest->destination && !manifest->destination->modes.empty() &&
       !has(manifest->destination->modes, mode)) {
     // The published connectors of 2.0.0 can do more than their manifests say; who cannot must refuse the mode.
-    const bool may_have_it = !run.destination->speaks_2_1() && plan.write_mode == WriteMode::kUpsert;
+    const bool may_have_it = !prepared.destination->speaks_2_1() && plan.write_mode == WriteMode::kUpsert;
     if (!may_have_it)
       return config_error(
-          "UNSUPPORTED_WRITE_MODE",
+          codes::kUnsupportedWriteMode,
           fmt::format("stream '{}' has write_mode {}, but the destination {} supports only {}", plan.config.name, mode,
-                      run.destination->name(), fmt::join(manifest->destination->modes, ", ")));
+                      prepared.destination->name(), fmt::join(manifest->destination->modes, ", ")));
     plan.warnings.push_back(fmt::format(
         "stream '{}' has write_mode upsert: the manifest of the destination {} names only {}. It is a component of "
         "protocol 2.0.0, whose manifest need not say all that it can; look at the table after the first two runs, no "
         "row of a key must stand there twice",
-        plan.config.name, run.destination->name(), fmt::join(manifest->destination->modes, ", ")));
+        plan.config.name, prepared.destination->name(), fmt::join(manifest->destination->modes, ", ")));
   }
   if (plan.write_mode == WriteMode::kReplace && plan.config.sync_mode != SyncMode::kFullRefresh) {
     return config_error(
-        "UNSUPPORTED_WRITE_MODE",
+        codes::kUnsupportedWriteMode,
         fmt::format(
             "stream '{}' is {} and has write_mode replace: each run would leave only the newest rows in the table. Use "
             "append or upsert, or sync_mode full_refresh",
@@ -134,44 +140,64 @@ Status check_write_mode(const RunContext& run, StreamPlan& plan, const protocol:
   }
   if (plan.write_mode != WriteMode::kUpsert) return {};
   if (plan.config.primary_key.empty()) {
-    plan.config.primary_key = pipeline::effective_primary_key(plan.config, run.pipeline.destination);
+    plan.config.primary_key = pipeline::effective_primary_key(plan.config, prepared.pipeline.destination);
   }
   const std::vector<std::string>& sources_key = entry.primary_key;
   if (plan.config.primary_key.empty()) plan.config.primary_key = sources_key;
   // A transform may make equal what was unique.
-  plan.key_is_unique_in_source = run.transforms.empty() && !sources_key.empty() &&
+  plan.key_is_unique_in_source = prepared.pipeline.transforms.empty() && !sources_key.empty() &&
                                  std::all_of(sources_key.begin(), sources_key.end(), [&](const std::string& column) {
                                    return has(plan.config.primary_key, column);
                                  });
   if (plan.config.primary_key.empty()) {
     return config_error(
-        "PRIMARY_KEY_MISSING",
+        codes::kPrimaryKeyMissing,
         fmt::format("stream '{}' has write_mode upsert, and the source does not name a primary key: set "
                     "primary_key to the columns that identify a row; columns are {}",
                     plan.config.name, fmt::join(column_names(plan.columns), ", ")));
   }
   // Transforms may make the key columns.
-  if (!run.transforms.empty()) return {};
+  if (!prepared.pipeline.transforms.empty()) return {};
   for (const std::string& column : plan.config.primary_key) {
-    RB_RETURN_NOT_OK(check_column(plan, column, "primary_key column", "PRIMARY_KEY_MISSING"));
+    RB_RETURN_NOT_OK(check_column(plan, column, "primary_key column", codes::kPrimaryKeyMissing));
   }
   return {};
 }
 
-Result<StreamPlan> plan_stream(const RunContext& run, StreamConfig config, const protocol::CatalogStream& entry,
-                               const json& columns) {
+Result<StreamPlan> plan_stream(const PreparedPipeline& prepared, StreamConfig config,
+                               const protocol::CatalogStream& entry, const json& columns) {
   StreamPlan plan;
   plan.config = std::move(config);
-  plan.write_mode = pipeline::effective_write_mode(plan.config, run.pipeline.destination);
+  plan.write_mode = pipeline::effective_write_mode(plan.config, prepared.pipeline.destination);
   plan.config.write_mode = plan.write_mode;
   plan.columns = columns;
-  RB_RETURN_NOT_OK(check_sync_mode(run, plan, entry));
+  RB_RETURN_NOT_OK(check_sync_mode(prepared, plan, entry));
   RB_RETURN_NOT_OK(check_cursor(plan, entry));
-  RB_RETURN_NOT_OK(check_write_mode(run, plan, entry));
+  RB_RETURN_NOT_OK(check_write_mode(prepared, plan, entry));
   return plan;
 }
 
+/// Which key of a stream an error of the planning is about.
+std::string_view pointer_of(std::string_view code) {
+  if (code == codes::kUnknownStream) return "/name";
+  if (code == codes::kUnsupportedSyncMode) return "/sync_mode";
+  if (code == codes::kCursorFieldMissing) return "/cursor_field";
+  if (code == codes::kUnsupportedWriteMode) return "/write_mode";
+  if (code == codes::kPrimaryKeyMissing) return "/primary_key";
+  return "";
+}
+
 }  // namespace
+
+std::vector<pipeline::Problem> locate(const pipeline::ParseOutcome& parsed, const std::vector<FileMistake>& mistakes) {
+  std::vector<pipeline::Problem> problems;
+  for (const FileMistake& mistake : mistakes)
+    problems.push_back(parsed.problem_at(mistake.section, mistake.pointer, mistake.message));
+  std::stable_sort(problems.begin(), problems.end(), [](const pipeline::Problem& a, const pipeline::Problem& b) {
+    return std::pair(a.location.line, a.location.column) < std::pair(b.location.line, b.location.column);
+  });
+  return problems;
+}
 
 json stream_entries(const std::vector<StreamConfig>& streams) {
   json entries = json::array();
@@ -198,6 +224,11 @@ Result<std::vector<StreamConfig>> select_streams(const std::vector<StreamConfig>
   return selected;
 }
 
+Result<protocol::Catalog> ask_for_catalog(runtime::ComponentInstance& source, const runtime::Connector& connector) {
+  RB_ASSIGN_OR_RETURN(const std::string text, source.discover());
+  return protocol::parse_catalog(text, connector.name());
+}
+
 Result<protocol::Catalog> discover_catalog(RunContext& run) {
   RB_ASSIGN_OR_RETURN(run.first.source, start_instance(run, run.source, ""));
   runtime::ComponentInstance& instance = *run.first.source.instance;
@@ -216,19 +247,20 @@ std::vector<std::string> pipeline_streams(const pipeline::PipelineConfig& pipeli
   return names;
 }
 
-Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<StreamConfig> selected,
-                                             const protocol::Catalog& catalog) {
+Result<std::vector<StreamPlan>> plan_streams(const PreparedPipeline& prepared, std::vector<StreamConfig> selected,
+                                             const std::vector<std::string>& only) {
+  const protocol::Catalog& catalog = prepared.catalog;
   std::vector<std::string> available;
   std::unordered_map<std::string_view, size_t> places;
   for (const protocol::CatalogStream& stream : catalog.streams) {
     places.emplace(stream.name, available.size());
     available.push_back(stream.name);
   }
-  const std::string owner = fmt::format("the source {}", run.source->name());
+  const std::string owner = fmt::format("the source {}", prepared.source->name());
   if (selected.empty()) {
-    RB_ASSIGN_OR_RETURN(const std::vector<bool> chosen, choose(run.options.streams, available, owner));
+    RB_ASSIGN_OR_RETURN(const std::vector<bool> chosen, choose(only, available, owner));
     for (size_t i = 0; i < available.size(); ++i) {
-      if (!run.options.streams.empty() && !chosen[i]) continue;
+      if (!only.empty() && !chosen[i]) continue;
       StreamConfig config;
       config.name = available[i];
       selected.push_back(std::move(config));
@@ -236,7 +268,7 @@ Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<
   }
   if (selected.empty()) {
     return config_error(
-        "NO_STREAMS",
+        codes::kNoStreams,
         fmt::format("{} has no streams to read: its catalog is empty. Name the streams under source.streams, or "
                     "look at its config",
                     owner));
@@ -245,11 +277,27 @@ Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<
   for (StreamConfig& config : selected) {
     const auto at = places.find(config.name);
     if (at == places.end()) return unknown_stream(config.name, available, owner);
-    RB_ASSIGN_OR_RETURN(StreamPlan plan, plan_stream(run, std::move(config), catalog.streams[at->second],
+    RB_ASSIGN_OR_RETURN(StreamPlan plan, plan_stream(prepared, std::move(config), catalog.streams[at->second],
                                                      catalog.columns_json(at->second)));
     plans.push_back(std::move(plan));
   }
   return plans;
+}
+
+std::vector<FileMistake> plan_each_stream(PreparedPipeline& prepared) {
+  std::vector<FileMistake> mistakes;
+  const auto plan = [&](std::vector<StreamConfig> selected, const std::string& section) {
+    auto plans = plan_streams(prepared, std::move(selected), {});
+    if (!plans.ok()) {
+      mistakes.push_back({section, std::string(pointer_of(plans.error().code)), plans.error().message});
+      return;
+    }
+    std::move(plans->begin(), plans->end(), std::back_inserter(prepared.plans));
+  };
+  const std::vector<StreamConfig>& streams = prepared.pipeline.source.streams;
+  if (streams.empty()) plan({}, "/source");
+  for (size_t i = 0; i < streams.size(); ++i) plan({streams[i]}, fmt::format("/source/streams/{}", i));
+  return mistakes;
 }
 
 }  // namespace rapidbyte::engine

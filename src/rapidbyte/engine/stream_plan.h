@@ -4,12 +4,47 @@
 // nothing.
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <vector>
 
-#include "rapidbyte/engine/run_context.h"
+#include "rapidbyte/base/status.h"
+#include "rapidbyte/pipeline/parser.h"
+#include "rapidbyte/pipeline/types.h"
 #include "rapidbyte/protocol/catalog.h"
+#include "rapidbyte/runtime/component_runtime.h"
 
 namespace rapidbyte::engine {
+
+struct PreparedPipeline;
+struct RunContext;
+
+/// A mistake of the pipeline file, found in what the parser does not know. Who has the file finds the line:
+/// ParseOutcome::problem_at().
+struct FileMistake {
+  std::string section;  // a JSON pointer into the file: "/source/config"
+  std::string pointer;  // one into the section: "/path"
+  std::string message;
+};
+
+/// The same with their places, in the order of the file.
+[[nodiscard]] std::vector<pipeline::Problem> locate(const pipeline::ParseOutcome& parsed,
+                                                    const std::vector<FileMistake>& mistakes);
+
+/// One stream with everything resolved: what the pipeline leaves open comes from the catalog.
+struct StreamPlan {
+  /// With cursor field, write mode and primary key filled in.
+  pipeline::StreamConfig config;
+  pipeline::WriteMode write_mode = pipeline::WriteMode::kAppend;
+  /// Of an upsert: the source says that no two of its rows have the same key. Otherwise their order decides.
+  bool key_is_unique_in_source = false;
+  /// As discovered: [{name, data_type, nullable}], with every other key that the source gave (native_type ...).
+  nlohmann::json columns = nlohmann::json::array();
+  /// What is doubtful about it, for the user.
+  std::vector<std::string> warnings{};
+  /// Names of the streams whose rows refer to each other in a ring, this one among them, in the order in which they are
+  /// loaded; usually empty.
+  std::vector<std::string> reference_ring = {};
+};
 
 /// The pipeline's stream entries as a source with the feature "stream-options" gets them: [{name, sync_mode,
 /// cursor_field, ...}].
@@ -20,18 +55,25 @@ namespace rapidbyte::engine {
 Result<std::vector<pipeline::StreamConfig>> select_streams(const std::vector<pipeline::StreamConfig>& configured,
                                                            const std::vector<std::string>& only);
 
-/// Asks a source instance for its catalog: open, discover, close. CATALOG_INVALID. An instance that may be kept stays
-/// open in `run.first`; the caller sees to its end.
+/// Asks an open source for its catalog. CATALOG_INVALID.
+Result<protocol::Catalog> ask_for_catalog(runtime::ComponentInstance& source, const runtime::Connector& connector);
+/// The same of an instance of the run: opened, asked, closed. One that may be kept stays open in `run.first`; the
+/// caller sees to its end.
 Result<protocol::Catalog> discover_catalog(RunContext& run);
 
 /// Every stream of the pipeline, whatever the run leaves out: those that it names, otherwise the catalog's.
 [[nodiscard]] std::vector<std::string> pipeline_streams(const pipeline::PipelineConfig& pipeline,
                                                         const protocol::Catalog& catalog);
 
-/// One plan per stream of `selected`; when the pipeline names none, per stream of the catalog (of `options.streams`).
+/// One plan per stream of `selected`; when the pipeline names none, per stream of the catalog that `only` stands for.
 /// Errors (config): UNKNOWN_STREAM, NO_STREAMS, UNSUPPORTED_SYNC_MODE, UNSUPPORTED_WRITE_MODE, CURSOR_FIELD_MISSING,
 /// PRIMARY_KEY_MISSING.
-Result<std::vector<StreamPlan>> plan_streams(const RunContext& run, std::vector<pipeline::StreamConfig> selected,
-                                             const protocol::Catalog& catalog);
+Result<std::vector<StreamPlan>> plan_streams(const PreparedPipeline& prepared,
+                                             std::vector<pipeline::StreamConfig> selected,
+                                             const std::vector<std::string>& only);
+
+/// Plans every stream of the pipeline by the same rules, one at a time, so that all mistakes are found and each has its
+/// place. Fills `prepared.plans` with those that are right.
+[[nodiscard]] std::vector<FileMistake> plan_each_stream(PreparedPipeline& prepared);
 
 }  // namespace rapidbyte::engine

@@ -17,12 +17,12 @@ class PlanStreamsTest : public ::testing::Test {
  protected:
   PlanStreamsTest() {
     stream_.name = "orders";
-    run_.source = h_.source;
-    run_.destination = h_.destination;
+    prepared_.source = h_.source;
+    prepared_.destination = h_.destination;
   }
   Result<std::vector<StreamPlan>> plan_of(std::vector<StreamConfig> selected) {
-    RB_ASSIGN_OR_RETURN(const protocol::Catalog catalog, protocol::parse_catalog(catalog_.dump(), "source-x"));
-    return plan_streams(run_, std::move(selected), catalog);
+    RB_ASSIGN_OR_RETURN(prepared_.catalog, protocol::parse_catalog(catalog_.dump(), "source-x"));
+    return plan_streams(prepared_, std::move(selected), {});
   }
   Result<std::vector<StreamPlan>> plan() { return plan_of({stream_}); }
   std::string code() {
@@ -35,7 +35,7 @@ class PlanStreamsTest : public ::testing::Test {
   }
 
   EngineHarness h_;
-  RunContext run_{h_.pipeline, h_.runtime, *h_.state, *h_.state, h_.options, h_.observer, h_.clock};
+  PreparedPipeline prepared_{h_.pipeline, h_.runtime};
   StreamConfig stream_;
   json catalog_ = json::parse(R"({"streams": [
     {"name": "orders", "schema": [{"name": "id", "data_type": "Int64"}, {"name": "changed_at", "data_type": "Utf8"}],
@@ -189,21 +189,18 @@ TEST(SelectStreams, TakesPatternsOfWhichEachMustStandForSomething) {
 
 TEST(ScratchState, ReadsThroughAndKeepsWritesToItself) {
   auto real = state::make_memory_state();
-  ASSERT_TRUE(real->put("p", "k", "real").ok());
-  ScratchState scratch(*real);
-  EXPECT_EQ(**scratch.get("p", "k"), "real");
-  ASSERT_TRUE(scratch.put("p", "k", "mine").ok());
-  EXPECT_EQ(**scratch.get("p", "k"), "mine");
-  EXPECT_FALSE(*scratch.compare_and_set("p", "k", "real", "x"));
-  EXPECT_TRUE(*scratch.compare_and_set("p", "k", "mine", "other"));
-  EXPECT_TRUE(*scratch.compare_and_set("p", "new", std::nullopt, "n"));
-  EXPECT_FALSE(*scratch.compare_and_set("p", "new", std::nullopt, "n"));
+  ASSERT_TRUE(state::memory_writer(*real, "p")->put("k", "real").ok());
+  ASSERT_TRUE(state::memory_writer(*real, "q")->put("k", "another pipeline's").ok());
+  ScratchState scratch(*real, "p");
+  EXPECT_EQ(**scratch.get("k"), "real");
+  ASSERT_TRUE(scratch.put("k", "mine").ok());
+  EXPECT_EQ(**scratch.get("k"), "mine");
+  EXPECT_FALSE(*scratch.compare_and_set("k", "real", "x"));
+  EXPECT_TRUE(*scratch.compare_and_set("k", "mine", "other"));
+  EXPECT_TRUE(*scratch.compare_and_set("new", std::nullopt, "n"));
+  EXPECT_FALSE(*scratch.compare_and_set("new", std::nullopt, "n"));
   EXPECT_EQ(**real->get("p", "k"), "real");
   EXPECT_FALSE(real->get("p", "new")->has_value());
-  EXPECT_EQ(scratch.begin_load({"p", "s", ""}, "l", true, "").error().code, "STATE_BACKEND");
-  ASSERT_TRUE(real->set_stream_note("p", "s", "n", "real").ok());
-  EXPECT_EQ(**scratch.stream_note("p", "s", "n"), "real");
-  EXPECT_EQ(scratch.set_stream_note("p", "s", "n", "mine").error().code, "STATE_BACKEND");
 }
 
 }  // namespace

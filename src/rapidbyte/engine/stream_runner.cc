@@ -6,6 +6,7 @@
 #include "rapidbyte/engine/checkpoint.h"
 #include "rapidbyte/engine/rows_in_doubt.h"
 #include "rapidbyte/engine/stream_attempt.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::engine {
@@ -15,23 +16,23 @@ using pipeline::WriteMode;
 
 /// Whether another attempt or run could double rows of the load: they may be in the destination behind its position.
 bool rows_are_in_doubt(const RunContext& run, const StreamPlan& plan) {
-  if (!run.keeps_state() || !may_double(run, plan)) return false;
+  if (!run.keeps_state() || !may_double(run.prepared, plan)) return false;
   const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
   if (!known.ok()) return true;
   if (!known->load_in_progress) return false;
-  auto saved = protocol::parse_untrusted_object(known->checkpoint_json.value_or("{}"), protocol::kReceiptLimits);
-  if (text_member(saved, "load_id") != known->load_id) saved = nlohmann::json::object();
-  const bool ended = saved.value("end", nlohmann::json(false)) == nlohmann::json(true);
-  return !ended && rows_given(run, *known, saved).in_doubt();
+  const auto saved = protocol::Checkpoint::parse(known->checkpoint_json.value_or("{}"), protocol::kReceiptLimits);
+  const bool is_of_load = saved.ok() && saved->load_id() == known->load_id;
+  if (is_of_load && saved->is_end()) return false;
+  return rows_given(run, *known, is_of_load ? *saved : protocol::Checkpoint()).in_doubt();
 }
 
 // Whether another attempt cannot double or lose rows. The error says whether it may help.
 bool may_retry(const RunContext& run, const StreamPlan& plan, const AttemptResult& attempt) {
   const ConnectorError& error = attempt.failure->error;
   if (!error.retryable || attempt.failure->stage == Stage::kInterrupted || run.options.cancel.cancelled()) return false;
-  if (run.options.dry_run || plan.write_mode != WriteMode::kAppend) return true;
+  if (run.options.mode.is_preview() || plan.write_mode != WriteMode::kAppend) return true;
   // With --limit nothing remembers what was appended.
-  if (run.options.limit) return !attempt.load_begun;
+  if (run.options.mode.is_limited()) return !attempt.load_begun;
   // The failure of this attempt is what the user should see, and the next run says how to go on. A 2.1.0 destination is
   // asked (last-committed), and the next attempt refused, before anything is written.
   if (!run.options.allow_doubled_rows && !run.destination->speaks_2_1() && attempt.load_begun &&
@@ -54,7 +55,8 @@ bool goes_on(RunContext& run, const StreamPlan& plan) {
     if (run.begun_loads.contains(plan.config.name)) return false;
   }
   const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
-  return known.ok() && goes_on_with(plan, *known);
+  // One that has kept nothing begins at its beginning, whatever it is called.
+  return known.ok() && goes_on_with(plan, *known) && known->committed;
 }
 
 void add(StreamReport& report, const AttemptResult& attempt) {
@@ -118,11 +120,11 @@ StreamReport run_stream(RunContext& run, const StreamPlan& plan, WorkerInstances
       if (attempt.load_begun) load_id = attempt.load_id;
       if (!first_failure) first_failure = attempt.failure;
       if (run.clock.wait(delay, run.options.cancel)) continue;
-      attempt.failure->stage = Stage::kInterrupted;
+      attempt.failure = failure_of(run, attempt.failure->stage, attempt.failure->error);
     }
     report.outcome = attempt.failure->stage == Stage::kInterrupted ? Outcome::kInterrupted : Outcome::kFailed;
     // What broke is what the user should see, not that another attempt could double rows.
-    const bool refused = attempt.failure->error.code == "ROWS_MAY_DOUBLE";
+    const bool refused = attempt.failure->error.code == codes::kRowsMayDouble;
     report.failure = refused && first_failure ? std::move(first_failure) : std::move(attempt.failure);
     report.rows_in_doubt = rows_are_in_doubt(run, plan);
     break;

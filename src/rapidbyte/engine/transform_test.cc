@@ -22,7 +22,7 @@ Script doubling_filter(bool keep_odd) {
         ++summary.records_in;
         if (!keep_odd && id % 2 != 0) continue;
         ++summary.records_out;
-        RB_RETURN_NOT_OK(o.services->emit_batch(id_batch(id, 1)));
+        RB_RETURN_NOT_OK(o.services->emit_batch(id_batch(id, 1).bytes()));
       }
       ++summary.batches_processed;
     }
@@ -92,7 +92,7 @@ TEST(Transforms, PassesOnWhatTheSourceSaysAboutAColumnAndWhatTheDestinationCanDo
   EXPECT_EQ(second_ctx["destination_features"], json::parse(R"(["receipts", "special-values", "partitioned"])"));
   EXPECT_FALSE(write_ctx.contains("destination_features"));
 
-  h.options.dry_run = true;
+  h.options.mode = RunMode::preview();
   ASSERT_TRUE(h.run().succeeded());
   EXPECT_EQ(read_ctx["destination_features"], json::parse(R"(["special-values"])"));
 }
@@ -108,7 +108,7 @@ TEST(Transforms, HoldsMarkersBackForATransformThatKeepsRows) {
       summary.records_in += ids_of(batch->bytes()).size();
     }
     summary.records_out = summary.records_in;
-    RB_RETURN_NOT_OK(o.services->emit_batch(id_batch(0, static_cast<int64_t>(summary.records_in))));
+    RB_RETURN_NOT_OK(o.services->emit_batch(id_batch(0, static_cast<int64_t>(summary.records_in)).bytes()));
     return summary;
   };
   h.runtime.add("sort", runtime::ConnectorRole::kTransform, buffering)->own_role().features = {"stateful"};
@@ -150,7 +150,7 @@ Script coalescing_transform() {
       // The ids are consecutive.
       PooledBuffer joined = id_batch(held.front(), static_cast<int64_t>(held.size()));
       held.clear();
-      return o.services->emit_batch(std::move(joined));
+      return o.services->emit_batch(joined.bytes());
     };
     while (true) {
       RB_ASSIGN_OR_RETURN(const auto batch, o.services->next_batch());
@@ -200,7 +200,7 @@ TEST(Transforms, OnlyAStatelessTransformLetsCheckpointsPassBeforeTheEnd) {
         const auto ids = ids_of(batch->bytes());
         summary.records_in += ids.size();
         summary.records_out += ids.size();
-        RB_RETURN_NOT_OK(o.services->emit_batch(std::move(*batch)));
+        RB_RETURN_NOT_OK(o.services->emit_batch(batch->bytes()));
       }
     };
     h.runtime.add("pass", runtime::ConnectorRole::kTransform, pass)->own_role().features = c.features;

@@ -20,8 +20,8 @@ namespace rapidbyte::engine {
 [[nodiscard]] std::optional<std::string> value_text(const ArrowSchema& schema, const ArrowArrayView& array,
                                                     int64_t row);
 
-/// What a value means in a column that may hold special values (protocol.md: `special_values`): "-infinity", "infinity"
-/// or "NaN" for the extremes of its type, nullopt for an ordinary value or null.
+/// What a value means in a column that may hold special values (docs/protocol.md, `special_values`): "-infinity",
+/// "infinity" or "NaN" for the extremes of its type, nullopt for an ordinary value or null.
 [[nodiscard]] std::optional<std::string> special_value_text(const ArrowSchema& schema, const ArrowArrayView& array,
                                                             int64_t row);
 

@@ -1,5 +1,5 @@
 #pragma once
-// `${NAME}` and `${NAME:-default}` inside one string of the pipeline file (protocol.md section 6). Works on values
+// `${NAME}` and `${NAME:-default}` inside one string of the pipeline file (docs/pipeline-reference.md). Works on values
 // after the YAML was parsed, so that what the environment holds can never become YAML structure. Pure functions.
 
 #include <functional>

@@ -227,10 +227,10 @@ class PipelineReader {
     if (const YamlNode* node = top.map("state")) {
       FieldReader reader(*node, "state", top.key_location("state"), outcome_.problems);
       if (auto backend = reader.text("backend")) {
-        constexpr std::array<std::string_view, 1> kBackends = {"sqlite"};
-        if (*backend != kBackends[0]) {
-          reader.report("backend", node->find("backend")->location,
-                        fmt::format("unknown value '{}'{}", printable(*backend), suggestion_text(*backend, kBackends)));
+        if (std::find(kStateBackends.begin(), kStateBackends.end(), *backend) == kStateBackends.end()) {
+          reader.report(
+              "backend", node->find("backend")->location,
+              fmt::format("unknown value '{}'{}", printable(*backend), suggestion_text(*backend, kStateBackends)));
         }
         state.backend = std::move(*backend);
       }

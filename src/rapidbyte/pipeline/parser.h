@@ -1,6 +1,7 @@
 #pragma once
-// Parser: pipeline YAML (protocol.md section 6) to PipelineConfig. Reports all mistakes of a file at once, each with
-// its place, and includes the validator's. Runs once per process on one thread; registers the secrets that it finds.
+// Parser: pipeline YAML (docs/pipeline-reference.md) to PipelineConfig. Reports all mistakes of a file at once, each
+// with its place, and includes the validator's. Runs once per process on one thread; registers the secrets that it
+// finds.
 
 #include <filesystem>
 #include <memory>

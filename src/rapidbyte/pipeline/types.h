@@ -1,7 +1,8 @@
 #pragma once
-// The pipeline file as values (protocol.md section 6), after `${NAME}` substitution and with every default applied.
-// Plain data: made by parser.h, checked by validator.h, read by engine and cli. Sizes are bytes.
+// The pipeline file as values (docs/pipeline-reference.md), after `${NAME}` substitution and with every default
+// applied. Plain data: made by parser.h, checked by validator.h, read by engine and cli. Sizes are bytes.
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,9 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "rapidbyte/protocol/limits.h"
+#include "rapidbyte/protocol/stream_modes.h"
 
 namespace rapidbyte::pipeline {
 
@@ -19,33 +23,21 @@ struct SourceLocation {
   bool operator==(const SourceLocation&) const = default;
 };
 
-enum class SyncMode : uint8_t { kFullRefresh, kIncremental, kCdc };
-enum class WriteMode : uint8_t { kAppend, kReplace, kUpsert };
-enum class OnDataError : uint8_t { kFail, kSkip, kDlq };
-enum class NewColumn : uint8_t { kAdd, kIgnore, kFail };
-enum class RemovedColumn : uint8_t { kIgnore, kFail };
-enum class TypeChange : uint8_t { kCoerce, kFail, kNull };
-enum class NullabilityChange : uint8_t { kAllow, kFail };
+using protocol::NewColumn;
+using protocol::NullabilityChange;
+using protocol::OnDataError;
+using protocol::RemovedColumn;
+using protocol::SchemaEvolution;
+using protocol::SyncMode;
+using protocol::TypeChange;
+using protocol::WriteMode;
 enum class Compression : uint8_t { kNone, kLz4, kZstd };
 enum class OnStreamError : uint8_t { kContinue, kStop };
 
 /// Spelling in the pipeline file and in the protocol's JSON, for example "full_refresh".
-std::string_view to_string(SyncMode value);
-std::string_view to_string(WriteMode value);
-std::string_view to_string(OnDataError value);
-std::string_view to_string(NewColumn value);
-std::string_view to_string(RemovedColumn value);
-std::string_view to_string(TypeChange value);
-std::string_view to_string(NullabilityChange value);
+using protocol::to_string;
 std::string_view to_string(Compression value);
 std::string_view to_string(OnStreamError value);
-
-struct SchemaEvolution {
-  NewColumn new_column = NewColumn::kAdd;
-  RemovedColumn removed_column = RemovedColumn::kIgnore;
-  TypeChange type_change = TypeChange::kFail;
-  NullabilityChange nullability_change = NullabilityChange::kAllow;
-};
 
 /// One entry of `source.streams`.
 struct StreamConfig {
@@ -81,9 +73,12 @@ struct DestinationConfig : ConnectorUse {
   SchemaEvolution schema_evolution;
 };
 
+/// The backends that `state.backend` may name; state/open_state.h makes them.
+inline constexpr std::array<std::string_view, 1> kStateBackends = {"sqlite"};
+
 struct StateConfig {
-  std::string backend = "sqlite";
-  /// File of the SQLite state. Empty: `.rapidbyte/state.db` beside the pipeline file.
+  std::string backend = std::string(kStateBackends[0]);
+  /// Where the backend finds the state; of sqlite its file. Empty in a pipeline file: `.rapidbyte/state.db` beside it.
   std::filesystem::path connection;
 };
 
@@ -97,18 +92,17 @@ struct DlqConfig {
 struct Resources {
   /// Cap on one guest's linear memories together.
   uint64_t max_memory = uint64_t{256} << 20U;
-  /// 256 KiB: a batch and what is made of it stay in a core's cache (docs/adr/0010).
-  uint64_t max_batch_bytes = uint64_t{256} << 10U;
-  /// Largest single record: the published default of `limits.max_record_bytes`.
-  uint64_t max_record_bytes = uint64_t{16} << 20U;
+  uint64_t max_batch_bytes = protocol::Limits().max_batch_bytes;
+  /// Largest single record.
+  uint64_t max_record_bytes = protocol::Limits().max_record_bytes;
   /// Streams that run at the same time. 0: by cores.
   uint32_t parallelism = 0;
-  uint64_t checkpoint_interval_bytes = uint64_t{64} << 20U;
-  uint64_t checkpoint_interval_rows = 0;  // 0: no limit by rows
-  uint64_t checkpoint_interval_seconds = 0;  // 0: no limit by time
+  uint64_t checkpoint_interval_bytes = protocol::Limits().checkpoint_interval_bytes;
+  uint64_t checkpoint_interval_rows = protocol::Limits().checkpoint_interval_rows;  // 0: no limit by rows
+  uint64_t checkpoint_interval_seconds = protocol::Limits().checkpoint_interval_seconds;  // 0: no limit by time
   uint32_t max_retries = 3;
   Compression compression = Compression::kNone;
-  uint32_t max_inflight_batches = 16;
+  uint32_t max_inflight_batches = protocol::Limits().max_inflight_batches;
   /// A guest that neither returns nor makes progress (moves a batch, bytes of a socket, state or a checkpoint) for so
   /// long is stopped. 300 s: the longest single database statement that a load should need.
   uint32_t guest_timeout_seconds = 300;

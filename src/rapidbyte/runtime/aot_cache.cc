@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "rapidbyte/base/log.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::runtime {
 namespace {
@@ -72,7 +73,8 @@ std::optional<std::string> read_small_file(const fs::path& path, size_t most) {
 }
 
 Status write_failed(const fs::path& path, std::string_view step) {
-  return internal_error("WRITE_FAILED", fmt::format("cannot {} {}: {}", step, path.string(), std::strerror(errno)));
+  return internal_error(codes::kWriteFailed,
+                        fmt::format("cannot {} {}: {}", step, path.string(), std::strerror(errno)));
 }
 
 /// Makes the folder, 0700, and checks that it is so and ours.
@@ -83,10 +85,10 @@ Status make_private_folder(const fs::path& folder) {
   struct stat info{};
   if (lstat(folder.c_str(), &info) != 0) return write_failed(folder, "look at");
   if (!S_ISDIR(info.st_mode))
-    return internal_error("UNSAFE_FOLDER", fmt::format("{} is not a folder", folder.string()));
+    return internal_error(codes::kUnsafeFolder, fmt::format("{} is not a folder", folder.string()));
   if (info.st_uid != geteuid() || (info.st_mode & 077U) != 0) {
     return internal_error(
-        "UNSAFE_FOLDER",
+        codes::kUnsafeFolder,
         fmt::format("{} belongs to another user or is open to others; make it yours with mode 0700", folder.string()));
   }
   return {};

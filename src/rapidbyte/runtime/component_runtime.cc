@@ -8,6 +8,7 @@
 #include <mutex>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/aot_cache.h"
 #include "rapidbyte/runtime/connector_resolve.h"
 #include "rapidbyte/runtime/guest_error.h"
@@ -169,7 +170,7 @@ class WasmComponentRuntime final : public ComponentRuntime {
   Result<std::unique_ptr<ComponentInstance>> instantiate(std::shared_ptr<const Connector> connector,
                                                          InstanceOptions options) override {
     auto wasm = std::dynamic_pointer_cast<const WasmConnector>(std::move(connector));
-    if (!wasm) return internal_error("FOREIGN_CONNECTOR", "a connector of another runtime was passed");
+    if (!wasm) return internal_error(codes::kForeignConnector, "a connector of another runtime was passed");
     const std::string stream = options.stream;
     auto instance = start(wasm, std::move(options));
     if (!instance.ok()) {
@@ -192,8 +193,8 @@ class WasmComponentRuntime final : public ComponentRuntime {
     auto loaded = runtime_->load(wasm, ref.name);
     if (!loaded.ok()) return std::move(loaded).status().with_context(fmt::format("{} ({})", reference, path.string()));
     if ((*loaded)->shape().role != role) {
-      return config_error("WRONG_ROLE", fmt::format("{} is a {}, but the pipeline uses it as a {}", reference,
-                                                    role_name((*loaded)->shape().role), role_name(role)));
+      return config_error(codes::kWrongRole, fmt::format("{} is a {}, but the pipeline uses it as a {}", reference,
+                                                         role_name((*loaded)->shape().role), role_name(role)));
     }
     return std::shared_ptr<const Connector>(
         std::make_shared<WasmConnector>(std::move(ref), std::move(path), std::move(manifest), std::move(*loaded)));
@@ -202,7 +203,6 @@ class WasmComponentRuntime final : public ComponentRuntime {
   Result<std::unique_ptr<ComponentInstance>> start(const std::shared_ptr<const WasmConnector>& connector,
                                                    InstanceOptions options) {
     if (!options.services) options.services = std::make_shared<IdleServices>();
-    if (!options.pool) options.pool = std::make_shared<BufferPool>(size_t{0});
     RB_ASSIGN_OR_RETURN(const WasiContext wasi, build_wasi_context(connector->manifest(), options));
     std::vector<SqliteFileLock> locks;
     if (wasi.grants) {

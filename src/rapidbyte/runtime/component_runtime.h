@@ -18,29 +18,25 @@
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/base/status.h"
 #include "rapidbyte/pipeline/types.h"
+#include "rapidbyte/protocol/checkpoint.h"
+#include "rapidbyte/protocol/summaries.h"
 #include "rapidbyte/runtime/manifest.h"
-#include "rapidbyte/state/state_backend.h"
+#include "rapidbyte/state/pair_store.h"
 
 namespace rapidbyte::runtime {
 
+using protocol::CheckpointKind;
+using protocol::ReadSummary;
+using protocol::TransformSummary;
+using protocol::WriteSummary;
+
 enum class ConnectorRole : uint8_t { kSource, kDestination, kTransform };
-enum class CheckpointKind : uint32_t { kSource = 0, kDestination = 1, kTransform = 2 };
 enum class ValidationStatus : uint8_t { kSuccess, kFailed, kWarning };
 
 struct ValidationResult {
   ValidationStatus status = ValidationStatus::kSuccess;
   std::string message;
 };
-struct ReadSummary {
-  uint64_t records_read = 0, bytes_read = 0, batches_emitted = 0, checkpoint_count = 0, records_skipped = 0;
-};
-struct WriteSummary {
-  uint64_t records_written = 0, bytes_written = 0, batches_written = 0, checkpoint_count = 0, records_failed = 0;
-};
-struct TransformSummary {
-  uint64_t records_in = 0, records_out = 0, bytes_in = 0, bytes_out = 0, batches_processed = 0;
-};
-
 struct DlqRecord {
   std::string stream;
   std::string record_json;
@@ -62,12 +58,13 @@ struct Metric {
 class HostServices {
  public:
   virtual ~HostServices() = default;
-  /// Takes one batch (never empty). Blocks while the queue is full. NO_SENDER; CHANNEL_SEND when the receiver is gone.
-  virtual Status emit_batch(PooledBuffer batch) = 0;
+  /// Takes one batch (never empty), which lies in the guest's memory until the call returns. Blocks while the queue is
+  /// full. NO_SENDER; CHANNEL_SEND when the receiver is gone; INVALID_BATCH when its rows cannot be counted.
+  virtual Status emit_batch(std::span<const std::byte> batch) = 0;
   /// The next batch, or nullopt at the end of the stream. NO_RECEIVER.
   virtual Result<std::optional<PooledBuffer>> next_batch() = 0;
-  /// A checkpoint of the guest: `payload_json` is one JSON object, already taken out of `payload` if it was wrapped.
-  virtual Status checkpoint(CheckpointKind kind, std::string payload_json) = 0;
+  /// A checkpoint of the guest, already taken out of `payload` if it was wrapped.
+  virtual Status checkpoint(CheckpointKind kind, protocol::Checkpoint checkpoint) = 0;
   /// The newest checkpoint of the source behind which everything has been taken; a destination commits it. nullopt:
   /// there is none.
   virtual Result<std::optional<std::string>> pending_checkpoint() = 0;
@@ -116,12 +113,10 @@ struct InstanceOptions {
   /// call.
   uint64_t max_batch_bytes = uint64_t{64} << 20U;
   uint32_t max_sockets = 64;
-  pipeline::Compression compression = pipeline::Compression::kNone;
   CancelToken cancel;
   /// Shared: the caller reads results from it after the instance has gone. Null: IdleServices.
   std::shared_ptr<HostServices> services;
-  state::StateBackend* state = nullptr;  // null: state calls answer STATE_BACKEND
-  std::shared_ptr<BufferPool> pool;  // shared by all instances of a run
+  state::PairStore* state = nullptr;  // null: state calls answer STATE_BACKEND
 };
 
 /// One guest. Calls follow the protocol's order: open, then any of the others, then close. An error of a call that

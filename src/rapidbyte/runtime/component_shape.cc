@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/wasm_runtime.h"
 
 namespace rapidbyte::runtime {
@@ -39,7 +40,7 @@ std::optional<std::string_view> served_by(std::string_view version) {
 
 Status protocol_mismatch(std::string_view name, const InterfaceName& parsed) {
   return make_error(
-      ErrorCategory::kConfig, "PROTOCOL_MISMATCH",
+      ErrorCategory::kConfig, codes::kProtocolMismatch,
       fmt::format("host speaks 2.0, 2.1; connector speaks {} ({}); use a connector built for rapidbyte:connector 2.x",
                   parsed.version.empty() ? "an unversioned protocol" : parsed.version, name));
 }
@@ -72,7 +73,7 @@ Result<ComponentShape> read_component_shape(std::span<const std::string> imports
     for (const RoleInterface& role : kRoles) {
       if (parsed.interface != role.interface) continue;
       if (found) {
-        return config_error("COMPONENT_INVALID",
+        return config_error(codes::kComponentInvalid,
                             fmt::format("the component exports both {} and {}; a connector has one role",
                                         found->export_interface, name));
       }
@@ -80,7 +81,7 @@ Result<ComponentShape> read_component_shape(std::span<const std::string> imports
     }
   }
   if (!found) {
-    return config_error("COMPONENT_INVALID",
+    return config_error(codes::kComponentInvalid,
                         "the component exports none of source-connector, dest-connector and transform-connector of "
                         "rapidbyte:connector@2: it is no connector "
                         "(build it for one of the worlds in wit/)");

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <system_error>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::runtime {
 namespace {
 
@@ -23,7 +25,7 @@ constexpr uint64_t kPieceBytes = uint64_t{64} << 10U;
 
 Status bad_reference(std::string_view reference, std::string_view why) {
   return config_error(
-      "CONNECTOR_REF_INVALID",
+      codes::kConnectorRefInvalid,
       fmt::format("connector reference '{}': {}. Write it as rapidbyte/source-postgres@v0.1.0, or as the path "
                   "of a .wasm file",
                   reference.substr(0, 200), why));
@@ -168,7 +170,7 @@ Result<fs::path> resolve_connector_path(const ConnectorRef& ref, const std::vect
     }
   }
   return config_error(
-      "CONNECTOR_NOT_FOUND",
+      codes::kConnectorNotFound,
       fmt::format("connector '{}' was not found; tried:{}\nCheck the spelling of `use:`, put the component into "
                   "one of these folders, or set RAPIDBYTE_CONNECTOR_DIR to the folder that has it",
                   ref.reference, tried.empty() ? "\n  no folder at all" : tried));
@@ -189,24 +191,24 @@ Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref,
   if (!fs::exists(path, error) && !error) {
     if (allow_unmanifested) return std::optional<Manifest>();
     return make_error(
-        ErrorCategory::kPermission, "MANIFEST_MISSING",
+        ErrorCategory::kPermission, codes::kManifestMissing,
         fmt::format("connector '{}' has no manifest: {} does not exist, so nobody has said what it may reach. "
                     "Put its manifest there, or run with --allow-unmanifested to let it reach every host",
                     ref.reference, path.string()));
   }
-  RB_ASSIGN_OR_RETURN(const auto bytes, read_bytes(path, kMaxManifestBytes, "MANIFEST_INVALID"));
+  RB_ASSIGN_OR_RETURN(const auto bytes, read_bytes(path, kMaxManifestBytes, codes::kManifestInvalid));
   RB_ASSIGN_OR_RETURN(Manifest manifest,
                       parse_manifest({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path.string()));
   const std::string& protocol = manifest.protocol_version;
   if (protocol != "2" && protocol != "2.0" && protocol != "2.1" && protocol != "2.0.0" && protocol != "2.1.0") {
-    return config_error("PROTOCOL_MISMATCH",
+    return config_error(codes::kProtocolMismatch,
                         fmt::format("connector '{}': host speaks 2.0, 2.1; connector speaks {} (says {}). Get "
                                     "a version of the connector that is built for protocol 2",
                                     ref.reference, protocol, path.string()));
   }
   if (ref.has_version() && without_v(manifest.version) != ref.version) {
     return config_error(
-        "CONNECTOR_VERSION_MISMATCH",
+        codes::kConnectorVersionMismatch,
         fmt::format("connector '{}': version {} is asked for, but {} is version {}. Change the version in "
                     "`use:`, or install the version that is asked for",
                     ref.reference, ref.version, wasm.string(), without_v(manifest.version)));
@@ -215,7 +217,7 @@ Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref,
 }
 
 Result<ComponentFile> read_component_file(const fs::path& wasm) {
-  static constexpr std::string_view kCode = "COMPONENT_INVALID";
+  static constexpr std::string_view kCode = codes::kComponentInvalid;
   RB_ASSIGN_OR_RETURN(const uint64_t size, checked_size(wasm, kMaxComponentBytes, kCode));
   std::ifstream file(wasm, std::ios::binary);
   // Small enough to stay in the cache, and no megabytes of fresh pages for each start.
@@ -234,7 +236,7 @@ Result<ComponentFile> read_component_file(const fs::path& wasm) {
   }
   constexpr std::array<std::byte, 4> kMagic = {std::byte{0}, std::byte{'a'}, std::byte{'s'}, std::byte{'m'}};
   if (begin != kMagic) {
-    return config_error("COMPONENT_INVALID",
+    return config_error(codes::kComponentInvalid,
                         fmt::format("{} is not WebAssembly. Build or install the connector again", wasm.string()));
   }
   std::string digest = hash.hex();
@@ -253,7 +255,7 @@ Status verify_wasm_checksum(const ComponentFile& file, const Manifest& manifest,
   const std::string expected = lower_hex(*manifest.checksum);
   if (expected == std::string(kPrefix) + file.sha256) return {};
   return make_error(
-      ErrorCategory::kPermission, "CHECKSUM_MISMATCH",
+      ErrorCategory::kPermission, codes::kChecksumMismatch,
       fmt::format("{} is not the file that its manifest describes: the manifest says {}, the file is {}{}. Install "
                   "the connector again, component and manifest together",
                   wasm.string(), *manifest.checksum, kPrefix, file.sha256));

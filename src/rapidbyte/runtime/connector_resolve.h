@@ -1,6 +1,7 @@
 #pragma once
-// Finds a connector by its reference and checks what was found: path, manifest, version, checksum (protocol.md section
-// 5). Pure functions over the file system; any thread may call them. Compiling the component is wasm_runtime's work.
+// Finds a connector by its reference and checks what was found: path, manifest, version, checksum (docs/protocol.md,
+// "The manifest"). Pure functions over the file system; any thread may call them. Compiling the component is
+// wasm_runtime's work.
 
 #include <cstddef>
 #include <filesystem>
@@ -19,7 +20,7 @@ namespace rapidbyte::runtime {
 
 using rapidbyte::sha256_hex;
 
-/// What a reference without `@version` has as its version (protocol.md).
+/// What a reference without `@version` has as its version.
 inline constexpr std::string_view kUnknownVersion = "unknown";
 
 /// `rapidbyte/source-postgres@v0.1.0` taken apart.

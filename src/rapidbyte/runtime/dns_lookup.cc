@@ -16,6 +16,7 @@
 #include <thread>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/network_acl.h"
 #include "rapidbyte/runtime/socket_wait.h"
 
@@ -49,7 +50,7 @@ class SystemResolver final : public HostResolver {
     const int rc = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
     if (rc != 0) {
       const int error = errno;
-      Status failed = make_retryable_error(ErrorCategory::kTransientNetwork, "DNS_RESOLUTION_FAILED",
+      Status failed = make_retryable_error(ErrorCategory::kTransientNetwork, codes::kDnsResolutionFailed,
                                            rc == EAI_SYSTEM ? errno_text(error) : gai_strerror(rc));
       // The name servers answered, and the answer is no: asking again would only delay the report of a typing error.
       failed.error().retryable = rc != EAI_NONAME;
@@ -104,7 +105,7 @@ std::atomic<int>& pending_lookups() {
 
 Status dns_error(std::string_view host, std::string_view why, bool retryable = true) {
   Status error = make_retryable_error(
-      ErrorCategory::kTransientNetwork, "DNS_RESOLUTION_FAILED",
+      ErrorCategory::kTransientNetwork, codes::kDnsResolutionFailed,
       fmt::format(
           "cannot resolve host '{}': {}. Check the spelling of the host in the connector's config, and the DNS of "
           "this machine",

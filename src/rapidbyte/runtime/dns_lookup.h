@@ -1,5 +1,5 @@
 #pragma once
-// Names into addresses (protocol.md section 2, connect-tcp). The system's resolver cannot be interrupted, so each
+// Names into addresses (docs/protocol.md, connect-tcp). The system's resolver cannot be interrupted, so each
 // look-up runs on a thread of its own and the asking thread waits for it with a deadline and a CancelToken. How many
 // may hang at a time is bounded for the whole process.
 

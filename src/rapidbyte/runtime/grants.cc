@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/aot_cache.h"
 #include "rapidbyte/runtime/connector_resolve.h"
 #include "rapidbyte/runtime/grant_conflicts.h"
@@ -23,7 +24,7 @@ fs::path absolute_of(const fs::path& path) {
   return error ? path : absolute;
 }
 
-Status invalid_path(std::string_view why) { return config_error("PATH_INVALID", std::string(why)); }
+Status invalid_path(std::string_view why) { return config_error(codes::kInvalidPath, std::string(why)); }
 
 /// Resolves what one connector asks for.
 class Resolver {
@@ -63,9 +64,10 @@ class Resolver {
               : fmt::format("which the connector's manifest does not ask for; it asks for {}. Take the name out",
                             wanted.empty() ? "none" : fmt::format("{}", fmt::join(wanted, ", ")));
       note(request_.pointer + "/permissions/read_write_preopens", request_.name,
-           config_error("FOLDER_NOT_ASKED", fmt::format("permissions.read_write_preopens grants the folder {}, {} of "
-                                                        "permissions.read_write_preopens",
-                                                        folder, why)));
+           config_error(codes::kFolderNotAsked,
+                        fmt::format("permissions.read_write_preopens grants the folder {}, {} of "
+                                    "permissions.read_write_preopens",
+                                    folder, why)));
     }
   }
 
@@ -74,7 +76,7 @@ class Resolver {
     try {
       at = nlohmann::json::json_pointer(entry.pointer);
     } catch (const nlohmann::json::exception&) {
-      return config_error("MANIFEST_INVALID",
+      return config_error(codes::kManifestInvalid,
                           fmt::format("permissions.fs.config_paths: {} is not a JSON Pointer", entry.pointer));
     }
     if (!request_.config.contains(at)) return {};
@@ -91,9 +93,10 @@ class Resolver {
     if (!where.is_folder()) {
       RB_RETURN_NOT_OK(check_file(where, entry));
     } else if (is_database) {
-      return config_error("DATABASE_OPEN", fmt::format("{} is a folder, not a file; give the path of a database file, "
-                                                       "for example {}",
-                                                       where.path().string(), (where.path() / "data.db").string()));
+      return config_error(codes::kDatabaseOpen,
+                          fmt::format("{} is a folder, not a file; give the path of a database file, "
+                                      "for example {}",
+                                      where.path().string(), (where.path() / "data.db").string()));
     }
     grants.values.push_back({entry.pointer, value, where.path().string()});
     if (is_database) grants.databases.push_back({where.folder, where.file_name});
@@ -117,7 +120,7 @@ class Resolver {
 
   static Status check_file(const Destination& where, const ConfigPath& entry) {
     if (!where.exists && !entry.read_write) {
-      return config_error("PATH_NOT_FOUND",
+      return config_error(codes::kPathNotFound,
                           fmt::format("{} does not exist (relative paths are relative to the pipeline file's folder)",
                                       where.path().string()));
     }
@@ -181,7 +184,7 @@ class Resolver {
     auto where = walk_path(base_ / folder);
     if (!where.ok() || !where->is_folder()) {
       note(pointer, request_.name,
-           config_error("PATH_NOT_FOUND",
+           config_error(codes::kPathNotFound,
                         fmt::format("the connector's manifest asks for the folder {}, which does not exist", folder)));
       return;
     }

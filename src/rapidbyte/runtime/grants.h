@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "rapidbyte/base/status.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/manifest.h"
 #include "rapidbyte/runtime/pinned_folder.h"
 
@@ -89,7 +90,7 @@ struct GrantProblem {
   std::string connector_id;
   /// The value of the pipeline file to change: "/destination/config/path".
   std::string pointer;
-  /// PATH_NOT_FOUND, PATH_INVALID, DATABASE_OPEN, FOLDER_NOT_ASKED, MANIFEST_INVALID (config); GRANT_REFUSED
+  /// PATH_NOT_FOUND, INVALID_PATH, DATABASE_OPEN, FOLDER_NOT_ASKED, MANIFEST_INVALID (config); GRANT_REFUSED
   /// (permission): the path leads through a link that a guest may have made, or what the guest could write is relied
   /// upon by others. The message does not name the value.
   ConnectorError error;
@@ -111,7 +112,7 @@ struct ResolvedGrants {
     const GrantRequest& request, const std::filesystem::path& base_folder);
 
 /// Code of a grant that is refused for what it would put into a guest's hands.
-inline constexpr std::string_view kGrantRefused = "GRANT_REFUSED";
+inline constexpr std::string_view kGrantRefused = codes::kGrantRefused;
 
 /// What the program itself relies on: its own file, the folders that connectors are taken from, the cache of compiled
 /// code.

@@ -151,9 +151,9 @@ TEST_F(GrantsTest, ErrorsNameTheConnectorTheKeyAndThePath) {
   manifest_.permissions.config_paths = {{"/folder", false, ""}, {"/db", true, "sqlite"}};
   for (const auto& [config, code] :
        std::vector<std::pair<nlohmann::json, std::string>>{{{{"folder", "nowhere"}}, "PATH_NOT_FOUND"},
-                                                           {{{"folder", 7}}, "PATH_INVALID"},
-                                                           {{{"folder", ""}}, "PATH_INVALID"},
-                                                           {{{"folder", std::string("a\0b", 3)}}, "PATH_INVALID"},
+                                                           {{{"folder", 7}}, "INVALID_PATH"},
+                                                           {{{"folder", ""}}, "INVALID_PATH"},
+                                                           {{{"folder", std::string("a\0b", 3)}}, "INVALID_PATH"},
                                                            {{{"db", "nowhere/x.db"}}, "PATH_NOT_FOUND"},
                                                            {{{"db", "data"}}, "DATABASE_OPEN"}}) {
     const auto grants = resolve(config);

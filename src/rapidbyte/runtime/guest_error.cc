@@ -4,41 +4,44 @@
 #include <array>
 #include <string>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::runtime {
 namespace {
 
 constexpr auto kHostCodes = std::to_array<std::string_view>({
     // The run, the state and the connector's file: they choose the exit code.
-    "CANCELLED",
-    "STATE_BACKEND",
-    "STATE_QUOTA",
-    "PIPELINE_LOCKED",
-    "PIPELINE_INVALID",
-    "CONNECTOR_NOT_FOUND",
-    "CONNECTOR_REF_INVALID",
-    "CONNECTOR_VERSION_MISMATCH",
-    "CHECKSUM_MISMATCH",
-    "MANIFEST_MISSING",
-    "MANIFEST_INVALID",
-    "PROTOCOL_MISMATCH",
-    "WRONG_ROLE",
-    "COMPONENT_INVALID",
+    codes::kCancelled,
+    codes::kStateBackend,
+    codes::kStateQuota,
+    codes::kPipelineLocked,
+    codes::kLeaseLost,
+    codes::kPipelineInvalid,
+    codes::kConnectorNotFound,
+    codes::kConnectorRefInvalid,
+    codes::kConnectorVersionMismatch,
+    codes::kChecksumMismatch,
+    codes::kManifestMissing,
+    codes::kManifestInvalid,
+    codes::kProtocolMismatch,
+    codes::kWrongRole,
+    codes::kComponentInvalid,
     // What the sandbox saw.
-    "GUEST_TRAP",
-    "GUEST_TIMEOUT",
-    "GUEST_EXIT",
-    "STACK_OVERFLOW",
-    "MEMORY_LIMIT",
-    "INSTANCE_POISONED",
-    "EXPORT_MISSING",
-    "WIT_SHAPE",
-    "HOST_EXCEPTION",
+    codes::kGuestTrap,
+    codes::kGuestTimeout,
+    codes::kGuestExit,
+    codes::kStackOverflow,
+    codes::kMemoryLimit,
+    codes::kInstancePoisoned,
+    codes::kExportMissing,
+    codes::kWitShape,
+    codes::kHostException,
     // What the engine counted and wrote.
-    "ROW_COUNT_MISMATCH",
-    "LOAD_MISCOUNTED",
-    "DLQ_FULL",
-    "DLQ_WRITE_FAILED",
-    "STAGE_FAILED",
+    codes::kRowCountMismatch,
+    codes::kLoadMiscounted,
+    codes::kDlqFull,
+    codes::kDlqWriteFailed,
+    codes::kStageFailed,
 });
 
 /// Takes `stream 'orders': `, or the name in other quotes or none, off the front.

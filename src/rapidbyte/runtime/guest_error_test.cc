@@ -12,8 +12,8 @@ ConnectorError error_of(std::string code, std::string message = "x") {
 }
 
 TEST(GuestError, AGuestDoesNotSpeakForTheHost) {
-  for (const char* code : {"CANCELLED", "GUEST_TRAP", "INSTANCE_POISONED", "PIPELINE_LOCKED", "STATE_BACKEND",
-                           "MANIFEST_INVALID", "ROW_COUNT_MISMATCH"}) {
+  for (const char* code : {"CANCELLED", "GUEST_TRAP", "INSTANCE_POISONED", "PIPELINE_LOCKED", "LEASE_LOST",
+                           "STATE_BACKEND", "MANIFEST_INVALID", "ROW_COUNT_MISMATCH"}) {
     EXPECT_EQ(as_guest_error(error_of(code), false, "s").code, std::string("CONNECTOR_") + code);
     EXPECT_EQ(as_guest_error(error_of(code), true, "s").code, code);
   }

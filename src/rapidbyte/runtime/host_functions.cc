@@ -6,6 +6,7 @@
 #include <string>
 #include <wasmtime/component.hh>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/host_state.h"
 #include "rapidbyte/runtime/wit_bindings.h"
 #include "rapidbyte/wasmtime_shim.h"
@@ -23,7 +24,7 @@ std::span<const std::byte> bytes_of(rb_bytes_t bytes) {
 }
 
 Status host_exception() {
-  return internal_error("HOST_EXCEPTION",
+  return internal_error(codes::kHostException,
                         "a host function failed inside the host (out of memory?); this is a bug of rapidbyte");
 }
 
@@ -181,7 +182,7 @@ wasmtime_error_t* call_host_function(void* env, wasmtime_context_t* context,
 
 Status linker_error(wasmtime_error_t* raw) {
   wasmtime::Error error(raw);
-  return internal_error("HOST_LINKER", "cannot define the host functions: " + std::string(error.message()));
+  return internal_error(codes::kHostLinker, "cannot define the host functions: " + std::string(error.message()));
 }
 
 }  // namespace

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::runtime {
 namespace {
 
@@ -39,7 +41,7 @@ Result<SocketEntry> connect_address(const SocketAddress& address, const Deadline
   failure.address = address_to_string(address.get());
   const auto failed = [&failure](std::string why) {
     failure.why = std::move(why);
-    return make_error(ErrorCategory::kTransientNetwork, "TCP_CONNECT_FAILED", failure.why);
+    return make_error(ErrorCategory::kTransientNetwork, codes::kTcpConnectFailed, failure.why);
   };
   const int fd = ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed(errno_text(errno));
@@ -138,7 +140,7 @@ void SocketEntry::set_low_water(int bytes) {
 }
 
 Status SocketEntry::start_tls(const TlsOptions& options, const Deadline& deadline, const CancelEvent& cancel) {
-  if (tls_) return internal_error("TLS_FAILED", "socket-start-tls: this connection speaks TLS already");
+  if (tls_) return internal_error(codes::kTlsFailed, "socket-start-tls: this connection speaks TLS already");
   set_low_water(1);
   auto session = TlsSession::connect(fd_, options, deadline, cancel);
   if (session.ok()) {
@@ -172,7 +174,7 @@ Result<SocketReadResult> SocketEntry::try_read(std::span<std::byte> into) {
     if (n == 0) return SocketReadResult{Kind::kEof, 0};
     if (errno == EAGAIN || errno == EWOULDBLOCK) return SocketReadResult{};
     if (errno == EINTR) continue;
-    return make_retryable_error(ErrorCategory::kTransientNetwork, "SOCKET_READ_FAILED",
+    return make_retryable_error(ErrorCategory::kTransientNetwork, codes::kSocketReadFailed,
                                 fmt::format("reading from the connection failed: {}", errno_text(errno)));
   }
 }
@@ -185,13 +187,13 @@ Result<SocketWriteResult> SocketEntry::try_write(std::span<const std::byte> data
     if (n >= 0) return SocketWriteResult{Kind::kWritten, static_cast<size_t>(n)};
     if (errno == EAGAIN || errno == EWOULDBLOCK) return SocketWriteResult{};
     if (errno == EINTR) continue;
-    return make_retryable_error(ErrorCategory::kTransientNetwork, "SOCKET_WRITE_FAILED",
+    return make_retryable_error(ErrorCategory::kTransientNetwork, codes::kSocketWriteFailed,
                                 fmt::format("writing to the connection failed: {}", errno_text(errno)));
   }
 }
 
 Result<SocketReadResult> SocketEntry::read(std::span<std::byte> into, const CancelEvent& cancel) {
-  if (into.empty()) return internal_error("SOCKET_READ_FAILED", "a read needs room for at least one byte");
+  if (into.empty()) return internal_error(codes::kSocketReadFailed, "a read needs room for at least one byte");
   for (bool polled = false;; polled = true) {
     if (cancel.token().cancelled()) return socket_cancelled();
     RB_ASSIGN_OR_RETURN(const SocketReadResult result, try_read(into));
@@ -227,7 +229,7 @@ Result<SocketEntry> connect_socket(const NetworkAcl& acl, std::string_view host,
   const std::string name = normalize_host(host);
   if (!acl.allows(name)) {
     return make_error(
-        ErrorCategory::kPermission, "NETWORK_DENIED",
+        ErrorCategory::kPermission, codes::kNetworkDenied,
         fmt::format("connection to '{}' port {} refused: this connector may reach {}. Add the host to "
                     "permissions.network.allowed_domains of its manifest, or name it in the connector's config "
                     "if the manifest allows hosts from there",
@@ -245,7 +247,7 @@ Result<SocketEntry> connect_socket(const NetworkAcl& acl, std::string_view host,
   }
   if (allowed.empty()) {
     return make_error(
-        ErrorCategory::kPermission, "NETWORK_DENIED",
+        ErrorCategory::kPermission, codes::kNetworkDenied,
         fmt::format("connection to '{}' port {} refused: it leads to {}, which is link-local, multicast, "
                     "unspecified or a cloud metadata service. If it is meant, list that address itself as an "
                     "allowed host",
@@ -260,11 +262,11 @@ Result<SocketEntry> connect_socket(const NetworkAcl& acl, std::string_view host,
     ConnectFailure failure;
     auto entry = connect_address(allowed[i], deadline, share, cancel_event, failure);
     if (entry.ok()) return entry;
-    if (entry.error().code != "TCP_CONNECT_FAILED") return std::move(entry).status();
+    if (entry.error().code != codes::kTcpConnectFailed) return std::move(entry).status();
     tried += fmt::format("{}{} ({})", tried.empty() ? "" : ", ", failure.address, failure.why);
   }
   return make_retryable_error(
-      ErrorCategory::kTransientNetwork, "TCP_CONNECT_FAILED",
+      ErrorCategory::kTransientNetwork, codes::kTcpConnectFailed,
       fmt::format("cannot connect to '{}' port {}: tried {}. Check that the server runs, listens on "
                   "that port and is reachable from this machine",
                   shown_host(name), port, tried));

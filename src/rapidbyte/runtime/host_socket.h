@@ -1,5 +1,5 @@
 #pragma once
-// Host sockets: the only network that a guest has (protocol.md section 2, connect-tcp and socket-*). A SocketEntry owns
+// Host sockets: the only network that a guest has (docs/protocol.md, connect-tcp and socket-*). A SocketEntry owns
 // one connection, in plain or with TLS; connect_socket() makes one: it asks the ACL about the name, then about every
 // resolved address, and connects to the checked address. SocketTable (socket_table.h) holds those of one instance.
 
@@ -20,14 +20,14 @@
 
 namespace rapidbyte::runtime {
 
-/// How long the host polls before it answers would-block to a guest that keeps asking, ms (protocol.md: 1 ms). The
+/// How long the host polls before it answers would-block to a guest that keeps asking, ms (the protocol says 1 ms). The
 /// environment variable RAPIDBYTE_SOCKET_POLL_MS overrides it.
 inline constexpr int kSocketReadyPollMs = 1;
-/// Would-blocks in a row after which the host polls (protocol.md). Below it a guest that has other work is not delayed.
+/// Would-blocks in a row after which the host polls. Below it a guest that has other work is not delayed.
 inline constexpr uint32_t kSocketPollActivationThreshold = 1024;
-/// Name resolution and connecting together (protocol.md: 10 s); a TLS handshake has as long again.
+/// Name resolution and connecting together (the protocol says 10 s); a TLS handshake has as long again.
 inline constexpr std::chrono::milliseconds kConnectTimeout{10'000};
-/// Largest socket-read of a 2.0.0 component, bytes (protocol.md).
+/// Largest socket-read of a 2.0.0 component, bytes.
 inline constexpr uint64_t kMaxSocketReadBytes = 65536;
 
 /// kSocketReadyPollMs or RAPIDBYTE_SOCKET_POLL_MS, clamped to 0..1000. What is not a number counts as unset.

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
 namespace rapidbyte::runtime {
@@ -19,7 +20,7 @@ constexpr uint64_t kMaxSocketReadBytes21 = uint64_t{1} << 20U;
 Status cancelled_error() {
   ConnectorError error;
   error.category = ErrorCategory::kInternal;
-  error.code = "CANCELLED";
+  error.code = codes::kCancelled;
   error.message = "the run is being ended";
   error.safe_to_retry = true;
   return error;
@@ -58,7 +59,6 @@ std::optional<Metric> read_metric(const Json& json) {
 ComponentHostState::ComponentHostState(InstanceOptions options, NetworkAcl acl, bool is_2_0)
     : options_(std::move(options)),
       is_2_0_(is_2_0),
-      codec_(options_.pool),
       sockets_(std::move(acl), options_.max_sockets, options_.cancel),
       log_([services = options_.services](LogLevel level, std::string_view line) { services->log(level, line); }) {
   begin_call();
@@ -66,23 +66,17 @@ ComponentHostState::ComponentHostState(InstanceOptions options, NetworkAcl acl, 
 
 Status ComponentHostState::emit_batch(std::span<const std::byte> batch) {
   if (batch.empty())
-    return internal_error("EMPTY_BATCH",
+    return internal_error(codes::kEmptyBatch,
                           "emit-batch: a batch of zero bytes; a batch is an Arrow IPC stream, which is never empty");
   if (batch.size() > options_.max_batch_bytes) {
     return make_error(
-        ErrorCategory::kData, "BATCH_TOO_LARGE",
+        ErrorCategory::kData, codes::kBatchTooLarge,
         fmt::format("emit-batch: a batch of {} bytes; the limit is {} (split it, or raise resources.max_batch_bytes)",
                     batch.size(), options_.max_batch_bytes));
   }
   if (is_cancelled()) return cancelled_error();
   const auto start = Clock::now();
-  Status status;
-  if (options_.compression == pipeline::Compression::kNone) {
-    status = options_.services->emit_batch(options_.pool->copy_of(batch));
-  } else {
-    RB_ASSIGN_OR_RETURN(PooledBuffer packed, codec_.pack(options_.compression, batch));
-    status = options_.services->emit_batch(std::move(packed));
-  }
+  Status status = options_.services->emit_batch(batch);
   batch_moved_ = batch_moved_ || status.ok();
   count_call(start, status.ok());
   return status;
@@ -100,11 +94,7 @@ Result<std::optional<std::span<const std::byte>>> ComponentHostState::next_batch
   count_call(start, is_batch || is_first_end);
   RB_ASSIGN_OR_RETURN(std::optional<PooledBuffer> batch, std::move(taken));
   if (!batch) return std::optional<std::span<const std::byte>>();
-  if (options_.compression == pipeline::Compression::kNone) {
-    current_batch_ = std::move(*batch);
-  } else {
-    RB_ASSIGN_OR_RETURN(current_batch_, codec_.unpack(batch->bytes(), options_.max_batch_bytes));
-  }
+  current_batch_ = std::move(*batch);
   return std::optional<std::span<const std::byte>>(current_batch_.bytes());
 }
 
@@ -114,24 +104,20 @@ void ComponentHostState::log(uint32_t level, std::string_view message) {
 
 Status ComponentHostState::checkpoint(uint32_t kind, std::string_view payload_json) {
   if (kind > 2) {
-    return config_error("INVALID_CHECKPOINT_KIND",
+    return config_error(codes::kInvalidCheckpointKind,
                         fmt::format("checkpoint: kind {} is none of 0 (source), 1 (destination), 2 (transform)", kind));
   }
   // A destination gives back what a source sent, with the host's own keys.
   const bool comes_back = static_cast<CheckpointKind>(kind) == CheckpointKind::kDestination;
-  auto payload =
-      protocol::parse_untrusted(payload_json, comes_back ? protocol::kReceiptLimits : protocol::kCheckpointLimits);
-  if (!payload.ok() || !payload->is_object()) {
-    return make_error(
-        ErrorCategory::kData, "PARSE_CHECKPOINT",
-        fmt::format("checkpoint: the payload {}", payload.ok() ? "is not a JSON object" : payload.error().message));
-  }
-  if (const auto inner = payload->find("payload"); inner != payload->end() && inner->is_object()) {
-    Json bare = std::move(*inner);
-    *payload = std::move(bare);
+  auto checkpoint =
+      protocol::Checkpoint::parse(payload_json, comes_back ? protocol::kReceiptLimits : protocol::kCheckpointLimits);
+  if (!checkpoint.ok()) return std::move(checkpoint).status();
+  if (const Json* inner = protocol::find_member(checkpoint->body(), "payload");
+      inner != nullptr && inner->is_object()) {
+    *checkpoint = protocol::Checkpoint(Json(*inner));
   }
   const auto start = Clock::now();
-  Status status = options_.services->checkpoint(static_cast<CheckpointKind>(kind), protocol::json_text(*payload));
+  Status status = options_.services->checkpoint(static_cast<CheckpointKind>(kind), *std::move(checkpoint));
   count_call(start, status.ok() && std::exchange(batch_moved_, false));
   return status;
 }
@@ -140,7 +126,7 @@ Status ComponentHostState::metric(std::string_view payload_json) {
   const auto payload = protocol::parse_untrusted(payload_json, protocol::kMetricLimits);
   const auto metric = payload.ok() && payload->is_object() ? read_metric(*payload) : std::nullopt;
   if (!metric) {
-    return make_error(ErrorCategory::kData, "PARSE_METRIC",
+    return make_error(ErrorCategory::kData, codes::kParseMetric,
                       "metric: the payload is not of the form {\"name\": s, \"value\": "
                       "{\"counter\"|\"gauge\"|\"histogram\": n}, \"labels\": [[k, v], ...]}");
   }
@@ -148,7 +134,7 @@ Status ComponentHostState::metric(std::string_view payload_json) {
   if (too_long(metric->name) || metric->labels.size() > kMaxMetricLabels ||
       std::any_of(metric->labels.begin(), metric->labels.end(),
                   [&](const auto& label) { return too_long(label.first) || too_long(label.second); })) {
-    return make_error(ErrorCategory::kData, "METRIC_TOO_LARGE",
+    return make_error(ErrorCategory::kData, codes::kMetricTooLarge,
                       fmt::format("metric: a name or label of more than {} bytes, or more than {} labels",
                                   kMaxMetricTextBytes, kMaxMetricLabels));
   }
@@ -177,7 +163,7 @@ Status ComponentHostState::emit_dlq_record(std::string_view stream, std::string_
                                            std::string_view message, std::string_view category) {
   const size_t total = stream.size() + record_json.size() + message.size() + category.size();
   if (total > kMaxDlqRecordBytes) {
-    return make_error(ErrorCategory::kData, "DLQ_RECORD_TOO_LARGE",
+    return make_error(ErrorCategory::kData, codes::kDlqRecordTooLarge,
                       fmt::format("emit-dlq-record: a record of {} bytes; the limit is {}", total, kMaxDlqRecordBytes));
   }
   const auto start = Clock::now();
@@ -190,11 +176,11 @@ Status ComponentHostState::emit_dlq_record(std::string_view stream, std::string_
 Result<state::PairKey> ComponentHostState::scoped_key(uint32_t scope, std::string_view key) const {
   if (scope > 2) {
     return config_error(
-        "INVALID_SCOPE",
+        codes::kInvalidScope,
         fmt::format("state: scope {} is none of 0 (pipeline), 1 (stream), 2 (connector instance)", scope));
   }
   if (key.size() > kMaxStateKeyBytes) {
-    return config_error("KEY_TOO_LONG",
+    return config_error(codes::kKeyTooLong,
                         fmt::format("state: a key of {} bytes; the limit is {}", key.size(), kMaxStateKeyBytes));
   }
   if (scope == 1) return state::PairKey(state::PairScope::kStream, options_.stream, key);
@@ -204,35 +190,35 @@ Result<state::PairKey> ComponentHostState::scoped_key(uint32_t scope, std::strin
 
 Status ComponentHostState::check_state_access() const {
   if (options_.state == nullptr)
-    return internal_error("STATE_BACKEND", "state: this call of the connector has no state store");
+    return internal_error(codes::kStateBackend, "state: this call of the connector has no state store");
   return {};
 }
 
 Result<std::optional<std::string>> ComponentHostState::state_get(uint32_t scope, std::string_view key) {
   RB_ASSIGN_OR_RETURN(const state::PairKey full_key, scoped_key(scope, key));
   RB_RETURN_NOT_OK(check_state_access());
-  return options_.state->get(options_.pipeline, full_key);
+  return options_.state->get(full_key);
 }
 
 Status ComponentHostState::state_put(uint32_t scope, std::string_view key, std::string_view value) {
   RB_ASSIGN_OR_RETURN(const state::PairKey full_key, scoped_key(scope, key));
   if (value.size() > kMaxStateValueBytes) {
-    return config_error("VALUE_TOO_LONG",
+    return config_error(codes::kValueTooLong,
                         fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));
   }
   RB_RETURN_NOT_OK(check_state_access());
-  return options_.state->put(options_.pipeline, full_key, value);
+  return options_.state->put(full_key, value);
 }
 
 Result<bool> ComponentHostState::state_cas(uint32_t scope, std::string_view key,
                                            const std::optional<std::string>& expected, std::string_view value) {
   RB_ASSIGN_OR_RETURN(const state::PairKey full_key, scoped_key(scope, key));
   if (value.size() > kMaxStateValueBytes) {
-    return config_error("VALUE_TOO_LONG",
+    return config_error(codes::kValueTooLong,
                         fmt::format("state: a value of {} bytes; the limit is {}", value.size(), kMaxStateValueBytes));
   }
   RB_RETURN_NOT_OK(check_state_access());
-  return options_.state->compare_and_set(options_.pipeline, full_key, expected, value);
+  return options_.state->compare_and_set(full_key, expected, value);
 }
 
 Result<uint64_t> ComponentHostState::connect_tcp(std::string_view host, uint16_t port) {
@@ -288,7 +274,7 @@ void ComponentHostState::note_given(const Status& status) {
 }
 
 bool ComponentHostState::gave(std::string_view code) const {
-  return given_codes_.contains(code) || (code == "CANCELLED" && is_cancelled());
+  return given_codes_.contains(code) || (code == codes::kCancelled && is_cancelled());
 }
 
 void ComponentHostState::count_call(Clock::time_point start, bool is_progress) {

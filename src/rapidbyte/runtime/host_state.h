@@ -1,8 +1,8 @@
 #pragma once
-// ComponentHostState: the host's side of one instance, one method per function of the WIT interface `host` (protocol.md
-// section 2). Sizes are checked before anything is copied; errors carry the protocol's codes. Used on the instance's
-// thread only. The methods know nothing of Wasmtime, so they are tested without it; define_host_functions() is the one
-// table that connects them to a linker.
+// ComponentHostState: the host's side of one instance, one method per function of the WIT interface `host` (see
+// docs/protocol.md). Sizes are checked before anything is copied; errors carry the protocol's codes. Used on the
+// instance's thread only. The methods know nothing of Wasmtime, so they are tested without it; define_host_functions()
+// is the one table that connects them to a linker.
 
 #include <chrono>
 #include <cstddef>
@@ -18,7 +18,6 @@
 #include "rapidbyte/base/buffer_pool.h"
 #include "rapidbyte/base/status.h"
 #include "rapidbyte/runtime/component_runtime.h"
-#include "rapidbyte/runtime/compression.h"
 #include "rapidbyte/runtime/guest_log.h"
 #include "rapidbyte/runtime/socket_table.h"
 
@@ -26,7 +25,7 @@ struct wasmtime_component_linker_instance_t;
 
 namespace rapidbyte::runtime {
 
-/// Longest state key, bytes (protocol.md: KEY_TOO_LONG).
+/// Longest state key, bytes (KEY_TOO_LONG).
 inline constexpr size_t kMaxStateKeyBytes = 1024;
 /// Largest state value, checkpoint and metric payload, bytes. 4 MiB: state is for cursors, not for data.
 inline constexpr size_t kMaxStateValueBytes = size_t{4} << 20U;
@@ -54,7 +53,7 @@ enum class GuestVerdict : uint8_t { kContinue, kCancelled, kTimedOut };
 
 class ComponentHostState {
  public:
-  /// `options.services` and `options.pool` must be set.
+  /// `options.services` must be set.
   ComponentHostState(InstanceOptions options, NetworkAcl acl, bool is_2_0);
 
   Status emit_batch(std::span<const std::byte> batch);
@@ -123,7 +122,6 @@ class ComponentHostState {
 
   InstanceOptions options_;
   bool is_2_0_;
-  BatchCodec codec_;
   SocketTable sockets_;
   GuestLog log_;
   PooledBuffer current_batch_;

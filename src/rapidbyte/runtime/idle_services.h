@@ -21,9 +21,9 @@ class IdleServices final : public HostServices {
   /// `log_prefix`: what every line of the guest's log begins with.
   explicit IdleServices(std::string log_prefix = {}) : log_prefix_(std::move(log_prefix)) {}
 
-  Status emit_batch(PooledBuffer batch) override;
+  Status emit_batch(std::span<const std::byte> batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
-  Status checkpoint(CheckpointKind kind, std::string payload_json) override;
+  Status checkpoint(CheckpointKind kind, protocol::Checkpoint checkpoint) override;
   Result<std::optional<std::string>> pending_checkpoint() override;
   Status emit_dlq_record(DlqRecord record) override;
   void metric(const Metric& metric) override;

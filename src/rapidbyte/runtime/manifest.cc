@@ -12,6 +12,9 @@
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
+#include "rapidbyte/pipeline/suggestion.h"
+#include "rapidbyte/protocol/catalog.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 #include "rapidbyte/runtime/config_schema.h"
 
@@ -21,7 +24,7 @@ namespace {
 using nlohmann::json;
 
 Status invalid(std::string_view origin, std::string_view problems) {
-  return config_error("MANIFEST_INVALID",
+  return config_error(codes::kManifestInvalid,
                       fmt::format("manifest {}: {}. Get a corrected manifest from the connector's author, or "
                                   "install the connector again",
                                   origin, problems));
@@ -171,12 +174,30 @@ Permissions read_permissions(ObjectReader permissions) {
   return out;
 }
 
-std::optional<Role> read_role(ObjectReader& roles, const char* name, const char* modes) {
+void warn_of_unknown_features(const Role& role, std::string_view name, std::vector<std::string>& warnings) {
+  // Whoever has made more mistakes than that sees it by these.
+  constexpr size_t kMaxWarnings = 20;
+  // Nobody means a short name by a long one, and a manifest may be of anybody.
+  constexpr size_t kMaxMistyped = 64;
+  for (const std::string& feature : role.features) {
+    if (warnings.size() == kMaxWarnings) return;
+    if (protocol::feature_from_string(feature)) continue;
+    const auto meant = feature.size() <= kMaxMistyped ? pipeline::closest(feature, protocol::feature_names())
+                                                      : std::optional<std::string_view>();
+    warnings.push_back(fmt::format("its manifest gives {} the feature {}, which this version does not know{}", name,
+                                   protocol::shown_name(feature),
+                                   meant ? fmt::format("; did you mean {}?", *meant) : ""));
+  }
+}
+
+std::optional<Role> read_role(ObjectReader& roles, const char* name, const char* modes,
+                              std::vector<std::string>& warnings) {
   ObjectReader role = roles.object(name);
   if (!role.present()) return std::nullopt;
   Role out;
   out.modes = role.texts(modes);
   out.features = role.texts("features");
+  warn_of_unknown_features(out, name, warnings);
   return out;
 }
 
@@ -218,8 +239,8 @@ std::vector<ConfigProblem> valijson_problems(const json& schema, const json& val
 
 }  // namespace
 
-bool Role::has_feature(std::string_view feature) const {
-  return std::find(features.begin(), features.end(), feature) != features.end();
+bool Role::has_feature(protocol::Feature feature) const {
+  return std::find(features.begin(), features.end(), to_string(feature)) != features.end();
 }
 
 Result<Manifest> parse_manifest(std::string_view json_text, std::string_view origin) {
@@ -251,9 +272,9 @@ Result<Manifest> parse_manifest(std::string_view json_text, std::string_view ori
   out.min_memory_mb = artifact.number("min_memory_mb");
   out.permissions = read_permissions(root.object("permissions"));
   ObjectReader roles = root.object("roles", true);
-  out.source = read_role(roles, "source", "supported_sync_modes");
-  out.destination = read_role(roles, "destination", "supported_write_modes");
-  out.transform = read_role(roles, "transform", "supported_modes");
+  out.source = read_role(roles, "source", "supported_sync_modes", out.warnings);
+  out.destination = read_role(roles, "destination", "supported_write_modes", out.warnings);
+  out.transform = read_role(roles, "transform", "supported_modes", out.warnings);
   out.utility = roles.object("utility").present();
   if (roles.present() && !out.source && !out.destination && !out.transform && !out.utility) {
     problems.emplace_back("/roles must name source, destination, transform or utility");
@@ -267,7 +288,7 @@ Result<Manifest> parse_manifest(std::string_view json_text, std::string_view ori
 Result<std::vector<ConfigProblem>> validate_against_schema(const json& schema, const json& value) {
   if (schema.is_null()) return std::vector<ConfigProblem>();
   const auto broken = [](std::string_view why) {
-    return config_error("MANIFEST_INVALID",
+    return config_error(codes::kManifestInvalid,
                         fmt::format("the JSON Schema in the connector's manifest can't be used: {}. Get a "
                                     "corrected manifest from the connector's author",
                                     why));

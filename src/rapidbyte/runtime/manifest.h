@@ -1,6 +1,6 @@
 #pragma once
-// Manifest: `<file stem>.manifest.json` beside a component (protocol.md section 5). What a connector is, what it may
-// reach, and the JSON Schema of its config. Parsing is strict about types, and ignores unknown keys.
+// Manifest: `<file stem>.manifest.json` beside a component (docs/protocol.md, "The manifest"). What a connector is,
+// what it may reach, and the JSON Schema of its config. Parsing is strict about types, and ignores unknown keys.
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "rapidbyte/base/status.h"
+#include "rapidbyte/protocol/feature.h"
 
 namespace rapidbyte::runtime {
 
@@ -38,8 +39,9 @@ struct Permissions {
 
 struct Role {
   std::vector<std::string> modes;  // supported_sync_modes or supported_write_modes
-  std::vector<std::string> features;  // for example "stream-options", "single-writer", "resume"
-  [[nodiscard]] bool has_feature(std::string_view feature) const;
+  /// As written, with those that this program does not know: a source may ask for a destination's.
+  std::vector<std::string> features;
+  [[nodiscard]] bool has_feature(protocol::Feature feature) const;
 };
 
 struct Manifest {
@@ -63,6 +65,8 @@ struct Manifest {
   nlohmann::json config_schema;
   /// JSON Schema of the keys that a stream may have beyond the host's own (our addition); null: none are allowed.
   nlohmann::json stream_schema;
+  /// What is probably a mistake, though the connector can be used: features of a name that means nothing here.
+  std::vector<std::string> warnings;
 };
 
 /// Parses manifest JSON. `origin` (a path) is named in errors: MANIFEST_INVALID (config), with the JSON Pointer.

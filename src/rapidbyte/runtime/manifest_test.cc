@@ -29,6 +29,24 @@ json full_manifest() {
     "config_schema": {"type": "object"}, "stream_schema": {"type": "object"}, "x-unknown": 1})");
 }
 
+TEST(ParseManifest, AnUnknownFeatureIsAWarningAndKept) {
+  json document = full_manifest();
+  EXPECT_TRUE(parse_manifest(document.dump(), "m.json")->warnings.empty());
+  document["roles"]["source"]["features"] = {"resume", "stream_options", "change-feed"};
+  document["roles"]["destination"]["features"] = {"recepts"};
+  const auto manifest = parse_manifest(document.dump(), "m.json");
+  ASSERT_TRUE(manifest.ok()) << manifest.status().to_string();
+  EXPECT_EQ(manifest->warnings,
+            (std::vector<std::string>{
+                "its manifest gives source the feature 'stream_options', which this version does not know; did you "
+                "mean stream-options?",
+                "its manifest gives source the feature 'change-feed', which this version does not know",
+                "its manifest gives destination the feature 'recepts', which this version does not know; did you mean "
+                "receipts?"}));
+  EXPECT_EQ(manifest->source->features, (std::vector<std::string>{"resume", "stream_options", "change-feed"}));
+  EXPECT_FALSE(manifest->source->has_feature(protocol::Feature::kStreamOptions)) << "nearly is not the same";
+}
+
 TEST(ParseManifest, ReadsEveryField) {
   auto manifest = parse_manifest(full_manifest().dump(), "m.json");
   ASSERT_TRUE(manifest.ok()) << manifest.status().to_string();
@@ -56,8 +74,8 @@ TEST(ParseManifest, ReadsEveryField) {
   EXPECT_EQ(manifest->permissions.env_allowed_vars, (std::vector<std::string>{"PGHOST"}));
   ASSERT_TRUE(manifest->source);
   EXPECT_EQ(manifest->source->modes, (std::vector<std::string>{"full_refresh", "incremental"}));
-  EXPECT_TRUE(manifest->source->has_feature("stream-options"));
-  EXPECT_FALSE(manifest->source->has_feature("resume"));
+  EXPECT_TRUE(manifest->source->has_feature(protocol::Feature::kStreamOptions));
+  EXPECT_FALSE(manifest->source->has_feature(protocol::Feature::kResume));
   ASSERT_TRUE(manifest->destination);
   EXPECT_TRUE(manifest->transform);
   EXPECT_TRUE(manifest->utility);

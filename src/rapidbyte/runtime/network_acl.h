@@ -1,8 +1,8 @@
 #pragma once
-// NetworkAcl: which hosts a connector may reach, by name (protocol.md section 5) and by address (design.md section 5),
-// and whether it must or must not speak TLS with them. Derived once per instance from the manifest and the connector's
-// config; immutable afterwards, so any thread may read it. Nothing here resolves a name: host_socket does, and asks
-// here again about every resolved address.
+// NetworkAcl: which hosts a connector may reach, by name (docs/protocol.md, "Network") and by address
+// (docs/security.md), and whether it must or must not speak TLS with them. Derived once per instance from the manifest
+// and the connector's config; immutable afterwards, so any thread may read it. Nothing here resolves a name:
+// host_socket does, and asks here again about every resolved address.
 
 #include <netinet/in.h>
 #include <sys/socket.h>

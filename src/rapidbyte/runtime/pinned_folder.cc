@@ -11,6 +11,8 @@
 #include <deque>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::runtime {
 namespace {
 
@@ -23,7 +25,7 @@ constexpr int kLook = O_PATH | O_NOFOLLOW | O_CLOEXEC;
 FileIdentity identity_of(const struct stat& info) { return {info.st_dev, info.st_ino}; }
 
 Status not_found(const fs::path& path, std::string_view why) {
-  return config_error("PATH_NOT_FOUND", fmt::format("{} {}", path.string(), why));
+  return config_error(codes::kPathNotFound, fmt::format("{} {}", path.string(), why));
 }
 
 Status cannot_open(const fs::path& folder, int error) {
@@ -130,7 +132,7 @@ class Walk {
 };
 
 Result<Destination> walk(const fs::path& absolute, bool may_end_early) {
-  if (!absolute.is_absolute()) return internal_error("PATH_RELATIVE", "a path to walk must be absolute");
+  if (!absolute.is_absolute()) return internal_error(codes::kPathRelative, "a path to walk must be absolute");
   return Walk(may_end_early).go(absolute);
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::runtime {
 namespace {
 
@@ -11,7 +13,7 @@ using std::chrono::milliseconds;
 
 Status tls_required(std::string_view what) {
   return make_error(
-      ErrorCategory::kPermission, "TLS_REQUIRED",
+      ErrorCategory::kPermission, codes::kTlsRequired,
       fmt::format("{} refused: this connector's manifest requires TLS, and the connection is still plain. Set "
                   "the connector to use TLS (for example sslmode: require), and check that the server offers it",
                   what));
@@ -31,7 +33,7 @@ SocketTable::SocketTable(NetworkAcl acl, uint32_t max_open, const CancelToken& c
 Result<uint64_t> SocketTable::connect(std::string_view host, uint16_t port) {
   if (open_.size() >= max_open_) {
     return make_error(
-        ErrorCategory::kPermission, "SOCKET_LIMIT",
+        ErrorCategory::kPermission, codes::kSocketLimit,
         fmt::format("the connector has {} sockets open, which is its limit; it must close one before it opens "
                     "another",
                     open_.size()));
@@ -88,7 +90,7 @@ Result<bool> SocketTable::wait(uint64_t handle, SocketInterest interest, millise
 Status SocketTable::start_tls(uint64_t handle, const TlsOptions& options) {
   RB_ASSIGN_OR_RETURN(Open * open, find(handle));
   if (acl_.tls() == TlsPolicy::kForbidden) {
-    return make_error(ErrorCategory::kPermission, "TLS_FORBIDDEN",
+    return make_error(ErrorCategory::kPermission, codes::kTlsForbidden,
                       "socket-start-tls refused: this connector's manifest forbids TLS. Set the connector to connect "
                       "without it (for example sslmode: disable)");
   }

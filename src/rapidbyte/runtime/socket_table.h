@@ -1,6 +1,6 @@
 #pragma once
 // SocketTable: the sockets of one instance by their handles, and the rules that hold for all of them: how many may be
-// open, and what the manifest's `network.tls` says about bytes in plain (protocol.md, network rules). Used on the
+// open, and what the manifest's `network.tls` says about bytes in plain (docs/protocol.md, "Network"). Used on the
 // instance's thread.
 
 #include <chrono>

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "rapidbyte/base/deadline.h"
+#include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::runtime {
 namespace {
@@ -41,7 +42,7 @@ Result<bool> poll_ready(int fd, SocketInterest interest, milliseconds timeout, i
     // A negative descriptor is skipped by poll().
     const int rc = ::poll(fds.data(), fds.size(), static_cast<int>(slice.count()));
     if (rc < 0 && errno != EINTR) {
-      return internal_error("INVALID_SOCKET", fmt::format("poll() on a socket failed: {}", errno_text(errno)));
+      return internal_error(codes::kInvalidSocket, fmt::format("poll() on a socket failed: {}", errno_text(errno)));
     }
     if (rc > 0) {
       if ((fds[0].revents & POLLNVAL) != 0) return invalid_socket("the descriptor is not open");
@@ -57,12 +58,12 @@ Result<bool> poll_ready(int fd, SocketInterest interest, milliseconds timeout, i
 std::string errno_text(int error) { return std::generic_category().message(error); }
 
 Status socket_cancelled() {
-  return make_error(ErrorCategory::kInternal, "CANCELLED",
+  return make_error(ErrorCategory::kInternal, codes::kCancelled,
                     "the wait on a socket was given up because the run was cancelled");
 }
 
 Status invalid_socket(std::string_view what) {
-  return internal_error("INVALID_SOCKET",
+  return internal_error(codes::kInvalidSocket,
                         fmt::format("{}; the connector used a socket that it has not opened or has closed", what));
 }
 

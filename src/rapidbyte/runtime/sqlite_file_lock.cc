@@ -10,6 +10,8 @@
 #include <thread>
 #include <utility>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::runtime {
 namespace {
 
@@ -39,14 +41,14 @@ std::string holder_of(int fd) {
 Status open_error(const std::filesystem::path& file, int error) {
   if (error == ELOOP) {
     return make_error(
-        ErrorCategory::kPermission, "DATABASE_OPEN",
+        ErrorCategory::kPermission, codes::kDatabaseOpen,
         fmt::format("{} has become a symbolic link since the run began, and is not followed; look at what "
                     "made it, and remove it",
                     file.string()));
   }
   return make_error(
       error == EACCES || error == EPERM || error == EROFS ? ErrorCategory::kPermission : ErrorCategory::kConfig,
-      "DATABASE_OPEN",
+      codes::kDatabaseOpen,
       fmt::format("cannot open {} for writing: {}; check the path and its permissions", file.string(),
                   std::strerror(error)));
 }
@@ -94,11 +96,11 @@ Result<SqliteFileLock> SqliteFileLock::acquire(std::shared_ptr<const PinnedFolde
   SqliteFileLock lock(fd, std::move(folder), name);
   struct stat info{};
   if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-    return config_error("DATABASE_OPEN", fmt::format("{} is not a regular file", file.string()));
+    return config_error(codes::kDatabaseOpen, fmt::format("{} is not a regular file", file.string()));
   }
   if (info.st_nlink > 1) {
     return make_error(
-        ErrorCategory::kPermission, "DATABASE_OPEN",
+        ErrorCategory::kPermission, codes::kDatabaseOpen,
         fmt::format("{} has got another name (a hard link) since the run began; make it a file of its own",
                     file.string()));
   }
@@ -107,14 +109,14 @@ Result<SqliteFileLock> SqliteFileLock::acquire(std::shared_ptr<const PinnedFolde
     struct flock range = lock_range(F_WRLCK);
     if (fcntl(fd, F_OFD_SETLK, &range) == 0) break;
     if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
-      return make_error(ErrorCategory::kConfig, "DATABASE_OPEN",
+      return make_error(ErrorCategory::kConfig, codes::kDatabaseOpen,
                         fmt::format("{} is on a file system without locks ({}); put the database on a local disk",
                                     file.string(), std::strerror(errno)));
     }
-    if (cancel.cancelled()) return internal_error("CANCELLED", "the run is being ended");
+    if (cancel.cancelled()) return internal_error(codes::kCancelled, "the run is being ended");
     if (std::chrono::steady_clock::now() >= end) {
       return make_retryable_error(
-          ErrorCategory::kTransientDb, "DATABASE_LOCKED",
+          ErrorCategory::kTransientDb, codes::kDatabaseLocked,
           fmt::format("{} is in use by {}; end that program's transaction or close it, then run again (waited {} s)",
                       file.string(), holder_of(fd), std::chrono::duration_cast<std::chrono::seconds>(timeout).count()),
           BackoffClass::kSlow);

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/dns_lookup.h"
 #include "rapidbyte/runtime/tls_trust.h"
 
@@ -208,11 +209,11 @@ int TlsSession::Impl::on_certificate(int accepted, X509_STORE_CTX* context) noex
 }
 
 Status TlsSession::Impl::prepare(const TlsOptions& options) {
-  const auto failed = [] { return internal_error("TLS_FAILED", "OpenSSL does not start: " + openssl_reason()); };
+  const auto failed = [] { return internal_error(codes::kTlsFailed, "OpenSSL does not start: " + openssl_reason()); };
   server_name_ = shown_host(options.server_name);
   const std::string name = certificate_name(options.server_name);
   if (name.find('\0') != std::string::npos || (name.empty() && options.verify == TlsVerify::kFull)) {
-    return config_error("TLS_FAILED", fmt::format("'{}' is not the name of a server", server_name_));
+    return config_error(codes::kTlsFailed, fmt::format("'{}' is not the name of a server", server_name_));
   }
   ERR_clear_error();
   SSL_CTX* context = client_context();
@@ -228,7 +229,7 @@ Status TlsSession::Impl::prepare(const TlsOptions& options) {
   SSL_set_connect_state(ssl_.get());
   const bool address = is_address(name);
   if (!address && !name.empty() && SSL_set_tlsext_host_name(ssl_.get(), name.c_str()) != 1) {
-    return config_error("TLS_FAILED", fmt::format("'{}' is not the name of a server", server_name_));
+    return config_error(codes::kTlsFailed, fmt::format("'{}' is not the name of a server", server_name_));
   }
   if (options.verify == TlsVerify::kNone) {
     SSL_set_verify(ssl_.get(), SSL_VERIFY_NONE, nullptr);
@@ -243,7 +244,7 @@ Status TlsSession::Impl::prepare(const TlsOptions& options) {
     X509_VERIFY_PARAM_set_hostflags(check, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     const int set = address ? X509_VERIFY_PARAM_set1_ip_asc(check, name.c_str())
                             : X509_VERIFY_PARAM_set1_host(check, name.c_str(), name.size());
-    if (set != 1) return config_error("TLS_FAILED", fmt::format("'{}' is not the name of a server", server_name_));
+    if (set != 1) return config_error(codes::kTlsFailed, fmt::format("'{}' is not the name of a server", server_name_));
   }
   return {};
 }
@@ -251,7 +252,7 @@ Status TlsSession::Impl::prepare(const TlsOptions& options) {
 Status TlsSession::Impl::handshake_error(int ssl_error) const {
   if (refused_.error != 0) return refused_.explain(server_name_, own_ca_);
   const auto network = [this](std::string_view why) {
-    return make_retryable_error(ErrorCategory::kTransientNetwork, "TLS_FAILED",
+    return make_retryable_error(ErrorCategory::kTransientNetwork, codes::kTlsFailed,
                                 fmt::format("no TLS with '{}': {}", server_name_, why));
   };
   if (receive_errno_ != 0) return network(fmt::format("the connection broke: {}", errno_text(receive_errno_)));
@@ -278,7 +279,7 @@ Status TlsSession::Impl::shake_hands(const Deadline& deadline, const CancelEvent
     const auto sent = flush();
     if (rc != 1 && ssl_error != SSL_ERROR_WANT_READ) return handshake_error(ssl_error);
     if (!sent.ok()) {
-      return make_retryable_error(ErrorCategory::kTransientNetwork, "TLS_FAILED",
+      return make_retryable_error(ErrorCategory::kTransientNetwork, codes::kTlsFailed,
                                   fmt::format("no TLS with '{}': {}", server_name_, sent.error().message));
     }
     if (rc == 1 && *sent) return {};
@@ -289,7 +290,7 @@ Status TlsSession::Impl::shake_hands(const Deadline& deadline, const CancelEvent
     RB_ASSIGN_OR_RETURN(const bool ready, wait_socket_ready(fd_, interest, deadline.remaining(kPollSlice), cancel));
     if (!ready && deadline.expired()) {
       return make_retryable_error(
-          ErrorCategory::kTransientNetwork, "TLS_FAILED",
+          ErrorCategory::kTransientNetwork, codes::kTlsFailed,
           fmt::format("no TLS with '{}': the server did not finish the handshake in time", server_name_));
     }
   }
@@ -303,7 +304,7 @@ Result<bool> TlsSession::Impl::flush() {
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return false;
     } else if (errno != EINTR) {
-      return make_retryable_error(ErrorCategory::kTransientNetwork, "SOCKET_WRITE_FAILED",
+      return make_retryable_error(ErrorCategory::kTransientNetwork, codes::kSocketWriteFailed,
                                   fmt::format("writing to the connection failed: {}", errno_text(errno)));
     }
   }
@@ -356,7 +357,7 @@ Result<SocketReadResult> TlsSession::Impl::read(std::span<std::byte> into) {
     case Incoming::kEnded: return SocketReadResult{Kind::kEof, 0};
     case Incoming::kBroken: break;
   }
-  return make_retryable_error(ErrorCategory::kTransientNetwork, "SOCKET_READ_FAILED",
+  return make_retryable_error(ErrorCategory::kTransientNetwork, codes::kSocketReadFailed,
                               fmt::format("reading from the connection failed: {}", broken_));
 }
 
@@ -371,7 +372,7 @@ Result<SocketWriteResult> TlsSession::Impl::write(std::span<const std::byte> dat
     ERR_clear_error();
     const int rc = SSL_write_ex(ssl_.get(), block.data(), block.size(), &took);
     if (rc != 1) {
-      return make_retryable_error(ErrorCategory::kTransientNetwork, "SOCKET_WRITE_FAILED",
+      return make_retryable_error(ErrorCategory::kTransientNetwork, codes::kSocketWriteFailed,
                                   fmt::format("writing to the connection failed: {}",
                                               incoming_ == Incoming::kBroken ? broken_ : openssl_reason()));
     }

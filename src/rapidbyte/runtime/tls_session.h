@@ -1,5 +1,5 @@
 #pragma once
-// TlsSession: the client's side of TLS on one connected, non-blocking socket (protocol.md section 2, socket-start-tls),
+// TlsSession: the client's side of TLS on one connected, non-blocking socket (docs/protocol.md, socket-start-tls),
 // with OpenSSL. Used on the thread of the instance that owns the socket. It borrows the descriptor. Nothing of OpenSSL
 // is touched before the first session of the process begins, so that programs without TLS start as quickly as before.
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/tls_session.h"
 
 namespace rapidbyte::runtime {
@@ -88,9 +89,10 @@ std::vector<std::string> certificate_names(X509* certificate) {
 int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) noexcept { return 0; }
 
 Status ca_error(std::string_view why) {
-  return config_error("TLS_FAILED", fmt::format("the CA certificate in the connector's config cannot be used: {}. Give "
-                                                "the text of a PEM file, with its BEGIN and END CERTIFICATE lines",
-                                                why));
+  return config_error(codes::kTlsFailed,
+                      fmt::format("the CA certificate in the connector's config cannot be used: {}. Give "
+                                  "the text of a PEM file, with its BEGIN and END CERTIFICATE lines",
+                                  why));
 }
 
 Result<X509StorePtr> own_store(const std::string& pem) {
@@ -98,7 +100,7 @@ Result<X509StorePtr> own_store(const std::string& pem) {
     return ca_error(fmt::format("it has {} bytes, the limit is {}", pem.size(), kMaxCaPemBytes));
   X509StorePtr store(X509_STORE_new());
   const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  if (!store || !bio) return internal_error("TLS_FAILED", "out of memory");
+  if (!store || !bio) return internal_error(codes::kTlsFailed, "out of memory");
   int count = 0;
   ERR_clear_error();
   while (const X509Ptr certificate{PEM_read_bio_X509(bio.get(), nullptr, &no_password, nullptr)}) {
@@ -135,7 +137,7 @@ void X509StoreDeleter::operator()(x509_store_st* store) const noexcept { X509_ST
 Result<X509StorePtr> trust_store(const std::optional<std::string>& pem) {
   if (pem) return own_store(*pem);
   X509_STORE* store = system_store();
-  if (store == nullptr || X509_STORE_up_ref(store) != 1) return internal_error("TLS_FAILED", "out of memory");
+  if (store == nullptr || X509_STORE_up_ref(store) != 1) return internal_error(codes::kTlsFailed, "out of memory");
   return X509StorePtr(store);
 }
 
@@ -179,7 +181,7 @@ Status RefusedCertificate::explain(std::string_view server_name, bool own_ca) co
       break;
     default: why = fmt::format("was refused: {}", X509_verify_cert_error_string(error)); break;
   }
-  return make_error(ErrorCategory::kAuth, "TLS_FAILED",
+  return make_error(ErrorCategory::kAuth, codes::kTlsFailed,
                     fmt::format("no TLS with '{}': {} {}", server_name, which, why));
 }
 

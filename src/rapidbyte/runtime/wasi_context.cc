@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <set>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::runtime {
 namespace {
 
@@ -14,7 +16,7 @@ namespace {
 Status check_asked(const std::vector<std::string>& granted, const Manifest* manifest) {
   for (const std::string& name : granted) {
     if (manifest == nullptr) {
-      return config_error("ENV_NOT_ASKED",
+      return config_error(codes::kEnvNotAsked,
                           fmt::format("permissions.env grants the variable {}, but the connector has no manifest that "
                                       "asks for it. Give it one, or take permissions.env out",
                                       name));
@@ -22,7 +24,7 @@ Status check_asked(const std::vector<std::string>& granted, const Manifest* mani
     const std::vector<std::string>& asked = manifest->permissions.env_allowed_vars;
     if (std::find(asked.begin(), asked.end(), name) != asked.end()) continue;
     return config_error(
-        "ENV_NOT_ASKED",
+        codes::kEnvNotAsked,
         fmt::format("permissions.env grants the variable {}, which the connector's manifest does not ask for; it asks "
                     "for {}. Take the name out of permissions.env",
                     name, asked.empty() ? "none" : fmt::format("{}", fmt::join(asked, ", "))));
@@ -31,7 +33,7 @@ Status check_asked(const std::vector<std::string>& granted, const Manifest* mani
 }
 
 Status grants_missing(std::string_view what) {
-  return internal_error("GRANTS_MISSING",
+  return internal_error(codes::kGrantsMissing,
                         fmt::format("{} was not resolved for this run; this is a bug of rapidbyte", what));
 }
 

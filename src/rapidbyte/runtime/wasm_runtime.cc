@@ -14,6 +14,7 @@
 
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/base/sha256.h"
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/wasmtime_shim.h"
 
 namespace rapidbyte::runtime {
@@ -80,7 +81,7 @@ Status invalid_component(wasmtime_error_t* raw) {
   // The first line names the import or section, the last cause says what is wrong with it.
   std::string message = full.substr(0, full.find('\n'));
   if (const std::string cause = short_message(full); cause != message) message += ": " + cause;
-  return config_error("COMPONENT_INVALID", "not a component that this host can run: " + message);
+  return config_error(codes::kComponentInvalid, "not a component that this host can run: " + message);
 }
 
 EnginePtr make_engine() {
@@ -156,12 +157,13 @@ Result<WasiConfigPtr> make_wasi_config(const WasiContext& wasi, ComponentHostSta
     values.push_back(value.c_str());
   }
   if (!wasi_config_set_env(config.get(), names.size(), names.data(), values.data())) {
-    return config_error("ENV_INVALID", "an environment variable that the connector is allowed to see is not UTF-8");
+    return config_error(codes::kEnvInvalid,
+                        "an environment variable that the connector is allowed to see is not UTF-8");
   }
   for (const FolderGrant& grant : folders_of(wasi)) {
     if (!wasi_config_preopen_dir(config.get(), grant.folder->handle_path().c_str(), grant.guest_path.c_str(),
                                  grant.read_write)) {
-      return config_error("PATH_INVALID",
+      return config_error(codes::kInvalidPath,
                           fmt::format("the folder {} cannot be opened for the connector (is it readable "
                                       "for you, its name UTF-8, and /proc there?)",
                                       grant.folder->path().string()));
@@ -304,11 +306,11 @@ Status Guest::Impl::explain(wasmtime_error_t* raw, const ComponentHostState& sta
   std::string words = state.guest_log().last_words();
   if (!words.empty()) words.insert(0, ". Its last words on stderr:");
   if (state.last_verdict() == GuestVerdict::kCancelled) {
-    out.code = "CANCELLED";
+    out.code = codes::kCancelled;
     out.message = "stopped, because the run is being ended";
     out.safe_to_retry = true;
   } else if (state.last_verdict() == GuestVerdict::kTimedOut) {
-    out.code = "GUEST_TIMEOUT";
+    out.code = codes::kGuestTimeout;
     out.message = fmt::format(
         "stopped after {} s without progress (no batch, socket or checkpoint call); raise "
         "resources.guest_timeout_seconds if it needs longer",
@@ -316,23 +318,23 @@ Status Guest::Impl::explain(wasmtime_error_t* raw, const ComponentHostState& sta
   } else if (cause == kExit) {
     int status = 0;
     wasmtime_error_exit_status(error.get(), &status);
-    out.code = "GUEST_EXIT";
+    out.code = codes::kGuestExit;
     out.message =
         fmt::format("the connector ended itself with exit({}) instead of returning an error{}", status, words);
   } else if (cause == kStackOverflow) {
-    out.code = "STACK_OVERFLOW";
+    out.code = codes::kStackOverflow;
     out.message =
         fmt::format("the connector's calls went deeper than its stack of {} KiB{}", kMaxWasmStackBytes >> 10U, words);
   } else if (const uint64_t refused = rb_store_usage_refused(usage.get());
              refused > 0 && (cause == kGaveUp || cause == 0)) {
-    out.code = "MEMORY_LIMIT";
+    out.code = codes::kMemoryLimit;
     out.message = fmt::format(
         "the connector wanted {:.1f} MiB of memory; the limit is {:.1f} MiB (raise resources.max_memory). Smaller "
         "batches "
         "help only if it frees what it has sent, which the runtimes of some languages do not do before the call ends{}",
         static_cast<double>(refused) / 1048576.0, static_cast<double>(options.max_memory) / 1048576.0, words);
   } else {
-    out.code = "GUEST_TRAP";
+    out.code = codes::kGuestTrap;
     out.message = fmt::format("the connector crashed{}: {}{}", cause == kTrap || cause == kGaveUp ? "" : " in a call",
                               short_message(full), words);
   }
@@ -358,7 +360,7 @@ Status Guest::call(std::string_view function, std::span<const GuestArgument> arg
                    const std::function<Status(const WitValue&)>& decode) {
   using wasmtime::component::Val;
   if (poisoned_)
-    return internal_error("INSTANCE_POISONED",
+    return internal_error(codes::kInstancePoisoned,
                           fmt::format("{} was not called: an earlier call of this instance crashed", function));
   wasmtime_context_t* context = wasmtime_store_context(impl_->store.get());
   const std::string& interface = impl_->component->shape().export_interface;
@@ -372,7 +374,7 @@ Status Guest::call(std::string_view function, std::span<const GuestArgument> arg
   wasmtime_component_func_t func;
   if (!index || !wasmtime_component_instance_get_func(&impl_->instance, context, index.get(), &func)) {
     return config_error(
-        "EXPORT_MISSING",
+        codes::kExportMissing,
         fmt::format("the component has no function {} in {}; it was not built for the world that it claims", function,
                     interface));
   }
@@ -410,11 +412,11 @@ uint64_t WasmRuntime::engine_hash() const { return impl_->engine_hash; }
 
 Result<std::unique_ptr<WasmRuntime>> WasmRuntime::create(AotCache cache, SlowCompilation on_slow_compilation) {
   EnginePtr engine = make_engine();
-  if (!engine) return internal_error("ENGINE", "the WebAssembly engine does not start on this machine");
+  if (!engine) return internal_error(codes::kEngine, "the WebAssembly engine does not start on this machine");
   LinkerPtr linker(wasmtime_component_linker_new(engine.get()));
   const auto linker_failed = [](wasmtime_error_t* raw) {
     const ErrorPtr error(raw);
-    return internal_error("HOST_LINKER", "cannot set up the host interface: " + full_message(error.get()));
+    return internal_error(codes::kHostLinker, "cannot set up the host interface: " + full_message(error.get()));
   };
   if (auto* error = wasmtime_component_linker_add_wasip2(linker.get())) return linker_failed(error);
   if (auto* error = rb_linker_guard_waits(linker.get(), &may_wait)) return linker_failed(error);
@@ -501,12 +503,12 @@ Result<std::unique_ptr<Guest>> WasmRuntime::start_guest(const std::shared_ptr<co
   RB_ASSIGN_OR_RETURN(WasiConfigPtr config, make_wasi_config(wasi, state.get()));
   if (auto* error = wasmtime_context_set_wasi(context, config.release())) {
     const ErrorPtr owned(error);
-    return internal_error("WASI", "cannot set up the connector's folders: " + full_message(owned.get()));
+    return internal_error(codes::kWasi, "cannot set up the connector's folders: " + full_message(owned.get()));
   }
   const std::vector<rb_file_grant_t> files = single_files(wasi);
   if (auto* error = rb_context_set_walls(context, files.data(), files.size())) {
     const ErrorPtr owned(error);
-    return internal_error("WASI", "cannot put walls around the connector's files: " + full_message(owned.get()));
+    return internal_error(codes::kWasi, "cannot put walls around the connector's files: " + full_message(owned.get()));
   }
   state->begin_call();
   if (auto* error = wasmtime_component_linker_instantiate(impl_->linker.get(), context,

@@ -6,6 +6,7 @@
 #include <vector>
 #include <wasmtime/component.hh>
 
+#include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 #include "rapidbyte/wasmtime_shim.h"
 
@@ -18,8 +19,8 @@ using wasmtime::component::WitOption;
 using wasmtime::component::WitResult;
 
 Status shape_error(std::string_view what) {
-  return internal_error("WIT_SHAPE", "the component returned a value that is not " + std::string(what) +
-                                         "; it was built for another protocol than it names");
+  return internal_error(codes::kWitShape, "the component returned a value that is not " + std::string(what) +
+                                              "; it was built for another protocol than it names");
 }
 
 /// The field of a record, or null.

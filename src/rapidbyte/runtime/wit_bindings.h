@@ -1,7 +1,7 @@
 #pragma once
 // The only place where WIT values become C++ values and back: errors, validation results and the summaries of the three
-// worlds. Every decoder answers WIT_SHAPE (internal) when a guest's value has another shape than protocol.md section 1
-// says. Pure functions, any thread. Wasmtime's types appear only as forward declarations.
+// worlds. Every decoder answers WIT_SHAPE (internal) when a guest's value has another shape than
+// wit/ says. Pure functions, any thread. Wasmtime's types appear only as forward declarations.
 
 #include <cstdint>
 #include <optional>

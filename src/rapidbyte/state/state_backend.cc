@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "rapidbyte/protocol/error_codes.h"
+
 namespace rapidbyte::state {
 namespace {
 
@@ -15,7 +17,7 @@ std::string stream_name(const StreamKey& key) {
 
 Status check_value_size(const PairKey& key, std::string_view value) {
   if (value.size() <= kMaxValueBytes) return {};
-  return internal_error("STATE_BACKEND",
+  return internal_error(codes::kStateBackend,
                         fmt::format("the value of state key '{}' has {} bytes; the most that the state keeps is {}",
                                     key.text.substr(0, 200), value.size(), kMaxValueBytes));
 }
@@ -27,7 +29,7 @@ Status check_quota(std::string_view pipeline, const PairKey& key, std::string_vi
     return {};
   }
   return make_error(
-      ErrorCategory::kPermission, "STATE_QUOTA",
+      ErrorCategory::kPermission, codes::kStateQuota,
       fmt::format(
           "pipeline '{}' keeps {} values of {} bytes in the state, and the connector wants one more of {} bytes; at "
           "most {} values of {} bytes are kept for a pipeline. This is a defect of the connector, which should "
@@ -37,20 +39,15 @@ Status check_quota(std::string_view pipeline, const PairKey& key, std::string_vi
 }
 
 Status no_load_id(const StreamKey& key) {
-  return internal_error("STATE_BACKEND", fmt::format("{}: a load needs an id", stream_name(key)));
+  return internal_error(codes::kStateBackend, fmt::format("{}: a load needs an id", stream_name(key)));
 }
 
 Status no_such_load(const StreamKey& key, std::string_view load_id, std::string_view wanted) {
   return internal_error(
-      "STATE_BACKEND",
+      codes::kStateBackend,
       fmt::format("{}: load '{}' is not under way, so the state does not {}. The state was reset, or another run "
                   "has begun a load of its own; run the pipeline again",
                   stream_name(key), load_id, wanted));
-}
-
-Status StateBackend::complete_load(const StreamKey& key, std::string_view load_id) {
-  const FinishedLoad load{key, std::string(load_id)};
-  return complete_loads(std::span(&load, 1));
 }
 
 }  // namespace rapidbyte::state

@@ -1,33 +1,72 @@
-// One suite over both backends: what StateBackend promises, whatever keeps it.
+// One suite over all backends: what StateBackend and Lease promise, whatever keeps the state.
 #include "rapidbyte/state/state_backend.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <ostream>
 #include <thread>
 
-#include "rapidbyte/state/memory_state_backend.h"
-#include "rapidbyte/state/sqlite_state_backend.h"
+#include "rapidbyte/state/memory/memory_state_backend.h"
+#include "rapidbyte/state/open_state.h"
+#include "rapidbyte/state/sqlite/lease_lock.h"
 #include "rapidbyte/state/testing/temp_folder.h"
 
 namespace rapidbyte::state {
 namespace {
 
-enum class Kind { kMemory, kSqlite };
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
 
-class EveryStateBackend : public ::testing::TestWithParam<Kind> {
+/// What the suite has to know about a backend. A new one is a row in kBackends.
+struct BackendUnderTest {
+  const char* name;
+  /// Another client of the state that is in `folder`; nullptr when the backend has only one.
+  std::unique_ptr<StateBackend> (*open)(const fs::path& folder);
+  /// Takes the lock of a pipeline from its holder, who learns nothing of it.
+  void (*drop_lock)(StateBackend& state, const fs::path& folder, const std::string& pipeline);
+};
+
+void PrintTo(const BackendUnderTest& backend, std::ostream* out) { *out << backend.name; }
+
+std::unique_ptr<StateBackend> open_sqlite(const fs::path& folder) {
+  auto opened = open_state({.connection = folder / "state.db"});
+  EXPECT_TRUE(opened.ok()) << opened.status().to_string();
+  return opened.ok() ? std::move(*opened) : nullptr;
+}
+
+const BackendUnderTest kBackends[] = {
+    {"memory", [](const fs::path&) { return make_memory_state(); },
+     [](StateBackend& state, const fs::path&, const std::string& pipeline) { drop_memory_lock(state, pipeline); }},
+    {"sqlite", &open_sqlite,
+     [](StateBackend&, const fs::path& folder, const std::string& pipeline) {
+       EXPECT_TRUE(fs::remove(lease_lock_path(fs::canonical(folder) / "state.db", pipeline)));
+     }},
+};
+
+class EveryStateBackend : public ::testing::TestWithParam<BackendUnderTest> {
  protected:
   void SetUp() override {
-    if (GetParam() == Kind::kMemory) {
-      state_ = make_memory_state();
-      return;
-    }
-    auto opened = open_sqlite_state(folder_.path() / "state.db");
-    ASSERT_TRUE(opened.ok()) << opened.status().to_string();
-    state_ = std::move(*opened);
+    state_ = GetParam().open(folder_.path());
+    ASSERT_NE(state_, nullptr);
   }
+
+  /// The test's lease of a pipeline, taken when it is first asked for.
+  Lease& of(const std::string& pipeline) {
+    std::unique_ptr<Lease>& lease = leases_[pipeline];
+    if (!lease) lease = take(pipeline, "the run of the test");
+    return *lease;
+  }
+  std::unique_ptr<Lease> take(const std::string& pipeline, const std::string& run_id) {
+    auto taken = state_->acquire_lease(pipeline, run_id);
+    EXPECT_TRUE(taken.ok()) << taken.status().to_string();
+    return taken.ok() ? std::move(*taken) : nullptr;
+  }
+  void drop_lock(const std::string& pipeline) { GetParam().drop_lock(*state_, folder_.path(), pipeline); }
 
   StreamState stream(const StreamKey& key) {
     auto loaded = state_->load_stream(key);
@@ -42,6 +81,7 @@ class EveryStateBackend : public ::testing::TestWithParam<Kind> {
 
   TempFolder folder_;
   std::unique_ptr<StateBackend> state_;
+  std::map<std::string, std::unique_ptr<Lease>> leases_;
   const StreamKey users_{"p", "users", ""};
 };
 
@@ -53,24 +93,24 @@ class EveryStateBackend : public ::testing::TestWithParam<Kind> {
 
 TEST_P(EveryStateBackend, notes_what_was_given_of_the_load_under_way) {
   EXPECT_EQ(stream(users_).rows_given, std::nullopt);
-  EXPECT_FALSE(state_->note_rows(users_, "load-1", 1, 0).ok()) << "no load";
-  EXPECT_OK(state_->begin_load(users_, "load-1", true));
+  EXPECT_FALSE(of("p").note_rows(users_, "load-1", 1, 0).ok()) << "no load";
+  EXPECT_OK(of("p").begin_load(users_, "load-1", true));
   EXPECT_EQ(stream(users_).rows_given, 0U);
-  EXPECT_OK(state_->note_rows(users_, "load-1", 70, 50));
-  EXPECT_OK(state_->save_checkpoint(users_, "load-1", "{}", 40));
-  EXPECT_OK(state_->begin_load(users_, "load-1", false));
+  EXPECT_OK(of("p").note_rows(users_, "load-1", 70, 50));
+  EXPECT_OK(of("p").save_checkpoint(users_, "load-1", "{}", 40));
+  EXPECT_OK(of("p").begin_load(users_, "load-1", false));
   EXPECT_EQ(stream(users_).rows_given, 70U) << "the same load goes on";
   EXPECT_EQ(stream(users_).rows_reported, 50U);
   EXPECT_EQ((*state_->list_streams("p"))[0].second.rows_given, 70U);
-  EXPECT_OK(state_->note_rows(users_, "load-1", std::nullopt, UINT64_MAX));
+  EXPECT_OK(of("p").note_rows(users_, "load-1", std::nullopt, UINT64_MAX));
   EXPECT_EQ(stream(users_).rows_given, std::nullopt);
   EXPECT_GE(stream(users_).rows_reported, uint64_t{INT64_MAX});
-  EXPECT_FALSE(state_->note_rows(users_, "load-2", 1, 0).ok()) << "another load";
-  EXPECT_OK(state_->begin_load(users_, "load-2", false));
+  EXPECT_FALSE(of("p").note_rows(users_, "load-2", 1, 0).ok()) << "another load";
+  EXPECT_OK(of("p").begin_load(users_, "load-2", false));
   EXPECT_EQ(stream(users_).rows_given, 0U);
   EXPECT_EQ(stream(users_).rows_reported, 0U);
-  EXPECT_OK(state_->complete_load(users_, "load-2"));
-  EXPECT_FALSE(state_->note_rows(users_, "load-2", 1, 0).ok()) << "it is complete";
+  EXPECT_OK(of("p").complete_load(users_, "load-2"));
+  EXPECT_FALSE(of("p").note_rows(users_, "load-2", 1, 0).ok()) << "it is complete";
 }
 
 TEST_P(EveryStateBackend, state_backend_through_its_whole_life) {
@@ -83,13 +123,16 @@ TEST_P(EveryStateBackend, state_backend_through_its_whole_life) {
   {
     auto lease = state_->acquire_lease("p", "run-1");
     ASSERT_TRUE(lease.ok()) << lease.status().to_string();
-    EXPECT_OK(state_->begin_load(users_, "load-1", true));
-    EXPECT_OK(state_->put("p", "users:cursor", "5"));
-    EXPECT_TRUE(*state_->compare_and_set("p", "users:cursor", "5", "6"));
-    EXPECT_OK(state_->save_checkpoint(users_, "load-1", R"({"id":"a"})", 10));
-    EXPECT_OK(state_->save_checkpoint(users_, "load-1", R"({"id":"b"})", 20));
+    Lease& run = **lease;
+    EXPECT_EQ(run.pipeline(), "p");
+    EXPECT_OK(run.begin_load(users_, "load-1", true));
+    EXPECT_OK(run.put("users:cursor", "5"));
+    EXPECT_EQ(**run.get("users:cursor"), "5");
+    EXPECT_TRUE(*run.compare_and_set("users:cursor", "5", "6"));
+    EXPECT_OK(run.save_checkpoint(users_, "load-1", R"({"id":"a"})", 10));
+    EXPECT_OK(run.save_checkpoint(users_, "load-1", R"({"id":"b"})", 20));
     EXPECT_TRUE(stream(users_).load_in_progress);
-    EXPECT_OK(state_->complete_load(users_, "load-1"));
+    EXPECT_OK(run.complete_load(users_, "load-1"));
     EXPECT_OK(state_->record_run({"run-1", "p", "2025-01-01T00:00:00Z", "2025-01-01T00:00:09Z", "succeeded", 20, ""}));
   }
   const StreamState done = stream(users_);
@@ -103,7 +146,7 @@ TEST_P(EveryStateBackend, state_backend_through_its_whole_life) {
   EXPECT_EQ((*state_->recent_runs("p", 10)).size(), 1U);
   // The next run may take the lease, and a reset forgets.
   EXPECT_TRUE(state_->acquire_lease("p", "run-2").ok());
-  EXPECT_OK(state_->reset("p", std::nullopt));
+  EXPECT_OK(of("p").reset(std::nullopt));
   EXPECT_EQ(stream(users_).checkpoint_json, std::nullopt);
   EXPECT_EQ(value("p", "users:cursor"), std::nullopt);
   EXPECT_EQ((*state_->recent_runs("p", 10)).size(), 1U) << "the history stays";
@@ -114,23 +157,23 @@ TEST_P(EveryStateBackend, keeps_any_text_under_any_key) {
   const std::vector<std::string> texts = {"",         "x",       "'; DROP TABLE pairs; --", "\xff\xfe not utf-8",
                                           "äöü 漢字", with_zero, std::string(1 << 20, 'v'), "a"};
   for (const auto& text : texts) {
-    EXPECT_OK(state_->put("p", text.substr(0, 1000), text));
+    EXPECT_OK(of("p").put(text.substr(0, 1000), text));
   }
   for (const auto& text : texts) EXPECT_EQ(value("p", text.substr(0, 1000)), text);
-  EXPECT_OK(state_->put("p", "x", "overwritten"));
+  EXPECT_OK(of("p").put("x", "overwritten"));
   EXPECT_EQ(value("p", "x"), "overwritten");
 }
 
 TEST_P(EveryStateBackend, a_component_cannot_take_the_room_of_others) {
   const std::string large(kMaxValueBytes - 100, 'x');
   Status status;
-  for (int i = 0; i < 10 && status.ok(); ++i) status = state_->put("greedy", "large-" + std::to_string(i), large);
+  for (int i = 0; i < 10 && status.ok(); ++i) status = of("greedy").put("large-" + std::to_string(i), large);
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code, "STATE_QUOTA");
   EXPECT_FALSE(status.error().retryable);
-  EXPECT_EQ(state_->compare_and_set("greedy", "one more", std::nullopt, large).error().code, "STATE_QUOTA");
-  EXPECT_TRUE(state_->put("greedy", "large-0", "small").ok()) << "a value is replaced by a smaller one";
-  EXPECT_TRUE(state_->put("other", "key", large).ok()) << "other pipelines have room of their own";
+  EXPECT_EQ(of("greedy").compare_and_set("one more", std::nullopt, large).error().code, "STATE_QUOTA");
+  EXPECT_TRUE(of("greedy").put("large-0", "small").ok()) << "a value is replaced by a smaller one";
+  EXPECT_TRUE(of("other").put("key", large).ok()) << "other pipelines have room of their own";
 }
 
 TEST_P(EveryStateBackend, scopes_and_owners_have_keys_of_their_own) {
@@ -148,11 +191,11 @@ TEST_P(EveryStateBackend, scopes_and_owners_have_keys_of_their_own) {
     auto absent = state_->get("p", keys[i]);
     ASSERT_TRUE(absent.ok()) << absent.status().to_string();
     EXPECT_EQ(*absent, std::nullopt) << "key " << i << " is another one's";
-    EXPECT_OK(state_->put("p", keys[i], std::to_string(i)));
+    EXPECT_OK(of("p").put(keys[i], std::to_string(i)));
   }
   for (size_t i = 0; i < keys.size(); ++i) {
     EXPECT_EQ(**state_->get("p", keys[i]), std::to_string(i));
-    EXPECT_TRUE(*state_->compare_and_set("p", keys[i], std::to_string(i), "new " + std::to_string(i)));
+    EXPECT_TRUE(*of("p").compare_and_set(keys[i], std::to_string(i), "new " + std::to_string(i)));
   }
   for (size_t i = 0; i < keys.size(); ++i) EXPECT_EQ(**state_->get("p", keys[i]), "new " + std::to_string(i));
 }
@@ -161,9 +204,9 @@ TEST_P(EveryStateBackend, a_reset_of_a_stream_forgets_its_own_keys_and_no_other)
   const PairKey own(PairScope::kStream, "orders", "k");
   const PairKey other(PairScope::kStream, "users", "k");
   const PairKey connector(PairScope::kConnector, "orders", "k");
-  for (const PairKey& key : {own, other, connector, PairKey("orders:k")}) EXPECT_OK(state_->put("p", key, "v"));
-  EXPECT_OK(state_->put("q", own, "v"));
-  EXPECT_OK(state_->reset("p", "orders"));
+  for (const PairKey& key : {own, other, connector, PairKey("orders:k")}) EXPECT_OK(of("p").put(key, "v"));
+  EXPECT_OK(of("q").put(own, "v"));
+  EXPECT_OK(of("p").reset("orders"));
   EXPECT_EQ(*state_->get("p", own), std::nullopt);
   for (const PairKey& key : {other, connector, PairKey("orders:k")}) EXPECT_NE(*state_->get("p", key), std::nullopt);
   EXPECT_NE(*state_->get("q", own), std::nullopt);
@@ -171,50 +214,50 @@ TEST_P(EveryStateBackend, a_reset_of_a_stream_forgets_its_own_keys_and_no_other)
 
 TEST_P(EveryStateBackend, keeps_what_the_positions_of_a_load_are_made_for) {
   EXPECT_EQ(stream(users_).owner_json, std::nullopt);
-  EXPECT_OK(state_->begin_load(users_, "one", false, "{\"a\":1}"));
+  EXPECT_OK(of("p").begin_load(users_, "one", false, "{\"a\":1}"));
   EXPECT_EQ(stream(users_).load_owner_json, "{\"a\":1}");
   EXPECT_EQ(stream(users_).owner_json, std::nullopt) << "it has no position yet";
-  EXPECT_OK(state_->begin_load(users_, "one", false, "{\"a\":2}"));
+  EXPECT_OK(of("p").begin_load(users_, "one", false, "{\"a\":2}"));
   EXPECT_EQ(stream(users_).load_owner_json, "{\"a\":1}") << "the load goes on as it stands";
-  EXPECT_OK(state_->save_checkpoint(users_, "one", "{}", 1));
+  EXPECT_OK(of("p").save_checkpoint(users_, "one", "{}", 1));
   EXPECT_EQ(stream(users_).owner_json, "{\"a\":1}");
-  EXPECT_OK(state_->set_owner(users_, "{\"a\":3}"));
-  EXPECT_OK(state_->save_checkpoint(users_, "one", "{}", 1));
-  EXPECT_OK(state_->complete_load(users_, "one"));
+  EXPECT_OK(of("p").set_owner(users_, "{\"a\":3}"));
+  EXPECT_OK(of("p").save_checkpoint(users_, "one", "{}", 1));
+  EXPECT_OK(of("p").complete_load(users_, "one"));
   EXPECT_EQ(stream(users_).owner_json, "{\"a\":3}");
   EXPECT_EQ((*state_->list_streams("p"))[0].second.owner_json, "{\"a\":3}");
-  EXPECT_OK(state_->begin_load(users_, "two", false));
+  EXPECT_OK(of("p").begin_load(users_, "two", false));
   EXPECT_EQ(stream(users_).owner_json, "{\"a\":3}") << "the position is still that of the load before";
   EXPECT_EQ(stream(users_).load_owner_json, std::nullopt);
-  EXPECT_OK(state_->save_checkpoint(users_, "two", "{}", 1));
+  EXPECT_OK(of("p").save_checkpoint(users_, "two", "{}", 1));
   EXPECT_EQ(stream(users_).owner_json, std::nullopt);
-  EXPECT_OK(state_->set_owner({"p", "nobody", ""}, "{}"));
+  EXPECT_OK(of("p").set_owner({"p", "nobody", ""}, "{}"));
   EXPECT_EQ(stream({"p", "nobody", ""}).load_id, "");
 }
 
 TEST_P(EveryStateBackend, begins_the_loads_of_a_run_together_or_not_at_all) {
-  EXPECT_OK(state_->begin_load({"p", "a", ""}, "old", false, "{}"));
-  EXPECT_OK(state_->save_checkpoint({"p", "a", ""}, "old", "{\"at\":1}", 5));
-  EXPECT_OK(state_->complete_load({"p", "a", ""}, "old"));
+  EXPECT_OK(of("p").begin_load({"p", "a", ""}, "old", false, "{}"));
+  EXPECT_OK(of("p").save_checkpoint({"p", "a", ""}, "old", "{\"at\":1}", 5));
+  EXPECT_OK(of("p").complete_load({"p", "a", ""}, "old"));
   std::vector<NewLoad> loads = {{{"p", "a", ""}, "a2", false, "{\"o\":1}"}, {{"p", "b", ""}, "b2", true, ""}};
   loads.push_back({{"p", "c", ""}, "", false, ""});
-  EXPECT_EQ(state_->begin_loads(loads).error().code, "STATE_BACKEND");
+  EXPECT_EQ(of("p").begin_loads(loads).error().code, "STATE_BACKEND");
   EXPECT_EQ(stream({"p", "a", ""}).load_id, "old") << "one of them has no id, so none is begun";
   loads.pop_back();
-  EXPECT_OK(state_->begin_loads(loads));
+  EXPECT_OK(of("p").begin_loads(loads));
   EXPECT_TRUE(stream({"p", "a", ""}).load_in_progress);
   EXPECT_EQ(stream({"p", "a", ""}).checkpoint_json, "{\"at\":1}");
   EXPECT_EQ(stream({"p", "a", ""}).owner_json, "{}");
   EXPECT_EQ(stream({"p", "a", ""}).load_owner_json, "{\"o\":1}");
   EXPECT_FALSE(stream({"p", "a", ""}).committed);
   EXPECT_EQ(stream({"p", "b", ""}).load_id, "b2");
-  EXPECT_OK(state_->begin_loads({}));
+  EXPECT_OK(of("p").begin_loads({}));
 }
 
 TEST_P(EveryStateBackend, knows_the_kind_of_the_newest_load) {
   EXPECT_EQ(stream(users_).load_kind, LoadKind::kInPlace) << "of no load";
   const auto begin = [&](std::string id, LoadKind kind, bool anew = false) {
-    EXPECT_OK(state_->begin_load({.key = users_, .load_id = std::move(id), .drop_checkpoint = anew, .kind = kind}));
+    EXPECT_OK(of("p").begin_load({.key = users_, .load_id = std::move(id), .drop_checkpoint = anew, .kind = kind}));
     EXPECT_EQ((*state_->list_streams("p"))[0].second.load_kind, stream(users_).load_kind);
     return stream(users_).load_kind;
   };
@@ -222,9 +265,9 @@ TEST_P(EveryStateBackend, knows_the_kind_of_the_newest_load) {
   EXPECT_EQ(begin("2", LoadKind::kPartitioned), LoadKind::kPartitioned);
   EXPECT_EQ(begin("2", LoadKind::kInPlace), LoadKind::kPartitioned) << "the load goes on as it stands";
   EXPECT_EQ(begin("2", LoadKind::kInPlace, /*anew=*/true), LoadKind::kInPlace);
-  EXPECT_OK(state_->begin_loads(std::vector<NewLoad>{{.key = users_, .load_id = "3", .kind = LoadKind::kStaged}}));
+  EXPECT_OK(of("p").begin_loads(std::vector<NewLoad>{{.key = users_, .load_id = "3", .kind = LoadKind::kStaged}}));
   EXPECT_EQ(stream(users_).load_kind, LoadKind::kStaged);
-  EXPECT_OK(state_->begin_load(users_, "4-replace", false));
+  EXPECT_OK(of("p").begin_load(users_, "4-replace", false));
   EXPECT_EQ(stream(users_).load_kind, LoadKind::kInPlace) << "an id says nothing";
 }
 
@@ -235,23 +278,23 @@ TEST_P(EveryStateBackend, keeps_notes_of_streams_apart_from_pairs_and_forgets_th
     return got.ok() ? *got : std::nullopt;
   };
   EXPECT_EQ(note("p", "a", "n"), std::nullopt);
-  EXPECT_OK(state_->set_stream_note("p", "a", "n", "1"));
-  EXPECT_OK(state_->set_stream_note("p", "a", "n", "2"));
-  EXPECT_OK(state_->set_stream_note("p", "a", "m", "3"));
-  EXPECT_OK(state_->set_stream_note("p", "b", "n", "4"));
-  EXPECT_OK(state_->set_stream_note("q", "a", "n", "5"));
+  EXPECT_OK(of("p").set_stream_note("a", "n", "1"));
+  EXPECT_OK(of("p").set_stream_note("a", "n", "2"));
+  EXPECT_OK(of("p").set_stream_note("a", "m", "3"));
+  EXPECT_OK(of("p").set_stream_note("b", "n", "4"));
+  EXPECT_OK(of("q").set_stream_note("a", "n", "5"));
   // Neither a component's key of that name nor its quota has anything to do with it.
-  EXPECT_OK(state_->put("p", {PairScope::kStream, "a", "n"}, "of a guest"));
+  EXPECT_OK(of("p").put({PairScope::kStream, "a", "n"}, "of a guest"));
   EXPECT_EQ(note("p", "a", "n"), "2");
   EXPECT_EQ(note("p", "a", "m"), "3");
-  EXPECT_EQ(state_->set_stream_note("p", "a", "n", std::string(kMaxValueBytes + 1, 'x')).error().code,
-            state_->put("p", "k", std::string(kMaxValueBytes + 1, 'x')).error().code);
+  EXPECT_EQ(of("p").set_stream_note("a", "n", std::string(kMaxValueBytes + 1, 'x')).error().code,
+            of("p").put("k", std::string(kMaxValueBytes + 1, 'x')).error().code);
   EXPECT_TRUE((*state_->list_streams("p")).empty()) << "a note is no stream";
-  EXPECT_OK(state_->reset("p", "a"));
+  EXPECT_OK(of("p").reset("a"));
   EXPECT_EQ(note("p", "a", "n"), std::nullopt);
   EXPECT_EQ(note("p", "a", "m"), std::nullopt);
   EXPECT_EQ(note("p", "b", "n"), "4");
-  EXPECT_OK(state_->reset("p", std::nullopt));
+  EXPECT_OK(of("p").reset(std::nullopt));
   EXPECT_EQ(note("p", "b", "n"), std::nullopt);
   EXPECT_EQ(note("q", "a", "n"), "5");
 }
@@ -260,7 +303,7 @@ TEST_P(EveryStateBackend, completes_the_loads_of_a_run_together_or_not_at_all) {
   std::vector<FinishedLoad> loads;
   for (const char* name : {"a", "b", "c"}) {
     loads.push_back({{"p", name, ""}, "load"});
-    EXPECT_OK(state_->begin_load(loads.back().key, "load", false));
+    EXPECT_OK(of("p").begin_load(loads.back().key, "load", false));
   }
   const auto under_way = [&] {
     std::string names;
@@ -268,27 +311,27 @@ TEST_P(EveryStateBackend, completes_the_loads_of_a_run_together_or_not_at_all) {
     return names;
   };
   loads.back().load_id = "another";
-  EXPECT_EQ(state_->complete_loads(loads).error().code, "STATE_BACKEND");
+  EXPECT_EQ(of("p").complete_loads(loads).error().code, "STATE_BACKEND");
   EXPECT_EQ(under_way(), "abc") << "one of them is not under way, so none is ended";
   loads.back().load_id = "load";
-  EXPECT_OK(state_->complete_loads(loads));
+  EXPECT_OK(of("p").complete_loads(loads));
   EXPECT_EQ(under_way(), "");
-  EXPECT_OK(state_->complete_loads(loads));
-  EXPECT_OK(state_->complete_loads({}));
+  EXPECT_OK(of("p").complete_loads(loads));
+  EXPECT_OK(of("p").complete_loads({}));
 }
 
 TEST_P(EveryStateBackend, pipelines_do_not_see_each_other) {
-  EXPECT_OK(state_->put("p", "k", "of p"));
-  EXPECT_OK(state_->put("q", "k", "of q"));
-  EXPECT_OK(state_->begin_load({"p", "s", ""}, "load-p", false));
-  EXPECT_OK(state_->begin_load({"q", "s", ""}, "load-q", false));
-  EXPECT_OK(state_->reset("p", std::nullopt));
+  EXPECT_OK(of("p").put("k", "of p"));
+  EXPECT_OK(of("q").put("k", "of q"));
+  EXPECT_OK(of("p").begin_load({"p", "s", ""}, "load-p", false));
+  EXPECT_OK(of("q").begin_load({"q", "s", ""}, "load-q", false));
+  EXPECT_OK(of("p").reset(std::nullopt));
   EXPECT_EQ(value("p", "k"), std::nullopt);
   EXPECT_EQ(value("q", "k"), "of q");
   EXPECT_EQ(stream({"p", "s", ""}).load_id, "");
   EXPECT_EQ(stream({"q", "s", ""}).load_id, "load-q");
   // Not even when the parts of a key run together to the same text.
-  EXPECT_OK(state_->begin_load({"a", "bc", ""}, "1", false));
+  EXPECT_OK(of("a").begin_load({"a", "bc", ""}, "1", false));
   EXPECT_EQ(stream({"ab", "c", ""}).load_id, "");
   EXPECT_EQ(stream({"a", "b", "c"}).load_id, "");
 }
@@ -306,9 +349,9 @@ TEST_P(EveryStateBackend, compare_and_set_changes_only_what_it_expects) {
                                          {"a", "A", false},
                                          {"", "", true},
                                          {"", std::nullopt, false}}) {
-    EXPECT_OK(state_->reset("p", std::nullopt));
-    if (c.present) EXPECT_OK(state_->put("p", "k", *c.present));
-    auto result = state_->compare_and_set("p", "k", c.expected, "new");
+    EXPECT_OK(of("p").reset(std::nullopt));
+    if (c.present) EXPECT_OK(of("p").put("k", *c.present));
+    auto result = of("p").compare_and_set("k", c.expected, "new");
     ASSERT_TRUE(result.ok()) << result.status().to_string();
     EXPECT_EQ(*result, c.done);
     EXPECT_EQ(value("p", "k"), c.done ? std::optional<std::string>("new") : c.present);
@@ -316,14 +359,14 @@ TEST_P(EveryStateBackend, compare_and_set_changes_only_what_it_expects) {
 }
 
 TEST_P(EveryStateBackend, compare_and_set_lets_one_of_many_threads_win_each_round) {
-  EXPECT_OK(state_->put("p", "n", "0"));
+  EXPECT_OK(of("p").put("n", "0"));
   std::atomic<int> wins = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 25; ++i) {
         const std::string now = value("p", "n").value_or("");
-        auto done = state_->compare_and_set("p", "n", now, std::to_string(std::stoi(now) + 1));
+        auto done = of("p").compare_and_set("n", now, std::to_string(std::stoi(now) + 1));
         ASSERT_TRUE(done.ok()) << done.status().to_string();
         if (*done) ++wins;
       }
@@ -334,29 +377,29 @@ TEST_P(EveryStateBackend, compare_and_set_lets_one_of_many_threads_win_each_roun
 }
 
 TEST_P(EveryStateBackend, a_new_load_keeps_the_cursor_unless_it_is_to_be_dropped) {
-  EXPECT_OK(state_->begin_load(users_, "load-1", false));
-  EXPECT_OK(state_->save_checkpoint(users_, "load-1", "c1", 7));
-  EXPECT_OK(state_->complete_load(users_, "load-1"));
-  EXPECT_OK(state_->begin_load(users_, "load-2", false));
+  EXPECT_OK(of("p").begin_load(users_, "load-1", false));
+  EXPECT_OK(of("p").save_checkpoint(users_, "load-1", "c1", 7));
+  EXPECT_OK(of("p").complete_load(users_, "load-1"));
+  EXPECT_OK(of("p").begin_load(users_, "load-2", false));
   StreamState now = stream(users_);
   EXPECT_EQ(now.checkpoint_json, "c1");
   EXPECT_EQ(now.load_id, "load-2");
   EXPECT_TRUE(now.load_in_progress);
   EXPECT_FALSE(now.committed);
   EXPECT_EQ(now.rows_committed, 0U);
-  EXPECT_OK(state_->begin_load(users_, "load-3", true));
+  EXPECT_OK(of("p").begin_load(users_, "load-3", true));
   EXPECT_EQ(stream(users_).checkpoint_json, std::nullopt);
 }
 
 TEST_P(EveryStateBackend, beginning_the_load_that_is_under_way_loses_nothing) {
-  EXPECT_OK(state_->begin_load(users_, "load-1", false));
-  EXPECT_OK(state_->save_checkpoint(users_, "load-1", "c1", 7));
-  EXPECT_OK(state_->begin_load(users_, "load-1", false));
+  EXPECT_OK(of("p").begin_load(users_, "load-1", false));
+  EXPECT_OK(of("p").save_checkpoint(users_, "load-1", "c1", 7));
+  EXPECT_OK(of("p").begin_load(users_, "load-1", false));
   StreamState now = stream(users_);
   EXPECT_EQ(now.checkpoint_json, "c1");
   EXPECT_TRUE(now.committed);
   EXPECT_EQ(now.rows_committed, 7U);
-  EXPECT_OK(state_->begin_load(users_, "load-1", true));
+  EXPECT_OK(of("p").begin_load(users_, "load-1", true));
   now = stream(users_);
   EXPECT_EQ(now.checkpoint_json, std::nullopt);
   EXPECT_FALSE(now.committed);
@@ -370,23 +413,23 @@ TEST_P(EveryStateBackend, only_the_load_under_way_moves_the_cursor) {
     EXPECT_EQ(status.error().code, "STATE_BACKEND");
     EXPECT_NE(status.error().message.find("stream 'users' of pipeline 'p'"), std::string::npos);
   };
-  expect_refused(state_->save_checkpoint(users_, "load-1", "c", 1));
-  expect_refused(state_->complete_load(users_, "load-1"));
-  expect_refused(state_->begin_load(users_, "", false));
-  EXPECT_OK(state_->begin_load(users_, "load-1", false));
-  EXPECT_OK(state_->begin_load(users_, "load-2", false));
-  expect_refused(state_->save_checkpoint(users_, "load-1", "c", 1));
-  expect_refused(state_->complete_load(users_, "load-1"));
-  EXPECT_OK(state_->complete_load(users_, "load-2"));
-  EXPECT_OK(state_->complete_load(users_, "load-2"));
-  expect_refused(state_->save_checkpoint(users_, "load-2", "c", 1));
+  expect_refused(of("p").save_checkpoint(users_, "load-1", "c", 1));
+  expect_refused(of("p").complete_load(users_, "load-1"));
+  expect_refused(of("p").begin_load(users_, "", false));
+  EXPECT_OK(of("p").begin_load(users_, "load-1", false));
+  EXPECT_OK(of("p").begin_load(users_, "load-2", false));
+  expect_refused(of("p").save_checkpoint(users_, "load-1", "c", 1));
+  expect_refused(of("p").complete_load(users_, "load-1"));
+  EXPECT_OK(of("p").complete_load(users_, "load-2"));
+  EXPECT_OK(of("p").complete_load(users_, "load-2"));
+  expect_refused(of("p").save_checkpoint(users_, "load-2", "c", 1));
   EXPECT_EQ(stream(users_).checkpoint_json, std::nullopt);
 }
 
 TEST_P(EveryStateBackend, rows_keep_their_number) {
-  EXPECT_OK(state_->begin_load(users_, "l", false));
+  EXPECT_OK(of("p").begin_load(users_, "l", false));
   for (const uint64_t rows : {uint64_t{0}, uint64_t{1} << 40U, static_cast<uint64_t>(INT64_MAX)}) {
-    EXPECT_OK(state_->save_checkpoint(users_, "l", "c", rows));
+    EXPECT_OK(of("p").save_checkpoint(users_, "l", "c", rows));
     EXPECT_EQ(stream(users_).rows_committed, rows);
   }
 }
@@ -394,9 +437,9 @@ TEST_P(EveryStateBackend, rows_keep_their_number) {
 TEST_P(EveryStateBackend, lists_streams_and_partitions_in_order_and_resets_one_stream) {
   for (const StreamKey& key :
        {StreamKey{"p", "b", ""}, StreamKey{"p", "a", "2"}, StreamKey{"p", "a", "1"}, StreamKey{"q", "a", ""}}) {
-    EXPECT_OK(state_->begin_load(key, "l-" + key.stream + key.partition, false));
+    EXPECT_OK(of(key.pipeline).begin_load(key, "l-" + key.stream + key.partition, false));
   }
-  EXPECT_OK(state_->put("p", "a:k", "v"));
+  EXPECT_OK(of("p").put("a:k", "v"));
   auto listed = state_->list_streams("p");
   ASSERT_TRUE(listed.ok());
   ASSERT_EQ(listed->size(), 3U);
@@ -405,7 +448,7 @@ TEST_P(EveryStateBackend, lists_streams_and_partitions_in_order_and_resets_one_s
   EXPECT_EQ((*listed)[0].second.load_id, "l-a1");
   EXPECT_EQ((*listed)[1].first.partition, "2");
   EXPECT_EQ((*listed)[2].first.stream, "b");
-  EXPECT_OK(state_->reset("p", "a"));
+  EXPECT_OK(of("p").reset("a"));
   EXPECT_EQ((*state_->list_streams("p")).size(), 1U);
   EXPECT_EQ((*state_->list_streams("q")).size(), 1U);
   EXPECT_EQ(value("p", "a:k"), "v");
@@ -432,6 +475,145 @@ TEST_P(EveryStateBackend, a_lease_may_outlive_the_backend) {
   lease->reset();
 }
 
+// --- who may write ---------------------------------------------------------------------------------------------------
+
+TEST_P(EveryStateBackend, a_lease_writes_for_its_own_pipeline_only) {
+  const StreamKey other{"q", "users", ""};
+  EXPECT_EQ(of("p").begin_load(other, "l", false).error().code, "STATE_BACKEND");
+  EXPECT_OK(of("q").begin_load(other, "l", false));
+  EXPECT_EQ(of("p").save_checkpoint(other, "l", "{}", 1).error().code, "STATE_BACKEND");
+  EXPECT_EQ(of("p").note_rows(other, "l", 1, 0).error().code, "STATE_BACKEND");
+  EXPECT_EQ(of("p").set_owner(other, "{}").error().code, "STATE_BACKEND");
+  EXPECT_EQ(of("p").complete_load(other, "l").error().code, "STATE_BACKEND");
+  EXPECT_TRUE(stream(other).load_in_progress);
+  EXPECT_EQ(stream(other).checkpoint_json, std::nullopt);
+  EXPECT_FALSE(of("p").lost().cancelled());
+}
+
+TEST_P(EveryStateBackend, each_holder_of_a_pipeline_has_a_higher_token) {
+  uint64_t before = 0;
+  for (int i = 0; i < 3; ++i) {
+    const auto lease = take("p", "run-" + std::to_string(i));
+    ASSERT_NE(lease, nullptr);
+    EXPECT_GT(lease->token(), before);
+    before = lease->token();
+  }
+  // Not by a reset either, and no other pipeline has to do with it.
+  EXPECT_OK(of("p").reset(std::nullopt));
+  EXPECT_GT(of("p").token(), before);
+  EXPECT_EQ(of("q").token(), 1U);
+}
+
+TEST_P(EveryStateBackend, a_holder_that_was_replaced_writes_nothing_any_more) {
+  struct Write {
+    const char* name;
+    std::function<Status(Lease&)> write;
+  };
+  const std::vector<NewLoad> loads = {{.key = {"p", "orders", ""}, .load_id = "stale"}};
+  const std::vector<FinishedLoad> finished = {{users_, "load-1"}};
+  const std::vector<Write> writes = {
+      {"put", [&](Lease& lease) { return lease.put("k", "stale"); }},
+      {"compare_and_set", [&](Lease& lease) { return lease.compare_and_set("k", "before", "stale").status(); }},
+      {"begin_loads", [&](Lease& lease) { return lease.begin_loads(loads); }},
+      {"set_owner", [&](Lease& lease) { return lease.set_owner(users_, "stale"); }},
+      {"save_checkpoint", [&](Lease& lease) { return lease.save_checkpoint(users_, "load-1", "stale", 99); }},
+      {"note_rows", [&](Lease& lease) { return lease.note_rows(users_, "load-1", 99, 99); }},
+      {"complete_loads", [&](Lease& lease) { return lease.complete_loads(finished); }},
+      {"set_stream_note", [&](Lease& lease) { return lease.set_stream_note("users", "n", "stale"); }},
+      {"reset", [&](Lease& lease) { return lease.reset(std::nullopt); }},
+      {"reset of a stream", [&](Lease& lease) { return lease.reset("users"); }},
+      {"renew", [&](Lease& lease) { return lease.renew(Deadline::after(std::chrono::seconds(5))); }},
+  };
+  for (const bool successor_has_ended : {false, true}) {
+    for (const Write& write : writes) {
+      SCOPED_TRACE(std::string(write.name) + (successor_has_ended ? ", the successor has ended" : ""));
+      auto stale = take("p", "stale-run");
+      ASSERT_NE(stale, nullptr);
+      EXPECT_OK(stale->reset(std::nullopt));
+      EXPECT_OK(stale->put("k", "before"));
+      EXPECT_OK(stale->begin_load(users_, "load-1", false, "owner"));
+      EXPECT_OK(stale->save_checkpoint(users_, "load-1", "c1", 1));
+      EXPECT_OK(stale->set_stream_note("users", "n", "before"));
+      int told = 0;
+      const auto registration = stale->lost().on_cancel([&] { ++told; });
+      drop_lock("p");
+      auto successor = take("p", "new-run");
+      ASSERT_NE(successor, nullptr);
+      if (successor_has_ended) successor.reset();
+      EXPECT_EQ(told, 0) << "nobody has said so yet";
+      EXPECT_OK(stale->loss());
+
+      const Status refused = write.write(*stale);
+      ASSERT_FALSE(refused.ok());
+      EXPECT_EQ(refused.error().code, "LEASE_LOST");
+      EXPECT_FALSE(refused.error().retryable);
+      EXPECT_THAT(refused.error().message, HasSubstr("pipeline 'p'"));
+      if (successor) {
+        EXPECT_THAT(refused.error().message, HasSubstr("new-run"));
+      }
+      EXPECT_EQ(told, 1);
+      EXPECT_EQ(stale->loss().error().code, "LEASE_LOST");
+
+      // Nothing has changed.
+      const StreamState now = stream(users_);
+      EXPECT_EQ(now.checkpoint_json, "c1");
+      EXPECT_EQ(now.rows_committed, 1U);
+      EXPECT_EQ(now.rows_given, 0U);
+      EXPECT_EQ(now.owner_json, "owner");
+      EXPECT_TRUE(now.load_in_progress);
+      EXPECT_EQ(value("p", "k"), "before");
+      EXPECT_EQ(*state_->stream_note("p", "users", "n"), "before");
+      EXPECT_EQ(state_->list_streams("p")->size(), 1U);
+
+      // It stays lost, and its end takes nothing from the successor.
+      EXPECT_EQ(stale->put("k", "again").error().code, "LEASE_LOST");
+      EXPECT_EQ(told, 1);
+      stale.reset();
+      if (successor) {
+        EXPECT_OK(successor->save_checkpoint(users_, "load-1", "c2", 2));
+        EXPECT_EQ(state_->acquire_lease("p", "third").error().code, "PIPELINE_LOCKED");
+      }
+    }
+  }
+}
+
+TEST_P(EveryStateBackend, a_lease_that_was_given_up_writes_nothing_though_nobody_took_it) {
+  auto lease = take("p", "run-1");
+  lease->give_up("its time is over");
+  EXPECT_TRUE(lease->lost().cancelled());
+  EXPECT_THAT(lease->loss().error().message, HasSubstr("its time is over"));
+  EXPECT_EQ(lease->put("k", "v").error().code, "LEASE_LOST");
+  EXPECT_EQ(lease->begin_loads({}).error().code, "LEASE_LOST");
+  EXPECT_EQ(value("p", "k"), std::nullopt);
+  lease.reset();
+  EXPECT_OK(of("p").put("k", "v"));
+}
+
+TEST_P(EveryStateBackend, of_two_holders_that_write_at_a_time_only_the_newer_one_changes_anything) {
+  auto stale = take("p", "stale-run");
+  EXPECT_OK(stale->put("n", "0"));
+  std::atomic<bool> replaced = false;
+  std::atomic<int> written_late = 0;
+  std::thread writer([&] {
+    while (true) {
+      const bool late = replaced;
+      const Status put = stale->put("n", "stale");
+      if (late && put.ok()) ++written_late;
+      if (!put.ok()) {
+        EXPECT_EQ(put.error().code, "LEASE_LOST");
+        return;
+      }
+    }
+  });
+  drop_lock("p");
+  auto newer = take("p", "new-run");
+  replaced = true;
+  EXPECT_OK(newer->put("n", "new"));
+  writer.join();
+  EXPECT_EQ(written_late, 0);
+  EXPECT_EQ(value("p", "n"), "new");
+}
+
 TEST_P(EveryStateBackend, history_is_newest_first_limited_and_replaces_the_same_run) {
   for (int i = 0; i < 5; ++i) {
     EXPECT_OK(state_->record_run({"run-" + std::to_string(i), "p", "s", "f", "failed", uint64_t(i), "why"}));
@@ -456,21 +638,22 @@ TEST_P(EveryStateBackend, history_is_newest_first_limited_and_replaces_the_same_
 
 TEST_P(EveryStateBackend, refuses_values_above_the_limit) {
   const std::string huge(kMaxValueBytes + 1, 'x');
-  EXPECT_EQ(state_->put("p", "k", huge).error().code, "STATE_BACKEND");
-  EXPECT_EQ(state_->compare_and_set("p", "k", std::nullopt, huge).error().code, "STATE_BACKEND");
-  EXPECT_OK(state_->begin_load(users_, "l", false));
-  EXPECT_EQ(state_->save_checkpoint(users_, "l", huge, 1).error().code, "STATE_BACKEND");
+  EXPECT_EQ(of("p").put("k", huge).error().code, "STATE_BACKEND");
+  EXPECT_EQ(of("p").compare_and_set("k", std::nullopt, huge).error().code, "STATE_BACKEND");
+  EXPECT_OK(of("p").begin_load(users_, "l", false));
+  EXPECT_EQ(of("p").save_checkpoint(users_, "l", huge, 1).error().code, "STATE_BACKEND");
   EXPECT_EQ(value("p", "k"), std::nullopt);
 }
 
 TEST_P(EveryStateBackend, threads_of_many_streams_do_not_disturb_each_other) {
+  Lease& lease = of("p");
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       const StreamKey key{"p", "stream-" + std::to_string(t), ""};
-      EXPECT_OK(state_->begin_load(key, "l", false));
-      for (uint64_t i = 1; i <= 10; ++i) EXPECT_OK(state_->save_checkpoint(key, "l", std::to_string(i), i));
-      EXPECT_OK(state_->complete_load(key, "l"));
+      EXPECT_OK(lease.begin_load(key, "l", false));
+      for (uint64_t i = 1; i <= 10; ++i) EXPECT_OK(lease.save_checkpoint(key, "l", std::to_string(i), i));
+      EXPECT_OK(lease.complete_load(key, "l"));
     });
   }
   for (auto& thread : threads) thread.join();
@@ -482,10 +665,8 @@ TEST_P(EveryStateBackend, threads_of_many_streams_do_not_disturb_each_other) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, EveryStateBackend, ::testing::Values(Kind::kMemory, Kind::kSqlite),
-                         [](const auto& info) {
-                           return std::string(info.param == Kind::kMemory ? "memory" : "sqlite");
-                         });
+INSTANTIATE_TEST_SUITE_P(Backends, EveryStateBackend, ::testing::ValuesIn(kBackends),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace rapidbyte::state

@@ -15,7 +15,7 @@
 #include "rapidbyte/cli/command_context.h"
 #include "rapidbyte/cli/testing/fake_runtime.h"
 #include "rapidbyte/cli/testing/fake_terminal.h"
-#include "rapidbyte/state/sqlite_state_backend.h"
+#include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::cli {
 
@@ -55,9 +55,16 @@ class CommandFixture : public ::testing::Test {
   [[nodiscard]] std::filesystem::path state_path() const { return folder_ / ".rapidbyte" / "state.db"; }
   std::unique_ptr<state::StateBackend> make_state() const {
     std::filesystem::create_directories(state_path().parent_path());
-    auto opened = state::open_sqlite_state(state_path());
+    auto opened = state::open_state({.connection = state_path()});
     EXPECT_TRUE(opened.ok()) << opened.status().to_string();
     return opened.ok() ? std::move(*opened) : nullptr;
+  }
+
+  /// Writes the state as a run of pipeline p; nobody else can while it lives.
+  [[nodiscard]] std::unique_ptr<state::Lease> writer() const {
+    auto lease = make_state()->acquire_lease("p", "the run of the test");
+    EXPECT_TRUE(lease.ok()) << lease.status().to_string();
+    return lease.ok() ? std::move(*lease) : nullptr;
   }
 
   CommandContext context() {
@@ -69,7 +76,7 @@ class CommandFixture : public ::testing::Test {
               slow_compilation_ = options.on_slow_compilation;
               return std::unique_ptr<runtime::ComponentRuntime>(std::make_unique<FakeRuntime>(connectors_, calls_));
             },
-            .open_state = &state::open_sqlite_state,
+            .open_state = &state::open_state,
             .environment = [](std::string_view) { return std::optional<std::string>(); },
             .confirm =
                 [this](std::string_view question) {

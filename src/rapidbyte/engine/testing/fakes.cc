@@ -214,14 +214,14 @@ Script counting_source(CountingOptions options) {
                    {"next", next}};
       if (next > 0) body["cursor_value"] = {{"int64", next - 1}};
       ++summary.checkpoint_count;
-      return instance.services->checkpoint(CheckpointKind::kSource, body.dump());
+      return instance.services->checkpoint(CheckpointKind::kSource, protocol::Checkpoint(body));
     };
     for (int64_t batch = 0; next < end; ++batch) {
       if (options.before_batch) RB_RETURN_NOT_OK(options.before_batch(instance, batch));
       const int64_t count = std::min(options.rows_per_batch, end - next);
       PooledBuffer bytes = id_batch(next, count);
       summary.bytes_read += bytes.size();
-      RB_RETURN_NOT_OK(instance.services->emit_batch(std::move(bytes)));
+      RB_RETURN_NOT_OK(instance.services->emit_batch(bytes.bytes()));
       next += count;
       summary.records_read += static_cast<uint64_t>(count);
       ++summary.batches_emitted;
@@ -316,7 +316,7 @@ class Transaction {
     ++summary_.checkpoint_count;
     checkpoint["kind"] = "dest";
     checkpoint["records_processed"] = summary_.records_written;
-    return instance_.services->checkpoint(CheckpointKind::kDestination, checkpoint.dump());
+    return instance_.services->checkpoint(CheckpointKind::kDestination, protocol::Checkpoint(checkpoint));
   }
 
   FakeDatabase& database_;
@@ -439,6 +439,8 @@ EngineHarness::EngineHarness(CountingOptions source_options, const DatabaseOptio
   }
   source = runtime.add("fake-source", ConnectorRole::kSource, counting_source(std::move(source_options)));
   source->own_role().features = {"resume"};
+  // Its streams may have any keys of their own.
+  source->manifest_.stream_schema = {{"type", "object"}};
   destination =
       runtime.add("fake-destination", ConnectorRole::kDestination, database_destination(database, destination_options));
   destination->own_role().features = {"receipts"};
@@ -452,7 +454,13 @@ EngineHarness::~EngineHarness() {
   std::filesystem::remove_all(folder, ignored);
 }
 
-RunReport EngineHarness::run() { return run_pipeline(pipeline, runtime, *state, options, observer); }
+PreparedPipeline EngineHarness::prepared() {
+  PrepareOptions how;
+  if (options.mode.is_preview()) how.parts = PrepareOptions::Parts::kWithoutDestination;
+  return prepare(pipeline, runtime, std::move(how));
+}
+
+RunReport EngineHarness::run() { return run_pipeline(prepared(), *state, options, observer); }
 
 state::StreamState EngineHarness::stream_state(const std::string& stream) {
   auto known = state->load_stream({pipeline.name, stream, ""});

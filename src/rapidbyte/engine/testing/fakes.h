@@ -18,7 +18,7 @@
 #include "rapidbyte/engine/retry.h"
 #include "rapidbyte/pipeline/types.h"
 #include "rapidbyte/runtime/component_runtime.h"
-#include "rapidbyte/state/memory_state_backend.h"
+#include "rapidbyte/state/memory/memory_state_backend.h"
 
 namespace rapidbyte::engine::testing {
 
@@ -139,7 +139,7 @@ struct DatabaseOptions {
   /// Rows with these ids are rejected to the DLQ.
   std::function<bool(int64_t id)> rejects;
 };
-/// Writes as protocol.md wants it: commits at each aligned checkpoint, with a receipt in the same transaction.
+/// Writes as docs/protocol.md wants it: commits at each aligned checkpoint, with a receipt in the same transaction.
 Script database_destination(FakeDatabase& database, const DatabaseOptions& options = {});
 
 /// A clock that does not wait; it notes the delays.
@@ -186,6 +186,8 @@ class EngineHarness {
   EngineHarness(const EngineHarness&) = delete;
   EngineHarness& operator=(const EngineHarness&) = delete;
 
+  /// What the run is made of.
+  PreparedPipeline prepared();
   RunReport run();
   /// Stream numbers reads by its cursor, the column id.
   void make_incremental();
@@ -201,6 +203,8 @@ class EngineHarness {
   std::filesystem::path folder;
 
   state::StreamState stream_state(const std::string& stream = "numbers");
+  /// Writes the state beside whatever run holds the pipeline.
+  [[nodiscard]] std::unique_ptr<state::Lease> writer() const { return state::memory_writer(*state, pipeline.name); }
 };
 
 /// 0, 1, ... count - 1.

@@ -8,9 +8,11 @@ namespace rapidbyte::runtime {
 
 class RefusingServices : public HostServices {
  public:
-  Status emit_batch(PooledBuffer /*batch*/) override { return refusal("emit-batch"); }
+  Status emit_batch(std::span<const std::byte> /*batch*/) override { return refusal("emit-batch"); }
   Result<std::optional<PooledBuffer>> next_batch() override { return refusal("next-batch"); }
-  Status checkpoint(CheckpointKind /*kind*/, std::string /*payload_json*/) override { return refusal("checkpoint"); }
+  Status checkpoint(CheckpointKind /*kind*/, protocol::Checkpoint /*checkpoint*/) override {
+    return refusal("checkpoint");
+  }
   Result<std::optional<std::string>> pending_checkpoint() override { return refusal("pending-checkpoint"); }
   Status emit_dlq_record(DlqRecord /*record*/) override { return refusal("emit-dlq-record"); }
   // These two cannot be refused.

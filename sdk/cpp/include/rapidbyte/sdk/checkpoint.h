@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "rapidbyte/protocol/summaries.h"
 #include "rapidbyte/sdk/context.h"
 #include "rapidbyte/sdk/error.h"
 #include "rapidbyte/sdk/host.h"
@@ -78,15 +79,9 @@ struct WriteCount {
   uint64_t failed = 0;  // rejected: skipped or sent to the DLQ
 };
 
-struct ReadSummary {
-  uint64_t records_read = 0, bytes_read = 0, batches_emitted = 0, checkpoint_count = 0, records_skipped = 0;
-};
-struct WriteSummary {
-  uint64_t records_written = 0, bytes_written = 0, batches_written = 0, checkpoint_count = 0, records_failed = 0;
-};
-struct TransformSummary {
-  uint64_t records_in = 0, records_out = 0, bytes_in = 0, bytes_out = 0, batches_processed = 0;
-};
+using protocol::ReadSummary;
+using protocol::TransformSummary;
+using protocol::WriteSummary;
 
 /// Takes batch after batch until the stream ends. `write` puts one batch into the open transaction (and begins one when
 /// none is open); `commit` writes the receipt with the given checkpoint JSON and commits, all in one transaction; it

@@ -64,7 +64,7 @@ struct DataType {
   static DataType time32(TimeUnit unit) { return {.id = TypeId::kTime32, .unit = unit}; }
   static DataType fixed_size_binary(int32_t width) { return {.id = TypeId::kFixedSizeBinary, .byte_width = width}; }
 
-  /// Parses a name of protocol.md section 4; UNKNOWN_TYPE (schema) names it.
+  /// Parses a name of a type as in docs/protocol.md; UNKNOWN_TYPE (schema) names it.
   static Result<DataType> parse(std::string_view name);
   /// The name; parse(name()) gives an equal type.
   [[nodiscard]] std::string name() const;

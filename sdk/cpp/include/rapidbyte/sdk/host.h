@@ -1,6 +1,6 @@
 #pragma once
-// The host's functions (protocol.md section 2) as C++. In a component they are calls out of the sandbox; in a native
-// build they go to the FakeHost of native/fake_host.h. One thread: a component has no other. Every function that takes
+// The host's functions (docs/protocol.md) as C++. In a component they are calls out of the sandbox; in a native
+// build they go to the FakeHost of rapidbyte/testing/fake_host.h. One thread: a component has no other. Every function that takes
 // bytes copies them before it returns, so the caller's buffer may be reused at once.
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "rapidbyte/protocol/checkpoint_kind.h"
 #include "rapidbyte/sdk/error.h"
 
 namespace rapidbyte::sdk {
@@ -49,7 +50,7 @@ class Bytes {
 namespace host {
 
 enum class LogLevel : uint32_t { kError = 0, kWarn = 1, kInfo = 2, kDebug = 3, kTrace = 4 };
-enum class CheckpointKind : uint32_t { kSource = 0, kDestination = 1, kTransform = 2 };
+using protocol::CheckpointKind;
 /// Whose key it is: `key` of the pipeline, of the stream, or of this connector instance.
 enum class Scope : uint32_t { kPipeline = 0, kStream = 1, kInstance = 2 };
 enum class SocketInterest : uint8_t { kReadable = 0, kWritable = 1 };
@@ -67,7 +68,7 @@ inline void log_warn(std::string_view message) { log(LogLevel::kWarn, message); 
 inline void log_info(std::string_view message) { log(LogLevel::kInfo, message); }
 inline void log_debug(std::string_view message) { log(LogLevel::kDebug, message); }
 
-/// Reports a checkpoint (protocol.md section 4). Sources use CheckpointPacer and destinations CommitGate instead.
+/// Reports a checkpoint (docs/protocol.md). Sources use CheckpointPacer and destinations CommitGate instead.
 Status checkpoint(CheckpointKind kind, std::string_view payload_json);
 /// The newest source checkpoint that is wholly covered by the batches taken so far. Destinations only: see CommitGate.
 Result<std::optional<std::string>> pending_checkpoint();

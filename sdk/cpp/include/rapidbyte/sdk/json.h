@@ -1,8 +1,7 @@
 #pragma once
 // JSON of the SDK: nlohmann::json with the settings that guests need, and accessors that cannot abort. Guests are built
-// without exceptions, where nlohmann's at() and get<>() with the wrong type end the program: use the functions below.
-// Native builds keep nlohmann's default error handling, because a test program may also link the host's own code and
-// the two must agree on every inline function.
+// without exceptions, where nlohmann's at() and get<>() with the wrong type end the program: use the functions that are
+// named below, which are the protocol library's.
 
 #ifndef JSON_NO_IO
 #define JSON_NO_IO 1
@@ -10,43 +9,36 @@
 #ifndef JSON_USE_IMPLICIT_CONVERSIONS
 #define JSON_USE_IMPLICIT_CONVERSIONS 0
 #endif
-#include <cstdint>
-#include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "rapidbyte/protocol/json.h"
 #include "rapidbyte/sdk/error.h"
 
 namespace rapidbyte::sdk {
 
-using Json = nlohmann::json;
+using Json = protocol::Json;
 
 /// Parses one JSON text. INVALID_JSON (config) says at which byte; the text itself is not repeated, as it may hold
 /// secrets. What is nested deeper than 128 levels is INVALID_JSON, too: copying and printing a value recurse.
 Result<Json> parse_json(std::string_view text);
 
 /// Compact JSON text. Bytes that are not UTF-8 become U+FFFD instead of ending the program.
-std::string to_text(const Json& value);
+inline std::string to_text(const Json& value) { return protocol::json_text(value); }
 
-/// The member `key`, or null when `object` is not an object or has no such member (or it is JSON null).
-const Json* find_member(const Json& object, std::string_view key);
-
-/// Members by type; nullopt when missing, null or of another type. Integers are taken only when they fit exactly.
-std::optional<std::string> string_member(const Json& object, std::string_view key);
-std::optional<int64_t> int_member(const Json& object, std::string_view key);
-std::optional<uint64_t> uint_member(const Json& object, std::string_view key);
-std::optional<double> double_member(const Json& object, std::string_view key);
-std::optional<bool> bool_member(const Json& object, std::string_view key);
-
-/// The value itself by type; nullopt when it is of another type.
-std::optional<std::string_view> as_string(const Json& value);
-std::optional<int64_t> as_int(const Json& value);
-std::optional<uint64_t> as_uint(const Json& value);
-std::optional<double> as_double(const Json& value);
-std::optional<bool> as_bool(const Json& value);
-
+// Members of an object and values by type: nullopt, or null, when there is none of that type.
+using protocol::as_bool;
+using protocol::as_double;
+using protocol::as_int;
+using protocol::as_string;
+using protocol::as_uint;
+using protocol::bool_member;
+using protocol::double_member;
+using protocol::find_member;
+using protocol::int_member;
+using protocol::string_member;
+using protocol::uint_member;
 /// "an object", "a string" ...: for messages.
-std::string_view describe_type(const Json& value);
+using protocol::describe_type;
 
 }  // namespace rapidbyte::sdk

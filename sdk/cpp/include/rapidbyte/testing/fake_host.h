@@ -116,7 +116,7 @@ class FakeHost {
   /// Refuse batches that are not one valid Arrow IPC stream with exactly one record batch.
   bool check_batches = true;
 
-  // The host functions (protocol.md section 2).
+  // The host functions (docs/protocol.md, "What the host offers").
   Status emit_batch(std::span<const uint8_t> batch);
   Result<std::optional<Bytes>> next_batch();
   void log(host::LogLevel level, std::string_view message);

@@ -1,0 +1,36 @@
+#pragma once
+// LeaseKeeper: renews a lease from a thread of its own for as long as it lives, so that a run which writes nothing for
+// a while (one long COPY) neither lets its lease expire nor works on without it.
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "rapidbyte/base/deadline.h"
+#include "rapidbyte/state/lease.h"
+
+namespace rapidbyte::state {
+
+class LeaseKeeper {
+ public:
+  /// `lease` must outlive this. `asked_at`: before it was acquired. When no thread can be started, a lease that has to
+  /// be renewed is given up at once; of any other, writes alone notice the loss.
+  LeaseKeeper(Lease& lease, Deadline::Clock::time_point asked_at);
+  ~LeaseKeeper();
+  LeaseKeeper(const LeaseKeeper&) = delete;
+  LeaseKeeper& operator=(const LeaseKeeper&) = delete;
+
+ private:
+  void keep();
+
+  Lease& lease_;
+  const Renewal renewal_;
+  // The lease was held then, by the steady clock.
+  Deadline::Clock::time_point held_at_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace rapidbyte::state
