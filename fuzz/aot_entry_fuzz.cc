@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "fuzz_input.h"
-#include "rapidbyte/runtime/aot_cache.h"
+#include "rapidbyte/runtime/sandbox/aot_cache.h"
 
 using namespace rapidbyte;
 

@@ -9,7 +9,7 @@
 #include "rapidbyte/protocol/catalog.h"
 #include "rapidbyte/protocol/checkpoint.h"
 #include "rapidbyte/protocol/untrusted_json.h"
-#include "rapidbyte/runtime/host_state.h"
+#include "rapidbyte/runtime/sandbox/host_state.h"
 #include "rapidbyte/runtime/testing/refusing_services.h"
 
 using namespace rapidbyte;

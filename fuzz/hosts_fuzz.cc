@@ -2,7 +2,7 @@
 
 #include "fuzz_input.h"
 #include "postgres/connection_url.h"
-#include "rapidbyte/runtime/network_acl.h"
+#include "rapidbyte/runtime/net/network_acl.h"
 
 using namespace rapidbyte;
 

@@ -2,8 +2,8 @@
 
 #include "fuzz_input.h"
 #include "rapidbyte/protocol/untrusted_json.h"
-#include "rapidbyte/runtime/manifest.h"
-#include "rapidbyte/runtime/network_acl.h"
+#include "rapidbyte/runtime/connector/manifest.h"
+#include "rapidbyte/runtime/net/network_acl.h"
 
 using namespace rapidbyte;
 

@@ -10,8 +10,8 @@
 #include <gtest/gtest.h>
 
 #include "rapidbyte/base/sha256.h"
-#include "rapidbyte/runtime/aot_cache.h"
-#include "rapidbyte/runtime/wasm_runtime.h"
+#include "rapidbyte/runtime/sandbox/aot_cache.h"
+#include "rapidbyte/runtime/sandbox/wasm_runtime.h"
 
 namespace rapidbyte::runtime {
 namespace {

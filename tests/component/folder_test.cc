@@ -7,10 +7,10 @@
 #include <sstream>
 
 #include "guest_fixture.h"
-#include "rapidbyte/runtime/connector_resolve.h"
-#include "rapidbyte/runtime/grants.h"
-#include "rapidbyte/runtime/sqlite_file_lock.h"
-#include "rapidbyte/runtime/wasm_runtime.h"
+#include "rapidbyte/runtime/connector/connector_resolve.h"
+#include "rapidbyte/runtime/sandbox/grants.h"
+#include "rapidbyte/runtime/sandbox/sqlite_file_lock.h"
+#include "rapidbyte/runtime/sandbox/wasm_runtime.h"
 
 namespace rapidbyte::runtime {
 namespace {

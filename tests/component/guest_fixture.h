@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "rapidbyte/runtime/component_runtime.h"
-#include "rapidbyte/runtime/idle_services.h"
+#include "rapidbyte/runtime/sandbox/idle_services.h"
 #include "rapidbyte/runtime/testing/refusing_services.h"
 
 namespace rapidbyte::runtime {

@@ -8,10 +8,10 @@
 #include <thread>
 
 #include "guest_fixture.h"
-#include "rapidbyte/runtime/aot_cache.h"
-#include "rapidbyte/runtime/host_state.h"
-#include "rapidbyte/runtime/wasi_context.h"
-#include "rapidbyte/runtime/wasm_runtime.h"
+#include "rapidbyte/runtime/sandbox/aot_cache.h"
+#include "rapidbyte/runtime/sandbox/host_state.h"
+#include "rapidbyte/runtime/sandbox/wasi_context.h"
+#include "rapidbyte/runtime/sandbox/wasm_runtime.h"
 #include "rapidbyte/state/memory/memory_state_backend.h"
 
 namespace rapidbyte::runtime {

@@ -8,7 +8,7 @@
 #include "guest_fixture.h"
 #include "rapidbyte/base/redaction.h"
 #include "rapidbyte/base/sha256.h"
-#include "rapidbyte/runtime/wasm_runtime.h"
+#include "rapidbyte/runtime/sandbox/wasm_runtime.h"
 
 namespace rapidbyte::runtime {
 namespace {

@@ -9,14 +9,14 @@
 #include <utility>
 
 #include "rapidbyte/protocol/error_codes.h"
-#include "rapidbyte/runtime/aot_cache.h"
-#include "rapidbyte/runtime/connector_resolve.h"
-#include "rapidbyte/runtime/guest_error.h"
-#include "rapidbyte/runtime/idle_services.h"
-#include "rapidbyte/runtime/network_acl.h"
-#include "rapidbyte/runtime/sqlite_file_lock.h"
-#include "rapidbyte/runtime/wasi_context.h"
-#include "rapidbyte/runtime/wasm_runtime.h"
+#include "rapidbyte/runtime/connector/connector_resolve.h"
+#include "rapidbyte/runtime/net/network_acl.h"
+#include "rapidbyte/runtime/sandbox/aot_cache.h"
+#include "rapidbyte/runtime/sandbox/guest_error.h"
+#include "rapidbyte/runtime/sandbox/idle_services.h"
+#include "rapidbyte/runtime/sandbox/sqlite_file_lock.h"
+#include "rapidbyte/runtime/sandbox/wasi_context.h"
+#include "rapidbyte/runtime/sandbox/wasm_runtime.h"
 
 namespace rapidbyte::runtime {
 namespace {

@@ -20,7 +20,7 @@
 #include "rapidbyte/pipeline/types.h"
 #include "rapidbyte/protocol/checkpoint.h"
 #include "rapidbyte/protocol/summaries.h"
-#include "rapidbyte/runtime/manifest.h"
+#include "rapidbyte/runtime/connector/manifest.h"
 #include "rapidbyte/state/pair_store.h"
 
 namespace rapidbyte::runtime {

@@ -11,7 +11,7 @@
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/cli/view/document.h"
 #include "rapidbyte/cli/view/error_text.h"
-#include "rapidbyte/runtime/connector_survey.h"
+#include "rapidbyte/runtime/connector/connector_survey.h"
 
 namespace rapidbyte::cli {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "rapidbyte/engine/lane/ipc_message.h"
 #include "rapidbyte/protocol/error_codes.h"
-#include "rapidbyte/runtime/idle_services.h"
+#include "rapidbyte/runtime/sandbox/idle_services.h"
 
 namespace rapidbyte::engine {
 

@@ -12,7 +12,7 @@
 
 #include "rapidbyte/engine/report/errors.h"
 #include "rapidbyte/engine/run_context.h"
-#include "rapidbyte/runtime/manifest.h"
+#include "rapidbyte/runtime/connector/manifest.h"
 
 namespace rapidbyte::engine {
 

@@ -1,7 +1,7 @@
 #include "rapidbyte/engine/plan/open_connector.h"
 
 #include "rapidbyte/base/log.h"
-#include "rapidbyte/runtime/idle_services.h"
+#include "rapidbyte/runtime/sandbox/idle_services.h"
 
 namespace rapidbyte::engine {
 

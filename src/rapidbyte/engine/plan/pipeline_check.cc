@@ -15,7 +15,7 @@
 #include "rapidbyte/engine/plan/stream_order.h"
 #include "rapidbyte/engine/run_context.h"
 #include "rapidbyte/protocol/error_codes.h"
-#include "rapidbyte/runtime/connector_survey.h"
+#include "rapidbyte/runtime/connector/connector_survey.h"
 #include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::engine {

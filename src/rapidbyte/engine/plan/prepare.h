@@ -17,7 +17,7 @@
 #include "rapidbyte/engine/report/errors.h"
 #include "rapidbyte/pipeline/types.h"
 #include "rapidbyte/runtime/component_runtime.h"
-#include "rapidbyte/runtime/grants.h"
+#include "rapidbyte/runtime/sandbox/grants.h"
 
 namespace rapidbyte::engine {
 

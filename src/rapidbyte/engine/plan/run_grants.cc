@@ -4,7 +4,7 @@
 #include <system_error>
 #include <utility>
 
-#include "rapidbyte/runtime/connector_resolve.h"
+#include "rapidbyte/runtime/connector/connector_resolve.h"
 #include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::engine {

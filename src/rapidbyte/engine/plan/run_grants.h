@@ -1,7 +1,7 @@
 #pragma once
-// The folders and files of a pipeline's connectors, as runtime/grants.h resolves them: who asks, and what no guest may
-// be able to change. Used by the engine when a run begins, and by the commands that look at a pipeline without running
-// it.
+// The folders and files of a pipeline's connectors, as runtime/sandbox/grants.h resolves them: who asks, and what no
+// guest may be able to change. Used by the engine when a run begins, and by the commands that look at a pipeline
+// without running it.
 
 #include <string>
 #include <vector>
@@ -9,7 +9,7 @@
 #include "rapidbyte/engine/report/errors.h"
 #include "rapidbyte/pipeline/types.h"
 #include "rapidbyte/runtime/component_runtime.h"
-#include "rapidbyte/runtime/grants.h"
+#include "rapidbyte/runtime/sandbox/grants.h"
 
 namespace rapidbyte::engine {
 

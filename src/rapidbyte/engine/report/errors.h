@@ -29,7 +29,7 @@ std::string_view to_string(Stage stage);
 
 /// Where `error`, which was met in `stage`, was born. The state's errors and what is wrong with a connector's files
 /// come out of whatever was under way, also through a guest that hands on what the host told it; only the host can make
-/// errors with these codes (runtime/guest_error.h). Every other error was born where it was met.
+/// errors with these codes (runtime/sandbox/guest_error.h). Every other error was born where it was met.
 [[nodiscard]] Stage origin_of(const ConnectorError& error, Stage stage);
 
 struct RunFailure {

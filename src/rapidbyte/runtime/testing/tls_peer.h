@@ -17,7 +17,7 @@
 #include <thread>
 #include <utility>
 
-#include "rapidbyte/runtime/host_socket.h"
+#include "rapidbyte/runtime/net/host_socket.h"
 
 namespace rapidbyte::runtime {
 

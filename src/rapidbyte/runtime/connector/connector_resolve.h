@@ -1,0 +1,82 @@
+#pragma once
+// Finds a connector by its reference and checks what was found: path, manifest, version, checksum (docs/protocol.md,
+// "The manifest"). Pure functions over the file system; any thread may call them. Compiling the component is
+// wasm_runtime's work.
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rapidbyte/base/sha256.h"
+#include "rapidbyte/base/status.h"
+#include "rapidbyte/runtime/connector/manifest.h"
+
+namespace rapidbyte::runtime {
+
+using rapidbyte::sha256_hex;
+
+/// What a reference without `@version` has as its version.
+inline constexpr std::string_view kUnknownVersion = "unknown";
+
+/// `rapidbyte/source-postgres@v0.1.0` taken apart.
+struct ConnectorRef {
+  std::string reference;                      // as written
+  std::string name;                           // "source-postgres"
+  std::string version{kUnknownVersion};       // "0.1.0", without the v
+  std::string file_name;                      // "source_postgres.wasm"
+  std::optional<std::filesystem::path> path;  // set when the reference is a path to a .wasm file
+  [[nodiscard]] bool has_version() const { return version != kUnknownVersion; }
+};
+
+/// Parses `[namespace/]name[@[v]version]` or a path (contains '/', ends in ".wasm"). CONNECTOR_REF_INVALID (config) for
+/// anything that could leave the search folders.
+[[nodiscard]] Result<ConnectorRef> parse_connector_ref(std::string_view reference);
+
+/// One folder to look in, and why it is looked in (for the error message).
+struct ConnectorFolder {
+  std::filesystem::path folder;
+  std::string origin;
+};
+
+/// `extra` (when not empty), RAPIDBYTE_CONNECTOR_DIR, ~/.rapidbyte/plugins, then the folders installed with the binary.
+[[nodiscard]] std::vector<ConnectorFolder> connector_search_folders(const std::filesystem::path& extra = {});
+
+/// The component's file, absolute. CONNECTOR_NOT_FOUND (config) lists every path tried.
+[[nodiscard]] Result<std::filesystem::path> resolve_connector_path(const ConnectorRef& ref,
+                                                                   const std::vector<ConnectorFolder>& folders);
+[[nodiscard]] Result<std::filesystem::path> resolve_connector_path(const ConnectorRef& ref);
+
+/// `<folder>/source_postgres.wasm` -> `<folder>/source_postgres.manifest.json`.
+[[nodiscard]] std::filesystem::path manifest_path_from_wasm(const std::filesystem::path& wasm);
+
+/// The manifest beside `wasm`. MANIFEST_MISSING (permission) when there is none, or nullopt if `allow_unmanifested`;
+/// MANIFEST_INVALID; PROTOCOL_MISMATCH; CONNECTOR_VERSION_MISMATCH when `ref` asks for another version.
+[[nodiscard]] Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref,
+                                                                      const std::filesystem::path& wasm,
+                                                                      bool allow_unmanifested);
+
+/// A component by its digest, which the manifest's checksum and the key of the AOT cache are both about. Its bytes are
+/// only needed when it must be compiled; keeping megabytes of them would be seen in a warm start.
+struct ComponentFile {
+  std::string sha256;  // of the bytes, 64 hexadecimal digits
+  /// The bytes with that digest.
+  std::function<Result<std::vector<std::byte>>()> read;
+};
+
+/// Reads a component through. COMPONENT_INVALID when it can't be read, is empty, no WebAssembly, or above 256 MiB; also
+/// of ComponentFile::read, when the file has been changed since.
+[[nodiscard]] Result<ComponentFile> read_component_file(const std::filesystem::path& wasm);
+
+/// Compares what will be compiled with the manifest's checksum: CHECKSUM_MISMATCH (permission). A manifest without a
+/// checksum promises nothing, so it passes. Take the form for a file that was read in production: nothing can change in
+/// between.
+[[nodiscard]] Status verify_wasm_checksum(const ComponentFile& file, const Manifest& manifest,
+                                          const std::filesystem::path& wasm);
+[[nodiscard]] Status verify_wasm_checksum(const std::filesystem::path& wasm, const Manifest& manifest);
+
+}  // namespace rapidbyte::runtime

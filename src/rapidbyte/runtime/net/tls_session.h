@@ -1,0 +1,71 @@
+#pragma once
+// TlsSession: the client's side of TLS on one connected, non-blocking socket (docs/protocol.md, socket-start-tls),
+// with OpenSSL. Used on the thread of the instance that owns the socket. It borrows the descriptor. Nothing of OpenSSL
+// is touched before the first session of the process begins, so that programs without TLS start as quickly as before.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "rapidbyte/base/deadline.h"
+#include "rapidbyte/base/status.h"
+#include "rapidbyte/runtime/net/socket_wait.h"
+
+namespace rapidbyte::runtime {
+
+/// How far the server's certificate is checked: not at all, its chain up to a trusted CA, or also that it is for this
+/// name.
+enum class TlsVerify : uint8_t { kNone, kCa, kFull };
+
+struct TlsOptions {
+  /// The server as the user named it; sent to the server (SNI, names only) and compared with its certificate (kFull).
+  std::string server_name;
+  TlsVerify verify = TlsVerify::kFull;
+  /// PEM certificates that are trusted instead of the system's. Each is an anchor, whoever signed it.
+  std::optional<std::string> ca_pem;
+};
+
+class TlsSession {
+ public:
+  /// Shakes hands on `fd`; TLS 1.2 at least. TLS_FAILED: category config for a bad `options`, auth when the server's
+  /// certificate is refused, else transient-network; CANCELLED. After an error the connection is of no use any more.
+  [[nodiscard]] static Result<std::unique_ptr<TlsSession>> connect(int fd, const TlsOptions& options,
+                                                                   const Deadline& deadline, const CancelEvent& cancel);
+  ~TlsSession();
+  TlsSession(const TlsSession&) = delete;
+  TlsSession& operator=(const TlsSession&) = delete;
+
+  /// Reads what is there, at most `into.size()` (at least 1). End of file only after the peer has said so; a connection
+  /// that just ends is SOCKET_READ_FAILED, because somebody may have cut it.
+  [[nodiscard]] Result<SocketReadResult> read(std::span<std::byte> into);
+  /// Takes what fits. Up to kTlsBlockBytes of what was taken wait for the socket; they go out with the next read,
+  /// write, wait or close. SOCKET_WRITE_FAILED.
+  [[nodiscard]] Result<SocketWriteResult> write(std::span<const std::byte> data);
+  /// As wait_socket_ready, but for bytes of the application: false also when only parts of a record have come.
+  [[nodiscard]] Result<bool> wait(SocketInterest interest, std::chrono::milliseconds timeout,
+                                  const CancelEvent& cancel);
+  /// Says good-bye. Bytes that were taken from the guest and not sent yet get up to kTlsLinger.
+  void close(const CancelEvent& cancel);
+
+  /// "TLSv1.3".
+  [[nodiscard]] std::string version() const;
+
+ private:
+  class Impl;
+  explicit TlsSession(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Encrypted at a time: four records. Larger blocks make no fewer system calls worth having and leave more unsent
+/// bytes.
+inline constexpr size_t kTlsBlockBytes = size_t{64} << 10U;
+/// How long close() waits for a peer that does not take the last bytes.
+inline constexpr std::chrono::milliseconds kTlsLinger{1000};
+/// Largest list of CA certificates, bytes. A system's whole trust store has a quarter of it.
+inline constexpr size_t kMaxCaPemBytes = size_t{1} << 20U;
+
+}  // namespace rapidbyte::runtime

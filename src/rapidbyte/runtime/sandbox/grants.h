@@ -1,0 +1,121 @@
+#pragma once
+// Grants: the folders and files that a pipeline's connectors may use. resolve_grants() follows every path that a
+// manifest asks for and a config names, once for a run and before any guest starts, to open handles; every guest of the
+// run, and the host's work for it (locks, journals), goes through these, so that nothing a guest does to a path leads
+// anybody elsewhere. It looks at all connectors together, because what one may write must not be what another, or the
+// program itself, relies on. Part of the runtime's facade. Any thread; what is resolved is immutable.
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rapidbyte/base/status.h"
+#include "rapidbyte/protocol/error_codes.h"
+#include "rapidbyte/runtime/connector/manifest.h"
+#include "rapidbyte/runtime/sandbox/pinned_folder.h"
+
+namespace rapidbyte::runtime {
+
+/// A single file that is granted in its folder.
+struct GrantedFile {
+  std::string name;
+  bool read_write = false;
+  /// Also SQLite's files beside it: `-journal`, `-wal`, `-shm`, `-tmp-<16 hexadecimal digits>`.
+  bool companions = false;
+  bool operator==(const GrantedFile&) const = default;
+  /// Whether `file`, a name in the same folder, is granted with it. The shim has the same rule for guests.
+  [[nodiscard]] bool covers(std::string_view file) const;
+};
+
+/// A folder that is opened for a guest: the whole, or single files of it.
+struct FolderGrant {
+  std::shared_ptr<const PinnedFolder> folder;  // shared with every instance of the run
+  /// What the guest calls it.
+  std::string guest_path;
+  bool read_write = false;
+  /// Not empty: only these, and nothing else of the folder is there for the guest.
+  std::vector<GrantedFile> files;
+  [[nodiscard]] bool is_whole() const { return files.empty(); }
+};
+
+/// A file on which the host holds SQLite's exclusive lock while an instance is open.
+struct LockedDatabase {
+  std::shared_ptr<const PinnedFolder> folder;  // shared with the grant and every lock
+  std::string name;
+};
+
+/// What one connector of a run may use.
+struct ConnectorGrants {
+  /// A value of the config that is a path: as it is written, and as the guest gets it.
+  struct Value {
+    std::string pointer;
+    nlohmann::json given;
+    std::string absolute;
+  };
+  std::vector<FolderGrant> folders;
+  std::vector<LockedDatabase> databases;
+  std::vector<Value> values;
+};
+
+/// A connector that is to be given its grants.
+struct GrantRequest {
+  std::string connector_id;  // "source", "destination", "transform-0"
+  std::string name;  // for messages: "dest-sqlite"
+  std::string pointer;  // where it stands in the pipeline file: "/destination"
+  /// Null: nothing is granted.
+  const Manifest* manifest = nullptr;
+  nlohmann::json config;
+  std::vector<std::string> read_write_preopens;
+};
+
+/// What no guest may be able to change.
+struct ProtectedPath {
+  std::string what;  // "the pipeline file"
+  std::filesystem::path path;  // absolute; need not exist
+};
+
+struct GrantPlan {
+  std::vector<GrantRequest> requests;
+  /// Folder against which relative paths are taken; absolute, or empty for the current one.
+  std::filesystem::path base_folder;
+  std::vector<ProtectedPath> protected_paths;
+};
+
+/// Why a grant is not given.
+struct GrantProblem {
+  std::string connector_id;
+  /// The value of the pipeline file to change: "/destination/config/path".
+  std::string pointer;
+  /// PATH_NOT_FOUND, INVALID_PATH, DATABASE_OPEN, FOLDER_NOT_ASKED, MANIFEST_INVALID (config); GRANT_REFUSED
+  /// (permission): the path leads through a link that a guest may have made, or what the guest could write is relied
+  /// upon by others. The message does not name the value.
+  ConnectorError error;
+  /// For those who show no place in the file: "dest-sqlite: config /path".
+  std::string asked_by;
+  [[nodiscard]] Status status() const;
+};
+
+struct ResolvedGrants {
+  std::map<std::string, std::shared_ptr<const ConnectorGrants>> by_connector;  // shared with the run's instances
+  /// When there is one, nothing may be started.
+  std::vector<GrantProblem> problems;
+};
+
+[[nodiscard]] ResolvedGrants resolve_grants(const GrantPlan& plan);
+
+/// The same for one connector on its own.
+[[nodiscard]] Result<std::shared_ptr<const ConnectorGrants>> resolve_grants_of(
+    const GrantRequest& request, const std::filesystem::path& base_folder);
+
+/// Code of a grant that is refused for what it would put into a guest's hands.
+inline constexpr std::string_view kGrantRefused = codes::kGrantRefused;
+
+/// What the program itself relies on: its own file, the folders that connectors are taken from, the cache of compiled
+/// code.
+[[nodiscard]] std::vector<ProtectedPath> paths_of_the_program();
+
+}  // namespace rapidbyte::runtime
