@@ -106,6 +106,9 @@ Status commit_with_receipt(Session& session, Receipts& receipts, const sdk::Stre
     const Session::Patience patience(session);
     committed = session.connection().run_queued(answers);
   }
+  if (answers.size() > written && !answers[written].rows.empty() && answers[written].rows.front()[2] == "t") {
+    session.expect_code();
+  }
   if (committed.ok()) committed = session.check_committed(answers.back().command);
   if (committed.ok()) return {};
   if (answers.size() == written && is_receipt_changed(committed.error())) return receipt_changed(ctx);

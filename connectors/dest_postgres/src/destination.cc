@@ -502,7 +502,8 @@ Result<sdk::WriteSummary> PostgresDestination::write_stream(const sdk::StreamCon
 
 Status PostgresDestination::finish_stream(const sdk::StreamContext& ctx, bool succeeded) {
   Status status = finish_target(ctx, succeeded);
-  session_->end_stream(!status.ok() || !std::exchange(ran_no_code_, false));
+  const bool ran_no_code = std::exchange(ran_no_code_, false);
+  session_->end_stream(!status.ok() || !ran_no_code);
   served_ = session_->generation();
   // The next stream of this instance begins without them.
   begun_.reset();

@@ -45,8 +45,10 @@ UNION ALL SELECT format('GRANT %s ON TABLE %s TO %s%s', string_agg(privilege_typ
     CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
   FROM pg_catalog.pg_class, pg_catalog.aclexplode(relacl) WHERE oid = pg_catalog.to_regclass($1::text) GROUP BY grantee, is_grantable)";
 
-// Who holds a lock on a table ($1), its partitions or its children, as a text. Of other users' sessions the server may
-// show no more than their number.
+constexpr std::string_view kAccessExclusive = "ACCESS EXCLUSIVE";
+
+// Who holds a lock on a table ($1), its partitions or its children, as a text; with $2 only those who write or want to.
+// Of other users' sessions the server may show no more than their number.
 constexpr std::string_view kHoldersQuery = R"(
 WITH RECURSIVE tables(oid) AS (SELECT $1::oid
   UNION ALL SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tables t ON t.oid = i.inhparent)
@@ -56,7 +58,8 @@ SELECT string_agg(DISTINCT CASE WHEN l.pid IS NULL THEN 'a prepared transaction'
 FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() AND
   l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) AND
-  l.relation IN (SELECT oid FROM tables))";
+  l.relation IN (SELECT oid FROM tables) AND
+  (NOT $2::pg_catalog.bool OR l.mode NOT IN ('AccessShareLock', 'RowShareLock')))";
 
 // Bytes of a table's ($1, as SQL) own file, and whether it is small with what belongs to it. Who locks the table first
 // does not wait for others here.
@@ -64,10 +67,10 @@ constexpr std::string_view kFileSizeQuery =
     "SELECT pg_catalog.pg_relation_size(c.oid), pg_catalog.pg_table_size(c.oid) <= 1048576 FROM pg_catalog.pg_class c "
     "JOIN pg_catalog.pg_am a ON a.oid = c.relam WHERE c.oid = pg_catalog.to_regclass($1::text) AND a.amname = 'heap'";
 
-Result<std::optional<std::string>> for_table(Session& session, std::string_view sql, Oid oid) {
+Result<std::optional<std::string>> holders_of(Session& session, Oid oid, bool only_writers) {
   const std::string text = std::to_string(oid);
-  const Parameter parameters[] = {text};
-  return session.value(sql, parameters);
+  const Parameter parameters[] = {text, only_writers ? "t" : "f"};
+  return session.value(kHoldersQuery, parameters);
 }
 
 // What publishing must know, asked for by one round trip.
@@ -147,7 +150,7 @@ Result<std::vector<postgres::QueryResult>> lock_table(Session& session, const Ta
     RB_SDK_RETURN_NOT_OK(session.exec("ROLLBACK TO SAVEPOINT rapidbyte_lock; RELEASE SAVEPOINT rapidbyte_lock"));
     const bool give_up = limit && steady_clock::now() - begin >= *limit;
     if (give_up || !warned) {
-      RB_SDK_ASSIGN_OR_RETURN(const auto holders, for_table(session, kHoldersQuery, table.oid));
+      RB_SDK_ASSIGN_OR_RETURN(const auto holders, holders_of(session, table.oid, mode != kAccessExclusive));
       const std::string in_use = "stream \"" + stream + "\": table " + table.name.text() + " of " +
                                  session.options().where() + " is in use by " +
                                  holders.value_or("sessions that come and go");
@@ -172,7 +175,7 @@ Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, co
                                                             const std::string& stream,
                                                             const std::function<Status()>& before,
                                                             const std::function<Status()>& behind) {
-  return lock_table(session, table, "ACCESS EXCLUSIVE", stream, before, behind);
+  return lock_table(session, table, kAccessExclusive, stream, before, behind);
 }
 
 // All that follows is queued: it goes out with the commit, whose error is that of what fails.

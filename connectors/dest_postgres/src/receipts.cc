@@ -52,6 +52,21 @@ std::string identity_sql(const std::string& schema, const std::string& table) {
          table_condition_sql(schema, table) + ")";
 }
 
+std::string calls_code_sql(const std::string& schema, const std::string& table) {
+  // Objects of users have OIDs from 16384 on.
+  return "coalesce((SELECT c.relkind OPERATOR(pg_catalog.<>) 'r' OR c.relhastriggers OR c.relhasrules OR "
+         "c.relrowsecurity OR c.relchecks OPERATOR(pg_catalog.<>) 0 OR c.relam OPERATOR(pg_catalog.>=) "
+         "16384::pg_catalog.oid OR EXISTS (SELECT FROM pg_catalog.pg_attribute x WHERE x.attrelid "
+         "OPERATOR(pg_catalog.=) c.oid AND x.attnum OPERATOR(pg_catalog.>) 0 AND NOT x.attisdropped AND (x.atthasdef "
+         "OR "
+         "x.attidentity OPERATOR(pg_catalog.<>) '' OR x.atttypid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid)) OR "
+         "EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid OPERATOR(pg_catalog.=) c.oid AND (i.indexprs IS "
+         "NOT NULL OR i.indpred IS NOT NULL OR 16384::pg_catalog.oid OPERATOR(pg_catalog.<=) ANY "
+         "(i.indclass::pg_catalog.oid[]))) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid "
+         "OPERATOR(pg_catalog.=) c.relnamespace WHERE " +
+         table_condition_sql(schema, table) + "), false)";
+}
+
 std::string unlogged_sql(const TableName& table) {
   return "(WITH RECURSIVE tree(oid) AS (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON "
          "n.oid "
@@ -258,8 +273,11 @@ Result<size_t> Receipts::write(const sdk::StreamContext& ctx, const Receipt& rec
   if (receipt.checkpoint_json) values[5] = Parameter(*receipt.checkpoint_json);
   // The rows' own locks keep everybody from exchanging the table before the commit.
   std::string identity = "NULL";
+  std::string calls_code = "false";
   if (receipt.written) {
     identity = identity_sql("$9", "$10");
+    // Since the stream began somebody may have hung code on the table, which has run in this session.
+    calls_code = calls_code_sql("$9", "$10");
     values.emplace_back(receipt.written->schema);
     values.emplace_back(receipt.written->table);
   }
@@ -299,7 +317,8 @@ Result<size_t> Receipts::write(const sdk::StreamContext& ctx, const Receipt& rec
   return session_.connection().queue(
       "WITH w AS (" + sql +
           " RETURNING pg_catalog.txid_current() AS number) SELECT pg_catalog.max(number), 1 OPERATOR(pg_catalog./) "
-          "pg_catalog.count(*) FROM w",
+          "pg_catalog.count(*), " +
+          calls_code + " FROM w",
       values, /*cached=*/true);
 }
 

@@ -47,6 +47,9 @@ struct Receipt {
 std::string identity_sql(const TableName& table);
 /// The same of names that are SQL of type text.
 std::string identity_sql(const std::string& schema, const std::string& table);
+/// SQL of a boolean: writing rows into the table, named as above, may run code of users (TableInfo::calls_code). False
+/// when it is not there.
+std::string calls_code_sql(const std::string& schema, const std::string& table);
 /// Whether all that was there when identity_sql() gave `was` is there when it gives `now`. Partitions may have come.
 bool still_holds(std::string_view was, std::string_view now);
 /// SQL of the name of a table whose rows a crash of the server may take: `table`, if it is UNLOGGED, or a partition of
@@ -104,7 +107,7 @@ class Receipts {
   Status begin_load(const sdk::StreamContext& ctx, const Receipt& receipt);
   /// Queues the writing of a receipt, which fails unless `last` is what is there (nullopt: nothing): see
   /// is_receipt_changed(). It waits for a commit of the same receipt that is under way. Its answer is the
-  /// transaction's number. The place in the queue.
+  /// transaction's number, 1, and whether code of users hangs on the table that was written. The place in the queue.
   Result<size_t> write(const sdk::StreamContext& ctx, const Receipt& receipt, const std::optional<Receipt>& last);
   /// Removes the receipts of this stream's partitions of other loads.
   Status forget_partitions(const sdk::StreamContext& ctx);

@@ -180,7 +180,8 @@ std::string direct_target_sql(const std::string& table) {
   return "SELECT c.oid FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(" + table +
          "::text) AND c.relkind = 'r' AND c.relam = 2 AND NOT c.relhasrules AND NOT c.relrowsecurity AND NOT EXISTS "
          "(SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) AND NOT EXISTS (SELECT "
-         "FROM pg_catalog.pg_publication) AND pg_catalog.has_table_privilege(c.oid, 'DELETE')";
+         "FROM pg_catalog.pg_publication) AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.confrelid = "
+         "c.oid AND k.contype = 'f') AND pg_catalog.has_table_privilege(c.oid, 'DELETE')";
 }
 
 Status check_replaceable(const Session& session, const TableName& target, const std::string& stream,

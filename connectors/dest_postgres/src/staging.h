@@ -33,7 +33,8 @@ Status drop_staging(Session& session, const TableName& target);
 /// is none.
 std::string referring_sql(const std::string& table);
 /// SQL of the OID of `table` (as above) if rows can be exchanged in it by DELETE and COPY alone: a plain heap of at
-/// most 1 MiB without triggers, rules and row security, of a database that publishes nothing (DELETE may need a replica
+/// most 1 MiB without triggers, rules and row security, to which no foreign key points (not even its own: DELETE would
+/// look for each row), of a database that publishes nothing (DELETE may need a replica
 /// identity then), and of which this user may delete. No row else.
 std::string direct_target_sql(const std::string& table);
 /// REPLACE_REFERENCED (config) when there is one: the target's rows cannot go.

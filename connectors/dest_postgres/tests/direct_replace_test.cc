@@ -329,6 +329,41 @@ TEST_F(DirectReplaceTest, FewRoundTrips) {
   EXPECT_TRUE(destination->close().ok());
 }
 
+// The same of code that somebody hangs on the table while the load is under way.
+TEST_F(DirectReplaceTest, CodeThatComesBetweenTwoCommitsLeavesNothingForTheNextStream) {
+  sql("CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM set_config(''rapidbyte.left'', "
+      "''here'', false); RETURN NEW; END'; CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.name "
+      ":= coalesce(current_setting(''rapidbyte.left'', true), ''none''); RETURN NEW; END'; CREATE TABLE c (id bigint, "
+      "name text); CREATE TABLE probe (id bigint, name text); CREATE TRIGGER t BEFORE INSERT ON probe FOR EACH ROW "
+      "EXECUTE FUNCTION look()");
+  ASSERT_EQ(load(context("first", two_columns()), two_columns(), {row(1, "a")}).code(), "ok");
+  FakeHost host;
+  int taken = 0;
+  host.before_call = [&](std::string_view function) {
+    if (function != "next-batch" || ++taken != 2) return;
+    sql("CREATE TRIGGER t BEFORE INSERT ON c FOR EACH ROW EXECUTE FUNCTION leave()");
+  };
+  auto destination = open();
+  for (const char* stream : {"c", "probe"}) {
+    const std::string text = sdk::to_text(context(stream, two_columns()));
+    Json marker = {{"stream", stream}, {"load_id", host.load_id}, {"kind", "source"}};
+    for (int batches = 1; batches <= 2; ++batches) {
+      host.push_batch(make_batch(two_columns(), {row(batches, "a")}));
+      marker["batches_covered"] = batches;
+      if (batches == 2) marker["end"] = true;
+      host.push_raw_marker(marker);
+    }
+    ASSERT_TRUE(destination->begin_stream(text).ok());
+    const Status written = destination->run_write(text).status();
+    ASSERT_TRUE(written.ok()) << written.to_string();
+    ASSERT_TRUE(destination->finish_stream(text, true).ok());
+  }
+  EXPECT_EQ(host.calls("connect-tcp"), 1U) << "both streams should have had one session";
+  EXPECT_NE(table("probe"), (Lines{"(1,here)", "(2,here)"}));
+  EXPECT_EQ(sql("SELECT count(*) FROM c"), Lines{"2"});
+  EXPECT_TRUE(destination->close().ok());
+}
+
 // What code of users has set in the session while rows were written is not there for the next stream.
 TEST_F(DirectReplaceTest, CodeOfUsersLeavesNothingForTheNextStream) {
   const std::string leave =

@@ -87,6 +87,8 @@ class PipelineRun {
   [[nodiscard]] uint32_t parallelism() const;
   [[nodiscard]] uint32_t partitions_per_stream() const;
   void finish(Failure failure);
+  /// Adds the run to the history, or replaces what it has there.
+  void record_run();
   void complete_finished_loads();
   void take_back_loads();
 
@@ -364,22 +366,28 @@ void PipelineRun::finish(Failure failure) {
     report_.outcome = failure->stage == Stage::kInterrupted ? Outcome::kInterrupted : Outcome::kFailed;
     report_.failure = std::move(failure);
   }
-  if (lease_) {
-    state::RunRecord record;
-    record.run_id = report_.run_id;
-    record.pipeline = report_.pipeline;
-    record.started_at = report_.started_at;
-    record.finished_at = report_.finished_at;
-    record.outcome = std::string(to_string(report_.outcome));
-    record.rows_written = report_.rows_written();
-    if (report_.failure) record.error = Status(report_.failure->error).to_string();
-    const Status recorded = run_.state.record_run(record);
-    // The rows are committed and the cursors saved; the history alone does not make a run fail.
-    if (!recorded.ok()) log_warn("the run could not be added to the history: {}", recorded.to_string());
-  }
+  record_run();
+  const Outcome said = report_.outcome;
   complete_finished_loads();
   take_back_loads();
+  // The history must not call a run a success that has failed with its last write.
+  if (report_.outcome != said) record_run();
   run_.observer.run_finished(report_);
+}
+
+void PipelineRun::record_run() {
+  if (!lease_) return;
+  state::RunRecord record;
+  record.run_id = report_.run_id;
+  record.pipeline = report_.pipeline;
+  record.started_at = report_.started_at;
+  record.finished_at = report_.finished_at;
+  record.outcome = std::string(to_string(report_.outcome));
+  record.rows_written = report_.rows_written();
+  if (report_.failure) record.error = Status(report_.failure->error).to_string();
+  const Status recorded = run_.state.record_run(record);
+  // The rows are committed and the cursors saved; the history alone does not make a run fail.
+  if (!recorded.ok()) log_warn("the run could not be added to the history: {}", recorded.to_string());
 }
 
 // Loads whose turn did not come have committed nothing, and are no loads to go on with. After a kill they are, which

@@ -11,7 +11,7 @@ namespace rapidbyte::state {
 
 Status lease_lost(std::string_view pipeline, std::string_view what_happened) {
   // Not to be retried in this run: its right to write is gone. The next run takes a lease of its own.
-  return make_error(ErrorCategory::kTransientDb, std::string(kLeaseLost),
+  return make_error(ErrorCategory::kTransientDb, codes::kLeaseLost,
                     fmt::format("pipeline '{}' is no longer held by this run: {}. The run was stopped and saves no "
                                 "further position; what the destination committed stays. Make sure that no other run "
                                 "is under way, and run the pipeline again: it resumes behind what was committed",
@@ -35,7 +35,7 @@ Status Lease::check_own(const StreamKey& key) const {
 }
 
 Status Lease::noticed(Status status) {
-  if (status.ok() || status.error().code != kLeaseLost) return status;
+  if (status.ok() || status.error().code != codes::kLeaseLost) return status;
   {
     const std::lock_guard lock(loss_mutex_);
     if (loss_.ok()) loss_ = status;

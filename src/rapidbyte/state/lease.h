@@ -131,7 +131,5 @@ class Lease : public PairStore {
 
 /// LEASE_LOST. `what_happened`: a clause for people, "the state file was replaced".
 [[nodiscard]] Status lease_lost(std::string_view pipeline, std::string_view what_happened);
-/// The code of lease_lost().
-inline constexpr std::string_view kLeaseLost = codes::kLeaseLost;
 
 }  // namespace rapidbyte::state

@@ -52,6 +52,13 @@ TEST_F(CheckCommand, SaysOfEveryPartThatItIsFine) {
   EXPECT_EQ(data_.raw(), "");
 }
 
+TEST_F(CheckCommand, AnInterruptionWhileAConnectorIsAskedIsNoFailureOfIt) {
+  connectors_["test/source"].on_discover = [this] { cancel_.cancel(); };
+  connectors_["test/source"].catalog = internal_error("CANCELLED", "the call was interrupted");
+  write_pipeline();
+  EXPECT_EQ(check(), ExitCode::kInterrupted) << said();
+}
+
 TEST_F(CheckCommand, AFeatureThatIsNotKnownIsAWarningOfItsConnector) {
   connectors_["test/dest"].manifest.warnings = {"its manifest gives destination the feature 'recepts'"};
   write_pipeline();

@@ -17,6 +17,7 @@
 #include "rapidbyte/cli/view/error_text.h"
 #include "rapidbyte/cli/view/quantities.h"
 #include "rapidbyte/engine/load/load_position.h"
+#include "rapidbyte/engine/report/run_clock.h"
 #include "rapidbyte/pipeline/name_pattern.h"
 #include "rapidbyte/pipeline/suggestion.h"
 #include "rapidbyte/protocol/checkpoint.h"
@@ -262,7 +263,7 @@ ExitCode state_reset_command(const StateResetArguments& arguments, CommandContex
       what);
   if (auto ended = ask_unless(arguments.yes, question, "state reset asks before it forgets", context)) return *ended;
   // A run that is under way would write its cursors again.
-  auto lease = opened.state->acquire_lease(config.name, "state-reset");
+  auto lease = opened.state->acquire_lease(config.name, "state-reset-" + engine::new_run_id());
   if (!lease.ok()) return fail(context, lease.error());
   if (Status done = reset_chosen(**lease, all, chosen->names); !done.ok()) return fail(context, done.error());
   context.talk.write(fmt::format("Forgotten: {}. The destination's rows stay as they are.\n", what));
@@ -299,7 +300,7 @@ ExitCode state_accept_command(const StateAcceptArguments& arguments, CommandCont
       stream);
   if (auto ended = ask_unless(arguments.yes, question, "state accept asks before it changes anything", context))
     return *ended;
-  auto lease = opened.state->acquire_lease(name, "state-accept");
+  auto lease = opened.state->acquire_lease(name, "state-accept-" + engine::new_run_id());
   if (!lease.ok()) return fail(context, lease.error());
   if (Status done = engine::accept_load(*opened.state, **lease, accepted); !done.ok())
     return fail(context, done.error());

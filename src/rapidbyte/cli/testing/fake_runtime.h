@@ -2,6 +2,7 @@
 // FakeRuntime: connectors whose answers a test writes down, in place of guests. For tests only.
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -23,6 +24,8 @@ struct FakeConnectorSpec {
   Status open;
   Result<runtime::ValidationResult> validation = runtime::ValidationResult{};
   Result<std::string> catalog = std::string(R"({"streams": []})");
+  /// Called while it is asked for its catalog.
+  std::function<void()> on_discover{};
 };
 
 /// What the instances were asked. Instances of a run live on several threads.
@@ -59,7 +62,11 @@ class FakeInstance : public runtime::ComponentInstance {
                std::shared_ptr<runtime::HostServices> services)
       : id_(std::move(id)), spec_(std::move(spec)), calls_(calls), services_(std::move(services)) {}
   Status open() override { return note("open"), spec_.open; }
-  Result<std::string> discover() override { return note("discover"), spec_.catalog; }
+  Result<std::string> discover() override {
+    note("discover");
+    if (spec_.on_discover) spec_.on_discover();
+    return spec_.catalog;
+  }
   Result<runtime::ValidationResult> validate() override { return note("validate"), spec_.validation; }
   Result<runtime::ReadSummary> run_read(std::string_view /*ctx*/) override {
     return note("run_read"), runtime::ReadSummary{};

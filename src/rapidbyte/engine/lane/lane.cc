@@ -179,7 +179,7 @@ Status LaneRunner::transform(size_t index, std::unique_ptr<runtime::ComponentIns
   runtime::TransformSummary summary;
   {
     const RunningStage running(*services);
-    RB_ASSIGN_OR_RETURN(summary, instance->run_transform(task_.position.transform_contexts[index]));
+    RB_ASSIGN_OR_RETURN(summary, instance->run_transform(std::exchange(task_.position.transform_contexts[index], {})));
   }
   if (satisfied()) return {};
   if (!services->saw_end()) {
@@ -210,7 +210,7 @@ Status LaneRunner::write() {
   if (before_write_) RB_RETURN_NOT_OK(before_write_());
   auto written = [&] {
     const RunningStage running(*destination_services_);
-    return destination_.instance->run_write(task_.position.destination_context);
+    return destination_.instance->run_write(std::exchange(task_.position.destination_context, {}));
   }();
   if (!written.ok()) {
     const ConnectorError& error = written.error();

@@ -27,11 +27,14 @@ class ScratchState final : public state::PairStore {
   using Place = std::tuple<state::PairScope, std::string, std::string>;  // scope, owner and key
   static Place place_of(const state::PairKey& key);
   Result<std::optional<std::string>> get_locked(const state::PairKey& key);
+  /// STATE_QUOTA, as the real state has it, over what is kept here.
+  Status put_locked(const state::PairKey& key, std::string_view value);
 
   state::StateBackend& real_;
   const std::string pipeline_;
   std::mutex mutex_;
   std::map<Place, std::string> written_;
+  uint64_t bytes_ = 0;  // of all keys and values in it
 };
 
 }  // namespace rapidbyte::engine

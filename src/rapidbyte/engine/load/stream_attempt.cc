@@ -394,7 +394,10 @@ void StreamAttempt::sum_up(Failure failure) {
 bool StreamAttempt::concerns_every_stream(const RunFailure& failure) {
   const std::string& code = failure.error.code;
   if (failure.stage == Stage::kRejected) return true;  // the cap is the run's
-  if (failure.stage == Stage::kState && (code == codes::kStateBackend || code == codes::kDlqWriteFailed)) return true;
+  if (failure.stage == Stage::kState &&
+      (code == codes::kStateBackend || code == codes::kLeaseLost || code == codes::kDlqWriteFailed)) {
+    return true;
+  }
   // A connector that connects with its first statement, or anew for its next stream, opens all the same.
   if (failure.error.category == ErrorCategory::kAuth || code == codes::kTcpConnectFailed ||
       code == codes::kConnectTimeout || code == codes::kDnsResolutionFailed) {

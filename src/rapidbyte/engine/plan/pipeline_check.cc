@@ -13,6 +13,7 @@
 #include "rapidbyte/engine/plan/prepare.h"
 #include "rapidbyte/engine/plan/run_grants.h"
 #include "rapidbyte/engine/plan/stream_order.h"
+#include "rapidbyte/engine/report/run_clock.h"
 #include "rapidbyte/engine/run_context.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/connector/connector_survey.h"
@@ -85,6 +86,10 @@ class PipelineCheck {
   /// (CURSOR_CHANGED, and loads that cannot be gone on with).
   bool check_positions(state::StateBackend& state);
 
+  /// Of an error that a call of the connector ended with.
+  [[nodiscard]] Stage stage_of(const PreparedConnector& connector) const {
+    return request_.cancel.cancelled() ? Stage::kInterrupted : connector.slot.stage;
+  }
   [[nodiscard]] std::vector<pipeline::Problem> located(const std::vector<FileMistake>& mistakes) const;
   void ok(std::string part, std::string message);
   void warn(std::string part, std::string message, std::string fix);
@@ -207,13 +212,12 @@ bool PipelineCheck::check_permissions(const PreparedConnector& connector) {
 void PipelineCheck::check_guest(const PreparedConnector& connector) {
   const std::string part(part_of(connector.slot.role));
   const std::string& name = connector.connector->name();
-  const auto stage = [&] { return request_.cancel.cancelled() ? Stage::kInterrupted : connector.slot.stage; };
   auto opened =
       OpenConnector::start(*runtime_, connector.connector, looking_options(*prepared_, connector, request_.cancel));
-  if (!opened.ok()) return fail(part, opened.error(), stage());
+  if (!opened.ok()) return fail(part, opened.error(), stage_of(connector));
   runtime::ComponentInstance& instance = (*opened)->instance();
   auto validated = instance.validate();
-  if (!validated.ok()) return fail(part, validated.error(), stage());
+  if (!validated.ok()) return fail(part, validated.error(), stage_of(connector));
   const std::string said = validated->message.empty() ? "" : ": " + validated->message;
   switch (validated->status) {
     case runtime::ValidationStatus::kFailed:
@@ -235,7 +239,7 @@ void PipelineCheck::check_references(const PreparedConnector& destination, runti
   for (const StreamPlan& plan : prepared_->plans) streams.push_back(plan.config.name);
   if (streams.size() < 2 || !knows_references(connector)) return;
   const auto answer = instance.last_committed(references_question(parsed_.config->name, "check", streams));
-  if (!answer.ok()) return fail("destination", answer.error(), destination.slot.stage);
+  if (!answer.ok()) return fail("destination", answer.error(), stage_of(destination));
   const auto references = read_references(connector, streams, *answer);
   if (!references.ok()) return fail("destination", references.error(), destination.slot.stage);
   for (const std::vector<size_t>& ring : order_streams(streams.size(), *references).rings) {
@@ -251,7 +255,7 @@ void PipelineCheck::check_references(const PreparedConnector& destination, runti
 
 void PipelineCheck::check_streams(const PreparedConnector& source, runtime::ComponentInstance& instance) {
   auto catalog = ask_for_catalog(instance, *source.connector);
-  if (!catalog.ok()) return fail("source", catalog.error(), source.slot.stage);
+  if (!catalog.ok()) return fail("source", catalog.error(), stage_of(source));
   prepared_->catalog = std::move(*catalog);
   const std::vector<FileMistake> mistakes = plan_each_stream(*prepared_);
   std::vector<std::string> doubled;
@@ -284,7 +288,7 @@ void PipelineCheck::check_state() {
   }
   auto state = request_.open_state(parsed_.config->state);
   if (!state.ok()) return fail("state", state.error(), Stage::kState);
-  auto lease = (*state)->acquire_lease(parsed_.config->name, "check");
+  auto lease = (*state)->acquire_lease(parsed_.config->name, "check-" + new_run_id());
   if (!lease.ok()) return fail("state", lease.error(), Stage::kState);
   if (check_positions(**state)) ok("state", fmt::format("{} can be used, no run is under way", survey.place));
 }

@@ -36,9 +36,10 @@ runtime::GrantPlan grant_plan(const pipeline::PipelineConfig& pipeline, const st
   Protection protection(plan.base_folder);
   protection.add("the pipeline file", pipeline.file.filename());
   for (const fs::path& file : state::state_files(pipeline.state)) protection.add("the state", file);
-  protection.add("the rejected records", !pipeline.dlq.path.empty()
-                                             ? pipeline.dlq.path
-                                             : state::folder_beside_state(pipeline.state).value_or(fs::path()) / "dlq");
+  protection.add("the rejected records",
+                 !pipeline.dlq.path.empty()
+                     ? pipeline.dlq.path
+                     : state::folder_beside_state(pipeline.state).value_or(".rapidbyte") / "dlq");
   for (const ConnectorInUse& used : connectors) {
     const runtime::Connector& connector = *used.connector;
     plan.requests.push_back({used.id, connector.name(), used.pointer, connector.manifest(), used.use->config,

@@ -203,5 +203,22 @@ TEST(ScratchState, ReadsThroughAndKeepsWritesToItself) {
   EXPECT_FALSE(real->get("p", "new")->has_value());
 }
 
+TEST(ScratchState, HasTheQuotaOfTheRealState) {
+  auto real = state::make_memory_state();
+  ScratchState scratch(*real, "p");
+  const std::string large(state::kMaxValueBytes, 'x');
+  EXPECT_FALSE(scratch.put("too large", large + "x").ok());
+  std::string last;
+  for (int i = 0; i < 20 && last.empty(); ++i) {
+    const Status kept = scratch.put("k" + std::to_string(i), large);
+    if (!kept.ok()) last = kept.error().code;
+  }
+  EXPECT_EQ(last, "STATE_QUOTA");
+  EXPECT_TRUE(scratch.put("k0", "small").ok()) << "what is replaced makes room";
+  EXPECT_TRUE(scratch.put("more", "small").ok());
+  EXPECT_TRUE(*scratch.compare_and_set("k0", "small", std::string(large.size() / 2, 'y')));
+  EXPECT_FALSE(scratch.compare_and_set("k1", large, large + "y").ok());
+}
+
 }  // namespace
 }  // namespace rapidbyte::engine
