@@ -87,7 +87,7 @@ class PipelineCheck {
   bool check_positions(state::StateBackend& state);
 
   /// Of an error that a call of the connector ended with.
-  [[nodiscard]] Stage stage_of(const PreparedConnector& connector) const {
+  [[nodiscard]] Stage stage_asked(const PreparedConnector& connector) const {
     return request_.cancel.cancelled() ? Stage::kInterrupted : connector.slot.stage;
   }
   [[nodiscard]] std::vector<pipeline::Problem> located(const std::vector<FileMistake>& mistakes) const;
@@ -214,10 +214,10 @@ void PipelineCheck::check_guest(const PreparedConnector& connector) {
   const std::string& name = connector.connector->name();
   auto opened =
       OpenConnector::start(*runtime_, connector.connector, looking_options(*prepared_, connector, request_.cancel));
-  if (!opened.ok()) return fail(part, opened.error(), stage_of(connector));
+  if (!opened.ok()) return fail(part, opened.error(), stage_asked(connector));
   runtime::ComponentInstance& instance = (*opened)->instance();
   auto validated = instance.validate();
-  if (!validated.ok()) return fail(part, validated.error(), stage_of(connector));
+  if (!validated.ok()) return fail(part, validated.error(), stage_asked(connector));
   const std::string said = validated->message.empty() ? "" : ": " + validated->message;
   switch (validated->status) {
     case runtime::ValidationStatus::kFailed:
@@ -239,7 +239,7 @@ void PipelineCheck::check_references(const PreparedConnector& destination, runti
   for (const StreamPlan& plan : prepared_->plans) streams.push_back(plan.config.name);
   if (streams.size() < 2 || !knows_references(connector)) return;
   const auto answer = instance.last_committed(references_question(parsed_.config->name, "check", streams));
-  if (!answer.ok()) return fail("destination", answer.error(), stage_of(destination));
+  if (!answer.ok()) return fail("destination", answer.error(), stage_asked(destination));
   const auto references = read_references(connector, streams, *answer);
   if (!references.ok()) return fail("destination", references.error(), destination.slot.stage);
   for (const std::vector<size_t>& ring : order_streams(streams.size(), *references).rings) {
@@ -255,7 +255,7 @@ void PipelineCheck::check_references(const PreparedConnector& destination, runti
 
 void PipelineCheck::check_streams(const PreparedConnector& source, runtime::ComponentInstance& instance) {
   auto catalog = ask_for_catalog(instance, *source.connector);
-  if (!catalog.ok()) return fail("source", catalog.error(), stage_of(source));
+  if (!catalog.ok()) return fail("source", catalog.error(), stage_asked(source));
   prepared_->catalog = std::move(*catalog);
   const std::vector<FileMistake> mistakes = plan_each_stream(*prepared_);
   std::vector<std::string> doubled;
