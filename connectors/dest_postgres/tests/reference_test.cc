@@ -160,6 +160,8 @@ TEST_F(ReferenceTest, AReplacedTableMayNameItself) {
 TEST_F(ReferenceTest, OtherTablesMayNameAReplacedTable) {
   const std::string s = schema_name();
   const Schema plain{{{"id", kInt}, {"t", kText}}};
+  // Without a staging the table stays anyway.
+  const Json staged = {{"small_replace", "staging"}};
   const struct {
     const char* made;
     std::string value;
@@ -178,7 +180,7 @@ TEST_F(ReferenceTest, OtherTablesMayNameAReplacedTable) {
     sql(std::string("CREATE TABLE s (id bigint, t text); ") + c.made + "; INSERT INTO audit (r) VALUES ('" + c.value +
         "')");
     for (int64_t load_number = 1; load_number <= 2; ++load_number) {
-      const Outcome outcome = load(context("s", plain, "replace"), plain, {row(load_number, "x")});
+      const Outcome outcome = load(context("s", plain, "replace"), plain, {row(load_number, "x")}, staged);
       ASSERT_TRUE(outcome.status.ok()) << outcome.message();
       EXPECT_EQ(sql("SET search_path = pg_catalog; SELECT r FROM " + s + ".audit"), Lines{c.shown});
       EXPECT_EQ(table("s"), Lines{"(" + std::to_string(load_number) + ",x)"});
@@ -193,7 +195,7 @@ TEST_F(ReferenceTest, OtherTablesMayNameAReplacedTable) {
   sql("CREATE TABLE audit (id int, r regclass); ALTER TABLE audit DROP COLUMN r; CREATE VIEW v AS SELECT "
       "'pg_class'::regclass AS r; CREATE TYPE holder AS (r regclass); CREATE TABLE s (id bigint, t text)");
   const std::string oid = sql("SELECT 's'::regclass::oid").front();
-  ASSERT_TRUE(load(context("s", plain, "replace"), plain, {row(1, "x")}).status.ok());
+  ASSERT_TRUE(load(context("s", plain, "replace"), plain, {row(1, "x")}, staged).status.ok());
   EXPECT_NE(sql("SELECT 's'::regclass::oid").front(), oid);
 }
 
