@@ -236,11 +236,12 @@ Status exchange_error(Session& session, const TableInfo& target, const TableInfo
   const std::string from = " FROM " + staging.name.sql() + " WHERE ctid OPERATOR(pg_catalog.";
   const auto search = [&]() -> Result<std::optional<FoundRow>> {
     RB_SDK_RETURN_NOT_OK(session.exec("ROLLBACK TO SAVEPOINT rapidbyte_exchange"));
+    const std::string oid = std::to_string(staging.oid);
+    const Parameter parameters[] = {oid};
     RB_SDK_ASSIGN_OR_RETURN(const auto pages,
-                            for_table(session,
-                                      "SELECT pg_catalog.pg_relation_size($1::pg_catalog.oid) OPERATOR(pg_catalog./) "
-                                      "pg_catalog.current_setting('block_size')::bigint",
-                                      staging.oid));
+                            session.value("SELECT pg_catalog.pg_relation_size($1::pg_catalog.oid) "
+                                          "OPERATOR(pg_catalog./) pg_catalog.current_setting('block_size')::bigint",
+                                          parameters));
     uint64_t count = 0;
     if (pages) std::from_chars(pages->data(), pages->data() + pages->size(), count);
     return find_refused(session, 0, count * kRowsPerPage, status.error(), [&](uint64_t begin, uint64_t end) {
