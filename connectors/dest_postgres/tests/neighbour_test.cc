@@ -242,7 +242,8 @@ TEST_F(NeighbourTest, AStagingThatAStrangerPutsThereIsNotPublished) {
   ASSERT_TRUE(connector->begin_stream(sdk::to_text(ctx)).ok());
   as_neighbour("CREATE TABLE " + schema_name() + "._rapidbyte_staging_t AS SELECT 1::bigint AS id, 'x'::text AS name");
   push(host, ctx, {make_batch(two_columns(), {row(1, "a")})});
-  ASSERT_TRUE(connector->run_write(sdk::to_text(ctx)).ok());
+  const Status written = connector->run_write(sdk::to_text(ctx)).status();
+  ASSERT_TRUE(written.ok()) << written.to_string();
   const Status finished = connector->finish_stream(sdk::to_text(ctx), true);
   EXPECT_TRUE(finished.ok()) << finished.to_string();
   EXPECT_EQ(table("t"), Lines{"(1,a)"});
