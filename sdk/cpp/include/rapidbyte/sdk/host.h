@@ -1,7 +1,7 @@
 #pragma once
 // The host's functions (docs/protocol.md) as C++. In a component they are calls out of the sandbox; in a native
-// build they go to the FakeHost of rapidbyte/testing/fake_host.h. One thread: a component has no other. Every function that takes
-// bytes copies them before it returns, so the caller's buffer may be reused at once.
+// build they go to the FakeHost of rapidbyte/testing/fake_host.h. One thread: a component has no other. Every function
+// that takes bytes copies them before it returns, so the caller's buffer may be reused at once.
 
 #include <cstdint>
 #include <cstdlib>
