@@ -47,8 +47,8 @@ UNION ALL SELECT format('GRANT %s ON TABLE %s TO %s%s', string_agg(privilege_typ
 
 constexpr std::string_view kAccessExclusive = "ACCESS EXCLUSIVE";
 
-// Who holds a lock on a table ($1), its partitions or its children, as a text; with $2 only those who write or want to.
-// Of other users' sessions the server may show no more than their number.
+// Who holds a lock on a table ($1), its partitions or its children, as a text; with $2 only those who do more than
+// read. Of other users' sessions the server may show no more than their number.
 constexpr std::string_view kHoldersQuery = R"(
 WITH RECURSIVE tables(oid) AS (SELECT $1::oid
   UNION ALL SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tables t ON t.oid = i.inhparent)
@@ -59,7 +59,7 @@ FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.
 WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() AND
   l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) AND
   l.relation IN (SELECT oid FROM tables) AND
-  (NOT $2::pg_catalog.bool OR l.mode NOT IN ('AccessShareLock', 'RowShareLock')))";
+  (NOT $2::pg_catalog.bool OR l.mode <> 'AccessShareLock'))";
 
 // Bytes of a table's ($1, as SQL) own file, and whether it is small with what belongs to it. Who locks the table first
 // does not wait for others here.
@@ -383,7 +383,9 @@ Result<std::optional<LockedTarget>> lock_direct_target(Session& session, const T
   TableInfo table;
   table.oid = seen;
   table.name = target;
-  const auto answers = lock_table(session, table, "SHARE ROW EXCLUSIVE", stream, {}, looks);
+  // Readers go on. Who has locked single rows (SELECT ... FOR UPDATE) is waited for here, where a wait is short and
+  // said, and not in DELETE.
+  const auto answers = lock_table(session, table, "EXCLUSIVE", stream, {}, looks);
   if (!answers.ok()) {
     // undefined_table, and wrong_object_type
     const std::string state = postgres::sqlstate_of(answers.error());

@@ -1,6 +1,7 @@
 // A replace of few rows into a small table: no staging, all of it in the transaction that publishes it. And what a
 // stream leaves in the session for the next one.
 #include <algorithm>
+#include <thread>
 
 #include "postgres/connection.h"
 #include "tests/postgres_fixture.h"
@@ -312,6 +313,27 @@ TEST_F(DirectReplaceTest, ALostConnectionLeavesTheOldRowsOrTheNewOnes) {
     }
   }
   EXPECT_GE(failures, 4U);
+}
+
+// Row locks of others are waited for with the table's lock, which gives the others their turn and says who is waited
+// for.
+TEST_F(DirectReplaceTest, WaitsForWhoHasLockedARow) {
+  make_target();
+  ASSERT_TRUE(replace({row(1, "old")}).ok());
+  FakeHost host;
+  auto other = postgres::Connection::connect(PostgresServer::shared().options());
+  ASSERT_TRUE(other.ok());
+  ASSERT_TRUE(other->exec("BEGIN; SELECT FROM " + schema_name() + ".s FOR UPDATE").ok());
+  Status finished;
+  std::thread writer([&] { finished = replace({row(2, "new")}); });
+  // It holds nothing while it waits: the owner of the row lock can write.
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const auto written = other->exec("SET lock_timeout = '10s'; UPDATE " + schema_name() + ".s SET name = 'mine'");
+  EXPECT_TRUE(other->exec("COMMIT").ok());
+  writer.join();
+  EXPECT_TRUE(written.ok()) << written.status().to_string();
+  EXPECT_TRUE(finished.ok()) << finished.to_string();
+  EXPECT_EQ(table("s"), Lines{"(2,new)"});
 }
 
 TEST_F(DirectReplaceTest, FewRoundTrips) {

@@ -369,11 +369,16 @@ TEST_F(ModesTest, AReplaceBehindASlowReaderLetsOthersRead) {
   ASSERT_TRUE(slow.ok());
   ASSERT_TRUE(slow->exec("BEGIN; SELECT count(*) FROM " + schema_name() + ".s").ok());
   Status finished;
-  std::thread writer([&] { finished = replace({row(2, "b")}).status; });
+  // Only the exchange of whole tables locks readers out.
+  const Json staged = {{"small_replace", "staging"}};
+  std::thread writer([&] { finished = replace({row(2, "b")}, staged).status; });
   auto other = postgres::Connection::connect(PostgresServer::shared().options());
   ASSERT_TRUE(other.ok());
-  while (other->query("SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'")->rows.empty()) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (other->query("SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'")->rows.empty() &&
+         std::chrono::steady_clock::now() < give_up) {
   }
+  EXPECT_LT(std::chrono::steady_clock::now(), give_up) << "the replace did not wait for the reader";
   const auto read = other->query("SET lock_timeout = '6s'; SELECT name FROM " + schema_name() + ".s");
   ASSERT_TRUE(slow->exec("COMMIT").ok());
   writer.join();
@@ -385,7 +390,7 @@ TEST_F(ModesTest, AReplaceBehindASlowReaderLetsOthersRead) {
 
 TEST_F(ModesTest, AnAbandonedStagingGoesWithTheNextLoad) {
   FakeHost host;
-  auto first = open();
+  auto first = open({{"small_replace", "staging"}});
   const Json replace_ctx = context("s", two_columns(), "replace");
   push(host, replace_ctx, {make_batch(two_columns(), {row(1, "a")})});
   ASSERT_TRUE(first->begin_stream(sdk::to_text(replace_ctx)).ok());
