@@ -33,7 +33,7 @@ SOURCES = re.compile(r"\.(cc|h|rs)$")
 FOR_TESTS = re.compile(r"(^|/)test(s|ing)?/|_(test|fixture)\.(cc|h)$|(^|/)fake_\w+\.h$")
 
 NOT_CODES = {
-    "words of SQL, of YAML and of PostgreSQL's protocol": """ANY BEGIN BLOB BOOLEAN CHAR CHARINT CLOB COMMIT COPY DOUB FALSE FATAL FLOA INT
+    "words of SQL, of YAML and of PostgreSQL's protocol": """ANY BEGIN BLOB BOOLEAN CHAR CHARINT CLOB COMMIT COPY DOUB EXCLUSIVE FALSE FATAL FLOA INT
         INTEGER NOTHING NULL PANIC REAL ROLLBACK SQLITE SQL_ASCII TEXT TRUE UTF8 WARNING""",
     "SQLSTATEs": "P0000 P0001",
     "words of times": "GMT PT0S UTC",
