@@ -225,7 +225,7 @@ void PipelineCheck::check_guest(const PreparedConnector& connector) {
                   make_error(ErrorCategory::kConfig, codes::kValidationFailed,
                              fmt::format("{} says it cannot work{}", name, said))
                       .error(),
-                  connector.slot.stage);
+                  stage_asked(connector));
     case runtime::ValidationStatus::kWarning: warn(part, fmt::format("{} warns{}", name, said), ""); break;
     case runtime::ValidationStatus::kSuccess: ok(part, fmt::format("{} is ready{}", name, said)); break;
   }
