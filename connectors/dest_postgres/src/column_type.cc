@@ -168,6 +168,94 @@ bool is_sent_as(const PgType& type, const DataType& arrow) {
   return false;
 }
 
+namespace {
+
+/// What a built-in range or multirange consists of; empty: it is none.
+std::string_view bound_of(std::string_view type) {
+  struct Range {
+    std::string_view name, bound;
+  };
+  static constexpr std::array kRanges = {Range{"int4", "integer"},
+                                         Range{"int8", "bigint"},
+                                         Range{"num", "numeric"},
+                                         Range{"ts", "timestamp without time zone"},
+                                         Range{"tstz", "timestamp with time zone"},
+                                         Range{"date", "date"}};
+  for (const std::string_view end : {"multirange", "range"}) {
+    if (!type.ends_with(end)) continue;
+    const std::string_view name = type.substr(0, type.size() - end.size());
+    for (const Range& range : kRanges) {
+      if (range.name == name) return range.bound;
+    }
+    return {};
+  }
+  return {};
+}
+
+/// What values of an array, range or multirange consist of, without its modifier; empty for another type.
+std::string part_of(std::string_view type) {
+  std::string part;
+  if (type.ends_with("[]")) {
+    part = type.substr(0, type.size() - 2);
+  } else {
+    return std::string(bound_of(type));
+  }
+  // "timestamp(3) without time zone" and "character varying(10)".
+  if (const size_t open = part.find('('); open != part.npos) {
+    const size_t close = part.find(')', open);
+    if (close != part.npos) part.erase(open, close - open + 1);
+  }
+  return part;
+}
+
+/// Whether every text of `from` is, read as `to`, the same value. Types of users have names of their own on each side:
+/// the server judges their values, and does not round.
+bool parts_fit(std::string_view from, std::string_view to) {
+  // What the server reads from texts of other types by rounding, cutting or completing them.
+  constexpr std::array<std::string_view, 16> kBending = {"boolean",
+                                                         "smallint",
+                                                         "integer",
+                                                         "bigint",
+                                                         "numeric",
+                                                         "real",
+                                                         "double precision",
+                                                         "money",
+                                                         "date",
+                                                         "time without time zone",
+                                                         "time with time zone",
+                                                         "timestamp without time zone",
+                                                         "timestamp with time zone",
+                                                         "interval",
+                                                         "name",
+                                                         "\"char\""};
+  constexpr std::array<std::string_view, 3> kTexts = {"text", "character varying", "character"};
+  if (from == to) return true;
+  const bool is_bent = std::find(kBending.begin(), kBending.end(), to) != kBending.end();
+  const bool is_known = std::find(kBending.begin(), kBending.end(), from) != kBending.end() ||
+                        std::find(kTexts.begin(), kTexts.end(), from) != kTexts.end();
+  // Other sources spell types in other ways: of a name that is not the server's own nothing is concluded.
+  if (!is_bent || !is_known) return true;
+  const auto is_one_of = [&](std::initializer_list<std::string_view> types) {
+    return std::find(types.begin(), types.end(), from) != types.end();
+  };
+  if (to == "integer") return is_one_of({"smallint"});
+  if (to == "bigint") return is_one_of({"smallint", "integer"});
+  if (to == "numeric") return is_one_of({"smallint", "integer", "bigint", "real", "double precision"});
+  if (to == "real") return is_one_of({"smallint"});
+  if (to == "double precision") return is_one_of({"smallint", "integer", "real"});
+  if (to == "name") return is_one_of({"\"char\""});
+  return false;
+}
+
+/// Whether a column of arrays or ranges is of other parts than those that the source says it sends.
+bool parts_changed(const PgType& column, const sdk::Field& field) {
+  const std::string sent = part_of(native_type_text(field));
+  const std::string kept = part_of(column.base_formatted);
+  return !sent.empty() && !kept.empty() && !parts_fit(sent, kept);
+}
+
+}  // namespace
+
 Fit fit(const PgType& column, const sdk::Field& field) {
   const DataType& type = field.type;
   if (field.native_type == std::string(kNativePrefix) + column.base_formatted && is_sent_as(column, type)) {
@@ -202,7 +290,7 @@ Fit fit(const PgType& column, const sdk::Field& field) {
     case WireType::kJsonb: return type.is_text() ? Fit::kChecked : Fit::kChanged;
     case WireType::kInterval:
     case WireType::kOther:
-      if (cuts_silently(column)) return Fit::kChanged;
+      if (cuts_silently(column) || parts_changed(column, field)) return Fit::kChanged;
       if (column.oid == postgres::kOidInterval && type.id == TypeId::kIntervalMonthDayNano) return Fit::kChecked;
       return type.is_text() ? Fit::kChecked : Fit::kChanged;
   }

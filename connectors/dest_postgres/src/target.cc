@@ -29,6 +29,12 @@ bool has_binary_form(const ColumnPlan& column, const sdk::DataType& type) {
   return wire != WireType::kOther;
 }
 
+/// A field's type for people: what the source says it is, where that is more than "text".
+std::string described(const sdk::Field& field) {
+  const std::string_view native = field.type.is_text() ? native_type_text(field) : std::string_view();
+  return native.empty() ? std::string(field.type.name()) : std::string(native);
+}
+
 // Fits one stream to one existing table, column by column.
 class Fitting {
  public:
@@ -118,7 +124,7 @@ class Fitting {
       if (request_.policies.type_change == sdk::TypeChange::kFail) {
         plan.type_changed =
             where() + "column " + quote_identifier(column->name) + " is " + column->type.formatted +
-            ", but the source has " + field.type.name() +
+            ", but the source has " + described(field) +
             ". Set schema_evolution.type_change: coerce (keeps what converts exactly) or null, override the type "
             "in the source, or alter the column.";
         if (request_.has_values(index)) return sdk::schema_error(codes::kTypeChanged, plan.type_changed);

@@ -47,6 +47,55 @@ TEST(ColumnTypeTest, EveryArrowTypeFitsTheColumnThatIsMadeForIt) {
   for (const auto& c : cases) EXPECT_NE(fit(c.column, {"c", c.type}), Fit::kChanged) << c.type.name();
 }
 
+// The server reads the text of an array, and rounds, cuts or completes its elements without a word.
+TEST(ColumnTypeTest, ArraysAndRangesOfOtherPartsAreOfAnotherType) {
+  const auto fits = [](const std::string& sent, const std::string& column, int32_t modifier = -1) {
+    const PgType type{.oid = 99, .modifier = modifier, .base_formatted = column};
+    return fit(type, {"c", DataType::of(TypeId::kUtf8), true, sent.empty() ? "" : "postgresql:" + sent}) !=
+           Fit::kChanged;
+  };
+  for (const auto& [sent, column] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"timestamp without time zone[]", "date[]"},
+           {"timestamp without time zone[]", "time without time zone[]"},
+           {"timestamp with time zone[]", "timestamp without time zone[]"},
+           {"timestamp(3) without time zone[]", "timestamp with time zone[]"},
+           {"time with time zone[]", "time without time zone[]"},
+           {"bigint[]", "double precision[]"},
+           {"bigint[]", "integer[]"},
+           {"integer[]", "real[]"},
+           {"numeric(10,2)[]", "double precision[]"},
+           {"double precision[]", "real[]"},
+           {"text[]", "name[]"},
+           {"text[]", "\"char\"[]"},
+           {"character varying(5)[]", "timestamp without time zone[]"},
+           {"text[]", "integer[]"},
+           {"text[]", "money[]"},
+           {"tsrange", "daterange"},
+           {"tsmultirange", "datemultirange"},
+           {"tstzrange", "tsrange"},
+           {"numrange", "int8range"},
+           {"int8range", "int4range"}}) {
+    EXPECT_FALSE(fits(sent, column)) << sent << " into " << column;
+  }
+  for (const auto& [sent, column] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"integer[]", "bigint[]"},
+           {"smallint[]", "double precision[]"},
+           {"bigint[]", "numeric[]"},
+           {"numeric(10,2)[]", "numeric[]"},
+           {"timestamp(3) without time zone[]", "timestamp without time zone[]"},
+           {"date[]", "text[]"},
+           {"character varying(5)[]", "text[]"},
+           {"json[]", "jsonb[]"},
+           {"a.mood[]", "b.mood[]"},  // each side's own
+           {"text[]", "b.mood[]"},
+           {"int4range", "int8range"},
+           {"int4range", "numrange"},
+           {"text", "date[]"},  // not from an array: the text is the user's
+           {"", "date[]"}}) {
+    EXPECT_TRUE(fits(sent, column)) << sent << " into " << column;
+  }
+}
+
 TEST(ColumnTypeTest, StagingNamesFitAndDiffer) {
   EXPECT_EQ(staging_name({"s", "orders"}), (TableName{"s", "_rapidbyte_staging_orders"}));
   const TableName a = staging_name({"s", std::string(62, 'x') + "a"});

@@ -135,7 +135,7 @@ Status SqliteDestination::check_targets(const std::vector<std::string>& names) c
 
 Status SqliteDestination::check_target_is_there(const sdk::StreamContext& ctx, const std::optional<TableInfo>& table) {
   const std::string name = quote_name(table_prefix_ + ctx.stream_name);
-  if (sdk::appends_from_the_beginning(ctx)) return check_not_loaded_before(ctx, table);
+  if (sdk::appends_from_the_beginning(ctx) || sdk::appends_all(ctx)) return check_not_loaded_before(ctx, table);
   // A load that was broken off has its receipt.
   if (!sdk::begins_behind_cursor(ctx)) return {};
   const std::string where = "stream \"" + ctx.stream_name +
@@ -193,8 +193,9 @@ Status SqliteDestination::check_not_loaded_before(const sdk::StreamContext& ctx,
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, Receipts(*database_).read(ctx));
   if (!receipt) return {};
   RB_SDK_ASSIGN_OR_RETURN(const sdk::NewestReceipt compared, newest(*receipt, table->name));
-  return sdk::check_not_loaded_before(ctx, compared, "table " + quote_name(table->name) + " of " + database_->path(),
-                                      [&] { return has_rows(*database_, table->name); });
+  const auto check = sdk::appends_all(ctx) ? sdk::check_no_broken_off_load : sdk::check_not_loaded_before;
+  return check(ctx, compared, "table " + quote_name(table->name) + " of " + database_->path(),
+               [&] { return has_rows(*database_, table->name); });
 }
 
 Status SqliteDestination::begin_replace(const sdk::StreamContext& ctx, const std::string& table) {

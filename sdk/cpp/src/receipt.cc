@@ -69,6 +69,32 @@ Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt
                           "PIPELINE.yaml --keep-positions");
 }
 
+bool appends_all(const StreamContext& ctx) {
+  const bool appends = !ctx.write_mode || *ctx.write_mode == WriteMode::kAppend;
+  return appends && ctx.sync_mode == SyncMode::kFullRefresh && ctx.resume.is_null();
+}
+
+Status check_no_broken_off_load(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table,
+                                const std::function<Result<bool>()>& has_rows) {
+  if (receipt.load_id == ctx.load_id || ctx.load_id.empty() || ctx.allow_doubled_rows) return {};
+  if (!receipt.of_table || receipt.rows == 0 || receipt.checkpoint_json.empty()) return {};
+  auto checkpoint = protocol::Checkpoint::parse(receipt.checkpoint_json, protocol::kGuestLimits);
+  if (!checkpoint.ok()) return std::move(checkpoint).status().with_context("the newest receipt");
+  if (checkpoint->is_end()) return {};
+  RB_SDK_ASSIGN_OR_RETURN(const bool filled, has_rows());
+  if (!filled) return {};
+  return config_error(
+      codes::kPositionMissing,
+      "stream \"" + ctx.stream_name + "\": load " + receipt.load_id + " into " + table + " was interrupted after " +
+          (receipt.rows ? std::to_string(*receipt.rows) + " rows" : std::string("some rows")) +
+          ", and the state does not know it: it was lost, moved or reset, is an older copy, or another installation of "
+          "this pipeline began that load (then give each its own name). This run would append "
+          "all rows again, those among them. It wrote nothing. Take the state back; or remove the rows of that load "
+          "(empty the table if there are no others) and run again; or, when they have been removed from a table that "
+          "holds others as well, or may be there twice, run once with: rapidbyte run PIPELINE.yaml "
+          "--allow-doubled-rows");
+}
+
 bool appends_from_the_beginning(const StreamContext& ctx) {
   const bool appends = !ctx.write_mode || *ctx.write_mode == WriteMode::kAppend;
   return appends && ctx.sync_mode == SyncMode::kIncremental && !has_cursor(ctx) && ctx.resume.is_null();

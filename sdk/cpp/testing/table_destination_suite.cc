@@ -227,6 +227,46 @@ TEST_P(TableDestinationSuite, ALoadThatBreaksOffAtAnyCallIsResumedBehindItsRecei
   }
 }
 
+TEST_P(TableDestinationSuite, AnAppendOfEverythingDoesNotBeginAnewOverALoadThatWasBrokenOff) {
+  Error broken;
+  broken.code = "BROKEN";
+  broken.message = "the host is gone";
+  const auto break_off = [&](const std::string& load_id) {
+    Json ctx = context("s");
+    ctx["load_id"] = load_id;
+    FakeHost host;
+    push(host, ctx, {rows(0, 20), rows(20, 40)});
+    host.fail_call("next-batch", 2, broken);
+    auto destination = open();
+    EXPECT_FALSE(serve(*destination, host, ctx).status.ok());
+    (void)destination->close();
+  };
+  break_off("load-1");
+  ASSERT_EQ(table("s"), expected(0, 20));
+  // The state has lost that load, or another installation begins.
+  Json anew = context("s");
+  anew["load_id"] = "load-2";
+  const Outcome refused = load(anew, {rows(0, 20), rows(20, 40)});
+  EXPECT_EQ(refused.code(), "POSITION_MISSING");
+  EXPECT_NE(refused.status.error().message.find("load-1"), std::string::npos);
+  EXPECT_NE(refused.status.error().message.find("after 20 rows"), std::string::npos);
+  EXPECT_EQ(table("s"), expected(0, 20));
+  // The user has removed the rows, or takes into account that they are there twice.
+  place_->sql("DELETE FROM s");
+  ASSERT_EQ(load(anew, {rows(0, 20), rows(20, 40)}).code(), "ok");
+  EXPECT_EQ(table("s"), expected(0, 40));
+  place_->sql("DELETE FROM s");
+  break_off("load-3");
+  anew["load_id"] = "load-4";
+  anew["allow_doubled_rows"] = true;
+  ASSERT_EQ(load(anew, {rows(20, 40)}).code(), "ok");
+  EXPECT_EQ(table("s"), expected(0, 40));
+  // One that came to its end is added to, as each run adds.
+  anew["load_id"] = "load-5";
+  anew["allow_doubled_rows"] = false;
+  EXPECT_EQ(load(anew, {rows(40, 50)}).code(), "ok");
+}
+
 TEST_P(TableDestinationSuite, RefusedRowsFailTheStreamOrAreCountedAndTheOthersLand) {
   const auto batch =
       make_batch(two_columns(), {Json::array({1, "a"}), Json::array({2, nullptr}), Json::array({3, "c"})});

@@ -14,7 +14,9 @@ Status lease_lost(std::string_view pipeline, std::string_view what_happened) {
   return make_error(ErrorCategory::kTransientDb, codes::kLeaseLost,
                     fmt::format("pipeline '{}' is no longer held by this run: {}. The run was stopped and saves no "
                                 "further position; what the destination committed stays. Make sure that no other run "
-                                "is under way, and run the pipeline again: it resumes behind what was committed",
+                                "is under way, and see what it has done (rapidbyte state show PIPELINE.yaml). Run the "
+                                "pipeline again if this load is not complete: it resumes behind what was committed. An "
+                                "append that is complete would write all of its rows again",
                                 pipeline, what_happened));
 }
 

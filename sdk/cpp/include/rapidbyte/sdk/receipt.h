@@ -35,6 +35,16 @@ bool begins_behind_cursor(const StreamContext& ctx);
 /// knows it, with its database.
 Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table);
 
+/// Whether the stream would append all of its rows: a full refresh that has no load to go on with. See
+/// check_no_broken_off_load().
+bool appends_all(const StreamContext& ctx);
+/// For appends_all(): POSITION_MISSING (config) when the newest receipt is of another load, which has committed rows and
+/// not come to its end, and the table has rows or nobody can see whether it has. The state has forgotten that load (it
+/// was lost, moved or reset, or is an older copy), or the run that it belongs to would go on with it. Not with
+/// ctx.allow_doubled_rows. `has_rows` is asked only when that matters.
+Status check_no_broken_off_load(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table,
+                                const std::function<Result<bool>()>& has_rows);
+
 /// Whether the stream would append from the beginning, incrementally, though it has no load to go on with: then rows
 /// that an earlier load of this stream left would be doubled. See check_not_loaded_before().
 bool appends_from_the_beginning(const StreamContext& ctx);
