@@ -49,7 +49,7 @@ def planted(root, mutant):
 def tests_in_the_sources():
     """"Suite.Name" of every test in C++, and the names of ctest's own tests."""
     names = set()
-    listed = subprocess.run(["git", "ls-files", "-z", "*_test.cc", "*CMakeLists.txt"], cwd=ROOT, check=True, capture_output=True).stdout
+    listed = subprocess.run(["git", "ls-files", "-z", "*_test.cc", "*_suite.cc", "*CMakeLists.txt"], cwd=ROOT, check=True, capture_output=True).stdout
     for name in listed.decode().split("\0"):
         if not name or not (ROOT / name).is_file():
             continue

@@ -4,20 +4,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <fstream>
 #include <functional>
 #include <thread>
 #include <vector>
 
-#include "rapidbyte/state/sqlite/lease_lock.h"
+#include "rapidbyte/state/testing/sqlite_file.h"
 #include "rapidbyte/state/testing/temp_folder.h"
 
 namespace rapidbyte::state {
@@ -26,79 +23,11 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-std::unique_ptr<StateBackend> open_ok(const fs::path& path) {
-  auto opened = open_sqlite_state(path);
-  EXPECT_TRUE(opened.ok()) << opened.status().to_string();
-  return opened.ok() ? std::move(*opened) : nullptr;
-}
-
-/// A lease of pipeline p.
-std::unique_ptr<Lease> writer(StateBackend& state) {
-  auto lease = state.acquire_lease("p", "the run of the test");
-  EXPECT_TRUE(lease.ok()) << lease.status().to_string();
-  return lease.ok() ? std::move(*lease) : nullptr;
-}
-
-void run_sql(const fs::path& path, const std::string& sql) {
-  sqlite3* db = nullptr;
-  ASSERT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
-  char* message = nullptr;
-  EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &message), SQLITE_OK)
-      << (message == nullptr ? "" : message);
-  sqlite3_free(message);
-  sqlite3_close(db);
-}
-
-int64_t query(const fs::path& path, const std::string& sql) {
-  sqlite3* db = nullptr;
-  sqlite3_stmt* statement = nullptr;
-  EXPECT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
-  EXPECT_EQ(sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
-  EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW);
-  const int64_t out = sqlite3_column_int64(statement, 0);
-  sqlite3_finalize(statement);
-  sqlite3_close(db);
-  return out;
-}
-
 void expect_state_error(const Result<std::unique_ptr<StateBackend>>& opened, const char* part) {
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().code, "STATE_BACKEND");
   EXPECT_THAT(opened.error().message, HasSubstr(part));
 }
-
-/// A process that runs `body` and then waits to be killed.
-class Child {
- public:
-  explicit Child(const std::function<bool()>& body) {
-    std::array<int, 2> ready{};
-    EXPECT_EQ(::pipe(ready.data()), 0);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      const char answer = body() ? 'y' : 'n';
-      [[maybe_unused]] const ssize_t n = ::write(ready[1], &answer, 1);
-      while (true) ::pause();
-    }
-    char answer = 'n';
-    EXPECT_EQ(::read(ready[0], &answer, 1), 1);
-    EXPECT_EQ(answer, 'y');
-    ::close(ready[0]);
-    ::close(ready[1]);
-  }
-  ~Child() { kill(); }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-  void kill() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-  [[nodiscard]] pid_t pid() const { return pid_; }
-
- private:
-  pid_t pid_ = -1;
-};
 
 /// Runs `body` in a process that is not root (root may write everywhere); its verdict.
 bool as_ordinary_user(const std::function<bool()>& body) {
@@ -464,220 +393,6 @@ TEST(SqliteState, a_full_state_is_an_error_and_loses_nothing) {
   EXPECT_EQ(**state.get("p", "k"), "v");
   EXPECT_TRUE(writer(state)->reset(std::nullopt).ok());
   EXPECT_TRUE(writer(state)->put("k", std::string(50000, 'x')).ok()) << "room comes back";
-}
-
-TEST(SqliteLease, a_run_in_another_process_is_named_by_its_pid) {
-  const TempFolder folder;
-  const fs::path file = folder.path() / "state.db";
-  std::unique_ptr<StateBackend> held;
-  std::unique_ptr<Lease> lease;
-  Child child([&] {
-    auto state = open_sqlite_state(file);
-    if (!state.ok()) return false;
-    held = std::move(*state);
-    auto taken = held->acquire_lease("p", "run-of-child");
-    if (!taken.ok()) return false;
-    lease = std::move(*taken);
-    return true;
-  });
-  auto state = open_ok(file);
-  auto refused = state->acquire_lease("p", "run-2");
-  ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, "PIPELINE_LOCKED");
-  EXPECT_THAT(refused.error().message, HasSubstr("process " + std::to_string(child.pid())));
-  EXPECT_THAT(refused.error().message, HasSubstr("run-of-child"));
-  EXPECT_TRUE(state->acquire_lease("other", "run-2").ok());
-
-  // A killed run frees the pipeline at once.
-  child.kill();
-  auto taken = state->acquire_lease("p", "run-2");
-  ASSERT_TRUE(taken.ok()) << taken.status().to_string();
-  auto third = open_ok(file)->acquire_lease("p", "run-3");
-  ASSERT_FALSE(third.ok());
-  EXPECT_THAT(third.error().message, HasSubstr("process " + std::to_string(::getpid())));
-  EXPECT_THAT(third.error().message, HasSubstr("run-2"));
-}
-
-// Two runs that start together: the one writes its process id after it has taken the lock.
-TEST(SqliteLease, names_the_process_that_has_taken_the_lock_and_writes_its_row_a_moment_later) {
-  const TempFolder folder;
-  const fs::path file = folder.path() / "state.db";
-  auto state = open_ok(file);
-  Child dead([] { return true; });
-  const std::string gone = std::to_string(dead.pid());
-  dead.kill();
-  const std::string row = "INSERT OR REPLACE INTO leases (pipeline, run_id, pid, host, started_at) SELECT 'p', ";
-  for (const bool crashed_before : {false, true}) {
-    SCOPED_TRACE(crashed_before);
-    run_sql(file, "DELETE FROM leases");
-    {
-      // A host's name as the program writes it.
-      auto lease = state->acquire_lease("q", "run-q");
-      ASSERT_TRUE(lease.ok());
-      run_sql(file,
-              "CREATE TABLE IF NOT EXISTS host (name TEXT); DELETE FROM host; INSERT INTO host SELECT host FROM "
-              "leases WHERE pipeline = 'q'");
-    }
-    if (crashed_before) run_sql(file, row + "'crashed', " + gone + ", name, '2026-01-01T00:00:00Z' FROM host");
-    const auto lock = LeaseLock::acquire(lease_lock_path(file, "p"));
-    ASSERT_TRUE(lock.ok());
-    std::thread writer([&] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(60));
-      run_sql(file, row + "'run-now', " + std::to_string(::getpid()) + ", name, '2026-01-01T00:00:01Z' FROM host");
-    });
-    const auto refused = state->acquire_lease("p", "run-2");
-    writer.join();
-    ASSERT_FALSE(refused.ok());
-    EXPECT_EQ(refused.error().code, "PIPELINE_LOCKED");
-    EXPECT_THAT(refused.error().message, HasSubstr("process " + std::to_string(::getpid())));
-    EXPECT_THAT(refused.error().message, HasSubstr("run-now"));
-  }
-}
-
-TEST(SqliteLease, holds_by_whatever_name_the_file_is_reached) {
-  const TempFolder folder;
-  const fs::path file = folder.path() / "state.db";
-  auto state = open_ok(file);
-  auto lease = state->acquire_lease("p", "run-1");
-  ASSERT_TRUE(lease.ok());
-  fs::create_symlink(file, folder.path() / "link.db");
-  fs::create_directory_symlink(folder.path(), folder.path() / "self");
-  const fs::path around = folder.path() / "self" / ".." / folder.path().filename() / "state.db";
-  for (const fs::path& other : {folder.path() / "link.db", folder.path() / "self" / "state.db", around}) {
-    auto refused = open_ok(other)->acquire_lease("p", "run-2");
-    ASSERT_FALSE(refused.ok()) << other;
-    EXPECT_EQ(refused.error().code, "PIPELINE_LOCKED");
-  }
-}
-
-TEST(SqliteLease, leaves_no_row_behind_and_any_pipeline_name_will_do) {
-  const TempFolder folder;
-  const fs::path file = folder.path() / "state.db";
-  auto state = open_ok(file);
-  for (const std::string& name :
-       {std::string("a/b/../c"), std::string(""), std::string(5000, 'x'), std::string("a b\n")}) {
-    EXPECT_TRUE(state->acquire_lease(name, "r").ok()) << name;
-  }
-  EXPECT_EQ(query(file, "SELECT count(*) FROM leases"), 0);
-}
-
-TEST(SqliteLease, a_lock_file_that_cannot_be_made_is_an_error_and_not_a_lease) {
-  const TempFolder folder;
-  const fs::path file = folder.path() / "state.db";
-  auto state = open_ok(file);
-  fs::create_directory(lease_lock_path(file, "p"));
-  auto refused = state->acquire_lease("p", "r");
-  ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, "STATE_BACKEND");
-}
-
-// --- leases that are got around --------------------------------------------------------------------------------------
-
-/// `lease` writes nothing any more, and says why.
-void expect_lost(Lease& lease, const char* why) {
-  const Status refused = lease.put("k", "stale");
-  ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, "LEASE_LOST");
-  EXPECT_THAT(refused.error().message, HasSubstr(why));
-  EXPECT_TRUE(lease.lost().cancelled());
-}
-
-TEST(SqliteLease, another_process_that_got_around_the_lock_is_named_and_its_writes_stand) {
-  const TempFolder folder;
-  const fs::path file = folder.path() / "state.db";
-  auto state = open_ok(file);
-  auto stale = writer(*state);
-  ASSERT_TRUE(stale->put("k", "before").ok());
-  fs::remove(lease_lock_path(file, "p"));
-  std::unique_ptr<StateBackend> held;
-  std::unique_ptr<Lease> lease;
-  Child child([&] {
-    auto opened = open_sqlite_state(file);
-    if (!opened.ok()) return false;
-    held = std::move(*opened);
-    auto taken = held->acquire_lease("p", "run-of-child");
-    if (!taken.ok()) return false;
-    lease = std::move(*taken);
-    return lease->put("k", "new").ok();
-  });
-  expect_lost(*stale, ("process " + std::to_string(child.pid())).c_str());
-  EXPECT_EQ(**state->get("p", "k"), "new");
-}
-
-// After a restored copy, a token is given a second time.
-TEST(SqliteLease, a_token_that_came_a_second_time_does_not_make_two_holders) {
-  const TempFolder folder;
-  const fs::path file = folder.path() / "state.db";
-  auto state = open_ok(file);
-  auto stale = writer(*state);
-  run_sql(file, "UPDATE leases SET run_id = 'another'");
-  EXPECT_EQ(query(file, "SELECT token FROM leases"), static_cast<int64_t>(stale->token()));
-  expect_lost(*stale, "another");
-}
-
-TEST(SqliteLease, is_lost_when_the_state_is_one_that_does_not_know_it) {
-  const TempFolder folder;
-  const fs::path file = folder.path() / "state.db";
-  auto state = open_ok(file);
-  auto lease = writer(*state);
-  run_sql(file, "DELETE FROM leases; DELETE FROM lease_tokens");
-  expect_lost(*lease, "restored from a copy");
-}
-
-TEST(SqliteLease, is_lost_with_the_file_that_it_is_in) {
-  const auto replace = [](const fs::path& file) {
-    const fs::path other = file.parent_path() / "other.db";
-    open_ok(other).reset();
-    fs::rename(other, file);
-  };
-  const std::vector<std::function<void(const fs::path&)>> ways = {
-      [](const fs::path& file) { fs::remove(file); },
-      [](const fs::path& file) { fs::rename(file, file.parent_path() / "moved.db"); },
-      replace,
-  };
-  for (const auto& way : ways) {
-    const TempFolder folder;
-    const fs::path file = folder.path() / "state.db";
-    auto state = open_ok(file);
-    auto lease = writer(*state);
-    ASSERT_TRUE(lease->begin_load({"p", "s", ""}, "l", false).ok());
-    ASSERT_TRUE(lease->renew(Deadline::never()).ok());
-    way(file);
-    const Status seen = lease->renew(Deadline::never());
-    ASSERT_FALSE(seen.ok());
-    EXPECT_EQ(seen.error().code, "LEASE_LOST");
-    EXPECT_THAT(seen.error().message, HasSubstr(file.string()));
-    expect_lost(*lease, "moved, replaced or deleted");
-  }
-  // A write finds it as well as a look.
-  const TempFolder folder;
-  const fs::path file = folder.path() / "state.db";
-  auto state = open_ok(file);
-  auto lease = writer(*state);
-  replace(file);
-  expect_lost(*lease, "moved, replaced or deleted");
-}
-
-TEST(SqliteLease, tokens_go_on_in_a_file_of_the_version_before) {
-  const TempFolder folder;
-  const fs::path file = folder.path() / "state.db";
-  {
-    auto state = open_ok(file);
-    ASSERT_TRUE(writer(*state)->begin_load({"p", "s", ""}, "l", false).ok());
-  }
-  // As version 6 had it, with the row of a run that was killed.
-  run_sql(file,
-          "DROP TABLE lease_tokens; ALTER TABLE leases DROP COLUMN token; PRAGMA user_version = 6; INSERT INTO leases "
-          "VALUES ('p', 'killed', 1, 'elsewhere', '2026-01-01T00:00:00Z')");
-  auto state = open_ok(file);
-  EXPECT_EQ(query(file, "PRAGMA user_version"), kStateSchemaVersion);
-  EXPECT_TRUE((*state->load_stream({"p", "s", ""})).load_in_progress);
-  auto lease = writer(*state);
-  EXPECT_EQ(lease->token(), 1U);
-  EXPECT_TRUE(lease->complete_load({"p", "s", ""}, "l").ok());
-  lease.reset();
-  EXPECT_EQ(writer(*state)->token(), 2U);
-  EXPECT_EQ(writer(*open_ok(file))->token(), 3U) << "it is kept in the file";
 }
 
 }  // namespace
