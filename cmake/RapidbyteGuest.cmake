@@ -1,12 +1,14 @@
 # Guests: C and C++ compiled to WebAssembly components by clang, beside CMake's own (native) toolchain.
 #
-# rb_guest_library(<name> SOURCES ... [INCLUDES ...] [DEFINES ...] [OPTIONS ...])
+# rb_guest_library(<name> SOURCES ... [INCLUDES ...] [DEFINES ...] [OPTIONS ...] [EXCEPTIONS])
 #   Compiles sources for wasm once; sets RB_GUEST_OBJECTS_<name>, to be named in several guests' LIBRARIES.
+# rb_guest_library_adds(<name> <others>...)   see below
 # rb_guest(<name> WORLD source|destination|transform SOURCES ... [LIBRARIES ...] [INCLUDES ...] [DEFINES ...]
-#          [OPTIONS ...] [BINDINGS dir] [MANIFEST file] [OUTPUT dir] [MAX_MEMORY bytes] [IMPORTS file])
+#          [OPTIONS ...] [BINDINGS dir] [MANIFEST file] [OUTPUT dir] [MAX_MEMORY bytes] [IMPORTS file] [EXCEPTIONS] [ARCHIVES ...])
 #   Makes <OUTPUT>/<name>.wasm and, with MANIFEST, <name>.manifest.json beside it with the component's checksum filled in.
 #   <name> is the file stem (source_file). BINDINGS: folder of committed wit-bindgen output, by default the SDK's (2.1.0).
 #   IMPORTS: WIT of what the sources import by hand, beside what the bindings and the C library do.
+#   EXCEPTIONS: C++ with exceptions, all of it with the C++ runtime of cmake/duckdb_guest. ARCHIVES: libraries made elsewhere.
 #   The target is guest_<name>; all guests are built by `all`.
 set(RB_LLVM_BIN /usr/lib/llvm-${LLVM_VERSION}/bin)
 set(RB_WASM_CLANG ${RB_LLVM_BIN}/clang)
@@ -24,15 +26,24 @@ file(CREATE_LINK /usr/include/nlohmann ${RB_GUEST_HEADERS}/nlohmann SYMBOLIC)
 set(RB_WASM_FLAGS --target=wasm32-wasi -Wno-deprecated -O3 -g0 -msimd128 -mbulk-memory -fno-exceptions -fno-rtti
     -ffunction-sections -fdata-sections -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS -D_WASI_EMULATED_MMAN
     -D_WASI_EMULATED_GETPID)
+# With exceptions, for guests that hold a library which throws: all of such a guest agrees on the flags and the C++ runtime.
+include(${CMAKE_CURRENT_LIST_DIR}/duckdb_guest/flags.cmake)
+execute_process(COMMAND bash ${CMAKE_CURRENT_LIST_DIR}/duckdb_guest/key.sh OUTPUT_VARIABLE key OUTPUT_STRIP_TRAILING_WHITESPACE
+    COMMAND_ERROR_IS_FATAL ANY)
+set(RB_DUCKDB_DIR ${RB_DEPS_DIR}/duckdb-guest-${key})
 set(RB_WASM_WARNINGS -Wall -Wextra)
 if(RB_WARNINGS_AS_ERRORS)
   list(APPEND RB_WASM_WARNINGS -Werror)
 endif()
 
 function(rb_wasm_compile out_var key)
-  cmake_parse_arguments(arg "THIRD_PARTY" "" "SOURCES;INCLUDES;SYSTEM_INCLUDES;DEFINES;OPTIONS" ${ARGN})
+  cmake_parse_arguments(arg "THIRD_PARTY;EXCEPTIONS" "" "SOURCES;INCLUDES;SYSTEM_INCLUDES;DEFINES;OPTIONS" ${ARGN})
   set(objects)
-  set(flags ${RB_WASM_FLAGS} ${arg_OPTIONS})
+  set(flags ${RB_WASM_FLAGS})
+  if(arg_EXCEPTIONS)
+    list(REMOVE_ITEM flags -fno-exceptions -fno-rtti)
+  endif()
+  list(APPEND flags ${arg_OPTIONS})
   foreach(dir IN LISTS arg_INCLUDES)
     list(APPEND flags -I${dir})
   endforeach()
@@ -59,6 +70,9 @@ function(rb_wasm_compile out_var key)
     else()
       set(compiler ${RB_WASM_CLANGXX})
       set(std -std=c++20)
+      if(arg_EXCEPTIONS)
+        list(APPEND std ${RB_WASM_EH_CXX_FLAGS})
+      endif()
     endif()
     add_custom_command(OUTPUT ${object}
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/guest-objects/${key}
@@ -80,11 +94,34 @@ function(rb_guest_library name)
   set_property(GLOBAL PROPERTY RB_GUEST_OBJECTS_${name} ${objects})
 endfunction()
 
+# rb_guest_library_adds(<name> <others>...): whoever names the first in LIBRARIES gets the objects of the others, too.
+function(rb_guest_library_adds name)
+  if(NOT RB_BUILD_GUESTS)
+    return()
+  endif()
+  foreach(other IN LISTS ARGN)
+    get_property(objects GLOBAL PROPERTY RB_GUEST_OBJECTS_${other})
+    set_property(GLOBAL APPEND PROPERTY RB_GUEST_OBJECTS_${name} ${objects})
+    add_dependencies(guest_library_${name} guest_library_${other})
+  endforeach()
+endfunction()
+
 function(rb_guest name)
   if(NOT RB_BUILD_GUESTS)
     return()
   endif()
-  cmake_parse_arguments(arg "" "WORLD;BINDINGS;MANIFEST;OUTPUT;MAX_MEMORY;IMPORTS" "SOURCES;LIBRARIES;INCLUDES;SYSTEM_INCLUDES;DEFINES;OPTIONS" ${ARGN})
+  cmake_parse_arguments(arg "EXCEPTIONS" "WORLD;BINDINGS;MANIFEST;OUTPUT;MAX_MEMORY;IMPORTS"
+    "SOURCES;LIBRARIES;INCLUDES;SYSTEM_INCLUDES;DEFINES;OPTIONS;ARCHIVES" ${ARGN})
+  set(exceptions)
+  set(cxx_runtime -lc++ -lc++abi)
+  # 1 MiB of stack placed first: an overflow runs into address 0 and traps instead of corrupting data.
+  set(stack_bytes 1048576)
+  if(arg_EXCEPTIONS)
+    set(exceptions EXCEPTIONS)
+    set(cxx_runtime ${RB_DUCKDB_DIR}/lib/librb_guest_cxx.a)
+    # DuckDB's expressions may be nested a thousand deep.
+    set(stack_bytes 8388608)
+  endif()
   if(NOT arg_BINDINGS)
     set(arg_BINDINGS ${CMAKE_SOURCE_DIR}/sdk/cpp/bindings/${arg_WORLD})
   endif()
@@ -95,7 +132,7 @@ function(rb_guest name)
   file(GLOB component_type ${arg_BINDINGS}/*_component_type.o)
   rb_wasm_compile(binding_objects ${name} SOURCES ${bindings} THIRD_PARTY)
   rb_wasm_compile(objects ${name} SOURCES ${arg_SOURCES} INCLUDES ${arg_BINDINGS} ${arg_INCLUDES}
-    SYSTEM_INCLUDES ${RB_GUEST_HEADERS} ${arg_SYSTEM_INCLUDES} DEFINES ${arg_DEFINES} OPTIONS ${arg_OPTIONS})
+    SYSTEM_INCLUDES ${RB_GUEST_HEADERS} ${arg_SYSTEM_INCLUDES} DEFINES ${arg_DEFINES} OPTIONS ${arg_OPTIONS} ${exceptions})
   set(library_objects)
   set(library_targets)
   foreach(library IN LISTS arg_LIBRARIES)
@@ -113,16 +150,15 @@ function(rb_guest name)
     cmake_path(ABSOLUTE_PATH arg_IMPORTS BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
     set(import_flags --component-type ${arg_IMPORTS})
   endif()
-  # 1 MiB of stack placed first: an overflow runs into address 0 and traps instead of corrupting data.
   add_custom_command(OUTPUT ${wasm}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${arg_OUTPUT}
     COMMAND ${CMAKE_COMMAND} -E env "PATH=${RB_LLVM_BIN}:$ENV{PATH}" ${RB_COMPONENT_LD} --wasi-adapter reactor
       -L/usr/lib/wasm32-wasi /usr/lib/wasm32-wasi/crt1-reactor.o --entry=_initialize --gc-sections --strip-all
-      --stack-first -z stack-size=1048576 ${memory_flags} ${import_flags}
+      --stack-first -z stack-size=${stack_bytes} ${memory_flags} ${import_flags}
       ${binding_objects} ${objects} ${library_objects} ${component_type}
-      -lc++ -lc++abi -lwasi-emulated-signal -lwasi-emulated-process-clocks -lwasi-emulated-mman -lwasi-emulated-getpid
+      ${arg_ARCHIVES} ${cxx_runtime} -lwasi-emulated-signal -lwasi-emulated-process-clocks -lwasi-emulated-mman -lwasi-emulated-getpid
       -lc -lm ${RB_WASM_BUILTINS} --export=cabi_realloc -o ${wasm}
-    DEPENDS ${binding_objects} ${objects} ${library_objects} ${library_targets} ${component_type} ${arg_IMPORTS}
+    DEPENDS ${binding_objects} ${objects} ${library_objects} ${library_targets} ${component_type} ${arg_IMPORTS} ${arg_ARCHIVES}
     COMMENT "Guest ${name}.wasm" VERBATIM)
   set(outputs ${wasm})
   if(arg_MANIFEST)

@@ -43,19 +43,23 @@ Status read_limits(const Json& root, Limits& out) {
   RB_RETURN_NOT_OK(read_uint(*limits, "max_record_bytes", out.max_record_bytes));
   RB_RETURN_NOT_OK(read_uint(*limits, "max_inflight_batches", out.max_inflight_batches));
   RB_RETURN_NOT_OK(read_uint(*limits, "max_parallel_requests", out.max_parallel_requests));
+  RB_RETURN_NOT_OK(read_uint(*limits, "max_memory_bytes", out.max_memory_bytes));
   RB_RETURN_NOT_OK(read_uint(*limits, "checkpoint_interval_bytes", out.checkpoint_interval_bytes));
   RB_RETURN_NOT_OK(read_uint(*limits, "checkpoint_interval_rows", out.checkpoint_interval_rows));
   return read_uint(*limits, "checkpoint_interval_seconds", out.checkpoint_interval_seconds);
 }
 
-Json limits_json(const Limits& limits) {
-  return {{"max_batch_bytes", limits.max_batch_bytes},
+Json limits_json(const Limits& limits, ContextVersion version) {
+  Json json = {
+          {"max_batch_bytes", limits.max_batch_bytes},
           {"max_record_bytes", limits.max_record_bytes},
           {"max_inflight_batches", limits.max_inflight_batches},
           {"max_parallel_requests", limits.max_parallel_requests},
           {"checkpoint_interval_bytes", limits.checkpoint_interval_bytes},
           {"checkpoint_interval_rows", limits.checkpoint_interval_rows},
           {"checkpoint_interval_seconds", limits.checkpoint_interval_seconds}};
+  if (version != ContextVersion::k2_0) json["max_memory_bytes"] = limits.max_memory_bytes;
+  return json;
 }
 
 Status read_policies(const Json& root, Policies& out) {
@@ -152,7 +156,7 @@ bool StreamContext::destination_has(std::string_view feature) const {
 
 Json context_json(StreamContext context, ContextVersion version) {
   Json out = {{"stream_name", std::move(context.stream_name)}, {"sync_mode", to_string(context.sync_mode)},
-              {"cursor_info", cursor_json(context.cursor)},    {"limits", limits_json(context.limits)},
+              {"cursor_info", cursor_json(context.cursor)},    {"limits", limits_json(context.limits, version)},
               {"policies", policies_json(context.policies)},   {"write_mode", write_mode_json(context)}};
   out["schema"]["columns"] = std::move(context.columns);
   if (version == ContextVersion::k2_0) return out;

@@ -45,5 +45,19 @@ std::string references_text(const std::vector<StreamReference>& references) {
   return to_text({{"references", std::move(listed)}});
 }
 
+bool asked_plan(const StreamContext& ctx) {
+  const Json* ask = find_member(ctx.raw, "ask");
+  return ask != nullptr && as_string(*ask) == "plan";
+}
+
+Status answer_plan(const TransformPlan& plan) {
+  return host::checkpoint(host::CheckpointKind::kTransform, to_text({{"plan", plan.to_json()}}));
+}
+
 }  // namespace adapter
+
+Json TransformPlan::to_json() const {
+  return {{"columns", columns.to_json()}, {"stateless", stateless}, {"note", note}};
+}
+
 }  // namespace rapidbyte::sdk

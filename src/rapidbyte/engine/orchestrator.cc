@@ -225,6 +225,8 @@ PipelineRun::Failure PipelineRun::plan(std::vector<pipeline::StreamConfig> selec
   auto plans = plan_streams(prepared_, std::move(selected), run_.options.streams);
   if (!plans.ok()) return RunFailure{Stage::kConfig, plans.error()};
   prepared_.plans = std::move(*plans);
+  failure = with_retries(Stage::kTransform, [&] { return plan_transforms(run_, prepared_.plans); });
+  if (failure) return failure;
   // Of thousands of streams it is large, and what is needed of it stands in the plans.
   prepared_.catalog = {};
   return std::nullopt;

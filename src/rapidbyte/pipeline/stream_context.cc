@@ -11,6 +11,7 @@ protocol::StreamContext configured_context(const StreamConfig& stream, const Des
   context.sync_mode = stream.sync_mode;
   context.limits.max_batch_bytes = resources.max_batch_bytes;
   context.limits.max_record_bytes = resources.max_record_bytes;
+  context.limits.max_memory_bytes = resources.max_memory;
   context.limits.max_inflight_batches = resources.max_inflight_batches;
   context.limits.checkpoint_interval_bytes = resources.checkpoint_interval_bytes;
   context.limits.checkpoint_interval_rows = resources.checkpoint_interval_rows;

@@ -31,6 +31,8 @@ inline constexpr const char* kColumnMissing = "COLUMN_MISSING";
 inline constexpr const char* kColumnNotFound = "COLUMN_NOT_FOUND";
 /// The table has a NOT NULL column without a default that the source does not have.
 inline constexpr const char* kColumnRequired = "COLUMN_REQUIRED";
+/// DuckDB cannot hold a column of the input as it is.
+inline constexpr const char* kColumnUnsupported = "COLUMN_UNSUPPORTED";
 /// The connection broke in a commit, and nothing of it was kept.
 inline constexpr const char* kCommitLost = "COMMIT_LOST";
 /// The server rolled back instead of committing.
@@ -249,6 +251,8 @@ inline constexpr const char* kLoadUnknown = "LOAD_UNKNOWN";
 inline constexpr const char* kLocked = "LOCKED";
 /// The user does not exist, may not log in, or pg_hba.conf does not let it in.
 inline constexpr const char* kLoginRefused = "LOGIN_REFUSED";
+/// A file under `tables` cannot be read.
+inline constexpr const char* kLookupUnreadable = "LOOKUP_UNREADABLE";
 /// The manifest cannot be read or used.
 inline constexpr const char* kManifestInvalid = "MANIFEST_INVALID";
 /// The connector has no manifest.
@@ -423,6 +427,14 @@ inline constexpr const char* kSourceChanged = "SOURCE_CHANGED";
 inline constexpr const char* kSpecialValue = "SPECIAL_VALUE";
 /// Any other error of SQLite.
 inline constexpr const char* kSqliteError = "SQLITE_ERROR";
+/// DuckDB itself failed; a bug of it or of the connector.
+inline constexpr const char* kSqlEngineFailed = "SQL_ENGINE_FAILED";
+/// An expression cannot take the values of a row.
+inline constexpr const char* kSqlFailed = "SQL_FAILED";
+/// The query is no SELECT that DuckDB accepts over these columns.
+inline constexpr const char* kSqlInvalid = "SQL_INVALID";
+/// The query needs all rows of the stream at once, which was not allowed.
+inline constexpr const char* kSqlNeedsAllRows = "SQL_NEEDS_ALL_ROWS";
 /// The server does not accept a statement, or it holds a zero byte.
 inline constexpr const char* kSqlRefused = "SQL_REFUSED";
 /// The connector's calls went deeper than its stack.
@@ -481,6 +493,8 @@ inline constexpr const char* kTransactionFailed = "TRANSACTION_FAILED";
 inline constexpr const char* kTransactionRolledBack = "TRANSACTION_ROLLED_BACK";
 /// The transform ended well before it had taken all batches.
 inline constexpr const char* kTransformEndedEarly = "TRANSFORM_ENDED_EARLY";
+/// A transform does not say what it makes of a stream, or something that cannot be.
+inline constexpr const char* kTransformPlanInvalid = "TRANSFORM_PLAN_INVALID";
 /// The table's column has another type.
 inline constexpr const char* kTypeChanged = "TYPE_CHANGED";
 /// The stream ended before the host's checkpoints covered all batches; the rest was not committed.

@@ -14,6 +14,7 @@ enum class Feature : uint8_t {
   kIdempotent,        // destinations: giving a row again changes nothing
   kOpenEarly,         // destinations: may be opened while the source is still asked what there is
   kPartitioned,       // destinations: several instances can write one stream
+  kPlan,              // transforms: say of each stream beforehand what they make of it
   kReceipts,          // destinations: a receipt of every commit, in the transaction of its rows
   kResume,            // sources: continue exactly after a checkpoint
   kReuse,             // sources, destinations: one instance may serve several streams, one after the other

@@ -27,6 +27,12 @@ Status not_opened(AttemptContext& attempt, Status why) {
   return why;
 }
 
+// Which transform's input the connector's columns are; a source's are its own.
+size_t stage_of(const RunContext& run, const runtime::Connector& connector, size_t first_transform) {
+  if (connector.role() == runtime::ConnectorRole::kDestination) return run.transforms.size();
+  return first_transform == 0 ? 0 : first_transform - 1;
+}
+
 }  // namespace
 
 protocol::StreamContext stream_context(const AttemptContext& attempt, const runtime::Connector& connector,
@@ -37,7 +43,7 @@ protocol::StreamContext stream_context(const AttemptContext& attempt, const runt
   const bool for_destination = connector.role() == runtime::ConnectorRole::kDestination;
   protocol::StreamContext context =
       pipeline::configured_context(plan.config, run.pipeline.destination, run.pipeline.resources, for_destination);
-  context.columns = plan.columns;
+  context.columns = plan.columns_into(stage_of(run, connector, first_transform));
   if (plan.config.sync_mode != pipeline::SyncMode::kFullRefresh && plan.config.cursor_field) {
     context.cursor = {*plan.config.cursor_field, cursor_type(position.cursor, plan), position.cursor};
   }

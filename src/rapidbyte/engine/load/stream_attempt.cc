@@ -34,12 +34,6 @@ QueueLimits queue_limits(const pipeline::Resources& resources, uint32_t lanes_at
   return {batches, batches * resources.max_batch_bytes};
 }
 
-// A checkpoint that passed rows which the transform still holds would lose them in a crash. Only its author knows, so
-// one that says nothing is taken to hold them: its checkpoints wait for the end.
-bool may_hold_rows(const runtime::Connector& transform) {
-  return !has_feature(transform, protocol::Feature::kStateless) || has_feature(transform, protocol::Feature::kStateful);
-}
-
 }  // namespace
 
 StreamAttempt::StreamAttempt(RunContext& run, const StreamPlan& plan, WorkerInstances& kept, std::string load_id,
@@ -177,8 +171,10 @@ LaneTask StreamAttempt::lane_task(uint32_t lanes_at_a_time, std::optional<size_t
   task.stream = plan_.config.name;
   task.part = part;
   task.source = {run_.source->name(), run_.source->speaks_2_1(), false, may_be_kept(*run_.source)};
-  for (const auto& transform : run_.transforms)
-    task.transforms.push_back({transform->name(), transform->speaks_2_1(), may_hold_rows(*transform), false});
+  for (size_t i = 0; i < run_.transforms.size(); ++i) {
+    const runtime::Connector& transform = *run_.transforms[i];
+    task.transforms.push_back({transform.name(), transform.speaks_2_1(), plan_.transforms[i].holds_rows, false});
+  }
   task.destination.connector = "preview";
   if (run_.destination != nullptr)
     task.destination = {run_.destination->name(), run_.destination->speaks_2_1(), false, false};

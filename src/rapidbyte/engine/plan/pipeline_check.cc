@@ -13,8 +13,10 @@
 #include "rapidbyte/engine/plan/prepare.h"
 #include "rapidbyte/engine/plan/run_grants.h"
 #include "rapidbyte/engine/plan/stream_order.h"
+#include "rapidbyte/engine/plan/transform_plan.h"
 #include "rapidbyte/engine/report/run_clock.h"
 #include "rapidbyte/engine/run_context.h"
+#include "rapidbyte/pipeline/stream_context.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/connector/connector_survey.h"
 #include "rapidbyte/state/open_state.h"
@@ -81,6 +83,8 @@ class PipelineCheck {
   void check_streams(const PreparedConnector& source, runtime::ComponentInstance& instance);
   /// Warns when no order of loading suits all streams.
   void check_references(const PreparedConnector& destination, runtime::ComponentInstance& instance);
+  /// Says what the transform makes of each stream, and tells the next one.
+  void check_plans(const PreparedConnector& transform, runtime::ComponentInstance& instance, PlanServices& services);
   void check_state();
   /// Whether a run may go on behind the positions that are kept; says what it would refuse
   /// (CURSOR_CHANGED, and loads that cannot be gone on with).
@@ -212,8 +216,11 @@ bool PipelineCheck::check_permissions(const PreparedConnector& connector) {
 void PipelineCheck::check_guest(const PreparedConnector& connector) {
   const std::string part(part_of(connector.slot.role));
   const std::string& name = connector.connector->name();
-  auto opened =
-      OpenConnector::start(*runtime_, connector.connector, looking_options(*prepared_, connector, request_.cancel));
+  runtime::InstanceOptions options = looking_options(*prepared_, connector, request_.cancel);
+  const bool plans = connector.slot.role == ConnectorRole::kTransform && plans_streams(*connector.connector);
+  const auto services = plans ? make_plan_services(*connector.connector) : nullptr;
+  if (plans) options.services = as_host_services(services);
+  auto opened = OpenConnector::start(*runtime_, connector.connector, std::move(options));
   if (!opened.ok()) return fail(part, opened.error(), stage_asked(connector));
   runtime::ComponentInstance& instance = (*opened)->instance();
   auto validated = instance.validate();
@@ -231,6 +238,32 @@ void PipelineCheck::check_guest(const PreparedConnector& connector) {
   }
   if (connector.slot.role == ConnectorRole::kSource) check_streams(connector, instance);
   if (connector.slot.role == ConnectorRole::kDestination) check_references(connector, instance);
+  if (plans) return check_plans(connector, instance, *services);
+  if (connector.slot.role != ConnectorRole::kTransform) return;
+  for (StreamPlan& plan : prepared_->plans)
+    plan.transforms.push_back(unplanned(*connector.connector, plan.columns_into(plan.transforms.size())));
+}
+
+void PipelineCheck::check_plans(const PreparedConnector& transform, runtime::ComponentInstance& instance,
+                                PlanServices& services) {
+  const pipeline::PipelineConfig& pipeline = prepared_->pipeline;
+  for (StreamPlan& plan : prepared_->plans) {
+    protocol::StreamContext context =
+        pipeline::configured_context(plan.config, pipeline.destination, pipeline.resources, false);
+    const nlohmann::json columns = plan.columns_into(plan.transforms.size());
+    context.columns = columns;
+    context.pipeline = pipeline.name;
+    auto asked = ask_transform_plan(instance, services, *transform.connector, std::move(context));
+    if (!asked.ok()) {
+      fail("transform", asked.error(), stage_asked(transform));
+      // So that the next transform is asked about the others.
+      plan.transforms.push_back(unplanned(*transform.connector, columns));
+      continue;
+    }
+    ok("transform", fmt::format("{}, stream {}: {}{} columns", transform.connector->name(), plan.config.name,
+                                asked->note.empty() ? "" : asked->note + ", ", asked->columns.size()));
+    plan.transforms.push_back(std::move(*asked));
+  }
 }
 
 void PipelineCheck::check_references(const PreparedConnector& destination, runtime::ComponentInstance& instance) {

@@ -3,11 +3,13 @@
 // modes and primary keys. Done once per run on the caller's thread, before any stream starts, so that a mistake costs
 // nothing.
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "rapidbyte/base/status.h"
+#include "rapidbyte/engine/plan/transform_plan.h"
 #include "rapidbyte/pipeline/parser.h"
 #include "rapidbyte/pipeline/types.h"
 #include "rapidbyte/protocol/catalog.h"
@@ -39,11 +41,19 @@ struct StreamPlan {
   bool key_is_unique_in_source = false;
   /// As discovered: [{name, data_type, nullable}], with every other key that the source gave (native_type ...).
   nlohmann::json columns = nlohmann::json::array();
+  /// What the transforms make of it, one after the other; empty until they were asked (plan_transforms()).
+  std::vector<TransformPlan> transforms{};
   /// What is doubtful about it, for the user.
   std::vector<std::string> warnings{};
   /// Names of the streams whose rows refer to each other in a ring, this one among them, in the order in which they are
   /// loaded; usually empty.
   std::vector<std::string> reference_ring = {};
+
+  /// The columns that come to the transform of that index, or, behind the last one, to the destination.
+  [[nodiscard]] const nlohmann::json& columns_into(size_t stage) const {
+    const size_t known = std::min(stage, transforms.size());
+    return known == 0 ? columns : transforms[known - 1].columns;
+  }
 };
 
 /// The pipeline's stream entries as a source with the feature "stream-options" gets them: [{name, sync_mode,

@@ -6,6 +6,7 @@
 //   transform:    Status open(const Json& config);  Result<TransformSummary> transform(const StreamContext&);
 //   optional:     Result<Validation> validate();  Status close();
 //   of sources:   Result<std::vector<Json>> plan_partitions(const StreamContext&, uint32_t want);
+//   of transforms: Result<TransformPlan> plan(const StreamContext&);
 //   of destinations: Status begin_stream(const StreamContext&);  Status finish_stream(const StreamContext&, bool
 //   succeeded);
 //                    Result<std::optional<std::string>> last_committed(const StreamContext&);
@@ -60,6 +61,19 @@ struct Catalog {
 struct StreamReference {
   std::string stream;
   std::string refers_to;
+};
+
+/// What a transform makes of a stream, told before its first row. Of transforms with the feature "plan".
+struct TransformPlan {
+  /// The columns that it emits; for the destination they are the stream's.
+  Schema columns;
+  /// Whether it emits what it makes of a batch before it takes the next one (as the feature "stateless" says of all
+  /// streams). Otherwise checkpoints wait for the stream's end.
+  bool stateless = false;
+  /// One line for the user, shown by `check`; may be empty.
+  std::string note = {};
+
+  [[nodiscard]] Json to_json() const;
 };
 
 /// The exports of the three worlds with JSON still as text. Made from an author's struct by the macros; called by the

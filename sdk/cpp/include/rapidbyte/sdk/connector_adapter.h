@@ -56,6 +56,11 @@ std::string partitions_text(const std::vector<Json>& partitions);
 std::optional<std::vector<std::string>> asked_references(std::string_view ctx_json);
 std::string references_text(const std::vector<StreamReference>& references);
 
+/// Whether run-transform is asked for the plan of a stream, not for its rows (feature "plan").
+bool asked_plan(const StreamContext& ctx);
+/// Gives the host the answer.
+Status answer_plan(const TransformPlan& plan);
+
 }  // namespace adapter
 
 template <typename T>
@@ -165,6 +170,13 @@ class TransformAdapter final : public TransformConnector {
   Result<TransformSummary> run_transform(std::string_view ctx_json) override {
     if (!impl_) return adapter::not_open("run-transform");
     RB_SDK_ASSIGN_OR_RETURN(const StreamContext ctx, StreamContext::parse(ctx_json));
+    if constexpr (requires { &T::plan; }) {
+      if (adapter::asked_plan(ctx)) {
+        RB_SDK_ASSIGN_OR_RETURN(const TransformPlan plan, impl_->plan(ctx));
+        RB_SDK_RETURN_NOT_OK(adapter::answer_plan(plan));
+        return TransformSummary();
+      }
+    }
     return impl_->transform(ctx);
   }
   Status close() override { return adapter::close(impl_); }

@@ -1,0 +1,22 @@
+"""Stands in for DuckDB's Python build backend while pip downloads its source archive (see mesonpy.py beside this folder).
+
+The archive brings a backend of its own that wraps these functions of scikit-build-core. Only the first is called; the others are imported by name.
+"""
+import os
+
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    version = os.environ["DUCKDB_GUEST_VERSION"]
+    name = f"duckdb-{version}.dist-info"
+    os.makedirs(os.path.join(metadata_directory, name))
+    with open(os.path.join(metadata_directory, name, "METADATA"), "w", encoding="utf-8") as out:
+        out.write(f"Metadata-Version: 2.1\nName: duckdb\nVersion: {version}\n")
+    return name
+
+
+def _never(*_arguments, **_options):
+    raise RuntimeError("nothing is built from DuckDB's Python package; only its archive is wanted")
+
+
+build_editable = build_sdist = build_wheel = prepare_metadata_for_build_editable = _never
+get_requires_for_build_editable = get_requires_for_build_sdist = get_requires_for_build_wheel = lambda *_arguments: []

@@ -1,0 +1,392 @@
+#include "connectors/shared/duckdb/engine.h"
+
+#include <duckdb.hpp>
+#include <duckdb/common/arrow/arrow_converter.hpp>
+#include <duckdb/common/arrow/arrow_format.hpp>
+#include <duckdb/function/table/arrow.hpp>
+#include <duckdb/main/query_result_stream.hpp>
+#include <duckdb/parser/keyword_helper.hpp>
+#include <duckdb/planner/planner.hpp>
+
+#include "connectors/shared/duckdb/plan.h"
+#include "connectors/shared/duckdb/types.h"
+#include "rapidbyte/protocol/error_codes.h"
+#include "rapidbyte/sdk/arrow_c.h"
+#include "rapidbyte/sdk/host.h"
+
+extern "C" int32_t duckdb_register_static_extensions(void);
+
+namespace rapidbyte::duck {
+
+using duckdb::ErrorData;
+using duckdb::ExceptionType;
+using duckdb::Identifier;
+using sdk::Field;
+using sdk::Json;
+using sdk::Result;
+using sdk::Schema;
+using sdk::Status;
+
+namespace {
+
+// Rows of an array of the result; each becomes a batch. Large enough that a batch's header costs nothing, small enough
+// that a few wide columns stay far below the limit of a batch.
+constexpr duckdb::idx_t kRowsPerArray = 16384;
+
+constexpr std::string_view kInputName = "input";
+
+std::string in_quotes(std::string_view name) { return duckdb::KeywordHelper::WriteQuoted(std::string(name), '"'); }
+std::string quoted_text(std::string_view text) { return duckdb::KeywordHelper::WriteQuoted(std::string(text), '\''); }
+
+// "line 2, column 8: " of a byte offset into the user's text; nothing when the error has none or lies outside of it.
+std::string place_of(const ErrorData& error, std::string_view sql) {
+  const auto found = error.ExtraInfo().find("position");
+  if (found == error.ExtraInfo().end()) return {};
+  size_t position = 0;
+  for (const char c : found->second) {
+    if (c < '0' || c > '9' || position > sql.size()) return {};
+    position = position * 10 + static_cast<size_t>(c - '0');
+  }
+  if (position > sql.size()) return {};
+  size_t line = 1;
+  size_t column = 1;
+  for (const char c : sql.substr(0, position)) {
+    if (c == '\n') {
+      ++line;
+      column = 1;
+    } else if ((static_cast<unsigned char>(c) & 0xC0U) != 0x80U) {
+      ++column;  // continuation bytes of UTF-8 are no columns of their own
+    }
+  }
+  return "line " + std::to_string(line) + ", column " + std::to_string(column) + ": ";
+}
+
+// DuckDB's message without the excerpt of the query, whose place we name ourselves.
+std::string message_of(const ErrorData& error) {
+  std::string message = error.RawMessage();
+  const size_t excerpt = message.find("\n\nLINE ");
+  if (excerpt != std::string::npos) message.resize(excerpt);
+  return message;
+}
+
+Status invalid(const ErrorData& error, std::string_view sql) {
+  return sdk::config_error(codes::kSqlInvalid, place_of(error, sql) + message_of(error));
+}
+
+Status failed(const ErrorData& error, std::string_view sql) {
+  switch (error.Type()) {
+    case ExceptionType::OUT_OF_MEMORY:
+      return sdk::internal_error(codes::kMemoryLimit, message_of(error));
+    case ExceptionType::INTERRUPT: return sdk::internal_error(codes::kCancelled, "the query was interrupted");
+    case ExceptionType::INTERNAL:
+    case ExceptionType::FATAL: return sdk::internal_error(codes::kSqlEngineFailed, message_of(error));
+    default: return sdk::data_error(codes::kSqlFailed, place_of(error, sql) + message_of(error));
+  }
+}
+
+// The only way in for C++ exceptions out of DuckDB.
+template <typename Body>
+auto guarded(Body body, const std::function<Status(const ErrorData&)>& status_of) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return Status(sdk::internal_error(codes::kMemoryLimit, "the instance's memory is used up"));
+  } catch (const std::exception& exception) {
+    return status_of(ErrorData(exception));
+  } catch (...) {
+    return Status(sdk::internal_error(codes::kSqlEngineFailed, "the engine failed without saying why"));
+  }
+}
+
+// A scan of `input`: asks whoever runs the query for the rows.
+class InputScan final : public duckdb::ArrowScanFactory {
+ public:
+  explicit InputScan(Schema schema) : schema_(std::move(schema)) {}
+
+  void GetSchema(ArrowSchema& out) override {
+    if (const Status status = sdk::export_schema(schema_, &out); !status.ok())
+      throw duckdb::InvalidInputException(status.error().message);
+  }
+
+  duckdb::unique_ptr<duckdb::ArrowArrayStreamWrapper> ProduceStream(duckdb::ArrowStreamParameters&) override {
+    auto wrapper = duckdb::make_uniq<duckdb::ArrowArrayStreamWrapper>();
+    ArrowArrayStream& stream = wrapper->arrow_array_stream;
+    stream.get_schema = [](ArrowArrayStream* self, ArrowSchema* out) {
+      auto& scan = *static_cast<InputScan*>(self->private_data);
+      return scan.remember(sdk::export_schema(scan.schema_, out));
+    };
+    stream.get_next = [](ArrowArrayStream* self, ArrowArray* out) {
+      return static_cast<InputScan*>(self->private_data)->next(out);
+    };
+    stream.get_last_error = [](ArrowArrayStream* self) {
+      return static_cast<InputScan*>(self->private_data)->failure_text();
+    };
+    stream.release = [](ArrowArrayStream* self) { self->release = nullptr; };
+    stream.private_data = this;
+    return wrapper;
+  }
+
+  void feed(Input* input) {
+    input_ = input;
+    failure_ = {};
+  }
+  [[nodiscard]] const Status& failure() const { return failure_; }
+  [[nodiscard]] const Schema& schema() const { return schema_; }
+
+ private:
+  int next(ArrowArray* out) {
+    *out = ArrowArray{};
+    // Without an input the query is only being prepared.
+    if (input_ == nullptr) return 0;
+    Result<bool> more = input_->next(out);
+    if (!more.ok()) return remember(more.status());
+    return 0;
+  }
+  int remember(const Status& status) {
+    if (status.ok()) return 0;
+    failure_ = status;
+    return EIO;
+  }
+  [[nodiscard]] const char* failure_text() const { return failure_.ok() ? "" : failure_.error().message.c_str(); }
+
+  Schema schema_;
+  Input* input_ = nullptr;
+  Status failure_;
+};
+
+duckdb::Value value_of(const Json& json) {
+  if (json.is_null()) return duckdb::Value();
+  if (json.is_boolean()) return duckdb::Value::BOOLEAN(json.get<bool>());
+  if (json.is_number_unsigned()) return duckdb::Value::UBIGINT(json.get<uint64_t>());
+  if (json.is_number_integer()) return duckdb::Value::BIGINT(json.get<int64_t>());
+  if (json.is_number_float()) return duckdb::Value::DOUBLE(json.get<double>());
+  if (json.is_string()) return duckdb::Value(json.get<std::string>());
+  return duckdb::Value(json.dump());
+}
+
+class BoundQuery final : public Query {
+ public:
+  BoundQuery(duckdb::Connection& connection, std::string sql, duckdb::shared_ptr<InputScan> scan, const Json& parameters)
+      : connection_(connection), sql_(std::move(sql)), scan_(std::move(scan)) {
+    for (const auto& [name, value] : parameters.items())
+      parameters_.emplace(Identifier(name), duckdb::BoundParameterData(value_of(value)));
+  }
+
+  [[nodiscard]] const Schema& columns() const override { return columns_; }
+  [[nodiscard]] const std::optional<std::string>& needs_all_rows() const override { return needs_all_rows_; }
+
+  Status bind() {
+    auto statements = connection_.ExtractStatements(sql_);
+    if (statements.size() != 1)
+      return sdk::config_error(codes::kSqlInvalid, "it must be one SELECT, and is " + std::to_string(statements.size()) + " statements");
+    if (statements[0]->type != duckdb::StatementType::SELECT_STATEMENT)
+      return sdk::config_error(codes::kSqlInvalid, "it must be a SELECT: a transform can neither change anything nor reach anything else");
+    auto prepared = connection_.Prepare(statements[0]->Copy());
+    if (prepared->HasError()) return invalid(prepared->GetErrorObject(), sql_);
+    RB_SDK_RETURN_NOT_OK(check_parameters(*prepared));
+    RB_SDK_RETURN_NOT_OK(check_names(prepared->GetNames()));
+    read_plan(std::move(statements[0]));
+    prepared = cast_results(std::move(prepared));
+    if (prepared->HasError()) return invalid(prepared->GetErrorObject(), {});
+    prepared_ = std::move(prepared);
+    return describe();
+  }
+
+  Status run(Input& input, const RowsSink& take) override {
+    scan_->feed(&input);
+    Status status = guarded([&] { return run_guarded(take); }, [this](const ErrorData& error) { return failed(error, sql_); });
+    // What the input said is the cause; DuckDB only repeats it.
+    if (!status.ok() && !scan_->failure().ok()) status = scan_->failure();
+    scan_->feed(nullptr);
+    return status;
+  }
+
+ private:
+  Status run_guarded(const RowsSink& take) {
+    auto result = prepared_->Submit(parameters_, duckdb::QueryParameters(duckdb::make_shared_ptr<duckdb::ArrowFormat>(kRowsPerArray)));
+    if (result->HasError()) return failed(result->GetErrorObject(), sql_);
+    duckdb::QueryResultStream<duckdb::ArrowFormat> stream(std::move(result));
+    while (const auto array = stream.Fetch()) {
+      if (array->arrow_array.length > 0) RB_SDK_RETURN_NOT_OK(take(array->arrow_array));
+    }
+    if (stream.HasError()) return failed(stream.GetErrorObject(), sql_);
+    return {};
+  }
+
+  Status check_parameters(duckdb::PreparedStatement& prepared) {
+    for (const auto& [name, index] : prepared.GetNamedParameterMap()) {
+      if (parameters_.count(name) == 0)
+        return sdk::config_error(codes::kSqlInvalid, "`$" + name.GetIdentifierName() + "` has no value under `parameters`");
+    }
+    for (const auto& [name, value] : parameters_) {
+      if (prepared.GetNamedParameterMap().count(name) == 0) unused_.push_back(name);
+    }
+    for (const Identifier& name : unused_) parameters_.erase(name);
+    return {};
+  }
+
+  static Status check_names(const duckdb::vector<Identifier>& names) {
+    for (size_t i = 0; i < names.size(); ++i) {
+      for (size_t j = 0; j < i; ++j) {
+        if (names[i].GetIdentifierName() == names[j].GetIdentifierName())
+          return sdk::config_error(codes::kSqlInvalid,
+                                   "two columns of the result are named `" + names[i].GetIdentifierName() + "`; give one of them another name with AS");
+      }
+    }
+    return {};
+  }
+
+  void read_plan(duckdb::unique_ptr<duckdb::SQLStatement> statement) {
+    connection_.context->RunFunctionInTransaction([&] {
+      duckdb::Planner planner(*connection_.context);
+      planner.parameter_data = parameters_;
+      planner.CreatePlan(std::move(statement));
+      const PlanFacts facts = facts_of(*planner.plan, scan_.get());
+      needs_all_rows_ = facts.needs_all_rows;
+      origins_ = facts.origins;
+    });
+  }
+
+  // Around columns of types that no batch can carry goes a cast that loses nothing.
+  duckdb::unique_ptr<duckdb::PreparedStatement> cast_results(duckdb::unique_ptr<duckdb::PreparedStatement> prepared) {
+    std::string columns;
+    bool any = false;
+    for (size_t i = 0; i < prepared->ColumnCount(); ++i) {
+      const std::string name = in_quotes(prepared->GetNames()[i].GetIdentifierName());
+      const auto cast = cast_for_batches(prepared->GetTypes()[i], name);
+      any = any || cast.has_value();
+      columns += (i == 0 ? "" : ", ") + (cast ? *cast + " AS " + name : name);
+      if (cast && i < origins_.size()) origins_[i] = std::nullopt;
+    }
+    if (!any) return prepared;
+    // A comment at the query's end must not swallow the bracket.
+    return connection_.Prepare("SELECT " + columns + " FROM (" + sql_without_end() + "\n)");
+  }
+
+  [[nodiscard]] std::string sql_without_end() const {
+    std::string sql = sql_;
+    while (!sql.empty() && (sql.back() == ';' || sql.back() == ' ' || sql.back() == '\n' || sql.back() == '\r' || sql.back() == '\t'))
+      sql.pop_back();
+    return sql;
+  }
+
+  Status describe() {
+    ArrowSchema arrow;
+    auto properties = connection_.context->GetClientProperties();
+    duckdb::vector<std::string> names;
+    for (const Identifier& name : prepared_->GetNames()) names.push_back(name.GetIdentifierName());
+    duckdb::ArrowConverter::ToArrowSchema(&arrow, prepared_->GetTypes(), names, properties);
+    Result<Schema> schema = sdk::import_schema(arrow);
+    if (arrow.release != nullptr) arrow.release(&arrow);
+    RB_SDK_ASSIGN_OR_RETURN(columns_, std::move(schema));
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      Field& field = columns_.fields[i];
+      field.nullable = true;
+      if (i >= origins_.size() || !origins_[i] || *origins_[i] >= scan_->schema().size()) continue;
+      const Field& from = scan_->schema().fields[*origins_[i]];
+      if (from.type != field.type) continue;
+      field.native_type = from.native_type;
+      field.native_fields = from.native_fields;
+      if (!needs_all_rows_) field.nullable = from.nullable;
+    }
+    return {};
+  }
+
+  duckdb::Connection& connection_;
+  std::string sql_;
+  duckdb::shared_ptr<InputScan> scan_;
+  duckdb::identifier_map_t<duckdb::BoundParameterData> parameters_;
+  std::vector<Identifier> unused_;
+  duckdb::unique_ptr<duckdb::PreparedStatement> prepared_;
+  std::optional<std::string> needs_all_rows_;
+  std::vector<std::optional<size_t>> origins_;
+  Schema columns_;
+};
+
+class DuckEngine final : public Engine {
+ public:
+  Status start(const EngineLimits& limits) {
+    if (duckdb_register_static_extensions() != 0)
+      return sdk::internal_error(codes::kSqlEngineFailed, "an extension of DuckDB's could not be registered");
+    duckdb::DBConfig config;
+    config.SetOptionByName("threads", duckdb::Value::BIGINT(1));
+    config.SetOptionByName("memory_limit", duckdb::Value(std::to_string(limits.memory_bytes) + "B"));
+    config.SetOptionByName("temp_directory", duckdb::Value(limits.temporary_folder));
+    if (!limits.temporary_folder.empty())
+      config.SetOptionByName("max_temp_directory_size", duckdb::Value(std::to_string(limits.temporary_bytes) + "B"));
+    config.SetOptionByName("autoinstall_known_extensions", duckdb::Value::BOOLEAN(false));
+    config.SetOptionByName("autoload_known_extensions", duckdb::Value::BOOLEAN(false));
+    database_ = std::make_unique<duckdb::DuckDB>(nullptr, &config);
+    connection_ = std::make_unique<duckdb::Connection>(*database_);
+    return execute("SET TimeZone = 'UTC'");
+  }
+
+  Status load_table(const std::string& name, const std::string& path, std::string_view format) override {
+    const std::string function = "read_" + std::string(format) + "(" + quoted_text(path) + ")";
+    return guarded(
+        [&]() -> Status {
+          const auto result = connection_->Query("CREATE TABLE " + in_quotes(name) + " AS FROM " + function);
+          if (result->HasError()) return unreadable(name, path, result->GetErrorObject());
+          return {};
+        },
+        [&](const ErrorData& error) { return unreadable(name, path, error); });
+  }
+
+  Result<std::unique_ptr<Query>> prepare(std::string_view sql, const Schema& input, const std::vector<std::string>& names,
+                                         const Json& parameters) override {
+    RB_SDK_RETURN_NOT_OK(check_input_columns(input));
+    std::unique_ptr<BoundQuery> query;
+    RB_SDK_RETURN_NOT_OK(guarded(
+        [&]() -> Status {
+          RB_SDK_RETURN_NOT_OK(seal());
+          auto scan = duckdb::make_shared_ptr<InputScan>(input);
+          auto relation = connection_->TableFunction("arrow_scan_dumb", {}, {}, scan);
+          relation->CreateView(Identifier(std::string(kInputName)), true, true);
+          for (const std::string& name : names) relation->CreateView(Identifier(name), true, true);
+          query = std::make_unique<BoundQuery>(*connection_, std::string(sql), std::move(scan), parameters);
+          return query->bind();
+        },
+        [sql](const ErrorData& error) { return invalid(error, sql); }));
+    return std::unique_ptr<Query>(std::move(query));
+  }
+
+ private:
+  static Status unreadable(const std::string& name, const std::string& path, const ErrorData& error) {
+    return sdk::config_error(codes::kLookupUnreadable, "table `" + name + "`, file " + path + ": " + message_of(error));
+  }
+
+  Status execute(const std::string& sql) {
+    return guarded(
+        [&]() -> Status {
+          const auto result = connection_->Query(sql);
+          if (result->HasError()) return Status(sdk::internal_error(codes::kSqlEngineFailed, message_of(result->GetErrorObject())));
+          return {};
+        },
+        [](const ErrorData& error) { return Status(sdk::internal_error(codes::kSqlEngineFailed, message_of(error))); });
+  }
+
+  // From here on nothing outside of the database can be reached, and no setting changes that.
+  Status seal() {
+    if (sealed_) return {};
+    RB_SDK_RETURN_NOT_OK(execute("SET enable_external_access = false"));
+    RB_SDK_RETURN_NOT_OK(execute("SET lock_configuration = true"));
+    sealed_ = true;
+    return {};
+  }
+
+  std::unique_ptr<duckdb::DuckDB> database_;
+  std::unique_ptr<duckdb::Connection> connection_;
+  bool sealed_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::open(const EngineLimits& limits) {
+  auto engine = std::make_unique<DuckEngine>();
+  RB_SDK_RETURN_NOT_OK(guarded([&] { return engine->start(limits); }, [](const ErrorData& error) {
+    return Status(sdk::internal_error(codes::kSqlEngineFailed, message_of(error)));
+  }));
+  return std::unique_ptr<Engine>(std::move(engine));
+}
+
+}  // namespace rapidbyte::duck

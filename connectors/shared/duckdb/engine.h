@@ -1,0 +1,89 @@
+#pragma once
+// The DuckDB engine in a guest: SQL over Arrow batches. The only place that touches DuckDB's C++ interface, which is
+// pinned and unstable; its exceptions end here, as Status with our codes. Single-threaded, as all of a guest. Guests
+// that use it are compiled with exceptions (rb_guest(... EXCEPTIONS)).
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rapidbyte/sdk/data_type.h"
+#include "rapidbyte/sdk/error.h"
+#include "rapidbyte/sdk/json.h"
+
+struct ArrowArray;
+
+namespace rapidbyte::duck {
+
+/// What the engine may use.
+struct EngineLimits {
+  /// Bytes that DuckDB may hold; beyond it a query fails with MEMORY_LIMIT, or spills if it may.
+  uint64_t memory_bytes = 0;
+  /// Folder for what does not fit into memory; empty: queries do not spill.
+  std::string temporary_folder = {};
+  /// Bytes that may lie there.
+  uint64_t temporary_bytes = 0;
+};
+
+/// Where a query's `input` comes from: the rows of one batch, or of all of a stream.
+class Input {
+ public:
+  virtual ~Input() = default;
+  /// Fills `out` with the next rows, as a struct whose columns are those that the query was prepared with; false when
+  /// there are no more. The engine releases `out`. An error ends the query with that error.
+  virtual sdk::Result<bool> next(ArrowArray* out) = 0;
+};
+
+/// Takes a struct of Query::columns(), as sdk::encode_ipc() wants it: without offsets. Borrowed for the call.
+using RowsSink = std::function<sdk::Status(const ArrowArray&)>;
+
+/// One SELECT, checked and bound to the columns of its input. Lives no longer than its engine.
+class Query {
+ public:
+  virtual ~Query() = default;
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+
+  /// The columns of the result, in types that batches can carry. What is taken over unchanged from the input keeps its
+  /// nullability and native type.
+  [[nodiscard]] virtual const sdk::Schema& columns() const = 0;
+  /// Why the result needs all rows of the input at once ("it aggregates"); nullopt when each row of the result comes
+  /// from one row of the input, so that the result over parts of the input is parts of the result.
+  [[nodiscard]] virtual const std::optional<std::string>& needs_all_rows() const = 0;
+
+  /// Runs over what `input` gives. SQL_FAILED (data) is an expression that a row's values fail; MEMORY_LIMIT (internal);
+  /// CANCELLED when the run is being ended.
+  virtual sdk::Status run(Input& input, const RowsSink& take) = 0;
+
+ protected:
+  Query() = default;
+};
+
+class Engine {
+ public:
+  /// Opens an empty database in memory. No file, network, extension or setting can be reached from a query.
+  static sdk::Result<std::unique_ptr<Engine>> open(const EngineLimits& limits);
+  virtual ~Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Reads the file at `path` into a table of that name. Only before the first prepare(). LOOKUP_UNREADABLE (config).
+  virtual sdk::Status load_table(const std::string& name, const std::string& path, std::string_view format) = 0;
+
+  /// Checks `sql`, one SELECT over a table `input` of these columns, which is also named as each of `names`.
+  /// `parameters`: an object with a value for each `$name` in it. SQL_INVALID (config) says where and what;
+  /// COLUMN_UNSUPPORTED (schema) names a column that DuckDB cannot hold exactly.
+  virtual sdk::Result<std::unique_ptr<Query>> prepare(std::string_view sql, const sdk::Schema& input,
+                                                      const std::vector<std::string>& names,
+                                                      const sdk::Json& parameters) = 0;
+
+ protected:
+  Engine() = default;
+};
+
+}  // namespace rapidbyte::duck

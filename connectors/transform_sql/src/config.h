@@ -1,0 +1,41 @@
+#pragma once
+// What the pipeline says under `config` of transform-sql.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "rapidbyte/sdk/config.h"
+#include "rapidbyte/sdk/error.h"
+#include "rapidbyte/sdk/json.h"
+
+namespace rapidbyte::transform_sql {
+
+struct Lookup {
+  std::string name;
+  std::string path;
+  std::string format;  // csv, json, parquet: DuckDB's read_<format>()
+};
+
+struct Config {
+  /// For the streams that no pattern of `queries` names.
+  std::optional<std::string> query;
+  /// Patterns with their queries, in the order of the pattern's length: the longest that fits decides.
+  std::vector<std::pair<std::string, std::string>> queries;
+  std::vector<Lookup> tables;
+  /// Values of `$name`.
+  sdk::Json parameters = sdk::Json::object();
+  /// Queries may take all rows of a stream together.
+  bool whole = false;
+
+  static sdk::Result<Config> parse(const sdk::Json& config);
+  /// The stream's query; nullptr: it passes through.
+  [[nodiscard]] const std::string* query_for(std::string_view stream) const;
+};
+
+/// Whether `pattern` fits `text`: `*` stands for any number of characters, `?` for one, everything else for itself.
+[[nodiscard]] bool fits(std::string_view pattern, std::string_view text);
+
+}  // namespace rapidbyte::transform_sql

@@ -1,0 +1,71 @@
+#pragma once
+// The two ways to run a query over a stream: batch by batch, and over all rows at once.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "connectors/shared/duckdb/engine.h"
+#include "rapidbyte/sdk/connector.h"
+#include "rapidbyte/sdk/skipped_rows.h"
+
+namespace rapidbyte::transform_sql {
+
+/// Takes the next batch of the stream, counts it, and gives it its place in `reader`; false at the end.
+class BatchSource {
+ public:
+  explicit BatchSource(sdk::TransformSummary& summary) : summary_(summary) {}
+  sdk::Result<bool> next();
+  [[nodiscard]] const sdk::BatchReader& reader() const { return reader_; }
+  [[nodiscard]] const sdk::Bytes& bytes() const { return bytes_; }
+
+ private:
+  sdk::TransformSummary& summary_;
+  sdk::Bytes bytes_;
+  sdk::BatchReader reader_;
+};
+
+/// Encodes and sends what a query made.
+class BatchSink {
+ public:
+  static sdk::Result<BatchSink> make(const sdk::Schema& columns, sdk::TransformSummary& summary);
+  /// Refuses what no batch can carry (SQL_FAILED), else keeps the rows until flush().
+  sdk::Status add(const ArrowArray& rows);
+  sdk::Status flush();
+  void drop() { held_.clear(); }
+
+ private:
+  struct HeldBatch {
+    std::string bytes;
+    uint64_t rows = 0;
+  };
+  BatchSink(sdk::IpcEncoder encoder, sdk::TransformSummary& summary) : encoder_(std::move(encoder)), summary_(&summary) {}
+  sdk::IpcEncoder encoder_;
+  sdk::TransformSummary* summary_;
+  std::vector<HeldBatch> held_;
+};
+
+/// Runs `query` over the batch in `source` and sends what comes of it. A row that its values make fail is failed, skipped
+/// or dead-lettered on its own (on_data_error); the others are sent.
+class BatchRun {
+ public:
+  BatchRun(duck::Query& query, const sdk::StreamContext& context, BatchSource& source, BatchSink& sink)
+      : query_(query), context_(context), source_(source), sink_(sink) {}
+  sdk::Status run();
+
+ private:
+  sdk::Status run_rows(size_t begin, size_t rows);
+  sdk::Status try_rows(size_t begin, size_t rows);
+  sdk::Status reject(size_t row, const sdk::Error& why);
+
+  duck::Query& query_;
+  const sdk::StreamContext& context_;
+  BatchSource& source_;
+  BatchSink& sink_;
+  sdk::SkippedRows skipped_;
+};
+
+/// Runs `query` over the batch in `source` and all that follow it. A row that fails ends the stream.
+sdk::Status run_whole(duck::Query& query, BatchSource& source, BatchSink& sink);
+
+}  // namespace rapidbyte::transform_sql

@@ -1,0 +1,29 @@
+#pragma once
+// transform-sql: a SELECT over each batch of a stream, or over all of it. A stream without a query passes through.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "connectors/shared/duckdb/engine.h"
+#include "connectors/transform_sql/src/config.h"
+#include "rapidbyte/sdk/connector.h"
+
+namespace rapidbyte::transform_sql {
+
+class Transform {
+ public:
+  sdk::Status open(const sdk::Json& config);
+  sdk::Result<sdk::TransformSummary> transform(const sdk::StreamContext& context);
+  /// What becomes of a stream's columns, before its first row; asked by the host.
+  sdk::Result<sdk::TransformPlan> plan(const sdk::StreamContext& context);
+
+ private:
+  sdk::Status open_engine(const sdk::StreamContext& context);
+  sdk::Result<std::unique_ptr<duck::Query>> prepare(const std::string& sql, const sdk::StreamContext& context, const sdk::Schema& input);
+
+  Config config_;
+  std::unique_ptr<duck::Engine> engine_;
+};
+
+}  // namespace rapidbyte::transform_sql

@@ -1,0 +1,216 @@
+"""SQL on the way: what a query makes of a stream is what arrives, batch by batch or over the whole of it, and what a query may not do it cannot."""
+import json
+
+import harness
+
+ORDERS = ["id", "customer", "amount", "status", "at"]
+
+
+def orders(count, first=0):
+    states = ("paid", "open", "test")
+    return [[first + i, f"customer {i % 7}", round((i * 37 % 1000) / 8, 3), states[i % 3], f"2026-01-{i % 28 + 1:02d}T10:00:00Z"] for i in range(count)]
+
+
+class TransformSql(harness.EndToEnd):
+
+    def sql_pipeline(self, config, *, streams="- {name: orders, sync_mode: full_refresh}", mode="append", resources="", destination="", extra="",
+                     name="pipeline.yaml"):
+        return self.pipeline("\n".join([
+            'version: "1.0"', "pipeline: sql", "source:", "  use: rapidbyte/source-file", f"  config: {{folder: {self.data}, format: csv}}", "  streams:",
+            harness.indent(streams, 4), "transforms:", "  - use: rapidbyte/transform-sql", "    config: " + json.dumps(config), "destination:",
+            "  use: rapidbyte/dest-sqlite", f"  config: {{path: {self.database}}}", f"  write_mode: {mode}", harness.indent(destination, 2),
+            f"state: {{backend: sqlite, connection: {self.state}}}", "resources:", harness.indent("max_memory: 256MiB\n" + resources, 2), extra, ""
+        ]), name=name)
+
+    def write_orders(self, count, first=0, name="orders.csv"):
+        rows = orders(count, first)
+        self.write_csv(name, ORDERS, rows)
+        return rows
+
+    # --- what arrives ------------------------------------------------------------------------------------------------
+
+    def test_a_filter_and_expressions_run_batch_by_batch(self):
+        rows = self.write_orders(20000)
+        query = "SELECT id, upper(customer) AS customer, amount * 2 AS twice, date_part('day', at) AS day FROM input WHERE status <> 'test'"
+        report = self.run_report(self.sql_pipeline({"query": query}))
+        want = [(r[0], r[1].upper(), r[2] * 2, r[0] % 28 + 1) for r in rows if r[3] != "test"]
+        self.assertEqual(self.query("SELECT id, customer, twice, day FROM orders ORDER BY id"), want)
+        stream = report["streams"][0]
+        self.assertEqual((stream["rows_read"], stream["rows_written"], stream["rows_transformed_away"]), (20000, len(want), 20000 - len(want)))
+
+    def test_a_filter_is_applied_although_the_scan_could_not_do_it(self):
+        # The trap of duckdb_arrow_scan, which leaves filters to whoever gives the batches and believes that they were applied.
+        self.write_orders(5000)
+        self.run_ok(self.sql_pipeline({"query": "SELECT id FROM input WHERE id % 4 = 1 AND amount > 10 AND status IN ('paid', 'open')"}))
+        want = [(r[0],) for r in orders(5000) if r[0] % 4 == 1 and r[2] > 10 and r[3] != "test"]
+        self.assertEqual(self.query("SELECT id FROM orders ORDER BY id"), want)
+
+    def test_streams_without_a_query_pass_through_and_patterns_choose(self):
+        self.write_orders(300)
+        self.write_orders(200, name="orders_old.csv")
+        self.write_csv("people.csv", ["id", "name"], [[1, "Ada"], [2, None], [3, ""]])
+        streams = "\n".join(f"- {{name: {name}, sync_mode: full_refresh}}" for name in ("orders", "orders_old", "people"))
+        config = {"queries": {"orders*": "SELECT id, 'any' AS made FROM input", "orders": "SELECT id, 'exact' AS made FROM orders"}}
+        self.run_ok(self.sql_pipeline(config, streams=streams))
+        self.assertEqual(self.query("SELECT DISTINCT made FROM orders"), [("exact",)])
+        self.assertEqual(self.query("SELECT made, count(*) FROM orders_old GROUP BY 1"), [("any", 200)])
+        self.assertEqual(self.query("SELECT id, name FROM people ORDER BY id"), [(1, "Ada"), (2, None), (3, "")])
+
+    def test_an_empty_stream_makes_a_table_of_the_querys_columns(self):
+        self.write_csv("orders.csv", ORDERS, [])
+        self.run_ok(self.sql_pipeline({"query": "SELECT 1 AS one, 'x' AS two, true AS three FROM input"}))
+        self.assertEqual([row[1] for row in self.query("SELECT * FROM pragma_table_info('orders')")], ["one", "two", "three"])
+
+    def test_a_query_over_the_whole_stream_gets_all_of_it(self):
+        rows = self.write_orders(30000)
+        query = "SELECT customer, count(*) AS n, sum(id) AS ids FROM input GROUP BY customer ORDER BY customer"
+        self.run_ok(self.sql_pipeline({"query": query, "whole": True}))
+        want = {}
+        for row in rows:
+            n, ids = want.get(row[1], (0, 0))
+            want[row[1]] = (n + 1, ids + row[0])
+        got = self.query("SELECT customer, n, CAST(ids AS INTEGER) FROM orders ORDER BY customer")
+        self.assertEqual(got, [(customer, *want[customer]) for customer in sorted(want)])
+
+    def test_parameters_are_values(self):
+        self.write_orders(100)
+        config = {"query": "SELECT id, $label AS label FROM input WHERE id < $most", "parameters": {"most": 10, "label": "x'); DROP TABLE input; --"}}
+        self.run_ok(self.sql_pipeline(config))
+        self.assertEqual(self.query("SELECT count(*), min(label) FROM orders"), [(10, "x'); DROP TABLE input; --")])
+
+    def test_an_incremental_stream_goes_on_where_it_was(self):
+        self.write_orders(1000)
+        streams = "- {name: orders, sync_mode: incremental, cursor_field: id}"
+        pipeline = self.sql_pipeline({"query": "SELECT id, customer FROM input WHERE id % 2 = 0"}, streams=streams)
+        self.run_ok(pipeline)
+        self.write_orders(1500)
+        report = self.run_report(pipeline)
+        self.assertEqual(report["streams"][0]["rows_read"], 500)
+        self.assertEqual(self.query("SELECT count(*), count(DISTINCT id), max(id) FROM orders"), [(750, 750, 1498)])
+
+    def test_types_that_no_batch_carries_are_cast_without_loss(self):
+        self.write_orders(3)
+        query = ("SELECT id, [id, id + 1] AS list, {'a': id} AS pair, 170141183460469231731687303715884105727::HUGEINT % 1000 AS big, "
+                 "'6ba7b810-9dad-11d1-80b4-00c04fd430c8'::UUID AS u FROM input")
+        self.run_ok(self.sql_pipeline({"query": query}))
+        got = self.query("SELECT id, list, pair, CAST(big AS INTEGER), u FROM orders ORDER BY id")
+        self.assertEqual(got[2], (2, "[2,3]", '{"a":2}', 727, "6ba7b810-9dad-11d1-80b4-00c04fd430c8"))
+
+    # --- rows that fail ----------------------------------------------------------------------------------------------
+
+    FAILING = {"query": "SELECT id, CAST(customer AS INTEGER) AS number FROM input"}
+
+    def write_numbers(self, bad=(17, 4000)):
+        rows = [[i, f"x{i}" if i in bad else str(i), 1.5, "paid", "2026-01-01T00:00:00Z"] for i in range(5000)]
+        self.write_csv("orders.csv", ORDERS, rows)
+
+    def test_a_row_that_fails_ends_the_stream_and_is_shown(self):
+        self.write_numbers()
+        self.expect(harness.TRANSFORM, "run", self.sql_pipeline(self.FAILING), says=["SQL_FAILED", "x17", "line 1, column 12"])
+
+    def test_rows_that_fail_are_skipped_and_the_others_land(self):
+        self.write_numbers()
+        self.run_ok(self.sql_pipeline(self.FAILING, destination="on_data_error: skip"))
+        self.assertEqual(self.query("SELECT count(*), sum(id = number) FROM orders"), [(4998, 4998)])
+
+    def test_rows_that_fail_are_dead_lettered_as_they_came(self):
+        self.write_numbers()
+        letters = self.folder / "rejected.ndjson"
+        self.run_ok(self.sql_pipeline(self.FAILING, destination="on_data_error: dlq", extra=f"dlq: {{path: {letters}}}"))
+        self.assertEqual(self.query("SELECT count(*) FROM orders"), [(4998,)])
+        lines = [json.loads(line) for line in letters.read_text().splitlines()]
+        self.assertEqual([line["record"]["customer"] for line in lines], ["x17", "x4000"])
+        self.assertIn("x17", lines[0]["error_message"])
+
+    def test_infinity_is_no_date(self):
+        self.write_orders(10)
+        self.expect(harness.TRANSFORM, "run", self.sql_pipeline({"query": "SELECT id, 'infinity'::DATE AS d FROM input"}), says=["SQL_FAILED", "infinity", "`d`"])
+
+    # --- what is refused ---------------------------------------------------------------------------------------------
+
+    def test_a_mistake_is_shown_with_its_place_before_anything_is_written(self):
+        self.write_orders(10)
+        for query, *says in (
+            ("SELECT id,\n  amuont FROM input", "line 2, column 3", "amuont"),
+            ("SELEC id FROM input", "line 1, column 1"),
+            ("SELECT id FROM input; DROP TABLE input", "2 statements"),
+            ("CREATE TABLE x AS SELECT * FROM input", "must be a SELECT"),
+            ("COPY (SELECT 1) TO 'out.csv'", "must be a SELECT"),
+            ("SELECT id, id FROM input", "two columns", "`id`"),
+            ("SELECT $x AS x FROM input", "`$x`", "parameters"),
+        ):
+            with self.subTest(query=query):
+                self.expect(harness.TRANSFORM, "run", self.sql_pipeline({"query": query}), says=["SQL_INVALID", *says])
+        self.assertFalse(self.database.exists() and self.query("SELECT * FROM sqlite_master WHERE name = 'orders'"))
+
+    def test_what_needs_all_rows_is_refused_unless_it_is_allowed(self):
+        self.write_orders(10)
+        for query, why in (
+            ("SELECT count(*) AS n FROM input", "it aggregates"),
+            ("SELECT id FROM input ORDER BY id", "it sorts"),
+            ("SELECT id, row_number() OVER () AS r FROM input", "it has a window function"),
+            ("SELECT DISTINCT status FROM input", "it removes duplicates"),
+            ("SELECT id FROM input LIMIT 3", "it has a LIMIT"),
+            ("SELECT a.id FROM input a JOIN input b USING (id)", "it joins the input with itself"),
+            ("SELECT id FROM input UNION ALL SELECT -1", "rows that do not come from rows of the input"),
+            ("SELECT id FROM input WHERE amount > (SELECT avg(amount) FROM input)", "it aggregates"),
+            ("SELECT 1 AS one", "do not come from rows of the input"),
+            ("WITH t AS (SELECT max(id) AS m FROM input) SELECT m FROM t", "it aggregates"),
+        ):
+            with self.subTest(query=query):
+                self.expect(harness.TRANSFORM, "run", self.sql_pipeline({"query": query}), says=["SQL_NEEDS_ALL_ROWS", why])
+
+    def test_what_works_row_by_row_is_not_refused(self):
+        self.write_orders(100)
+        for i, query in enumerate((
+            "WITH t AS (SELECT id, amount FROM input) SELECT id FROM t WHERE amount >= 0",
+            "SELECT id, unnest([1, 2]) AS n FROM input",
+            "SELECT i.id, x.n FROM input i, LATERAL (SELECT i.id + 1 AS n) x",
+            "SELECT i.id, v.word FROM input i LEFT JOIN (VALUES ('paid', 'yes'), ('open', 'no')) v(status, word) ON v.status = i.status",
+            "SELECT id FROM input WHERE status IN (SELECT 'paid')",
+            "SELECT id FROM input WHERE id < 50 UNION ALL SELECT id FROM input WHERE id >= 50",
+            "SELECT id, (SELECT max(x) FROM range(id) t(x)) AS m FROM input",
+        )):
+            with self.subTest(query=query):
+                self.run_ok(self.sql_pipeline({"query": query}, mode="replace"))
+
+    def test_nothing_outside_is_reached(self):
+        self.write_orders(10)
+        secret = self.write("secret.csv", "a\n1\n")
+        for query in (
+            f"SELECT * FROM read_csv('{secret}')", f"SELECT * FROM '{secret}'", "SELECT * FROM read_text('/etc/passwd')", "SELECT * FROM glob('/*')",
+            "SELECT id FROM input WHERE EXISTS (SELECT 1 FROM read_blob('/proc/self/environ'))",
+            "SELECT * FROM read_parquet('http://127.0.0.1:1/x.parquet')", "SELECT getenv('HOME') AS home FROM input",
+        ):
+            with self.subTest(query=query):
+                done = self.rapidbyte("run", self.sql_pipeline({"query": query, "whole": True}))
+                self.assertEqual(done.code, harness.TRANSFORM, done.err)
+
+    # --- bounds ------------------------------------------------------------------------------------------------------
+
+    def test_a_query_that_never_ends_is_ended_and_one_that_takes_all_memory_fails(self):
+        self.write_orders(10)
+        endless = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n > 0) SELECT count(*) AS n FROM r, input"
+        self.expect(harness.TRANSFORM, "run", self.sql_pipeline({"query": endless, "whole": True}, resources="guest_timeout_seconds: 5\nmax_retries: 0"),
+                    says=["GUEST_TIMEOUT"])
+        greedy = "SELECT list(x || repeat('y', 1000)) AS l FROM input, range(100000000) t(x)"
+        self.expect(harness.TRANSFORM, "run", self.sql_pipeline({"query": greedy, "whole": True}, resources="max_retries: 0"), says=["MEMORY_LIMIT"])
+        # And the next run works.
+        self.run_ok(self.sql_pipeline({"query": "SELECT id FROM input"}))
+
+    def test_expressions_may_be_nested_deep(self):
+        self.write_orders(3)
+        self.run_ok(self.sql_pipeline({"query": "SELECT id" + " + 1" * 900 + " AS x FROM input"}))
+        self.assertEqual(self.query("SELECT x FROM orders ORDER BY x"), [(900,), (901,), (902,)])
+        self.expect(harness.TRANSFORM, "run", self.sql_pipeline({"query": "SELECT " + "(" * 5000 + "id" + ")" * 5000 + " AS x FROM input"}), says=["SQL_INVALID"])
+
+    def test_check_says_how_each_stream_is_run(self):
+        self.write_orders(10)
+        config = {"queries": {"orders": "SELECT status, count(*) AS n FROM input GROUP BY status"}, "whole": True}
+        done = self.rapidbyte("check", self.sql_pipeline(config))
+        self.assertEqual(done.code, harness.OK, done.err + done.out)
+        self.assertIn("over the whole stream: it aggregates, 2 columns", done.out)
+
+
+if __name__ == "__main__":
+    harness.main()
