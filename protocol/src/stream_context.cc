@@ -50,14 +50,13 @@ Status read_limits(const Json& root, Limits& out) {
 }
 
 Json limits_json(const Limits& limits, ContextVersion version) {
-  Json json = {
-          {"max_batch_bytes", limits.max_batch_bytes},
-          {"max_record_bytes", limits.max_record_bytes},
-          {"max_inflight_batches", limits.max_inflight_batches},
-          {"max_parallel_requests", limits.max_parallel_requests},
-          {"checkpoint_interval_bytes", limits.checkpoint_interval_bytes},
-          {"checkpoint_interval_rows", limits.checkpoint_interval_rows},
-          {"checkpoint_interval_seconds", limits.checkpoint_interval_seconds}};
+  Json json = {{"max_batch_bytes", limits.max_batch_bytes},
+               {"max_record_bytes", limits.max_record_bytes},
+               {"max_inflight_batches", limits.max_inflight_batches},
+               {"max_parallel_requests", limits.max_parallel_requests},
+               {"checkpoint_interval_bytes", limits.checkpoint_interval_bytes},
+               {"checkpoint_interval_rows", limits.checkpoint_interval_rows},
+               {"checkpoint_interval_seconds", limits.checkpoint_interval_seconds}};
   if (version != ContextVersion::k2_0) json["max_memory_bytes"] = limits.max_memory_bytes;
   return json;
 }

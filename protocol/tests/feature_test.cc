@@ -12,6 +12,7 @@ TEST(Feature, EveryCaseHasTheNameThatManifestsUse) {
       {Feature::kIdempotent, "idempotent"},
       {Feature::kOpenEarly, "open-early"},
       {Feature::kPartitioned, "partitioned"},
+      {Feature::kPlan, "plan"},
       {Feature::kReceipts, "receipts"},
       {Feature::kResume, "resume"},
       {Feature::kReuse, "reuse"},

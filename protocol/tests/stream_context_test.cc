@@ -52,7 +52,7 @@ TEST(StreamContext, ADestinationOf210GetsEverything) {
   context.stream_name = "orders";
   context.sync_mode = SyncMode::kIncremental;
   context.cursor = CursorInfo{"updated_at", "timestamp_micros", CursorValue::of_timestamp_micros(17)};
-  context.limits = {4096, 16777216, 2, 1, 1, 3, 5};
+  context.limits = {4096, 16777216, 2, 1, 1, 3, 5, 99};
   context.policies.on_data_error = OnDataError::kDlq;
   static_cast<SchemaEvolution&>(context.policies) = {NewColumn::kFail, RemovedColumn::kFail, TypeChange::kNull,
                                                      NullabilityChange::kFail};
@@ -70,7 +70,7 @@ TEST(StreamContext, ADestinationOf210GetsEverything) {
     "sync_mode": "incremental",
     "cursor_info": {"cursor_field": "updated_at", "cursor_type": "timestamp_micros", "last_value": {"timestamp_micros": 17}},
     "limits": {"max_batch_bytes": 4096, "max_record_bytes": 16777216, "max_inflight_batches": 2, "max_parallel_requests": 1,
-               "checkpoint_interval_bytes": 1, "checkpoint_interval_rows": 3, "checkpoint_interval_seconds": 5},
+               "checkpoint_interval_bytes": 1, "checkpoint_interval_rows": 3, "checkpoint_interval_seconds": 5, "max_memory_bytes": 99},
     "policies": {"on_data_error": "dlq",
                  "schema_evolution": {"new_column": "fail", "removed_column": "fail", "type_change": "null", "nullability_change": "fail"}},
     "write_mode": {"upsert": {"primary_key": ["region", "id"]}},
@@ -118,7 +118,7 @@ class AnyContext {
     for (uint32_t i = below(4); i > 0; --i) out.columns.push_back({{"name", text()}, {"x", any_json(2)}});
     out.sync_mode = static_cast<SyncMode>(below(3));
     if (flip()) out.cursor = CursorInfo{text(), text(), cursor_value()};
-    out.limits = {number(), number(), word(), word(), number(), number(), number()};
+    out.limits = {number(), number(), word(), word(), number(), number(), number(), number()};
     static_cast<SchemaEvolution&>(out.policies) = {
         static_cast<NewColumn>(below(3)), static_cast<RemovedColumn>(below(2)), static_cast<TypeChange>(below(3)),
         static_cast<NullabilityChange>(below(2))};
@@ -250,6 +250,7 @@ TEST(StreamContext, AContextOf200ReadsWithTheDefaultsOfWhatItDoesNotHave) {
     published.sync_mode = context.sync_mode;
     published.cursor = context.cursor;
     published.limits = context.limits;
+    published.limits.max_memory_bytes = Limits().max_memory_bytes;
     published.policies = context.policies;
     published.write_mode = context.write_mode;
     published.primary_key = context.primary_key;

@@ -75,8 +75,7 @@ Status invalid(const ErrorData& error, std::string_view sql) {
 
 Status failed(const ErrorData& error, std::string_view sql) {
   switch (error.Type()) {
-    case ExceptionType::OUT_OF_MEMORY:
-      return sdk::internal_error(codes::kMemoryLimit, message_of(error));
+    case ExceptionType::OUT_OF_MEMORY: return sdk::internal_error(codes::kMemoryLimit, message_of(error));
     case ExceptionType::INTERRUPT: return sdk::internal_error(codes::kCancelled, "the query was interrupted");
     case ExceptionType::INTERNAL:
     case ExceptionType::FATAL: return sdk::internal_error(codes::kSqlEngineFailed, message_of(error));
@@ -166,7 +165,8 @@ duckdb::Value value_of(const Json& json) {
 
 class BoundQuery final : public Query {
  public:
-  BoundQuery(duckdb::Connection& connection, std::string sql, duckdb::shared_ptr<InputScan> scan, const Json& parameters)
+  BoundQuery(duckdb::Connection& connection, std::string sql, duckdb::shared_ptr<InputScan> scan,
+             const Json& parameters)
       : connection_(connection), sql_(std::move(sql)), scan_(std::move(scan)) {
     for (const auto& [name, value] : parameters.items())
       parameters_.emplace(Identifier(name), duckdb::BoundParameterData(value_of(value)));
@@ -178,9 +178,11 @@ class BoundQuery final : public Query {
   Status bind() {
     auto statements = connection_.ExtractStatements(sql_);
     if (statements.size() != 1)
-      return sdk::config_error(codes::kSqlInvalid, "it must be one SELECT, and is " + std::to_string(statements.size()) + " statements");
+      return sdk::config_error(codes::kSqlInvalid,
+                               "it must be one SELECT, and is " + std::to_string(statements.size()) + " statements");
     if (statements[0]->type != duckdb::StatementType::SELECT_STATEMENT)
-      return sdk::config_error(codes::kSqlInvalid, "it must be a SELECT: a transform can neither change anything nor reach anything else");
+      return sdk::config_error(codes::kSqlInvalid,
+                               "it must be a SELECT: a transform can neither change anything nor reach anything else");
     auto prepared = connection_.Prepare(statements[0]->Copy());
     if (prepared->HasError()) return invalid(prepared->GetErrorObject(), sql_);
     RB_SDK_RETURN_NOT_OK(check_parameters(*prepared));
@@ -194,7 +196,8 @@ class BoundQuery final : public Query {
 
   Status run(Input& input, const RowsSink& take) override {
     scan_->feed(&input);
-    Status status = guarded([&] { return run_guarded(take); }, [this](const ErrorData& error) { return failed(error, sql_); });
+    Status status =
+        guarded([&] { return run_guarded(take); }, [this](const ErrorData& error) { return failed(error, sql_); });
     // What the input said is the cause; DuckDB only repeats it.
     if (!status.ok() && !scan_->failure().ok()) status = scan_->failure();
     scan_->feed(nullptr);
@@ -203,7 +206,8 @@ class BoundQuery final : public Query {
 
  private:
   Status run_guarded(const RowsSink& take) {
-    auto result = prepared_->Submit(parameters_, duckdb::QueryParameters(duckdb::make_shared_ptr<duckdb::ArrowFormat>(kRowsPerArray)));
+    auto result = prepared_->Submit(
+        parameters_, duckdb::QueryParameters(duckdb::make_shared_ptr<duckdb::ArrowFormat>(kRowsPerArray)));
     if (result->HasError()) return failed(result->GetErrorObject(), sql_);
     duckdb::QueryResultStream<duckdb::ArrowFormat> stream(std::move(result));
     while (const auto array = stream.Fetch()) {
@@ -216,7 +220,8 @@ class BoundQuery final : public Query {
   Status check_parameters(duckdb::PreparedStatement& prepared) {
     for (const auto& [name, index] : prepared.GetNamedParameterMap()) {
       if (parameters_.count(name) == 0)
-        return sdk::config_error(codes::kSqlInvalid, "`$" + name.GetIdentifierName() + "` has no value under `parameters`");
+        return sdk::config_error(codes::kSqlInvalid,
+                                 "`$" + name.GetIdentifierName() + "` has no value under `parameters`");
     }
     for (const auto& [name, value] : parameters_) {
       if (prepared.GetNamedParameterMap().count(name) == 0) unused_.push_back(name);
@@ -229,8 +234,9 @@ class BoundQuery final : public Query {
     for (size_t i = 0; i < names.size(); ++i) {
       for (size_t j = 0; j < i; ++j) {
         if (names[i].GetIdentifierName() == names[j].GetIdentifierName())
-          return sdk::config_error(codes::kSqlInvalid,
-                                   "two columns of the result are named `" + names[i].GetIdentifierName() + "`; give one of them another name with AS");
+          return sdk::config_error(codes::kSqlInvalid, "two columns of the result are named `" +
+                                                           names[i].GetIdentifierName() +
+                                                           "`; give one of them another name with AS");
       }
     }
     return {};
@@ -265,7 +271,8 @@ class BoundQuery final : public Query {
 
   [[nodiscard]] std::string sql_without_end() const {
     std::string sql = sql_;
-    while (!sql.empty() && (sql.back() == ';' || sql.back() == ' ' || sql.back() == '\n' || sql.back() == '\r' || sql.back() == '\t'))
+    while (!sql.empty() &&
+           (sql.back() == ';' || sql.back() == ' ' || sql.back() == '\n' || sql.back() == '\r' || sql.back() == '\t'))
       sql.pop_back();
     return sql;
   }
@@ -332,8 +339,8 @@ class DuckEngine final : public Engine {
         [&](const ErrorData& error) { return unreadable(name, path, error); });
   }
 
-  Result<std::unique_ptr<Query>> prepare(std::string_view sql, const Schema& input, const std::vector<std::string>& names,
-                                         const Json& parameters) override {
+  Result<std::unique_ptr<Query>> prepare(std::string_view sql, const Schema& input,
+                                         const std::vector<std::string>& names, const Json& parameters) override {
     RB_SDK_RETURN_NOT_OK(check_input_columns(input));
     std::unique_ptr<BoundQuery> query;
     RB_SDK_RETURN_NOT_OK(guarded(
@@ -359,7 +366,8 @@ class DuckEngine final : public Engine {
     return guarded(
         [&]() -> Status {
           const auto result = connection_->Query(sql);
-          if (result->HasError()) return Status(sdk::internal_error(codes::kSqlEngineFailed, message_of(result->GetErrorObject())));
+          if (result->HasError())
+            return Status(sdk::internal_error(codes::kSqlEngineFailed, message_of(result->GetErrorObject())));
           return {};
         },
         [](const ErrorData& error) { return Status(sdk::internal_error(codes::kSqlEngineFailed, message_of(error))); });
@@ -383,9 +391,9 @@ class DuckEngine final : public Engine {
 
 Result<std::unique_ptr<Engine>> Engine::open(const EngineLimits& limits) {
   auto engine = std::make_unique<DuckEngine>();
-  RB_SDK_RETURN_NOT_OK(guarded([&] { return engine->start(limits); }, [](const ErrorData& error) {
-    return Status(sdk::internal_error(codes::kSqlEngineFailed, message_of(error)));
-  }));
+  RB_SDK_RETURN_NOT_OK(guarded(
+      [&] { return engine->start(limits); },
+      [](const ErrorData& error) { return Status(sdk::internal_error(codes::kSqlEngineFailed, message_of(error))); }));
   return std::unique_ptr<Engine>(std::move(engine));
 }
 

@@ -56,8 +56,8 @@ class Query {
   /// from one row of the input, so that the result over parts of the input is parts of the result.
   [[nodiscard]] virtual const std::optional<std::string>& needs_all_rows() const = 0;
 
-  /// Runs over what `input` gives. SQL_FAILED (data) is an expression that a row's values fail; MEMORY_LIMIT (internal);
-  /// CANCELLED when the run is being ended.
+  /// Runs over what `input` gives. SQL_FAILED (data) is an expression that a row's values fail; MEMORY_LIMIT
+  /// (internal); CANCELLED when the run is being ended.
   virtual sdk::Status run(Input& input, const RowsSink& take) = 0;
 
  protected:

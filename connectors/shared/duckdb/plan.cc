@@ -59,9 +59,7 @@ class Reader {
   }
 
   // An operator that makes of each row of its only child rows of its own.
-  Rows of_child(const LogicalOperator& op) {
-    return op.children.empty() ? Rows::kConstant : rows_of(*op.children[0]);
-  }
+  Rows of_child(const LogicalOperator& op) { return op.children.empty() ? Rows::kConstant : rows_of(*op.children[0]); }
 
   Rows join(const LogicalOperator& op, JoinType type) {
     if (op.children.size() != 2) return whole("it joins in a way that is not known to work row by row");
@@ -70,7 +68,8 @@ class Reader {
     if (left == Rows::kWhole || right == Rows::kWhole) return Rows::kWhole;
     if (left == Rows::kConstant && right == Rows::kConstant) return Rows::kConstant;
     if (left == Rows::kByRow && right == Rows::kByRow) return whole("it joins the input with itself");
-    // The side that does not depend on the input may be looked up; its own rows may not be asked which of them found none.
+    // The side that does not depend on the input may be looked up; its own rows may not be asked which of them found
+    // none.
     switch (type) {
       case JoinType::INNER: return Rows::kByRow;
       case JoinType::LEFT:
@@ -191,6 +190,8 @@ class Reader {
 
 }  // namespace
 
-PlanFacts facts_of(const LogicalOperator& plan, const duckdb::TableFunctionInfo* input) { return Reader(input).read(plan); }
+PlanFacts facts_of(const LogicalOperator& plan, const duckdb::TableFunctionInfo* input) {
+  return Reader(input).read(plan);
+}
 
 }  // namespace rapidbyte::duck

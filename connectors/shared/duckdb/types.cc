@@ -81,10 +81,11 @@ Status check_input_columns(const Schema& input) {
     }
     for (size_t j = 0; j < i; ++j) {
       if (duckdb::Identifier(input.fields[j].name) == field.name) {
-        return sdk::schema_error(codes::kColumnUnsupported,
-                                 "columns `" + input.fields[j].name + "` and `" + field.name +
-                                     "` differ only in the case of letters, which names in SQL do not; rename one in the "
-                                     "source's `select`");
+        return sdk::schema_error(
+            codes::kColumnUnsupported,
+            "columns `" + input.fields[j].name + "` and `" + field.name +
+                "` differ only in the case of letters, which names in SQL do not; rename one in the "
+                "source's `select`");
       }
     }
   }

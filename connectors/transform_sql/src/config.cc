@@ -15,8 +15,8 @@ struct Ending {
   std::string_view ending;
   std::string_view format;
 };
-constexpr std::array kEndings = {Ending{".csv", "csv"},       Ending{".tsv", "csv"},     Ending{".json", "json"},
-                                 Ending{".ndjson", "json"},   Ending{".jsonl", "json"},  Ending{".parquet", "parquet"}};
+constexpr std::array kEndings = {Ending{".csv", "csv"},     Ending{".tsv", "csv"},    Ending{".json", "json"},
+                                 Ending{".ndjson", "json"}, Ending{".jsonl", "json"}, Ending{".parquet", "parquet"}};
 
 std::string format_of(std::string_view path) {
   for (const std::string_view packed : {".gz", ".zst"}) {
@@ -68,12 +68,15 @@ Result<Config> Config::parse(const Json& json) {
     std::stable_sort(config.queries.begin(), config.queries.end(),
                      [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
   }
-  if (!config.query && config.queries.empty()) reader.add_problem("query", "give a `query`, or one for some streams under `queries`");
+  if (!config.query && config.queries.empty())
+    reader.add_problem("query", "give a `query`, or one for some streams under `queries`");
   if (const Json* tables = reader.raw("tables"); tables != nullptr) {
     for (const auto& [name, table] : tables->items()) {
       Lookup lookup{name, {}, {}};
-      if (table.is_object() && table.contains("path") && table.at("path").is_string()) lookup.path = table.at("path").get<std::string>();
-      if (table.is_object() && table.contains("format") && table.at("format").is_string()) lookup.format = table.at("format").get<std::string>();
+      if (table.is_object() && table.contains("path") && table.at("path").is_string())
+        lookup.path = table.at("path").get<std::string>();
+      if (table.is_object() && table.contains("format") && table.at("format").is_string())
+        lookup.format = table.at("format").get<std::string>();
       if (lookup.path.empty()) {
         reader.add_problem("tables", "table `" + name + "` needs a `path`");
         continue;

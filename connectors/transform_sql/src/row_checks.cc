@@ -41,7 +41,8 @@ std::optional<std::string> why_unfit(const ColumnView& column, size_t row) {
       if (special(column.value<int64_t>(row))) return "the timestamp lies beyond what DuckDB holds";
       return std::nullopt;
     case TypeId::kIntervalMonthDayNano:
-      if (column.value<MonthDayNano>(row).nanoseconds % 1000 != 0) return "the interval has nanoseconds, of which DuckDB keeps microseconds only";
+      if (column.value<MonthDayNano>(row).nanoseconds % 1000 != 0)
+        return "the interval has nanoseconds, of which DuckDB keeps microseconds only";
       return std::nullopt;
     default: return std::nullopt;
   }
@@ -90,7 +91,9 @@ std::optional<std::string> find_unfit_result(const ArrowArray& rows, const Schem
     const TypeId type = columns.fields[i].type.id;
     const bool found = (type == TypeId::kDate32 && has_special<int32_t>(column)) ||
                        (type == TypeId::kTimestamp && has_special<int64_t>(column));
-    if (found) return in_column(columns.fields[i].name, "the result is infinity, for which a batch has no value; cast the column to VARCHAR");
+    if (found)
+      return in_column(columns.fields[i].name,
+                       "the result is infinity, for which a batch has no value; cast the column to VARCHAR");
   }
   return std::nullopt;
 }

@@ -54,7 +54,8 @@ class AllBatches final : public duck::Input {
     }
     begun_ = true;
     const BatchReader& batch = source_.reader();
-    if (const auto unfit = find_unfit_row(batch, 0, batch.rows())) return Status(sdk::data_error(codes::kSqlFailed, unfit->why));
+    if (const auto unfit = find_unfit_row(batch, 0, batch.rows()))
+      return Status(sdk::data_error(codes::kSqlFailed, unfit->why));
     sdk::export_batch(batch, 0, batch.rows(), out);
     return true;
   }
@@ -85,13 +86,15 @@ Result<BatchSink> BatchSink::make(const sdk::Schema& columns, sdk::TransformSumm
 Status BatchSink::add(const ArrowArray& rows) {
   if (const auto unfit = find_unfit_result(rows, encoder_.schema())) return sdk::data_error(codes::kSqlFailed, *unfit);
   RB_SDK_ASSIGN_OR_RETURN(const std::span<const uint8_t> bytes, sdk::encode_ipc(encoder_, rows));
-  held_.push_back({std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), static_cast<uint64_t>(rows.length)});
+  held_.push_back(
+      {std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), static_cast<uint64_t>(rows.length)});
   return {};
 }
 
 Status BatchSink::flush() {
   for (const HeldBatch& batch : held_) {
-    RB_SDK_RETURN_NOT_OK(sdk::host::emit_batch({reinterpret_cast<const uint8_t*>(batch.bytes.data()), batch.bytes.size()}));
+    RB_SDK_RETURN_NOT_OK(
+        sdk::host::emit_batch({reinterpret_cast<const uint8_t*>(batch.bytes.data()), batch.bytes.size()}));
     summary_->records_out += batch.rows;
     summary_->bytes_out += batch.bytes.size();
   }
@@ -121,8 +124,8 @@ Status BatchRun::try_rows(size_t begin, size_t rows) {
   return status;
 }
 
-// Halves what fails until the rows are found that do: each row of the result comes from one row of the input, so what the
-// halves give is what the whole would have given without those rows.
+// Halves what fails until the rows are found that do: each row of the result comes from one row of the input, so what
+// the halves give is what the whole would have given without those rows.
 Status BatchRun::run_rows(size_t begin, size_t rows) {
   const Status status = try_rows(begin, rows);
   if (status.ok()) return sink_.flush();

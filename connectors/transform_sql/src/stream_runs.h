@@ -39,14 +39,15 @@ class BatchSink {
     std::string bytes;
     uint64_t rows = 0;
   };
-  BatchSink(sdk::IpcEncoder encoder, sdk::TransformSummary& summary) : encoder_(std::move(encoder)), summary_(&summary) {}
+  BatchSink(sdk::IpcEncoder encoder, sdk::TransformSummary& summary)
+      : encoder_(std::move(encoder)), summary_(&summary) {}
   sdk::IpcEncoder encoder_;
   sdk::TransformSummary* summary_;
   std::vector<HeldBatch> held_;
 };
 
-/// Runs `query` over the batch in `source` and sends what comes of it. A row that its values make fail is failed, skipped
-/// or dead-lettered on its own (on_data_error); the others are sent.
+/// Runs `query` over the batch in `source` and sends what comes of it. A row that its values make fail is failed,
+/// skipped or dead-lettered on its own (on_data_error); the others are sent.
 class BatchRun {
  public:
   BatchRun(duck::Query& query, const sdk::StreamContext& context, BatchSource& source, BatchSink& sink)

@@ -62,21 +62,26 @@ Status Transform::open(const sdk::Json& config) {
 
 Status Transform::open_engine(const StreamContext& context) {
   if (engine_ != nullptr) return {};
-  RB_SDK_ASSIGN_OR_RETURN(engine_, duck::Engine::open({.memory_bytes = context.limits.max_memory_bytes / 100 * kEnginePercent}));
-  for (const Lookup& table : config_.tables) RB_SDK_RETURN_NOT_OK(engine_->load_table(table.name, table.path, table.format));
+  RB_SDK_ASSIGN_OR_RETURN(engine_,
+                          duck::Engine::open({.memory_bytes = context.limits.max_memory_bytes / 100 * kEnginePercent}));
+  for (const Lookup& table : config_.tables)
+    RB_SDK_RETURN_NOT_OK(engine_->load_table(table.name, table.path, table.format));
   return {};
 }
 
-Result<std::unique_ptr<duck::Query>> Transform::prepare(const std::string& sql, const StreamContext& context, const Schema& input) {
+Result<std::unique_ptr<duck::Query>> Transform::prepare(const std::string& sql, const StreamContext& context,
+                                                        const Schema& input) {
   RB_SDK_RETURN_NOT_OK(open_engine(context));
   auto query = engine_->prepare(sql, input, {context.stream_name}, config_.parameters);
   if (!query.ok()) return in_stream(query.status(), context.stream_name);
   if ((*query)->needs_all_rows() && !config_.whole) {
-    return in_stream(sdk::config_error(codes::kSqlNeedsAllRows,
-                                       "the query needs all rows of the stream at once, because " + *(*query)->needs_all_rows() +
-                                           ". With `whole: true` it gets them: they have to fit into `resources.max_memory`, and a load that is "
-                                           "interrupted begins again. Or leave that to the destination"),
-                     context.stream_name);
+    return in_stream(
+        sdk::config_error(
+            codes::kSqlNeedsAllRows,
+            "the query needs all rows of the stream at once, because " + *(*query)->needs_all_rows() +
+                ". With `whole: true` it gets them: they have to fit into `resources.max_memory`, and a load that is "
+                "interrupted begins again. Or leave that to the destination"),
+        context.stream_name);
   }
   return query;
 }
@@ -86,7 +91,9 @@ Result<TransformPlan> Transform::plan(const StreamContext& context) {
   if (sql == nullptr) return TransformPlan{.columns = context.schema, .stateless = true, .note = "passes through"};
   RB_SDK_ASSIGN_OR_RETURN(const auto query, prepare(*sql, context, context.schema));
   const auto& why = query->needs_all_rows();
-  return TransformPlan{.columns = query->columns(), .stateless = !why, .note = why ? "over the whole stream: " + *why : "batch by batch"};
+  return TransformPlan{.columns = query->columns(),
+                       .stateless = !why,
+                       .note = why ? "over the whole stream: " + *why : "batch by batch"};
 }
 
 Result<TransformSummary> Transform::transform(const StreamContext& context) {

@@ -20,7 +20,8 @@ class Transform {
 
  private:
   sdk::Status open_engine(const sdk::StreamContext& context);
-  sdk::Result<std::unique_ptr<duck::Query>> prepare(const std::string& sql, const sdk::StreamContext& context, const sdk::Schema& input);
+  sdk::Result<std::unique_ptr<duck::Query>> prepare(const std::string& sql, const sdk::StreamContext& context,
+                                                    const sdk::Schema& input);
 
   Config config_;
   std::unique_ptr<duck::Engine> engine_;

@@ -61,6 +61,14 @@ struct Passing {
   }
 };
 
+struct Planning : Passing {
+  Result<TransformPlan> plan(const StreamContext& ctx) {
+    if (ctx.schema.fields.empty()) return config_error("NO_COLUMNS", ctx.stream_name);
+    return TransformPlan{
+        .columns = {{{"doubled", DataType::of(TypeId::kInt64), false}}}, .stateless = true, .note = "doubles"};
+  }
+};
+
 TEST(ConnectorTest, ASourceGoesThroughItsLife) {
   FakeHost host;
   SourceAdapter<SmallSource> source;
@@ -137,6 +145,29 @@ TEST(ConnectorTest, ATransformNeedsOnlyTwoMembers) {
   EXPECT_EQ(transform.run_transform(to_text(make_context("s")))->records_out, 1U);
   EXPECT_EQ(transform.validate()->message, "ok");
   EXPECT_TRUE(transform.close().ok());
+}
+
+TEST(ConnectorTest, ATransformIsAskedForItsPlanByRunTransform) {
+  FakeHost host;
+  TransformAdapter<Planning> transform;
+  ASSERT_TRUE(transform.open("{}").ok());
+  Json question = make_context("numbers");
+  question["ask"] = "plan";
+  // Its own error is the answer.
+  EXPECT_EQ(transform.run_transform(to_text(question)).error().code, "NO_COLUMNS");
+  EXPECT_TRUE(host.checkpoints().empty());
+  question["schema"]["columns"] = Json::array({{{"name", "n"}, {"data_type", "Int64"}}});
+  const auto summary = transform.run_transform(to_text(question));
+  ASSERT_TRUE(summary.ok()) << summary.status().to_string();
+  EXPECT_EQ(summary->records_in, 0U);
+  ASSERT_EQ(host.checkpoints().size(), 1U);
+  EXPECT_EQ(host.checkpoints()[0].first, host::CheckpointKind::kTransform);
+  const Json plan = host.checkpoints()[0].second["plan"];
+  EXPECT_EQ(plan["columns"][0]["name"], "doubled");
+  EXPECT_EQ(plan["stateless"], true);
+  EXPECT_EQ(plan["note"], "doubles");
+  // Without the question it is a stream like any other, also for a transform that plans.
+  EXPECT_EQ(transform.run_transform(to_text(make_context("numbers")))->records_out, 1U);
 }
 
 TEST(ConnectorTest, WhatASourceSendsIsWhatADestinationTakes) {

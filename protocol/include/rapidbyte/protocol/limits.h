@@ -13,11 +13,11 @@ struct Limits {
   uint32_t max_inflight_batches = 16;
   /// Requests that a connector may have open at a time; ours read one stream with one instance.
   uint32_t max_parallel_requests = 1;
-  /// Memory that the instance may have in all; what would go beyond it fails in the guest.
-  uint64_t max_memory_bytes = uint64_t{256} << 20U;
   uint64_t checkpoint_interval_bytes = uint64_t{64} << 20U;
   uint64_t checkpoint_interval_rows = 0;     // 0: no limit by rows
   uint64_t checkpoint_interval_seconds = 0;  // 0: no limit by time
+  /// 2.1.0. Memory that the instance may have in all; what would go beyond it fails in the guest.
+  uint64_t max_memory_bytes = uint64_t{256} << 20U;
 
   bool operator==(const Limits&) const = default;
 };

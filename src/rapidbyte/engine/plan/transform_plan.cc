@@ -43,9 +43,10 @@ class PlanServices final : public runtime::HostServices {
 namespace {
 
 Status invalid(const runtime::Connector& connector, const std::string& stream, std::string_view what) {
-  return make_error(ErrorCategory::kInternal, codes::kTransformPlanInvalid,
-                    fmt::format("{}, stream {}: what it says that it makes of the stream {}; this is a bug of the connector",
-                                connector.name(), protocol::shown_name(stream), what));
+  return make_error(
+      ErrorCategory::kInternal, codes::kTransformPlanInvalid,
+      fmt::format("{}, stream {}: what it says that it makes of the stream {}; this is a bug of the connector",
+                  connector.name(), protocol::shown_name(stream), what));
 }
 
 }  // namespace
@@ -102,10 +103,10 @@ Status plan_transforms(RunContext& run, std::vector<StreamPlan>& plans) {
     }
     const pipeline::ConnectorUse& use = run.pipeline.transforms[i];
     const auto services = make_plan_services(connector);
-    RB_ASSIGN_OR_RETURN(const auto instance,
-                        run.runtime.instantiate(run.transforms[i],
-                                                instance_options(run, use, fmt::format("transform-{}", i), use.config, "",
-                                                                 run.options.cancel, services)));
+    RB_ASSIGN_OR_RETURN(
+        const auto instance,
+        run.runtime.instantiate(run.transforms[i], instance_options(run, use, fmt::format("transform-{}", i),
+                                                                    use.config, "", run.options.cancel, services)));
     Status status = instance->open();
     for (size_t stream = 0; status.ok() && stream < plans.size(); ++stream) {
       StreamPlan& plan = plans[stream];
@@ -119,7 +120,8 @@ Status plan_transforms(RunContext& run, std::vector<StreamPlan>& plans) {
       status = std::move(asked).status();
     }
     run.note_memory(instance->peak_memory_bytes());
-    if (const Status closed = instance->close(); !closed.ok()) log_warn("closing {}: {}", connector.name(), closed.to_string());
+    if (const Status closed = instance->close(); !closed.ok())
+      log_warn("closing {}: {}", connector.name(), closed.to_string());
     RB_RETURN_NOT_OK(std::move(status));
   }
   return {};

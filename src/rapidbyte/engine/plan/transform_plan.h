@@ -39,8 +39,9 @@ class PlanServices;
 [[nodiscard]] std::shared_ptr<PlanServices> make_plan_services(const runtime::Connector& transform);
 [[nodiscard]] std::shared_ptr<runtime::HostServices> as_host_services(std::shared_ptr<PlanServices> services);
 
-/// Asks an open instance, started with `services`, what it makes of the stream of `context`, whose columns are those that
-/// come to it. Errors: the transform's; TRANSFORM_PLAN_INVALID (internal) when it gives no answer or one that cannot be.
+/// Asks an open instance, started with `services`, what it makes of the stream of `context`, whose columns are those
+/// that come to it. Errors: the transform's; TRANSFORM_PLAN_INVALID (internal) when it gives no answer or one that
+/// cannot be.
 Result<TransformPlan> ask_transform_plan(runtime::ComponentInstance& transform, PlanServices& services,
                                          const runtime::Connector& connector, protocol::StreamContext context);
 

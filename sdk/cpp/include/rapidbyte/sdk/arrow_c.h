@@ -1,6 +1,7 @@
 #pragma once
-// Arrow's C data interface, for a connector that embeds a library which speaks it: a query engine, a reader or writer of
-// files. Nothing is copied. The structs are those of the interface's definition, which the library's own header declares.
+// Arrow's C data interface, for a connector that embeds a library which speaks it: a query engine, a reader or writer
+// of files. Nothing is copied. The structs are those of the interface's definition, which the library's own header
+// declares.
 
 #include <cstddef>
 
