@@ -78,6 +78,24 @@ class TransformSql(harness.EndToEnd):
         self.run_ok(self.sql_pipeline(config))
         self.assertEqual(self.query("SELECT count(*), min(label) FROM orders"), [(10, "x'); DROP TABLE input; --")])
 
+    def test_a_file_is_looked_up_batch_by_batch(self):
+        self.write_orders(20000)
+        self.write("lists/states.csv", "status,word\npaid,yes\nopen,no\n")
+        self.write("lists/rates.json", json.dumps([{"word": "yes", "rate": 3}]))
+        config = {
+            "tables": {"states": {"path": "lists/states.csv"}, "rates": {"path": "lists/rates.json"}},
+            "query": "SELECT o.id, s.word, (SELECT max(rate) FROM rates r WHERE r.word = s.word) AS rate FROM input o LEFT JOIN states s USING (status)",
+        }
+        report = self.run_report(self.sql_pipeline(config))
+        self.assertGreaterEqual(report["streams"][0]["rows_written"], 20000)
+        got = self.query("SELECT word, rate, count(*) FROM orders GROUP BY 1, 2 ORDER BY 1")
+        self.assertEqual(got, [(None, None, 6666), ("no", None, 6667), ("yes", 3, 6667)])
+        config["tables"]["gone"] = {"path": "lists/gone.csv"}
+        self.expect(harness.TRANSFORM, "run", self.sql_pipeline(config), says=["lists/gone.csv"])
+        config["tables"]["gone"] = {"path": "lists/what"}
+        self.write("lists/what", "x")
+        self.expect(harness.TRANSFORM, "run", self.sql_pipeline(config), says=["`gone`", "format"])
+
     def test_an_incremental_stream_goes_on_where_it_was(self):
         self.write_orders(1000)
         streams = "- {name: orders, sync_mode: incremental, cursor_field: id}"
@@ -212,5 +230,4 @@ class TransformSql(harness.EndToEnd):
         self.assertIn("over the whole stream: it aggregates, 2 columns", done.out)
 
 
-if __name__ == "__main__":
-    harness.main()
+harness.main() if __name__ == "__main__" else None

@@ -326,7 +326,8 @@ json run_owner(const RunContext& run) {
     const runtime::Manifest* manifest = connector.manifest();
     if (manifest == nullptr) return place_of(json(), config);
     return place_of(manifest->config_schema,
-                    with_plain_paths(config, manifest->permissions.config_paths, run.pipeline.file.parent_path()));
+                    with_plain_paths(config, runtime::config_paths_in(manifest->permissions, config),
+                                     run.pipeline.file.parent_path()));
   };
   return {{"file", one_name_of(run.pipeline.file).string()},
           {"source", run.source->name()},

@@ -309,4 +309,47 @@ Result<std::vector<ConfigProblem>> validate_against_schema(const json& schema, c
   }
 }
 
+namespace {
+
+// Appends what `entry` is in `config`, of which `done` names the part that `value` is and `rest` what is still to go.
+void expand(const ConfigPath& entry, const nlohmann::json& value, const std::string& done, std::string_view rest,
+            std::vector<ConfigPath>& out) {
+  if (rest.empty()) {
+    out.push_back(entry);
+    out.back().pointer = done;
+    return;
+  }
+  const size_t end = std::min(rest.find('/', 1), rest.size());
+  const std::string_view part = rest.substr(1, end - 1);
+  const std::string_view behind = rest.substr(end);
+  const auto step = [&](const std::string& key, const nlohmann::json& member) {
+    std::string escaped;
+    for (const char c : key) escaped += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+    expand(entry, member, done + "/" + escaped, behind, out);
+  };
+  if (part == "*" && value.is_object()) {
+    for (const auto& [key, member] : value.items()) step(key, member);
+  } else if (part == "*" && value.is_array()) {
+    for (size_t i = 0; i < value.size(); ++i) step(std::to_string(i), value[i]);
+  } else if (part != "*" && value.is_object()) {
+    if (const auto member = value.find(std::string(part)); member != value.end())
+      expand(entry, *member, done + "/" + std::string(part), behind, out);
+  }
+}
+
+}  // namespace
+
+std::vector<ConfigPath> config_paths_in(const Permissions& permissions, const nlohmann::json& config) {
+  std::vector<ConfigPath> paths;
+  for (const ConfigPath& entry : permissions.config_paths) {
+    const bool has_star = entry.pointer.starts_with('/') && (entry.pointer + "/").find("/*/") != std::string::npos;
+    if (has_star) {
+      expand(entry, config, "", entry.pointer, paths);
+    } else {
+      paths.push_back(entry);
+    }
+  }
+  return paths;
+}
+
 }  // namespace rapidbyte::runtime

@@ -24,7 +24,9 @@ struct NetworkPermissions {
 
 /// One entry of `permissions.fs.config_paths` (our addition to the manifest).
 struct ConfigPath {
-  std::string pointer;  // JSON Pointer into the connector's config; the value is a folder or a file
+  /// JSON Pointer into the connector's config; the value is a folder or a file. A part `*` stands for every key of an
+  /// object and every index of a list.
+  std::string pointer;
   bool read_write = false;
   /// "sqlite": while an instance is open, the host holds SQLite's own exclusive lock on that file (WASI has no locks).
   std::string lock;
@@ -36,6 +38,10 @@ struct Permissions {
   std::vector<ConfigPath> config_paths;
   std::vector<std::string> env_allowed_vars;
 };
+
+/// The paths that `config` has, each with a pointer of its own: those of entries with `*` once for every value that it
+/// stands for, the others as they are, whether or not the config has them.
+[[nodiscard]] std::vector<ConfigPath> config_paths_in(const Permissions& permissions, const nlohmann::json& config);
 
 struct Role {
   std::vector<std::string> modes;  // supported_sync_modes or supported_write_modes

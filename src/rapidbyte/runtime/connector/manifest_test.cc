@@ -376,5 +376,32 @@ TEST(ValidateAgainstSchema, ExplanationAndVerdictAgree) {
   }
 }
 
+TEST(ConfigPathsIn, AStarStandsForEveryKeyAndIndex) {
+  const auto pointers = [](const char* pattern, const json& config) {
+    Permissions permissions;
+    permissions.config_paths = {{pattern, true, "sqlite"}};
+    std::vector<std::string> found;
+    for (const ConfigPath& path : config_paths_in(permissions, config)) {
+      EXPECT_TRUE(path.read_write);
+      EXPECT_EQ(path.lock, "sqlite");
+      found.push_back(path.pointer);
+    }
+    return found;
+  };
+  using Found = std::vector<std::string>;
+  const json config = {
+      {"path", "x"},
+      {"tables", {{"a", {{"path", "1"}}}, {"b/c", {{"path", "2"}}}, {"d~", {{"path", "3"}}}, {"e", 4}}},
+      {"files", {"one", "two"}}};
+  EXPECT_EQ(pointers("/path", config), Found{"/path"});
+  EXPECT_EQ(pointers("/absent", config), Found{"/absent"});
+  EXPECT_EQ(pointers("/tables/*/path", config), (Found{"/tables/a/path", "/tables/b~1c/path", "/tables/d~0/path"}));
+  EXPECT_EQ(pointers("/files/*", config), (Found{"/files/0", "/files/1"}));
+  EXPECT_EQ(pointers("/absent/*/path", config), Found{});
+  EXPECT_EQ(pointers("/*", json{{"a", 1}}), Found{"/a"});
+  // Each is a pointer to what it stands for.
+  EXPECT_EQ(config.at(json::json_pointer("/tables/b~1c/path")), "2");
+}
+
 }  // namespace
 }  // namespace rapidbyte::runtime

@@ -35,7 +35,7 @@ class Resolver {
   void run() {
     check_asked();
     if (request_.manifest == nullptr) return;
-    for (const ConfigPath& entry : request_.manifest->permissions.config_paths) {
+    for (const ConfigPath& entry : config_paths_in(request_.manifest->permissions, request_.config)) {
       const std::string pointer = request_.pointer + "/config" + entry.pointer;
       note(pointer, fmt::format("{}: config {}", request_.name, entry.pointer), add_config_path(entry, pointer));
     }

@@ -41,7 +41,7 @@ Status grants_missing(std::string_view what) {
 Status place_paths(const Permissions& permissions, WasiContext& context) {
   static const ConnectorGrants kNone;
   const ConnectorGrants& grants = context.grants ? *context.grants : kNone;
-  for (const ConfigPath& entry : permissions.config_paths) {
+  for (const ConfigPath& entry : config_paths_in(permissions, context.config)) {
     const auto value = std::find_if(grants.values.begin(), grants.values.end(),
                                     [&](const ConnectorGrants::Value& v) { return v.pointer == entry.pointer; });
     nlohmann::json::json_pointer pointer;
