@@ -1,6 +1,8 @@
 // The extensions that are part of the guest. DuckDB asks for this function, which its own build generates.
 #include <duckdb_static_extension.h>
 
+#include <initializer_list>
+
 extern "C" {
 
 int32_t duckdb_extension_core_functions_describe(duckdb_extension_descriptor* descriptor);

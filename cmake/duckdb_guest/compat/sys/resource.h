@@ -2,6 +2,7 @@
 #include_next <sys/resource.h>
 #ifndef RLIMIT_NOFILE
 #define RLIMIT_NOFILE 7
+#define RLIM_INFINITY (~0ULL)
 typedef unsigned long long rlim_t;
 struct rlimit {
   rlim_t rlim_cur;
