@@ -3,7 +3,7 @@ import json
 
 import harness
 
-ORDERS = ["id", "customer", "amount", "status", "at"]
+ORDERS = ["id", "customer", "amount", "status", "made"]
 
 
 def orders(count, first=0):
@@ -19,8 +19,15 @@ class TransformSql(harness.EndToEnd):
             'version: "1.0"', "pipeline: sql", "source:", "  use: rapidbyte/source-file", f"  config: {{folder: {self.data}, format: csv}}", "  streams:",
             harness.indent(streams, 4), "transforms:", "  - use: rapidbyte/transform-sql", "    config: " + json.dumps(config), "destination:",
             "  use: rapidbyte/dest-sqlite", f"  config: {{path: {self.database}}}", f"  write_mode: {mode}", harness.indent(destination, 2),
-            f"state: {{backend: sqlite, connection: {self.state}}}", "resources:", harness.indent("max_memory: 256MiB\n" + resources, 2), extra, ""
+            f"state: {{backend: sqlite, connection: {self.state}}}", "resources:", harness.indent("max_memory: 256mb\n" + resources, 2), extra, ""
         ]), name=name)
+
+    def assert_rows(self, query, want):
+        """Says where the first difference is; a diff of thousands of rows takes minutes."""
+        got = self.query(query)
+        for i, (g, w) in enumerate(zip(got, want)):
+            self.assertEqual(g, w, f"row {i}")
+        self.assertEqual(len(got), len(want))
 
     def write_orders(self, count, first=0, name="orders.csv"):
         rows = orders(count, first)
@@ -31,10 +38,10 @@ class TransformSql(harness.EndToEnd):
 
     def test_a_filter_and_expressions_run_batch_by_batch(self):
         rows = self.write_orders(20000)
-        query = "SELECT id, upper(customer) AS customer, amount * 2 AS twice, date_part('day', at) AS day FROM input WHERE status <> 'test'"
+        query = "SELECT id, upper(customer) AS customer, amount * 2 AS twice, date_part('day', made) AS day FROM input WHERE status <> 'test'"
         report = self.run_report(self.sql_pipeline({"query": query}))
         want = [(r[0], r[1].upper(), r[2] * 2, r[0] % 28 + 1) for r in rows if r[3] != "test"]
-        self.assertEqual(self.query("SELECT id, customer, twice, day FROM orders ORDER BY id"), want)
+        self.assert_rows("SELECT id, customer, CAST(twice AS REAL), day FROM orders ORDER BY id", want)
         stream = report["streams"][0]
         self.assertEqual((stream["rows_read"], stream["rows_written"], stream["rows_transformed_away"]), (20000, len(want), 20000 - len(want)))
 
@@ -43,7 +50,7 @@ class TransformSql(harness.EndToEnd):
         self.write_orders(5000)
         self.run_ok(self.sql_pipeline({"query": "SELECT id FROM input WHERE id % 4 = 1 AND amount > 10 AND status IN ('paid', 'open')"}))
         want = [(r[0],) for r in orders(5000) if r[0] % 4 == 1 and r[2] > 10 and r[3] != "test"]
-        self.assertEqual(self.query("SELECT id FROM orders ORDER BY id"), want)
+        self.assert_rows("SELECT id FROM orders ORDER BY id", want)
 
     def test_streams_without_a_query_pass_through_and_patterns_choose(self):
         self.write_orders(300)
@@ -80,16 +87,16 @@ class TransformSql(harness.EndToEnd):
 
     def test_a_file_is_looked_up_batch_by_batch(self):
         self.write_orders(20000)
-        self.write("lists/states.csv", "status,word\npaid,yes\nopen,no\n")
-        self.write("lists/rates.json", json.dumps([{"word": "yes", "rate": 3}]))
+        self.write("lists/states.csv", "status,word\npaid,first\nopen,second\n")
+        self.write("lists/rates.json", json.dumps([{"word": "first", "rate": 3}]))
         config = {
             "tables": {"states": {"path": "lists/states.csv"}, "rates": {"path": "lists/rates.json"}},
-            "query": "SELECT o.id, s.word, (SELECT max(rate) FROM rates r WHERE r.word = s.word) AS rate FROM input o LEFT JOIN states s USING (status)",
+            "query": "SELECT o.id, s.word, r.rate FROM input o LEFT JOIN states s USING (status) LEFT JOIN rates r ON r.word = s.word",
         }
         report = self.run_report(self.sql_pipeline(config))
         self.assertGreaterEqual(report["streams"][0]["rows_written"], 20000)
         got = self.query("SELECT word, rate, count(*) FROM orders GROUP BY 1, 2 ORDER BY 1")
-        self.assertEqual(got, [(None, None, 6666), ("no", None, 6667), ("yes", 3, 6667)])
+        self.assertEqual(got, [(None, None, 6666), ("first", 3, 6667), ("second", None, 6667)])
         config["tables"]["gone"] = {"path": "lists/gone.csv"}
         self.expect(harness.TRANSFORM, "run", self.sql_pipeline(config), says=["lists/gone.csv"])
         config["tables"]["gone"] = {"path": "lists/what"}
@@ -138,7 +145,7 @@ class TransformSql(harness.EndToEnd):
         self.assertEqual(self.query("SELECT count(*) FROM orders"), [(4998,)])
         lines = [json.loads(line) for line in letters.read_text().splitlines()]
         self.assertEqual([line["record"]["customer"] for line in lines], ["x17", "x4000"])
-        self.assertIn("x17", lines[0]["error_message"])
+        self.assertIn("x17", lines[0]["error"])
 
     def test_infinity_is_no_date(self):
         self.write_orders(10)
@@ -173,6 +180,7 @@ class TransformSql(harness.EndToEnd):
             ("SELECT id FROM input UNION ALL SELECT -1", "rows that do not come from rows of the input"),
             ("SELECT id FROM input WHERE amount > (SELECT avg(amount) FROM input)", "it aggregates"),
             ("SELECT 1 AS one", "do not come from rows of the input"),
+            ("SELECT id, (SELECT max(x) FROM range(id) t(x)) AS m FROM input", "it aggregates"),
             ("WITH t AS (SELECT max(id) AS m FROM input) SELECT m FROM t", "it aggregates"),
         ):
             with self.subTest(query=query):
@@ -187,7 +195,6 @@ class TransformSql(harness.EndToEnd):
             "SELECT i.id, v.word FROM input i LEFT JOIN (VALUES ('paid', 'yes'), ('open', 'no')) v(status, word) ON v.status = i.status",
             "SELECT id FROM input WHERE status IN (SELECT 'paid')",
             "SELECT id FROM input WHERE id < 50 UNION ALL SELECT id FROM input WHERE id >= 50",
-            "SELECT id, (SELECT max(x) FROM range(id) t(x)) AS m FROM input",
         )):
             with self.subTest(query=query):
                 self.run_ok(self.sql_pipeline({"query": query}, mode="replace"))
@@ -227,7 +234,7 @@ class TransformSql(harness.EndToEnd):
         config = {"queries": {"orders": "SELECT status, count(*) AS n FROM input GROUP BY status"}, "whole": True}
         done = self.rapidbyte("check", self.sql_pipeline(config))
         self.assertEqual(done.code, harness.OK, done.err + done.out)
-        self.assertIn("over the whole stream: it aggregates, 2 columns", done.out)
+        self.assertIn("over the whole stream: it aggregates, 2 columns", done.out + done.err)
 
 
 harness.main() if __name__ == "__main__" else None

@@ -1,11 +1,20 @@
 #include "connectors/shared/duckdb/engine.h"
 
+#include <charconv>
 #include <duckdb.hpp>
 #include <duckdb/common/arrow/arrow_converter.hpp>
 #include <duckdb/common/arrow/arrow_format.hpp>
 #include <duckdb/function/table/arrow.hpp>
 #include <duckdb/main/query_result_stream.hpp>
+#include <duckdb/parser/expression/constant_expression.hpp>
+#include <duckdb/parser/expression/parameter_expression.hpp>
+#include <duckdb/parser/expression/subquery_expression.hpp>
 #include <duckdb/parser/keyword_helper.hpp>
+#include <duckdb/parser/parsed_expression_iterator.hpp>
+#include <duckdb/parser/parser.hpp>
+#include <duckdb/parser/query_node/select_node.hpp>
+#include <duckdb/parser/statement/select_statement.hpp>
+#include <duckdb/parser/tableref/subqueryref.hpp>
 #include <duckdb/planner/planner.hpp>
 
 #include "connectors/shared/duckdb/plan.h"
@@ -38,19 +47,39 @@ constexpr std::string_view kInputName = "input";
 std::string in_quotes(std::string_view name) { return duckdb::KeywordHelper::WriteQuoted(std::string(name), '"'); }
 std::string quoted_text(std::string_view text) { return duckdb::KeywordHelper::WriteQuoted(std::string(text), '\''); }
 
-// "line 2, column 8: " of a byte offset into the user's text; nothing when the error has none or lies outside of it.
-std::string place_of(const ErrorData& error, std::string_view sql) {
-  const auto found = error.ExtraInfo().find("position");
-  if (found == error.ExtraInfo().end()) return {};
-  size_t position = 0;
-  for (const char c : found->second) {
-    if (c < '0' || c > '9' || position > sql.size()) return {};
-    position = position * 10 + static_cast<size_t>(c - '0');
+// What DuckDB says of an error. Its client context writes errors as JSON (errors_as_json), with the place apart from
+// the message.
+struct Said {
+  std::string message;
+  std::optional<size_t> position;  // byte in the statement
+};
+
+Said said_of(const ErrorData& error) {
+  Said said{error.RawMessage(), std::nullopt};
+  std::string position;
+  if (const auto found = error.ExtraInfo().find("position"); found != error.ExtraInfo().end()) position = found->second;
+  if (said.message.starts_with('{')) {
+    if (const auto json = sdk::parse_json(said.message); json.ok() && json->is_object()) {
+      if (const Json* text = sdk::find_member(*json, "exception_message"); text != nullptr && text->is_string())
+        said.message = text->get<std::string>();
+      if (const Json* at = sdk::find_member(*json, "position"); at != nullptr && at->is_string())
+        position = at->get<std::string>();
+    }
   }
-  if (position > sql.size()) return {};
+  size_t number = 0;
+  const auto [end, wrong] = std::from_chars(position.data(), position.data() + position.size(), number);
+  if (wrong == std::errc() && !position.empty()) said.position = number;
+  return said;
+}
+
+std::string message_of(const ErrorData& error) { return said_of(error).message; }
+
+// "line 2, column 8: " of a byte of the statement; nothing when it has none.
+std::string place_in(std::string_view sql, std::optional<size_t> position) {
+  if (!position || *position > sql.size()) return {};
   size_t line = 1;
   size_t column = 1;
-  for (const char c : sql.substr(0, position)) {
+  for (const char c : sql.substr(0, *position)) {
     if (c == '\n') {
       ++line;
       column = 1;
@@ -61,25 +90,19 @@ std::string place_of(const ErrorData& error, std::string_view sql) {
   return "line " + std::to_string(line) + ", column " + std::to_string(column) + ": ";
 }
 
-// DuckDB's message without the excerpt of the query, whose place we name ourselves.
-std::string message_of(const ErrorData& error) {
-  std::string message = error.RawMessage();
-  const size_t excerpt = message.find("\n\nLINE ");
-  if (excerpt != std::string::npos) message.resize(excerpt);
-  return message;
-}
-
 Status invalid(const ErrorData& error, std::string_view sql) {
-  return sdk::config_error(codes::kSqlInvalid, place_of(error, sql) + message_of(error));
+  const Said said = said_of(error);
+  return sdk::config_error(codes::kSqlInvalid, place_in(sql, said.position) + said.message);
 }
 
 Status failed(const ErrorData& error, std::string_view sql) {
+  const Said said = said_of(error);
   switch (error.Type()) {
-    case ExceptionType::OUT_OF_MEMORY: return sdk::internal_error(codes::kMemoryLimit, message_of(error));
+    case ExceptionType::OUT_OF_MEMORY: return sdk::internal_error(codes::kMemoryLimit, said.message);
     case ExceptionType::INTERRUPT: return sdk::internal_error(codes::kCancelled, "the query was interrupted");
     case ExceptionType::INTERNAL:
-    case ExceptionType::FATAL: return sdk::internal_error(codes::kSqlEngineFailed, message_of(error));
-    default: return sdk::data_error(codes::kSqlFailed, place_of(error, sql) + message_of(error));
+    case ExceptionType::FATAL: return sdk::internal_error(codes::kSqlEngineFailed, said.message);
+    default: return sdk::data_error(codes::kSqlFailed, place_in(sql, said.position) + said.message);
   }
 }
 
@@ -168,8 +191,7 @@ class BoundQuery final : public Query {
   BoundQuery(duckdb::Connection& connection, std::string sql, duckdb::shared_ptr<InputScan> scan,
              const Json& parameters)
       : connection_(connection), sql_(std::move(sql)), scan_(std::move(scan)) {
-    for (const auto& [name, value] : parameters.items())
-      parameters_.emplace(Identifier(name), duckdb::BoundParameterData(value_of(value)));
+    for (const auto& [name, value] : parameters.items()) parameters_.emplace(Identifier(name), value_of(value));
   }
 
   [[nodiscard]] const Schema& columns() const override { return columns_; }
@@ -183,14 +205,13 @@ class BoundQuery final : public Query {
     if (statements[0]->type != duckdb::StatementType::SELECT_STATEMENT)
       return sdk::config_error(codes::kSqlInvalid,
                                "it must be a SELECT: a transform can neither change anything nor reach anything else");
+    RB_SDK_RETURN_NOT_OK(place_parameters(*statements[0]));
     auto prepared = connection_.Prepare(statements[0]->Copy());
     if (prepared->HasError()) return invalid(prepared->GetErrorObject(), sql_);
-    RB_SDK_RETURN_NOT_OK(check_parameters(*prepared));
     RB_SDK_RETURN_NOT_OK(check_names(prepared->GetNames()));
-    read_plan(std::move(statements[0]));
-    prepared = cast_results(std::move(prepared));
-    if (prepared->HasError()) return invalid(prepared->GetErrorObject(), {});
-    prepared_ = std::move(prepared);
+    read_plan(statements[0]->Copy());
+    prepared_ = cast_results(std::move(prepared), std::move(statements[0]));
+    if (prepared_->HasError()) return invalid(prepared_->GetErrorObject(), sql_);
     return describe();
   }
 
@@ -206,8 +227,9 @@ class BoundQuery final : public Query {
 
  private:
   Status run_guarded(const RowsSink& take) {
+    duckdb::vector<duckdb::Value> no_values;
     auto result = prepared_->Submit(
-        parameters_, duckdb::QueryParameters(duckdb::make_shared_ptr<duckdb::ArrowFormat>(kRowsPerArray)));
+        no_values, duckdb::QueryParameters(duckdb::make_shared_ptr<duckdb::ArrowFormat>(kRowsPerArray)));
     if (result->HasError()) return failed(result->GetErrorObject(), sql_);
     duckdb::QueryResultStream<duckdb::ArrowFormat> stream(std::move(result));
     while (const auto array = stream.Fetch()) {
@@ -217,16 +239,35 @@ class BoundQuery final : public Query {
     return {};
   }
 
-  Status check_parameters(duckdb::PreparedStatement& prepared) {
-    for (const auto& [name, index] : prepared.GetNamedParameterMap()) {
-      if (parameters_.count(name) == 0)
-        return sdk::config_error(codes::kSqlInvalid,
-                                 "`$" + name.GetIdentifierName() + "` has no value under `parameters`");
-    }
-    for (const auto& [name, value] : parameters_) {
-      if (prepared.GetNamedParameterMap().count(name) == 0) unused_.push_back(name);
-    }
-    for (const Identifier& name : unused_) parameters_.erase(name);
+  // Puts the values of `$name` where they stand, as constants: of a parameter that is alone in its column DuckDB would
+  // not know the type before it is run.
+  Status place_parameters(duckdb::SQLStatement& statement) {
+    std::string missing;
+    const std::function<void(duckdb::unique_ptr<duckdb::ParsedExpression>&)> place =
+        [&](duckdb::unique_ptr<duckdb::ParsedExpression>& expression) {
+          if (expression->GetExpressionClass() == duckdb::ExpressionClass::PARAMETER) {
+            const Identifier name = expression->Cast<duckdb::ParameterExpression>().Identifier();
+            const auto value = parameters_.find(name);
+            if (value == parameters_.end()) {
+              if (missing.empty()) missing = name.GetIdentifierName();
+              return;
+            }
+            auto constant = duckdb::ConstantExpression::FromValue(value->second);
+            constant->SetAlias(expression->GetAlias());
+            expression = std::move(constant);
+            return;
+          }
+          if (expression->GetExpressionClass() == duckdb::ExpressionClass::SUBQUERY) {
+            auto& subquery = expression->Cast<duckdb::SubqueryExpression>();
+            duckdb::ParsedExpressionIterator::EnumerateQueryNodeChildren(*subquery.SubqueryMutable()->node, place);
+          }
+          duckdb::ParsedExpressionIterator::EnumerateChildren(*expression, place);
+        };
+    duckdb::ParsedExpressionIterator::EnumerateQueryNodeChildren(*statement.Cast<duckdb::SelectStatement>().node,
+                                                                 place);
+    if (!missing.empty())
+      return sdk::config_error(codes::kSqlInvalid, "`$" + missing + "` has no value under `parameters`");
+    statement.named_param_map.clear();
     return {};
   }
 
@@ -245,7 +286,6 @@ class BoundQuery final : public Query {
   void read_plan(duckdb::unique_ptr<duckdb::SQLStatement> statement) {
     connection_.context->RunFunctionInTransaction([&] {
       duckdb::Planner planner(*connection_.context);
-      planner.parameter_data = parameters_;
       planner.CreatePlan(std::move(statement));
       const PlanFacts facts = facts_of(*planner.plan, scan_.get());
       needs_all_rows_ = facts.needs_all_rows;
@@ -254,27 +294,28 @@ class BoundQuery final : public Query {
   }
 
   // Around columns of types that no batch can carry goes a cast that loses nothing.
-  duckdb::unique_ptr<duckdb::PreparedStatement> cast_results(duckdb::unique_ptr<duckdb::PreparedStatement> prepared) {
-    std::string columns;
+  duckdb::unique_ptr<duckdb::PreparedStatement> cast_results(duckdb::unique_ptr<duckdb::PreparedStatement> prepared,
+                                                             duckdb::unique_ptr<duckdb::SQLStatement> statement) {
+    duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>> columns;
     bool any = false;
     for (size_t i = 0; i < prepared->ColumnCount(); ++i) {
-      const std::string name = in_quotes(prepared->GetNames()[i].GetIdentifierName());
-      const auto cast = cast_for_batches(prepared->GetTypes()[i], name);
+      const std::string& name = prepared->GetNames()[i].GetIdentifierName();
+      const auto cast = cast_for_batches(prepared->GetTypes()[i], in_quotes(name));
       any = any || cast.has_value();
-      columns += (i == 0 ? "" : ", ") + (cast ? *cast + " AS " + name : name);
       if (cast && i < origins_.size()) origins_[i] = std::nullopt;
+      duckdb::Parser parser(*connection_.context);
+      auto parsed = parser.ParseSingleExpression(cast.value_or(in_quotes(name)));
+      parsed->SetAlias(Identifier(name));
+      columns.push_back(std::move(parsed));
     }
     if (!any) return prepared;
-    // A comment at the query's end must not swallow the bracket.
-    return connection_.Prepare("SELECT " + columns + " FROM (" + sql_without_end() + "\n)");
-  }
-
-  [[nodiscard]] std::string sql_without_end() const {
-    std::string sql = sql_;
-    while (!sql.empty() &&
-           (sql.back() == ';' || sql.back() == ' ' || sql.back() == '\n' || sql.back() == '\r' || sql.back() == '\t'))
-      sql.pop_back();
-    return sql;
+    auto outer = duckdb::make_uniq<duckdb::SelectNode>();
+    outer->select_list = std::move(columns);
+    outer->from_table = duckdb::make_uniq<duckdb::SubqueryRef>(
+        duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(std::move(statement)));
+    auto wrapped = duckdb::make_uniq<duckdb::SelectStatement>();
+    wrapped->node = std::move(outer);
+    return connection_.Prepare(std::move(wrapped));
   }
 
   Status describe() {
@@ -302,8 +343,7 @@ class BoundQuery final : public Query {
   duckdb::Connection& connection_;
   std::string sql_;
   duckdb::shared_ptr<InputScan> scan_;
-  duckdb::identifier_map_t<duckdb::BoundParameterData> parameters_;
-  std::vector<Identifier> unused_;
+  duckdb::identifier_map_t<duckdb::Value> parameters_;
   duckdb::unique_ptr<duckdb::PreparedStatement> prepared_;
   std::optional<std::string> needs_all_rows_;
   std::vector<std::optional<size_t>> origins_;
@@ -325,6 +365,7 @@ class DuckEngine final : public Engine {
     config.SetOptionByName("autoload_known_extensions", duckdb::Value::BOOLEAN(false));
     database_ = std::make_unique<duckdb::DuckDB>(nullptr, &config);
     connection_ = std::make_unique<duckdb::Connection>(*database_);
+    RB_SDK_RETURN_NOT_OK(execute("SET errors_as_json = true"));
     return execute("SET TimeZone = 'UTC'");
   }
 

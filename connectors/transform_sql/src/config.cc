@@ -65,8 +65,12 @@ Result<Config> Config::parse(const Json& json) {
       }
       config.queries.emplace_back(pattern, query.get<std::string>());
     }
-    std::stable_sort(config.queries.begin(), config.queries.end(),
-                     [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+    // A name before every pattern, then the longest pattern.
+    const auto is_pattern = [](const std::string& text) { return text.find_first_of("*?") != std::string::npos; };
+    std::stable_sort(config.queries.begin(), config.queries.end(), [&](const auto& a, const auto& b) {
+      if (is_pattern(a.first) != is_pattern(b.first)) return is_pattern(b.first);
+      return a.first.size() > b.first.size();
+    });
   }
   if (!config.query && config.queries.empty())
     reader.add_problem("query", "give a `query`, or one for some streams under `queries`");

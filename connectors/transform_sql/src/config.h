@@ -22,7 +22,7 @@ struct Lookup {
 struct Config {
   /// For the streams that no pattern of `queries` names.
   std::optional<std::string> query;
-  /// Patterns with their queries, in the order of the pattern's length: the longest that fits decides.
+  /// Names and patterns with their queries; the first that fits decides.
   std::vector<std::pair<std::string, std::string>> queries;
   std::vector<Lookup> tables;
   /// Values of `$name`.

@@ -15,6 +15,7 @@
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/base/sha256.h"
 #include "rapidbyte/protocol/error_codes.h"
+#include "rapidbyte/runtime/sandbox/native_stack.h"
 #include "rapidbyte/wasmtime_shim.h"
 
 namespace rapidbyte::runtime {
@@ -29,8 +30,6 @@ constexpr size_t kMaxMemories = 16;
 // Wasmtime's own budget for the bytes of one call, which holds as long as batches are far below it.
 constexpr uint64_t kWasmtimeCallBytes = uint64_t{128} << 20U;
 constexpr uint64_t kCallBytesBesideBatch = uint64_t{1} << 20U;
-// Guests keep their data in linear memory; 1 MiB of native stack serves any sane recursion and stops the insane one.
-constexpr size_t kMaxWasmStackBytes = size_t{1} << 20U;
 // Whoever waits longer wants to know for what.
 constexpr std::chrono::seconds kSlowCompilation{1};
 
@@ -85,11 +84,14 @@ Status invalid_component(wasmtime_error_t* raw) {
 }
 
 EnginePtr make_engine() {
+  reserve_native_stacks();
   wasm_config_t* config = wasm_config_new();
   wasmtime_config_wasm_component_model_set(config, true);
   wasmtime_config_epoch_interruption_set(config, true);
   wasmtime_config_parallel_compilation_set(config, true);
   wasmtime_config_max_wasm_stack_set(config, kMaxWasmStackBytes);
+  // No guest runs on a stack of Wasmtime's own making, but it insists that one would be large enough.
+  wasmtime_config_async_stack_size_set(config, 2 * kMaxWasmStackBytes);
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   // The sanitizers have their own signal handlers; compiled code then checks bounds itself.
   wasmtime_config_signals_based_traps_set(config, false);
