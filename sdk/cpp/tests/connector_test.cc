@@ -161,8 +161,8 @@ TEST(ConnectorTest, ATransformIsAskedForItsPlanByRunTransform) {
   ASSERT_TRUE(summary.ok()) << summary.status().to_string();
   EXPECT_EQ(summary->records_in, 0U);
   ASSERT_EQ(host.checkpoints().size(), 1U);
-  EXPECT_EQ(host.checkpoints()[0].first, host::CheckpointKind::kTransform);
-  const Json plan = host.checkpoints()[0].second["plan"];
+  EXPECT_EQ(host.checkpoints()[0].kind, host::CheckpointKind::kTransform);
+  const Json plan = host.checkpoints()[0].payload["plan"];
   EXPECT_EQ(plan["columns"][0]["name"], "doubled");
   EXPECT_EQ(plan["stateless"], true);
   EXPECT_EQ(plan["note"], "doubles");
