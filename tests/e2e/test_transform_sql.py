@@ -163,6 +163,8 @@ class TransformSql(harness.EndToEnd):
             ("COPY (SELECT 1) TO 'out.csv'", "must be a SELECT"),
             ("SELECT id, id FROM input", "two columns", "`id`"),
             ("SELECT $x AS x FROM input", "`$x`", "parameters"),
+            ("SELECT id, [1] AS ID FROM input", "two columns", "case of letters"),
+            ("WITH x AS (INSERT INTO input VALUES (1) RETURNING id) SELECT i.id FROM input i", "SQL_INVALID"),
         ):
             with self.subTest(query=query):
                 self.expect(harness.TRANSFORM, "run", self.sql_pipeline({"query": query}), says=["SQL_INVALID", *says])
@@ -181,10 +183,67 @@ class TransformSql(harness.EndToEnd):
             ("SELECT id FROM input WHERE amount > (SELECT avg(amount) FROM input)", "it aggregates"),
             ("SELECT 1 AS one", "do not come from rows of the input"),
             ("SELECT id, (SELECT max(x) FROM range(id) t(x)) AS m FROM input", "it aggregates"),
+            ("SELECT v.t FROM (VALUES (5)) v(t) ASOF JOIN input i ON v.t >= i.id", "nearest row"),
             ("WITH t AS (SELECT max(id) AS m FROM input) SELECT m FROM t", "it aggregates"),
         ):
             with self.subTest(query=query):
                 self.expect(harness.TRANSFORM, "run", self.sql_pipeline({"query": query}), says=["SQL_NEEDS_ALL_ROWS", why])
+
+    def test_what_works_row_by_row_gives_what_the_whole_would(self):
+        # Twenty thousand rows are many batches. The same queries over the whole stream are the oracle.
+        rows = self.write_orders(20000)
+        self.write("lists/states.csv", "status,word\npaid,first\nopen,second\nnone,third\n")
+        tables = {"states": {"path": "lists/states.csv"}}
+        want = {
+            "SELECT id FROM input WHERE id < 50 UNION ALL SELECT id FROM input WHERE id >= 50": [(r[0],) for r in rows],
+            "SELECT id, id % 2 AS x FROM input UNION ALL SELECT id, 7 FROM orders": sorted([(r[0], r[0] % 2) for r in rows] + [(r[0], 7) for r in rows]),
+            "WITH t AS (SELECT id FROM input) SELECT a.id FROM t a WHERE a.id IN (SELECT 5)": [(5,)],
+            "SELECT id, word FROM input LEFT JOIN states USING (status)": [(r[0], {"paid": "first", "open": "second"}.get(r[3])) for r in rows],
+            "SELECT id, word FROM states JOIN input USING (status)": [(r[0], {"paid": "first", "open": "second"}[r[3]]) for r in rows if r[3] != "test"],
+            "SELECT id FROM input WHERE NOT EXISTS (SELECT 1 FROM states s WHERE s.status = input.status)": [(r[0],) for r in rows if r[3] == "test"],
+            "SELECT id, unnest([id, -1]) AS n FROM input": sorted([(r[0], r[0]) for r in rows] + [(r[0], -1) for r in rows]),
+        }
+        for query, rows_wanted in want.items():
+            with self.subTest(query=query):
+                self.run_ok(self.sql_pipeline({"query": query, "tables": tables}, mode="replace"))
+                self.assert_rows("SELECT * FROM orders ORDER BY 1, 2" if len(rows_wanted[0]) > 1 else "SELECT * FROM orders ORDER BY 1", rows_wanted)
+
+    def test_a_query_over_the_whole_stream_reads_it_once(self):
+        rows = self.write_orders(20000)
+        for query in ("SELECT a.id FROM input a JOIN input b USING (id)", "SELECT id FROM input WHERE amount > (SELECT avg(amount) FROM input)"):
+            with self.subTest(query=query):
+                self.expect(harness.TRANSFORM, "run", self.sql_pipeline({"query": query, "whole": True}), says=["SQL_INVALID", "AS MATERIALIZED"])
+        query = "WITH t AS MATERIALIZED (SELECT * FROM input) SELECT id FROM t WHERE amount > (SELECT avg(amount) FROM t)"
+        self.run_ok(self.sql_pipeline({"query": query, "whole": True}, mode="replace"))
+        mean = sum(r[2] for r in rows) / len(rows)
+        self.assert_rows("SELECT id FROM orders ORDER BY id", [(r[0],) for r in rows if r[2] > mean])
+        # A query that has its result before it has read everything.
+        report = self.run_report(self.sql_pipeline({"query": "SELECT id FROM input ORDER BY id LIMIT 3", "whole": True}, mode="replace"))
+        self.assertEqual(self.query("SELECT id FROM orders ORDER BY id"), [(0,), (1,), (2,)])
+        self.assertEqual(report["streams"][0]["rows_read"], 20000)
+        self.run_ok(self.sql_pipeline({"query": "SELECT id FROM input LIMIT 3", "whole": True}, mode="replace"))
+        self.assertEqual(self.query("SELECT count(*) FROM orders"), [(3,)])
+        self.write_csv("orders.csv", ORDERS, [])
+        self.run_ok(self.sql_pipeline({"query": "SELECT count(*) AS n FROM input", "whole": True}, mode="replace"))
+        self.assertEqual(self.query("SELECT n FROM orders"), [(0,)])
+
+    def test_wide_rows_are_cut_into_batches_by_their_size(self):
+        self.write_orders(8000)
+        self.run_ok(self.sql_pipeline({"query": "SELECT id, repeat(customer, 500) AS wide FROM input ORDER BY id", "whole": True}))
+        self.assertEqual(self.query("SELECT count(*), min(length(wide)), max(length(wide)) FROM orders"), [(8000, 5000, 5000)])
+
+    def test_names_of_streams_and_files_do_not_meet(self):
+        self.write_orders(100)
+        self.write_csv("states.csv", ["status", "word"], [["paid", "stream"]])
+        self.write("lists/states.csv", "status,word\npaid,file\n")
+        streams = "\n".join(f"- {{name: {name}, sync_mode: full_refresh}}" for name in ("states", "orders"))
+        config = {"tables": {"states": {"path": "lists/states.csv"}},
+                  "queries": {"orders": "SELECT id, word FROM input JOIN states USING (status)", "states": "SELECT word FROM input"}}
+        self.run_ok(self.sql_pipeline(config, streams=streams))
+        self.assertEqual(self.query("SELECT DISTINCT word FROM orders"), [("file",)])
+        self.assertEqual(self.query("SELECT word FROM states"), [("stream",)])
+        del config["tables"]
+        self.expect(harness.TRANSFORM, "run", self.sql_pipeline(config, streams=streams), says=["SQL_INVALID", "states"])
 
     def test_what_works_row_by_row_is_not_refused(self):
         self.write_orders(100)
@@ -219,7 +278,7 @@ class TransformSql(harness.EndToEnd):
         self.expect(harness.TRANSFORM, "run", self.sql_pipeline({"query": endless, "whole": True}, resources="guest_timeout_seconds: 5\nmax_retries: 0"),
                     says=["GUEST_TIMEOUT"])
         greedy = "SELECT list(x || repeat('y', 1000)) AS l FROM input, range(100000000) t(x)"
-        self.expect(harness.TRANSFORM, "run", self.sql_pipeline({"query": greedy, "whole": True}, resources="max_retries: 0"), says=["MEMORY_LIMIT"])
+        self.expect(harness.TRANSFORM, "run", self.sql_pipeline({"query": greedy, "whole": True}, resources="max_retries: 0"), says=["SQL_OUT_OF_MEMORY", "max_memory"])
         # And the next run works.
         self.run_ok(self.sql_pipeline({"query": "SELECT id FROM input"}))
 

@@ -1,5 +1,6 @@
 #include "connectors/shared/duckdb/engine.h"
 
+#include <algorithm>
 #include <charconv>
 #include <duckdb.hpp>
 #include <duckdb/common/arrow/arrow_converter.hpp>
@@ -37,10 +38,6 @@ using sdk::Schema;
 using sdk::Status;
 
 namespace {
-
-// Rows of an array of the result; each becomes a batch. Large enough that a batch's header costs nothing, small enough
-// that a few wide columns stay far below the limit of a batch.
-constexpr duckdb::idx_t kRowsPerArray = 16384;
 
 constexpr std::string_view kInputName = "input";
 
@@ -95,14 +92,27 @@ Status invalid(const ErrorData& error, std::string_view sql) {
   return sdk::config_error(codes::kSqlInvalid, place_in(sql, said.position) + said.message);
 }
 
+Status out_of_memory() {
+  return sdk::internal_error(
+      codes::kSqlOutOfMemory,
+      "the query needs more memory than there is for it: raise resources.max_memory, of which it "
+      "may use 60 percent, or let it keep fewer rows");
+}
+
 Status failed(const ErrorData& error, std::string_view sql) {
   const Said said = said_of(error);
   switch (error.Type()) {
-    case ExceptionType::OUT_OF_MEMORY: return sdk::internal_error(codes::kMemoryLimit, said.message);
-    case ExceptionType::INTERRUPT: return sdk::internal_error(codes::kCancelled, "the query was interrupted");
-    case ExceptionType::INTERNAL:
-    case ExceptionType::FATAL: return sdk::internal_error(codes::kSqlEngineFailed, said.message);
-    default: return sdk::data_error(codes::kSqlFailed, place_in(sql, said.position) + said.message);
+    case ExceptionType::OUT_OF_MEMORY: return out_of_memory();
+    // What the values of a row can cause; everything else is no fault of the data.
+    case ExceptionType::OUT_OF_RANGE:
+    case ExceptionType::CONVERSION:
+    case ExceptionType::MISMATCH_TYPE:
+    case ExceptionType::DIVIDE_BY_ZERO:
+    case ExceptionType::INVALID_INPUT:
+    case ExceptionType::DECIMAL:
+    case ExceptionType::CONSTRAINT:
+      return sdk::data_error(codes::kSqlFailed, place_in(sql, said.position) + said.message);
+    default: return sdk::internal_error(codes::kSqlEngineFailed, place_in(sql, said.position) + said.message);
   }
 }
 
@@ -112,7 +122,7 @@ auto guarded(Body body, const std::function<Status(const ErrorData&)>& status_of
   try {
     return body();
   } catch (const std::bad_alloc&) {
-    return Status(sdk::internal_error(codes::kMemoryLimit, "the instance's memory is used up"));
+    return out_of_memory();
   } catch (const std::exception& exception) {
     return status_of(ErrorData(exception));
   } catch (...) {
@@ -134,33 +144,48 @@ class InputScan final : public duckdb::ArrowScanFactory {
     auto wrapper = duckdb::make_uniq<duckdb::ArrowArrayStreamWrapper>();
     ArrowArrayStream& stream = wrapper->arrow_array_stream;
     stream.get_schema = [](ArrowArrayStream* self, ArrowSchema* out) {
-      auto& scan = *static_cast<InputScan*>(self->private_data);
-      return scan.remember(sdk::export_schema(scan.schema_, out));
+      InputScan& all = static_cast<Scan*>(self->private_data)->all;
+      return all.remember(sdk::export_schema(all.schema_, out));
     };
     stream.get_next = [](ArrowArrayStream* self, ArrowArray* out) {
-      return static_cast<InputScan*>(self->private_data)->next(out);
+      const Scan& scan = *static_cast<Scan*>(self->private_data);
+      return scan.all.next(scan.number, out);
     };
     stream.get_last_error = [](ArrowArrayStream* self) {
-      return static_cast<InputScan*>(self->private_data)->failure_text();
+      return static_cast<Scan*>(self->private_data)->all.failure_text();
     };
-    stream.release = [](ArrowArrayStream* self) { self->release = nullptr; };
-    stream.private_data = this;
+    stream.release = [](ArrowArrayStream* self) {
+      delete static_cast<Scan*>(self->private_data);
+      self->release = nullptr;
+    };
+    stream.private_data = new Scan{*this, scans_};
+    if (input_ != nullptr) {
+      const Status begun = input_->begin_scan(scans_);
+      ++scans_;
+      if (remember(begun) != 0) throw duckdb::InvalidInputException(begun.error().message);
+    }
     return wrapper;
   }
 
   void feed(Input* input) {
     input_ = input;
     failure_ = {};
+    scans_ = 0;
   }
   [[nodiscard]] const Status& failure() const { return failure_; }
   [[nodiscard]] const Schema& schema() const { return schema_; }
 
  private:
-  int next(ArrowArray* out) {
+  struct Scan {
+    InputScan& all;
+    size_t number;
+  };
+
+  int next(size_t scan, ArrowArray* out) {
     *out = ArrowArray{};
     // Without an input the query is only being prepared.
     if (input_ == nullptr) return 0;
-    Result<bool> more = input_->next(out);
+    Result<bool> more = input_->next(scan, out);
     if (!more.ok()) return remember(more.status());
     return 0;
   }
@@ -173,13 +198,15 @@ class InputScan final : public duckdb::ArrowScanFactory {
 
   Schema schema_;
   Input* input_ = nullptr;
+  size_t scans_ = 0;
   Status failure_;
 };
 
 duckdb::Value value_of(const Json& json) {
   if (json.is_null()) return duckdb::Value();
   if (json.is_boolean()) return duckdb::Value::BOOLEAN(json.get<bool>());
-  if (json.is_number_unsigned()) return duckdb::Value::UBIGINT(json.get<uint64_t>());
+  if (json.is_number_unsigned() && json.get<uint64_t>() > uint64_t{INT64_MAX})
+    return duckdb::Value::UBIGINT(json.get<uint64_t>());
   if (json.is_number_integer()) return duckdb::Value::BIGINT(json.get<int64_t>());
   if (json.is_number_float()) return duckdb::Value::DOUBLE(json.get<double>());
   if (json.is_string()) return duckdb::Value(json.get<std::string>());
@@ -208,6 +235,8 @@ class BoundQuery final : public Query {
     RB_SDK_RETURN_NOT_OK(place_parameters(*statements[0]));
     auto prepared = connection_.Prepare(statements[0]->Copy());
     if (prepared->HasError()) return invalid(prepared->GetErrorObject(), sql_);
+    if (!prepared->GetStatementProperties().IsReadOnly())
+      return sdk::config_error(codes::kSqlInvalid, "it must only read: a transform changes nothing but its rows");
     RB_SDK_RETURN_NOT_OK(check_names(prepared->GetNames()));
     read_plan(statements[0]->Copy());
     prepared_ = cast_results(std::move(prepared), std::move(statements[0]));
@@ -215,10 +244,12 @@ class BoundQuery final : public Query {
     return describe();
   }
 
-  Status run(Input& input, const RowsSink& take) override {
+  [[nodiscard]] size_t scans() const override { return scans_; }
+
+  Status run(Input& input, size_t rows_at_a_time, const RowsSink& take) override {
     scan_->feed(&input);
-    Status status =
-        guarded([&] { return run_guarded(take); }, [this](const ErrorData& error) { return failed(error, sql_); });
+    Status status = guarded([&] { return run_guarded(rows_at_a_time, take); },
+                            [this](const ErrorData& error) { return failed(error, sql_); });
     // What the input said is the cause; DuckDB only repeats it.
     if (!status.ok() && !scan_->failure().ok()) status = scan_->failure();
     scan_->feed(nullptr);
@@ -226,10 +257,10 @@ class BoundQuery final : public Query {
   }
 
  private:
-  Status run_guarded(const RowsSink& take) {
+  Status run_guarded(size_t rows_at_a_time, const RowsSink& take) {
     duckdb::vector<duckdb::Value> no_values;
     auto result = prepared_->Submit(
-        no_values, duckdb::QueryParameters(duckdb::make_shared_ptr<duckdb::ArrowFormat>(kRowsPerArray)));
+        no_values, duckdb::QueryParameters(duckdb::make_shared_ptr<duckdb::ArrowFormat>(rows_at_a_time)));
     if (result->HasError()) return failed(result->GetErrorObject(), sql_);
     duckdb::QueryResultStream<duckdb::ArrowFormat> stream(std::move(result));
     while (const auto array = stream.Fetch()) {
@@ -274,10 +305,12 @@ class BoundQuery final : public Query {
   static Status check_names(const duckdb::vector<Identifier>& names) {
     for (size_t i = 0; i < names.size(); ++i) {
       for (size_t j = 0; j < i; ++j) {
-        if (names[i].GetIdentifierName() == names[j].GetIdentifierName())
-          return sdk::config_error(codes::kSqlInvalid, "two columns of the result are named `" +
-                                                           names[i].GetIdentifierName() +
-                                                           "`; give one of them another name with AS");
+        if (names[i] == names[j])
+          return sdk::config_error(
+              codes::kSqlInvalid,
+              "two columns of the result are named `" + names[j].GetIdentifierName() + "` and `" +
+                  names[i].GetIdentifierName() +
+                  "`, where the case of letters does not count; give one of them another name with AS");
       }
     }
     return {};
@@ -289,6 +322,7 @@ class BoundQuery final : public Query {
       planner.CreatePlan(std::move(statement));
       const PlanFacts facts = facts_of(*planner.plan, scan_.get());
       needs_all_rows_ = facts.needs_all_rows;
+      scans_ = facts.scans;
       origins_ = facts.origins;
     });
   }
@@ -346,6 +380,7 @@ class BoundQuery final : public Query {
   duckdb::identifier_map_t<duckdb::Value> parameters_;
   duckdb::unique_ptr<duckdb::PreparedStatement> prepared_;
   std::optional<std::string> needs_all_rows_;
+  size_t scans_ = 0;
   std::vector<std::optional<size_t>> origins_;
   Schema columns_;
 };
@@ -370,6 +405,11 @@ class DuckEngine final : public Engine {
   }
 
   Status load_table(const std::string& name, const std::string& path, std::string_view format) override {
+    if (Identifier(name) == std::string(kInputName)) {
+      return sdk::config_error(codes::kLookupUnreadable,
+                               "table `" + name + "`: that is the name of the stream itself; give it another");
+    }
+    tables_.push_back(name);
     const std::string function = "read_" + std::string(format) + "(" + quoted_text(path) + ")";
     return guarded(
         [&]() -> Status {
@@ -389,8 +429,15 @@ class DuckEngine final : public Engine {
           RB_SDK_RETURN_NOT_OK(seal());
           auto scan = duckdb::make_shared_ptr<InputScan>(input);
           auto relation = connection_->TableFunction("arrow_scan_dumb", {}, {}, scan);
+          drop_views();
           relation->CreateView(Identifier(std::string(kInputName)), true, true);
-          for (const std::string& name : names) relation->CreateView(Identifier(name), true, true);
+          views_.emplace_back(kInputName);
+          for (const std::string& name : names) {
+            // A file of that name under `tables` is what the user has named.
+            if (Identifier(name) == std::string(kInputName) || is_table(name)) continue;
+            relation->CreateView(Identifier(name), true, true);
+            views_.push_back(name);
+          }
           query = std::make_unique<BoundQuery>(*connection_, std::string(sql), std::move(scan), parameters);
           return query->bind();
         },
@@ -414,6 +461,17 @@ class DuckEngine final : public Engine {
         [](const ErrorData& error) { return Status(sdk::internal_error(codes::kSqlEngineFailed, message_of(error))); });
   }
 
+  [[nodiscard]] bool is_table(const std::string& name) const {
+    return std::any_of(tables_.begin(), tables_.end(),
+                       [&](const std::string& table) { return Identifier(table) == name; });
+  }
+
+  // The input of another stream must not be found under its name.
+  void drop_views() {
+    for (const std::string& view : views_) connection_->Query("DROP VIEW IF EXISTS temp.main." + in_quotes(view));
+    views_.clear();
+  }
+
   // From here on nothing outside of the database can be reached, and no setting changes that.
   Status seal() {
     if (sealed_) return {};
@@ -425,6 +483,8 @@ class DuckEngine final : public Engine {
 
   std::unique_ptr<duckdb::DuckDB> database_;
   std::unique_ptr<duckdb::Connection> connection_;
+  std::vector<std::string> tables_;
+  std::vector<std::string> views_;
   bool sealed_ = false;
 };
 

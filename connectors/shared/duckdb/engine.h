@@ -22,7 +22,7 @@ namespace rapidbyte::duck {
 
 /// What the engine may use.
 struct EngineLimits {
-  /// Bytes that DuckDB may hold; beyond it a query fails with MEMORY_LIMIT, or spills if it may.
+  /// Bytes that DuckDB may hold; beyond it a query fails with SQL_OUT_OF_MEMORY, or spills if it may.
   uint64_t memory_bytes = 0;
   /// Folder for what does not fit into memory; empty: queries do not spill.
   std::string temporary_folder = {};
@@ -34,9 +34,11 @@ struct EngineLimits {
 class Input {
  public:
   virtual ~Input() = default;
-  /// Fills `out` with the next rows, as a struct whose columns are those that the query was prepared with; false when
-  /// there are no more. The engine releases `out`. An error ends the query with that error.
-  virtual sdk::Result<bool> next(ArrowArray* out) = 0;
+  /// One more scan of the input begins, numbered from 0; a query may read it several times, also at once.
+  virtual sdk::Status begin_scan(size_t scan) = 0;
+  /// Fills `out` with the next rows of that scan, as a struct whose columns are those that the query was prepared with;
+  /// false when there are no more. The engine releases `out`. An error ends the query with that error.
+  virtual sdk::Result<bool> next(size_t scan, ArrowArray* out) = 0;
 };
 
 /// Takes a struct of Query::columns(), as sdk::encode_ipc() wants it: without offsets. Borrowed for the call.
@@ -56,9 +58,13 @@ class Query {
   /// from one row of the input, so that the result over parts of the input is parts of the result.
   [[nodiscard]] virtual const std::optional<std::string>& needs_all_rows() const = 0;
 
-  /// Runs over what `input` gives. SQL_FAILED (data) is an expression that a row's values fail; MEMORY_LIMIT
-  /// (internal); CANCELLED when the run is being ended.
-  virtual sdk::Status run(Input& input, const RowsSink& take) = 0;
+  /// How often the query reads the input.
+  [[nodiscard]] virtual size_t scans() const = 0;
+
+  /// Runs over what `input` gives, and gives `take` at most `rows_at_a_time` rows (at least 2,048) at a time.
+  /// SQL_FAILED (data) is an expression that a row's values fail; SQL_OUT_OF_MEMORY (internal); SQL_ENGINE_FAILED
+  /// (internal).
+  virtual sdk::Status run(Input& input, size_t rows_at_a_time, const RowsSink& take) = 0;
 
  protected:
   Query() = default;

@@ -36,6 +36,7 @@ class Reader {
     const Rows rows = rows_of(plan);
     if (rows == Rows::kWhole) facts.needs_all_rows = why_;
     if (rows == Rows::kConstant) facts.needs_all_rows = "its rows do not come from rows of the input";
+    facts.scans = gets_.size();
     const auto bindings = const_cast<LogicalOperator&>(plan).GetColumnBindings();
     for (const ColumnBinding& binding : bindings) facts.origins.push_back(origin_of(binding));
     return facts;
@@ -131,7 +132,14 @@ class Reader {
         return found == ctes_.end() ? whole("it is recursive") : found->second;
       }
       case LogicalOperatorType::LOGICAL_CROSS_PRODUCT: return join(op, JoinType::INNER);
-      case LogicalOperatorType::LOGICAL_ASOF_JOIN:
+      case LogicalOperatorType::LOGICAL_ASOF_JOIN: {
+        // The right side is searched for the nearest row: of a part of it that would be another one.
+        const JoinType type = op.Cast<duckdb::LogicalJoin>().join_type;
+        const bool on_the_left = op.children.size() == 2 && rows_of(*op.children[1]) == Rows::kConstant;
+        if (!on_the_left || (type != JoinType::INNER && type != JoinType::LEFT))
+          return combined(op, "it searches the input for the nearest row");
+        return join(op, type);
+      }
       case LogicalOperatorType::LOGICAL_DELIM_JOIN:
       case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
       case LogicalOperatorType::LOGICAL_DEPENDENT_JOIN:

@@ -17,6 +17,8 @@ namespace rapidbyte::duck {
 struct PlanFacts {
   /// Why all rows of the input are needed at once; nullopt when each row of the result comes from one row of the input.
   std::optional<std::string> needs_all_rows;
+  /// How often the input is read.
+  size_t scans = 0;
   /// For each column of the result: the column of the input that it is, unchanged.
   std::vector<std::optional<size_t>> origins;
 };

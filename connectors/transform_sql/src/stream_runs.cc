@@ -2,6 +2,8 @@
 
 #include <nanoarrow/nanoarrow.h>
 
+#include <algorithm>
+
 #include "connectors/transform_sql/src/row_checks.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/arrow_c.h"
@@ -26,14 +28,18 @@ Json record_of(const BatchReader& batch, size_t row) {
   return record;
 }
 
-// Some rows of the batch that is loaded.
+// Some rows of the batch that is loaded, for every scan of them.
 class RowsOfBatch final : public duck::Input {
  public:
   RowsOfBatch(const BatchReader& batch, size_t begin, size_t rows) : batch_(batch), begin_(begin), rows_(rows) {}
-  Result<bool> next(ArrowArray* out) override {
-    if (rows_ == 0) return false;
+  Status begin_scan(size_t scan) override {
+    given_.resize(std::max(given_.size(), scan + 1), false);
+    return {};
+  }
+  Result<bool> next(size_t scan, ArrowArray* out) override {
+    if (given_[scan]) return false;
+    given_[scan] = true;
     sdk::export_batch(batch_, begin_, rows_, out);
-    rows_ = 0;
     return true;
   }
 
@@ -41,19 +47,34 @@ class RowsOfBatch final : public duck::Input {
   const BatchReader& batch_;
   size_t begin_;
   size_t rows_;
+  std::vector<bool> given_;
 };
+
+// A stream comes by once.
+Status read_once() {
+  return sdk::config_error(
+      codes::kSqlInvalid,
+      "a query over the whole stream can read `input` once, and this one reads it several times; "
+      "read it into a part of the query: WITH t AS MATERIALIZED (SELECT * FROM input) SELECT ... FROM t");
+}
 
 // The batch that is loaded and all that follow. DuckDB has copied what it keeps of a batch before it asks for the next.
 class AllBatches final : public duck::Input {
  public:
-  explicit AllBatches(BatchSource& source) : source_(source) {}
-  Result<bool> next(ArrowArray* out) override {
+  explicit AllBatches(BatchSource& source) : source_(source), schema_version_(source.reader().schema_version()) {}
+  Status begin_scan(size_t scan) override { return scan == 0 ? Status() : read_once(); }
+  Result<bool> next(size_t /*scan*/, ArrowArray* out) override {
     if (begun_) {
       RB_SDK_ASSIGN_OR_RETURN(const bool more, source_.next());
       if (!more) return false;
     }
     begun_ = true;
     const BatchReader& batch = source_.reader();
+    if (batch.schema_version() != schema_version_) {
+      return Status(
+          sdk::schema_error(codes::kSchemaChanged,
+                            "the columns of the stream changed in the middle of it, and the query is over all of it"));
+    }
     if (const auto unfit = find_unfit_row(batch, 0, batch.rows()))
       return Status(sdk::data_error(codes::kSqlFailed, unfit->why));
     sdk::export_batch(batch, 0, batch.rows(), out);
@@ -62,8 +83,26 @@ class AllBatches final : public duck::Input {
 
  private:
   BatchSource& source_;
+  uint64_t schema_version_;
   bool begun_ = false;
 };
+
+// A stream without rows.
+class NoRows final : public duck::Input {
+ public:
+  Status begin_scan(size_t /*scan*/) override { return {}; }
+  Result<bool> next(size_t /*scan*/, ArrowArray* /*out*/) override { return false; }
+};
+
+// As many rows as make a batch of about the size that the host asks for, judged by a batch that came in. DuckDB works
+// on 2,048 rows at a time, and a batch of a few wide columns must stay far below the largest that is allowed.
+size_t rows_at_a_time(const BatchSource& source, const sdk::StreamContext& context) {
+  constexpr uint64_t kLeast = 2048;
+  constexpr uint64_t kMost = 16384;
+  const uint64_t rows = std::max<uint64_t>(source.reader().rows(), 1);
+  const uint64_t bytes_of_row = std::max<uint64_t>(source.bytes().size() / rows, 1);
+  return static_cast<size_t>(std::clamp(context.limits.max_batch_bytes / bytes_of_row, kLeast, kMost));
+}
 
 }  // namespace
 
@@ -83,21 +122,32 @@ Result<BatchSink> BatchSink::make(const sdk::Schema& columns, sdk::TransformSumm
   return BatchSink(std::move(encoder), summary);
 }
 
-Status BatchSink::add(const ArrowArray& rows) {
-  if (const auto unfit = find_unfit_result(rows, encoder_.schema())) return sdk::data_error(codes::kSqlFailed, *unfit);
-  RB_SDK_ASSIGN_OR_RETURN(const std::span<const uint8_t> bytes, sdk::encode_ipc(encoder_, rows));
-  held_.push_back(
-      {std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), static_cast<uint64_t>(rows.length)});
+Result<std::span<const uint8_t>> BatchSink::encode(const ArrowArray& rows) {
+  if (const auto unfit = find_unfit_result(rows, encoder_.schema()))
+    return Status(sdk::data_error(codes::kSqlFailed, *unfit));
+  return sdk::encode_ipc(encoder_, rows);
+}
+
+Status BatchSink::emit(std::span<const uint8_t> batch, uint64_t rows) {
+  RB_SDK_RETURN_NOT_OK(sdk::host::emit_batch(batch));
+  summary_->records_out += rows;
+  summary_->bytes_out += batch.size();
+  return {};
+}
+
+Status BatchSink::send(const ArrowArray& rows) {
+  RB_SDK_ASSIGN_OR_RETURN(const std::span<const uint8_t> bytes, encode(rows));
+  return emit(bytes, static_cast<uint64_t>(rows.length));
+}
+
+Status BatchSink::hold(const ArrowArray& rows) {
+  RB_SDK_ASSIGN_OR_RETURN(const std::span<const uint8_t> bytes, encode(rows));
+  held_.push_back({{bytes.begin(), bytes.end()}, static_cast<uint64_t>(rows.length)});
   return {};
 }
 
 Status BatchSink::flush() {
-  for (const HeldBatch& batch : held_) {
-    RB_SDK_RETURN_NOT_OK(
-        sdk::host::emit_batch({reinterpret_cast<const uint8_t*>(batch.bytes.data()), batch.bytes.size()}));
-    summary_->records_out += batch.rows;
-    summary_->bytes_out += batch.bytes.size();
-  }
+  for (const HeldBatch& batch : held_) RB_SDK_RETURN_NOT_OK(emit(batch.bytes, batch.rows));
   held_.clear();
   return {};
 }
@@ -119,7 +169,8 @@ Status BatchRun::run() {
 
 Status BatchRun::try_rows(size_t begin, size_t rows) {
   RowsOfBatch input(source_.reader(), begin, rows);
-  const Status status = query_.run(input, [this](const ArrowArray& result) { return sink_.add(result); });
+  const Status status = query_.run(input, rows_at_a_time(source_, context_),
+                                   [this](const ArrowArray& result) { return sink_.hold(result); });
   if (!status.ok()) sink_.drop();
   return status;
 }
@@ -146,12 +197,21 @@ Status BatchRun::reject(size_t row, const Error& why) {
   return sdk::data_error(why.code, why.message + "; the row: " + record.substr(0, kShownRowBytes));
 }
 
-Status run_whole(duck::Query& query, BatchSource& source, BatchSink& sink) {
+Status run_whole(duck::Query& query, const sdk::StreamContext& context, BatchSource& source, BatchSink& sink) {
+  if (query.scans() > 1) return read_once();
   AllBatches input(source);
-  return query.run(input, [&sink](const ArrowArray& rows) -> Status {
-    RB_SDK_RETURN_NOT_OK(sink.add(rows));
-    return sink.flush();
-  });
+  RB_SDK_RETURN_NOT_OK(
+      query.run(input, rows_at_a_time(source, context), [&sink](const ArrowArray& rows) { return sink.send(rows); }));
+  // A query may have its result before it has read everything (LIMIT); the rest counts as read all the same.
+  for (;;) {
+    RB_SDK_ASSIGN_OR_RETURN(const bool more, source.next());
+    if (!more) return {};
+  }
+}
+
+Status run_empty(duck::Query& query, BatchSink& sink) {
+  NoRows input;
+  return query.run(input, 2048, [&sink](const ArrowArray& rows) { return sink.send(rows); });
 }
 
 }  // namespace rapidbyte::transform_sql

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "connectors/shared/duckdb/engine.h"
 #include "rapidbyte/sdk/connector.h"
@@ -29,18 +31,22 @@ class BatchSource {
 class BatchSink {
  public:
   static sdk::Result<BatchSink> make(const sdk::Schema& columns, sdk::TransformSummary& summary);
-  /// Refuses what no batch can carry (SQL_FAILED), else keeps the rows until flush().
-  sdk::Status add(const ArrowArray& rows);
+  /// Both refuse what no batch can carry (SQL_FAILED). Sends the rows at once.
+  sdk::Status send(const ArrowArray& rows);
+  /// Keeps the rows until flush() or drop().
+  sdk::Status hold(const ArrowArray& rows);
   sdk::Status flush();
   void drop() { held_.clear(); }
 
  private:
   struct HeldBatch {
-    std::string bytes;
+    std::vector<uint8_t> bytes;
     uint64_t rows = 0;
   };
   BatchSink(sdk::IpcEncoder encoder, sdk::TransformSummary& summary)
       : encoder_(std::move(encoder)), summary_(&summary) {}
+  sdk::Result<std::span<const uint8_t>> encode(const ArrowArray& rows);
+  sdk::Status emit(std::span<const uint8_t> batch, uint64_t rows);
   sdk::IpcEncoder encoder_;
   sdk::TransformSummary* summary_;
   std::vector<HeldBatch> held_;
@@ -67,6 +73,8 @@ class BatchRun {
 };
 
 /// Runs `query` over the batch in `source` and all that follow it. A row that fails ends the stream.
-sdk::Status run_whole(duck::Query& query, BatchSource& source, BatchSink& sink);
+sdk::Status run_whole(duck::Query& query, const sdk::StreamContext& context, BatchSource& source, BatchSink& sink);
+/// Runs `query` over a stream that has no rows: an aggregate has a result all the same.
+sdk::Status run_empty(duck::Query& query, BatchSink& sink);
 
 }  // namespace rapidbyte::transform_sql

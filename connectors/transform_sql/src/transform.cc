@@ -107,20 +107,35 @@ Result<TransformSummary> Transform::transform(const StreamContext& context) {
   uint64_t schema_version = 0;
   for (;;) {
     RB_SDK_ASSIGN_OR_RETURN(const bool more, source.next());
-    if (!more) return summary;
+    if (!more) break;
     if (source.reader().schema_version() != schema_version) {
+      const bool first = !run;
       run.reset();
       RB_SDK_ASSIGN_OR_RETURN(query, prepare(*sql, context, input_columns(source.reader().schema(), context)));
       RB_SDK_ASSIGN_OR_RETURN(sink, BatchSink::make(query->columns(), summary));
       schema_version = source.reader().schema_version();
       if (query->needs_all_rows()) {
-        RB_SDK_RETURN_NOT_OK(in_stream(run_whole(*query, source, *sink), context.stream_name));
+        if (!first) {
+          return in_stream(
+              sdk::schema_error(codes::kSchemaChanged,
+                                "the columns changed in the middle of the stream, and with the new ones the "
+                                "query needs all rows at once: " +
+                                    *query->needs_all_rows()),
+              context.stream_name);
+        }
+        RB_SDK_RETURN_NOT_OK(in_stream(run_whole(*query, context, source, *sink), context.stream_name));
         return summary;
       }
       run.emplace(*query, context, source, *sink);
     }
     RB_SDK_RETURN_NOT_OK(run->run());
   }
+  if (run || context.schema.fields.empty()) return summary;
+  RB_SDK_ASSIGN_OR_RETURN(query, prepare(*sql, context, context.schema));
+  if (!query->needs_all_rows()) return summary;
+  RB_SDK_ASSIGN_OR_RETURN(sink, BatchSink::make(query->columns(), summary));
+  RB_SDK_RETURN_NOT_OK(in_stream(run_empty(*query, *sink), context.stream_name));
+  return summary;
 }
 
 }  // namespace rapidbyte::transform_sql

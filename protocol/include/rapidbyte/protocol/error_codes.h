@@ -435,6 +435,8 @@ inline constexpr const char* kSqlFailed = "SQL_FAILED";
 inline constexpr const char* kSqlInvalid = "SQL_INVALID";
 /// The query needs all rows of the stream at once, which was not allowed.
 inline constexpr const char* kSqlNeedsAllRows = "SQL_NEEDS_ALL_ROWS";
+/// A query needs more memory than there is for it.
+inline constexpr const char* kSqlOutOfMemory = "SQL_OUT_OF_MEMORY";
 /// The server does not accept a statement, or it holds a zero byte.
 inline constexpr const char* kSqlRefused = "SQL_REFUSED";
 /// The connector's calls went deeper than its stack.

@@ -17,6 +17,9 @@ uint32_t partitions_wanted(const RunContext& run, const StreamPlan& plan) {
   if (plan.write_mode == pipeline::WriteMode::kUpsert && !plan.key_is_unique_in_source) return 1;
   // What a transform makes of a key, nobody knows.
   if (plan.write_mode == pipeline::WriteMode::kUpsert && !run.transforms.empty()) return 1;
+  // What needs all rows of the stream at once would get those of one partition.
+  for (const TransformPlan& transform : plan.transforms)
+    if (transform.columns && transform.holds_rows) return 1;
   if (!run.source->speaks_2_1() || !run.destination->speaks_2_1()) return 1;
   return has_feature(*run.destination, protocol::Feature::kPartitioned) ? run.partitions_per_stream : 1;
 }

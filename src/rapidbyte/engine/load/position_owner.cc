@@ -27,6 +27,7 @@ constexpr const char* kPlaceKeyword = "x-place";
 constexpr const char* kSyncMode = "sync_mode";
 constexpr const char* kSourcePlace = "source_place";
 constexpr const char* kStreamOptions = "stream_options";
+constexpr const char* kTransforms = "transforms";
 // Before a setting of which only the hash is kept.
 constexpr const char* kHashed = "sha256:";
 
@@ -182,6 +183,16 @@ bool source_cannot_compare(const RunContext& run, const StreamPlan& plan, const 
 /// Of positions that the run goes on behind.
 Change change_between(const RunContext& run, const StreamPlan& plan, const state::StreamState& known,
                       const json& before, const json& now) {
+  // Between runs a query may change; rows of one load are made by one.
+  if (goes_on_with(plan, known) && known.committed) {
+    const json begun = owner_in(known.load_owner_json);
+    if (!begun.empty() && member(begun, kTransforms) != member(now, kTransforms)) {
+      return {
+          "is one in the middle of a load that was begun with other transforms, or other settings of them, so that "
+          "the rest of its rows would not be what the first ones are",
+          /*may_keep=*/false};
+    }
+  }
   const json field = member(before, "cursor_field");
   const json field_now = member(now, "cursor_field");
   // A stream that is not incremental has none.
@@ -329,11 +340,17 @@ json run_owner(const RunContext& run) {
                     with_plain_paths(config, runtime::config_paths_in(manifest->permissions, config),
                                      run.pipeline.file.parent_path()));
   };
-  return {{"file", one_name_of(run.pipeline.file).string()},
-          {"source", run.source->name()},
-          {kSourcePlace, place(*run.source, run.pipeline.source.config)},
-          {"destination", run.destination->name()},
-          {"place", place(*run.destination, run.pipeline.destination.config)}};
+  json owner = {{"file", one_name_of(run.pipeline.file).string()},
+                {"source", run.source->name()},
+                {kSourcePlace, place(*run.source, run.pipeline.source.config)},
+                {"destination", run.destination->name()},
+                {"place", place(*run.destination, run.pipeline.destination.config)}};
+  json transforms = json::array();
+  for (size_t i = 0; i < run.transforms.size(); ++i)
+    transforms.push_back({run.transforms[i]->name(), place_value(run.pipeline.transforms[i].config)});
+  // A query may hold what is nobody's business.
+  if (!transforms.empty()) owner[kTransforms] = sha256_hex(protocol::json_text(transforms));
+  return owner;
 }
 
 json position_owner(const RunContext& run, const StreamPlan& plan) {

@@ -9,8 +9,7 @@ Result<std::unique_ptr<OpenConnector>> OpenConnector::start(runtime::ComponentRu
                                                             std::shared_ptr<const runtime::Connector> connector,
                                                             runtime::InstanceOptions options) {
   // A guest outside of a run has no queues; its log goes to ours.
-  if (options.services == nullptr)
-    options.services = std::make_shared<runtime::IdleServices>(connector->name() + ": ");
+  if (options.services == nullptr) options.services = std::make_shared<runtime::IdleServices>(connector->name() + ": ");
   RB_ASSIGN_OR_RETURN(std::unique_ptr<runtime::ComponentInstance> instance,
                       runtime.instantiate(std::move(connector), std::move(options)));
   std::unique_ptr<OpenConnector> opened(new OpenConnector(std::move(instance)));

@@ -240,8 +240,7 @@ void PipelineCheck::check_guest(const PreparedConnector& connector) {
   if (connector.slot.role == ConnectorRole::kDestination) check_references(connector, instance);
   if (plans) return check_plans(connector, instance, *services);
   if (connector.slot.role != ConnectorRole::kTransform) return;
-  for (StreamPlan& plan : prepared_->plans)
-    plan.transforms.push_back(unplanned(*connector.connector, plan.columns_into(plan.transforms.size())));
+  for (StreamPlan& plan : prepared_->plans) plan.transforms.push_back(unplanned(*connector.connector));
 }
 
 void PipelineCheck::check_plans(const PreparedConnector& transform, runtime::ComponentInstance& instance,
@@ -250,18 +249,17 @@ void PipelineCheck::check_plans(const PreparedConnector& transform, runtime::Com
   for (StreamPlan& plan : prepared_->plans) {
     protocol::StreamContext context =
         pipeline::configured_context(plan.config, pipeline.destination, pipeline.resources, false);
-    const nlohmann::json columns = plan.columns_into(plan.transforms.size());
-    context.columns = columns;
+    context.columns = plan.columns_into(plan.transforms.size());
     context.pipeline = pipeline.name;
     auto asked = ask_transform_plan(instance, services, *transform.connector, std::move(context));
     if (!asked.ok()) {
       fail("transform", asked.error(), stage_asked(transform));
       // So that the next transform is asked about the others.
-      plan.transforms.push_back(unplanned(*transform.connector, columns));
+      plan.transforms.push_back(unplanned(*transform.connector));
       continue;
     }
     ok("transform", fmt::format("{}, stream {}: {}{} columns", transform.connector->name(), plan.config.name,
-                                asked->note.empty() ? "" : asked->note + ", ", asked->columns.size()));
+                                asked->note.empty() ? "" : asked->note + ", ", asked->columns->size()));
     plan.transforms.push_back(std::move(*asked));
   }
 }

@@ -51,8 +51,9 @@ struct StreamPlan {
 
   /// The columns that come to the transform of that index, or, behind the last one, to the destination.
   [[nodiscard]] const nlohmann::json& columns_into(size_t stage) const {
-    const size_t known = std::min(stage, transforms.size());
-    return known == 0 ? columns : transforms[known - 1].columns;
+    for (size_t i = std::min(stage, transforms.size()); i > 0; --i)
+      if (transforms[i - 1].columns) return *transforms[i - 1].columns;
+    return columns;
   }
 };
 

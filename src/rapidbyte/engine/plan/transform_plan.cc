@@ -55,9 +55,8 @@ bool plans_streams(const runtime::Connector& transform) {
   return transform.speaks_2_1() && has_feature(transform, protocol::Feature::kPlan);
 }
 
-TransformPlan unplanned(const runtime::Connector& transform, json columns) {
+TransformPlan unplanned(const runtime::Connector& transform) {
   TransformPlan plan;
-  plan.columns = std::move(columns);
   // Only its author knows whether a checkpoint would pass rows that it still holds; silence counts as yes.
   plan.holds_rows =
       !has_feature(transform, protocol::Feature::kStateless) || has_feature(transform, protocol::Feature::kStateful);
@@ -98,7 +97,7 @@ Status plan_transforms(RunContext& run, std::vector<StreamPlan>& plans) {
   for (size_t i = 0; i < run.transforms.size(); ++i) {
     const runtime::Connector& connector = *run.transforms[i];
     if (!plans_streams(connector)) {
-      for (StreamPlan& plan : plans) plan.transforms.push_back(unplanned(connector, plan.columns_into(i)));
+      for (StreamPlan& plan : plans) plan.transforms.push_back(unplanned(connector));
       continue;
     }
     const pipeline::ConnectorUse& use = run.pipeline.transforms[i];

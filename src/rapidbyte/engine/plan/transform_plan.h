@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,8 +21,8 @@ struct StreamPlan;
 
 /// One transform's word on one stream.
 struct TransformPlan {
-  /// The columns of its output, as StreamPlan::columns.
-  nlohmann::json columns = nlohmann::json::array();
+  /// The columns of its output, as StreamPlan::columns; nullopt: those that come to it, as far as anybody knows.
+  std::optional<nlohmann::json> columns{};
   /// It may keep rows back from one batch to the next, so that checkpoints wait for the end of the stream.
   bool holds_rows = true;
   /// In the transform's words, for the user; may be empty.
@@ -31,8 +32,8 @@ struct TransformPlan {
 /// Whether a transform says of each stream beforehand what it makes of it.
 [[nodiscard]] bool plans_streams(const runtime::Connector& transform);
 
-/// What is known of a transform that does not say: it takes the columns for unchanged, and its manifest decides.
-[[nodiscard]] TransformPlan unplanned(const runtime::Connector& transform, nlohmann::json columns);
+/// What is known of a transform that does not say: the columns count as unchanged, and its manifest decides.
+[[nodiscard]] TransformPlan unplanned(const runtime::Connector& transform);
 
 /// The services of an instance that is asked for plans; takes the answers.
 class PlanServices;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <exception>
 #include <utility>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
@@ -320,7 +321,12 @@ void expand(const ConfigPath& entry, const nlohmann::json& value, const std::str
     return;
   }
   const size_t end = std::min(rest.find('/', 1), rest.size());
-  const std::string_view part = rest.substr(1, end - 1);
+  const std::string_view escaped_part = rest.substr(1, end - 1);
+  std::string part;
+  for (size_t i = 0; i < escaped_part.size(); ++i) {
+    const bool escape = escaped_part[i] == '~' && i + 1 < escaped_part.size();
+    part += !escape ? escaped_part[i] : escaped_part[++i] == '1' ? '/' : '~';
+  }
   const std::string_view behind = rest.substr(end);
   const auto step = [&](const std::string& key, const nlohmann::json& member) {
     std::string escaped;
@@ -331,9 +337,12 @@ void expand(const ConfigPath& entry, const nlohmann::json& value, const std::str
     for (const auto& [key, member] : value.items()) step(key, member);
   } else if (part == "*" && value.is_array()) {
     for (size_t i = 0; i < value.size(); ++i) step(std::to_string(i), value[i]);
-  } else if (part != "*" && value.is_object()) {
-    if (const auto member = value.find(std::string(part)); member != value.end())
-      expand(entry, *member, done + "/" + std::string(part), behind, out);
+  } else if (value.is_object()) {
+    if (const auto member = value.find(part); member != value.end()) step(part, *member);
+  } else if (value.is_array()) {
+    size_t index = 0;
+    const auto [last, error] = std::from_chars(part.data(), part.data() + part.size(), index);
+    if (error == std::errc() && last == part.data() + part.size() && index < value.size()) step(part, value[index]);
   }
 }
 

@@ -399,6 +399,7 @@ TEST(ConfigPathsIn, AStarStandsForEveryKeyAndIndex) {
   EXPECT_EQ(pointers("/files/*", config), (Found{"/files/0", "/files/1"}));
   EXPECT_EQ(pointers("/absent/*/path", config), Found{});
   EXPECT_EQ(pointers("/*", json{{"a", 1}}), Found{"/a"});
+  EXPECT_EQ(pointers("/a~1b/*/0", json{{"a/b", {{"x", {"one", "two"}}, {"y", json::array()}}}}), Found{"/a~1b/x/0"});
   // Each is a pointer to what it stands for.
   EXPECT_EQ(config.at(json::json_pointer("/tables/b~1c/path")), "2");
 }
