@@ -28,6 +28,8 @@ set(RB_WASM_FLAGS --target=wasm32-wasi -Wno-deprecated -O3 -g0 -msimd128 -mbulk-
     -D_WASI_EMULATED_GETPID)
 # With exceptions, for guests that hold a library which throws: all of such a guest agrees on the flags and the C++ runtime.
 include(${CMAKE_CURRENT_LIST_DIR}/duckdb_guest/flags.cmake)
+file(GLOB_RECURSE duckdb_guest_files ${CMAKE_CURRENT_LIST_DIR}/duckdb_guest/*)
+set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${duckdb_guest_files} ${CMAKE_CURRENT_LIST_DIR}/versions.env)
 execute_process(COMMAND bash ${CMAKE_CURRENT_LIST_DIR}/duckdb_guest/key.sh OUTPUT_VARIABLE key OUTPUT_STRIP_TRAILING_WHITESPACE
     COMMAND_ERROR_IS_FATAL ANY)
 set(RB_DUCKDB_DIR ${RB_DEPS_DIR}/duckdb-guest-${key})

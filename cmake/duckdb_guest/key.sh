@@ -6,8 +6,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=cmake/versions.env
 source ../versions.env
 digest=$({
-  echo "$DUCKDB_GUEST_SHA256 $ZIGLANG_SHA256 $LLVM_VERSION"
-  find . -type f ! -name '*.md' | LC_ALL=C sort | while read -r file; do
+  echo "$DUCKDB_GUEST_SHA256 $DUCKDB_GUEST_COMMIT $ZIGLANG_SHA256"
+  # The compiler and the headers that it reads; absent before the first set-up, which does not ask.
+  "/usr/lib/llvm-$LLVM_VERSION/bin/clang" --version 2>/dev/null | head -n 1 || true
+  cat /usr/include/wasm32-wasi/c++/v1/__config /usr/include/wasm32-wasi/c++/v1/version /usr/lib/wasm32-wasi/libc.a 2>/dev/null || true
+  find . -type f ! -name '.*' ! -name '*~' | LC_ALL=C sort | while read -r file; do
     echo "$file"
     cat "$file"
   done

@@ -113,6 +113,24 @@ class TransformSql(harness.EndToEnd):
         self.assertEqual(report["streams"][0]["rows_read"], 500)
         self.assertEqual(self.query("SELECT count(*), count(DISTINCT id), max(id) FROM orders"), [(750, 750, 1498)])
 
+    def test_the_rows_of_one_load_are_made_by_one_query(self):
+        self.write_orders(40000)
+        resources = "checkpoint_interval_bytes: 64kb\nmax_retries: 0"
+        # The row in the middle ends the load after some commits.
+        broken = {"query": "SELECT id, CASE WHEN id = 30000 THEN CAST(customer AS INTEGER) ELSE 1 END AS one FROM input"}
+        self.expect(harness.TRANSFORM, "run", self.sql_pipeline(broken, resources=resources), says="SQL_FAILED")
+        committed = self.query("SELECT count(*) FROM orders")[0][0]
+        self.assertGreater(committed, 0)
+        mended = {"query": "SELECT id, 2 AS one FROM input"}
+        self.expect(harness.INVALID, "run", self.sql_pipeline(mended, resources=resources), says=["CURSOR_CHANGED", "transforms"])
+        self.assertEqual(self.query("SELECT count(*) FROM orders"), [(committed,)])
+        # The same query goes on, as far as it can.
+        self.expect(harness.TRANSFORM, "run", self.sql_pipeline(broken, resources=resources), says="SQL_FAILED")
+        # Between loads it may change.
+        self.run_ok(self.sql_pipeline({"query": "SELECT id, 1 AS one FROM input"}, mode="replace", resources=resources))
+        self.run_ok(self.sql_pipeline({"query": "SELECT id, 2 AS one FROM input"}, mode="replace", resources=resources))
+        self.assertEqual(self.query("SELECT one, count(*) FROM orders GROUP BY 1"), [(2, 40000)])
+
     def test_types_that_no_batch_carries_are_cast_without_loss(self):
         self.write_orders(3)
         query = ("SELECT id, [id, id + 1] AS list, {'a': id} AS pair, 170141183460469231731687303715884105727::HUGEINT % 1000 AS big, "
@@ -141,7 +159,9 @@ class TransformSql(harness.EndToEnd):
     def test_rows_that_fail_are_dead_lettered_as_they_came(self):
         self.write_numbers()
         letters = self.folder / "rejected.ndjson"
-        self.run_ok(self.sql_pipeline(self.FAILING, destination="on_data_error: dlq", extra=f"dlq: {{path: {letters}}}"))
+        report = self.run_report(self.sql_pipeline(self.FAILING, destination="on_data_error: dlq", extra=f"dlq: {{path: {letters}}}"))
+        stream = report["streams"][0]
+        self.assertEqual((stream["rows_written"], stream["rows_rejected"], stream["rows_transformed_away"]), (4998, 2, 0))
         self.assertEqual(self.query("SELECT count(*) FROM orders"), [(4998,)])
         lines = [json.loads(line) for line in letters.read_text().splitlines()]
         self.assertEqual([line["record"]["customer"] for line in lines], ["x17", "x4000"])

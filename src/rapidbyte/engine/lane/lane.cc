@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <exception>
 #include <functional>
+#include <numeric>
 #include <set>
 #include <string>
 #include <utility>
@@ -46,6 +47,7 @@ LaneRunner::LaneRunner(LaneTask task, LaneEnvironment environment)
                                                    task_.limits.compression));
   }
   rows_out_.resize(queues_.size());
+  transform_rejected_.resize(task_.transforms.size());
 }
 
 StageContext LaneRunner::stage_context() { return {task_.stream, &environment_.events, &satisfied_}; }
@@ -193,6 +195,7 @@ Status LaneRunner::transform(size_t index, std::unique_ptr<runtime::ComponentIns
       check_transform_rows(task_.stream, stage.connector, summary, rows_out_[index], queues_[index + 1]->counts());
   if (!counted.ok()) environment_.events.miscounted(counted.status());
   RB_ASSIGN_OR_RETURN(rows_out_[index + 1], std::move(counted));
+  transform_rejected_[index] = services->rows_rejected();
   return services->push_end();
 }
 
@@ -237,14 +240,16 @@ LaneResult LaneRunner::result() const {
   result.rows_written = write_summary_.records_written;
   result.bytes_written = write_summary_.bytes_written;
   result.rows_refused = write_summary_.records_failed;
-  result.rows_rejected = read_summary_.records_skipped + write_summary_.records_failed;
+  const uint64_t by_transforms = std::accumulate(transform_rejected_.begin(), transform_rejected_.end(), uint64_t{0});
+  result.rows_rejected = read_summary_.records_skipped + by_transforms + write_summary_.records_failed;
   const uint64_t limited = destination_services_ ? destination_services_->rows_limited() : preview_rows_;
   result.rows_given = task_.limits.rows || task_.limits.preview ? limited : rows_out_.back();
   if (satisfied()) {
     // The source was stopped and gave no summary: the rows that were wanted count.
     result.rows_read = limited;
   } else {
-    result.rows_transformed_away = static_cast<int64_t>(rows_out_.front()) - static_cast<int64_t>(rows_out_.back());
+    result.rows_transformed_away = static_cast<int64_t>(rows_out_.front()) - static_cast<int64_t>(rows_out_.back()) -
+                                   static_cast<int64_t>(by_transforms);
   }
   result.rows_emitted = emitted.pushed_rows;
   result.bytes_emitted = emitted.pushed_bytes;

@@ -109,6 +109,8 @@ class LaneRunner {
 
   // Written by one stage before it closes its queue, read by the next one after it saw the end, and after the join.
   std::vector<uint64_t> rows_out_;
+  /// Rows that each transform rejected.
+  std::vector<uint64_t> transform_rejected_;
   /// One for each stage; written by its thread only.
   std::vector<StageUsage> usage_;
   runtime::ReadSummary read_summary_;

@@ -127,6 +127,12 @@ Status TransformServices::checkpoint(CheckpointKind kind, protocol::Checkpoint /
   return {};
 }
 
+Status TransformServices::emit_dlq_record(runtime::DlqRecord record) {
+  RB_RETURN_NOT_OK(StageServices::emit_dlq_record(std::move(record)));
+  ++rows_rejected_;
+  return {};
+}
+
 Status TransformServices::push_end() {
   RB_RETURN_NOT_OK(check_not_failed());
   if (!end_) return {};

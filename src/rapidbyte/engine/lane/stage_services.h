@@ -99,6 +99,9 @@ class TransformServices final : public StageServices {
   /// A transform's own checkpoints say nothing about the source's position; they are accepted and ignored.
   Status checkpoint(runtime::CheckpointKind kind, protocol::Checkpoint checkpoint) override;
   Result<std::optional<std::string>> pending_checkpoint() override;
+  Status emit_dlq_record(runtime::DlqRecord record) override;
+  /// Rows that the transform rejected, each of which is in the dead-letter file.
+  [[nodiscard]] uint64_t rows_rejected() const { return rows_rejected_; }
   /// Whether the guest has seen the end of its input.
   [[nodiscard]] bool saw_end() const { return saw_end_; }
   /// The marker behind everything, after run-transform succeeded: rows that came out last stand before it.
@@ -108,6 +111,7 @@ class TransformServices final : public StageServices {
   BatchQueue& in_;
   BatchQueue& out_;
   const bool holds_rows_;
+  uint64_t rows_rejected_ = 0;
   bool saw_end_ = false;
   std::optional<CheckpointMarker> end_;
 };
