@@ -6,7 +6,7 @@
 #include <set>
 #include <span>
 
-#include "postgres/type_parts.h"
+#include "postgres/types/type_parts.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/trust.h"
