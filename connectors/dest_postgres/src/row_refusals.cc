@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "rapidbyte/sdk/host.h"
 #include "src/column_check.h"
 #include "src/row_search.h"
 
@@ -11,9 +10,6 @@ namespace {
 
 using postgres::quote_identifier;
 using postgres::ServerError;
-
-// How much of a record an error shows.
-constexpr size_t kShownRecord = 500;
 
 // Whether "COPY orders, line 17, column price: "x"" or the error's own field names this column.
 bool names_column(const ServerError& error, const std::string& column) {
@@ -79,12 +75,12 @@ Status RowRefusals::row_error(const Status& status, uint64_t first_row) const {
   return row_refused(at, refused.reason);
 }
 
+std::string RowRefusals::table() const {
+  return "Table " + state_.plan.name.text() + " of " + state_.session.options().where();
+}
+
 Status RowRefusals::row_refused(const std::string& at, const std::string& reason) const {
-  return sdk::data_error(codes::kRowRefused, "stream \"" + state_.ctx.stream_name + "\"" + at + ": " + reason +
-                                                 ". Table " + state_.plan.name.text() + " of " +
-                                                 state_.session.options().where() +
-                                                 " does not take it; nothing of this transaction was kept. Correct the "
-                                                 "source, or set on_data_error: skip or dlq.");
+  return refused_.row_refused(at, reason, table());
 }
 
 std::string RowRefusals::record_json(size_t row) const {
@@ -100,21 +96,8 @@ std::string RowRefusals::record_json(size_t row) const {
 }
 
 Status RowRefusals::reject(const RefusedRow& refused) {
-  std::string at = ", row " + std::to_string(state_.rows_seen + refused.row + 1);
-  if (!refused.column.empty()) at += ", column " + quote_identifier(refused.column) + ", value " + refused.value;
-  const std::string message = "stream \"" + state_.ctx.stream_name + "\"" + at + ": " + refused.reason;
-  switch (state_.ctx.policies.on_data_error) {
-    case sdk::OnDataError::kFail: break;
-    case sdk::OnDataError::kSkip:
-      ++state_.count.failed;
-      skipped_.add(message);
-      return {};
-    case sdk::OnDataError::kDlq:
-      ++state_.count.failed;
-      return sdk::host::emit_dlq_record(state_.ctx.stream_name, record_json(refused.row), message);
-  }
-  if (!refused.column.empty()) return row_refused(at, refused.reason);
-  return row_refused(at, refused.reason + " in " + record_json(refused.row).substr(0, kShownRecord));
+  return refused_.reject(
+      refused, state_.rows_seen, [&] { return record_json(refused.row); }, table(), state_.count.failed);
 }
 
 }  // namespace rapidbyte::dest_postgres

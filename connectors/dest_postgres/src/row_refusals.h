@@ -4,14 +4,14 @@
 
 #include <string>
 
-#include "rapidbyte/sdk/skipped_rows.h"
+#include "rapidbyte/table/refused_rows.h"
 #include "src/load_state.h"
 
 namespace rapidbyte::dest_postgres {
 
 class RowRefusals {
  public:
-  explicit RowRefusals(LoadState& state) : state_(state) {}
+  explicit RowRefusals(LoadState& state) : state_(state), refused_(state.ctx) {}
 
   /// A row of the current batch: leaves it out and counts it, or ROW_REFUSED (data).
   Status reject(const RefusedRow& refused);
@@ -25,9 +25,11 @@ class RowRefusals {
 
  private:
   [[nodiscard]] std::string record_json(size_t row) const;
+  /// As a sentence begins with it.
+  [[nodiscard]] std::string table() const;
 
   LoadState& state_;
-  sdk::SkippedRows skipped_;
+  table::RefusedRows refused_;
 };
 
 /// Says that the refused row's value of this column is why.

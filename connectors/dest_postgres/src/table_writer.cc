@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "rapidbyte/protocol/error_codes.h"
-
 namespace rapidbyte::dest_postgres {
 
 TableWriter::TableWriter(Session& session, const sdk::StreamContext& ctx, LoadMethod method, Prepare prepare)
@@ -65,7 +63,7 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   if (batch.schema_version() != schema_version_ || generation_ != state_.session.generation()) {
     RB_SDK_RETURN_NOT_OK(prepare());
   } else {
-    RB_SDK_RETURN_NOT_OK(check_late_values());
+    RB_SDK_RETURN_NOT_OK(table::check_late_values(state_.plan.columns, state_.plan.no_columns, batch));
   }
   RB_SDK_RETURN_NOT_OK(state_.session.begin_rows());
   state_.encoder.load(batch, static_cast<int64_t>(state_.rows_seen));
@@ -79,17 +77,6 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   RB_SDK_RETURN_NOT_OK(one_statement_per_commit() ? append_to_copy(bytes) : append_to_group(bytes));
   state_.rows_seen += batch.rows();
   return std::exchange(state_.count, {});
-}
-
-Status TableWriter::check_late_values() const {
-  const sdk::BatchReader& batch = state_.batch;
-  const TargetPlan& plan = state_.plan;
-  if (!plan.no_columns.empty() && batch.rows() != 0) return sdk::schema_error(codes::kNoColumns, plan.no_columns);
-  for (const ColumnPlan& column : plan.columns) {
-    if (column.type_changed.empty() || !batch.has_values(column.source)) continue;
-    return sdk::schema_error(codes::kTypeChanged, column.type_changed);
-  }
-  return {};
 }
 
 Status TableWriter::append_to_copy(std::span<const uint8_t> bytes) {

@@ -46,8 +46,6 @@ class TableWriter {
   Status plan_table();
   /// From here on rows go in text format.
   Status use_text_format();
-  /// TYPE_CHANGED, NO_COLUMNS when the batch has a value or row that the plan fits only as long as there is none.
-  [[nodiscard]] Status check_late_values() const;
   Status append_to_copy(std::span<const uint8_t> bytes);
   Status append_to_group(std::span<const uint8_t> bytes);
   /// Ends what is being sent.
