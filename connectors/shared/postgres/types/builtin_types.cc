@@ -62,9 +62,9 @@ DataType decimal(const NumericBounds& bounds) {
 }
 
 const BuiltinType* find(Oid type) {
-  const auto* found = std::lower_bound(kTypes.begin(), kTypes.end(), type,
-                                       [](const BuiltinType& builtin, Oid wanted) { return builtin.oid < wanted; });
-  return found == kTypes.end() || found->oid != type ? nullptr : found;
+  const auto found = std::lower_bound(kTypes.begin(), kTypes.end(), type,
+                                      [](const BuiltinType& builtin, Oid wanted) { return builtin.oid < wanted; });
+  return found == kTypes.end() || found->oid != type ? nullptr : &*found;
 }
 
 }  // namespace
