@@ -28,6 +28,9 @@ SECTIONS = {
 }
 # What both sides raise: such a code stands below one of the two headings.
 SHARED, SHARED_BY = "protocol/", ("Host", "SDK")
+# What all destinations of tables raise by the kit that they are made with: such a code stands below each of them.
+KIT, KIT_OF = "sdk/cpp/table/", ("dest-postgres", "dest-sqlite")
+KIT_FOLDERS = (KIT, "sdk/cpp/include/rapidbyte/table/")
 # Below this heading a code may be of any part.
 INTERNAL = "Internal codes"
 SOURCES = re.compile(r"\.(cc|h|rs)$")
@@ -57,6 +60,8 @@ USE = re.compile(r"(?<![=!]= )codes::(k\w+)")
 def section_of(path):
     if path.startswith(SHARED):
         return SHARED
+    if path.startswith(KIT_FOLDERS):
+        return KIT
     for name, folders in SECTIONS.items():
         if path.startswith(folders):
             return name
@@ -84,7 +89,7 @@ def codes_in_sources(constants, problems):
     """Section -> code -> the first file that has it."""
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True)
     words = {word for text in NOT_CODES.values() for word in text.split()}
-    used, found = set(), {name: {} for name in (*SECTIONS, SHARED)}
+    used, found = set(), {name: {} for name in (*SECTIONS, SHARED, KIT)}
     for path in sorted(listed.stdout.decode().split("\0")):
         section = section_of(path)
         if section is None or path == HEADER or not SOURCES.search(path) or FOR_TESTS.search(path) or not (ROOT / path).is_file():
@@ -143,7 +148,11 @@ def main():
     problems += [f"{PAGE} does not name {code}, which {HEADER} has" for code in sorted(set(constants.values()) - on_page)]
     problems += [f"{HEADER} does not have {code}, which {PAGE} names" for code in sorted(on_page - set(constants.values()))]
     internal = named.get(INTERNAL, {})
-    shared = raised.pop(SHARED)
+    shared, kit = raised.pop(SHARED), raised.pop(KIT)
+    if not kit:
+        problems.append(f"no code was found in {KIT}: are the codes written otherwise now?")
+    for name in KIT_OF:
+        raised[name] = kit | raised[name]
     for code in sorted(shared.keys() - internal.keys() - set().union(*(named.get(name, {}).keys() for name in SHARED_BY))):
         problems.append(f"{PAGE} names {code} below none of {', '.join(SHARED_BY)} ({shared[code]})")
     for name, codes in raised.items():

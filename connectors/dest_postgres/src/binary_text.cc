@@ -25,13 +25,6 @@ constexpr size_t kMostDimensions = 6;
 // Small numbers take four times the bytes of their texts.
 constexpr size_t kMostColumnBytes = size_t{64} << 20;
 
-constexpr Oid kOidInt4Range = 3904;
-constexpr Oid kOidNumRange = 3906;
-constexpr Oid kOidTsRange = 3908;
-constexpr Oid kOidTstzRange = 3910;
-constexpr Oid kOidDateRange = 3912;
-constexpr Oid kOidInt8Range = 3926;
-
 /// Room for `bytes` behind what is there.
 uint8_t* room(ByteBuffer& out, size_t bytes) {
   out.reserve(bytes);
@@ -278,12 +271,12 @@ class ArrayText {
 
 Oid bound_type(Oid range) {
   switch (range) {
-    case kOidInt4Range: return postgres::kOidInt4;
-    case kOidInt8Range: return postgres::kOidInt8;
-    case kOidNumRange: return postgres::kOidNumeric;
-    case kOidTsRange: return postgres::kOidTimestamp;
-    case kOidTstzRange: return postgres::kOidTimestamptz;
-    case kOidDateRange: return postgres::kOidDate;
+    case postgres::kOidInt4Range: return postgres::kOidInt4;
+    case postgres::kOidInt8Range: return postgres::kOidInt8;
+    case postgres::kOidNumRange: return postgres::kOidNumeric;
+    case postgres::kOidTsRange: return postgres::kOidTimestamp;
+    case postgres::kOidTstzRange: return postgres::kOidTimestamptz;
+    case postgres::kOidDateRange: return postgres::kOidDate;
     default: return 0;
   }
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "rapidbyte/table/refused_rows.h"
 #include "src/column_type.h"
 #include "src/table_name.h"
 
@@ -47,12 +48,6 @@ struct TargetPlan {
   std::string no_columns = {};
 };
 
-/// A row that cannot be stored, and why.
-struct RefusedRow {
-  size_t row = 0;      // in the batch
-  std::string column;  // empty: not one column's fault
-  std::string value;   // as text, cut to a readable length; "NULL"
-  std::string reason;
-};
+using table::RefusedRow;
 
 }  // namespace rapidbyte::dest_postgres

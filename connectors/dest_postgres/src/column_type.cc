@@ -6,7 +6,7 @@ namespace {
 using sdk::DataType;
 using sdk::TypeId;
 
-constexpr std::string_view kNativePrefix = "postgresql:";
+constexpr std::string_view kNativePrefix = postgres::kNativeTypePrefix;
 
 bool is_integer(TypeId id) {
   switch (id) {
@@ -86,42 +86,6 @@ Fit time_fit(const PgType& column, const DataType& type) {
 
 }  // namespace
 
-WireType wire_type(const PgType& type) {
-  if (type.kind == 'e') return WireType::kText;
-  switch (type.oid) {
-    case postgres::kOidBool: return WireType::kBool;
-    case postgres::kOidInt2: return WireType::kInt2;
-    case postgres::kOidInt4: return WireType::kInt4;
-    case postgres::kOidInt8: return WireType::kInt8;
-    case postgres::kOidOid: return WireType::kOid;
-    case postgres::kOidFloat4: return WireType::kFloat4;
-    case postgres::kOidFloat8: return WireType::kFloat8;
-    case postgres::kOidNumeric: return WireType::kNumeric;
-    case postgres::kOidText:
-    case postgres::kOidVarchar:
-    case postgres::kOidBpchar:
-    case postgres::kOidName:
-    case postgres::kOidJson: return WireType::kText;
-    case postgres::kOidJsonb: return WireType::kJsonb;
-    case postgres::kOidBytea: return WireType::kBytea;
-    case postgres::kOidUuid: return WireType::kUuid;
-    case postgres::kOidDate: return WireType::kDate;
-    case postgres::kOidTime: return WireType::kTime;
-    case postgres::kOidTimestamp:
-    case postgres::kOidTimestamptz: return WireType::kTimestamp;
-    case postgres::kOidInterval: return WireType::kInterval;
-    // xml has a binary form, but the server then reads the bytes in the encoding that the document itself names.
-    default: return WireType::kOther;
-  }
-}
-
-NumericBounds numeric_bounds(const PgType& type) {
-  if (type.oid != postgres::kOidNumeric || type.modifier < 4) return {};
-  const int32_t packed = type.modifier - 4;
-  // Eleven bits of scale, two's complement: numeric(3, -2) exists since PostgreSQL 15.
-  return {(packed >> 16) & 0xffff, ((packed & 0x7ff) ^ 1024) - 1024};
-}
-
 bool cuts_silently(const PgType& type) {
   const WireType wire = wire_type(type);
   if (wire != WireType::kInterval && wire != WireType::kOther) return false;
@@ -138,34 +102,19 @@ int32_t max_characters(const PgType& type) {
 }
 
 bool is_sent_as(const PgType& type, const DataType& arrow) {
-  switch (wire_type(type)) {
-    case WireType::kBool: return arrow.id == TypeId::kBoolean;
-    case WireType::kInt2: return arrow.id == TypeId::kInt16;
-    case WireType::kInt4: return arrow.id == TypeId::kInt32;
-    case WireType::kInt8: return arrow.id == TypeId::kInt64;
-    case WireType::kOid: return arrow.id == TypeId::kUInt32 || arrow.id == TypeId::kInt64;
-    case WireType::kFloat4: return arrow.id == TypeId::kFloat32;
-    case WireType::kFloat8: return arrow.id == TypeId::kFloat64;
-    case WireType::kNumeric: {
-      const NumericBounds bounds = numeric_bounds(type);
-      const bool bounded =
-          bounds.precision != 0 && bounds.precision <= 76 && bounds.scale >= 0 && bounds.scale <= bounds.precision;
-      if (!bounded) return arrow.is_text();
-      return is_decimal(arrow.id) && arrow.precision == bounds.precision && arrow.scale == bounds.scale;
-    }
-    case WireType::kBytea: return arrow.id == TypeId::kBinary || arrow.id == TypeId::kLargeBinary;
-    case WireType::kDate: return arrow.id == TypeId::kDate32;
-    case WireType::kTime: return arrow == DataType::time64(sdk::TimeUnit::kMicrosecond);
-    case WireType::kTimestamp:
-      return arrow.id == TypeId::kTimestamp && arrow.unit == sdk::TimeUnit::kMicrosecond &&
-             arrow.timezone.has_value() == (type.oid == postgres::kOidTimestamptz);
-    case WireType::kText:
-    case WireType::kJsonb:
-    case WireType::kUuid:
-    case WireType::kInterval:
-    case WireType::kOther: return arrow.is_text();
+  const DataType sent = postgres::arrow_form(type.oid, type.modifier, type.kind).type;
+  if (sent.is_text()) return arrow.is_text();
+  switch (sent.id) {
+    case TypeId::kUInt32: return arrow.id == TypeId::kUInt32 || arrow.id == TypeId::kInt64;
+    case TypeId::kDecimal128:
+    case TypeId::kDecimal256:
+      return is_decimal(arrow.id) && arrow.precision == sent.precision && arrow.scale == sent.scale;
+    case TypeId::kBinary: return arrow.id == TypeId::kBinary || arrow.id == TypeId::kLargeBinary;
+    case TypeId::kTimestamp:
+      return arrow.id == sent.id && arrow.unit == sent.unit && arrow.timezone.has_value() == sent.timezone.has_value();
+    case TypeId::kTime64: return arrow == sent;
+    default: return arrow.id == sent.id;
   }
-  return false;
 }
 
 namespace {
@@ -342,22 +291,9 @@ std::string_view native_type_text(const sdk::Field& field) {
 }
 
 DataType natural_type(const PgType& type) {
-  switch (wire_type(type)) {
-    case WireType::kBool: return DataType::of(TypeId::kBoolean);
-    case WireType::kInt2: return DataType::of(TypeId::kInt16);
-    case WireType::kInt4: return DataType::of(TypeId::kInt32);
-    case WireType::kInt8: return DataType::of(TypeId::kInt64);
-    case WireType::kOid: return DataType::of(TypeId::kUInt32);
-    case WireType::kFloat4: return DataType::of(TypeId::kFloat32);
-    case WireType::kFloat8: return DataType::of(TypeId::kFloat64);
-    case WireType::kBytea: return DataType::of(TypeId::kBinary);
-    case WireType::kDate: return DataType::of(TypeId::kDate32);
-    case WireType::kTime: return DataType::time64(sdk::TimeUnit::kMicrosecond);
-    case WireType::kTimestamp:
-      if (type.oid == postgres::kOidTimestamptz) return DataType::timestamp(sdk::TimeUnit::kMicrosecond, "UTC");
-      return DataType::timestamp(sdk::TimeUnit::kMicrosecond);
-    default: return DataType::of(TypeId::kUtf8);
-  }
+  // The digits of a number as they come.
+  if (wire_type(type) == WireType::kNumeric) return DataType::of(TypeId::kUtf8);
+  return postgres::arrow_form(type.oid, type.modifier, type.kind).type;
 }
 
 }  // namespace rapidbyte::dest_postgres

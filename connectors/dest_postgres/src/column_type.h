@@ -1,13 +1,13 @@
 #pragma once
-// The type mapping: which PostgreSQL type a new column gets, which types of existing columns take values of an Arrow
-// type as they are, and how a value of a type travels in COPY binary. The table for people is in
+// The type mapping on top of the table of both directions (postgres/types): which PostgreSQL type a new column gets,
+// and which types of existing columns take values of an Arrow type as they are. The table for people is in
 // docs/connectors/dest-postgres.md. Plain values and pure functions.
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "postgres/oids.h"
+#include "postgres/types/builtin_types.h"
 #include "rapidbyte/sdk/data_type.h"
 
 namespace rapidbyte::dest_postgres {
@@ -28,36 +28,12 @@ struct PgType {
   std::string cast = {};            // the base type without its modifier: what a text may be cast to and not be cut
 };
 
-/// How a value is sent in binary. kOther has no binary form that we make: a table with such a column is loaded in text
-/// format.
-enum class WireType : uint8_t {
-  kBool,
-  kInt2,
-  kInt4,
-  kInt8,
-  kOid,
-  kFloat4,
-  kFloat8,
-  kNumeric,
-  kText,  // bytes as they are: text, varchar, char(n), name, json, enums
-  kJsonb,
-  kBytea,
-  kUuid,
-  kDate,
-  kTime,
-  kTimestamp,
-  kInterval,
-  kOther,
-};
+using postgres::NumericBounds;
+using postgres::WireType;
 
-WireType wire_type(const PgType& type);
-
-/// Digits of numeric(precision, scale); precision 0: unbounded.
-struct NumericBounds {
-  int32_t precision = 0;
-  int32_t scale = 0;
-};
-NumericBounds numeric_bounds(const PgType& type);
+/// How a value is sent in binary (postgres/types). kOther has no binary form that we make.
+inline WireType wire_type(const PgType& type) { return postgres::wire_type(type.oid, type.kind); }
+inline NumericBounds numeric_bounds(const PgType& type) { return postgres::numeric_bounds(type.oid, type.modifier); }
 /// Whether the server rounds or cuts texts that do not fit a column without saying so: money, and what is declared with
 /// digits or fields, such as interval(0), timetz(3), numeric(5,2)[]. Values of just that type pass unchanged.
 bool cuts_silently(const PgType& type);
@@ -75,8 +51,8 @@ enum class Fit : uint8_t {
 /// `native_type` is the field's; a column of just that type fits exactly.
 Fit fit(const PgType& column, const sdk::Field& field);
 
-/// Whether source-postgres sends values of this type as this Arrow type (its table in docs/connectors). Only then may
-/// a column be created with the source's own type.
+/// Whether source-postgres sends values of this type as this Arrow type (postgres::arrow_form()), or another one that
+/// has room for the same values. Only then may a column be created with the source's own type.
 bool is_sent_as(const PgType& type, const sdk::DataType& arrow);
 
 /// The type of a column that we create, by its Arrow type.

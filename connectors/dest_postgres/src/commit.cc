@@ -94,10 +94,10 @@ Status resolve(Session& session, Receipts& receipts, const sdk::StreamContext& c
 }  // namespace
 
 Status commit_with_receipt(Session& session, Receipts& receipts, const sdk::StreamContext& ctx, const Receipt& receipt,
-                           const std::optional<Receipt>& last) {
+                           const std::optional<Receipt>& last, const TableName& written_table) {
   // The receipt and the commit travel together. The receipt's answer is asked for at once: it has the number by which
   // the commit is looked for when its own answer is lost.
-  RB_SDK_ASSIGN_OR_RETURN(const size_t written, receipts.write(ctx, receipt, last));
+  RB_SDK_ASSIGN_OR_RETURN(const size_t written, receipts.write(ctx, receipt, last, written_table));
   RB_SDK_RETURN_NOT_OK(session.connection().queue_flush());
   RB_SDK_RETURN_NOT_OK(session.queue("COMMIT"));
   std::vector<postgres::QueryResult> answers;

@@ -13,9 +13,9 @@ namespace rapidbyte::dest_postgres {
 /// Writes `receipt` into the open transaction and commits. Ok: everything is durable, also when the connection broke
 /// off in between and the session is now on another one. Otherwise nothing was kept, and the error says commit_state
 /// before-commit; or COMMIT_UNKNOWN (transient-network), commit_state after-commit-unknown, when the server could not
-/// be asked: the receipt tells the next attempt.
-/// `last`: the receipt that these rows begin behind; RECEIPT_CHANGED when it is not the newest.
+/// be asked: the receipt tells the next attempt. `last`: the receipt that these rows begin behind; RECEIPT_CHANGED when
+/// it is not the newest. `written`: the table that has the rows.
 Status commit_with_receipt(Session& session, Receipts& receipts, const sdk::StreamContext& ctx, const Receipt& receipt,
-                           const std::optional<Receipt>& last);
+                           const std::optional<Receipt>& last, const TableName& written);
 
 }  // namespace rapidbyte::dest_postgres

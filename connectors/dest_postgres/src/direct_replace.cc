@@ -6,36 +6,38 @@
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/commit.h"
-#include "src/destination.h"
+#include "src/dialect.h"
 #include "src/publish.h"
 #include "src/staging.h"
 #include "src/target.h"
 
 namespace rapidbyte::dest_postgres {
 
-Status PostgresDestination::finish_held(const sdk::StreamContext& ctx, const TableName& target) {
+Result<bool> PostgresDialect::publishes(const sdk::StreamContext& ctx) {
+  const TableName target = target_of(ctx);
+  RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
+  if (!held_) return false;
   const HeldLoad held = std::move(*std::exchange(held_, std::nullopt));
   if (!held.written) {
     // The writers of partitions have made a staging, as they do, and written receipts of theirs.
-    RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
-    const Receipt receipt{.load_id = ctx.load_id, .target = staging_name(target).text(), .checkpoint_json = {}};
+    const Receipt receipt{.load_id = ctx.load_id, .target = staging_name(target).text()};
     ran_no_code_ = false;
     RB_SDK_RETURN_NOT_OK(session_->in_transaction([&] { return receipts.begin_load(ctx, receipt); }));
-    return finish_replace(ctx, target);
+    return false;
   }
-  RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
   const auto published = publish_held(ctx, target, receipts, held);
-  if (published.ok() && *published) return {};
+  if (published.ok() && *published) return true;
   session_->rollback();
-  if (!published.ok()) return published.status();
+  RB_SDK_RETURN_NOT_OK(published.status());
   // Somebody has made something of the table meanwhile on which more hangs than rows.
-  const Status staged = stage_held(ctx, target, receipts, held);
+  Status staged = stage_held(ctx, target, receipts, held);
   if (!staged.ok()) session_->rollback();
-  return staged;
+  RB_SDK_RETURN_NOT_OK(std::move(staged));
+  return false;
 }
 
-Result<bool> PostgresDestination::publish_held(const sdk::StreamContext& ctx, const TableName& target,
-                                               Receipts& receipts, const HeldLoad& held) {
+Result<bool> PostgresDialect::publish_held(const sdk::StreamContext& ctx, const TableName& target, Receipts& receipts,
+                                           const HeldLoad& held) {
   RB_SDK_RETURN_NOT_OK(session_->begin());
   RB_SDK_ASSIGN_OR_RETURN(std::optional<LockedTarget> locked,
                           lock_direct_target(*session_, target, held.table(), ctx.stream_name));
@@ -49,21 +51,19 @@ Result<bool> PostgresDestination::publish_held(const sdk::StreamContext& ctx, co
   }
   const std::optional<TableInfo> seen = std::move(locked->table);
   TableWriter writer(*session_, ctx, method_, [&](const sdk::BatchReader& batch) -> Result<TargetPlan> {
-    TargetRequest request{.name = target,
-                          .stream = ctx.stream_name,
-                          .schema = with_context(batch.schema(), ctx.schema),
-                          .key = {},
-                          .policies = ctx.policies,
-                          .seen = seen};
+    table::TableRequest request{.stream = ctx.stream_name,
+                                .schema = with_context(batch.schema(), ctx.schema),
+                                .key = {},
+                                .policies = ctx.policies};
     request.has_rows = batch.rows() != 0;
     request.has_values = [&batch](size_t column) { return batch.has_values(column); };
-    if (ctx.policies.new_column == sdk::NewColumn::kAdd && request.seen) {
-      const auto is_new = [&](const sdk::Field& field) { return request.seen->find(field.name) == nullptr; };
+    if (ctx.policies.new_column == sdk::NewColumn::kAdd && seen) {
+      const auto is_new = [&](const sdk::Field& field) { return seen->find(field.name) == nullptr; };
       other_columns = std::any_of(request.schema.fields.begin(), request.schema.fields.end(), is_new);
       // To add them takes a lock that readers must be asked for.
       if (other_columns) return sdk::internal_error("NEW_COLUMNS", "the table gets new columns");
     }
-    auto plan = prepare_target(*session_, request);
+    auto plan = prepare_target(*session_, target, request, seen);
     if (!plan.ok() || plan->calls_code) ran_no_code_ = false;
     if (plan.ok()) plan->before_rows = std::exchange(empty_it, {});
     return plan;
@@ -72,8 +72,7 @@ Result<bool> PostgresDestination::publish_held(const sdk::StreamContext& ctx, co
                   .target = target.text(),
                   .checkpoint_json = held.checkpoint_json,
                   .rows = static_cast<int64_t>(held.rows()),
-                  .published = true,
-                  .written = target};
+                  .published = true};
   uint64_t rows = 0;
   for (const HeldBatch& batch : held.batches()) {
     auto count = writer.write(batch.bytes);
@@ -91,18 +90,18 @@ Result<bool> PostgresDestination::publish_held(const sdk::StreamContext& ctx, co
   }
   std::optional<Receipt> previous;
   if (newest_) previous = *std::exchange(newest_, std::nullopt);
-  RB_SDK_RETURN_NOT_OK(commit_with_receipt(*session_, receipts, ctx, receipt, previous));
+  RB_SDK_RETURN_NOT_OK(commit_with_receipt(*session_, receipts, ctx, receipt, previous, target));
   sdk::host::log_debug("stream \"" + ctx.stream_name + "\": " + std::to_string(rows) +
                        " rows were exchanged in table " + target.text() + " itself, without a staging table");
   return true;
 }
 
-Status PostgresDestination::stage_held(const sdk::StreamContext& ctx, const TableName& target, Receipts& receipts,
-                                       const HeldLoad& held) {
+Status PostgresDialect::stage_held(const sdk::StreamContext& ctx, const TableName& target, Receipts& receipts,
+                                   const HeldLoad& held) {
   RB_SDK_RETURN_NOT_OK(begin_staged(ctx, target, /*staging_there=*/false));
   const std::optional<Receipt> previous = *std::exchange(newest_, std::nullopt);
   const TableName staging = staging_name(target);
-  Receipt receipt{.load_id = ctx.load_id, .target = staging.text(), .checkpoint_json = {}, .written = staging};
+  Receipt receipt{.load_id = ctx.load_id, .target = staging.text()};
   TableWriter writer(*session_, ctx, method_,
                      [&](const sdk::BatchReader& batch) { return prepare(ctx, target, batch.schema(), &batch); });
   for (const HeldBatch& batch : held.batches()) {
@@ -113,8 +112,7 @@ Status PostgresDestination::stage_held(const sdk::StreamContext& ctx, const Tabl
   RB_SDK_ASSIGN_OR_RETURN(const sdk::WriteCount last, writer.finish_rows());
   receipt.rows += static_cast<int64_t>(last.written);
   receipt.checkpoint_json = held.checkpoint_json;
-  RB_SDK_RETURN_NOT_OK(commit_with_receipt(*session_, receipts, ctx, receipt, previous));
-  return finish_replace(ctx, target);
+  return commit_with_receipt(*session_, receipts, ctx, receipt, previous, staging);
 }
 
 }  // namespace rapidbyte::dest_postgres

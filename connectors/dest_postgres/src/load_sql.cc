@@ -1,6 +1,7 @@
 #include "src/load_sql.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "postgres/connection.h"
 
@@ -118,6 +119,12 @@ std::string upsert_row_sql(const TargetPlan& plan, uint64_t row) {
 ArrayType array_type(const ColumnPlan& column) {
   if (!column.has_binary || column.type.array == 0) return {postgres::kOidTextArray, postgres::kOidText};
   return {column.type.array, column.type.oid};
+}
+
+uint64_t count_of(const std::optional<std::string>& text) {
+  uint64_t count = 0;
+  if (text) std::from_chars(text->data(), text->data() + text->size(), count);
+  return count;
 }
 
 std::string insert_sql(const TargetPlan& plan) {

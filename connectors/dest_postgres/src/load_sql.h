@@ -40,4 +40,7 @@ struct ArrayType {
 };
 ArrayType array_type(const ColumnPlan& column);
 
+/// A count as the server writes it; NULL is 0.
+uint64_t count_of(const std::optional<std::string>& text);
+
 }  // namespace rapidbyte::dest_postgres

@@ -1,25 +1,12 @@
-// Whether receipts, table and the position that a run starts from tell the same story: what last-committed answers, and
-// what keeps a stream from beginning.
+// What shows that the rows of a receipt are in a table, or are not.
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
-#include "rapidbyte/sdk/receipt.h"
-#include "src/destination.h"
+#include "src/dialect.h"
 #include "src/table.h"
 #include "src/write_mode.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
-
-/// How to load all rows of a stream again. `rows_there`: the table may hold rows of earlier runs, which an append would
-/// bring once more.
-std::string how_to_begin_anew(const sdk::StreamContext& ctx, const TableName& target, bool rows_there) {
-  const std::string reset = "rapidbyte state reset PIPELINE.yaml --stream " + postgres::quote_literal(ctx.stream_name);
-  if (mode_of(ctx) != sdk::WriteMode::kAppend) return "To load all rows again: " + reset;
-  return "To load all rows again: " +
-         (rows_there ? "first empty table " + target.text() + " or remove what this pipeline has loaded into it"
-                     : "first see to it that table " + target.text() + " is still empty") +
-         " (an append would double those rows), then: " + reset;
-}
 
 /// Whether the table has no row. A user who may only insert, or from whom row security may hide rows, cannot know:
 /// false.
@@ -59,124 +46,62 @@ Result<std::string> why_rows_are_gone(Session& session, const TableName& table, 
 
 }  // namespace
 
-Status PostgresDestination::check_still_there(const sdk::StreamContext& ctx, const TableName& target) {
-  if (sdk::appends_from_the_beginning(ctx) || sdk::appends_all(ctx)) return check_not_loaded_before(ctx, target);
-  // A load that was broken off has its receipt.
-  if (!sdk::begins_behind_cursor(ctx)) return {};
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
-  std::string what = " is gone";
-  if (existing) {
-    RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(*session_, target));
-    if (!empty) return check_is_ours(ctx, target);
-    what = " is empty";
-  }
-  if (accept_emptied_) return {};
-  return sdk::config_error(
-      codes::kTargetEmptied,
-      "stream \"" + ctx.stream_name +
-          "\": earlier runs have loaded rows up to the cursor that this one starts from, "
-          "but table " +
-          target.text() + " of " + session_->options().where() + what +
-          ". Going on would leave those rows out for good. This run wrote nothing. " +
-          how_to_begin_anew(ctx, target, false) +
-          ". If the table is meant to be emptied, set emptied_target: continue in the destination's config.");
+Result<bool> PostgresDialect::has_rows(const sdk::StreamContext& ctx) {
+  RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(*session_, target_of(ctx)));
+  return !empty;
 }
 
-Status PostgresDestination::check_is_ours(const sdk::StreamContext& ctx, const TableName& target) {
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, newest_receipt(ctx, target));
-  if (receipt && receipt->target != target.text() && receipt->target != staging_name(target).text()) {
-    if (ctx.keep_positions) return {};
-    return sdk::config_error(
-        codes::kReceiptForeign,
-        "stream \"" + ctx.stream_name + "\": the newest receipt of this pipeline and stream in " +
-            receipts_for(target).name().text() + " is of table " + receipt->target + ", not of " + target.text() +
-            ": perhaps two pipelines of one name share `receipts_schema`. Then give one of them another name. This run "
-            "wrote nothing. If every row before the cursor is in this table, go on once with: rapidbyte run "
-            "PIPELINE.yaml --keep-positions. " +
-            how_to_begin_anew(ctx, target, true) + ".");
-  }
-  if (receipt && receipt->target == target.text() && !receipt->identity.empty() && !ctx.keep_positions) {
-    // Not the file: VACUUM FULL and its like write the same rows anew.
-    const auto oid_of = [](std::string_view identity) { return identity.substr(0, identity.find(':')); };
-    RB_SDK_ASSIGN_OR_RETURN(const auto now, session_->value("SELECT " + identity_sql(target)));
-    if (oid_of(now.value_or("")) != oid_of(receipt->identity)) {
-      return sdk::config_error(
-          codes::kReceiptForeign,
-          "stream \"" + ctx.stream_name + "\": table " + target.text() + " of " + session_->options().where() +
-              " is not the one that earlier runs have loaded: it was dropped and made anew, restored from a copy, or "
-              "another one has taken its name. Rows before the cursor that it does not have would be left out for "
-              "good. This run wrote nothing. If every row before the cursor is in it, go on once with: rapidbyte run "
-              "PIPELINE.yaml --keep-positions. " +
-              how_to_begin_anew(ctx, target, true) + ".");
-    }
-  }
-  if (receipt) {
-    return sdk::check_receipt_fits(ctx, receipt->newest(target), described(target));
-  }
+Status PostgresDialect::check_receipt_of_target(const sdk::StreamContext& ctx, const Receipt& receipt) {
   if (ctx.keep_positions) return {};
-  return sdk::config_error(
-      codes::kReceiptMissing,
-      "stream \"" + ctx.stream_name +
-          "\": earlier runs have loaded rows up to the cursor that this one starts from, but " +
-          session_->options().where() + " has no receipt of them in " + receipts_for(target).name().text() +
-          ". So table " + target.text() +
-          " may be that of another server or database, without those rows. This run wrote nothing. If "
-          "`receipts_schema` was changed, change it back. If the rows are in this table (the database was moved), go "
-          "on once with: rapidbyte run PIPELINE.yaml --keep-positions. " +
-          how_to_begin_anew(ctx, target, true) + ".");
-}
-
-Status PostgresDestination::check_not_loaded_before(const sdk::StreamContext& ctx, const TableName& target) {
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, newest_receipt(ctx, target));
-  if (!receipt) return {};
-  const auto has_rows = [&]() -> Result<bool> {
-    RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, target));
-    if (!existing) return false;
-    RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(*session_, target));
-    return !empty;
-  };
-  const auto check = sdk::appends_all(ctx) ? sdk::check_no_broken_off_load : sdk::check_not_loaded_before;
-  return check(ctx, receipt->newest(target), described(target), has_rows);
-}
-
-Result<std::optional<std::string>> PostgresDestination::position_in(const sdk::StreamContext& ctx,
-                                                                    const TableName& target) {
-  if (known_in_ != session_->generation()) receipts_known_.clear();
-  known_in_ = session_->generation();
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, receipts_for(target).read(ctx));
-  resumed_from_.emplace(ctx.stream_name, receipt);
-  const bool of_this_load = receipt && receipt->load_id == ctx.load_id;
-  if (of_this_load && receipt->checkpoint_json && receipt->published) return receipt->checkpoint_json;
-  const TableName written = written_table(ctx, target);
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(*session_, written));
-  const auto none = existing ? std::optional<std::string>() : std::optional<std::string>(sdk::kTargetAbsent);
-  // For another load it only matters whether there is a table to double rows in.
-  if (receipt && !of_this_load && !existing) return none;
-  if (receipt && receipt->checkpoint_json && receipt->published) return receipt->checkpoint_json;
-  if (!receipt || !receipt->checkpoint_json || receipt->target != written.text()) return none;
-  // Somebody dropped the table to begin again: the receipt speaks of rows that are gone.
-  if (!existing && receipt->rows != 0) return none;
-  if (existing && receipt->rows != 0) {
-    RB_SDK_ASSIGN_OR_RETURN(const std::string lost, why_rows_are_gone(*session_, written, *receipt));
-    RB_SDK_ASSIGN_OR_RETURN(const bool empty, lost.empty() ? Result<bool>(true) : is_empty(*session_, written));
-    // The state may not have learned of the commit before the process was killed, and would begin anew.
-    if (!empty && mode_of(ctx) == sdk::WriteMode::kAppend) {
-      return sdk::config_error(
-          codes::kReceiptMissing,
-          "stream \"" + ctx.stream_name + "\": an earlier run was interrupted after it had committed " +
-              std::to_string(receipt->rows) + " rows into " + described(written) + ", but " + lost +
-              ". So it is not known which of its rows are there, and reading again could double them. This run wrote "
-              "nothing. " +
-              how_to_begin_anew(ctx, target, true) + ".");
-    }
-    if (!lost.empty()) {
-      sdk::host::log_warn("stream \"" + ctx.stream_name + "\": the receipt of load " + receipt->load_id +
-                          " says that " + std::to_string(receipt->rows) + " rows are in table " + written.text() +
-                          ", but " + lost + ". It is not believed.");
-      return none;
-    }
+  const TableName target = target_of(ctx);
+  const std::string anew = table::how_to_begin_anew(ctx, "table " + target.text(),
+                                                    /*rows_there=*/true) +
+                           ".";
+  if (receipt.target != target.text() && receipt.target != staging_name(target).text()) {
+    return sdk::config_error(codes::kReceiptForeign,
+                             "stream \"" + ctx.stream_name + "\": the newest receipt of this pipeline and stream in " +
+                                 receipts_for(target).name().text() + " is of table " + receipt.target + ", not of " +
+                                 target.text() +
+                                 ": perhaps two pipelines of one name share `receipts_schema`. Then give one of them "
+                                 "another name. This run wrote nothing. If every row before the cursor is in this "
+                                 "table, go on once with: rapidbyte run PIPELINE.yaml --keep-positions. " +
+                                 anew);
   }
-  return receipt->checkpoint_json;
+  if (receipt.target != target.text() || receipt.identity.empty()) return {};
+  // Not the file: VACUUM FULL and its like write the same rows anew.
+  const auto oid_of = [](std::string_view identity) { return identity.substr(0, identity.find(':')); };
+  RB_SDK_ASSIGN_OR_RETURN(const auto now, session_->value("SELECT " + identity_sql(target)));
+  if (oid_of(now.value_or("")) == oid_of(receipt.identity)) return {};
+  return sdk::config_error(codes::kReceiptForeign,
+                           "stream \"" + ctx.stream_name + "\": " + described(ctx.stream_name) +
+                               " is not the one that earlier runs have loaded: it was dropped and made anew, restored "
+                               "from a copy, or another one has taken its name. Rows before the cursor that it does "
+                               "not have would be left out for good. This run wrote nothing. If every row before the "
+                               "cursor is in it, go on once with: rapidbyte run PIPELINE.yaml --keep-positions. " +
+                               anew);
+}
+
+Result<bool> PostgresDialect::still_holds(const sdk::StreamContext& ctx, const Receipt& receipt) {
+  const TableName written = written_table(ctx, target_of(ctx));
+  RB_SDK_ASSIGN_OR_RETURN(const std::string lost, why_rows_are_gone(*session_, written, receipt));
+  if (lost.empty()) return true;
+  RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(*session_, written));
+  // The state may not have learned of the commit before the process was killed, and would begin anew.
+  if (!empty && mode_of(ctx) == sdk::WriteMode::kAppend) {
+    return sdk::config_error(codes::kReceiptMissing, "stream \"" + ctx.stream_name +
+                                                         "\": an earlier run was interrupted after it had committed " +
+                                                         std::to_string(receipt.rows) + " rows into " +
+                                                         described(ctx.stream_name) + ", but " + lost +
+                                                         ". So it is not known which of its rows are there, and "
+                                                         "reading again could double them. This run wrote nothing. " +
+                                                         table::how_to_begin_anew(ctx, "table " + written.text(),
+                                                                                  /*rows_there=*/true) +
+                                                         ".");
+  }
+  sdk::host::log_warn("stream \"" + ctx.stream_name + "\": the receipt of load " + receipt.load_id + " says that " +
+                      std::to_string(receipt.rows) + " rows are in table " + written.text() + ", but " + lost +
+                      ". It is not believed.");
+  return false;
 }
 
 }  // namespace rapidbyte::dest_postgres

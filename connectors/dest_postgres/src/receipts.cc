@@ -265,7 +265,7 @@ Status Receipts::begin_load(const sdk::StreamContext& ctx, const Receipt& receip
 }
 
 Result<size_t> Receipts::write(const sdk::StreamContext& ctx, const Receipt& receipt,
-                               const std::optional<Receipt>& last) {
+                               const std::optional<Receipt>& last, const std::optional<TableName>& written) {
   const std::string partition = partition_text(ctx);
   const std::string rows = std::to_string(receipt.rows);
   std::vector<Parameter> values = {ctx.pipeline,    ctx.stream_name, partition, receipt.target,
@@ -274,12 +274,12 @@ Result<size_t> Receipts::write(const sdk::StreamContext& ctx, const Receipt& rec
   // The rows' own locks keep everybody from exchanging the table before the commit.
   std::string identity = "NULL";
   std::string calls_code = "false";
-  if (receipt.written) {
+  if (written) {
     identity = identity_sql("$9", "$10");
     // Since the stream began somebody may have hung code on the table, which has run in this session.
     calls_code = calls_code_sql("$9", "$10");
-    values.emplace_back(receipt.written->schema);
-    values.emplace_back(receipt.written->table);
+    values.emplace_back(written->schema);
+    values.emplace_back(written->table);
   }
   std::string sql;
   std::string last_rows;

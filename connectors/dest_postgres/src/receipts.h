@@ -9,38 +9,14 @@
 #include <string_view>
 
 #include "rapidbyte/sdk/context.h"
-#include "rapidbyte/sdk/receipt.h"
+#include "rapidbyte/table/dialect.h"
 #include "src/session.h"
 
 namespace rapidbyte::dest_postgres {
 
-struct Receipt {
-  std::string load_id;
-  std::string target;  // the table that got the rows: the staging of a replace is not the table itself
-  std::optional<std::string> checkpoint_json;  // none: the load has begun and committed nothing
-  int64_t rows = 0;  // written by this load so far
-  bool published = false;  // replace: the swap is done
-  /// Of the table that the rows were written into, as identity_sql() gives it at the commit; empty in receipts of
-  /// earlier versions, and for a table that is not there.
-  std::string identity = {};
-
-  /// Where the rows of this commit were written, for the identity; not read back.
-  std::optional<TableName> written = {};
-
-  /// What the SDK compares with the position of a run into `table`.
-  [[nodiscard]] sdk::NewestReceipt newest(const TableName& table) const {
-    return {.load_id = load_id,
-            .checkpoint_json = checkpoint_json.value_or(""),
-            .rows = rows,
-            .of_table = target == table.text()};
-  }
-
-  /// Of what they say; whose identity is taken at the commit.
-  bool operator==(const Receipt& other) const {
-    return load_id == other.load_id && target == other.target && checkpoint_json == other.checkpoint_json &&
-           rows == other.rows && published == other.published;
-  }
-};
+/// `identity`: of the table that the rows were written into, as identity_sql() gives it at the commit; empty in
+/// receipts of earlier versions, and for a table that is not there.
+using table::Receipt;
 
 /// SQL of a text that says which table `table` is, and where its rows lie: its oid and file, or those of its
 /// partitions. TRUNCATE and rewriting give a table another file. NULL when there is no table.
@@ -106,9 +82,11 @@ class Receipts {
   /// Queues the receipt of a load that begins, whatever is there; for who alone may write it.
   Status begin_load(const sdk::StreamContext& ctx, const Receipt& receipt);
   /// Queues the writing of a receipt, which fails unless `last` is what is there (nullopt: nothing): see
-  /// is_receipt_changed(). It waits for a commit of the same receipt that is under way. Its answer is the
-  /// transaction's number, 1, and whether code of users hangs on the table that was written. The place in the queue.
-  Result<size_t> write(const sdk::StreamContext& ctx, const Receipt& receipt, const std::optional<Receipt>& last);
+  /// is_receipt_changed(). It waits for a commit of the same receipt that is under way. Its answer is the transaction's
+  /// number, 1, and whether code of users hangs on the table that was written. The place in the queue. `written`: the
+  /// table whose identity the receipt gets, which is the one as it is then; nullopt: none.
+  Result<size_t> write(const sdk::StreamContext& ctx, const Receipt& receipt, const std::optional<Receipt>& last,
+                       const std::optional<TableName>& written = {});
   /// Removes the receipts of this stream's partitions of other loads.
   Status forget_partitions(const sdk::StreamContext& ctx);
   /// Queues the removal of those of all loads.

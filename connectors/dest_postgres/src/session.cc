@@ -12,17 +12,10 @@ using postgres::Parameter;
 // Generated columns and the catalog columns that this connector reads.
 constexpr uint32_t kOldestServer = 120'000;
 
-// Limits of the role's own would cut a long load in the middle, as they would a restore: pg_dump and pg_restore switch
-// them off, too. Nothing that makes data durable is touched.
-//
-// The search_path: nobody's function, operator, cast or type of the same name takes the place of the server's own in a
-// statement of ours. Rows are written under the role's path (kRolePath).
+// Beside those of all sessions (postgres/session). Rows are written under the role's search_path (kRolePath).
 constexpr std::string_view kSettings =
-    "SET search_path = pg_catalog, pg_temp; "
-    "SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET bytea_output = hex; "
-    "SET lc_monetary = 'C'; SET statement_timeout = 0; SET lock_timeout = 0; "
-    "SET idle_in_transaction_session_timeout = 0; SET xmloption = content; "
-    "SET default_transaction_isolation = 'read committed'; SET plan_cache_mode = force_generic_plan";
+    "SET DateStyle = 'ISO, YMD'; SET xmloption = content; SET default_transaction_isolation = 'read committed'; "
+    "SET plan_cache_mode = force_generic_plan";
 
 // What ends a stream, but for the settings. Not DISCARD ALL: it also forgets the statements that the next stream needs
 // again, and leaves a role with a default of its own (ALTER ROLE ... SET role) as the one that has logged in.
@@ -49,25 +42,16 @@ Status Session::open() {
   if (is_open()) return {};
   connection_.reset();
   locked_.reset();
-  RB_SDK_ASSIGN_OR_RETURN(postgres::Connection connection, postgres::Connection::connect(options_));
-  if (connection.server_version() < kOldestServer) {
-    return sdk::config_error(codes::kUnsupportedServer,
-                             options_.where() + ": this server is older than PostgreSQL 12 (its number is " +
-                                 std::to_string(connection.server_version()) + "). Use a newer one.");
-  }
+  RB_SDK_ASSIGN_OR_RETURN(postgres::OpenSession opened,
+                          postgres::open_session(options_, {.settings = kSettings, .oldest_server = kOldestServer}));
   ++generation_;
   runs_code_ = false;
   had_upsert_table = false;
   system_types.clear();
-  connection_ = std::make_unique<postgres::Connection>(std::move(connection));
-  settings_ = kSettings;
-  const uint32_t version = connection_->server_version();
-  if (version >= 140'000) settings_ += "; SET idle_session_timeout = 0";
-  if (version >= 170'000) settings_ += "; SET transaction_timeout = 0";
-  settings_ += postgres::end_of_orphans_sql(version);
-  // With other settings the same texts would mean something else: if they are refused, the connection ends with the
-  // first statement.
-  return connection_->post(settings_);
+  connection_ = std::make_unique<postgres::Connection>(std::move(opened.connection));
+  // With other settings the same texts would mean something else.
+  settings_ = std::move(opened.settings);
+  return {};
 }
 
 void Session::close() {

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "postgres/connection.h"
+#include "postgres/session/session.h"
 #include "rapidbyte/sdk/error.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/table_name.h"
@@ -84,24 +85,17 @@ class Session {
   /// COMMIT_ROLLED_BACK unless it is the answer of a COMMIT that has committed.
   [[nodiscard]] Status check_committed(const postgres::CommandResult& result) const;
 
-  /// While one lives, the server may be silent for a day unless the user has set a limit: a merge of many rows, an
-  /// exchange or a commit gives no sign before it is done.
-  class Patience {
-   public:
-    explicit Patience(Session& session) : session_(session) {
-      if (!session.options_.read_timeout_given) session.wait_at_most(kLongestSilenceMs);
-    }
-    ~Patience() { session_.wait_at_most(session_.options_.read_timeout_ms); }
-    Patience(const Patience&) = delete;
-    Patience& operator=(const Patience&) = delete;
-
-   private:
-    Session& session_;
-  };
-  /// How long the server may be silent while a Patience lives; nullopt: without limit.
+  /// While one lives, the server may be silent for long: a merge of many rows, an exchange or a commit gives no sign
+  /// before it is done.
+  using Patience = postgres::Patience<Session>;
+  /// How long that is; nullopt: without limit.
   [[nodiscard]] std::optional<std::chrono::milliseconds> patience() const {
-    const uint32_t ms = options_.read_timeout_given ? options_.read_timeout_ms : kLongestSilenceMs;
+    const uint32_t ms = postgres::longest_silence_ms(options_);
     return ms == 0 ? std::nullopt : std::optional(std::chrono::milliseconds(ms));
+  }
+  /// For Patience.
+  void limit_silence(uint32_t ms) {
+    if (connection_) connection_->set_read_timeout_ms(ms);
   }
 
   /// Warns, unless it has done so with this text: a table and its staging are made by the same look at the types.
@@ -136,12 +130,7 @@ class Session {
   std::map<std::string, SystemType, std::less<>> system_types;
 
  private:
-  static constexpr uint32_t kLongestSilenceMs = 86'400'000;
   static constexpr size_t kMostQueued = 100;
-
-  void wait_at_most(uint32_t silence_ms) {
-    if (connection_) connection_->set_read_timeout_ms(silence_ms);
-  }
 
   postgres::ConnectionOptions options_;
   std::unique_ptr<postgres::Connection> connection_;

@@ -245,7 +245,7 @@ Result<std::optional<TableInfo>> make_staging(Session& session, const TableName&
     return make_like(session, *table, ctx, schema, first_value(answers[definition_look]).value_or(""),
                      !reasons_of(answers[reasons_look]).empty());
   }
-  RB_SDK_RETURN_NOT_OK(check_columns(ctx.stream_name, schema));
+  RB_SDK_RETURN_NOT_OK(table::check_columns(ctx.stream_name, schema, kColumnLimits));
   RB_SDK_RETURN_NOT_OK(ensure_schema(session, target.schema));
   const bool strict = ctx.policies.nullability_change == sdk::NullabilityChange::kFail;
   NewTable made{.name = name, .schema = schema, .key = {}, .declare_not_null = strict};

@@ -6,7 +6,7 @@
 #include <set>
 #include <span>
 
-#include "postgres/type_parts.h"
+#include "postgres/types/type_parts.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/trust.h"
@@ -162,34 +162,6 @@ Status check_table_name(std::string_view stream, const TableName& name) {
     return refuse("names that begin with _rapidbyte_ are this connector's own");
   if (name.schema.starts_with("pg_") || name.schema == "information_schema") {
     return refuse("that schema is the server's own");
-  }
-  return {};
-}
-
-Status check_columns(std::string_view stream, const sdk::Schema& schema) {
-  const std::string where = "stream \"" + std::string(stream) + "\": ";
-  if (schema.size() > kMaxColumns) {
-    return sdk::schema_error(codes::kTooManyColumns, where + "it has " + std::to_string(schema.size()) +
-                                                         " columns, and a PostgreSQL table takes at most " +
-                                                         std::to_string(kMaxColumns) +
-                                                         ". Select fewer columns in the source.");
-  }
-  std::set<std::string_view> seen;
-  for (const sdk::Field& field : schema.fields) {
-    if (field.name.empty() || field.name.find('\0') != std::string::npos || field.name.size() > kMaxNameBytes) {
-      return sdk::schema_error(
-          codes::kNameRefused,
-          where + "column \"" + field.name + "\" has no name that PostgreSQL can take (1 to " +
-              std::to_string(kMaxNameBytes) +
-              " bytes; longer ones would be cut off). Rename the column in the source. If it is no name at all, "
-              "but a row of a CSV file or its whole first line, set header: false or the right "
-              "delimiter in the source's config.");
-    }
-    if (!seen.insert(field.name).second) {
-      return sdk::schema_error(
-          codes::kDuplicateColumn,
-          where + "there are two columns " + quote_identifier(field.name) + ". Rename one of them in the source.");
-    }
   }
   return {};
 }

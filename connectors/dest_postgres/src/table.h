@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "rapidbyte/sdk/context.h"
+#include "rapidbyte/table/column_fit.h"
 #include "src/column_type.h"
 #include "src/session.h"
 
@@ -51,8 +52,11 @@ Result<std::optional<TableInfo>> table_of(const Session& session, const TableNam
 
 /// NAME_REFUSED (config) for a schema's or table's name that PostgreSQL would refuse or cut off.
 Status check_table_name(std::string_view stream, const TableName& name);
-/// TOO_MANY_COLUMNS, DUPLICATE_COLUMN or NAME_REFUSED (schema) for columns that no table can have.
-Status check_columns(std::string_view stream, const sdk::Schema& schema);
+/// The columns that a table can have.
+inline constexpr table::ColumnLimits kColumnLimits = {.product = "PostgreSQL",
+                                                      .a_table = "a PostgreSQL table",
+                                                      .most_columns = kMaxColumns,
+                                                      .most_name_bytes = kMaxNameBytes};
 
 /// Creates the schema unless it is there, inside the open transaction.
 Status ensure_schema(Session& session, const std::string& schema);

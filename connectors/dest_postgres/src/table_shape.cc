@@ -1,6 +1,6 @@
 #include "src/table_shape.h"
 
-#include "postgres/type_parts.h"
+#include "postgres/types/type_parts.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {

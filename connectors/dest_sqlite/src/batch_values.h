@@ -12,17 +12,12 @@
 
 #include "rapidbyte/sdk/batch_reader.h"
 #include "rapidbyte/sdk/byte_buffer.h"
+#include "rapidbyte/table/refused_rows.h"
 #include "src/target.h"
 
 namespace rapidbyte::dest_sqlite {
 
-/// A row that cannot be stored, and why.
-struct RefusedRow {
-  size_t row = 0;
-  std::string column;
-  std::string value;  // as text, cut to a readable length; "NULL"
-  std::string reason;
-};
+using table::RefusedRow;
 
 class BatchValues {
  public:

@@ -89,15 +89,6 @@ Result<FileFacts> look_at(const std::string& path) {
 
 }  // namespace
 
-std::string quote_name(std::string_view name) {
-  std::string out = "\"";
-  for (const char c : name) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out += '"';
-}
-
 std::string quote_text(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "rapidbyte/sdk/error.h"
+#include "rapidbyte/table/sql_name.h"
 
 namespace rapidbyte::dest_sqlite {
 
@@ -100,8 +101,7 @@ class Database {
   int64_t change_counter_at_begin_ = 0;
 };
 
-/// "name" with quotes, as an SQL identifier.
-std::string quote_name(std::string_view name);
+using table::quote_name;
 /// 'text' with quotes, as an SQL literal.
 std::string quote_text(std::string_view text);
 

@@ -1,3 +1,3 @@
-#include "src/destination.h"
+#include "src/dialect.h"
 
 RAPIDBYTE_DESTINATION(rapidbyte::dest_sqlite::SqliteDestination)

@@ -91,6 +91,12 @@ sdk::Json RowEvidence::to_json() const {
   return json;
 }
 
+RowEvidence RowEvidence::of(const table::Receipt& receipt) {
+  if (receipt.identity.empty()) return {};
+  const auto json = sdk::parse_json(receipt.identity);
+  return json.ok() ? from_json(*json) : RowEvidence();
+}
+
 RowEvidence RowEvidence::from_json(const sdk::Json& json) {
   RowEvidence evidence;
   if (!json.is_object()) return evidence;

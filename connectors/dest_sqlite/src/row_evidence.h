@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "rapidbyte/table/dialect.h"
 #include "src/table.h"
 
 namespace rapidbyte::dest_sqlite {
@@ -24,6 +25,8 @@ struct RowEvidence {
   [[nodiscard]] sdk::Json to_json() const;
   /// What is missing or odd reads as absent.
   static RowEvidence from_json(const sdk::Json& json);
+  /// Of a receipt: its identity.
+  static RowEvidence of(const table::Receipt& receipt);
 };
 
 /// Collects the evidence of one load while it is written: call before_write() once before its first row, then

@@ -4,6 +4,7 @@
 
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
+#include "src/target.h"
 
 namespace rapidbyte::dest_sqlite {
 namespace {
@@ -34,31 +35,6 @@ std::vector<std::string> key_to_keep(const TableInfo& target, const sdk::Schema&
   return key;
 }
 
-// The columns of the new table. A type may change, since nothing of the old table is kept; columns that come and go are
-// the policies' matter here, too.
-Result<sdk::Schema> columns_to_make(const TableInfo& target, const sdk::StreamContext& ctx, const sdk::Schema& schema) {
-  const std::string where = "stream \"" + ctx.stream_name + "\", table " + quote_name(target.name) + ": ";
-  sdk::Schema kept;
-  for (const sdk::Field& field : schema.fields) {
-    const bool is_new = target.find(field.name) == nullptr;
-    if (is_new && ctx.policies.new_column == sdk::NewColumn::kFail) {
-      return sdk::schema_error(codes::kNewColumn, where + "the source has a new column " + quote_name(field.name) +
-                                                      ". Set schema_evolution.new_column: add or ignore.");
-    }
-    if (!is_new || ctx.policies.new_column == sdk::NewColumn::kAdd) kept.fields.push_back(field);
-  }
-  for (const TableColumn& column : target.columns) {
-    const bool gone = std::none_of(schema.fields.begin(), schema.fields.end(),
-                                   [&column](const sdk::Field& field) { return same_name(field.name, column.name); });
-    if (gone && ctx.policies.removed_column == sdk::RemovedColumn::kFail) {
-      return sdk::schema_error(codes::kRemovedColumn, where + "the source no longer has column " +
-                                                          quote_name(column.name) +
-                                                          ". Set schema_evolution.removed_column: ignore.");
-    }
-  }
-  return kept;
-}
-
 }  // namespace
 
 std::string staging_name(std::string_view target) { return "_rapidbyte_staging_" + std::string(target); }
@@ -70,17 +46,23 @@ Status drop_staging(Database& database, std::string_view target) {
 Status make_staging(Database& database, std::string_view target, const sdk::StreamContext& ctx,
                     const sdk::Schema& schema) {
   const std::string name = staging_name(target);
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> existing, read_table(database, name));
-  if (existing) return {};
-  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> table, read_table(database, target));
+  RB_SDK_ASSIGN_OR_RETURN(const bool is_there, has_table(database, name));
+  if (is_there) return {};
+  SqliteTable replaced(database, std::string(target));
+  RB_SDK_ASSIGN_OR_RETURN(const bool replaces, replaced.look());
   // Without columns of its own (no batch, no discovered schema) the stream empties the table that is there.
-  if (table && (!table->is_plain() || schema.fields.empty())) return database.exec(with_table_name(table->sql, name));
-  RB_SDK_RETURN_NOT_OK(check_columns(ctx.stream_name, schema));
+  if (replaces && (!replaced.info().is_plain() || schema.fields.empty())) {
+    return database.exec(with_table_name(replaced.info().sql, name));
+  }
+  RB_SDK_RETURN_NOT_OK(table::check_columns(ctx.stream_name, schema, kColumnLimits));
   NewTable staging{.name = name, .schema = schema, .key = {}};
   staging.declare_not_null = ctx.policies.nullability_change == sdk::NullabilityChange::kFail;
-  if (table) {
-    RB_SDK_ASSIGN_OR_RETURN(staging.schema, columns_to_make(*table, ctx, schema));
-    staging.key = key_to_keep(*table, staging.schema);
+  if (replaces) {
+    RB_SDK_ASSIGN_OR_RETURN(
+        staging.schema,
+        table::columns_in_place_of(replaced,
+                                   {.stream = ctx.stream_name, .schema = schema, .key = {}, .policies = ctx.policies}));
+    staging.key = key_to_keep(replaced.info(), staging.schema);
   }
   return database.exec(create_table_sql(staging));
 }

@@ -1,7 +1,7 @@
 #include "src/table.h"
 
 #include <algorithm>
-#include <map>
+#include <utility>
 
 #include "rapidbyte/protocol/error_codes.h"
 
@@ -33,12 +33,6 @@ size_t identifier_length(std::string_view sql) {
   return sql.size();
 }
 
-std::string column_list(const std::vector<std::string>& names) {
-  std::string out;
-  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + quote_name(name);
-  return out;
-}
-
 // ALTER TABLE leaves other spaces than we do.
 std::string without_spaces(std::string_view sql) {
   std::string out;
@@ -64,7 +58,7 @@ std::string create_sql(std::string_view table, const std::vector<ColumnDefinitio
     if (!columns[i].declared.empty()) sql += " " + columns[i].declared;
     if (columns[i].not_null) sql += " NOT NULL";
   }
-  if (!key.empty()) sql += ",\n  PRIMARY KEY (" + column_list(key) + ")";
+  if (!key.empty()) sql += ",\n  PRIMARY KEY (" + table::quote_names(key) + ")";
   return sql + "\n)";
 }
 
@@ -126,31 +120,42 @@ Status check_table_name(std::string_view stream, std::string_view table) {
   return {};
 }
 
-Result<std::optional<TableInfo>> read_table(Database& database, std::string_view name) {
+namespace {
+
+// Name and SQL of the table.
+Result<std::optional<TableInfo>> find_table(Database& database, std::string_view name) {
+  // These queries read all of the catalogue, which has no index: with lower(name) they would be most of what a small
+  // stream costs in a database of thousands of tables.
+  RB_SDK_ASSIGN_OR_RETURN(Statement statement,
+                          database.prepare("SELECT type, name, sql FROM sqlite_schema WHERE name = ? COLLATE NOCASE"));
+  statement.bind(1, name);
+  RB_SDK_ASSIGN_OR_RETURN(const bool found, statement.step());
+  if (!found) return std::optional<TableInfo>();
+  const std::string type = statement.text(0);
   TableInfo table;
-  {
-    // These queries read all of the catalogue, which has no index: with lower(name) they would be most of what a small
-    // stream costs in a database of thousands of tables.
-    RB_SDK_ASSIGN_OR_RETURN(
-        Statement statement,
-        database.prepare("SELECT type, name, sql FROM sqlite_schema WHERE name = ? COLLATE NOCASE"));
-    statement.bind(1, name);
-    RB_SDK_ASSIGN_OR_RETURN(const bool found, statement.step());
-    if (!found) return std::optional<TableInfo>();
-    const std::string type = statement.text(0);
-    table.name = statement.text(1);
-    table.sql = statement.text(2);
-    const bool is_virtual = type == "table" && table.sql.substr(0, 14) == "CREATE VIRTUAL";
-    if (type != "table" || is_virtual) {
-      return sdk::schema_error(
-          codes::kTargetNotATable,
-          "database " + database.path() + ": " + quote_name(table.name) + " is " +
-              (is_virtual        ? "a virtual table"
-               : type == "index" ? "an index"
-                                 : "a view") +
-              ", so rows cannot be loaded into it. Rename it or the stream, or set `table_prefix`.");
-    }
-  }
+  table.name = statement.text(1);
+  table.sql = statement.text(2);
+  const bool is_virtual = type == "table" && table.sql.substr(0, 14) == "CREATE VIRTUAL";
+  if (type == "table" && !is_virtual) return std::optional(std::move(table));
+  return sdk::schema_error(codes::kTargetNotATable,
+                           "database " + database.path() + ": " + quote_name(table.name) + " is " +
+                               (is_virtual        ? "a virtual table"
+                                : type == "index" ? "an index"
+                                                  : "a view") +
+                               ", so rows cannot be loaded into it. Rename it or the stream, or set `table_prefix`.");
+}
+
+}  // namespace
+
+Result<bool> has_table(Database& database, std::string_view name) {
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> found, find_table(database, name));
+  return found.has_value();
+}
+
+Result<std::optional<TableInfo>> read_table(Database& database, std::string_view name) {
+  RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> found, find_table(database, name));
+  if (!found) return found;
+  TableInfo& table = *found;
   {
     RB_SDK_ASSIGN_OR_RETURN(Statement statement,
                             database.prepare("SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden FROM "
@@ -186,7 +191,7 @@ Result<std::optional<TableInfo>> read_table(Database& database, std::string_view
   RB_SDK_ASSIGN_OR_RETURN(const std::vector<Dependent> dependents, read_dependents(database, table.name));
   table.fires_triggers = std::any_of(dependents.begin(), dependents.end(),
                                      [](const Dependent& dependent) { return dependent.type == "trigger"; });
-  return std::optional<TableInfo>(std::move(table));
+  return found;
 }
 
 Result<std::vector<Dependent>> read_dependents(Database& database, std::string_view table) {
@@ -201,36 +206,6 @@ Result<std::vector<Dependent>> read_dependents(Database& database, std::string_v
     if (!more) return dependents;
     dependents.push_back({statement.text(0), statement.text(1), statement.text(2)});
   }
-}
-
-Status check_columns(std::string_view stream, const sdk::Schema& schema) {
-  const std::string where = "stream \"" + std::string(stream) + "\": ";
-  if (schema.fields.empty()) {
-    return sdk::schema_error(codes::kNoColumns,
-                             where + "it has no columns, and a table needs at least one. Check the source.");
-  }
-  if (schema.size() > kMaxColumns) {
-    return sdk::schema_error(codes::kTooManyColumns, where + "it has " + std::to_string(schema.size()) +
-                                                         " columns, and an SQLite table takes at most " +
-                                                         std::to_string(kMaxColumns) +
-                                                         ". Select fewer columns in the source.");
-  }
-  std::map<std::string, std::string> seen;
-  for (const sdk::Field& field : schema.fields) {
-    if (field.name.empty() || field.name.find('\0') != std::string::npos) {
-      return sdk::schema_error(codes::kNameRefused, where +
-                                                        "a column name is empty or holds a NUL character, which SQLite "
-                                                        "cannot take. Rename the column in the source.");
-    }
-    const auto [other, added] = seen.emplace(lower_name(field.name), field.name);
-    if (!added) {
-      return sdk::schema_error(codes::kDuplicateColumn,
-                               where + "columns " + quote_name(other->second) + " and " + quote_name(field.name) +
-                                   " are the same to SQLite, which ignores case. Rename one of them "
-                                   "in the source.");
-    }
-  }
-  return {};
 }
 
 std::string create_table_sql(const NewTable& table) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "rapidbyte/sdk/data_type.h"
+#include "rapidbyte/table/column_fit.h"
 #include "src/column_type.h"
 #include "src/database.h"
 
@@ -57,14 +58,20 @@ std::string lower_name(std::string_view name);
 /// NAME_REFUSED (config) for a table name that SQLite or this connector keeps for itself; `stream` is named in it.
 Status check_table_name(std::string_view stream, std::string_view table);
 
-/// The table, or nullopt when there is none of that name. TARGET_NOT_A_TABLE (schema) for a view or virtual table.
+/// Whether there is a table of that name. TARGET_NOT_A_TABLE (schema) for a view or virtual table.
+Result<bool> has_table(Database& database, std::string_view name);
+/// The table, or nullopt when there is none. The same error.
 Result<std::optional<TableInfo>> read_table(Database& database, std::string_view name);
 
 /// Indexes and triggers that were made with CREATE, in the order of making.
 Result<std::vector<Dependent>> read_dependents(Database& database, std::string_view table);
 
-/// TOO_MANY_COLUMNS, NO_COLUMNS, DUPLICATE_COLUMN or NAME_REFUSED (schema) for columns that no table can have.
-Status check_columns(std::string_view stream, const sdk::Schema& schema);
+/// The columns that a table can have.
+inline constexpr table::ColumnLimits kColumnLimits = {.product = "SQLite",
+                                                      .a_table = "an SQLite table",
+                                                      .most_columns = kMaxColumns,
+                                                      .ignores_case = true,
+                                                      .needs_columns = true};
 
 struct NewTable {
   std::string name;

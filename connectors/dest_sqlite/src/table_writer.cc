@@ -71,7 +71,8 @@ TableWriter::TableWriter(Database& database, const sdk::StreamContext& ctx, std:
       ctx_(ctx),
       table_(std::move(table)),
       key_(std::move(key)),
-      on_schema_(std::move(on_schema)) {}
+      on_schema_(std::move(on_schema)),
+      refused_(ctx) {}
 
 Result<Statement> TableWriter::prepare_insert(size_t rows) {
   return database_.prepare_persistent(insert_sql(plan_, rows));
@@ -82,11 +83,15 @@ Status TableWriter::prepare() {
   insert_many_.reset();
   insert_one_.reset();
   if (on_schema_) RB_SDK_RETURN_NOT_OK(on_schema_(batch_.schema()));
-  RB_SDK_ASSIGN_OR_RETURN(plan_, prepare_target(database_, {.table = table_,
-                                                            .stream = ctx_.stream_name,
-                                                            .schema = batch_.schema(),
-                                                            .key = key_,
-                                                            .policies = ctx_.policies}));
+  RB_SDK_ASSIGN_OR_RETURN(plan_,
+                          prepare_target(database_, table_,
+                                         {.stream = ctx_.stream_name,
+                                          .schema = batch_.schema(),
+                                          .key = key_,
+                                          .policies = ctx_.policies,
+                                          .has_rows = batch_.rows() != 0,
+                                          .has_values = [this](size_t column) { return batch_.has_values(column); }}));
+  if (plan_.columns.empty()) return {};  // No row has come.
   rows_per_insert_ = std::clamp<size_t>(kMaxParameters / plan_.columns.size(), 1, kMaxRowsPerInsert);
   if (plan_.row_by_row) rows_per_insert_ = 1;
   RB_SDK_ASSIGN_OR_RETURN(insert_one_, prepare_insert(1));
@@ -104,10 +109,8 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
     RB_SDK_RETURN_NOT_OK(prepare());
     schema_version_ = batch_.schema_version();
   }
-  for (const ColumnPlan& column : plan_.columns) {
-    if (!column.type_changed.empty() && batch_.has_values(column.source))
-      return sdk::schema_error(codes::kTypeChanged, column.type_changed);
-  }
+  RB_SDK_RETURN_NOT_OK(table::check_late_values(plan_.columns, plan_.no_columns, batch_));
+  if (plan_.columns.empty()) return sdk::WriteCount();
   values_.load(batch_, plan_);
   sdk::WriteCount count;
   size_t begin = 0;
@@ -212,26 +215,9 @@ std::string TableWriter::record_json(size_t row) const {
 }
 
 Status TableWriter::reject(const RefusedRow& refused, sdk::WriteCount& count) {
-  std::string message = "stream \"" + ctx_.stream_name + "\", row " + std::to_string(rows_seen_ + refused.row + 1);
-  if (!refused.column.empty()) message += ", column " + quote_name(refused.column) + ", value " + refused.value;
-  message += ": " + refused.reason;
-  switch (ctx_.policies.on_data_error) {
-    case sdk::OnDataError::kFail: break;
-    case sdk::OnDataError::kSkip:
-      ++count.failed;
-      skipped_.add(message);
-      return {};
-    case sdk::OnDataError::kDlq:
-      ++count.failed;
-      return sdk::host::emit_dlq_record(ctx_.stream_name, record_json(refused.row), message);
-  }
-  // A value that is long in SQLite's message would bury the advice.
-  const std::string record = record_json(refused.row);
-  if (refused.column.empty()) message += " in " + (record.size() > 500 ? record.substr(0, 500) + "..." : record);
-  return sdk::data_error(codes::kRowRefused,
-                         message + ". Table " + quote_name(plan_.table) + " of " + database_.path() +
-                             " does not take it; nothing of this transaction was kept. Correct the source, "
-                             "or set on_data_error: skip or dlq.");
+  return refused_.reject(
+      refused, rows_seen_, [&] { return record_json(refused.row); },
+      "Table " + quote_name(plan_.table) + " of " + database_.path(), count.failed);
 }
 
 }  // namespace rapidbyte::dest_sqlite

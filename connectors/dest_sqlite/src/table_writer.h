@@ -10,7 +10,7 @@
 #include "rapidbyte/sdk/batch_reader.h"
 #include "rapidbyte/sdk/checkpoint.h"
 #include "rapidbyte/sdk/context.h"
-#include "rapidbyte/sdk/skipped_rows.h"
+#include "rapidbyte/table/refused_rows.h"
 #include "src/batch_values.h"
 #include "src/target.h"
 
@@ -55,7 +55,7 @@ class TableWriter {
   std::optional<Statement> insert_many_;
   std::optional<Statement> insert_one_;
   uint64_t rows_seen_ = 0;  // before the current batch
-  sdk::SkippedRows skipped_;
+  table::RefusedRows refused_;
   std::string last_refusal_;  // SQLite's message
 };
 

@@ -153,7 +153,7 @@ TEST_F(ReceiptTest, AnIncrementalRunDoesNotGoOnInATargetThatIsGoneOrWasEmptied) 
   EXPECT_EQ(begin(), "TARGET_EMPTIED");
   const size_t advice = message_.find("DELETE FROM _rapidbyte_receipts");
   ASSERT_NE(advice, std::string::npos) << message_;
-  EXPECT_NE(message_.find("(an append would double what has come back), then: rapidbyte state reset PIPELINE.yaml --stream "
+  EXPECT_NE(message_.find("(an append would double those rows), then: rapidbyte state reset PIPELINE.yaml --stream "
                           "'s'. "),
             std::string::npos)
       << message_;

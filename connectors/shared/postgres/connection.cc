@@ -4,7 +4,7 @@
 #include <charconv>
 #include <utility>
 
-#include "postgres/session.h"
+#include "postgres/connection_state.h"
 #include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::postgres {
@@ -159,7 +159,7 @@ Status append_sync(sdk::ByteBuffer& out) { return MessageWriter(out, 'S').end();
 
 }  // namespace
 
-Connection::Connection(std::unique_ptr<Session> session) : session_(std::move(session)) {}
+Connection::Connection(std::unique_ptr<ConnectionState> session) : session_(std::move(session)) {}
 Connection::Connection(Connection&&) noexcept = default;
 Connection& Connection::operator=(Connection&& other) noexcept {
   if (this != &other) {
@@ -171,7 +171,7 @@ Connection& Connection::operator=(Connection&& other) noexcept {
 Connection::~Connection() { close(); }
 
 Result<Connection> Connection::connect(const ConnectionOptions& options) {
-  RB_SDK_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, open_session(options));
+  RB_SDK_ASSIGN_OR_RETURN(std::unique_ptr<ConnectionState> session, open_connection(options));
   return Connection(std::move(session));
 }
 

@@ -17,8 +17,8 @@
 #include "postgres/copy_in.h"
 #include "postgres/copy_out.h"
 #include "postgres/message_stream.h"
-#include "postgres/oids.h"
 #include "postgres/server_error.h"
+#include "postgres/types/oids.h"
 #include "rapidbyte/sdk/error.h"
 
 namespace rapidbyte::postgres {
@@ -125,7 +125,7 @@ class Connection {
   [[nodiscard]] bool is_broken() const;
 
  private:
-  explicit Connection(std::unique_ptr<Session> session);
+  explicit Connection(std::unique_ptr<ConnectionState> session);
   sdk::Status check_usable() const;
   /// Ok when a statement may be sent whose answer is the next one: everything before is answered.
   sdk::Status begin_statement();
@@ -134,7 +134,7 @@ class Connection {
   sdk::Status append_statement(std::string_view sql, std::span<const Parameter> parameters, std::span<const Oid> types,
                                bool cached);
 
-  std::unique_ptr<Session> session_;  // CopyIn and CopyOut hold pointers into it, so a Connection can move
+  std::unique_ptr<ConnectionState> session_;  // CopyIn and CopyOut hold pointers into it, so a Connection can move
 };
 
 /// Statements, each behind a semicolon, by which a backend whose client was killed or is out of reach ends within half

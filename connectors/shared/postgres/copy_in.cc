@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "postgres/connection.h"
-#include "postgres/session.h"
+#include "postgres/connection_state.h"
 #include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::postgres {
@@ -21,7 +21,7 @@ constexpr size_t kMaxDataBytes = 4 << 20;
 
 }  // namespace
 
-CopyIn::CopyIn(Session& session) : session_(&session), stream_(&session.stream) { begin_message(); }
+CopyIn::CopyIn(ConnectionState& session) : session_(&session), stream_(&session.stream) { begin_message(); }
 
 CopyIn::CopyIn(CopyIn&& other) noexcept
     : session_(std::exchange(other.session_, nullptr)),

@@ -55,7 +55,7 @@ class CopyIn {
 
  private:
   friend class Connection;
-  explicit CopyIn(Session& session);
+  explicit CopyIn(ConnectionState& session);
   void begin_message();
   void end_message(size_t more);
   sdk::Status check_early_error();
@@ -67,7 +67,7 @@ class CopyIn {
   /// What the server says to the copy as a whole.
   sdk::Result<CommandResult> answer();
 
-  Session* session_;  // null when moved from or over
+  ConnectionState* session_;  // null when moved from or over
   MessageStream* stream_;
   bool started_ = false;  // the server has said so
   uint64_t bytes_sent_ = 0;

@@ -3,11 +3,11 @@
 #include <utility>
 
 #include "postgres/connection.h"
-#include "postgres/session.h"
+#include "postgres/connection_state.h"
 
 namespace rapidbyte::postgres {
 
-CopyOut::CopyOut(Session& session, bool binary, uint16_t column_count)
+CopyOut::CopyOut(ConnectionState& session, bool binary, uint16_t column_count)
     : session_(&session), stream_(&session.stream), binary_(binary), column_count_(column_count) {}
 
 CopyOut::CopyOut(CopyOut&& other) noexcept
@@ -53,7 +53,7 @@ bool CopyOut::next_slow(CopyChunk& chunk) {
 /// The data is over: takes what the server says about the whole command. Gives false, for next_slow.
 bool CopyOut::end(sdk::Status status) {
   status_ = std::move(status);
-  Session* session = std::exchange(session_, nullptr);
+  ConnectionState* session = std::exchange(session_, nullptr);
   session->copying = false;
   rest_ = UINT32_MAX;  // keeps next() from looking at what the connection does afterwards
   if (!status_.ok()) return false;

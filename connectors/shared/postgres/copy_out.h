@@ -25,7 +25,7 @@ struct CopyChunk {
   uint32_t rest = 0;  // bytes of the same message that the next chunks bring; 0: this ends the message
 };
 
-struct Session;
+struct ConnectionState;
 class Connection;
 
 class CopyOut {
@@ -61,11 +61,11 @@ class CopyOut {
 
  private:
   friend class Connection;
-  CopyOut(Session& session, bool binary, uint16_t column_count);
+  CopyOut(ConnectionState& session, bool binary, uint16_t column_count);
   bool next_slow(CopyChunk& chunk);
   bool end(sdk::Status status);
 
-  Session* session_;  // null when moved from or over
+  ConnectionState* session_;  // null when moved from or over
   MessageStream* stream_;
   uint32_t rest_ = 0;
   bool binary_;

@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "postgres/connection_state.h"
 #include "postgres/crypto.h"
 #include "postgres/scram.h"
-#include "postgres/session.h"
 #include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::postgres {
@@ -212,7 +212,7 @@ class Login {
   bool scram_verified_ = false;
 };
 
-Status start_up(Session& session, const ConnectionOptions& options) {
+Status start_up(ConnectionState& session, const ConnectionOptions& options) {
   MessageWriter startup(session.stream.out(), '\0');
   startup.number(kProtocolVersion);
   const std::pair<std::string_view, std::string_view> settings[] = {{"user", options.user},
@@ -233,7 +233,7 @@ Status start_up(Session& session, const ConnectionOptions& options) {
 }
 
 struct Attempt {
-  std::unique_ptr<Session> session;
+  std::unique_ptr<ConnectionState> session;
   bool encrypted = false;  // also set when the login then failed
   Status status;
 };
@@ -251,7 +251,7 @@ Attempt attempt(const ConnectionOptions& options, bool try_tls) {
     }
     ConnectionOptions kept = options;
     kept.password.clear();
-    out.session = std::make_unique<Session>(std::move(socket), std::move(kept));
+    out.session = std::make_unique<ConnectionState>(std::move(socket), std::move(kept));
     out.session->encrypted = out.encrypted;
     RB_SDK_RETURN_NOT_OK(start_up(*out.session, options));
     out.session->stream.socket().set_deadline_ms(0);
@@ -270,7 +270,7 @@ bool retry_without_tls(const Attempt& first, const ConnectionOptions& options) {
 
 }  // namespace
 
-Result<std::unique_ptr<Session>> open_session(const ConnectionOptions& options) {
+Result<std::unique_ptr<ConnectionState>> open_connection(const ConnectionOptions& options) {
   Attempt first = attempt(options, options.ssl_mode != SslMode::kDisable);
   if (!first.status.ok() && retry_without_tls(first, options)) {
     Attempt second = attempt(options, false);

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "postgres/type_parts.h"
+#include "postgres/types/type_parts.h"
 #include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::source_postgres {

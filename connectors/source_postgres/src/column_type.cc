@@ -2,40 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
+#include <string>
+
+#include "postgres/types/builtin_types.h"
 
 namespace rapidbyte::source_postgres {
 
 namespace {
-
-using sdk::DataType;
-using sdk::TimeUnit;
-using sdk::TypeId;
-
-struct Mapped {
-  DataType type;
-  WireKind kind;
-  bool cast = false;
-  bool special_values = false;
-};
-
-Mapped text() { return {DataType::of(TypeId::kUtf8), WireKind::kText}; }
-Mapped text_by_cast() { return {DataType::of(TypeId::kUtf8), WireKind::kText, true}; }
-
-Mapped map_numeric(int32_t type_modifier) {
-  Mapped as_text{DataType::of(TypeId::kUtf8), WireKind::kNumericText};
-  // numeric.c: the modifier is 4 plus precision << 16 plus an 11-bit signed scale.
-  constexpr int32_t kHeader = 4;
-  if (type_modifier < kHeader) return as_text;
-  const int32_t packed = type_modifier - kHeader;
-  const int32_t precision = (packed >> 16) & 0xFFFF;
-  const int32_t scale = ((packed & 0x7FF) ^ 0x400) - 0x400;
-  // Scales beyond the precision or below zero have no equal in Arrow that every destination knows.
-  if (scale < 0 || scale > precision) return as_text;
-  if (precision <= 38) return {DataType::decimal128(precision, scale), WireKind::kNumeric128, false, true};
-  if (precision <= 76) return {DataType::decimal256(precision, scale), WireKind::kNumeric256, false, true};
-  return as_text;
-}
 
 /// Types that write their values and read none: no table could be loaded with them. They arrive as text.
 bool has_no_input(postgres::Oid type) {
@@ -53,36 +26,31 @@ bool has_no_input(postgres::Oid type) {
   return std::find(kOutputOnly.begin(), kOutputOnly.end(), type) != kOutputOnly.end();
 }
 
-Mapped map_type(const CatalogColumn& column) {
-  // The label is what goes over the wire.
-  if (column.type_kind == 'e') return text();
-  switch (column.type) {
-    case postgres::kOidBool: return {DataType::of(TypeId::kBoolean), WireKind::kBool};
-    case postgres::kOidInt2: return {DataType::of(TypeId::kInt16), WireKind::kInt16};
-    case postgres::kOidInt4: return {DataType::of(TypeId::kInt32), WireKind::kInt32};
-    case postgres::kOidInt8: return {DataType::of(TypeId::kInt64), WireKind::kInt64};
-    case postgres::kOidOid: return {DataType::of(TypeId::kUInt32), WireKind::kOid};
-    case postgres::kOidFloat4: return {DataType::of(TypeId::kFloat32), WireKind::kFloat32};
-    case postgres::kOidFloat8: return {DataType::of(TypeId::kFloat64), WireKind::kFloat64};
-    case postgres::kOidText:
-    case postgres::kOidVarchar:
-    case postgres::kOidBpchar:
-    case postgres::kOidName:
-    case postgres::kOidJson: return text();
-    case postgres::kOidJsonb: return {DataType::of(TypeId::kUtf8), WireKind::kJsonb};
-    case postgres::kOidBytea: return {DataType::of(TypeId::kBinary), WireKind::kBytes};
-    case postgres::kOidUuid: return {DataType::of(TypeId::kUtf8), WireKind::kUuid};
-    case postgres::kOidDate: return {DataType::of(TypeId::kDate32), WireKind::kDate, false, true};
-    case postgres::kOidTime: return {DataType::time64(TimeUnit::kMicrosecond), WireKind::kTime};
-    case postgres::kOidTimestamp:
-      return {DataType::timestamp(TimeUnit::kMicrosecond), WireKind::kTimestamp, false, true};
-    case postgres::kOidTimestamptz:
-      return {DataType::timestamp(TimeUnit::kMicrosecond, "UTC"), WireKind::kTimestamp, false, true};
-    case postgres::kOidNumeric: return map_numeric(column.type_modifier);
-    // xml goes over the wire with an encoding declaration of its own making, "char" as a byte that may be no
-    // character; the casts give what is stored.
-    default: return text_by_cast();
+/// `type`: the column that the values become.
+WireKind kind_of(postgres::WireType wire, const sdk::DataType& type) {
+  using postgres::WireType;
+  switch (wire) {
+    case WireType::kBool: return WireKind::kBool;
+    case WireType::kInt2: return WireKind::kInt16;
+    case WireType::kInt4: return WireKind::kInt32;
+    case WireType::kInt8: return WireKind::kInt64;
+    case WireType::kOid: return WireKind::kOid;
+    case WireType::kFloat4: return WireKind::kFloat32;
+    case WireType::kFloat8: return WireKind::kFloat64;
+    case WireType::kNumeric:
+      if (type.is_text()) return WireKind::kNumericText;
+      return type.id == sdk::TypeId::kDecimal128 ? WireKind::kNumeric128 : WireKind::kNumeric256;
+    case WireType::kJsonb: return WireKind::kJsonb;
+    case WireType::kBytea: return WireKind::kBytes;
+    case WireType::kUuid: return WireKind::kUuid;
+    case WireType::kDate: return WireKind::kDate;
+    case WireType::kTime: return WireKind::kTime;
+    case WireType::kTimestamp: return WireKind::kTimestamp;
+    case WireType::kText:
+    case WireType::kInterval:
+    case WireType::kOther: break;
   }
+  return WireKind::kText;
 }
 
 }  // namespace
@@ -92,19 +60,22 @@ ColumnPlan plan_column(const CatalogColumn& column, bool as_text) {
   plan.field.name = column.name;
   plan.field.nullable = column.nullable;
   plan.type_name = column.type_name;
-  const Mapped mapped = as_text ? text_by_cast() : map_type(column);
-  plan.field.type = mapped.type;
-  plan.field.special_values = mapped.special_values;
+  postgres::ArrowForm form{.by_cast = true};
+  if (!as_text) form = postgres::arrow_form(column.type, column.type_modifier, column.type_kind);
+  plan.field.type = form.type;
+  plan.field.special_values = form.special_values;
   // A column that was asked for as text is text on the other side, too.
   // The catalog's names have their schema for all but the system's types, so that the other side takes no other type of
   // the same name.
-  if (!as_text && !has_no_input(column.type)) plan.field.native_type = "postgresql:" + column.type_name;
+  if (!as_text && !has_no_input(column.type)) {
+    plan.field.native_type = std::string(postgres::kNativeTypePrefix) + column.type_name;
+  }
   // Text or not, the fields are told apart by their order alone.
   plan.field.native_fields = column.fields;
-  plan.kind = mapped.kind;
-  plan.cast_to_text = mapped.cast;
-  plan.by_output = mapped.cast && column.has_text_cast;
-  plan.wire_type = mapped.cast ? postgres::kOidText : column.type;
+  if (!form.by_cast) plan.kind = kind_of(postgres::wire_type(column.type, column.type_kind), form.type);
+  plan.cast_to_text = form.by_cast;
+  plan.by_output = form.by_cast && column.has_text_cast;
+  plan.wire_type = form.by_cast ? postgres::kOidText : column.type;
   return plan;
 }
 

@@ -1,11 +1,12 @@
 #pragma once
 // How a column of PostgreSQL becomes a column of Arrow: which type, how its values come over the wire, and whether the
-// server casts it to text. The table is the one in docs/connectors/source-postgres.md. Pure.
+// server casts it to text, by the table of both directions (postgres/types); for people it is in
+// docs/connectors/source-postgres.md. Pure.
 
 #include <cstdint>
 #include <string>
 
-#include "postgres/oids.h"
+#include "postgres/types/oids.h"
 #include "rapidbyte/sdk/data_type.h"
 
 namespace rapidbyte::source_postgres {

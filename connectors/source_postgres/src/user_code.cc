@@ -3,7 +3,7 @@
 #include <charconv>
 #include <string>
 
-#include "postgres/type_parts.h"
+#include "postgres/types/type_parts.h"
 
 namespace rapidbyte::source_postgres {
 

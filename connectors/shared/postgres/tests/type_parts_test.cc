@@ -1,5 +1,5 @@
 // What is said of composite types, from the catalog's rows.
-#include "postgres/type_parts.h"
+#include "postgres/types/type_parts.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "postgres/type_parts.h"
+#include "postgres/types/type_parts.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "postgres/session.h"
+#include "postgres/connection_state.h"
 
 #include <charconv>
 
@@ -20,20 +20,20 @@ Result<CommandResult> parse_command_complete(std::span<const uint8_t> body) {
   return out;
 }
 
-Status Session::unexpected(const Message& message, std::string_view what) {
+Status ConnectionState::unexpected(const Message& message, std::string_view what) {
   const std::string type = describe_message_type(message.type);
   stream.break_off();
   return protocol_error("a message " + type + " in answer to " + std::string(what.empty() ? "a statement" : what));
 }
 
 /// An ErrorResponse as an error; the connection is closed when the server will close it.
-Status Session::take_error(std::span<const uint8_t> body, std::string_view what) {
+Status ConnectionState::take_error(std::span<const uint8_t> body, std::string_view what) {
   auto error = parse_server_error(body);
   if (!error.ok() || error->is_fatal()) stream.break_off();
   return error.ok() ? to_status(*error, what) : error.status();
 }
 
-Status Session::read_answer(std::string_view what, const Handler& on_message) {
+Status ConnectionState::read_answer(std::string_view what, const Handler& on_message) {
   Status failure;
   for (;;) {
     const Result<Message> message = stream.next();
@@ -66,7 +66,7 @@ Status Session::read_answer(std::string_view what, const Handler& on_message) {
   }
 }
 
-Result<CommandResult> Session::finish_command(std::string_view what) {
+Result<CommandResult> ConnectionState::finish_command(std::string_view what) {
   CommandResult out;
   RB_SDK_RETURN_NOT_OK(read_answer(what, [&](const Message& message) -> Result<bool> {
     if (message.type != 'C') return false;
@@ -78,7 +78,7 @@ Result<CommandResult> Session::finish_command(std::string_view what) {
   return out;
 }
 
-Status Session::fail_with(std::span<const uint8_t> body, std::string_view what) {
+Status ConnectionState::fail_with(std::span<const uint8_t> body, std::string_view what) {
   Status error = take_error(body, what);
   if (!stream.is_broken()) {
     // Whatever this gives, the first error is the one to report.

@@ -1,6 +1,6 @@
 #pragma once
-// Session: what Connection, CopyIn and CopyOut share: the stream of messages and the state of the session behind it,
-// at an address that does not change. Private to this library.
+// ConnectionState: what Connection, CopyIn and CopyOut share: the stream of messages and the state of the session
+// behind it, at an address that does not change. Private to this library.
 
 #include <cstdint>
 #include <functional>
@@ -17,8 +17,8 @@
 
 namespace rapidbyte::postgres {
 
-struct Session {
-  Session(ServerSocket socket, ConnectionOptions connection_options)
+struct ConnectionState {
+  ConnectionState(ServerSocket socket, ConnectionOptions connection_options)
       : stream(std::move(socket)), options(std::move(connection_options)) {}
 
   /// Takes one message; false when it has no place in the answer.
@@ -55,7 +55,7 @@ struct Session {
 };
 
 /// Connects, does TLS as options.ssl_mode says, and logs in.
-sdk::Result<std::unique_ptr<Session>> open_session(const ConnectionOptions& options);
+sdk::Result<std::unique_ptr<ConnectionState>> open_connection(const ConnectionOptions& options);
 /// A connection to the server of `options` that has done TLS if `encrypted`, for a cancel request.
 sdk::Result<ServerSocket> open_cancel_socket(const ConnectionOptions& options, bool encrypted);
 /// CommandComplete's tag.

@@ -56,5 +56,11 @@ inline constexpr Oid kOidNumeric = 1700;
 inline constexpr Oid kOidUuid = 2950;
 inline constexpr Oid kOidUuidArray = 2951;
 inline constexpr Oid kOidJsonb = 3802;
+inline constexpr Oid kOidInt4Range = 3904;
+inline constexpr Oid kOidNumRange = 3906;
+inline constexpr Oid kOidTsRange = 3908;
+inline constexpr Oid kOidTstzRange = 3910;
+inline constexpr Oid kOidDateRange = 3912;
+inline constexpr Oid kOidInt8Range = 3926;
 
 }  // namespace rapidbyte::postgres
