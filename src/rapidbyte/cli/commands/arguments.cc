@@ -22,11 +22,11 @@ Examples:
   rapidbyte run orders.yaml --json | jq .      report as JSON, for programs
 
 Exit codes:
-  0 ok                       5 source failed          9 state unavailable or locked
-  1 internal error           6 destination failed    70 bug in rapidbyte
-  2 wrong usage              7 transform failed     130 interrupted
+  0 ok                       5 source failed          9 state unavailable, locked,
+  1 internal error           6 destination failed       or lost to another run
+  2 wrong usage              7 transform failed      70 bug in rapidbyte
   3 invalid pipeline         8 too many rows rejected
-  4 connector not usable
+  4 connector not usable   130 interrupted
 
 Environment:
   RAPIDBYTE_CONNECTOR_DIR    folder that is searched for connectors first
@@ -227,7 +227,7 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
       root.add_subcommand("state", "Show or change what is remembered about a pipeline: cursors, loads and runs");
   state_app->require_subcommand(1);
   state_app->footer(kStateFooter);
-  CLI::App* show_app = state_app->add_subcommand("show", "Show each stream's cursor, and the last runs");
+  CLI::App* show_app = state_app->add_subcommand("show", "Show each stream's cursor and load, and the last runs");
   add_pipeline(*show_app, show.pipeline);
   add_streams(*show_app, show.streams, "Only this stream, or those that match a pattern; may be given several times");
   show_app->add_flag("--json", show.json, "Print the state as one JSON document on stdout");
@@ -239,7 +239,7 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   CLI::App* accept_app = state_app->add_subcommand(
       "accept", "Accept a load whose row counts do not add up, after a look at the table (LOAD_MISCOUNTED)");
   add_pipeline(*accept_app, accept.pipeline);
-  accept_app->add_option("--stream", accept.stream, "The stream, exactly one")
+  accept_app->add_option("--stream", accept.stream, "The one stream whose table you have looked at")
       ->type_name("NAME")
       ->required()
       ->check(not_empty("the stream's name"));
