@@ -29,7 +29,7 @@ Status invalid(std::string_view connector, std::string_view what) {
                            " (protocol.md, catalog). Report this to the connector's author"));
 }
 
-/// More than this program takes, from a source that may well have it: nobody's mistake.
+/// More than this program accepts, from a source that may really have it: nobody's mistake.
 Status too_much(std::string_view connector, std::string_view what, std::string_view advice) {
   return make_error(ErrorCategory::kSchema, codes::kCatalogInvalid,
                     joined(connector, " answered discover with a catalog that ", what, ". ", advice));
@@ -39,7 +39,7 @@ constexpr std::string_view kFewerStreams =
     "Have the source list fewer streams, by its config (of a database: one schema) or by naming them in the pipeline's "
     "source.streams";
 
-/// The stream that was being read when reading broke off, for the message.
+/// The stream at which reading failed, for the message.
 std::string stream_under_way(const json& document) {
   const json* streams = find_member(document, "streams");
   if (streams == nullptr || !streams->is_array() || streams->empty()) return "";
@@ -47,12 +47,12 @@ std::string stream_under_way(const json& document) {
   return joined("in stream number ", streams->size(), ": ");
 }
 
-/// Why `name` cannot be a name; empty when it can.
+/// Why `name` is not a valid name; empty when it is.
 std::string name_defect(std::string_view name) {
   if (name.empty()) return "has an empty name";
   if (name.size() > kMaxNameBytes)
     return joined("has a name of ", name.size(), " bytes; ", kMaxNameBytes, " are allowed");
-  if (name.find('\0') != std::string_view::npos) return "has a NUL in its name, where others would cut it";
+  if (name.find('\0') != std::string_view::npos) return "has a NUL in its name, where other programs would truncate it";
   return "";
 }
 
@@ -85,10 +85,10 @@ Status read_columns(const json& entry, std::string_view connector, CatalogStream
 }  // namespace
 
 std::string shown_name(std::string_view name) {
-  constexpr size_t kMostBytes = 80;
+  constexpr size_t kMaxBytes = 80;
   constexpr std::string_view kHexDigits = "0123456789abcdef";
   std::string out = "'";
-  for (const char c : name.substr(0, kMostBytes)) {
+  for (const char c : name.substr(0, kMaxBytes)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7F) {
       out += "\\x";
@@ -98,7 +98,7 @@ std::string shown_name(std::string_view name) {
       out += c;
     }
   }
-  return out + (name.size() > kMostBytes ? "...'" : "'");
+  return out + (name.size() > kMaxBytes ? "...'" : "'");
 }
 
 const CatalogStream* Catalog::find(std::string_view stream) const {

@@ -29,7 +29,7 @@ Result<CursorValue> CursorValue::from_json(const Json& json) {
 
 CursorValue CursorValue::carried(Json json) {
   auto known = from_json(json);
-  // A decimal may have members that this program does not know, so it is compared and not only read.
+  // A decimal may have members that this program does not know, so compare it after reading.
   if (known.ok() && (known->is_null() || known->to_json() == json)) return *std::move(known);
   return {Kind::kOpaque, 0, {}, 0, std::move(json)};
 }

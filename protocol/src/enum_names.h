@@ -8,7 +8,7 @@
 
 namespace rapidbyte::protocol {
 
-/// A value that is no case has the last one's name, so that a number from outside does not end the program.
+/// An invalid value has the last case's name, so that a number from outside does not end the program.
 template <typename Enum, size_t N>
 constexpr std::string_view name_of(const std::array<std::string_view, N>& names, Enum value) {
   const auto index = static_cast<size_t>(value);

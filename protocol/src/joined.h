@@ -1,5 +1,5 @@
 #pragma once
-// Text put together from its pieces, because guests have no fmt.
+// Joins pieces of text, because guests have no fmt.
 
 #include <cstdint>
 #include <string>

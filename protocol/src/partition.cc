@@ -21,7 +21,7 @@ Result<std::vector<Json>> parse_partitions(std::string_view text) {
     return invalid(joined("answered with ", parsed->size(), " partitions; ", kMaxPartitions, " are possible"));
   std::vector<Json> partitions;
   for (Json& partition : *parsed) {
-    // Null is what a stream that is not split has: a source that got it would read everything.
+    // Null means a stream that is not split: a source that got it would read everything.
     if (partition.is_null()) return invalid("answered with a null among the partitions");
     if (const size_t bytes = json_text(partition).size(); bytes > kMaxPartitionBytes)
       return invalid(joined("answered with a partition of ", bytes, " bytes; ", kMaxPartitionBytes, " are possible"));

@@ -13,7 +13,7 @@ Status bad(std::string_view key, std::string_view what) {
   return config_error(codes::kInvalidContext, "stream context: `" + std::string(key) + "` " + std::string(what));
 }
 
-/// Sets `out` from the member `key`, which must be spelled as one of the cases when it is there.
+/// Sets `out` from the member `key`, which, if present, must be spelled as one of the cases.
 template <typename Mode>
 Status read_mode(const Json& object, std::string_view key, Mode& out) {
   const Json* member = find_member(object, key);
@@ -82,7 +82,7 @@ Json policies_json(const Policies& policies) {
             {"nullability_change", to_string(policies.nullability_change)}}}};
 }
 
-/// The names in `list`, which must be a list of texts; otherwise `key` and `what` are named.
+/// The names in `list`, which must be a list of texts; otherwise the error names `key` and `what`.
 Status take_names(const Json& list, std::string_view key, std::string_view what, std::vector<std::string>& out) {
   if (!list.is_array()) return bad(key, what);
   for (const Json& entry : list) {
@@ -108,7 +108,7 @@ Status read_write_mode(const Json& root, StreamContext& out) {
     out.write_mode = WriteMode::kUpsert;
     return {};
   }
-  // An upsert is spelled with its key, never as the bare word.
+  // An upsert is written with its key, never as the bare word.
   const auto text = as_string(*mode);
   if (text && *text == to_string(WriteMode::kUpsert))
     return bad("write_mode", "must be {\"upsert\": ...} with its key");
@@ -165,7 +165,7 @@ Json context_json(StreamContext context, ContextVersion version) {
   out["partition"] = std::move(context.partition);
   out["resume"] = std::move(context.resume);
   out["stream_options"] = std::move(context.stream_options);
-  // A source that sees the list empty knows that the host would tell it.
+  // Written even when empty: it shows the source that the host reports features.
   if (!context.write_mode || !context.destination_features.empty())
     out["destination_features"] = std::move(context.destination_features);
   if (!context.reference_ring.empty()) out["reference_ring"] = std::move(context.reference_ring);

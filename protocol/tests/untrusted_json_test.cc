@@ -28,9 +28,9 @@ TEST(UntrustedJson, AnswersWithACodeAndAPlace) {
       {std::string("[1]\0", 4), "INVALID_JSON", "is not JSON: it goes wrong at byte 4 of 4"},
       {nested(5), "JSON_TOO_DEEP", "is nested deeper than 4 levels, at /0/0/0/0"},
       {"{\"a\": {\"b\": [0, {\"c\": {}}]}}", "JSON_TOO_DEEP", "is nested deeper than 4 levels, at /a/b/1/c"},
-      {"[1,2,3,4,5,6,7,8,9,10]", "JSON_TOO_MANY_VALUES", "has more than 10 values; the next stands at /9"},
+      {"[1,2,3,4,5,6,7,8,9,10]", "JSON_TOO_MANY_VALUES", "has more than 10 values; the next one is at /9"},
       {"{\"x\":[[],[],[],[],[],[],[],[],[]]}", "JSON_TOO_MANY_VALUES",
-       "has more than 10 values; the next stands at /x/8"},
+       "has more than 10 values; the next one is at /x/8"},
       {std::string(201, ' '), "JSON_TOO_LARGE", "has 201 bytes; 200 are allowed"},
   };
   for (const auto& [text, code, message] : cases) {

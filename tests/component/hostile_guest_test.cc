@@ -81,7 +81,7 @@ TEST_P(HostileGuest, EndsAsATypedErrorWithinTheDeadlineAndTheNextOneWorks) {
   EXPECT_EQ(services_->batches.size(), 3U);
 }
 
-TEST_F(GuestTest, MemoryBeyondTheLimitIsRefusedAndTheGuestMayGoOn) {
+TEST_F(GuestTest, MemoryBeyondTheLimitIsRefusedAndTheGuestContinues) {
   options_.max_memory = uint64_t{64} << 20U;
   EXPECT_EQ(*perform({{"action", "malloc"}, {"mib", 32}}), "got it");
   EXPECT_EQ(*perform({{"action", "malloc"}, {"mib", 100}}), "refused");

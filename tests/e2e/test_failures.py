@@ -225,7 +225,7 @@ class OneOfManyStreams(harness.EndToEnd):
         self.assertEqual([stream["stream"] for stream in shown], self.names[:3])
 
 
-class BrokenOffAppend(harness.EndToEnd):
+class InterruptedAppend(harness.EndToEnd):
     """An append that stopped at a bad value after rows had been committed: never begun again where that could double them."""
 
     ROWS = 20_000
@@ -251,7 +251,7 @@ class BrokenOffAppend(harness.EndToEnd):
         """January's load ends at a bad row, which is mended then. Its committed rows."""
         january = self.installation("jan", 0)
         self.write_rows("jan", 0, bad=self.ROWS - 100)
-        done = self.expect(SOURCE, "run", january, says=["five", "mend the cause, then run the same command again to continue",
+        done = self.expect(SOURCE, "run", january, says=["five", "fix the cause, then run the same command again to continue",
                                                          "if a column needs another type", "state reset"])
         self.assertIn(f"rapidbyte state reset {january} --stream orders", done.err)
         rows = self.query("SELECT count(*) FROM orders")[0][0]

@@ -23,7 +23,7 @@ struct Squares {
     RB_SDK_ASSIGN_OR_RETURN(BatchBuilder batch, BatchBuilder::make(schema()));
     CheckpointPacer pacer(ctx);
     ReadSummary summary;
-    // A checkpoint of an earlier run says where to go on; without one, begin at the beginning.
+    // Resume from the checkpoint of an earlier run; without one, start at the beginning.
     for (uint64_t n = uint_member(ctx.resume, "next").value_or(0); n < count_;) {
       const auto value = static_cast<int64_t>(n);
       batch.column(0).append(value);

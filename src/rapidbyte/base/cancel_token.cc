@@ -21,7 +21,7 @@ void CancelToken::cancel() const {
   }
   for (const auto& entry : entries) {
     std::lock_guard lock(entry->mutex);
-    // Moved out first, so that a registration that ends in the call does not destroy what is running.
+    // Moved out first, so that a registration that ends during the call does not destroy the running function.
     const std::function<void()> waker = std::move(entry->waker);
     entry->waker = nullptr;
     if (waker) waker();
@@ -89,7 +89,7 @@ void CancelToken::Registration::reset() noexcept {
     std::lock_guard lock(state->mutex);
     state->entries.remove(entry_);
   }
-  // A waker that is running on another thread ends before what it captured goes away.
+  // A waker that is running on another thread ends before its captures are destroyed.
   {
     std::lock_guard lock(entry_->mutex);
     entry_->waker = nullptr;

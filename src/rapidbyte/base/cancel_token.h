@@ -21,11 +21,11 @@ class CancelToken {
   [[nodiscard]] bool cancelled() const { return state_->flag.load(std::memory_order_acquire); }
   /// When cancel() was called; nullopt before that.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> cancelled_at() const;
-  /// A token that is cancelled when this one is, but can be cancelled alone (one stream of a run).
+  /// A token that is cancelled together with this one, but can also be cancelled alone (one stream of a run).
   [[nodiscard]] CancelToken child() const;
 
-  /// Keeps `waker` registered while it lives. The waker must be quick, must not throw, and must not call back into
-  /// the token, except that it may end registrations. It runs at once when the token is cancelled already.
+  /// Keeps `waker` registered as long as it lives. The waker must be quick, must not throw, and must not call back into
+  /// the token, except to end registrations. It runs at once when the token is already cancelled.
   class [[nodiscard]] Registration {
    public:
     Registration() = default;

@@ -1,5 +1,5 @@
 #pragma once
-// Arithmetic on sizes that came from outside: never wraps, says so instead.
+// Arithmetic on sizes from outside: reports overflow instead of wrapping.
 
 #include <concepts>
 #include <optional>

@@ -1,5 +1,5 @@
 #pragma once
-// Deadline: a point of the steady clock, or never. Every host wait takes one.
+// Deadline: a point in time of the steady clock, or never. Every host wait takes one.
 
 #include <algorithm>
 #include <chrono>

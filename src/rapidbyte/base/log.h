@@ -17,7 +17,7 @@ enum class LogLevel : int { kError = 0, kWarn = 1, kInfo = 2, kDebug = 3, kTrace
 /// Sets the least severe level that is shown. Default: kWarn.
 void set_log_level(LogLevel level);
 [[nodiscard]] bool log_enabled(LogLevel level);
-/// Writes one line. Control characters of the message except tab are escaped (a guest's text must not steer a
+/// Writes one line. Control characters of the message except tab are escaped (a guest's text must not control the
 /// terminal).
 void log_line(LogLevel level, std::string_view message);
 /// Called for each line instead of writing to stderr (the progress view, tests). Empty: stderr again.

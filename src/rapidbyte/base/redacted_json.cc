@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-// Members of our documents whose values we choose or the user named, and nothing foreign can get into.
+// Members of our documents whose values are chosen by us or named by the user, and cannot contain foreign text.
 constexpr std::array<std::string_view, 20> kOurs = {"event",      "time",        "run_id",   "load_id",   "outcome",
                                                     "stage",      "category",    "scope",    "connector", "kind",
                                                     "status",     "role",        "roles",    "protocol",  "pipeline",

@@ -1,6 +1,6 @@
 #pragma once
-// Redaction of JSON as values, not as text: an escape cannot hide a secret, and what comes out is JSON again. Pure but
-// for the known secrets of redaction.h; any thread.
+// Redaction of JSON as values, not as text: an escape cannot hide a secret, and the result is valid JSON. Depends only
+// on the known secrets of redaction.h; any thread.
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -11,7 +11,7 @@ namespace rapidbyte {
 /// a password such as "source" must not change what a program reads. Numbers and our keys stay.
 [[nodiscard]] nlohmann::json redacted(nlohmann::json document);
 
-/// `json_text`, written by somebody else, with every text, number and key redacted. What is not JSON is redacted as
+/// `json_text`, which comes from outside, with every text, number and key redacted. What is not JSON is redacted as
 /// text.
 [[nodiscard]] std::string redacted_foreign_json(const std::string& json_text);
 

@@ -14,10 +14,10 @@
 namespace rapidbyte {
 namespace {
 
-// Encoded forms are looked for as long as all patterns together are no longer. 1 MiB: a hundred private keys. Beyond it
-// a secret is still found as it is.
+// Encoded forms are searched for as long as all patterns together are at most this long. 1 MiB: a hundred private keys.
+// Beyond it, a secret is still found in its plain form.
 constexpr size_t kMaxEncodedBytes = size_t{1} << 20U;
-// Of text that was cut off, so much beyond the cut is looked at.
+// How far beyond the cut a truncated text is searched.
 constexpr size_t kBeyondCut = 4096;
 
 constexpr std::string_view kReplacement = "***";
@@ -25,7 +25,7 @@ constexpr std::string_view kReplacement = "***";
 class Secrets {
  public:
   void add(std::string value) {
-    if (value.size() < kShortestSecret) return;
+    if (value.size() < kMinSecretLength) return;
     std::unique_lock lock(mutex_);
     if (known_.contains(value)) return;
     add_patterns(plain_forms(value));
@@ -34,7 +34,7 @@ class Secrets {
     matcher_.reset();
   }
 
-  /// Null when there are no secrets. Made when it is first needed: secrets come many at a time.
+  /// Null when there are no secrets. Built when first needed: secrets arrive many at a time.
   std::shared_ptr<const SecretMatcher> matcher() {
     {
       std::shared_lock lock(mutex_);
@@ -56,7 +56,7 @@ class Secrets {
   std::unordered_set<std::string> known_;
   std::vector<SecretPattern> patterns_;
   size_t bytes_ = 0;
-  std::shared_ptr<const SecretMatcher> matcher_;  // shared with those who search while a secret is added
+  std::shared_ptr<const SecretMatcher> matcher_;  // shared with searches that run while a secret is added
 };
 
 Secrets& secrets() {

@@ -5,10 +5,10 @@
 namespace rapidbyte {
 namespace {
 
-// Of a base64 text at least so many characters must be decided by the secret alone; fewer would occur by chance.
-constexpr size_t kShortestBase64 = 6;
-// So many characters of base64 do not occur by chance in any case.
-constexpr size_t kShortestBase64InAnyCase = 10;
+// At least so many characters of a base64 text must depend on the secret alone; fewer would occur by chance.
+constexpr size_t kMinBase64Length = 6;
+// So many characters of base64 do not occur by chance, in whatever case.
+constexpr size_t kMinBase64LengthInAnyCase = 10;
 
 std::string folded(std::string_view text) {
   std::string out(text);
@@ -25,8 +25,8 @@ void add(std::vector<SecretPattern>& patterns, std::string_view text, bool any_c
 }
 
 void add_plain(std::vector<SecretPattern>& patterns, std::string_view text) {
-  if (text.size() < kShortestSecret) return;
-  const bool any_case = text.size() >= kShortestSecretInAnyCase;
+  if (text.size() < kMinSecretLength) return;
+  const bool any_case = text.size() >= kMinSecretLengthInAnyCase;
   add(patterns, text, any_case);
   if (!any_case) patterns.push_back({folded(text), "", true});
 }
@@ -55,7 +55,7 @@ std::string hex(std::string_view bytes) {
   return out;
 }
 
-/// The characters that `bytes` decide alone when `before` other bytes (0 to 2) come first.
+/// The characters that depend on `bytes` alone when `before` other bytes (0 to 2) come first.
 std::string base64_part(std::string_view bytes, size_t before, std::string_view last_two) {
   constexpr std::string_view kCommon = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   const size_t first_bit = before * 8;
@@ -84,8 +84,8 @@ std::vector<SecretPattern> plain_forms(std::string_view value) {
     const size_t end = rest.find_first_of("\r\n");
     const std::string_view line = rest.substr(0, end);
     joined += line;
-    // "-----BEGIN PRIVATE KEY-----" is no secret. A short line alone would be found in ordinary text.
-    if (line.size() >= kShortestSecretInAnyCase && !line.starts_with("-----")) add_plain(patterns, line);
+    // "-----BEGIN PRIVATE KEY-----" is not a secret. A short line alone would be found in ordinary text.
+    if (line.size() >= kMinSecretLengthInAnyCase && !line.starts_with("-----")) add_plain(patterns, line);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
   add_plain(patterns, joined);
@@ -94,7 +94,7 @@ std::vector<SecretPattern> plain_forms(std::string_view value) {
 
 std::vector<SecretPattern> encoded_forms(std::string_view value) {
   std::vector<SecretPattern> patterns;
-  if (value.size() < kShortestSecret) return patterns;
+  if (value.size() < kMinSecretLength) return patterns;
   const auto add_if_other = [&](const std::string& text) {
     if (text != value) add(patterns, text, true);
   };
@@ -105,7 +105,7 @@ std::vector<SecretPattern> encoded_forms(std::string_view value) {
   for (size_t before = 0; before < 3; ++before) {
     for (const std::string_view last_two : {std::string_view("+/"), std::string_view("-_")}) {
       const std::string part = base64_part(value, before, last_two);
-      if (part.size() >= kShortestBase64) add(patterns, part, part.size() >= kShortestBase64InAnyCase);
+      if (part.size() >= kMinBase64Length) add(patterns, part, part.size() >= kMinBase64LengthInAnyCase);
     }
   }
   return patterns;

@@ -1,5 +1,5 @@
 #pragma once
-// The forms in which one secret may appear in a text, as patterns for SecretMatcher. What escapes do is not here: the
+// The forms in which a secret may appear in a text, as patterns for SecretMatcher. Escapes are not covered here: the
 // matcher undoes them. Pure functions.
 
 #include <string>
@@ -11,16 +11,16 @@ namespace rapidbyte {
 struct SecretPattern {
   /// In lower case (ASCII), never empty.
   std::string folded;
-  /// The spelling that must stand in the text; empty: any case will do.
+  /// The exact spelling that the text must have; empty: any case matches.
   std::string exact;
-  /// Neither a letter nor a digit may stand beside it.
+  /// It must not be next to a letter or a digit.
   bool whole_word = false;
 };
 
 /// Shorter values occur in ordinary text ("yes", "1"): redacting them would only damage messages.
-inline constexpr size_t kShortestSecret = 4;
-/// From here on a secret is looked for in any case: shorter ones are often words ("Test" for "test").
-inline constexpr size_t kShortestSecretInAnyCase = 6;
+inline constexpr size_t kMinSecretLength = 4;
+/// From this length on a secret is searched for in any case: shorter ones are often words ("Test" for "test").
+inline constexpr size_t kMinSecretLengthInAnyCase = 6;
 
 /// Lower case, ASCII only: the locale must not decide what is secret.
 [[nodiscard]] constexpr char fold_case(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }

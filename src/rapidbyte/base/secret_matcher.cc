@@ -7,10 +7,10 @@
 namespace rapidbyte {
 namespace {
 
-// JSON in a URL in JSON: deeper nesting of escapes is no accident any more.
+// JSON in a URL in JSON: deeper nesting of escapes is not accidental.
 constexpr int kMaxEscapeLevels = 3;
 
-/// A text made of another one. `origin` has the place of every byte, and the end.
+/// A text derived from another one. `origin` has the position of every byte, and of the end.
 struct View {
   std::string text;
   std::vector<size_t> origin;
@@ -28,7 +28,7 @@ int hex_digit(char c) {
   return -1;
 }
 
-/// The number that `digits` hexadecimal digits at `at` make.
+/// The number in `digits` hexadecimal digits at `at`.
 std::optional<uint32_t> hex_number(std::string_view text, size_t at, size_t digits) {
   if (at > text.size() || text.size() - at < digits) return std::nullopt;
   uint32_t value = 0;
@@ -59,7 +59,7 @@ void push_utf8(View& view, uint32_t point, size_t place) {
   }
 }
 
-/// Undoes the escape that begins with the backslash at `at`; its length, or 0 when it is none.
+/// Undoes the escape that begins with the backslash at `at`; returns its length, or 0 when it is not one.
 size_t undo_backslash(std::string_view text, size_t at, size_t place, View& out) {
   if (at + 1 >= text.size()) return 0;
   const char kind = text[at + 1];
@@ -122,7 +122,7 @@ std::optional<View> without_escapes(std::string_view text, const std::vector<siz
   return out;
 }
 
-/// Lines put together, without the indentation of those that follow; nullopt when there is one line.
+/// Joins lines, without the indentation of all but the first; nullopt when there is only one line.
 std::optional<View> without_line_breaks(std::string_view text, const std::vector<size_t>& origin) {
   if (text.find_first_of("\r\n") == std::string_view::npos) return std::nullopt;
   const auto place = [&](size_t at) { return origin.empty() ? at : origin[at]; };
@@ -214,7 +214,7 @@ void SecretMatcher::scan(std::string_view text, const std::vector<size_t>& origi
   uint32_t node = 0;
   for (size_t at = 0; at < text.size(); ++at) {
     node = step(node, fold_case(text[at]));
-    // The longest that ends here and fits is enough: shorter ones lie inside it.
+    // The longest match that ends here is enough: shorter ones lie inside it.
     bool done = false;
     for (uint32_t end = nodes_[node].pattern != 0 ? node : nodes_[node].output; end != 0 && !done;
          end = nodes_[end].output) {
@@ -226,7 +226,7 @@ void SecretMatcher::scan(std::string_view text, const std::vector<size_t>& origi
     }
   }
   const size_t begun = nodes_[node].depth;
-  if (was_cut && begun >= kShortestSecret) found.emplace_back(place(text.size() - begun), place(text.size()));
+  if (was_cut && begun >= kMinSecretLength) found.emplace_back(place(text.size() - begun), place(text.size()));
 }
 
 std::vector<SecretMatcher::Span> SecretMatcher::find(std::string_view text, bool was_cut) const {

@@ -19,8 +19,8 @@ class SecretMatcher {
 
   /// A part of a text: [first, second).
   using Span = std::pair<size_t, size_t>;
-  /// The parts of `text` that are secret, in order, none touching another. `was_cut`: a beginning of a pattern at the
-  /// end of the text counts.
+  /// The parts of `text` that are secret, in order, without overlap or contact. `was_cut`: the beginning of a pattern
+  /// at the end of the text counts as a match.
   [[nodiscard]] std::vector<Span> find(std::string_view text, bool was_cut) const;
 
  private:
@@ -39,7 +39,8 @@ class SecretMatcher {
   [[nodiscard]] uint32_t child_of(uint32_t node, char byte) const;
   [[nodiscard]] uint32_t step(uint32_t node, char byte) const;
   [[nodiscard]] bool fits(const SecretPattern& pattern, std::string_view text, size_t begin) const;
-  /// Adds what is found in `text`; `origin` maps its bytes to places of the text that it was made of (empty: the same).
+  /// Adds the matches in `text`; `origin` maps its bytes to positions in the text that it was derived from (empty: the
+  /// same).
   void scan(std::string_view text, const std::vector<size_t>& origin, bool was_cut, std::vector<Span>& found) const;
 
   std::vector<SecretPattern> patterns_;

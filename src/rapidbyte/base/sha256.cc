@@ -1,7 +1,7 @@
 #include "rapidbyte/base/sha256.h"
 
-// The functions that need none of OpenSSL's set-up, which takes a millisecond of every start. OpenSSL 3 keeps them but
-// wants others to be used.
+// These functions need none of OpenSSL's set-up, which takes a millisecond of every start. OpenSSL 3 keeps them,
+// although it deprecates them.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 

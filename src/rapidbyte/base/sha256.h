@@ -13,13 +13,13 @@ namespace rapidbyte {
 [[nodiscard]] std::string sha256_hex(std::span<const std::byte> bytes);
 [[nodiscard]] std::string sha256_hex(std::string_view text);
 
-/// The same for bytes that come in pieces. Neither copied nor moved.
+/// The same for bytes that arrive in pieces. Neither copyable nor movable.
 class Sha256 {
  public:
   Sha256();
   ~Sha256();
   void update(std::span<const std::byte> bytes);
-  /// Of all that came; call it once, last.
+  /// The hash of everything so far; call it once, last.
   [[nodiscard]] std::string hex();
 
  private:

@@ -26,8 +26,8 @@ using protocol::internal_error;
 using protocol::make_error;
 using protocol::to_string;
 
-/// Makes an error of a transient category that says to try again. Unlike the SDK's it says nothing of what is
-/// committed: a host function that fails cannot know what its caller had in flight.
+/// Makes a retryable error of a transient category. Unlike the SDK's, it says nothing about what is committed: a
+/// failing host function cannot know what its caller had in flight.
 inline Status make_retryable_error(ErrorCategory category, std::string code, std::string message,
                                    BackoffClass backoff = BackoffClass::kNormal) {
   Status status = make_error(category, std::move(code), std::move(message));

@@ -1,6 +1,6 @@
 #pragma once
 // Keeps the process's memory, which holds passwords, out of files: no core dump, and no other process of the user may
-// look into it. Called once, before the first secret is read.
+// read it. Called once, before the first secret is read.
 
 namespace rapidbyte::cli {
 

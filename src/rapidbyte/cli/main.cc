@@ -1,5 +1,5 @@
 // The program: sets up the process (signals, standard streams, log), picks the command, and turns whatever happens into
-// an exit code. Nothing heavy is made before the arguments are understood.
+// an exit code. Nothing expensive is made before the arguments are parsed.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -104,7 +104,7 @@ ExitCode run_program(int argc, char** argv) {
                          .open_state = &state::open_state,
                          .environment = pipeline::process_environment(),
                          .confirm = [&talk](std::string_view question) { return ask(talk, question); }};
-  // A question waits in read(), which no token ends; there the signals keep their usual effect.
+  // A question waits in read(), which no token interrupts; there the signals keep their usual effect.
   std::unique_ptr<SignalWatcher> watcher;
   if (!std::holds_alternative<StateResetArguments>(command) && !std::holds_alternative<StateAcceptArguments>(command)) {
     SignalWatcher::Options options;
@@ -122,8 +122,8 @@ ExitCode run_program(int argc, char** argv) {
   }
   const ExitCode code = std::visit(Dispatch{context}, command);
   send_log_to(nullptr);
-  // Everything that must be ended or written has been: without this, taking apart the engine, the parsers' tables and
-  // OpenSSL's would be a tenth of the time that a small run takes.
+  // Everything that must end or be written has been: destroying the engine, the parsers' tables and OpenSSL's would
+  // otherwise take a tenth of a small run's time.
   if (!context.kept_until_exit.empty()) _exit(to_int(code));
   return code;
 }

@@ -1,8 +1,8 @@
 #pragma once
-// SignalWatcher: turns SIGINT, SIGTERM and SIGHUP into a cancelled token. A thread of its own reads them from a
-// signalfd, so nothing runs in a signal handler. The first signal cancels; a second one, or nearly two seconds without
-// an end, leaves the process at once: nothing uncommitted is ever claimed, so leaving loses only time. Made by main
-// before any other thread exists, because the signals must be blocked in all of them.
+// SignalWatcher: turns SIGINT, SIGTERM and SIGHUP into a cancelled token. Its own thread reads them from a signalfd, so
+// nothing runs in a signal handler. The first signal cancels; a second one, or nearly two seconds without an end,
+// leaves the process at once: nothing uncommitted is ever claimed, so this loses only time. Made by main() before any
+// other thread exists, because the signals must be blocked in all of them.
 
 #include <atomic>
 #include <chrono>
@@ -19,11 +19,11 @@ class SignalWatcher {
  public:
   struct Options {
     CancelToken cancel;
-    /// A run ends within 2 s of Ctrl-C; leaving takes a part of them.
+    /// A run ends within 2 s of Ctrl-C; leaving the process takes part of them.
     std::chrono::milliseconds grace{1800};
     /// Called on the watcher's thread after the first signal; may be empty.
     std::function<void(int signal)> on_first_signal;
-    /// Must not return in the program (it leaves the process); tests take note and return.
+    /// Must not return in the program (it leaves the process); tests record the call and return.
     std::function<void()> leave_now;
   };
 
@@ -48,7 +48,7 @@ class SignalWatcher {
   std::thread thread_;
 };
 
-/// Ignores SIGPIPE, so that a closed stdout is an error of write() and not the end of the process.
+/// Ignores SIGPIPE, so that a closed stdout makes write() fail and does not end the process.
 void ignore_sigpipe();
 
 }  // namespace rapidbyte::cli

@@ -31,7 +31,7 @@ namespace {
 // fill without new pages.
 constexpr size_t kMaxIdleBytes = size_t{16} << 20U;
 
-// Only defects and lack of memory come as exceptions.
+// Only bugs and lack of memory arrive as exceptions.
 ConnectorError unexpected(const std::exception& error) {
   return internal_error(codes::kEngineFailed, fmt::format("an unexpected error in the engine: {}", error.what()))
       .error();
@@ -43,7 +43,7 @@ uint64_t peak_resident_bytes() {
   return ::getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<uint64_t>(usage.ru_maxrss) * 1024 : 0;
 }
 
-/// `options` with a token that the run may cancel by itself.
+/// `options` with a token that the run itself may cancel.
 RunOptions with_own_cancel(const RunOptions& options) {
   RunOptions own = options;
   own.cancel = options.cancel.child();
@@ -67,27 +67,27 @@ class PipelineRun {
   using Failure = std::optional<RunFailure>;
 
   Failure prepare();
-  /// Takes the pipeline for this run; to lose it cancels the run.
+  /// Acquires the pipeline's lease for this run; losing it cancels the run.
   Failure hold_pipeline();
   Failure discover();
   Failure plan(std::vector<pipeline::StreamConfig> selected);
-  /// Whether --limit would harm tables that are there.
+  /// Whether --limit would harm existing tables.
   Failure check_limited();
-  /// Asks the destination which streams have to come first.
+  /// Asks the destination which streams must come first.
   Failure order();
-  /// Calls `attempt` until it succeeds, fails for good, or has been tried often enough.
+  /// Calls `attempt` until it succeeds, fails permanently, or has used up its retries.
   Failure with_retries(Stage stage, const std::function<Status()>& attempt);
   void run_streams();
-  /// A worker: streams, one after the other, until none is left.
+  /// A worker: takes one stream after the other until none is left.
   void run_next_streams();
   void serve_streams(WorkerInstances& kept);
   /// With failure_mutex_ held.
   void note_failed(size_t index, const RunFailure& failure);
-  /// Sources, each with its destination, that read at a time.
+  /// How many sources, each with its destination, run concurrently.
   [[nodiscard]] uint32_t parallelism() const;
   [[nodiscard]] uint32_t partitions_per_stream() const;
   void finish(Failure failure);
-  /// Adds the run to the history, or replaces what it has there.
+  /// Adds the run to the history, or replaces its entry there.
   void record_run();
   void complete_finished_loads();
   void take_back_loads();
@@ -158,7 +158,8 @@ PipelineRun::Failure PipelineRun::prepare() {
     if (Failure failure = check_limited()) return failure;
   }
   if (Failure failure = order()) return failure;
-  // One stream begins its load when its turn comes: nothing is saved, and less is noted when its destination fails.
+  // A single stream begins its load when its turn comes: doing it here saves nothing, and leaves less behind when its
+  // destination fails.
   if (!run_.keeps_state() || prepared_.plans.size() < 2) return std::nullopt;
   run_.partitions_per_stream = partitions_per_stream();
   if (Status begun = begin_new_loads(run_, prepared_.plans); !begun.ok())
@@ -185,7 +186,7 @@ PipelineRun::Failure PipelineRun::discover() {
   if (has_feature(*run_.source, protocol::Feature::kStreamOptions))
     run_.source_config["streams"] = stream_entries(*selected);
 
-  // A server takes its time to let somebody in: both sides at once.
+  // Servers are slow to accept a connection: open both sides at once.
   std::jthread opener;  // joined in any case
   const bool one = selected->size() == 1;
   if (run_.destination != nullptr && has_feature(*run_.destination, protocol::Feature::kOpenEarly) &&
@@ -194,7 +195,7 @@ PipelineRun::Failure PipelineRun::discover() {
       opener = std::jthread(
           [this, stream = one ? selected->front().name : std::string()] { open_destination_early(run_, stream); });
     } catch (const std::system_error&) {
-      // Then it is opened when its turn comes.
+      // Then it is opened when it is needed.
     }
   }
   return plan(std::move(*selected));
@@ -227,7 +228,7 @@ PipelineRun::Failure PipelineRun::plan(std::vector<pipeline::StreamConfig> selec
   prepared_.plans = std::move(*plans);
   failure = with_retries(Stage::kTransform, [&] { return plan_transforms(run_, prepared_.plans); });
   if (failure) return failure;
-  // Of thousands of streams it is large, and what is needed of it stands in the plans.
+  // It is large for thousands of streams, and the plans have what is needed of it.
   prepared_.catalog = {};
   return std::nullopt;
 }
@@ -250,10 +251,10 @@ PipelineRun::Failure PipelineRun::order() {
   });
   if (failure) return failure;
   const StreamOrder order = order_streams(prepared_.plans.size(), references);
-  for (const std::vector<size_t>& ring : order.rings) {
+  for (const std::vector<size_t>& cycle : order.cycles) {
     std::vector<std::string> names;
-    for (const size_t stream : ring) names.push_back(prepared_.plans[stream].config.name);
-    for (const size_t stream : ring) prepared_.plans[stream].reference_ring = names;
+    for (const size_t stream : cycle) names.push_back(prepared_.plans[stream].config.name);
+    for (const size_t stream : cycle) prepared_.plans[stream].reference_ring = names;
   }
   schedule_.emplace(order);
   return std::nullopt;
@@ -273,7 +274,7 @@ uint32_t PipelineRun::partitions_per_stream() const {
 void PipelineRun::run_next_streams() {
   WorkerInstances kept;
   {
-    // Whoever comes first.
+    // The first worker takes it.
     std::lock_guard lock(failure_mutex_);
     kept = std::exchange(run_.first, WorkerInstances());
   }
@@ -302,8 +303,8 @@ void PipelineRun::serve_streams(WorkerInstances& kept) {
   }
 }
 
-// Streams that run go on to their end in any case. One whose rows may refer to rows of the failed one does not begin:
-// those rows are perhaps not there.
+// Running streams always continue to their end. One whose rows may refer to rows of the failed stream does not begin:
+// those rows may be missing.
 void PipelineRun::note_failed(size_t index, const RunFailure& failure) {
   if (run_.pipeline.on_stream_error == pipeline::OnStreamError::kStop || failure.concerns_every_stream ||
       failure.stage == Stage::kInterrupted) {
@@ -329,7 +330,7 @@ void PipelineRun::run_streams() {
     for (size_t i = 1; i < std::min<size_t>(parallelism(), prepared_.plans.size()); ++i)
       workers.emplace_back([this] { run_next_streams(); });
   } catch (const std::system_error& error) {
-    log_warn("cannot start another thread ({}); the run goes on with {} streams at a time", error.what(),
+    log_warn("cannot start another thread ({}); the run continues with {} streams at a time", error.what(),
              workers.size() + 1);
   }
   run_next_streams();
@@ -360,7 +361,7 @@ void PipelineRun::finish(Failure failure) {
     report_.dlq_records = run_.dlq->records();
     if (report_.dlq_records > 0) report_.dlq_path = run_.dlq->path();
   }
-  // Whatever broke first: a run that has lost its pipeline can claim nothing.
+  // Whatever broke first: a run that has lost its lease can claim nothing.
   if (Failure lost = check_lease(run_)) failure = std::move(lost);
   report_.outcome = Outcome::kSucceeded;
   if (failure) {
@@ -372,7 +373,7 @@ void PipelineRun::finish(Failure failure) {
   const Outcome said = report_.outcome;
   complete_finished_loads();
   take_back_loads();
-  // The history must not call a run a success that has failed with its last write.
+  // The history must not record success for a run whose last write failed.
   if (report_.outcome != said) record_run();
   run_.observer.run_finished(report_);
 }
@@ -388,23 +389,23 @@ void PipelineRun::record_run() {
   record.rows_written = report_.rows_written();
   if (report_.failure) record.error = Status(report_.failure->error).to_string();
   const Status recorded = run_.state.record_run(record);
-  // The rows are committed and the cursors saved; the history alone does not make a run fail.
+  // The rows are committed and the cursors saved; a missing history entry does not make the run fail.
   if (!recorded.ok()) log_warn("the run could not be added to the history: {}", recorded.to_string());
 }
 
-// Loads whose turn did not come have committed nothing, and are no loads to go on with. After a kill they are, which
-// does no harm.
+// Loads whose turn did not come have committed nothing and need not be resumed. After a kill they will be, which does
+// no harm.
 void PipelineRun::take_back_loads() {
   if (!lease_ || lease_->lost().cancelled()) return;
   std::vector<state::FinishedLoad> loads;
   for (auto& [stream, load_id] : run_.begun_loads) loads.push_back({{run_.pipeline.name, stream, ""}, load_id});
   const Status ended = lease_->complete_loads(loads);
-  if (!ended.ok()) log_warn("loads that have not begun stay noted as under way: {}", ended.to_string());
+  if (!ended.ok()) log_warn("loads that have not begun stay recorded as under way: {}", ended.to_string());
 }
 
-// The last thing that a run writes: whoever kills it before goes on with these loads, and finds that nothing is left to
-// read. All in one transaction: of a run that is cut off between two, the next one would load the former streams again
-// and finish only the others.
+// The last thing that a run writes: if it is killed before, the next run resumes these loads and finds nothing left to
+// read. All in one transaction: if a run were cut off in between, the next one would load the first streams again and
+// only finish the others.
 void PipelineRun::complete_finished_loads() {
   if (report_.outcome != Outcome::kSucceeded) return;
   if (!lease_) return;

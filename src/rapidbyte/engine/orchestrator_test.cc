@@ -223,7 +223,7 @@ TEST(RunPipeline, ReportsTheErrorOfTheStageThatFailedFirst) {
     EXPECT_EQ(report.failure->error.code, "FIRST");
     EXPECT_EQ(h.source->closed, 2);
     EXPECT_EQ(h.destination->closed, 1);
-    // An append is not discarded: the next run goes on.
+    // An append is not discarded: the next run resumes it.
     EXPECT_THAT(h.database.seen_calls(), ElementsAre("begin numbers"));
   }
 }

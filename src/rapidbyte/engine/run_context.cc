@@ -14,8 +14,8 @@
 namespace rapidbyte::engine {
 namespace {
 
-// A backend that does not answer in this time holds up neither a stream's nor the run's end any longer; what is written
-// afterwards is fenced anyway.
+// A backend that does not answer within this time no longer delays the end of a stream or of the run; later writes are
+// fenced anyway.
 constexpr std::chrono::seconds kLeaseLook{10};
 
 }  // namespace
@@ -33,7 +33,7 @@ runtime::InstanceOptions instance_options(const RunContext& run, const pipeline:
   options.config = std::move(config);
   options.allow_env = use.allow_env;
   options.max_memory = resources.max_memory;
-  // A record may come behind a batch that is nearly full.
+  // A record may follow a batch that is nearly full.
   options.max_batch_bytes =
       std::max(options.max_batch_bytes, resources.max_batch_bytes + resources.max_record_bytes + (uint64_t{1} << 20U));
   options.guest_timeout = std::chrono::seconds(resources.guest_timeout_seconds);
@@ -63,12 +63,12 @@ bool may_be_kept(const runtime::Connector& connector) {
 }
 
 std::vector<std::string> features_downstream(const RunContext& run, size_t first_transform) {
-  // A dry run has the preview for a destination, and that shows special values.
+  // In a dry run the preview takes the destination's place, and it shows special values.
   std::vector<std::string> features =
       run.destination != nullptr ? features_of(*run.destination)
                                  : std::vector<std::string>{std::string(to_string(protocol::Feature::kSpecialValues))};
   for (size_t i = first_transform; i < run.transforms.size(); ++i) {
-    // By name: what neither this program nor the transform knows is not passed on either.
+    // By name: features unknown to this program or the transform are not passed on either.
     const auto& understood = features_of(*run.transforms[i]);
     std::erase_if(features, [&](const std::string& feature) {
       return std::find(understood.begin(), understood.end(), feature) == understood.end();
@@ -104,7 +104,7 @@ void close_instance(RunContext& run, KeptInstance& kept, const runtime::Connecto
 }
 
 void close_instances(RunContext& run, WorkerInstances& kept) {
-  // Of a connector that did not load there is none.
+  // A connector that did not load has none.
   if (kept.source) close_instance(run, kept.source, *run.source, {});
   if (kept.destination) close_instance(run, kept.destination, *run.destination, {});
 }
@@ -112,12 +112,12 @@ void close_instances(RunContext& run, WorkerInstances& kept) {
 void open_destination_early(RunContext& run, const std::string& stream) noexcept {
   try {
     auto early = start_instance(run, run.destination, stream);
-    // The stream will meet the same error, where it has its place in the report.
+    // The stream will meet the same error and report it.
     if (!early.ok()) return;
     early->opened = early->instance->open();
     run.first.destination = std::move(*early);
   } catch (const std::exception&) {
-    // Out of memory: it is opened when its turn comes, and that will tell.
+    // Out of memory: it is opened when it is needed, and any error shows then.
   }
 }
 
@@ -129,7 +129,7 @@ RunFailure interruption(const RunContext& run) {
   }
   return {Stage::kInterrupted,
           internal_error(codes::kCancelled,
-                         "the run was interrupted; what was committed stays, and the next run resumes behind it")
+                         "the run was interrupted; what was committed stays, and the next run resumes after it")
               .error()};
 }
 
@@ -142,7 +142,7 @@ std::optional<RunFailure> check_lease(const RunContext& run) {
 
 RunFailure failure_of(const RunContext& run, Stage stage, const Status& status) {
   if (run.lease != nullptr && run.lease->lost().cancelled()) return interruption(run);
-  // Guests wrap CANCELLED in errors of their own, so the code says nothing.
+  // Guests wrap CANCELLED in their own errors, so the code proves nothing.
   return {run.options.cancel.cancelled() ? Stage::kInterrupted : stage, status.error()};
 }
 

@@ -11,14 +11,14 @@ namespace {
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// Handles what stands between `${` and `}`.
+/// Handles the text between `${` and `}`.
 void replace_one(std::string_view inside, const EnvLookup& lookup, Substitution& out) {
   const size_t split = inside.find(":-");
   const std::string_view name = inside.substr(0, split);
   if (!is_env_name(name)) {
-    // Not shown: it may be a part of a password that holds ${.
+    // Not shown: it may be part of a password that contains ${.
     out.mistakes.emplace_back(
-        "what stands in ${ } does not name an environment variable; write ${NAME} or ${NAME:-default} with letters, "
+        "the text in ${ } is not the name of an environment variable; write ${NAME} or ${NAME:-default} with letters, "
         "digits and _, or $${ for a literal ${");
     return;
   }

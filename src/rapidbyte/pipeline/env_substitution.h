@@ -1,6 +1,7 @@
 #pragma once
 // `${NAME}` and `${NAME:-default}` inside one string of the pipeline file (docs/pipeline-reference.md). Works on values
-// after the YAML was parsed, so that what the environment holds can never become YAML structure. Pure functions.
+// after the YAML has been parsed, so that the contents of the environment can never become YAML structure. Pure
+// functions.
 
 #include <functional>
 #include <optional>
@@ -10,7 +11,7 @@
 
 namespace rapidbyte::pipeline {
 
-/// Answers with the value of an environment variable, nullopt when it is not set.
+/// Returns the value of an environment variable, nullopt when it is not set.
 using EnvLookup = std::function<std::optional<std::string>(std::string_view name)>;
 
 /// Looks names up in this process's environment.
@@ -26,14 +27,14 @@ struct Substitution {
   std::vector<Used> used;
   /// Names that are not set and have no default, each once.
   std::vector<std::string> missing;
-  /// Other mistakes, as sentences: an unclosed `${`, a name that is none, a value that is not UTF-8.
+  /// Other mistakes, as sentences: an unclosed `${`, an invalid name, a value that is not UTF-8.
   std::vector<std::string> mistakes;
-  /// Whether `text` differs in origin from what was given: something was replaced or unescaped.
+  /// Whether something in `text` was replaced or unescaped.
   bool changed = false;
 };
 
 /// Replaces every `${NAME}` (letters, digits and `_`). `${NAME:-default}` takes the default when NAME is unset or
-/// empty; the default ends at the first `}`. `$${` stands for a literal `${`. Replaced text is not looked at again.
+/// empty; the default ends at the first `}`. `$${` is a literal `${`. Replaced text is not substituted again.
 [[nodiscard]] Substitution substitute(std::string_view text, const EnvLookup& lookup);
 
 /// Whether `name` can be an environment variable: a letter or `_`, then letters, digits and `_`.

@@ -124,7 +124,7 @@ std::optional<uint64_t> FieldReader::count(std::string_view key, uint64_t larges
   }
   const uint64_t number = std::get<uint64_t>(parsed);
   if (number > largest) {
-    report(key, found->location, fmt::format("{} is too large; the most is {}", number, largest));
+    report(key, found->location, fmt::format("{} is too large; the maximum is {}", number, largest));
     return std::nullopt;
   }
   return number;

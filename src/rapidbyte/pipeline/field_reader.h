@@ -1,7 +1,7 @@
 #pragma once
-// FieldReader: takes the keys of one map of the pipeline file, typed, and collects every mistake with its place. A
-// getter answers nullopt when the key is absent, null or wrong; wrong ones are reported. finish() reports keys nobody
-// asked for.
+// FieldReader: reads the keys of one map of the pipeline file as typed values, and collects every mistake with its
+// place. A getter returns nullopt when the key is absent, null or wrong; wrong ones are reported. finish() reports keys
+// that nobody asked for.
 
 #include <cstdint>
 #include <initializer_list>
@@ -22,7 +22,7 @@ class FieldReader {
   /// `node` must be a map. `path` is its key path, empty for the document. Both references outlive the reader.
   FieldReader(const YamlNode& node, std::string path, SourceLocation location, std::vector<Problem>& problems);
 
-  /// Text of a scalar as written (`0123` stays so), after substitution.
+  /// Text of a scalar as written (`0123` stays `0123`), after substitution.
   std::optional<std::string> text(std::string_view key);
   /// A list of texts, none of them null.
   std::optional<std::vector<std::string>> text_list(std::string_view key);
@@ -45,7 +45,7 @@ class FieldReader {
     return std::nullopt;
   }
 
-  /// The node of a key, whatever it is; null when absent, null or unresolved.
+  /// The node of a key, of any kind; null when absent, null or unresolved.
   const YamlNode* node(std::string_view key);
   /// A map, or null when absent, null or not a map (reported).
   const YamlNode* map(std::string_view key);

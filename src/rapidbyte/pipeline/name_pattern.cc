@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::string_view kSpecial = "*?[";
 
-/// The character at the beginning of `text`, which is not empty, as its bytes. A byte that begins no character of UTF-8
-/// is one for itself.
+/// The bytes of the first character of `text`, which is not empty. A byte that begins no UTF-8 character counts as a
+/// character.
 std::string_view first_character(std::string_view text) {
   const auto first = static_cast<unsigned char>(text[0]);
   const size_t length = first < 0xC0U ? 1 : first < 0xE0U ? 2 : first < 0xF0U ? 3 : 4;
@@ -26,10 +26,10 @@ std::string_view take_character(std::string_view& text) {
   return character;
 }
 
-/// What stands between brackets. The bytes of two characters of UTF-8 are in the order of their code points.
+/// The contents of a bracket. The bytes of UTF-8 characters sort in the order of their code points.
 class CharacterSet {
  public:
-  /// `pattern` begins with the bracket, and then with what stands behind the set; nullopt: the bracket is never closed.
+  /// `pattern` begins with the bracket; afterwards it begins after the set. nullopt: the bracket is never closed.
   static std::optional<CharacterSet> take(std::string_view& pattern) {
     std::string_view rest = pattern.substr(1);
     const bool negated = rest.starts_with('!') || rest.starts_with('^');
@@ -62,7 +62,7 @@ class CharacterSet {
   bool negated_;
 };
 
-/// Whether `character` is what `pattern` begins with, which is no star; then `pattern` is what stands behind it.
+/// Whether `character` matches the beginning of `pattern`, which is not a star; then `pattern` is advanced past it.
 bool take_one(std::string_view& pattern, std::string_view character) {
   if (pattern.empty()) return false;
   if (pattern[0] == '[') {
@@ -81,7 +81,7 @@ bool take_one(std::string_view& pattern, std::string_view character) {
 bool is_name_pattern(std::string_view text) { return text.find_first_of(kSpecial) != std::string_view::npos; }
 
 bool matches_name_pattern(std::string_view pattern, std::string_view name) {
-  // Only the last star need ever give way: what the ones before it have taken is as good as any other.
+  // Only the last star ever needs to backtrack: what the ones before it have taken is as good as anything else.
   std::optional<std::string_view> behind_star;
   std::string_view name_at_star;
   while (!name.empty()) {
@@ -116,7 +116,7 @@ std::vector<size_t> named_by(std::string_view wanted, std::span<const std::strin
 }
 
 std::string name_suggestion(std::string_view wanted, std::span<const std::string_view> names) {
-  // Of a pattern its letters tell what was meant.
+  // The letters of a pattern tell what was meant.
   std::string letters(wanted);
   std::erase_if(letters, [](char c) { return kSpecial.find(c) != std::string_view::npos || c == ']'; });
   return suggestion_text(letters, names);

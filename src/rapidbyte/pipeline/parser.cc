@@ -21,11 +21,11 @@ namespace rapidbyte::pipeline {
 namespace {
 
 // A screen or two; a file with more mistakes than that is usually one mistake repeated.
-constexpr size_t kMostProblems = 100;
+constexpr size_t kMaxProblems = 100;
 constexpr uint64_t kAnyCount = std::numeric_limits<uint64_t>::max();
 constexpr uint64_t kAny32 = std::numeric_limits<uint32_t>::max();
 
-/// Replaces `${NAME}` in every value of the document (not in keys), and makes secret values known.
+/// Replaces `${NAME}` in every value of the document (not in keys), and registers secret values.
 class SubstitutionPass {
  public:
   SubstitutionPass(const EnvLookup& lookup, std::vector<Problem>& problems) : lookup_(lookup), problems_(problems) {}
@@ -91,7 +91,7 @@ class PipelineReader {
     read_resources(top, config.resources);
     config.on_stream_error = top.one_of("on_stream_error", {OnStreamError::kContinue, OnStreamError::kStop})
                                  .value_or(config.on_stream_error);
-    // Keys that begin with x- are the user's own, a place for anchors.
+    // Keys that begin with x- belong to the user, as a place for anchors.
     top.finish("x-");
     return config;
   }
@@ -133,7 +133,7 @@ class PipelineReader {
     const YamlNode* streams = reader.list("streams");
     const bool empty = streams != nullptr && streams->items.empty();
     if (empty || (present != nullptr && present->is_null())) {
-      // Never "all streams" by an accident such as commented-out entries.
+      // Never "all streams" by accident, for example because all entries are commented out.
       reader.report("streams", reader.key_location("streams"),
                     "has no entries; name a stream (- name: orders), or leave out streams to load all of them");
     }
@@ -145,7 +145,7 @@ class PipelineReader {
 
   void read_stream(const YamlNode& node, size_t index, std::vector<StreamConfig>& streams) {
     const std::string path = fmt::format("source.streams[{}]", index);
-    // One entry per item even when it is broken, so that the validator's pointers stay right.
+    // One entry per item even when it is broken, so that the validator's pointers stay correct.
     StreamConfig& stream = streams.emplace_back();
     stream.location = node.location;
     if (node.unresolved) return;
@@ -214,7 +214,7 @@ class PipelineReader {
     reader.finish();
   }
 
-  /// `type_change: null` means the word, though YAML reads nothing; an empty value still is nothing.
+  /// `type_change: null` means the word, although YAML reads it as null; an empty value is still null.
   static std::optional<TypeChange> read_type_change(FieldReader& fields, const YamlNode& evolution) {
     const auto value = fields.one_of("type_change", {TypeChange::kCoerce, TypeChange::kFail, TypeChange::kNull});
     const YamlNode* node = evolution.find("type_change");
@@ -235,8 +235,7 @@ class PipelineReader {
         state.backend = std::move(*backend);
       }
       connection = reader.text("connection").value_or(connection);
-      if (connection.empty())
-        reader.report_missing("connection", "name the file of the state, or leave connection out");
+      if (connection.empty()) reader.report_missing("connection", "name the state's file, or leave out connection");
       reader.finish();
     }
     state.connection = (folder / connection).lexically_normal();
@@ -247,7 +246,7 @@ class PipelineReader {
     if (node == nullptr) return;
     FieldReader reader(*node, "dlq", top.key_location("dlq"), outcome_.problems);
     if (auto path = reader.text("path")) {
-      if (path->empty()) reader.report_missing("path", "name the file, or leave path out");
+      if (path->empty()) reader.report_missing("path", "name the file, or leave out path");
       dlq.path = (folder / *path).lexically_normal();
     }
     dlq.max_bytes = reader.size("max_bytes").value_or(dlq.max_bytes);
@@ -284,18 +283,18 @@ class PipelineReader {
   ParseOutcome& outcome_;
 };
 
-/// Sorted by place, at most kMostProblems.
+/// Sorted by place, at most kMaxProblems.
 void put_in_order(std::vector<Problem>& problems) {
   std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
     return std::pair(a.location.line, a.location.column) < std::pair(b.location.line, b.location.column);
   });
-  if (problems.size() <= kMostProblems) return;
-  const size_t more = problems.size() - kMostProblems;
-  problems.resize(kMostProblems);
+  if (problems.size() <= kMaxProblems) return;
+  const size_t more = problems.size() - kMaxProblems;
+  problems.resize(kMaxProblems);
   problems.push_back({{}, "", fmt::format("{} more problems are not shown", more)});
 }
 
-/// Adds what the validator found, except where the file itself was already wrong: a default stands there.
+/// Adds the validator's problems, except where the file itself was already wrong: there a default was used.
 void add_new(std::vector<Problem> found, std::vector<Problem>& problems) {
   const size_t before = problems.size();
   for (Problem& problem : found) {
@@ -340,7 +339,7 @@ ParseOutcome parse_once(std::string_view text, const std::filesystem::path& file
           validate_pipeline(config, [&tree](std::string_view pointer) { return tree->locate(pointer); });
       add_new(std::move(validation.problems), outcome.problems);
       if (outcome.problems.empty()) {
-        // Where a value was refused its default stands, and a warning about that would mislead.
+        // A refused value was replaced by its default, and a warning about that would mislead.
         add_new(std::move(validation.warnings), outcome.warnings);
         outcome.config = std::move(config);
       }
@@ -357,7 +356,7 @@ ParseOutcome parse_pipeline_text(std::string_view text, const std::filesystem::p
                                  const EnvLookup& env_lookup) {
   ParseOutcome outcome = parse_once(text, file, env_lookup);
   if (outcome.problems.empty()) return outcome;
-  // Again, because messages cut long values, and a secret that is known by then is not cut in halves.
+  // Again, because messages cut long values, and a secret that is known by now is not cut in half.
   register_secrets_in_source(text);
   return parse_once(text, file, env_lookup);
 }
@@ -375,8 +374,8 @@ ParseOutcome parse_pipeline_file(const std::filesystem::path& file, const EnvLoo
                                                         std::generic_category().message(errno))));
     return outcome;
   }
-  // In pieces: room for the largest file at once would cost a small one more than all the rest. What is read beyond the
-  // limit tells a file that is too large from one that just fits.
+  // In pieces: a buffer for the largest file would cost a small one more than everything else. Reading beyond the limit
+  // distinguishes a file that is too large from one that just fits.
   std::string text;
   std::array<char, 16384> piece;
   std::FILE* const from = handle.get();

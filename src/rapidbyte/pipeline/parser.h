@@ -20,13 +20,14 @@ class YamlTree;
 struct ParseOutcome {
   /// The pipeline with every default applied; only when there are no problems.
   std::optional<PipelineConfig> config;
-  /// In the order of the file. Any one refuses the pipeline.
+  /// In the order of the file. A single one makes the pipeline invalid.
   std::vector<Problem> problems;
-  /// What is allowed, but probably not meant. In the order of the file.
+  /// What is allowed, but probably not intended. In the order of the file.
   std::vector<Problem> warnings;
 
   /// The place of the value at a JSON Pointer into the document, for example "/destination/config/path" or
-  /// "/source/streams/0/columns". When the value is missing, the nearest part around it. Nullopt without a document.
+  /// "/source/streams/0/columns". When the value is missing, the place of the nearest enclosing part. nullopt without a
+  /// document.
   [[nodiscard]] std::optional<SourceLocation> locate(std::string_view pointer) const;
 
   /// A problem found later (a connector's JSON Schema, a manifest) with its place: `section` is a pointer such as

@@ -10,8 +10,8 @@
 namespace rapidbyte::pipeline {
 namespace {
 
-// Long enough for every message of ours; a value of the file inside it must not fill the screen.
-constexpr size_t kLongestLine = 2000;
+// Long enough for all our messages; a value of the file in a message must not fill the screen.
+constexpr size_t kMaxLineBytes = 2000;
 
 }  // namespace
 
@@ -21,7 +21,7 @@ std::string format_problem(std::string_view file, const Problem& problem) {
   line += ": ";
   if (!problem.key_path.empty()) line += problem.key_path + ": ";
   line += problem.message;
-  return printable(redact(line), kLongestLine);
+  return printable(redact(line), kMaxLineBytes);
 }
 
 std::string format_problems(std::string_view file, const std::vector<Problem>& problems) {

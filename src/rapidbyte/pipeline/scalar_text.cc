@@ -53,7 +53,7 @@ std::optional<nlohmann::json> as_float(std::string_view text) {
   const std::string_view number = rest;
   rest = strip_digits(rest);
   const size_t before_point = number.size() - rest.size();
-  // 007 and 007.5 are texts: numbers are not written with leading zeros.
+  // 007 and 007.5 are texts: numbers have no leading zeros.
   if (before_point > 1 && number.front() == '0') return std::nullopt;
   bool decimal = false;
   if (rest.starts_with('.')) {

@@ -14,18 +14,18 @@ constexpr std::array<std::string_view, 19> kSecretWords = {
     "passwords", "passphrase", "pwd",         "pass",          "pw",     "secrets", "token",
     "tokens",    "credential", "credentials", "authorization", "bearer", "key",     "keys",
     "apikey",    "accesskey",  "privatekey",  "secretkey",     "pgpass"};
-// Whole words, and the ends of words that are written together: PGPASSWORD, dbpassword.
+// Whole words, and ends of compound words: PGPASSWORD, dbpassword.
 constexpr std::array<std::string_view, 3> kSecretEndings = {"password", "passwd", "secret"};
-// A word before that makes an ordinary thing of it: primary_key, null_token, max_tokens.
+// A preceding word that makes it harmless: primary_key, null_token, max_tokens.
 constexpr std::array<std::string_view, 16> kHarmlessBefore = {
     "primary", "foreign", "partition", "sort", "sorting", "unique",  "cursor", "order",
     "join",    "merge",   "null",      "max",  "min",     "natural", "public", "cluster"};
-// A last word that says that the value is about the secret, and is not the secret.
+// A last word that says that the value describes the secret and is not the secret itself.
 constexpr std::array<std::string_view, 21> kHarmlessLast = {
     "file",  "path",   "folder",  "name",  "names",  "id",   "ids",  "url",    "uri",    "ttl", "seconds",
     "count", "column", "columns", "field", "fields", "type", "size", "length", "format", "env"};
 
-// Last words of variables that only describe the surroundings: LANG, AWS_REGION, HTTP_HOST.
+// Last words of variables that only describe the environment: LANG, AWS_REGION, HTTP_HOST.
 constexpr std::array<std::string_view, 19> kHarmlessVariables = {
     "lang", "language", "locale", "tz",   "timezone", "region", "zone", "host",     "hostname", "port",
     "home", "dir",      "level",  "mode", "version",  "debug",  "user", "username", "profile"};
@@ -35,7 +35,8 @@ bool contains(const std::array<std::string_view, N>& words, std::string_view wor
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-/// Splits at everything that is no letter or digit, and where a capital follows a small letter; lower case.
+/// Splits at everything that is not a letter or digit, and where a capital follows a lower-case letter; the parts are
+/// in lower case.
 std::vector<std::string> words_of(std::string_view name) {
   std::vector<std::string> words(1);
   char before = '_';
@@ -89,7 +90,7 @@ void register_everything_below(const nlohmann::json& value) {
   }
 }
 
-/// The value after `password=` and the like, in libpq's and ODBC's form; quotes are taken off.
+/// The value after `password=` and the like, in libpq's and ODBC's form, without quotes.
 std::optional<std::string_view> keyword_value(std::string_view text, size_t equals) {
   size_t start = equals + 1;
   while (start < text.size() && text[start] == ' ') ++start;
@@ -116,7 +117,7 @@ void add_once_and_decoded(std::string_view text) {
   add_secret(percent_decoded(text));
 }
 
-/// A literal value as somebody wrote it, perhaps with a mistake in it: with and without what may not belong to it.
+/// A literal value as written, perhaps with a mistake: with and without what may not belong to it.
 class SourcePieces {
  public:
   void add(std::string_view text) {
@@ -128,7 +129,7 @@ class SourcePieces {
     if (comment != std::string_view::npos) add(text.substr(0, comment));
     const size_t flow_end = text.find_first_of(",}]");
     if (flow_end != std::string_view::npos) add(text.substr(0, flow_end));
-    // A tag, an anchor, an alias, a block, quotes, an opened ${: YAML takes them off, or stops there.
+    // A tag, an anchor, an alias, a block, quotes, an opened ${: YAML removes them, or stops there.
     const size_t start = text.find_first_not_of("!&*|>'\"%@`${[-:= ");
     if (start == std::string_view::npos) return;
     size_t end = text.size();
@@ -141,7 +142,7 @@ class SourcePieces {
   }
 
  private:
-  // More than any mistake leaves, and an end for a line that is made of nothing but such marks.
+  // More than any mistake leaves, and a limit for a line that consists only of such marks.
   int left_ = 32;
 };
 
@@ -178,7 +179,7 @@ std::string_view name_before(std::string_view line, size_t end) {
   return line.substr(start, end - start);
 }
 
-/// Whether the value of a secret key goes on in the lines below.
+/// Whether the value of a secret key continues on the following lines.
 bool register_line(std::string_view line) {
   for (size_t at = line.find_first_of(":="); at != std::string_view::npos; at = line.find_first_of(":=", at + 1)) {
     if (!looks_secret(name_before(line, at))) continue;
@@ -212,12 +213,12 @@ void register_embedded_secrets(std::string_view text) {
     const size_t host = authority.rfind('@');
     const bool has_password = host != std::string_view::npos && colon < host;
     if (has_password) add_once_and_decoded(authority.substr(colon + 1, host - colon - 1));
-    // A password that should have been percent-encoded goes on behind a '/', '?' or '#'. Digits alone are a port.
+    // A password that should have been percent-encoded continues after a '/', '?' or '#'. Digits alone are a port.
     const size_t last = token.rfind('@');
     const bool is_port = authority.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
     const bool behind = last != std::string_view::npos && last > authority.size();
     if (behind && (has_password || !is_port)) add_once_and_decoded(token.substr(colon + 1, last - colon - 1));
-    // What a URL's rules take for the hosts may be pieces of it then.
+    // What URL rules take for the hosts may then be parts of the password.
     for (size_t from = host + 1; has_password && behind && from <= authority.size();) {
       const size_t comma = std::min(authority.find_first_of(",:", from), authority.size());
       add_secret(std::string(authority.substr(from, comma - from)));

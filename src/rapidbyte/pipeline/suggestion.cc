@@ -6,10 +6,10 @@
 namespace rapidbyte::pipeline {
 namespace {
 
-// Longer words are no typing mistakes, and the cost of a comparison grows with the product of the lengths.
-constexpr size_t kLongestWord = 64;
-// More are not read by anybody, and a database may have thousands of tables.
-constexpr size_t kMostListed = 20;
+// Longer words are not typing mistakes, and the cost of a comparison grows with the product of the lengths.
+constexpr size_t kMaxWordBytes = 64;
+// Nobody reads more, and a database may have thousands of tables.
+constexpr size_t kMaxListed = 20;
 
 std::string folded(std::string_view word) {
   std::string out(word);
@@ -41,7 +41,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::optional<std::string_view> closest(std::string_view word, std::span<const std::string_view> known) {
-  if (word.empty() || word.size() > kLongestWord) return std::nullopt;
+  if (word.empty() || word.size() > kMaxWordBytes) return std::nullopt;
   const std::string given = folded(word);
   std::optional<std::string_view> best;
   size_t best_distance = 0;
@@ -59,11 +59,11 @@ std::optional<std::string_view> closest(std::string_view word, std::span<const s
 std::string suggestion_text(std::string_view word, std::span<const std::string_view> known) {
   if (auto near = closest(word, known)) return "; did you mean " + std::string(*near) + "?";
   std::string text = "; known are ";
-  for (size_t i = 0; i < std::min(known.size(), kMostListed); ++i) {
+  for (size_t i = 0; i < std::min(known.size(), kMaxListed); ++i) {
     if (i > 0) text += ", ";
     text += known[i];
   }
-  if (known.size() > kMostListed) text += " and " + std::to_string(known.size() - kMostListed) + " more";
+  if (known.size() > kMaxListed) text += " and " + std::to_string(known.size() - kMaxListed) + " more";
   return text;
 }
 

@@ -55,7 +55,7 @@ struct StreamConfig {
 struct ConnectorUse {
   std::string use;  // reference, for example rapidbyte/source-file@v0.1.0
   nlohmann::json config = nlohmann::json::object();
-  /// What the pipeline grants of what the manifest asks for: environment variables (name only) and read-write preopens.
+  /// What the pipeline grants of the manifest's requests: environment variables (name only) and read-write preopens.
   std::vector<std::string> allow_env;
   std::vector<std::string> read_write_preopens;
   SourceLocation location;
@@ -78,14 +78,15 @@ inline constexpr std::array<std::string_view, 1> kStateBackends = {"sqlite"};
 
 struct StateConfig {
   std::string backend = std::string(kStateBackends[0]);
-  /// Where the backend finds the state; of sqlite its file. Empty in a pipeline file: `.rapidbyte/state.db` beside it.
+  /// Where the backend finds the state; for sqlite, its file. Empty in a pipeline file: `.rapidbyte/state.db` beside
+  /// it.
   std::filesystem::path connection;
 };
 
 struct DlqConfig {
   /// NDJSON file of this run's rejected records. Empty: `dlq/<pipeline>-<run id>.ndjson` beside the state.
   std::filesystem::path path;
-  /// 1 GiB: room for millions of rejected records, yet a wrong pipeline does not fill a disk.
+  /// 1 GiB: room for millions of rejected records, but a wrong pipeline does not fill a disk.
   uint64_t max_bytes = uint64_t{1} << 30U;
 };
 
@@ -95,7 +96,7 @@ struct Resources {
   uint64_t max_batch_bytes = protocol::Limits().max_batch_bytes;
   /// Largest single record.
   uint64_t max_record_bytes = protocol::Limits().max_record_bytes;
-  /// Streams that run at the same time. 0: by cores.
+  /// Streams that run concurrently. 0: by cores.
   uint32_t parallelism = 0;
   uint64_t checkpoint_interval_bytes = protocol::Limits().checkpoint_interval_bytes;
   uint64_t checkpoint_interval_rows = protocol::Limits().checkpoint_interval_rows;  // 0: no limit by rows
@@ -103,7 +104,7 @@ struct Resources {
   uint32_t max_retries = 3;
   Compression compression = Compression::kNone;
   uint32_t max_inflight_batches = protocol::Limits().max_inflight_batches;
-  /// A guest that neither returns nor makes progress (moves a batch, bytes of a socket, state or a checkpoint) for so
+  /// A guest that neither returns nor makes progress (moves a batch, bytes of a socket, state or a checkpoint) for this
   /// long is stopped. 300 s: the longest single database statement that a load should need.
   uint32_t guest_timeout_seconds = 300;
 };
@@ -117,7 +118,7 @@ struct PipelineConfig {
   StateConfig state;
   DlqConfig dlq;
   Resources resources;
-  /// What becomes of the streams that have not begun when one has failed. Those that run are finished in any case.
+  /// What happens to streams that have not begun when one has failed. Running streams always continue to their end.
   OnStreamError on_stream_error = OnStreamError::kContinue;
   /// The file it came from, absolute; relative paths in it are relative to its folder.
   std::filesystem::path file;

@@ -43,7 +43,7 @@ std::optional<size_t> first_invalid_utf8(std::string_view text) {
 std::string printable(std::string_view text, size_t most) {
   std::string out;
   std::string whole;
-  // Half a secret would not be found any more.
+  // Part of a secret would no longer be found.
   if (text.size() > most) text = whole = redact(text);
   size_t at = 0;
   for (; at < text.size() && at < most; ++at) {

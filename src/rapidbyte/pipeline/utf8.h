@@ -1,5 +1,5 @@
 #pragma once
-// Checks on text that came from outside, before it may reach a YAML or JSON library. Pure functions.
+// Checks on text from outside, before it may reach a YAML or JSON library. Pure functions.
 
 #include <cstddef>
 #include <optional>
@@ -8,8 +8,8 @@
 
 namespace rapidbyte::pipeline {
 
-/// Offset of the first byte that is not well-formed UTF-8 (overlong forms and surrogates included); nullopt when all
-/// is.
+/// Offset of the first byte that is not well-formed UTF-8 (overlong forms and surrogates are ill-formed); nullopt when
+/// all are.
 [[nodiscard]] std::optional<size_t> first_invalid_utf8(std::string_view text);
 
 /// `text` for showing to a user: control characters as \xNN, cut after `most` bytes with "...".

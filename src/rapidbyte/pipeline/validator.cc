@@ -19,28 +19,28 @@ constexpr uint64_t kMiB = uint64_t{1} << 20U;
 constexpr uint64_t kGiB = uint64_t{1} << 30U;
 
 constexpr std::string_view kVersion = "1.0";
-// The name is part of file names, which end at 255 bytes and get a run id and an ending.
-constexpr size_t kLongestName = 128;
+// The name is part of file names, which are limited to 255 bytes and get a run id and an extension.
+constexpr size_t kMaxPipelineNameBytes = 128;
 // The longest identifier of any database is far shorter; a stream's name is repeated in every message.
-constexpr size_t kLongestStreamName = 512;
-// More threads than any machine that this runs on has cores for.
-constexpr uint32_t kMostParallelism = 256;
-constexpr uint32_t kMostInflightBatches = 1024;
+constexpr size_t kMaxStreamNameBytes = 512;
+// More threads than any machine has cores for.
+constexpr uint32_t kMaxParallelism = 256;
+constexpr uint32_t kMaxInflightBatches = 1024;
 // Below 4 KiB the overhead of a batch exceeds its content; above 64 MiB the host refuses batches (runtime).
-constexpr uint64_t kLeastBatchBytes = 4 * kKiB;
-constexpr uint64_t kMostBatchBytes = 64 * kMiB;
+constexpr uint64_t kMinBatchBytes = 4 * kKiB;
+constexpr uint64_t kMaxBatchBytes = 64 * kMiB;
 // A row of many short columns fits into 64 KiB; PostgreSQL and SQLite hold no value above 1 GiB.
-constexpr uint64_t kLeastRecordBytes = 64 * kKiB;
-constexpr uint64_t kMostRecordBytes = kGiB;
+constexpr uint64_t kMinRecordBytes = 64 * kKiB;
+constexpr uint64_t kMaxRecordBytes = kGiB;
 constexpr uint64_t kUsualRecordBytes = 16 * kMiB;
 // A component with its stack, its library and one batch does not fit into less.
-constexpr uint64_t kLeastMemory = 16 * kMiB;
-// 32-bit WebAssembly addresses no more.
-constexpr uint64_t kMostMemory = 4 * kGiB;
-constexpr uint32_t kMostRetries = 100;
+constexpr uint64_t kMinMemory = 16 * kMiB;
+// 32-bit WebAssembly cannot address more.
+constexpr uint64_t kMaxMemory = 4 * kGiB;
+constexpr uint32_t kMaxRetries = 100;
 constexpr uint64_t kSecondsOfDay = 86'400;
 // A terabyte in one transaction is a mistake in the unit.
-constexpr uint64_t kMostCheckpointBytes = 1024 * kGiB;
+constexpr uint64_t kMaxCheckpointBytes = 1024 * kGiB;
 
 class Validator {
  public:
@@ -83,12 +83,12 @@ class Validator {
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
              c == '.';
     };
-    if (!name.empty() && (name.size() > kLongestName || !std::all_of(name.begin(), name.end(), allowed) ||
+    if (!name.empty() && (name.size() > kMaxPipelineNameBytes || !std::all_of(name.begin(), name.end(), allowed) ||
                           name.front() == '.' || name.front() == '-')) {
       refuse("/pipeline",
              fmt::format("'{}' cannot be a name, because it is part of file names; use letters, digits, _, - and ., "
                          "not beginning with - or ., at most {} of them",
-                         printable(name), kLongestName));
+                         printable(name), kMaxPipelineNameBytes));
     }
   }
 
@@ -119,7 +119,7 @@ class Validator {
       if (columns[i].empty()) refuse(fmt::format("{}/{}", pointer, i), "is empty; name a column");
       if (!seen.insert(columns[i]).second) {
         refuse(fmt::format("{}/{}", pointer, i),
-               fmt::format("names column {} a second time; remove it", printable(columns[i])));
+               fmt::format("names column {} twice; remove one", printable(columns[i])));
       }
     }
   }
@@ -146,9 +146,9 @@ class Validator {
   void check_stream_name(const std::string& pointer, const std::string& name) {
     const bool control =
         std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-    if (control || name.size() > kLongestStreamName) {
+    if (control || name.size() > kMaxStreamNameBytes) {
       refuse(pointer, fmt::format("'{}' cannot be a stream's name: no control characters, at most {} bytes",
-                                  printable(name), kLongestStreamName));
+                                  printable(name), kMaxStreamNameBytes));
     }
   }
 
@@ -157,8 +157,8 @@ class Validator {
     if (stream.cursor_field && !cursor) refuse(pointer + "/cursor_field", "is empty; name a column");
     if (stream.sync_mode == SyncMode::kIncremental && !stream.cursor_field) {
       refuse(pointer + "/cursor_field",
-             "is missing; incremental reads go on after the highest value of a column that only grows, "
-             "name it, for example cursor_field: updated_at");
+             "is missing; incremental reads continue after the highest value of a column whose values only grow: name "
+             "it, for example cursor_field: updated_at");
     }
     if (stream.sync_mode == SyncMode::kFullRefresh && cursor) {
       warn(pointer + "/cursor_field",
@@ -208,7 +208,7 @@ class Validator {
     if (config_.destination.on_data_error == OnDataError::kDlq) {
       if (dlq.max_bytes < kKiB) {
         refuse("/dlq/max_bytes",
-               fmt::format("{} bytes hold no rejected record; give at least 1kb, or set on_data_error: fail",
+               fmt::format("{} bytes cannot hold a rejected record; give at least 1kb, or set on_data_error: fail",
                            dlq.max_bytes));
       }
     } else if (!dlq.path.empty()) {
@@ -216,7 +216,7 @@ class Validator {
                                to_string(config_.destination.on_data_error)));
     }
     if (!dlq.path.empty() && dlq.path == config_.state.connection) {
-      refuse("/dlq/path", "is the file of the state, which rejected records would destroy; name another file");
+      refuse("/dlq/path", "is the state's file, which rejected records would destroy; name another file");
     }
     for (const auto& [pointer, path] :
          {std::pair("/dlq/path", dlq.path), std::pair("/state/connection", config_.state.connection)}) {
@@ -244,23 +244,23 @@ class Validator {
 
   void check_batches_and_memory() {
     const Resources& r = config_.resources;
-    check_size_range("/resources/max_batch_bytes", r.max_batch_bytes, kLeastBatchBytes, kMostBatchBytes,
+    check_size_range("/resources/max_batch_bytes", r.max_batch_bytes, kMinBatchBytes, kMaxBatchBytes,
                      "256kb keeps batches in the processor's cache");
-    check_size_range("/resources/max_record_bytes", r.max_record_bytes, kLeastRecordBytes, kMostRecordBytes,
+    check_size_range("/resources/max_record_bytes", r.max_record_bytes, kMinRecordBytes, kMaxRecordBytes,
                      "a record is held in memory several times over");
-    // As it came, as columns and as a batch; buffers double while they grow.
-    if (r.max_record_bytes > kUsualRecordBytes && r.max_record_bytes <= kMostRecordBytes &&
+    // As read, as columns and as a batch; buffers double while they grow.
+    if (r.max_record_bytes > kUsualRecordBytes && r.max_record_bytes <= kMaxRecordBytes &&
         r.max_record_bytes > r.max_memory / 4) {
       warn("/resources/max_record_bytes",
            fmt::format("{} is more than a quarter of max_memory ({}), so that a connector may run out of memory",
                        shown_size(r.max_record_bytes), shown_size(r.max_memory)));
     }
-    check_range("/resources/max_inflight_batches", r.max_inflight_batches, 1, kMostInflightBatches,
-                "each waiting batch takes memory, and one must be able to move");
-    check_size_range("/resources/max_memory", r.max_memory, kLeastMemory, kMostMemory,
+    check_range("/resources/max_inflight_batches", r.max_inflight_batches, 1, kMaxInflightBatches,
+                "each waiting batch takes memory, and at least one must be able to move");
+    check_size_range("/resources/max_memory", r.max_memory, kMinMemory, kMaxMemory,
                      "a connector needs 16mb to run, and cannot use more than 4gb");
     // A connector holds a batch as columns, as bytes and in its database's form.
-    if (r.max_memory >= kLeastMemory && r.max_batch_bytes <= kMostBatchBytes && r.max_batch_bytes > r.max_memory / 4) {
+    if (r.max_memory >= kMinMemory && r.max_batch_bytes <= kMaxBatchBytes && r.max_batch_bytes > r.max_memory / 4) {
       warn("/resources/max_batch_bytes",
            fmt::format("{} is more than a quarter of max_memory ({}), so that a connector may run out of memory",
                        shown_size(r.max_batch_bytes), shown_size(r.max_memory)));
@@ -271,10 +271,10 @@ class Validator {
     const Resources& r = config_.resources;
     if (r.checkpoint_interval_bytes == 0 && r.checkpoint_interval_rows == 0 && r.checkpoint_interval_seconds == 0) {
       refuse("/resources/checkpoint_interval_bytes",
-             "all checkpoint intervals are 0, so that nothing would be committed before the end "
-             "and a failed run would begin anew; set one, for example checkpoint_interval_bytes: 64mb");
+             "all checkpoint intervals are 0, so nothing would be committed before the end and a failed run would "
+             "start over; set one, for example checkpoint_interval_bytes: 64mb");
     }
-    check_size_range("/resources/checkpoint_interval_bytes", r.checkpoint_interval_bytes, 0, kMostCheckpointBytes,
+    check_size_range("/resources/checkpoint_interval_bytes", r.checkpoint_interval_bytes, 0, kMaxCheckpointBytes,
                      "with fewer checkpoints a failed run repeats too much");
     check_range("/resources/checkpoint_interval_seconds", r.checkpoint_interval_seconds, 0, kSecondsOfDay,
                 "with fewer checkpoints than one a day a failed run repeats too much");
@@ -282,9 +282,9 @@ class Validator {
 
   void check_limits() {
     const Resources& r = config_.resources;
-    check_range("/resources/parallelism", r.parallelism, 0, kMostParallelism,
-                "it is the number of streams at a time; 0 chooses by cores");
-    check_range("/resources/max_retries", r.max_retries, 0, kMostRetries,
+    check_range("/resources/parallelism", r.parallelism, 0, kMaxParallelism,
+                "it is the number of concurrent streams; 0 chooses by cores");
+    check_range("/resources/max_retries", r.max_retries, 0, kMaxRetries,
                 "retries wait longer each time, up to a minute");
     check_range("/resources/guest_timeout_seconds", r.guest_timeout_seconds, 1, kSecondsOfDay,
                 "it is how long a connector may go without progress before it is stopped");

@@ -13,7 +13,7 @@
 
 namespace rapidbyte::pipeline {
 
-/// Answers with the place of the value at a JSON Pointer into the pipeline document.
+/// Returns the place of the value at a JSON Pointer into the pipeline document.
 using Locate = std::function<std::optional<SourceLocation>(std::string_view pointer)>;
 
 struct Validation {

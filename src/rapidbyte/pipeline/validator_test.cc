@@ -152,7 +152,7 @@ TEST(Validator, RefusesWhatCannotWork) {
              c.destination.write_mode = WriteMode::kUpsert;
              c.destination.primary_key = {"id", "id"};
            },
-           "destination.primary_key[1]", "second time"},
+           "destination.primary_key[1]", "twice"},
           {"empty key column",
            [](PipelineConfig& c) {
              c.destination.write_mode = WriteMode::kUpsert;
@@ -164,14 +164,14 @@ TEST(Validator, RefusesWhatCannotWork) {
              c.destination.on_data_error = OnDataError::kDlq;
              c.dlq.max_bytes = 0;
            },
-           "dlq.max_bytes", "hold no rejected record"},
+           "dlq.max_bytes", "cannot hold a rejected record"},
           {"dlq by default", [](PipelineConfig& c) { c.destination.on_data_error = OnDataError::kDlq; }, "", ""},
           {"dlq over the state",
            [](PipelineConfig& c) {
              c.destination.on_data_error = OnDataError::kDlq;
              c.dlq.path = c.state.connection;
            },
-           "dlq.path", "file of the state"},
+           "dlq.path", "the state's file"},
           {"dlq over the pipeline",
            [](PipelineConfig& c) {
              c.destination.on_data_error = OnDataError::kDlq;

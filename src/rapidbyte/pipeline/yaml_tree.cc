@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view kTagPrefix = "tag:yaml.org,2002:";
 
-/// Ends the parse from inside a callback; the problem is recorded already. Caught in read().
+/// Ends the parse from inside a callback; the problem is already recorded. Caught in read().
 struct StopReading {};
 
 /// Turns byte positions of a text into lines and columns that an editor shows (columns count characters).
@@ -70,7 +70,7 @@ class LineIndex {
   int last_characters_ = 0;
 };
 
-/// yaml-cpp's terse sentences in words that help, with what usually caused them.
+/// yaml-cpp's terse messages in helpful words, with the usual cause.
 std::string syntax_message(const std::string& original, std::string_view line) {
   std::string text = "not valid YAML: " + original;
   if (original == "end of sequence flow not found")
@@ -82,12 +82,10 @@ std::string syntax_message(const std::string& original, std::string_view line) {
   if (original == "unknown token")
     text = "not valid YAML: this character cannot begin a value; put the value in quotes";
   if (original == "illegal map value")
-    text =
-        "not valid YAML: a ':' stands where none can be; check the indentation, and put a value that holds ': ' in "
-        "quotes";
+    text = "not valid YAML: unexpected ':'; check the indentation, and put a value that contains ': ' in quotes";
   if (original == "end of map not found")
     text =
-        "not valid YAML: unexpected text after a value; check the indentation, the quotes, and the ':' behind each key";
+        "not valid YAML: unexpected text after a value; check the indentation, the quotes, and the ':' after each key";
   const size_t indent = line.find_first_not_of(' ');
   if (indent != std::string_view::npos && line[indent] == '\t')
     text += "; YAML does not allow tabs for indentation, use spaces";
@@ -107,8 +105,8 @@ class YamlTreeBuilder : public YAML::EventHandler {
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++documents_ > 1) {
       stop(place(mark),
-           "a second document starts here (after a line '---', or because this line is not indented like the "
-           "ones before it); a pipeline file holds one");
+           "a second document starts here (after a line '---', or because this line is not indented like the ones "
+           "before it); a pipeline file has only one");
     }
   }
   void OnDocumentEnd() override {}
@@ -117,13 +115,14 @@ class YamlTreeBuilder : public YAML::EventHandler {
     YamlNode* node = make(YamlNode::Kind::kScalar, place(mark), anchor);
     node->plain = true;
     if (!frames_.empty() && !expects_key()) {
-      // yaml-cpp does not say whether the value was written or left out, and marks an empty one at whatever comes next.
+      // yaml-cpp does not say whether the value was written or left out, and places an empty one at whatever comes
+      // next.
       const SourceLocation key = frames_.back().pending_location();
       if (node->location.line == key.line && null_word_at(mark)) {
         node->text = "null";
       } else {
         node->location = key;
-        if (!expects_key() && colon_missing(frames_.back())) report(key, "a ':' is missing behind this key");
+        if (!expects_key() && colon_missing(frames_.back())) report(key, "a ':' is missing after this key");
       }
     }
     finish(node, anchor);
@@ -144,7 +143,7 @@ class YamlTreeBuilder : public YAML::EventHandler {
     node->text = value;
     scalar_mark_ = mark;
     node->text_below = value.size();
-    if (node->text_below > kMaxTextBytes) stop(node->location, "the file holds too much text");
+    if (node->text_below > kMaxTextBytes) stop(node->location, "the file has too much text");
     finish(node, anchor);
   }
 
@@ -162,8 +161,8 @@ class YamlTreeBuilder : public YAML::EventHandler {
     close();
   }
 
-  /// Where the thing begins that a syntax error leaves open: the innermost list or map of that kind, or a quoted text,
-  /// of which only the key before it is known.
+  /// Where the construct begins that a syntax error leaves open: the innermost list or map of that kind, or a quoted
+  /// text, of which only the preceding key is known.
   [[nodiscard]] std::optional<SourceLocation> begin_of_open(std::string_view error) const {
     if (frames_.empty()) return std::nullopt;
     if (error.find("in scalar") != std::string_view::npos) return frames_.back().pending_location();
@@ -204,13 +203,12 @@ class YamlTreeBuilder : public YAML::EventHandler {
     return word.substr(0, word.find_first_of(" \t\r,]}")) == "null";
   }
 
-  /// yaml-cpp takes a last line of a map that has no colon for a key without a value.
+  /// yaml-cpp takes a last line of a map without a colon for a key without a value.
   [[nodiscard]] bool colon_missing(const Frame& frame) const {
     if (!frame.has_key || frame.key.empty() || frame.key_mark.column < 0) return false;
     const std::string_view line = lines_.line(frame.key_mark.line);
     const auto column = static_cast<size_t>(frame.key_mark.column);
-    // A quoted key, or one of several lines, does not stand there as it is; that is not what people forget colons
-    // behind.
+    // A quoted or multi-line key differs from its text in the file; people do not forget the colon after those.
     if (column >= line.size() || !line.substr(column).starts_with(frame.key)) return false;
     const std::string_view rest = line.substr(column + frame.key.size());
     const size_t next = rest.find_first_not_of(" \t\r");
@@ -245,7 +243,7 @@ class YamlTreeBuilder : public YAML::EventHandler {
     return &node;
   }
 
-  /// Whether a scalar with `tag` is typed by its text. `?` stands for unquoted, `!` for quoted and block texts.
+  /// Whether a scalar with `tag` is typed by its text. `?` means unquoted, `!` a quoted or block text.
   bool check_tag(const std::string& tag, SourceLocation location) {
     if (tag == "?" || tag.empty()) return true;
     if (tag == "!" || tag == std::string(kTagPrefix) + "str") return false;
@@ -281,7 +279,7 @@ class YamlTreeBuilder : public YAML::EventHandler {
     add(node, node->location);
   }
 
-  /// Puts a finished node (or one that an alias names) where the document has it.
+  /// Puts a finished node (or one that an alias names) into its place in the document.
   void add(YamlNode* node, SourceLocation location) {
     if (frames_.empty()) {
       tree_.root_ = node;
@@ -322,8 +320,7 @@ class YamlTreeBuilder : public YAML::EventHandler {
       const auto [first, fresh] = frame.seen.emplace(key.text, location);
       if (!fresh) {
         frame.has_key = true;
-        report(location,
-               fmt::format("the key is here twice, first in line {}; remove one of them", first->second.line));
+        report(location, fmt::format("duplicate key, first in line {}; remove one of them", first->second.line));
         frame.skip_value = true;
       }
     }
@@ -352,7 +349,7 @@ class YamlTreeBuilder : public YAML::EventHandler {
     const bool all_maps = list && std::all_of(value.items.begin(), value.items.end(),
                                               [](const YamlNode* item) { return item->kind == YamlNode::Kind::kMap; });
     if (value.kind != YamlNode::Kind::kMap && !all_maps) {
-      report(location, "<< takes a map or a list of maps, usually an alias such as *defaults");
+      report(location, "<< needs a map or a list of maps, usually an alias such as *defaults");
     }
   }
 
@@ -377,7 +374,7 @@ class YamlTreeBuilder : public YAML::EventHandler {
 
 namespace {
 
-/// Checks what yaml-cpp would silently replace or take for the end of the file.
+/// Checks for what yaml-cpp would silently replace or take for the end of the file.
 bool check_characters(std::string_view text, const LineIndex& lines, std::vector<Problem>& problems) {
   if (const auto bad = first_invalid_utf8(text)) {
     problems.push_back({lines.at_offset(*bad), "", "not valid UTF-8; save the file as UTF-8"});
@@ -411,8 +408,8 @@ void YamlTree::read(std::string_view text, std::vector<Problem>& problems) {
   YamlTreeBuilder builder(*this, lines, problems);
   bool complete = false;
   try {
-    // With an end-of-document line behind it, because yaml-cpp takes a quoted text that is never closed for a good one
-    // when the file ends with a line break, and everything behind the quote would silently be part of it.
+    // With an end-of-document line appended, because yaml-cpp accepts an unclosed quoted text when the file ends with a
+    // line break, and everything after the quote would silently be part of it.
     std::istringstream stream{std::string(text) + (text.ends_with('\n') ? "...\n" : "\n...\n")};
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {

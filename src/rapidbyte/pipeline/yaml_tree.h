@@ -16,7 +16,7 @@ namespace rapidbyte::pipeline {
 
 /// 1 MiB: thousands of streams fit; anything larger is not a pipeline file.
 inline constexpr size_t kMaxFileBytes = size_t{1} << 20U;
-/// Nodes of a document with every alias followed: as many as 1 MiB of ordinary YAML holds.
+/// Nodes of a document with every alias followed: as many as fit into 1 MiB of ordinary YAML.
 inline constexpr uint64_t kMaxNodes = 100'000;
 /// Text of all scalars with every alias followed, bytes.
 inline constexpr uint64_t kMaxTextBytes = uint64_t{4} << 20U;
@@ -36,9 +36,9 @@ struct YamlNode {
   Kind kind = Kind::kScalar;
   /// An unquoted scalar, whose text decides its type.
   bool plain = false;
-  /// Names a variable that is missing: the problem is reported, the value is not to be looked at.
+  /// Names a missing variable: the problem has been reported, and the value must not be used.
   bool unresolved = false;
-  /// Set once the substitution pass has been here: aliases reach a node several times.
+  /// Set by the substitution pass: aliases reach a node several times.
   bool substituted = false;
   SourceLocation location;
   std::string text;
@@ -55,7 +55,7 @@ struct YamlNode {
 
 class YamlTree {
  public:
-  /// Nodes refer to each other by address, so a tree stays where it is.
+  /// Nodes refer to each other by address, so a tree cannot be moved.
   YamlTree() = default;
   YamlTree(const YamlTree&) = delete;
   YamlTree& operator=(const YamlTree&) = delete;
@@ -68,9 +68,8 @@ class YamlTree {
   [[nodiscard]] YamlNode* root() { return root_; }
   [[nodiscard]] const YamlNode* root() const { return root_; }
 
-  /// Where the value at a JSON Pointer stands: the place of its key, or of the list entry. When the pointer goes on
-  /// past what the file holds (a required key that is missing), the nearest part that exists. Nullopt for an empty
-  /// tree.
+  /// The place of the value at a JSON Pointer: that of its key, or of the list entry. When the pointer leads beyond the
+  /// file's contents (a missing required key), the place of the nearest part that exists. nullopt for an empty tree.
   [[nodiscard]] std::optional<SourceLocation> locate(std::string_view pointer) const;
 
  private:

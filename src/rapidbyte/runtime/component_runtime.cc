@@ -132,7 +132,7 @@ class WasmInstance final : public ComponentInstance {
     return std::move(status).with_context(where_);
   }
 
-  /// What came back in the guest's result, with its origin made plain.
+  /// The error in the guest's result, with its origin made visible.
   Status own_error(const Status& status) const {
     const ConnectorError& error = status.error();
     return as_guest_error(error, guest_->was_given(error.code), stream_);
@@ -142,7 +142,7 @@ class WasmInstance final : public ComponentInstance {
   std::string stream_;
   std::string config_json_;
   std::string where_;
-  // The guest must close the database before the host lets go of the lock.
+  // The guest must close the database before the host releases the lock.
   std::vector<SqliteFileLock> locks_;
   std::unique_ptr<Guest> guest_;
 };
@@ -153,13 +153,13 @@ class WasmComponentRuntime final : public ComponentRuntime {
       : options_(std::move(options)), runtime_(std::move(runtime)) {}
 
   Result<std::shared_ptr<const Connector>> load(std::string_view reference, ConnectorRole role) override {
-    // The command line loads before the engine does; reading and hashing megabytes twice would be seen in a warm start.
+    // The command line loads before the engine does; reading and hashing megabytes twice would slow down a warm start.
     Loading* loading = nullptr;
     {
       std::lock_guard lock(loaded_mutex_);
       loading = &loaded_[std::pair(std::string(reference), role)];
     }
-    // Who comes for the same connector meanwhile waits for it; others load theirs at the same time.
+    // Concurrent callers for the same connector wait for it; other connectors load in parallel.
     std::lock_guard lock(loading->mutex);
     if (loading->connector) return loading->connector;
     auto connector = load_new(reference, role);

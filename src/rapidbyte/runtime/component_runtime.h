@@ -1,7 +1,7 @@
 #pragma once
-// The runtime's facade: all that engine/ and cli/ may include of runtime/. A ComponentRuntime loads connectors (once
-// per process); a ComponentInstance is one sandboxed guest, used by one thread at a time. Both are interfaces, so that
-// the engine is tested with fakes that can be held back. No Wasmtime type appears here.
+// The runtime's facade, which engine/ and cli/ include. A ComponentRuntime loads connectors (once per process); a
+// ComponentInstance is one sandboxed guest, used by one thread at a time. Both are interfaces, so that the engine can
+// be tested with fakes that block on demand. No Wasmtime type appears here.
 
 #include <chrono>
 #include <cstdint>
@@ -53,20 +53,20 @@ struct Metric {
 };
 
 /// What an instance's host calls reach in the engine. Called on the instance's thread; a blocking call returns
-/// CANCELLED soon after the instance's cancel token fires. Without defaults: what passes calls on must not compile when
-/// it has forgotten one. For an instance with no stage beside it there is idle_services.h.
+/// CANCELLED soon after the instance's cancel token fires. There are no defaults: a class that forwards calls must not
+/// compile when it has forgotten one. For an instance without a stage, see idle_services.h.
 class HostServices {
  public:
   virtual ~HostServices() = default;
-  /// Takes one batch (never empty), which lies in the guest's memory until the call returns. Blocks while the queue is
+  /// Takes one batch (never empty), which stays in the guest's memory until the call returns. Blocks while the queue is
   /// full. NO_SENDER; CHANNEL_SEND when the receiver is gone; INVALID_BATCH when its rows cannot be counted.
   virtual Status emit_batch(std::span<const std::byte> batch) = 0;
   /// The next batch, or nullopt at the end of the stream. NO_RECEIVER.
   virtual Result<std::optional<PooledBuffer>> next_batch() = 0;
   /// A checkpoint of the guest, already taken out of `payload` if it was wrapped.
   virtual Status checkpoint(CheckpointKind kind, protocol::Checkpoint checkpoint) = 0;
-  /// The newest checkpoint of the source behind which everything has been taken; a destination commits it. nullopt:
-  /// there is none.
+  /// The newest source checkpoint up to which everything has been taken; a destination commits it. nullopt: there is
+  /// none.
   virtual Result<std::optional<std::string>> pending_checkpoint() = 0;
   /// NO_DLQ outside of a run.
   virtual Status emit_dlq_record(DlqRecord record) = 0;
@@ -75,7 +75,7 @@ class HostServices {
   virtual void log(LogLevel level, std::string_view message) = 0;
 };
 
-/// A component that was found, checked, compiled and whose protocol is known. Shared by threads, immutable.
+/// A component that has been found, checked and compiled, and whose protocol is known. Shared by threads, immutable.
 class Connector {
  public:
   virtual ~Connector() = default;
@@ -87,14 +87,14 @@ class Connector {
   [[nodiscard]] virtual const Manifest* manifest() const = 0;
   /// "2.0.0" or "2.1.0".
   [[nodiscard]] virtual const std::string& protocol() const = 0;
-  /// How long it was compiled in this process; zero when it came out of the cache.
+  /// How long compiling took in this process; zero when it came from the cache.
   [[nodiscard]] virtual std::chrono::nanoseconds compile_time() const { return std::chrono::nanoseconds{0}; }
   [[nodiscard]] bool speaks_2_1() const { return protocol() == "2.1.0"; }
 };
 
 struct ConnectorGrants;  // grants.h
 
-/// Everything one guest is given. Nothing else is reachable for it.
+/// Everything that a guest is given. It can reach nothing else.
 struct InstanceOptions {
   std::string pipeline;
   std::string stream;  // empty outside of a run
@@ -104,17 +104,17 @@ struct InstanceOptions {
   /// The folders and files that it may use, as resolve_grants() (grants.h) found them for the run. Shared by all
   /// instances of the connector. Null: none.
   std::shared_ptr<const ConnectorGrants> grants;
-  /// The caller only validates or discovers: no file is created for the guest (a database that is absent stays absent).
+  /// The caller only validates or discovers: no file is created for the guest (a missing database stays missing).
   bool only_looks = false;
   uint64_t max_memory = uint64_t{256} << 20U;
-  /// Stop the guest when it makes no progress for so long.
+  /// Stop the guest when it makes no progress for this long.
   std::chrono::milliseconds guest_timeout{300'000};
   /// Largest batch the host accepts from the guest; BATCH_TOO_LARGE beyond. 64 MiB: far below Wasmtime's 128 MiB per
   /// call.
   uint64_t max_batch_bytes = uint64_t{64} << 20U;
   uint32_t max_sockets = 64;
   CancelToken cancel;
-  /// Shared: the caller reads results from it after the instance has gone. Null: IdleServices.
+  /// Shared: the caller reads results from it after the instance is gone. Null: IdleServices.
   std::shared_ptr<HostServices> services;
   state::PairStore* state = nullptr;  // null: state calls answer STATE_BACKEND
 };
@@ -132,23 +132,23 @@ class ComponentInstance {
   virtual Result<ReadSummary> run_read(std::string_view ctx_json) = 0;
   virtual Result<WriteSummary> run_write(std::string_view ctx_json) = 0;
   virtual Result<TransformSummary> run_transform(std::string_view ctx_json) = 0;
-  // 2.1.0; a 2.0.0 component answers as if it had nothing to say: "[]", ok, ok, nullopt.
+  // 2.1.0; for a 2.0.0 component the answers are empty: "[]", ok, ok, nullopt.
   virtual Result<std::string> plan_partitions(std::string_view ctx_json, uint32_t want) = 0;
   virtual Status begin_stream(std::string_view ctx_json) = 0;
   virtual Status finish_stream(std::string_view ctx_json, bool succeeded) = 0;
   virtual Result<std::optional<std::string>> last_committed(std::string_view ctx_json) = 0;
   virtual Status close() = 0;
-  /// The calls from now on are about `stream`: errors name it, and the guest's keys of that scope are its. Between two
-  /// calls.
+  /// Further calls are about `stream`: errors name it, and the guest's stream-scoped keys belong to it. Only between
+  /// two calls.
   virtual void serve(std::string stream) = 0;
-  /// Highest sum of the guest's linear memories so far, bytes.
+  /// Peak sum of the guest's linear memories so far, in bytes.
   [[nodiscard]] virtual uint64_t peak_memory_bytes() const = 0;
-  /// Time that the guest's calls so far have waited for sockets.
+  /// Total time that the guest's calls have waited for sockets.
   [[nodiscard]] virtual std::chrono::nanoseconds network_wait() const { return std::chrono::nanoseconds{0}; }
 };
 
-/// Told of a component whose compilation takes longer than a second, while it goes on: name and size in bytes. On a
-/// thread of its own.
+/// Called during a compilation that takes longer than a second, with the component's name and size in bytes. On its own
+/// thread.
 using SlowCompilation = std::function<void(std::string_view name, uint64_t bytes)>;
 
 struct RuntimeOptions {
@@ -156,7 +156,7 @@ struct RuntimeOptions {
   std::filesystem::path connector_dir;
   bool allow_unmanifested = false;
   SlowCompilation on_slow_compilation{};  // empty: nobody is told
-  /// The pipeline file's folder, against which a `use` that is a relative path is taken. Empty: the current folder.
+  /// The pipeline file's folder, to which a relative path in `use` is relative. Empty: the current folder.
   std::filesystem::path base_folder{};
 };
 

@@ -10,14 +10,14 @@
 namespace rapidbyte::state {
 
 Status lease_lost(std::string_view pipeline, std::string_view what_happened) {
-  // Not to be retried in this run: its right to write is gone. The next run takes a lease of its own.
-  return make_error(ErrorCategory::kTransientDb, codes::kLeaseLost,
-                    fmt::format("pipeline '{}' is no longer held by this run: {}. The run was stopped and saves no "
-                                "further position; what the destination committed stays. Make sure that no other run "
-                                "is under way, and see what it has done (rapidbyte state show PIPELINE.yaml). Run the "
-                                "pipeline again if this load is not complete: it resumes behind what was committed. An "
-                                "append that is complete would write all of its rows again",
-                                pipeline, what_happened));
+  // Not retryable in this run: it has lost the right to write. The next run takes its own lease.
+  return make_error(
+      ErrorCategory::kTransientDb, codes::kLeaseLost,
+      fmt::format("this run no longer holds pipeline '{}': {}. The run was stopped and saves no further position; what "
+                  "the destination committed stays. Make sure that no other run is under way, and see what it has done "
+                  "(rapidbyte state show PIPELINE.yaml). If this load is not complete, run the pipeline again: it "
+                  "resumes after what was committed. An append that is complete would write all of its rows again",
+                  pipeline, what_happened));
 }
 
 Lease::Lease(std::string pipeline, uint64_t token) : pipeline_(std::move(pipeline)), token_(token) {}

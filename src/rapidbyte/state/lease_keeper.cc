@@ -35,7 +35,7 @@ void LeaseKeeper::keep() {
   std::unique_lock lock(mutex_);
   while (true) {
     Clock::time_point next = Clock::now() + renewal_.every;
-    // Never beyond the moment at which another run may have been let in.
+    // Never beyond the moment from which another run may hold the lease.
     if (renewal_.lasts) next = std::min(next, held_at_ + *renewal_.lasts);
     if (wake_.wait_until(lock, next, [this] { return stop_; })) return;
     lock.unlock();
@@ -45,14 +45,14 @@ void LeaseKeeper::keep() {
     const Status renewed = lease_.renew(Deadline::at(until));
     lock.lock();
     if (renewed.ok()) {
-      // When the request was sent, not when the answer came: the backend counts from somewhere between.
+      // The time of the request, not of the answer: the backend counts from somewhere in between.
       held_at_ = asked_at;
       warned = false;
       continue;
     }
     if (lease_.lost().cancelled()) return;
     if (!std::exchange(warned, true))
-      log_warn("the lease of pipeline '{}' could not be renewed, and it is tried again: {}", lease_.pipeline(),
+      log_warn("the lease of pipeline '{}' could not be renewed and will be retried: {}", lease_.pipeline(),
                renewed.to_string());
     if (renewal_.lasts && Clock::now() >= held_at_ + *renewal_.lasts) {
       lock.unlock();

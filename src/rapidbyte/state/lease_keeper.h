@@ -1,6 +1,6 @@
 #pragma once
-// LeaseKeeper: renews a lease from a thread of its own for as long as it lives, so that a run which writes nothing for
-// a while (one long COPY) neither lets its lease expire nor works on without it.
+// LeaseKeeper: renews a lease from its own thread as long as it lives, so that a run that writes nothing for a while
+// (one long COPY) neither lets its lease expire nor continues without it.
 
 #include <condition_variable>
 #include <mutex>
@@ -14,7 +14,7 @@ namespace rapidbyte::state {
 class LeaseKeeper {
  public:
   /// `lease` must outlive this. `asked_at`: before it was acquired. When no thread can be started, a lease that has to
-  /// be renewed is given up at once; of any other, writes alone notice the loss.
+  /// be renewed is given up at once; for any other, only writes notice a loss.
   LeaseKeeper(Lease& lease, Deadline::Clock::time_point asked_at);
   ~LeaseKeeper();
   LeaseKeeper(const LeaseKeeper&) = delete;

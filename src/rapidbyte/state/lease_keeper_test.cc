@@ -76,7 +76,7 @@ Status away() {
   return make_retryable_error(ErrorCategory::kTransientDb, "STATE_BACKEND", "the server does not answer");
 }
 
-TEST(LeaseKeeper, renews_for_as_long_as_it_lives) {
+TEST(LeaseKeeper, RenewsAsLongAsItLives) {
   ScriptedLease lease({.every = milliseconds(1), .lasts = std::chrono::seconds(20)},
                       [](int, const Deadline&) { return Status(); });
   {
@@ -89,7 +89,7 @@ TEST(LeaseKeeper, renews_for_as_long_as_it_lives) {
   EXPECT_FALSE(lease.lost().cancelled());
 }
 
-TEST(LeaseKeeper, ends_at_once_while_it_waits) {
+TEST(LeaseKeeper, EndsAtOnceWhileWaiting) {
   ScriptedLease lease({.every = std::chrono::hours(1), .lasts = std::nullopt},
                       [](int, const Deadline&) { return Status(); });
   const auto started = Clock::now();
@@ -100,7 +100,7 @@ TEST(LeaseKeeper, ends_at_once_while_it_waits) {
   EXPECT_EQ(lease.calls(), 0);
 }
 
-TEST(LeaseKeeper, a_renewal_that_finds_another_holder_loses_the_lease) {
+TEST(LeaseKeeper, ARenewalThatFindsAnotherHolderLosesTheLease) {
   ScriptedLease lease({.every = milliseconds(1), .lasts = std::nullopt}, [](int call, const Deadline&) {
     return call < 3 ? Status() : lease_lost("p", "the lease was taken by run-2");
   });
@@ -110,7 +110,7 @@ TEST(LeaseKeeper, a_renewal_that_finds_another_holder_loses_the_lease) {
   EXPECT_EQ(lease.calls(), 3);
 }
 
-TEST(LeaseKeeper, a_backend_that_is_away_for_too_long_loses_the_lease_and_not_before) {
+TEST(LeaseKeeper, ABackendThatIsAwayTooLongLosesTheLeaseAndNotBefore) {
   constexpr milliseconds kLasts{300};
   ScriptedLease lease({.every = milliseconds(5), .lasts = kLasts}, [](int, const Deadline&) { return away(); });
   const auto asked_at = Clock::now();
@@ -121,7 +121,7 @@ TEST(LeaseKeeper, a_backend_that_is_away_for_too_long_loses_the_lease_and_not_be
   EXPECT_EQ(lease.put("k", "v").error().code, "LEASE_LOST");
 }
 
-TEST(LeaseKeeper, a_backend_that_comes_back_in_time_loses_nothing) {
+TEST(LeaseKeeper, ABackendThatComesBackInTimeLosesNothing) {
   ScriptedLease lease({.every = milliseconds(1), .lasts = std::chrono::seconds(20)},
                       [](int call, const Deadline&) { return call % 2 == 0 ? Status() : away(); });
   const LeaseKeeper keeper(lease, Clock::now());
@@ -129,7 +129,7 @@ TEST(LeaseKeeper, a_backend_that_comes_back_in_time_loses_nothing) {
   EXPECT_FALSE(lease.lost().cancelled());
 }
 
-TEST(LeaseKeeper, a_lease_that_holds_by_itself_is_not_lost_because_nobody_answers) {
+TEST(LeaseKeeper, ALeaseWithoutRenewalIsNotLostWhenNobodyAnswers) {
   ScriptedLease lease({.every = milliseconds(1), .lasts = std::nullopt}, [](int, const Deadline&) { return away(); });
   const LeaseKeeper keeper(lease, Clock::now());
   ASSERT_TRUE(lease.wait_for_calls(20));
@@ -137,7 +137,7 @@ TEST(LeaseKeeper, a_lease_that_holds_by_itself_is_not_lost_because_nobody_answer
 }
 
 // The backend counts from some moment between request and answer; only the former is safe.
-TEST(LeaseKeeper, counts_from_when_a_renewal_was_asked_for_and_gives_it_no_more_time_than_is_left) {
+TEST(LeaseKeeper, CountsFromTheRequestAndGivesARenewalOnlyTheTimeLeft) {
   constexpr milliseconds kLasts{200};
   std::mutex mutex;
   std::vector<Clock::time_point> asked;

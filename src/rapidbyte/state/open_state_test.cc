@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
-TEST(OpenState, every_backend_that_a_pipeline_may_name_can_be_opened) {
+TEST(OpenState, OpensEveryBackendThatAPipelineMayName) {
   for (const std::string_view name : pipeline::kStateBackends) {
     SCOPED_TRACE(name);
     EXPECT_THAT(backend_names(), Contains(name));
@@ -38,7 +38,7 @@ TEST(OpenState, every_backend_that_a_pipeline_may_name_can_be_opened) {
   }
 }
 
-TEST(OpenState, the_memory_backend_leaves_nothing_behind) {
+TEST(OpenState, TheMemoryBackendLeavesNothingBehind) {
   const TempFolder folder;
   const pipeline::StateConfig config{.backend = std::string(kMemoryBackend), .connection = folder.path() / "state.db"};
   auto state = open_state(config);
@@ -50,7 +50,7 @@ TEST(OpenState, the_memory_backend_leaves_nothing_behind) {
   EXPECT_EQ(folder_beside_state(config), std::nullopt);
 }
 
-TEST(OpenState, a_backend_that_nobody_knows_is_an_error_that_names_one_that_is) {
+TEST(OpenState, AnUnknownBackendIsAnErrorThatNamesAKnownOne) {
   const pipeline::StateConfig config{.backend = "etcd", .connection = "somewhere"};
   for (const Status& status : {open_state(config).status(), survey_state(config).makeable}) {
     ASSERT_FALSE(status.ok());
@@ -61,7 +61,7 @@ TEST(OpenState, a_backend_that_nobody_knows_is_an_error_that_names_one_that_is) 
   EXPECT_TRUE(state_files(config).empty());
 }
 
-TEST(OpenState, says_why_a_state_could_not_be_made) {
+TEST(OpenState, SaysWhyAStateCouldNotBeCreated) {
   const TempFolder folder;
   const fs::path closed = folder.path() / "closed";
   fs::create_directory(closed);
@@ -83,7 +83,7 @@ TEST(OpenState, says_why_a_state_could_not_be_made) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-TEST(OpenState, names_every_file_that_holds_a_part_of_the_state) {
+TEST(OpenState, NamesEveryFileOfTheState) {
   const TempFolder folder;
   const pipeline::StateConfig config{.connection = folder.path() / "state.db"};
   auto state = open_state(config);

@@ -1,6 +1,6 @@
 #pragma once
 // PairStore: the key-value pairs of one pipeline, as its connectors reach them through the host. Thread safe. A lease
-// is one (lease.h); a dry run has one that throws away what is written.
+// is one (lease.h); a dry run has one that discards what is written.
 
 #include <concepts>
 #include <cstddef>
@@ -13,22 +13,22 @@
 
 namespace rapidbyte::state {
 
-/// Largest value or checkpoint, bytes. Cursors have some hundred; 16 MiB is room for any, and keeps a guest from
-/// filling the disk with one call.
+/// Largest value or checkpoint, in bytes. Cursors have a few hundred; 16 MiB is ample, and keeps a guest from filling
+/// the disk with one call.
 inline constexpr size_t kMaxValueBytes = size_t{16} << 20U;
-/// What the key-value pairs of one pipeline may take together, keys counted, so that a component cannot fill the file
-/// that others use, too. 64 MiB and 10,000 pairs: state is for positions; the largest use known has a dozen.
+/// Limits for all key-value pairs of one pipeline, keys included, so that a component cannot fill a file shared with
+/// others. 64 MiB and 10,000 pairs: state is for positions; the largest known use has a dozen.
 inline constexpr uint64_t kMaxPairsPerPipeline = 10'000;
 inline constexpr uint64_t kMaxPairBytesPerPipeline = uint64_t{64} << 20U;
 
-/// Whose a key-value pair is. Each scope, and each owner in it, has keys of its own; the numbers are the protocol's.
+/// The owner of a key-value pair. Each scope, and each owner in it, has its own keys; the numbers are the protocol's.
 enum class PairScope : uint8_t {
   kPipeline = 0,   // all connectors and streams of the pipeline; without an owner
   kStream = 1,     // the owner is the stream's name
   kConnector = 2,  // the owner is the connector instance ("source", "destination", "transform-0")
 };
 
-/// Names one pair of a pipeline. A text alone is a key of the pipeline's own scope. Views: they must outlive the call.
+/// Names one pair of a pipeline. A text alone is a key of the pipeline's scope. Views: they must outlive the call.
 struct PairKey {
   template <std::convertible_to<std::string_view> Text>
   PairKey(const Text& key) : text(key) {}  // NOLINT(google-explicit-constructor): a text is a key of the pipeline
@@ -45,7 +45,7 @@ class PairStore {
 
   virtual Result<std::optional<std::string>> get(const PairKey& key) = 0;
   virtual Status put(const PairKey& key, std::string_view value) = 0;
-  /// Sets `value` only if the present value equals `expected` (nullopt: only if absent). False when it does not.
+  /// Sets `value` only if the current value equals `expected` (nullopt: only if absent). False when it does not.
   virtual Result<bool> compare_and_set(const PairKey& key, const std::optional<std::string>& expected,
                                        std::string_view value) = 0;
 };

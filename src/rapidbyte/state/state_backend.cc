@@ -17,9 +17,8 @@ std::string stream_name(const StreamKey& key) {
 
 Status check_value_size(const PairKey& key, std::string_view value) {
   if (value.size() <= kMaxValueBytes) return {};
-  return internal_error(codes::kStateBackend,
-                        fmt::format("the value of state key '{}' has {} bytes; the most that the state keeps is {}",
-                                    key.text.substr(0, 200), value.size(), kMaxValueBytes));
+  return internal_error(codes::kStateBackend, fmt::format("the value of state key '{}' has {} bytes; the maximum is {}",
+                                                          key.text.substr(0, 200), value.size(), kMaxValueBytes));
 }
 
 Status check_quota(std::string_view pipeline, const PairKey& key, std::string_view value, uint64_t others,
@@ -28,14 +27,12 @@ Status check_quota(std::string_view pipeline, const PairKey& key, std::string_vi
       key.owner.size() + key.text.size() + value.size() <= kMaxPairBytesPerPipeline - other_bytes) {
     return {};
   }
-  return make_error(
-      ErrorCategory::kPermission, codes::kStateQuota,
-      fmt::format(
-          "pipeline '{}' keeps {} values of {} bytes in the state, and the connector wants one more of {} bytes; at "
-          "most {} values of {} bytes are kept for a pipeline. This is a defect of the connector, which should "
-          "keep positions there and replace them",
-          pipeline, others, other_bytes, key.owner.size() + key.text.size() + value.size(), kMaxPairsPerPipeline,
-          kMaxPairBytesPerPipeline));
+  return make_error(ErrorCategory::kPermission, codes::kStateQuota,
+                    fmt::format("pipeline '{}' keeps {} values of {} bytes in the state, and the connector wants one "
+                                "more of {} bytes; at most {} values of {} bytes are kept for a pipeline. This is a "
+                                "bug in the connector, which should keep positions there and replace them",
+                                pipeline, others, other_bytes, key.owner.size() + key.text.size() + value.size(),
+                                kMaxPairsPerPipeline, kMaxPairBytesPerPipeline));
 }
 
 Status no_load_id(const StreamKey& key) {
@@ -43,11 +40,10 @@ Status no_load_id(const StreamKey& key) {
 }
 
 Status no_such_load(const StreamKey& key, std::string_view load_id, std::string_view wanted) {
-  return internal_error(
-      codes::kStateBackend,
-      fmt::format("{}: load '{}' is not under way, so the state does not {}. The state was reset, or another run "
-                  "has begun a load of its own; run the pipeline again",
-                  stream_name(key), load_id, wanted));
+  return internal_error(codes::kStateBackend,
+                        fmt::format("{}: load '{}' is not under way, so the state does not {}. The state was reset, or "
+                                    "another run has begun its own load; run the pipeline again",
+                                    stream_name(key), load_id, wanted));
 }
 
 }  // namespace rapidbyte::state

@@ -91,7 +91,7 @@ class EveryStateBackend : public ::testing::TestWithParam<BackendUnderTest> {
     EXPECT_TRUE(rb_status.ok()) << rb_status.to_string(); \
   } while (false)
 
-TEST_P(EveryStateBackend, notes_what_was_given_of_the_load_under_way) {
+TEST_P(EveryStateBackend, CountsTheRowsGivenInTheLoadUnderWay) {
   EXPECT_EQ(stream(users_).rows_given, std::nullopt);
   EXPECT_FALSE(of("p").note_rows(users_, "load-1", 1, 0).ok()) << "no load";
   EXPECT_OK(of("p").begin_load(users_, "load-1", true));
@@ -99,7 +99,7 @@ TEST_P(EveryStateBackend, notes_what_was_given_of_the_load_under_way) {
   EXPECT_OK(of("p").note_rows(users_, "load-1", 70, 50));
   EXPECT_OK(of("p").save_checkpoint(users_, "load-1", "{}", 40));
   EXPECT_OK(of("p").begin_load(users_, "load-1", false));
-  EXPECT_EQ(stream(users_).rows_given, 70U) << "the same load goes on";
+  EXPECT_EQ(stream(users_).rows_given, 70U) << "the same load continues";
   EXPECT_EQ(stream(users_).rows_reported, 50U);
   EXPECT_EQ((*state_->list_streams("p"))[0].second.rows_given, 70U);
   EXPECT_OK(of("p").note_rows(users_, "load-1", std::nullopt, UINT64_MAX));
@@ -113,7 +113,7 @@ TEST_P(EveryStateBackend, notes_what_was_given_of_the_load_under_way) {
   EXPECT_FALSE(of("p").note_rows(users_, "load-2", 1, 0).ok()) << "it is complete";
 }
 
-TEST_P(EveryStateBackend, state_backend_through_its_whole_life) {
+TEST_P(EveryStateBackend, KeepsAStreamThroughItsWholeLife) {
   // Nothing there yet.
   EXPECT_EQ(value("p", "k"), std::nullopt);
   EXPECT_EQ(stream(users_).load_id, "");
@@ -152,7 +152,7 @@ TEST_P(EveryStateBackend, state_backend_through_its_whole_life) {
   EXPECT_EQ((*state_->recent_runs("p", 10)).size(), 1U) << "the history stays";
 }
 
-TEST_P(EveryStateBackend, keeps_any_text_under_any_key) {
+TEST_P(EveryStateBackend, KeepsAnyTextUnderAnyKey) {
   const std::string with_zero("a\0b", 3);
   const std::vector<std::string> texts = {"",         "x",       "'; DROP TABLE pairs; --", "\xff\xfe not utf-8",
                                           "äöü 漢字", with_zero, std::string(1 << 20, 'v'), "a"};
@@ -164,7 +164,7 @@ TEST_P(EveryStateBackend, keeps_any_text_under_any_key) {
   EXPECT_EQ(value("p", "x"), "overwritten");
 }
 
-TEST_P(EveryStateBackend, a_component_cannot_take_the_room_of_others) {
+TEST_P(EveryStateBackend, AComponentCannotUseUpTheQuotaOfOthers) {
   const std::string large(kMaxValueBytes - 100, 'x');
   Status status;
   for (int i = 0; i < 10 && status.ok(); ++i) status = of("greedy").put("large-" + std::to_string(i), large);
@@ -176,7 +176,7 @@ TEST_P(EveryStateBackend, a_component_cannot_take_the_room_of_others) {
   EXPECT_TRUE(of("other").put("key", large).ok()) << "other pipelines have room of their own";
 }
 
-TEST_P(EveryStateBackend, scopes_and_owners_have_keys_of_their_own) {
+TEST_P(EveryStateBackend, ScopesAndOwnersHaveTheirOwnKeys) {
   // Each would be "orders:x:y" or "source:x:y" if scope and owner were written before the key.
   const std::vector<PairKey> keys = {
       PairKey("orders:x:y"),
@@ -200,7 +200,7 @@ TEST_P(EveryStateBackend, scopes_and_owners_have_keys_of_their_own) {
   for (size_t i = 0; i < keys.size(); ++i) EXPECT_EQ(**state_->get("p", keys[i]), "new " + std::to_string(i));
 }
 
-TEST_P(EveryStateBackend, a_reset_of_a_stream_forgets_its_own_keys_and_no_other) {
+TEST_P(EveryStateBackend, ResettingAStreamDeletesItsOwnKeysAndNoOthers) {
   const PairKey own(PairScope::kStream, "orders", "k");
   const PairKey other(PairScope::kStream, "users", "k");
   const PairKey connector(PairScope::kConnector, "orders", "k");
@@ -212,13 +212,13 @@ TEST_P(EveryStateBackend, a_reset_of_a_stream_forgets_its_own_keys_and_no_other)
   EXPECT_NE(*state_->get("q", own), std::nullopt);
 }
 
-TEST_P(EveryStateBackend, keeps_what_the_positions_of_a_load_are_made_for) {
+TEST_P(EveryStateBackend, KeepsTheOwnerOfALoadsPositions) {
   EXPECT_EQ(stream(users_).owner_json, std::nullopt);
   EXPECT_OK(of("p").begin_load(users_, "one", false, "{\"a\":1}"));
   EXPECT_EQ(stream(users_).load_owner_json, "{\"a\":1}");
   EXPECT_EQ(stream(users_).owner_json, std::nullopt) << "it has no position yet";
   EXPECT_OK(of("p").begin_load(users_, "one", false, "{\"a\":2}"));
-  EXPECT_EQ(stream(users_).load_owner_json, "{\"a\":1}") << "the load goes on as it stands";
+  EXPECT_EQ(stream(users_).load_owner_json, "{\"a\":1}") << "the load is left as it is";
   EXPECT_OK(of("p").save_checkpoint(users_, "one", "{}", 1));
   EXPECT_EQ(stream(users_).owner_json, "{\"a\":1}");
   EXPECT_OK(of("p").set_owner(users_, "{\"a\":3}"));
@@ -235,7 +235,7 @@ TEST_P(EveryStateBackend, keeps_what_the_positions_of_a_load_are_made_for) {
   EXPECT_EQ(stream({"p", "nobody", ""}).load_id, "");
 }
 
-TEST_P(EveryStateBackend, begins_the_loads_of_a_run_together_or_not_at_all) {
+TEST_P(EveryStateBackend, BeginsTheLoadsOfARunAtomically) {
   EXPECT_OK(of("p").begin_load({"p", "a", ""}, "old", false, "{}"));
   EXPECT_OK(of("p").save_checkpoint({"p", "a", ""}, "old", "{\"at\":1}", 5));
   EXPECT_OK(of("p").complete_load({"p", "a", ""}, "old"));
@@ -254,24 +254,24 @@ TEST_P(EveryStateBackend, begins_the_loads_of_a_run_together_or_not_at_all) {
   EXPECT_OK(of("p").begin_loads({}));
 }
 
-TEST_P(EveryStateBackend, knows_the_kind_of_the_newest_load) {
+TEST_P(EveryStateBackend, KnowsTheKindOfTheNewestLoad) {
   EXPECT_EQ(stream(users_).load_kind, LoadKind::kInPlace) << "of no load";
-  const auto begin = [&](std::string id, LoadKind kind, bool anew = false) {
-    EXPECT_OK(of("p").begin_load({.key = users_, .load_id = std::move(id), .drop_checkpoint = anew, .kind = kind}));
+  const auto begin = [&](std::string id, LoadKind kind, bool restart = false) {
+    EXPECT_OK(of("p").begin_load({.key = users_, .load_id = std::move(id), .drop_checkpoint = restart, .kind = kind}));
     EXPECT_EQ((*state_->list_streams("p"))[0].second.load_kind, stream(users_).load_kind);
     return stream(users_).load_kind;
   };
   EXPECT_EQ(begin("1", LoadKind::kStaged), LoadKind::kStaged);
   EXPECT_EQ(begin("2", LoadKind::kPartitioned), LoadKind::kPartitioned);
-  EXPECT_EQ(begin("2", LoadKind::kInPlace), LoadKind::kPartitioned) << "the load goes on as it stands";
-  EXPECT_EQ(begin("2", LoadKind::kInPlace, /*anew=*/true), LoadKind::kInPlace);
+  EXPECT_EQ(begin("2", LoadKind::kInPlace), LoadKind::kPartitioned) << "the load is left as it is";
+  EXPECT_EQ(begin("2", LoadKind::kInPlace, /*restart=*/true), LoadKind::kInPlace);
   EXPECT_OK(of("p").begin_loads(std::vector<NewLoad>{{.key = users_, .load_id = "3", .kind = LoadKind::kStaged}}));
   EXPECT_EQ(stream(users_).load_kind, LoadKind::kStaged);
   EXPECT_OK(of("p").begin_load(users_, "4-replace", false));
   EXPECT_EQ(stream(users_).load_kind, LoadKind::kInPlace) << "an id says nothing";
 }
 
-TEST_P(EveryStateBackend, keeps_notes_of_streams_apart_from_pairs_and_forgets_them_with_their_stream) {
+TEST_P(EveryStateBackend, KeepsNotesApartFromPairsAndDeletesThemWithTheirStream) {
   const auto note = [&](std::string_view pipeline, std::string_view stream_name, std::string_view name) {
     auto got = state_->stream_note(pipeline, stream_name, name);
     EXPECT_TRUE(got.ok()) << got.status().to_string();
@@ -299,7 +299,7 @@ TEST_P(EveryStateBackend, keeps_notes_of_streams_apart_from_pairs_and_forgets_th
   EXPECT_EQ(note("q", "a", "n"), "5");
 }
 
-TEST_P(EveryStateBackend, completes_the_loads_of_a_run_together_or_not_at_all) {
+TEST_P(EveryStateBackend, CompletesTheLoadsOfARunAtomically) {
   std::vector<FinishedLoad> loads;
   for (const char* name : {"a", "b", "c"}) {
     loads.push_back({{"p", name, ""}, "load"});
@@ -320,7 +320,7 @@ TEST_P(EveryStateBackend, completes_the_loads_of_a_run_together_or_not_at_all) {
   EXPECT_OK(of("p").complete_loads({}));
 }
 
-TEST_P(EveryStateBackend, pipelines_do_not_see_each_other) {
+TEST_P(EveryStateBackend, PipelinesDoNotSeeEachOther) {
   EXPECT_OK(of("p").put("k", "of p"));
   EXPECT_OK(of("q").put("k", "of q"));
   EXPECT_OK(of("p").begin_load({"p", "s", ""}, "load-p", false));
@@ -336,7 +336,7 @@ TEST_P(EveryStateBackend, pipelines_do_not_see_each_other) {
   EXPECT_EQ(stream({"a", "b", "c"}).load_id, "");
 }
 
-TEST_P(EveryStateBackend, compare_and_set_changes_only_what_it_expects) {
+TEST_P(EveryStateBackend, CompareAndSetChangesOnlyWhatItExpects) {
   struct Case {
     std::optional<std::string> present, expected;
     bool done;
@@ -358,7 +358,7 @@ TEST_P(EveryStateBackend, compare_and_set_changes_only_what_it_expects) {
   }
 }
 
-TEST_P(EveryStateBackend, compare_and_set_lets_one_of_many_threads_win_each_round) {
+TEST_P(EveryStateBackend, CompareAndSetLetsOneOfManyThreadsWinEachRound) {
   EXPECT_OK(of("p").put("n", "0"));
   std::atomic<int> wins = 0;
   std::vector<std::thread> threads;
@@ -376,7 +376,7 @@ TEST_P(EveryStateBackend, compare_and_set_lets_one_of_many_threads_win_each_roun
   EXPECT_EQ(value("p", "n"), std::to_string(wins));
 }
 
-TEST_P(EveryStateBackend, a_new_load_keeps_the_cursor_unless_it_is_to_be_dropped) {
+TEST_P(EveryStateBackend, ANewLoadKeepsTheCursorUnlessToldToDropIt) {
   EXPECT_OK(of("p").begin_load(users_, "load-1", false));
   EXPECT_OK(of("p").save_checkpoint(users_, "load-1", "c1", 7));
   EXPECT_OK(of("p").complete_load(users_, "load-1"));
@@ -391,7 +391,7 @@ TEST_P(EveryStateBackend, a_new_load_keeps_the_cursor_unless_it_is_to_be_dropped
   EXPECT_EQ(stream(users_).checkpoint_json, std::nullopt);
 }
 
-TEST_P(EveryStateBackend, beginning_the_load_that_is_under_way_loses_nothing) {
+TEST_P(EveryStateBackend, BeginningTheLoadUnderWayAgainLosesNothing) {
   EXPECT_OK(of("p").begin_load(users_, "load-1", false));
   EXPECT_OK(of("p").save_checkpoint(users_, "load-1", "c1", 7));
   EXPECT_OK(of("p").begin_load(users_, "load-1", false));
@@ -407,7 +407,7 @@ TEST_P(EveryStateBackend, beginning_the_load_that_is_under_way_loses_nothing) {
   EXPECT_TRUE(now.load_in_progress);
 }
 
-TEST_P(EveryStateBackend, only_the_load_under_way_moves_the_cursor) {
+TEST_P(EveryStateBackend, OnlyTheLoadUnderWayMovesTheCursor) {
   const auto expect_refused = [](const Status& status) {
     ASSERT_FALSE(status.ok());
     EXPECT_EQ(status.error().code, "STATE_BACKEND");
@@ -426,7 +426,7 @@ TEST_P(EveryStateBackend, only_the_load_under_way_moves_the_cursor) {
   EXPECT_EQ(stream(users_).checkpoint_json, std::nullopt);
 }
 
-TEST_P(EveryStateBackend, rows_keep_their_number) {
+TEST_P(EveryStateBackend, RowCountsAreExact) {
   EXPECT_OK(of("p").begin_load(users_, "l", false));
   for (const uint64_t rows : {uint64_t{0}, uint64_t{1} << 40U, static_cast<uint64_t>(INT64_MAX)}) {
     EXPECT_OK(of("p").save_checkpoint(users_, "l", "c", rows));
@@ -434,7 +434,7 @@ TEST_P(EveryStateBackend, rows_keep_their_number) {
   }
 }
 
-TEST_P(EveryStateBackend, lists_streams_and_partitions_in_order_and_resets_one_stream) {
+TEST_P(EveryStateBackend, ListsStreamsAndPartitionsInOrderAndResetsOneStream) {
   for (const StreamKey& key :
        {StreamKey{"p", "b", ""}, StreamKey{"p", "a", "2"}, StreamKey{"p", "a", "1"}, StreamKey{"q", "a", ""}}) {
     EXPECT_OK(of(key.pipeline).begin_load(key, "l-" + key.stream + key.partition, false));
@@ -454,7 +454,7 @@ TEST_P(EveryStateBackend, lists_streams_and_partitions_in_order_and_resets_one_s
   EXPECT_EQ(value("p", "a:k"), "v");
 }
 
-TEST_P(EveryStateBackend, a_lease_keeps_others_out_until_it_goes) {
+TEST_P(EveryStateBackend, ALeaseExcludesOthersUntilItIsReleased) {
   auto first = state_->acquire_lease("p", "run-1");
   ASSERT_TRUE(first.ok()) << first.status().to_string();
   auto second = state_->acquire_lease("p", "run-2");
@@ -468,7 +468,7 @@ TEST_P(EveryStateBackend, a_lease_keeps_others_out_until_it_goes) {
   EXPECT_TRUE(state_->acquire_lease("p", "run-2").ok());
 }
 
-TEST_P(EveryStateBackend, a_lease_may_outlive_the_backend) {
+TEST_P(EveryStateBackend, ALeaseMayOutliveTheBackend) {
   auto lease = state_->acquire_lease("p", "run-1");
   ASSERT_TRUE(lease.ok());
   state_.reset();
@@ -477,7 +477,7 @@ TEST_P(EveryStateBackend, a_lease_may_outlive_the_backend) {
 
 // --- who may write ---------------------------------------------------------------------------------------------------
 
-TEST_P(EveryStateBackend, a_lease_writes_for_its_own_pipeline_only) {
+TEST_P(EveryStateBackend, ALeaseWritesForItsOwnPipelineOnly) {
   const StreamKey other{"q", "users", ""};
   EXPECT_EQ(of("p").begin_load(other, "l", false).error().code, "STATE_BACKEND");
   EXPECT_OK(of("q").begin_load(other, "l", false));
@@ -490,7 +490,7 @@ TEST_P(EveryStateBackend, a_lease_writes_for_its_own_pipeline_only) {
   EXPECT_FALSE(of("p").lost().cancelled());
 }
 
-TEST_P(EveryStateBackend, each_holder_of_a_pipeline_has_a_higher_token) {
+TEST_P(EveryStateBackend, EachHolderOfAPipelineHasAHigherToken) {
   uint64_t before = 0;
   for (int i = 0; i < 3; ++i) {
     const auto lease = take("p", "run-" + std::to_string(i));
@@ -504,7 +504,7 @@ TEST_P(EveryStateBackend, each_holder_of_a_pipeline_has_a_higher_token) {
   EXPECT_EQ(of("q").token(), 1U);
 }
 
-TEST_P(EveryStateBackend, a_holder_that_was_replaced_writes_nothing_any_more) {
+TEST_P(EveryStateBackend, AReplacedHolderWritesNothing) {
   struct Write {
     const char* name;
     std::function<Status(Lease&)> write;
@@ -577,7 +577,7 @@ TEST_P(EveryStateBackend, a_holder_that_was_replaced_writes_nothing_any_more) {
   }
 }
 
-TEST_P(EveryStateBackend, a_lease_that_was_given_up_writes_nothing_though_nobody_took_it) {
+TEST_P(EveryStateBackend, AReleasedLeaseWritesNothingEvenIfNobodyTookIt) {
   auto lease = take("p", "run-1");
   lease->give_up("its time is over");
   EXPECT_TRUE(lease->lost().cancelled());
@@ -589,7 +589,7 @@ TEST_P(EveryStateBackend, a_lease_that_was_given_up_writes_nothing_though_nobody
   EXPECT_OK(of("p").put("k", "v"));
 }
 
-TEST_P(EveryStateBackend, of_two_holders_that_write_at_a_time_only_the_newer_one_changes_anything) {
+TEST_P(EveryStateBackend, OfTwoConcurrentHoldersOnlyTheNewerOneWrites) {
   auto stale = take("p", "stale-run");
   EXPECT_OK(stale->put("n", "0"));
   std::atomic<bool> replaced = false;
@@ -614,7 +614,7 @@ TEST_P(EveryStateBackend, of_two_holders_that_write_at_a_time_only_the_newer_one
   EXPECT_EQ(value("p", "n"), "new");
 }
 
-TEST_P(EveryStateBackend, history_is_newest_first_limited_and_replaces_the_same_run) {
+TEST_P(EveryStateBackend, HistoryIsNewestFirstLimitedAndReplacesTheSameRun) {
   for (int i = 0; i < 5; ++i) {
     EXPECT_OK(state_->record_run({"run-" + std::to_string(i), "p", "s", "f", "failed", uint64_t(i), "why"}));
   }
@@ -636,7 +636,7 @@ TEST_P(EveryStateBackend, history_is_newest_first_limited_and_replaces_the_same_
   EXPECT_TRUE((*state_->recent_runs("p", 0)).empty());
 }
 
-TEST_P(EveryStateBackend, refuses_values_above_the_limit) {
+TEST_P(EveryStateBackend, RefusesValuesAboveTheLimit) {
   const std::string huge(kMaxValueBytes + 1, 'x');
   EXPECT_EQ(of("p").put("k", huge).error().code, "STATE_BACKEND");
   EXPECT_EQ(of("p").compare_and_set("k", std::nullopt, huge).error().code, "STATE_BACKEND");
@@ -645,7 +645,7 @@ TEST_P(EveryStateBackend, refuses_values_above_the_limit) {
   EXPECT_EQ(value("p", "k"), std::nullopt);
 }
 
-TEST_P(EveryStateBackend, threads_of_many_streams_do_not_disturb_each_other) {
+TEST_P(EveryStateBackend, ThreadsOfManyStreamsDoNotInterfere) {
   Lease& lease = of("p");
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {

@@ -1,5 +1,5 @@
 #pragma once
-// What the state keeps of streams and runs, as values.
+// What the state records about streams and runs, as values.
 
 #include <cstdint>
 #include <optional>
@@ -17,55 +17,54 @@ struct StreamKey {
   std::string partition;
 };
 
-/// Where the rows of a load are until it ends: that decides what a later run may do with it. The numbers stand in
+/// Where the rows of a load are until it ends, which decides what a later run may do with it. The numbers are stored in
 /// files.
 enum class LoadKind : uint8_t {
-  kInPlace = 0,      // in the table, in one piece: a later run goes on behind its position
-  kStaged = 1,       // in a staging table (replace) and nowhere else: a later run begins again
-  kPartitioned = 2,  // in the table, in partitions (upsert): what they have committed says nothing to a later run,
-                     // whose partitions are others
+  kInPlace = 0,  // in the table, in one piece: a later run resumes after its position
+  kStaged = 1,  // only in a staging table (replace): a later run starts over
+  kPartitioned = 2,  // in the table, in partitions (upsert): their commits mean nothing to a later run,
+                     // which has other partitions
 };
 
-/// Where a stream stands. A load begins before the destination is asked to write, keeps its id over retries and over
-/// interrupted runs, and ends when every batch is committed and finish-stream succeeded.
+/// The progress of a stream. A load begins before the destination is asked to write, keeps its id across retries and
+/// interrupted runs, and ends when every batch is committed and finish-stream has succeeded.
 struct StreamState {
   /// Newest durable source checkpoint as JSON; none before the first commit.
   std::optional<std::string> checkpoint_json;
   /// Id of the newest load; empty when there never was one.
   std::string load_id;
   LoadKind load_kind = LoadKind::kInPlace;
-  /// True from begin_load() until complete_load(): the next run continues this load.
+  /// True from begin_load() until complete_load(): the next run resumes this load.
   bool load_in_progress = false;
   /// True when the load under way has committed at least once.
   bool committed = false;
   /// Rows committed by the load under way, as far as the host knows.
   uint64_t rows_committed = 0;
-  /// Of the load under way, counted from its beginning; kept for destinations without receipts (note_rows). At most so
-  /// many rows have been given to the destination; nullopt: not known. Zero after begin_load().
+  /// For the load under way, counted from its beginning; kept for destinations without receipts (note_rows). Maximum
+  /// number of rows that have been given to the destination; nullopt: unknown. Zero after begin_load().
   std::optional<uint64_t> rows_given;
-  /// Of these the destination has said that they are committed.
+  /// How many of these the destination has reported as committed.
   uint64_t rows_reported = 0;
-  /// What the newest checkpoint was made for, as the engine's position_owner.h has it: it changes with the checkpoint,
-  /// not when a load begins that may never commit. None of loads that began before it was
-  /// kept.
+  /// What the newest checkpoint was made for, in the form of the engine's position_owner.h: it changes with the
+  /// checkpoint, not when a load begins that may never commit. Absent for loads that began before it was kept.
   std::optional<std::string> owner_json;
-  /// What the newest load is for; it becomes `owner_json` with the load's first checkpoint.
+  /// What the newest load is for; becomes `owner_json` with the load's first checkpoint.
   std::optional<std::string> load_owner_json;
 };
 
-/// A load that begins.
+/// A load to begin.
 struct NewLoad {
   StreamKey key;
   std::string load_id;
-  /// What the state has of the load before is forgotten: a full refresh starts from nothing. Otherwise its checkpoint
-  /// stays (an incremental cursor).
+  /// Drops the checkpoint of the previous load: a full refresh starts from nothing. Otherwise it stays (an incremental
+  /// cursor).
   bool drop_checkpoint = false;
-  /// What the load is for (StreamState::load_owner_json); empty: nobody says.
+  /// What the load is for (StreamState::load_owner_json); empty: unknown.
   std::string owner_json = {};
   LoadKind kind = LoadKind::kInPlace;
 };
 
-/// A load whose every batch is committed and whose stream is finished.
+/// A load of which every batch is committed and whose stream is finished.
 struct FinishedLoad {
   StreamKey key;
   std::string load_id;

@@ -1,7 +1,7 @@
 #pragma once
-// Reads JSON that somebody else wrote into a nlohmann::json of bounded depth and size. What is too deep or has too many
-// values is never built, because copying, comparing and printing a nlohmann::json recurse: a value nested a hundred
-// thousand deep ends the process by a stack overflow. Throws nothing. Pure functions, any thread.
+// Reads JSON from outside into a nlohmann::json of bounded depth and size. A value that is too deep or too large is
+// never built, because copying, comparing and printing a nlohmann::json recurse: a hundred thousand levels would end
+// the process with a stack overflow. Throws nothing. Pure functions, any thread.
 
 #include <algorithm>
 #include <cstddef>
@@ -20,24 +20,24 @@ struct JsonLimits {
   size_t max_bytes = 0;
   /// Lists and objects inside one another; 0 allows only a bare text, number, boolean or null.
   size_t max_depth = 0;
-  /// Values in all, containers counted. Each takes up to about 150 bytes of memory.
+  /// Total number of values, including containers. Each takes up to about 150 bytes of memory.
   size_t max_values = 0;
 };
 
 enum class JsonDefect { kNone, kNotJson, kTooLarge, kTooDeep, kTooManyValues };
 
 struct BoundedJson {
-  /// Everything up to the defect, null when the text is too large. Bounded in any case.
+  /// Everything up to the error, null when the text is too large. Bounded in any case.
   nlohmann::json value;
   JsonDefect defect = JsonDefect::kNone;
-  /// kNotJson: the byte where it goes wrong, from 1.
+  /// kNotJson: the byte of the error, from 1.
   size_t position = 0;
-  /// kTooDeep, kTooManyValues: a JSON pointer to the place, cut to some steps and bytes.
+  /// kTooDeep, kTooManyValues: a JSON pointer to the place, cut to a few steps and bytes.
   std::string place;
 };
 
-/// Builds the value as nlohmann's own parser does (the last of two equal keys counts), within limits. With `build`
-/// false only the limits and the syntax are looked at.
+/// Builds the value as nlohmann's own parser does (the last of two equal keys wins), within limits. With `build` false
+/// it only checks the limits and the syntax.
 class BoundedJsonHandler : public nlohmann::json_sax<nlohmann::json> {
  public:
   using Json = nlohmann::json;
@@ -100,12 +100,12 @@ class BoundedJsonHandler : public nlohmann::json_sax<nlohmann::json> {
   }
 
   Json* stop(JsonDefect defect) {
-    // A place that is longer says nothing more to a reader.
-    constexpr size_t kMostSteps = 8;
-    constexpr size_t kMostStepBytes = 64;
+    // A longer place does not help a reader.
+    constexpr size_t kMaxSteps = 8;
+    constexpr size_t kMaxStepBytes = 64;
     out_.defect = defect;
-    for (size_t i = 0; i < containers_.size() && i <= kMostSteps; ++i) {
-      if (i == kMostSteps) {
+    for (size_t i = 0; i < containers_.size() && i <= kMaxSteps; ++i) {
+      if (i == kMaxSteps) {
         out_.place += "/...";
         break;
       }
@@ -119,7 +119,7 @@ class BoundedJsonHandler : public nlohmann::json_sax<nlohmann::json> {
       const auto& members = *containers_[i]->get_ptr<Json::object_t*>();
       const auto at =
           std::find_if(members.begin(), members.end(), [&](const auto& entry) { return &entry.second == child; });
-      if (at != members.end()) out_.place += at->first.substr(0, kMostStepBytes);
+      if (at != members.end()) out_.place += at->first.substr(0, kMaxStepBytes);
     }
     return nullptr;
   }
@@ -142,8 +142,8 @@ inline BoundedJson read_bounded_json(std::string_view text, const JsonLimits& li
   }
   BoundedJsonHandler handler(limits, build, out);
   (void)nlohmann::json::sax_parse(text, &handler);
-  // The library takes a zero byte for the end of the text and looks at nothing behind it. Such a text is no JSON, and
-  // who passes it on as it is would pass on what nobody has looked at.
+  // The library takes a zero byte for the end of the text and ignores everything after it. Such a text is not JSON, and
+  // passing it on unchanged would pass on unchecked bytes.
   const size_t zero = out.defect == JsonDefect::kNone ? text.find('\0') : std::string_view::npos;
   if (zero != std::string_view::npos) {
     out.value = nlohmann::json();
@@ -166,7 +166,7 @@ inline std::string describe_json_defect(const BoundedJson& read, size_t bytes, c
       return "is nested deeper than " + std::to_string(limits.max_depth) + " levels, at " +
              (read.place.empty() ? "its beginning" : read.place);
     case JsonDefect::kTooManyValues:
-      return "has more than " + std::to_string(limits.max_values) + " values; the next stands at " +
+      return "has more than " + std::to_string(limits.max_values) + " values; the next one is at " +
              (read.place.empty() ? "its beginning" : read.place);
   }
   return "is not understood";

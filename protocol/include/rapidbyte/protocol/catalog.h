@@ -1,7 +1,7 @@
 #pragma once
-// A source's catalog (protocol.md), read once for all: planning, `check` and `discover` take the same one. The text
-// comes from a guest, so its size, shape and names are bounded here, and nobody behind has to look again. Pure
-// functions, any thread.
+// A source's catalog (protocol.md), parsed once: planning, `check` and `discover` use the same value. The text comes
+// from a guest, so its size, shape and names are limited here, and later code need not check again. Pure functions, any
+// thread.
 
 #include <optional>
 #include <string>
@@ -14,14 +14,14 @@
 
 namespace rapidbyte::protocol {
 
-/// 32 MiB of text hold 5,000 tables of 50 columns with their native types; two million values are about as many, and
-/// take some 200 MiB at the worst. Whoever has more names a schema or streams in the source's config.
+/// 32 MiB of text are enough for 5,000 tables of 50 columns with their native types; two million values are about as
+/// many, and take some 200 MiB at worst. A user with more names a schema or streams in the source's config.
 inline constexpr JsonLimits kCatalogLimits = {size_t{32} << 20U, 64, 2'000'000};
-/// More tables than a database that people look at has; each becomes a line of the report.
+/// More tables than any database that people work with; each becomes a line of the report.
 inline constexpr size_t kMaxCatalogStreams = 50'000;
-/// Ten times what PostgreSQL's tables (1,600) and SQLite's (2,000) can have; wide CSV files have some thousands.
+/// Ten times the limits of PostgreSQL's tables (1,600) and SQLite's (2,000); wide CSV files have some thousands.
 inline constexpr size_t kMaxStreamColumns = 20'000;
-/// PostgreSQL's names have 63 bytes; the head of a CSV file may be the whole question of a survey.
+/// PostgreSQL's names have at most 63 bytes; a column's name in a CSV file may be a whole question of a survey.
 inline constexpr size_t kMaxNameBytes = 4'096;
 
 struct CatalogColumn {
@@ -32,7 +32,7 @@ struct CatalogColumn {
 
 struct CatalogStream {
   std::string name;
-  /// Empty when the source does not tell its columns.
+  /// Empty when the source does not report its columns.
   std::vector<CatalogColumn> columns;
   std::vector<std::string> sync_modes;
   std::optional<std::string> cursor;
@@ -41,18 +41,18 @@ struct CatalogStream {
 
 struct Catalog {
   std::vector<CatalogStream> streams;
-  /// What the source said, with keys that this program does not know.
+  /// The source's own text, including keys that this program does not know.
   nlohmann::json document;
 
   [[nodiscard]] const CatalogStream* find(std::string_view stream) const;
-  /// The columns of `streams[index]` as the source said them: a list.
+  /// The columns of `streams[index]` as the source gave them: a list.
   [[nodiscard]] const nlohmann::json& columns_json(size_t index) const;
 };
 
 /// CATALOG_INVALID (schema) names the connector, the stream and what is wrong.
 [[nodiscard]] Result<Catalog> parse_catalog(std::string_view json_text, std::string_view connector);
 
-/// `name` as it may stand in a message: at most some dozens of bytes, control characters as \x1b.
+/// `name` as it may be shown in a message: at most some dozens of bytes, control characters as \x1b.
 [[nodiscard]] std::string shown_name(std::string_view name);
 
 }  // namespace rapidbyte::protocol

@@ -20,7 +20,7 @@ struct CursorValue {
     kTimestampMicros,
     kDecimal,
     kJson,
-    /// Of a kind that this program does not know, as a newer source may write: carried as it came, never understood.
+    /// A kind that this program does not know, as a newer source may write: passed on unchanged, never interpreted.
     kOpaque,
   };
   Kind kind = Kind::kNull;
@@ -41,14 +41,14 @@ struct CursorValue {
   [[nodiscard]] bool is_null() const { return kind == Kind::kNull; }
   bool operator==(const CursorValue&) const = default;
 
-  /// What a reader of positions takes: never kOpaque. INVALID_CURSOR (config).
+  /// For a reader of positions: never kOpaque. INVALID_CURSOR (config).
   static Result<CursorValue> from_json(const Json& json);
-  /// What the host takes, which only passes positions on: to_json() gives `json` back as it is, except that null and
-  /// "null" are one.
+  /// For the host, which only passes positions on: to_json() returns `json` unchanged, except that null and "null" are
+  /// the same.
   static CursorValue carried(Json json);
   [[nodiscard]] Json to_json() const;
-  /// The name of the kind as in `cursor_type`: "int64", "utf8" ...; of an opaque one its only key. Empty when there is
-  /// none.
+  /// The name of the kind as in `cursor_type`: "int64", "utf8" and so on; for an opaque one, its only key. Empty when
+  /// there is none.
   [[nodiscard]] std::string type() const;
 };
 

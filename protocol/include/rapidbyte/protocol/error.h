@@ -1,8 +1,8 @@
 #pragma once
 // Error: the protocol's `connector-error`, field for field (docs/protocol.md). A guest's error, a host function's error
-// and the program's own are this one type: `category` picks the exit code, `retryable` and `backoff_class` say whether
-// and when the call is tried again. The order of the cases is that of the WIT, where they travel as numbers. Plain
-// values, any thread.
+// and the program's own are this one type: `category` is the kind of fault, `retryable` and `backoff_class` say whether
+// and when the call is retried. The order of the cases is that of the WIT, where they travel as numbers. Plain values,
+// any thread.
 
 #include <cstdint>
 #include <optional>
@@ -26,7 +26,7 @@ enum class ErrorScope : uint8_t { kPerStream, kPerBatch, kPerRecord };
 enum class BackoffClass : uint8_t { kFast, kNormal, kSlow };
 enum class CommitState : uint8_t { kBeforeCommit, kAfterCommitUnknown, kAfterCommitConfirmed };
 
-/// Protocol spelling, for example "transient-network". A value that is no case is spelled as the last one.
+/// Protocol spelling, for example "transient-network". An invalid value is spelled as the last case.
 std::string_view to_string(ErrorCategory value);
 std::string_view to_string(ErrorScope value);
 std::string_view to_string(BackoffClass value);
@@ -47,7 +47,7 @@ struct Error {
   bool retryable = false;
   std::optional<uint64_t> retry_after_ms;
   BackoffClass backoff_class = BackoffClass::kNormal;
-  /// True when nothing was changed, or when trying again changes nothing twice.
+  /// True when nothing was changed, or when a retry changes nothing twice.
   bool safe_to_retry = false;
   std::optional<CommitState> commit_state;
   std::optional<std::string> details_json;

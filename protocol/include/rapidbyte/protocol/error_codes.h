@@ -7,15 +7,15 @@ namespace rapidbyte::codes {
 
 /// Several files could be the stream's.
 inline constexpr const char* kAmbiguousFile = "AMBIGUOUS_FILE";
-/// The server asks for a login that is weak or not supported.
+/// The server asks for a login method that is weak or not supported.
 inline constexpr const char* kAuthMethodRefused = "AUTH_METHOD_REFUSED";
-/// A connector made a batch beyond the limit.
+/// A connector made a batch larger than the limit.
 inline constexpr const char* kBatchTooLarge = "BATCH_TOO_LARGE";
-/// `--limit` and `--dry-run` cannot look into this batch.
+/// `--limit` and `--dry-run` cannot decode this batch.
 inline constexpr const char* kBatchUnsupported = "BATCH_UNSUPPORTED";
 /// The run was interrupted (Ctrl-C, SIGTERM, SIGHUP).
 inline constexpr const char* kCancelled = "CANCELLED";
-/// The source's catalog is wrong or larger than is taken.
+/// The source's catalog is invalid or too large.
 inline constexpr const char* kCatalogInvalid = "CATALOG_INVALID";
 /// The stage after or before this one has failed; its own error is the one to look at.
 inline constexpr const char* kChannelSend = "CHANNEL_SEND";
@@ -33,21 +33,21 @@ inline constexpr const char* kColumnNotFound = "COLUMN_NOT_FOUND";
 inline constexpr const char* kColumnRequired = "COLUMN_REQUIRED";
 /// DuckDB cannot hold a column of the input as it is.
 inline constexpr const char* kColumnUnsupported = "COLUMN_UNSUPPORTED";
-/// The connection broke in a commit, and nothing of it was kept.
+/// The connection broke during a commit, and nothing was committed.
 inline constexpr const char* kCommitLost = "COMMIT_LOST";
 /// The server rolled back instead of committing.
 inline constexpr const char* kCommitRolledBack = "COMMIT_ROLLED_BACK";
-/// The connection broke in a commit, and its outcome is not known yet.
+/// The connection broke during a commit, and its outcome is unknown.
 inline constexpr const char* kCommitUnknown = "COMMIT_UNKNOWN";
 /// The file is not a connector, cannot be read, is too large, or changed while it was loaded.
 inline constexpr const char* kComponentInvalid = "COMPONENT_INVALID";
-/// A composite type has other fields than the source's.
+/// The fields of a composite type differ from the source's.
 inline constexpr const char* kCompositeChanged = "COMPOSITE_CHANGED";
 /// The compressed data is damaged or ends too early.
 inline constexpr const char* kCompressedDataCorrupt = "COMPRESSED_DATA_CORRUPT";
 /// The compressed data is damaged or ends too early.
 inline constexpr const char* kCompressedDataTruncated = "COMPRESSED_DATA_TRUNCATED";
-/// A batch in a queue cannot be packed or unpacked.
+/// A batch in a queue cannot be compressed or decompressed.
 inline constexpr const char* kCompressionFailed = "COMPRESSION_FAILED";
 /// The file's name says gzip or zstd, its first bytes do not.
 inline constexpr const char* kCompressionMismatch = "COMPRESSION_MISMATCH";
@@ -61,7 +61,7 @@ inline constexpr const char* kConnectorRefInvalid = "CONNECTOR_REF_INVALID";
 inline constexpr const char* kConnectorVersionMismatch = "CONNECTOR_VERSION_MISMATCH";
 /// The server did not answer within `connect_timeout_seconds`.
 inline constexpr const char* kConnectTimeout = "CONNECT_TIMEOUT";
-/// A constraint refuses a row.
+/// A row violates a constraint.
 inline constexpr const char* kConstraintViolated = "CONSTRAINT_VIOLATED";
 /// A COPY was used in the wrong place.
 inline constexpr const char* kCopyInQuery = "COPY_IN_QUERY";
@@ -97,11 +97,11 @@ inline constexpr const char* kDatabaseReadOnly = "DATABASE_READ_ONLY";
 inline constexpr const char* kDatabaseReplaced = "DATABASE_REPLACED";
 /// Another session locked the same things in another order.
 inline constexpr const char* kDeadlock = "DEADLOCK";
-/// A batch in a queue cannot be packed or unpacked.
+/// A batch in a queue cannot be compressed or decompressed.
 inline constexpr const char* kDecompressionFailed = "DECOMPRESSION_FAILED";
 /// Other objects depend on this one.
 inline constexpr const char* kDependentObjects = "DEPENDENT_OBJECTS";
-/// The destination ended well before it had taken all batches.
+/// The destination ended with success before it had taken all batches.
 inline constexpr const char* kDestinationEndedEarly = "DESTINATION_ENDED_EARLY";
 /// The server's disk is full.
 inline constexpr const char* kDiskFull = "DISK_FULL";
@@ -121,7 +121,7 @@ inline constexpr const char* kDuplicateKey = "DUPLICATE_KEY";
 inline constexpr const char* kEmptyBatch = "EMPTY_BATCH";
 /// The WebAssembly engine does not start on this machine.
 inline constexpr const char* kEngine = "ENGINE";
-/// An exception that the engine did not expect, or no memory.
+/// An unexpected exception in the engine, or no memory.
 inline constexpr const char* kEngineFailed = "ENGINE_FAILED";
 /// A granted environment variable is not UTF-8.
 inline constexpr const char* kEnvInvalid = "ENV_INVALID";
@@ -129,7 +129,7 @@ inline constexpr const char* kEnvInvalid = "ENV_INVALID";
 inline constexpr const char* kEnvNotAsked = "ENV_NOT_ASKED";
 /// The file of `--events` cannot be written, or another run is writing it.
 inline constexpr const char* kEventsFile = "EVENTS_FILE";
-/// The component is not what its protocol version says.
+/// The component does not match its protocol version.
 inline constexpr const char* kExportMissing = "EXPORT_MISSING";
 /// The file was changed while it was read.
 inline constexpr const char* kFileChanged = "FILE_CHANGED";
@@ -159,10 +159,10 @@ inline constexpr const char* kFunctionMissing = "FUNCTION_MISSING";
 inline constexpr const char* kGeneratedColumn = "GENERATED_COLUMN";
 /// A path or a connector that was not prepared for this run.
 inline constexpr const char* kGrantsMissing = "GRANTS_MISSING";
-/// A granted path would put something into the connector's hands that it must not have; `run` shows it as
+/// A granted path would give the connector access to something that it must not have; `run` shows it as
 /// `PIPELINE_INVALID` with the line.
 inline constexpr const char* kGrantRefused = "GRANT_REFUSED";
-/// The connector ended itself instead of returning an error.
+/// The connector called exit() instead of returning an error.
 inline constexpr const char* kGuestExit = "GUEST_EXIT";
 /// The connector made no progress for `resources.guest_timeout_seconds`.
 inline constexpr const char* kGuestTimeout = "GUEST_TIMEOUT";
@@ -178,21 +178,21 @@ inline constexpr const char* kIndexLost = "INDEX_LOST";
 inline constexpr const char* kInfiniteCursor = "INFINITE_CURSOR";
 /// An earlier call of this instance crashed.
 inline constexpr const char* kInstancePoisoned = "INSTANCE_POISONED";
-/// A batch is not a sound Arrow IPC stream.
+/// A batch is not a valid Arrow IPC stream.
 inline constexpr const char* kInvalidBatch = "INVALID_BATCH";
-/// The host gave what the SDK cannot read.
+/// The host sent something that the SDK cannot read.
 inline constexpr const char* kInvalidCheckpoint = "INVALID_CHECKPOINT";
 /// A checkpoint of another role's kind.
 inline constexpr const char* kInvalidCheckpointKind = "INVALID_CHECKPOINT_KIND";
 /// A batch does not fit its columns.
 inline constexpr const char* kInvalidColumn = "INVALID_COLUMN";
-/// A column's name is empty, too long or holds a NUL byte.
+/// A column's name is empty, too long or contains a NUL byte.
 inline constexpr const char* kInvalidColumnName = "INVALID_COLUMN_NAME";
 /// The connector's config has mistakes, all of them listed.
 inline constexpr const char* kInvalidConfig = "INVALID_CONFIG";
-/// The host gave what the SDK cannot read.
+/// The host sent something that the SDK cannot read.
 inline constexpr const char* kInvalidContext = "INVALID_CONTEXT";
-/// The host gave what the SDK cannot read.
+/// The host sent something that the SDK cannot read.
 inline constexpr const char* kInvalidCursor = "INVALID_CURSOR";
 /// Text follows a closing quote in the first record.
 inline constexpr const char* kInvalidHeader = "INVALID_HEADER";
@@ -202,13 +202,13 @@ inline constexpr const char* kInvalidJson = "INVALID_JSON";
 inline constexpr const char* kInvalidJsonRecord = "INVALID_JSON_RECORD";
 /// A partition that this connector did not make.
 inline constexpr const char* kInvalidPartition = "INVALID_PARTITION";
-/// A setting that names a path is no path, or its folder cannot be opened for the connector.
+/// A setting is not a valid path, or its folder cannot be opened for the connector.
 inline constexpr const char* kInvalidPath = "INVALID_PATH";
 /// Text follows a closing quote.
 inline constexpr const char* kInvalidQuoting = "INVALID_QUOTING";
 /// A full refresh cannot be resumed in the middle.
 inline constexpr const char* kInvalidResume = "INVALID_RESUME";
-/// A state call with an unknown scope, or too long a key or value.
+/// A state call with an unknown scope, or a key or value that is too long.
 inline constexpr const char* kInvalidScope = "INVALID_SCOPE";
 /// A socket that was never opened, or is closed.
 inline constexpr const char* kInvalidSocket = "INVALID_SOCKET";
@@ -218,19 +218,19 @@ inline constexpr const char* kInvalidTableName = "INVALID_TABLE_NAME";
 inline constexpr const char* kInvalidUtf8 = "INVALID_UTF8";
 /// A batch does not fit its columns.
 inline constexpr const char* kIpcEncoding = "IPC_ENCODING";
-/// JSON from outside that is refused; shown with the code of what it was to be.
+/// JSON from outside that was refused; shown with the code of its purpose.
 inline constexpr const char* kJsonTooDeep = "JSON_TOO_DEEP";
-/// JSON from outside that is refused; shown with the code of what it was to be.
+/// JSON from outside that was refused; shown with the code of its purpose.
 inline constexpr const char* kJsonTooLarge = "JSON_TOO_LARGE";
-/// JSON from outside that is refused; shown with the code of what it was to be.
+/// JSON from outside that was refused; shown with the code of its purpose.
 inline constexpr const char* kJsonTooManyValues = "JSON_TOO_MANY_VALUES";
-/// A state call with an unknown scope, or too long a key or value.
+/// A state call with an unknown scope, or a key or value that is too long.
 inline constexpr const char* kKeyTooLong = "KEY_TOO_LONG";
 /// `lag` does not fit the cursor's type, or is shorter than a day of a date.
 inline constexpr const char* kLagTooShort = "LAG_TOO_SHORT";
 /// `lag` does not fit the cursor's type, or is shorter than a day of a date.
 inline constexpr const char* kLagType = "LAG_TYPE";
-/// What a lane was told, or what came of it, is not whole.
+/// The task or result of a lane is incomplete.
 inline constexpr const char* kLaneInvalid = "LANE_INVALID";
 /// The run no longer holds the pipeline: another run took its lease (the lock file was deleted, or the file system
 /// lost the lock), or the state's file was moved, replaced, restored or deleted. The run has stopped and saved no
@@ -241,15 +241,15 @@ inline constexpr const char* kLimitRefused = "LIMIT_REFUSED";
 /// `run --limit` on a stream whose load was interrupted, where the rows would get into that load: an append, or an
 /// upsert that committed rows into a destination without receipts.
 inline constexpr const char* kLoadInProgress = "LOAD_IN_PROGRESS";
-/// An earlier run of this load ended with rows that do not add up.
+/// The row counts of an earlier run of this load do not add up.
 inline constexpr const char* kLoadMiscounted = "LOAD_MISCOUNTED";
-/// A rule of the table undid the whole transaction.
+/// A rule of the table rolled back the whole transaction.
 inline constexpr const char* kLoadRolledBack = "LOAD_ROLLED_BACK";
-/// What a `replace` had loaded is gone or has other rows; the old table was left as it was.
+/// The rows loaded by a `replace` are gone or have changed; the old table is unchanged.
 inline constexpr const char* kLoadUnknown = "LOAD_UNKNOWN";
 /// A `replace` waited too long for other sessions that use the table.
 inline constexpr const char* kLocked = "LOCKED";
-/// The user does not exist, may not log in, or pg_hba.conf does not let it in.
+/// The user does not exist, may not log in, or pg_hba.conf rejects it.
 inline constexpr const char* kLoginRefused = "LOGIN_REFUSED";
 /// A file under `tables` cannot be read.
 inline constexpr const char* kLookupUnreadable = "LOOKUP_UNREADABLE";
@@ -257,11 +257,11 @@ inline constexpr const char* kLookupUnreadable = "LOOKUP_UNREADABLE";
 inline constexpr const char* kManifestInvalid = "MANIFEST_INVALID";
 /// The connector has no manifest.
 inline constexpr const char* kManifestMissing = "MANIFEST_MISSING";
-/// The connector wanted more than `resources.max_memory`.
+/// The connector needed more than `resources.max_memory`.
 inline constexpr const char* kMemoryLimit = "MEMORY_LIMIT";
 /// A statement or value is larger than 2 GiB.
 inline constexpr const char* kMessageTooLarge = "MESSAGE_TOO_LARGE";
-/// A metric with too many labels, or with too long a name or label.
+/// A metric with too many labels, or a name or label that is too long.
 inline constexpr const char* kMetricTooLarge = "METRIC_TOO_LARGE";
 /// The name of the table or of a column cannot be used.
 inline constexpr const char* kNameRefused = "NAME_REFUSED";
@@ -269,7 +269,7 @@ inline constexpr const char* kNameRefused = "NAME_REFUSED";
 inline constexpr const char* kNetworkDenied = "NETWORK_DENIED";
 /// Stream and table have different columns, and the policy is `fail`.
 inline constexpr const char* kNewColumn = "NEW_COLUMN";
-/// `state accept`: there is no such load, or not all of its rows are known to be given.
+/// `state accept`: there is no such load, or not all of its rows are known to have reached the destination.
 inline constexpr const char* kNothingToAccept = "NOTHING_TO_ACCEPT";
 /// A COPY was used in the wrong place.
 inline constexpr const char* kNotACopy = "NOT_A_COPY";
@@ -277,7 +277,7 @@ inline constexpr const char* kNotACopy = "NOT_A_COPY";
 inline constexpr const char* kNotADatabase = "NOT_A_DATABASE";
 /// A function was called before `open` or after `close`.
 inline constexpr const char* kNotOpen = "NOT_OPEN";
-/// An object cannot be used as it is.
+/// An object is not ready for use.
 inline constexpr const char* kNotReady = "NOT_READY";
 /// The server does not support this.
 inline constexpr const char* kNotSupported = "NOT_SUPPORTED";
@@ -309,11 +309,11 @@ inline constexpr const char* kOutOfMemory = "OUT_OF_MEMORY";
 inline constexpr const char* kOutOfRange = "OUT_OF_RANGE";
 /// A checkpoint that is not a JSON object.
 inline constexpr const char* kParseCheckpoint = "PARSE_CHECKPOINT";
-/// A metric that is not of the protocol's form.
+/// A metric that does not follow the protocol.
 inline constexpr const char* kParseMetric = "PARSE_METRIC";
-/// The source's answer to how a stream can be split is wrong.
+/// The source's answer to plan-partitions is invalid.
 inline constexpr const char* kPartitionsInvalid = "PARTITIONS_INVALID";
-/// A part of a split stream was not read.
+/// A partition of a split stream was not read.
 inline constexpr const char* kPartitionNotRead = "PARTITION_NOT_READ";
 /// The server asks for a password, and `password` is empty.
 inline constexpr const char* kPasswordMissing = "PASSWORD_MISSING";
@@ -323,7 +323,7 @@ inline constexpr const char* kPasswordRefused = "PASSWORD_REFUSED";
 inline constexpr const char* kPathNotFound = "PATH_NOT_FOUND";
 /// A path or a connector that was not prepared for this run.
 inline constexpr const char* kPathRelative = "PATH_RELATIVE";
-/// The user lacks a right.
+/// The user lacks a privilege.
 inline constexpr const char* kPermissionDenied = "PERMISSION_DENIED";
 /// The pipeline file has mistakes, listed with line and column.
 inline constexpr const char* kPipelineInvalid = "PIPELINE_INVALID";
@@ -331,37 +331,37 @@ inline constexpr const char* kPipelineInvalid = "PIPELINE_INVALID";
 inline constexpr const char* kPipelineLocked = "PIPELINE_LOCKED";
 /// The position in the state or in the destination's receipt cannot be read.
 inline constexpr const char* kPositionInvalid = "POSITION_INVALID";
-/// The table holds this pipeline's rows, and the state has no position after them.
+/// The table has this pipeline's rows, but the state has no position after them.
 inline constexpr const char* kPositionMissing = "POSITION_MISSING";
 /// `upsert` without a primary key, or the key names a column that is not there.
 inline constexpr const char* kPrimaryKeyMissing = "PRIMARY_KEY_MISSING";
-/// What answers does not follow PostgreSQL's protocol.
+/// The other end does not speak PostgreSQL's protocol.
 inline constexpr const char* kProtocol = "PROTOCOL";
 /// The connector was built for another major version of the protocol.
 inline constexpr const char* kProtocolMismatch = "PROTOCOL_MISMATCH";
-/// Somebody, or a timeout, cancelled the statement.
+/// Another session, or a timeout, cancelled the statement.
 inline constexpr const char* kQueryCanceled = "QUERY_CANCELED";
 /// A statement beyond the client's limits.
 inline constexpr const char* kQueueFull = "QUEUE_FULL";
 /// A record has too few or too many fields.
 inline constexpr const char* kRaggedRecord = "RAGGED_RECORD";
-/// A function or trigger of the database refuses a row.
+/// A function or trigger of the database rejects a row.
 inline constexpr const char* kRaised = "RAISED";
-/// The system gives no random bytes.
+/// The system has no random bytes.
 inline constexpr const char* kRandomFailed = "RANDOM_FAILED";
 /// The server is a standby, or sessions are read-only.
 inline constexpr const char* kReadOnly = "READ_ONLY";
-/// The table of receipts may be in a stranger's hands.
+/// Another user may control the table of receipts.
 inline constexpr const char* kReceiptsForeign = "RECEIPTS_FOREIGN";
-/// Another run of the pipeline committed rows of this stream meanwhile.
+/// Another run of the pipeline committed rows of this stream in the meantime.
 inline constexpr const char* kReceiptChanged = "RECEIPT_CHANGED";
-/// The destination's receipt is of another load.
+/// The destination's receipt belongs to another load.
 inline constexpr const char* kReceiptForeign = "RECEIPT_FOREIGN";
 /// The destination has no receipt of an interrupted append.
 inline constexpr const char* kReceiptMissing = "RECEIPT_MISSING";
-/// A row is above `resources.max_record_bytes`.
+/// A row is larger than `resources.max_record_bytes`.
 inline constexpr const char* kRecordTooLarge = "RECORD_TOO_LARGE";
-/// The destination's answer to which streams refer to each other is wrong.
+/// The destination's answer about references between streams is invalid.
 inline constexpr const char* kReferencesInvalid = "REFERENCES_INVALID";
 /// Stream and table have different columns, and the policy is `fail`.
 inline constexpr const char* kRemovedColumn = "REMOVED_COLUMN";
@@ -371,17 +371,17 @@ inline constexpr const char* kReplaceReferenced = "REPLACE_REFERENCED";
 inline constexpr const char* kResultTooLarge = "RESULT_TOO_LARGE";
 /// An append was interrupted, and the source cannot resume in the middle.
 inline constexpr const char* kResumeNotSupported = "RESUME_NOT_SUPPORTED";
-/// What a `replace` had loaded is gone or has other rows; the old table was left as it was.
+/// The rows loaded by a `replace` are gone or have changed; the old table is unchanged.
 inline constexpr const char* kRowsLost = "ROWS_LOST";
 /// An append was interrupted, and the destination keeps no receipts.
 inline constexpr const char* kRowsMayDouble = "ROWS_MAY_DOUBLE";
-/// What a connector counted is not what it was given or gave; rows may be missing.
+/// A connector's row count differs from the host's; rows may be missing.
 inline constexpr const char* kRowCountMismatch = "ROW_COUNT_MISMATCH";
 /// A trigger or rule dropped rows without an error.
 inline constexpr const char* kRowDiscarded = "ROW_DISCARDED";
 /// The table does not accept a row.
 inline constexpr const char* kRowRefused = "ROW_REFUSED";
-/// The table was altered since the run looked at it.
+/// The table was altered after the run had read its definition.
 inline constexpr const char* kSchemaChanged = "SCHEMA_CHANGED";
 /// There is no such schema.
 inline constexpr const char* kSchemaMissing = "SCHEMA_MISSING";
@@ -407,13 +407,13 @@ inline constexpr const char* kServerOutOfMemory = "SERVER_OUT_OF_MEMORY";
 inline constexpr const char* kServerOutOfResources = "SERVER_OUT_OF_RESOURCES";
 /// An administrator or an idle timeout ended the session.
 inline constexpr const char* kSessionEnded = "SESSION_ENDED";
-/// Signals cannot be watched; a warning without its code, and the run goes on.
+/// Signals cannot be watched; logged as a warning without the code; the run continues.
 inline constexpr const char* kSignalWatcher = "SIGNAL_WATCHER";
 /// A connection was used after it was closed.
 inline constexpr const char* kSocketClosed = "SOCKET_CLOSED";
 /// The server ended the connection in the middle of an answer.
 inline constexpr const char* kSocketEof = "SOCKET_EOF";
-/// The connector has as many open connections as it may have.
+/// The connector has reached its limit of open connections.
 inline constexpr const char* kSocketLimit = "SOCKET_LIMIT";
 /// The connection broke.
 inline constexpr const char* kSocketReadFailed = "SOCKET_READ_FAILED";
@@ -437,17 +437,17 @@ inline constexpr const char* kSqlInvalid = "SQL_INVALID";
 inline constexpr const char* kSqlNeedsAllRows = "SQL_NEEDS_ALL_ROWS";
 /// A query needs more memory than there is for it.
 inline constexpr const char* kSqlOutOfMemory = "SQL_OUT_OF_MEMORY";
-/// The server does not accept a statement, or it holds a zero byte.
+/// The server does not accept a statement, or the statement contains a zero byte.
 inline constexpr const char* kSqlRefused = "SQL_REFUSED";
 /// The connector's calls went deeper than its stack.
 inline constexpr const char* kStackOverflow = "STACK_OVERFLOW";
-/// An exception that the engine did not expect, or no memory.
+/// An unexpected exception in the engine, or no memory.
 inline constexpr const char* kStageFailed = "STAGE_FAILED";
-/// What a `replace` had loaded is gone or has other rows; the old table was left as it was.
+/// The rows loaded by a `replace` are gone or have changed; the old table is unchanged.
 inline constexpr const char* kStagingChanged = "STAGING_CHANGED";
-/// Something of a stranger has the staging table's name.
+/// An object of another user has the staging table's name.
 inline constexpr const char* kStagingForeign = "STAGING_FOREIGN";
-/// What a `replace` had loaded is gone or has other rows; the old table was left as it was.
+/// The rows loaded by a `replace` are gone or have changed; the old table is unchanged.
 inline constexpr const char* kStagingLost = "STAGING_LOST";
 /// The state's file cannot be read or written, is damaged, locked, full or of a newer version.
 inline constexpr const char* kStateBackend = "STATE_BACKEND";
@@ -465,17 +465,17 @@ inline constexpr const char* kTargetChanged = "TARGET_CHANGED";
 inline constexpr const char* kTargetConflict = "TARGET_CONFLICT";
 /// The table of an incremental stream is gone or empty.
 inline constexpr const char* kTargetEmptied = "TARGET_EMPTIED";
-/// Something that is no table has the target's name.
+/// An object that is not a table has the target's name.
 inline constexpr const char* kTargetNotATable = "TARGET_NOT_A_TABLE";
 /// No address of the host accepts a connection.
 inline constexpr const char* kTcpConnectFailed = "TCP_CONNECT_FAILED";
-/// The system starts no further thread.
+/// The system cannot start another thread.
 inline constexpr const char* kThreadStartFailed = "THREAD_START_FAILED";
 /// Rows with equal cursor values cannot be told apart.
 inline constexpr const char* kTieBreakerMissing = "TIE_BREAKER_MISSING";
-/// Too many rows have the newest cursor value to be remembered.
+/// Too many rows share the newest cursor value.
 inline constexpr const char* kTieGroupTooLarge = "TIE_GROUP_TOO_LARGE";
-/// The certificate was refused, the CA or the server's name cannot be used, or the handshake broke.
+/// The certificate was refused, the CA or the server's name cannot be used, or the handshake failed.
 inline constexpr const char* kTlsFailed = "TLS_FAILED";
 /// The manifest forbids TLS.
 inline constexpr const char* kTlsForbidden = "TLS_FORBIDDEN";
@@ -493,7 +493,7 @@ inline constexpr const char* kTooManyParameters = "TOO_MANY_PARAMETERS";
 inline constexpr const char* kTransactionFailed = "TRANSACTION_FAILED";
 /// Concurrent work on the same rows.
 inline constexpr const char* kTransactionRolledBack = "TRANSACTION_ROLLED_BACK";
-/// The transform ended well before it had taken all batches.
+/// The transform ended with success before it had taken all batches.
 inline constexpr const char* kTransformEndedEarly = "TRANSFORM_ENDED_EARLY";
 /// A transform does not say what it makes of a stream, or something that cannot be.
 inline constexpr const char* kTransformPlanInvalid = "TRANSFORM_PLAN_INVALID";
@@ -501,17 +501,17 @@ inline constexpr const char* kTransformPlanInvalid = "TRANSFORM_PLAN_INVALID";
 inline constexpr const char* kTypeChanged = "TYPE_CHANGED";
 /// The stream ended before the host's checkpoints covered all batches; the rest was not committed.
 inline constexpr const char* kUncoveredBatches = "UNCOVERED_BATCHES";
-/// The server sent what its columns cannot hold.
+/// The server sent a value that does not match its column.
 inline constexpr const char* kUnexpectedData = "UNEXPECTED_DATA";
 /// An option names a column that the table does not have.
 inline constexpr const char* kUnknownColumn = "UNKNOWN_COLUMN";
-/// A JSON record has a key that is no column.
+/// A JSON record has a key that is not a column.
 inline constexpr const char* kUnknownKey = "UNKNOWN_KEY";
 /// The source, the pipeline or the state has no such stream, or nothing matches the pattern.
 inline constexpr const char* kUnknownStream = "UNKNOWN_STREAM";
 /// A column has a type that connectors do not exchange.
 inline constexpr const char* kUnknownType = "UNKNOWN_TYPE";
-/// The cache of compiled connectors is not used; a warning without its code, and the run goes on; see environment.
+/// The cache of compiled connectors is not used; a warning without the code; the run continues; see environment.
 inline constexpr const char* kUnsafeFolder = "UNSAFE_FOLDER";
 /// The file is UTF-16 or UTF-32.
 inline constexpr const char* kUnsupportedEncoding = "UNSUPPORTED_ENCODING";
@@ -529,19 +529,19 @@ inline constexpr const char* kUnterminatedQuote = "UNTERMINATED_QUOTE";
 inline constexpr const char* kUpsertKeyNotUnique = "UPSERT_KEY_NOT_UNIQUE";
 /// The stage after or before this one has failed; its own error is the one to look at.
 inline constexpr const char* kUpstreamFailed = "UPSTREAM_FAILED";
-/// `check`: a connector says that it cannot work.
+/// `check`: a connector reports that it cannot work.
 inline constexpr const char* kValidationFailed = "VALIDATION_FAILED";
 /// The server does not accept a value.
 inline constexpr const char* kValueRefused = "VALUE_REFUSED";
-/// A state call with an unknown scope, or too long a key or value.
+/// A state call with an unknown scope, or a key or value that is too long.
 inline constexpr const char* kValueTooLong = "VALUE_TOO_LONG";
 /// The sandbox could not be set up.
 inline constexpr const char* kWasi = "WASI";
-/// The component is not what its protocol version says.
+/// The component does not match its protocol version.
 inline constexpr const char* kWitShape = "WIT_SHAPE";
-/// The cache of compiled connectors is not used; a warning without its code, and the run goes on; see environment.
+/// The cache of compiled connectors is not used; a warning without the code; the run continues; see environment.
 inline constexpr const char* kWriteFailed = "WRITE_FAILED";
-/// For example a source that is used as the destination.
+/// A connector is used in the wrong role, for example a source as the destination.
 inline constexpr const char* kWrongRole = "WRONG_ROLE";
 /// A value does not fit its column's type.
 inline constexpr const char* kWrongType = "WRONG_TYPE";

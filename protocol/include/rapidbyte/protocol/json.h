@@ -1,8 +1,8 @@
 #pragma once
 // JSON of the protocol: nlohmann::json with the settings that guests need, and accessors that cannot abort. Guests are
-// built without exceptions, where nlohmann's at() and get<>() with the wrong type end the program: use the functions
-// below. A native build keeps nlohmann's own settings, so that all of a program agrees on its inline functions. Pure
-// functions, any thread.
+// built without exceptions, so nlohmann's at() and get<>() with the wrong type would end the program: use the functions
+// below. A native build keeps nlohmann's own settings, so that all parts of a program agree on its inline functions.
+// Pure functions, any thread.
 
 #ifdef __wasm__
 #ifndef JSON_NO_IO
@@ -22,7 +22,7 @@ namespace rapidbyte::protocol {
 
 using Json = nlohmann::json;
 
-/// Compact JSON text. Bytes that are not UTF-8 become U+FFFD instead of an exception or the end of the program.
+/// Compact JSON text. Invalid UTF-8 becomes U+FFFD instead of an exception or an abort.
 std::string json_text(const Json& value);
 
 /// The member `key`, or null when `object` is not an object or has no such member (or it is JSON null).
@@ -34,7 +34,7 @@ std::optional<int64_t> int_member(const Json& object, std::string_view key);
 std::optional<uint64_t> uint_member(const Json& object, std::string_view key);
 std::optional<double> double_member(const Json& object, std::string_view key);
 std::optional<bool> bool_member(const Json& object, std::string_view key);
-/// The text of the member, empty when there is none: where missing and empty mean the same.
+/// The text of the member, empty when there is none, for uses where missing and empty mean the same.
 std::string text_member(const Json& object, std::string_view key);
 
 /// The value itself by type; nullopt when it is of another type.

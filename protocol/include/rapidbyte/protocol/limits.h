@@ -1,17 +1,17 @@
 #pragma once
-// What a connector keeps to: the `limits` of the stream context, with the defaults that hold when the host, or the
-// pipeline file, says nothing. Plain values.
+// Limits for a connector: the `limits` of the stream context, with defaults for when the host, or the pipeline file,
+// sets none. Plain values.
 
 #include <cstdint>
 
 namespace rapidbyte::protocol {
 
 struct Limits {
-  /// 256 KiB: a batch and what is made of it stay in a core's cache (docs/adr/0010).
+  /// 256 KiB: a batch and its decoded form stay in a core's cache (docs/adr/0010).
   uint64_t max_batch_bytes = uint64_t{256} << 10U;
   uint64_t max_record_bytes = uint64_t{16} << 20U;
   uint32_t max_inflight_batches = 16;
-  /// Requests that a connector may have open at a time; ours read one stream with one instance.
+  /// Maximum number of concurrent requests of a connector; ours read one stream with one instance.
   uint32_t max_parallel_requests = 1;
   uint64_t checkpoint_interval_bytes = uint64_t{64} << 20U;
   uint64_t checkpoint_interval_rows = 0;     // 0: no limit by rows

@@ -1,5 +1,5 @@
 #pragma once
-// How a stream is read and written, as it is spelled in the pipeline file and in the stream context. Plain values.
+// How a stream is read and written, with the spelling of the pipeline file and the stream context. Plain values.
 
 #include <cstdint>
 #include <optional>
@@ -24,7 +24,7 @@ std::string_view to_string(RemovedColumn value);
 std::string_view to_string(TypeChange value);
 std::string_view to_string(NullabilityChange value);
 
-/// The case that is spelled `text`; nullopt when none is.
+/// The case spelled `text`; nullopt when there is none.
 template <typename Mode>
 std::optional<Mode> mode_from_string(std::string_view text);
 
@@ -36,7 +36,7 @@ extern template std::optional<RemovedColumn> mode_from_string(std::string_view t
 extern template std::optional<TypeChange> mode_from_string(std::string_view text);
 extern template std::optional<NullabilityChange> mode_from_string(std::string_view text);
 
-/// What becomes of a target whose columns are not the stream's.
+/// What happens to a target whose columns differ from the stream's.
 struct SchemaEvolution {
   NewColumn new_column = NewColumn::kAdd;
   RemovedColumn removed_column = RemovedColumn::kIgnore;

@@ -1,5 +1,5 @@
 #pragma once
-// What the run functions of connectors answer when all went well. Plain values.
+// What connectors' run functions return on success. Plain values.
 
 #include <cstdint>
 

@@ -16,20 +16,20 @@ namespace {
 
 constexpr const char* kRootFooter = R"(
 Examples:
-  rapidbyte check orders.yaml                  is everything in place?
+  rapidbyte check orders.yaml                  check every part, move no data
   rapidbyte run orders.yaml --dry-run          show the first rows, write nothing
   rapidbyte run orders.yaml                    load
-  rapidbyte run orders.yaml --json | jq .      the report for a program
+  rapidbyte run orders.yaml --json | jq .      report as JSON, for programs
 
 Exit codes:
-  0 ok                       5 source failed          9 state unavailable or locked
-  1 internal error           6 destination failed    70 bug in rapidbyte
-  2 wrong usage              7 transform failed     130 interrupted
+  0 ok                       5 source failed          9 state unavailable, locked,
+  1 internal error           6 destination failed       or lost to another run
+  2 wrong usage              7 transform failed      70 bug in rapidbyte
   3 invalid pipeline         8 too many rows rejected
-  4 connector not usable
+  4 connector not usable   130 interrupted
 
 Environment:
-  RAPIDBYTE_CONNECTOR_DIR    folder in which connectors are looked up first
+  RAPIDBYTE_CONNECTOR_DIR    folder that is searched for connectors first
   RAPIDBYTE_WASMTIME_AOT     0: do not cache compiled connectors
   RAPIDBYTE_WASMTIME_AOT_DIR folder of that cache
   NO_COLOR                   no colours)";
@@ -42,15 +42,15 @@ Examples:
   rapidbyte run orders.yaml -q --json > report.json
   rapidbyte run orders.yaml --events events.ndjson
 
-A run that fails or is interrupted (Ctrl-C) continues where it stopped when it is run again.)";
+After a failure or an interruption (Ctrl-C), run the same command again: it resumes where it stopped.)";
 
 constexpr const char* kCheckFooter = R"(
 Examples:
   rapidbyte check orders.yaml
   rapidbyte check orders.yaml --json
 
-Looks at the file, the connectors and what they may reach, the source, the destination and the state. Moves no data.
-The exit code is that of the first part that is not fine.)";
+Checks the file, the connectors and what they may reach, the source, the transforms, the destination and the state.
+Moves no data. The exit code is that of the first part that failed.)";
 
 constexpr const char* kDiscoverFooter = R"(
 Examples:
@@ -69,7 +69,7 @@ Examples:
   rapidbyte connectors
   RAPIDBYTE_CONNECTOR_DIR=build/connectors rapidbyte connectors --json
 
-Folders, in the order of the search: RAPIDBYTE_CONNECTOR_DIR, ~/.rapidbyte/plugins, those installed with the program.)";
+Folders, in search order: RAPIDBYTE_CONNECTOR_DIR, ~/.rapidbyte/plugins, those installed with the program.)";
 
 constexpr const char* kVersionFooter = R"(
 Examples:
@@ -77,8 +77,8 @@ Examples:
   rapidbyte version --json)";
 
 void add_verbosity(CLI::App& app, Verbosity& verbosity) {
-  auto* quiet = app.add_flag("-q,--quiet", verbosity.quiet, "Say nothing but errors");
-  app.add_flag("-v,--verbose", verbosity.verbose, "Say more (-vv: much more)")->excludes(quiet);
+  auto* quiet = app.add_flag("-q,--quiet", verbosity.quiet, "Show only errors");
+  app.add_flag("-v,--verbose", verbosity.verbose, "Show more (-vv: much more)")->excludes(quiet);
 }
 
 void add_pipeline(CLI::App& app, std::filesystem::path& pipeline) {
@@ -86,7 +86,7 @@ void add_pipeline(CLI::App& app, std::filesystem::path& pipeline) {
 }
 
 void add_allow_unmanifested(CLI::App& app, bool& allow) {
-  app.add_flag("--allow-unmanifested", allow, "Accept connectors without a manifest: they may reach every host");
+  app.add_flag("--allow-unmanifested", allow, "Accept connectors without a manifest: they may reach any host");
 }
 
 std::function<std::string(const std::string&)> not_empty(std::string what) {
@@ -104,7 +104,7 @@ std::optional<uint64_t> parse_row_limit(std::string_view text) {
 
 std::string check_row_limit(const std::string& text) {
   if (parse_row_limit(text)) return {};
-  return fmt::format("--limit takes a number of rows above 0, for example --limit 100; '{}' is none",
+  return fmt::format("--limit takes a number of rows above 0, for example --limit 100; '{}' is not one",
                      make_printable(text));
 }
 
@@ -157,8 +157,7 @@ EarlyExit usage_error(CLI::App& root, const CLI::ParseError& error) {
   const std::vector<std::string> unexpected = root.remaining(true);
   std::string what =
       unexpected.empty() ? std::string(error.what()) : describe_unexpected(*app, make_printable(unexpected.front()));
-  return {ExitCode::kUsage,
-          fmt::format("rapidbyte: {}\nRun '{} --help' to see what is possible.\n", what, full_name(*app))};
+  return {ExitCode::kUsage, fmt::format("rapidbyte: {}\nRun '{} --help' to see the options.\n", what, full_name(*app))};
 }
 
 }  // namespace
@@ -178,10 +177,9 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   CLI::App* run_app = root.add_subcommand("run", "Load the pipeline's streams into the destination");
   add_pipeline(*run_app, run.pipeline);
   run_app->add_flag("--dry-run", run.dry_run, "Read and type the first rows and show them; write nothing");
-  run_app->add_flag(
-      "--keep-positions", run.keep_positions,
-      "Go on behind the positions of earlier runs although the destination or the pipeline file is another "
-      "one (CURSOR_CHANGED): their rows are there");
+  run_app->add_flag("--keep-positions", run.keep_positions,
+                    "Continue from the positions of earlier runs although the destination or the pipeline file has "
+                    "changed (CURSOR_CHANGED): the rows before them are there");
   std::string limit;
   auto* limit_option = run_app->add_option("--limit", limit, "Read at most N rows of each stream");
   limit_option->type_name("N")->check(&check_row_limit);
@@ -189,22 +187,21 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
               "Only this stream, or those that match a pattern such as 'sales.*' (also ? and [a-c]); may be given "
               "several times");
   run_app->add_flag("--allow-doubled-rows", run.allow_doubled_rows,
-                    "Go on with an append although rows may then be in the table twice");
+                    "Continue an append although rows may then be in the table twice");
   run_app
-      ->add_flag(
-          "--allow-partial", run.allow_partial,
-          "With --limit: also into tables that are there, although a replace then leaves N rows and the next run "
-          "appends the rows again (LIMIT_REFUSED)")
+      ->add_flag("--allow-partial", run.allow_partial,
+                 "With --limit: also load into existing tables, although a replace then leaves N rows and the next run "
+                 "appends the rows again (LIMIT_REFUSED)")
       ->needs(limit_option);
   run_app->add_flag("--json", run.json, "Print the report as one JSON document on stdout");
-  run_app->add_option("--events", run.events, "Write events as NDJSON into FILE while the run goes on")
-      ->type_name("FILE");
+  run_app->add_option("--events", run.events, "Write events as NDJSON into FILE during the run")->type_name("FILE");
   add_allow_unmanifested(*run_app, run.allow_unmanifested);
   add_verbosity(*run_app, run.verbosity);
   run_app->footer(kRunFooter);
 
   CheckArguments check;
-  CLI::App* check_app = root.add_subcommand("check", "Say for every part of the pipeline whether it is fine");
+  CLI::App* check_app =
+      root.add_subcommand("check", "Check every part of the pipeline and say how to fix what is wrong");
   add_pipeline(*check_app, check.pipeline);
   check_app->add_flag("--json", check.json, "Print the findings as one JSON document on stdout");
   add_allow_unmanifested(*check_app, check.allow_unmanifested);
@@ -220,16 +217,17 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   discover_app->footer(kDiscoverFooter);
 
   ConnectorsArguments connectors;
-  CLI::App* connectors_app = root.add_subcommand("connectors", "List the connectors that are found on this machine");
+  CLI::App* connectors_app = root.add_subcommand("connectors", "List the connectors installed on this machine");
   connectors_app->add_flag("--json", connectors.json, "Print the list as one JSON document on stdout");
 
   StateShowArguments show;
   StateResetArguments reset;
   StateAcceptArguments accept;
-  CLI::App* state_app = root.add_subcommand("state", "Show or forget how far a pipeline has come");
+  CLI::App* state_app =
+      root.add_subcommand("state", "Show or change what is remembered about a pipeline: cursors, loads and runs");
   state_app->require_subcommand(1);
   state_app->footer(kStateFooter);
-  CLI::App* show_app = state_app->add_subcommand("show", "Show each stream's cursor, and the last runs");
+  CLI::App* show_app = state_app->add_subcommand("show", "Show each stream's cursor and load, and the last runs");
   add_pipeline(*show_app, show.pipeline);
   add_streams(*show_app, show.streams, "Only this stream, or those that match a pattern; may be given several times");
   show_app->add_flag("--json", show.json, "Print the state as one JSON document on stdout");
@@ -239,9 +237,9 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
               "Only this stream, or those that match a pattern; may be given several times (by default all)");
   reset_app->add_flag("-y,--yes", reset.yes, "Do not ask");
   CLI::App* accept_app = state_app->add_subcommand(
-      "accept", "Take a load whose rows did not add up as it is, after a look at the table (LOAD_MISCOUNTED)");
+      "accept", "Accept a load whose row counts do not add up, after a look at the table (LOAD_MISCOUNTED)");
   add_pipeline(*accept_app, accept.pipeline);
-  accept_app->add_option("--stream", accept.stream, "The stream, by its name: only one table was looked at")
+  accept_app->add_option("--stream", accept.stream, "The one stream whose table you have looked at")
       ->type_name("NAME")
       ->required()
       ->check(not_empty("the stream's name"));

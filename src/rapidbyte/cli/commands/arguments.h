@@ -1,6 +1,6 @@
 #pragma once
-// The command line as values: parse_arguments() turns argv into one of the structs below, and nothing else happens
-// there (no file is opened, no runtime is made), so that --help answers at once. Pure function, any thread.
+// The command line as values: parse_arguments() turns argv into one of the structs below and does nothing else (it
+// opens no file and makes no runtime), so that --help answers at once. Pure function, any thread.
 
 #include <cstdint>
 #include <filesystem>

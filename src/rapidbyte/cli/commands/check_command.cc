@@ -26,7 +26,7 @@ ExitCode exit_code_of(const Finding& finding) {
   return finding.failure ? exit_code_for(finding.failure->stage) : ExitCode::kOk;
 }
 
-/// That of the first finding that failed.
+/// The code of the first finding that failed.
 ExitCode exit_code_of(const std::vector<Finding>& findings) {
   const auto failed = std::find_if(findings.begin(), findings.end(),
                                    [](const Finding& finding) { return finding.status == FindingStatus::kFailed; });

@@ -1,6 +1,6 @@
 #pragma once
-// `rapidbyte check`: says for every part of a pipeline (file, connectors, permissions, source, transforms, destination,
-// state) whether it is fine, and what to do if not. Main thread.
+// `rapidbyte check`: checks every part of a pipeline (file, connectors, permissions, source, transforms, destination,
+// state) and says how to fix what is wrong. Main thread.
 
 #include "rapidbyte/cli/commands/arguments.h"
 #include "rapidbyte/cli/commands/command_context.h"

@@ -68,12 +68,12 @@ TEST_F(CheckCommand, AFeatureThatIsNotKnownIsAWarningOfItsConnector) {
   EXPECT_THAT(said(), HasSubstr("ok       connector    test/source"));
 }
 
-TEST_F(CheckCommand, WarnsBeforehandThatABrokenOffAppendCouldDouble) {
+TEST_F(CheckCommand, WarnsThatAnInterruptedAppendCouldDoubleRows) {
   runtime::Role& role = *connectors_["test/dest"].manifest.destination;
   role = runtime::Role{{"append", "replace"}, {}};
   write_pipeline();
   EXPECT_EQ(check(), ExitCode::kOk);
-  EXPECT_THAT(said(), HasSubstr("warning  destination  test/dest cannot say after a crash which rows it has"));
+  EXPECT_THAT(said(), HasSubstr("warning  destination  test/dest cannot tell after a crash which rows it has"));
   EXPECT_THAT(said(), HasSubstr("ROWS_MAY_DOUBLE"));
   EXPECT_THAT(said(), HasSubstr("Stream: orders"));
   EXPECT_THAT(said(), HasSubstr("fix: use write_mode replace"));
@@ -134,7 +134,7 @@ TEST_F(CheckCommand, AMissingConnectorIsExitCode4AndTheRestIsStillLookedAt) {
 TEST_F(CheckCommand, ConfigMistakesAreShownAtTheirPlaceBeforeAnyGuestStarts) {
   write_pipeline("{name: orders, sync_mode: full_refresh}", "{folders: data}");
   EXPECT_EQ(check(), ExitCode::kInvalidPipeline);
-  EXPECT_THAT(said(), HasSubstr("failed   config       the config of test/source does not fit"));
+  EXPECT_THAT(said(), HasSubstr("failed   config       the config of test/source is invalid"));
   EXPECT_THAT(said(), HasSubstr(file_.string() + ":5:12: source.config"));
   EXPECT_THAT(said(), HasSubstr("did you mean"));
   EXPECT_THAT(calls_.names, Not(::testing::Contains("source.open")));
@@ -284,7 +284,7 @@ TEST_F(CheckCommand, APositionThatWasMadeForSomethingElseIsShownAsARunWouldRefus
   EXPECT_EQ((*make_state()->load_stream(key)).load_id, "l");
 }
 
-// What `run` would refuse because of a load that was broken off.
+// What `run` would refuse because of an interrupted load.
 TEST_F(CheckCommand, ShowsALoadThatCannotBeGoneOnWith) {
   write_pipeline();
   const state::StreamKey key{"p", "orders", ""};
@@ -295,7 +295,7 @@ TEST_F(CheckCommand, ShowsALoadThatCannotBeGoneOnWith) {
           ->save_checkpoint(key, "load-1", R"({"load_id": "load-1", "batches_covered": 3, "rows_covered": 60})", 60)
           .ok());
   EXPECT_EQ(check(), ExitCode::kInvalidPipeline) << said();
-  EXPECT_THAT(said(), HasSubstr("the source test/source cannot go on in the middle"));
+  EXPECT_THAT(said(), HasSubstr("the source test/source cannot resume in the middle"));
   // A source that can, and a destination that keeps no receipts.
   connectors_["test/source"].manifest.source->features.emplace_back("resume");
   EXPECT_EQ(check(), ExitCode::kOk) << said();

@@ -1,6 +1,6 @@
 #pragma once
-// CommandContext: what a command is given from outside: the two output streams, the signal's cancel token, and how to
-// get a runtime and a state. main fills it with the real ones, tests with fakes. Commands run on the main thread.
+// CommandContext: what a command gets from outside: the two output streams, the signal's cancel token, and how to get a
+// runtime and a state. main() supplies the real ones, tests supply fakes. Commands run on the main thread.
 
 #include <filesystem>
 #include <functional>
@@ -25,11 +25,11 @@ struct CommandContext {
   Terminal& talk;  // stderr
   CancelToken cancel;
   std::function<Result<std::unique_ptr<runtime::ComponentRuntime>>(runtime::RuntimeOptions)> make_runtime;
-  /// May be called on another thread while the command goes on, which waits for it before it ends.
+  /// May be called on another thread while the command continues; the command waits for it before it ends.
   std::function<Result<std::unique_ptr<state::StateBackend>>(const pipeline::StateConfig&)> open_state;
   std::function<std::optional<std::string>(std::string_view name)> environment;
-  /// Given back: what has nothing left to do. If there is any, main leaves by _exit behind the command, which frees it
-  /// in a fraction of its destructor's time; all that must be written or closed has to be by then.
+  /// Objects that have nothing left to do. If there are any, main() calls _exit after the command, which frees them in
+  /// a fraction of their destructors' time; everything must have been written and closed by then.
   std::vector<std::shared_ptr<void>> kept_until_exit = {};
   /// Asks on the terminal; nullopt when there is nobody to ask.
   std::function<std::optional<bool>(std::string_view question)> confirm;

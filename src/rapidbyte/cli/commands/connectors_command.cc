@@ -49,7 +49,7 @@ Assessed assess(FoundConnector found, runtime::ComponentRuntime& runtime) {
   const auto roles = roles_of(manifest);
   for (const auto& [role, name] : roles) assessed.roles.push_back(name);
   if (roles.empty()) {
-    assessed.problem = "its manifest names no role";
+    assessed.problem = "its manifest declares no role";
     return assessed;
   }
   auto loaded = runtime.load(assessed.found.path.string(), roles.front().first);

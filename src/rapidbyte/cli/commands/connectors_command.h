@@ -1,6 +1,6 @@
 #pragma once
-// `rapidbyte connectors`: lists the connectors that are found on this machine, and says of each whether it can be used.
-// Main thread.
+// `rapidbyte connectors`: lists the connectors installed on this machine and says whether each can be used. Main
+// thread.
 
 #include "rapidbyte/cli/commands/arguments.h"
 #include "rapidbyte/cli/commands/command_context.h"

@@ -16,12 +16,12 @@
 
 namespace rapidbyte::cli {
 
-/// How the runtime of a command is made for this pipeline; says on `talk` what takes long to compile, unless `quiet`.
+/// How a command's runtime is made for this pipeline; reports long compilations on `talk`, unless `quiet`.
 [[nodiscard]] Result<std::unique_ptr<runtime::ComponentRuntime>> make_runtime(const CommandContext& context,
                                                                               const pipeline::PipelineConfig& config,
                                                                               bool allow_unmanifested, bool quiet);
 
-/// Why a command cannot go on: an error, or the problems of the file. Shown with show_refusal().
+/// Why a command cannot continue: an error, or the problems of the file. Shown with show_refusal().
 struct Refusal {
   ExitCode code = ExitCode::kInvalidPipeline;
   engine::RunFailure failure;

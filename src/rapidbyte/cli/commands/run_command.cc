@@ -71,10 +71,10 @@ ExitCode refuse_run(const RunArguments& arguments, CommandContext& context, cons
 
 using OpenedState = Result<std::unique_ptr<state::StateBackend>>;
 
-/// The state of a run. One that is there is opened beside the loading of the connectors, since both wait for the
-/// disk; it may be brought up to this version of the program even if the run is refused then. A new one is made only
-/// when it is asked for, so that a refused run leaves no file. A dry run writes nothing, so it must not make one
-/// either; an existing one tells where increments begin.
+/// The state of a run. An existing one is opened while the connectors are loaded, since both wait for the disk; it may
+/// be migrated to this version of the program even if the run is then refused. A new one is created only when it is
+/// asked for, so that a refused run leaves no file. A dry run writes nothing, so it must not create one either; an
+/// existing one tells where increments begin.
 std::future<OpenedState> begin_opening_state(const RunArguments& arguments, const CommandContext& context,
                                              const pipeline::PipelineConfig& config) {
   const auto open = [&context, &config] { return context.open_state(config.state); };
@@ -82,7 +82,7 @@ std::future<OpenedState> begin_opening_state(const RunArguments& arguments, cons
     try {
       return std::async(std::launch::async, open);
     } catch (const std::system_error&) {
-      // Without another thread it is opened when its turn comes.
+      // If no thread can be started, it is opened when it is needed.
     }
   } else if (arguments.dry_run) {
     return std::async(std::launch::deferred, [] {
@@ -92,7 +92,7 @@ std::future<OpenedState> begin_opening_state(const RunArguments& arguments, cons
   return std::async(std::launch::deferred, open);
 }
 
-/// The files that the program writes for whoever called it: a guest that could write them would speak in its name.
+/// The files that the program writes for its caller: a guest that could write them would speak in the program's name.
 std::vector<runtime::ProtectedPath> files_for_the_caller(const RunArguments& arguments) {
   if (arguments.events.empty()) return {};
   std::error_code error;
@@ -114,7 +114,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
     }
     events = std::move(*opened);
   }
-  // A refused run has no events, and those of an earlier one must not be taken for its own.
+  // A refused run has no events, and those of an earlier run must not be taken for its own.
   const auto refused = [&](const Refusal& refusal) {
     if (events) events->empty();
     return refuse_run(arguments, context, refusal);
@@ -131,8 +131,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
   how.protect = files_for_the_caller(arguments);
   engine::PreparedPipeline prepared = engine::prepare(config, **runtime, std::move(how));
   if (auto refusal = prepared.refusal()) {
-    // The file of events may be what no guest is to have, and its path may lead where a guest has led it: it is left as
-    // it is.
+    // The event file may be one that no guest may have, and a guest may have redirected its path: leave it alone.
     const bool of_grants = prepared.fits();
     const Refusal shown = refuse(parsed, std::move(*refusal));
     return of_grants ? refuse_run(arguments, context, shown) : refused(shown);
@@ -155,7 +154,7 @@ ExitCode run_command(const RunArguments& arguments, CommandContext& context) {
 
   ProgressView::Options view_options;
   view_options.quiet = arguments.verbosity.quiet;
-  // One queue behind the source and behind every transform.
+  // One queue after the source and after every transform.
   view_options.queue_capacity = uint64_t{config.resources.max_inflight_batches} * (config.transforms.size() + 1);
   view_options.log_after = &context.talk;
   ProgressView view(context.talk, view_options);

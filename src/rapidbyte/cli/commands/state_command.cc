@@ -34,11 +34,11 @@ using state::StreamState;
 
 // A screenful of history.
 constexpr uint32_t kRunsShown = 10;
-// What a question about several streams names; of more it says how many.
+// Streams that a question names; of more it says how many.
 constexpr size_t kStreamsNamed = 10;
 
 ExitCode fail(const CommandContext& context, const ConnectorError& error) {
-  // A stream that is not there is the same mistake as in `run`.
+  // A missing stream is the same mistake as in `run`.
   const engine::Stage stage = error.code == codes::kUnknownStream ? engine::Stage::kConfig : engine::Stage::kState;
   const ExitCode code = exit_code_for(engine::RunFailure(stage, error).stage);
   context.talk.write(render_error(code, error, "", context.talk.color()));
@@ -74,7 +74,7 @@ std::string describe_cursor(const StreamState& stream) {
   if (!field || !checkpoint->body().contains("cursor_value")) return "position in the source";
   const nlohmann::json value = checkpoint->cursor().to_json();
   nlohmann::json inner = value.is_object() && value.size() == 1 ? *value.begin() : value;
-  // Our sources keep beside the value what it is about: {"column": ..., "value": ..., ...}.
+  // Our sources record what the value is about: {"column": ..., "value": ..., ...}.
   if (inner.is_object() && inner.contains("value")) inner = nlohmann::json(inner["value"]);
   if (inner.is_object() && inner.size() == 1) inner = nlohmann::json(*inner.begin());
   return fmt::format("{} = {}", *field, inner.is_string() ? inner.get<std::string>() : protocol::json_text(inner));
@@ -85,7 +85,7 @@ std::string describe_load(const StreamState& stream) {
   if (!stream.load_in_progress) return "complete";
   std::string text = stream.committed ? fmt::format("interrupted after {}", format_rows(stream.rows_committed))
                                       : "interrupted at the beginning";
-  // Noted for destinations without receipts only, which may have more than is known.
+  // Recorded only for destinations without receipts, which may hold more than is known.
   const uint64_t given = stream.rows_given.value_or(0);
   if (given > stream.rows_committed) text += fmt::format(", up to {} given", format_count(given));
   return text;
@@ -120,12 +120,12 @@ struct Chosen {
   Streams streams;
   /// Each once.
   std::vector<std::string> names;
-  /// For each name of which nothing is known, a line that says so.
+  /// A line for each unknown name.
   std::string unknown;
 };
 
-/// `wanted`: names and patterns; empty: all. UNKNOWN_STREAM when a pattern matches nothing: whoever meant several
-/// streams should learn that it was none. A name of which nothing is known is none, as the stream of a first run.
+/// `wanted`: names and patterns; empty: all. UNKNOWN_STREAM when a pattern matches nothing: the user meant several
+/// streams and should learn that there are none. An unknown name is no error: the stream may not have run yet.
 Result<Chosen> list_chosen(state::StateBackend& state, const std::string& pipeline,
                            const std::vector<std::string>& wanted, const std::filesystem::path& file) {
   Chosen chosen;
@@ -144,7 +144,7 @@ Result<Chosen> list_chosen(state::StateBackend& state, const std::string& pipeli
                                       pipeline::name_suggestion(one, names)));
     }
     const auto near = pipeline::closest(one, names);
-    chosen.unknown += fmt::format("Nothing is known of stream {} of pipeline {}{}; see: rapidbyte state show {}\n",
+    chosen.unknown += fmt::format("Nothing is known about stream {} of pipeline {}{}; see: rapidbyte state show {}\n",
                                   make_printable(one), make_printable(pipeline),
                                   near ? fmt::format(" (did you mean {}?)", make_printable(*near)) : "",
                                   make_printable(file.string()));
@@ -192,14 +192,14 @@ Status reset_chosen(state::Lease& lease, bool all, const std::vector<std::string
   return {};
 }
 
-/// Nothing when the user says yes, or `yes` is set; otherwise how the command ends.
+/// nullopt when the user says yes, or `yes` is set; otherwise how the command ends.
 std::optional<ExitCode> ask_unless(bool yes, const std::string& question, std::string_view why,
                                    const CommandContext& context) {
   if (yes) return std::nullopt;
   const std::optional<bool> answer = context.confirm(question);
   if (!answer) {
     context.talk.write(fmt::format(
-        "rapidbyte: {}, and there is no terminal to ask on.\nAdd --yes to go on without a question.\n", why));
+        "rapidbyte: {}, and there is no terminal to ask on.\nAdd --yes to continue without asking.\n", why));
     return ExitCode::kUsage;
   }
   if (*answer) return std::nullopt;
@@ -234,7 +234,7 @@ ExitCode state_show_command(const StateShowArguments& arguments, CommandContext&
     return write_report(context.data, std::move(document), context.talk) ? ExitCode::kOk : ExitCode::kInternal;
   }
   if (streams.empty() && runs.empty()) {
-    context.talk.write(fmt::format("Nothing is known of pipeline {} yet ({}).\n", make_printable(config.name),
+    context.talk.write(fmt::format("Nothing is known about pipeline {} yet ({}).\n", make_printable(config.name),
                                    make_printable(state::survey_state(config.state).place)));
     return ExitCode::kOk;
   }
@@ -248,7 +248,7 @@ ExitCode state_reset_command(const StateResetArguments& arguments, CommandContex
   const pipeline::PipelineConfig& config = *opened.parsed.config;
   const std::string name = make_printable(config.name);
   if (!opened.state) {
-    context.talk.write(fmt::format("Nothing is known of pipeline {}; there is nothing to forget.\n", name));
+    context.talk.write(fmt::format("Nothing is known about pipeline {}; there is nothing to forget.\n", name));
     return ExitCode::kOk;
   }
   const bool all = arguments.streams.empty();
@@ -262,7 +262,7 @@ ExitCode state_reset_command(const StateResetArguments& arguments, CommandContex
       "[y/N] ",
       what);
   if (auto ended = ask_unless(arguments.yes, question, "state reset asks before it forgets", context)) return *ended;
-  // A run that is under way would write its cursors again.
+  // A running run would write its cursors again.
   auto lease = opened.state->acquire_lease(config.name, "state-reset-" + engine::new_run_id());
   if (!lease.ok()) return fail(context, lease.error());
   if (Status done = reset_chosen(**lease, all, chosen->names); !done.ok()) return fail(context, done.error());
@@ -275,7 +275,7 @@ ExitCode state_accept_command(const StateAcceptArguments& arguments, CommandCont
   if (auto failed = open_existing(arguments.pipeline, context, opened)) return *failed;
   const std::string& name = opened.parsed.config->name;
   if (!opened.state) {
-    context.talk.write(fmt::format("Nothing is known of pipeline {}.\n", make_printable(name)));
+    context.talk.write(fmt::format("Nothing is known about pipeline {}.\n", make_printable(name)));
     return ExitCode::kState;
   }
   auto chosen = list_chosen(*opened.state, name, {arguments.stream}, arguments.pipeline);
@@ -284,7 +284,7 @@ ExitCode state_accept_command(const StateAcceptArguments& arguments, CommandCont
     context.talk.write(chosen->unknown);
     return ExitCode::kState;
   }
-  // The user vouches for what is in the table, and that is looked at one by one.
+  // The user vouches for the contents of a table, so each is accepted on its own.
   if (chosen->names.size() > 1) {
     context.talk.write(
         fmt::format("rapidbyte: state accept takes one stream at a time, and {} matches {} of them: {}.\nName the one "
@@ -296,7 +296,8 @@ ExitCode state_accept_command(const StateAcceptArguments& arguments, CommandCont
   const std::string& accepted = chosen->names.front();
   const std::string stream = make_printable(accepted);
   const std::string question = fmt::format(
-      "Take the broken-off load of stream {} as it is in the table? No row of it is written or looked at again. [y/N] ",
+      "Accept the interrupted load of stream {} as it is in the table? None of its rows will be read or written again. "
+      "[y/N] ",
       stream);
   if (auto ended = ask_unless(arguments.yes, question, "state accept asks before it changes anything", context))
     return *ended;
@@ -304,10 +305,10 @@ ExitCode state_accept_command(const StateAcceptArguments& arguments, CommandCont
   if (!lease.ok()) return fail(context, lease.error());
   if (Status done = engine::accept_load(*opened.state, **lease, accepted); !done.ok())
     return fail(context, done.error());
-  context.talk.write(fmt::format(
-      "Accepted: the load of stream {}. The next run finishes it and reads nothing; the one after that goes on "
-      "behind it.\n",
-      stream));
+  context.talk.write(
+      fmt::format("Accepted: the load of stream {}. The next run finishes it and reads nothing; the one after that "
+                  "continues from its end.\n",
+                  stream));
   return ExitCode::kOk;
 }
 

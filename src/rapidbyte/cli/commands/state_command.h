@@ -1,6 +1,6 @@
 #pragma once
-// `rapidbyte state`: shows how far each stream of a pipeline has come and its last runs, or forgets it. Never creates a
-// state file. Main thread.
+// `rapidbyte state`: shows the cursors, loads and last runs of a pipeline, resets streams, and accepts miscounted
+// loads. Never creates a state file. Main thread.
 
 #include "rapidbyte/cli/commands/arguments.h"
 #include "rapidbyte/cli/commands/command_context.h"
@@ -10,7 +10,7 @@ namespace rapidbyte::cli {
 
 [[nodiscard]] ExitCode state_show_command(const StateShowArguments& arguments, CommandContext& context);
 [[nodiscard]] ExitCode state_reset_command(const StateResetArguments& arguments, CommandContext& context);
-/// Takes a stream's load whose rows did not add up for fully written. Asks before, unless told not to.
+/// Accepts a stream's load whose rows did not add up as fully written. Asks first, unless told not to.
 [[nodiscard]] ExitCode state_accept_command(const StateAcceptArguments& arguments, CommandContext& context);
 
 }  // namespace rapidbyte::cli

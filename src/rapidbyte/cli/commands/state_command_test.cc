@@ -79,7 +79,7 @@ TEST_F(StateCommand, ShowsTheValueOfACursorThatSaysWhatItIsAbout) {
 
 TEST_F(StateCommand, ShowOfAFreshPipelineSaysSoAndCreatesNothing) {
   EXPECT_EQ(show(), ExitCode::kOk);
-  EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known of pipeline p yet"));
+  EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known about pipeline p yet"));
   EXPECT_FALSE(std::filesystem::exists(state_path()));
 }
 
@@ -131,7 +131,7 @@ TEST_F(StateCommand, ResetForgetsOneStreamOrAll) {
 TEST_F(StateCommand, ResetOfAnUnknownStreamChangesNothing) {
   load_two_streams();
   EXPECT_EQ(reset({"ordrs"}, true), ExitCode::kOk);
-  EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known of stream ordrs"));
+  EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known about stream ordrs"));
   EXPECT_EQ(streams_known(), 2U);
 }
 
@@ -180,11 +180,12 @@ TEST_F(StateCommand, AQuestionAboutManyStreamsNamesAFew) {
 TEST_F(StateCommand, ANameOfWhichNothingIsKnownIsSaidAndTheOthersAreForgotten) {
   load_two_streams();
   EXPECT_EQ(reset({"ordrs", "customers"}, true), ExitCode::kOk);
-  EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known of stream ordrs of pipeline p (did you mean orders?); see: "));
+  EXPECT_THAT(talk_.raw(),
+              HasSubstr("Nothing is known about stream ordrs of pipeline p (did you mean orders?); see: "));
   EXPECT_THAT(names_known(), ElementsAre("orders"));
   talk_.clear();
   EXPECT_EQ(show(false, {"zzz"}), ExitCode::kOk);
-  EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known of stream zzz of pipeline p; see: "));
+  EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known about stream zzz of pipeline p; see: "));
 }
 
 TEST_F(StateCommand, ResetWhileARunIsUnderWayIsRefused) {
@@ -245,7 +246,7 @@ TEST_F(StateCommand, AcceptTakesOneStreamAndSaysSoOfAPatternThatMatchesNoneOrSev
               HasSubstr("takes one stream at a time, and north.* matches 2 of them: streams north.a, north.b"));
   talk_.clear();
   EXPECT_EQ(accept("soth"), ExitCode::kState);
-  EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known of stream soth of pipeline p (did you mean south?)"));
+  EXPECT_THAT(talk_.raw(), HasSubstr("Nothing is known about stream soth of pipeline p (did you mean south?)"));
   EXPECT_EQ(asked_, "") << "there was nothing to ask about";
   // One match is one stream.
   talk_.clear();

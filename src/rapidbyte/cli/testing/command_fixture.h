@@ -60,7 +60,7 @@ class CommandFixture : public ::testing::Test {
     return opened.ok() ? std::move(*opened) : nullptr;
   }
 
-  /// Writes the state as a run of pipeline p; nobody else can while it lives.
+  /// Writes the state as a run of pipeline p; nobody else can as long as it lives.
   [[nodiscard]] std::unique_ptr<state::Lease> writer() const {
     auto lease = make_state()->acquire_lease("p", "the run of the test");
     EXPECT_TRUE(lease.ok()) << lease.status().to_string();
@@ -85,7 +85,7 @@ class CommandFixture : public ::testing::Test {
                 }};
   }
 
-  // What the command's runtime would call.
+  // Called as the command's runtime would.
   runtime::SlowCompilation slow_compilation_;
   std::filesystem::path folder_;
   std::filesystem::path file_;

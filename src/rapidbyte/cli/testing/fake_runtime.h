@@ -1,5 +1,5 @@
 #pragma once
-// FakeRuntime: connectors whose answers a test writes down, in place of guests. For tests only.
+// FakeRuntime: connectors whose answers a test scripts, in place of guests. For tests only.
 
 #include <filesystem>
 #include <functional>

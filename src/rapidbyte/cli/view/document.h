@@ -1,6 +1,6 @@
 #pragma once
-// What goes to stdout: whole documents and tables. A stdout that cannot be written (a full disk) is said on stderr; a
-// reader that went away is not an error. Main thread.
+// What goes to stdout: whole documents and tables. A stdout that cannot be written (a full disk) is reported on stderr;
+// a reader that went away is not an error. Main thread.
 
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -10,7 +10,7 @@
 
 namespace rapidbyte::cli {
 
-/// Writes `text`; false, and a sentence on `talk`, when stdout does not take it.
+/// Writes `text`; false, with a message on `talk`, when stdout cannot be written.
 bool write_text(Terminal& data, std::string_view text, Terminal& talk);
 /// Writes one JSON document, indented, with a line feed. Bytes that are not UTF-8 become U+FFFD. For data (catalogs,
 /// rows), which is shown as it is.
@@ -19,8 +19,7 @@ bool write_document(Terminal& data, const nlohmann::json& document, Terminal& ta
 /// The same for a report: every text in it is redacted.
 bool write_report(Terminal& data, nlohmann::json report, Terminal& talk);
 
-/// What a runtime tells about a compilation that takes long: one line on `talk`, which must outlive the runtime.
-/// Nothing when `quiet`.
+/// Reports a long compilation of a runtime: one line on `talk`, which must outlive the runtime. Nothing when `quiet`.
 [[nodiscard]] runtime::SlowCompilation compilation_notice(Terminal& talk, bool quiet);
 
 }  // namespace rapidbyte::cli

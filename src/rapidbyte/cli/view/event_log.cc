@@ -50,15 +50,14 @@ Result<std::unique_ptr<EventLog>> EventLog::open(const std::filesystem::path& fi
                                     "that you may write to",
                                     file.string(), std::strerror(errno)));
   }
-  // A run that is refused at once would empty the file of the one that is under way. Pipes and terminals are shared.
+  // A run that is refused at once would otherwise empty the file of the one under way. Pipes and terminals are shared.
   struct stat status{};
   if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && ::flock(fd, LOCK_EX | LOCK_NB) != 0 &&
       errno == EWOULDBLOCK) {
     ::close(fd);
-    return config_error(codes::kEventsFile,
-                        fmt::format("--events: another run is writing {}; wait for it, or give each run "
-                                    "a file of its own",
-                                    file.string()));
+    return config_error(
+        codes::kEventsFile,
+        fmt::format("--events: another run is writing {}; wait for it, or give each run its own file", file.string()));
   }
   return std::unique_ptr<EventLog>(new EventLog(fd, file, std::move(clock)));
 }
@@ -69,7 +68,7 @@ EventLog::EventLog(int fd, std::filesystem::path file, WallClock clock)
 EventLog::~EventLog() { ::close(fd_); }
 
 void EventLog::empty() {
-  // A pipe or a terminal has nothing to take out; what else may fail shows at the first event.
+  // A pipe or a terminal cannot be truncated; any other failure shows at the first event.
   if (::ftruncate(fd_, 0) != 0) return;
 }
 
@@ -94,7 +93,7 @@ void EventLog::write(nlohmann::json event) {
     }
   }
   if (reason != 0)
-    log_warn("--events: {} cannot be written any more: {}; the run goes on", file_.string(), std::strerror(reason));
+    log_warn("--events: {} can no longer be written: {}; the run continues", file_.string(), std::strerror(reason));
 }
 
 void EventLog::run_started(std::string_view run_id, std::string_view pipeline,
@@ -110,7 +109,7 @@ void EventLog::progress(std::string_view stream, const engine::StreamProgress& p
   {
     std::lock_guard lock(mutex_);
     const auto at = last_progress_.find(stream);
-    // A retry begins at zero again.
+    // A retry starts at zero again.
     if (at != last_progress_.end() && progress.seconds >= at->second &&
         progress.seconds - at->second < kSecondsBetweenProgress) {
       return;

@@ -1,7 +1,7 @@
 #pragma once
 // EventLog: the run as NDJSON (`--events FILE`), one object per line, each written with one write() as it happens, so
-// that another program can follow. The engine calls it from its threads. A file that can no longer be written is said
-// once and does not fail the run.
+// that another program can follow. The engine calls it from its threads. A file that can no longer be written is
+// reported once and does not fail the run.
 
 #include <chrono>
 #include <filesystem>
@@ -20,11 +20,11 @@ class EventLog : public engine::RunObserver {
  public:
   using WallClock = std::function<std::chrono::system_clock::time_point()>;
 
-  /// Opens `file`, which is made if it is not there. What an earlier run left in it stays until empty(): a place that
-  /// turns out not to be allowed must not be written over. EVENTS_FILE (config) when it cannot be opened.
+  /// Opens `file`, and creates it if it does not exist. What an earlier run left in it stays until empty(): a path that
+  /// turns out not to be allowed must not be overwritten. EVENTS_FILE (config) when it cannot be opened.
   static Result<std::unique_ptr<EventLog>> open(
       const std::filesystem::path& file, WallClock clock = [] { return std::chrono::system_clock::now(); });
-  /// Takes out the events of an earlier run, before the first one of this run.
+  /// Removes the events of an earlier run, before the first one of this run.
   void empty();
   ~EventLog() override;
   EventLog(const EventLog&) = delete;

@@ -104,7 +104,7 @@ TEST_F(EventLogTest, AFileThatCannotBeMadeIsSaidWithItsPath) {
   EXPECT_THAT(opened.error().message, ::testing::HasSubstr("no/events.ndjson"));
 }
 
-TEST_F(EventLogTest, AFullDiskIsSaidOnceAndTheRunGoesOn) {
+TEST_F(EventLogTest, ReportsAFullDiskOnceAndTheRunContinues) {
   auto opened = EventLog::open("/dev/full");
   ASSERT_TRUE(opened.ok());
   int warnings = 0;

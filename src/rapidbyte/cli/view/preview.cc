@@ -11,7 +11,7 @@ namespace rapidbyte::cli {
 
 Align align_of(std::string_view data_type) {
   constexpr std::array<std::string_view, 4> kNumbers = {"Int", "UInt", "Float", "Decimal"};
-  // "Interval" begins like "Int", too.
+  // "Interval" starts with "Int", too.
   const bool number = std::any_of(kNumbers.begin(), kNumbers.end(),
                                   [&](std::string_view prefix) { return data_type.starts_with(prefix); }) &&
                       !data_type.starts_with("Interval");
@@ -22,7 +22,7 @@ void PreviewCollector::preview(std::string_view stream, const engine::Preview& p
   std::lock_guard lock(mutex_);
   const auto at =
       std::find_if(previews_.begin(), previews_.end(), [&](const auto& entry) { return entry.first == stream; });
-  // A stream that was tried again shows what came last.
+  // A retried stream shows its last attempt.
   if (at != previews_.end()) {
     at->second = preview;
   } else {

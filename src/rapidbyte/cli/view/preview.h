@@ -29,7 +29,7 @@ class PreviewCollector : public engine::RunObserver {
   std::vector<std::pair<std::string, engine::Preview>> previews_;
 };
 
-/// Numbers stand at the right of their column.
+/// Numbers are right-aligned.
 [[nodiscard]] Align align_of(std::string_view data_type);
 
 }  // namespace rapidbyte::cli

@@ -15,16 +15,16 @@ namespace {
 
 // Rates are taken over this long: short enough to follow a change, long enough not to jitter.
 constexpr double kRateSeconds = 3.0;
-// A longer name is cut, so that figures stay on the screen.
-constexpr size_t kLongestName = 32;
-constexpr size_t kMostLines = 20;
+// Longer names are cut, so that the figures stay on the screen.
+constexpr size_t kMaxNameWidth = 32;
+constexpr size_t kMaxLines = 20;
 constexpr std::string_view kHideCursor = "\x1b[?25l";
 constexpr std::string_view kShowCursor = "\x1b[?25h";
 constexpr std::string_view kEraseBelow = "\x1b[J";
 constexpr std::string_view kEraseToEndOfLine = "\x1b[K";
 
 enum Field : size_t { kName, kRows, kRowRate, kByteRate, kQueue, kElapsed, kState, kFieldCount };
-// What goes first when the terminal is narrow.
+// What is dropped first when the terminal is narrow.
 constexpr std::array kDropOrder = {kQueue, kByteRate, kElapsed, kRowRate};
 
 bool is_active(StreamState state) { return state == StreamState::kRunning || state == StreamState::kRetrying; }
@@ -47,7 +47,7 @@ std::string describe_state(const StreamLine& stream) {
 
 std::array<std::string, kFieldCount> fields_of(const StreamLine& stream, bool unicode) {
   std::array<std::string, kFieldCount> fields;
-  fields[kName] = fit_width(make_printable(stream.name), kLongestName, unicode);
+  fields[kName] = fit_width(make_printable(stream.name), kMaxNameWidth, unicode);
   fields[kState] = describe_state(stream);
   if (stream.rows_rejected > 0) fields[kState] += fmt::format(", {} rejected", format_count(stream.rows_rejected));
   if (stream.state == StreamState::kWaiting || stream.state == StreamState::kNotStarted) return fields;
@@ -78,14 +78,14 @@ std::string describe_rest(const std::vector<StreamLine>& streams, size_t shown_a
     }
   }
   std::string text = active > shown_active ? fmt::format("{} more running, ", active - shown_active) : std::string();
-  return text + fmt::format("{} waiting, {} ended, {} in all", waiting, ended, format_rows(rows));
+  return text + fmt::format("{} waiting, {} ended, {} in total", waiting, ended, format_rows(rows));
 }
 
 }  // namespace
 
 std::vector<std::string> render_live(const std::vector<StreamLine>& streams, size_t width, size_t height,
                                      bool unicode) {
-  const size_t most = std::clamp<size_t>(height > 1 ? height - 1 : 1, 1, kMostLines);
+  const size_t most = std::clamp<size_t>(height > 1 ? height - 1 : 1, 1, kMaxLines);
   std::vector<const StreamLine*> chosen;
   const bool all_fit = streams.size() <= most;
   for (const StreamLine& stream : streams) {
@@ -246,7 +246,7 @@ void ProgressView::stream_started(std::string_view stream, bool resumed) {
   tracked.line.resumed = resumed;
   tracked.next_plain = options_.clock() + options_.plain_interval;
   if (resumed && !live_ && !options_.quiet) {
-    terminal_.write(fmt::format("{}: continues where the last run stopped\n", make_printable(stream)));
+    terminal_.write(fmt::format("{}: resumes where the last run stopped\n", make_printable(stream)));
   }
 }
 
@@ -260,7 +260,7 @@ void ProgressView::progress(std::string_view stream, const engine::StreamProgres
   line.queue_batches = progress.queue_batches;
   line.seconds = progress.seconds;
   auto& samples = tracked.samples;
-  // A retry counts from the beginning again.
+  // A retry counts from zero again.
   if (!samples.empty() && (progress.rows_written < samples.back().rows || progress.seconds < samples.back().seconds)) {
     samples.clear();
   }

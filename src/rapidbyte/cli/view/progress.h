@@ -1,7 +1,8 @@
 #pragma once
-// ProgressView: shows on stderr how a run goes. On a terminal one line per stream is redrawn ten times a second and log
-// lines appear above; elsewhere a plain line per stream is written every few seconds. The engine calls the observer's
-// part from its threads, a thread of the view draws; everything is behind one mutex. Clock and terminal are injected.
+// ProgressView: shows a run's progress on stderr. On a terminal, one line per stream is redrawn ten times a second and
+// log lines appear above; elsewhere, a plain line per stream is written every few seconds. The engine calls the
+// observer's methods from its threads, and a thread of the view draws; one mutex guards everything. Clock and terminal
+// are injected.
 
 #include <chrono>
 #include <condition_variable>
@@ -50,9 +51,9 @@ class ProgressView : public engine::RunObserver {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
   struct Options {
-    /// Nothing but log lines is shown.
+    /// Only log lines are shown.
     bool quiet = false;
-    /// Most batches that a stream's queue holds (resources.max_inflight_batches).
+    /// Maximum number of batches in a stream's queue (resources.max_inflight_batches).
     uint64_t queue_capacity = 0;
     Clock clock = [] { return std::chrono::steady_clock::now(); };
     /// Time between two plain lines of a stream. 5 s: a log of an hour stays readable.

@@ -211,7 +211,7 @@ TEST(RenderLive, NeverHasMoreLinesThanTheTerminal) {
   }
   const auto lines = render_live(streams, 100, 6, true);
   EXPECT_EQ(lines.size(), 5U);
-  EXPECT_THAT(lines.back(), HasSubstr("6 more running, 10 waiting, 10 ended, 37,037,010 rows in all"));
+  EXPECT_THAT(lines.back(), HasSubstr("6 more running, 10 waiting, 10 ended, 37,037,010 rows in total"));
 }
 
 TEST(RenderLive, StreamNamesCannotSteerTheTerminal) {

@@ -57,7 +57,7 @@ std::string describe_stream(const StreamReport& stream, bool dry_run) {
                         format_bytes(stream.bytes_read), format_bytes(per_second(stream.bytes_read, stream.seconds)));
   }
   if (stream.partitions > 1) text += fmt::format(", in {} partitions", stream.partitions);
-  if (stream.resumed) text += ", continued an earlier load";
+  if (stream.resumed) text += ", resumed an earlier load";
   if (stream.rows_already_there > 0)
     text += fmt::format(" ({} were there already)", format_count(stream.rows_already_there));
   if (!stream.rows_maybe_doubled) {
@@ -79,7 +79,7 @@ std::string describe_stages(const StreamReport& stream, const SummaryStyle& styl
                       {.name = "waits for input", .align = Align::kRight},
                       {.name = "waits for output", .align = Align::kRight},
                       {.name = "waits for network", .align = Align::kRight},
-                      {.name = "in all", .align = Align::kRight},
+                      {.name = "total", .align = Align::kRight},
                       {.name = "processor", .align = Align::kRight}});
   for (const engine::StageUsage& usage : stream.stages) {
     table.add_text_row({usage.stage, usage.connector, duration(usage.busy()), duration(usage.waiting_input),
@@ -109,7 +109,7 @@ Group group_of(const StreamReport& stream) {
   return noted ? Group::kNoted : Group::kFine;
 }
 
-/// What the streams that have no line of their own have moved together.
+/// Totals of the streams that have no line of their own.
 struct Folded {
   size_t streams = 0;
   uint64_t rows_read = 0;
@@ -126,7 +126,7 @@ struct Folded {
   }
 };
 
-/// `others`: streams of the same outcome stand above.
+/// `others`: streams of the same outcome are listed above.
 std::string describe_folded(const Folded& folded, Group group, bool others, bool dry_run) {
   const std::string_view noun = folded.streams == 1 ? "stream" : "streams";
   std::string text = fmt::format("{} {}{}: ", format_count(folded.streams), others ? "more " : "", noun);
@@ -146,10 +146,10 @@ std::string describe_outcome(const StreamReport& stream, bool dry_run) {
 }
 
 bool folds(const RunReport& report, const SummaryStyle& style) {
-  return !style.stages && report.streams.size() > kMostStreamLines;
+  return !style.stages && report.streams.size() > kMaxStreamLines;
 }
 
-/// Every stream would go into one line, which the total says as well.
+/// All streams would fold into one line, which would repeat the total.
 bool is_one_line(const RunReport& report, const SummaryStyle& style) {
   return folds(report, style) && !report.dry_run &&
          std::all_of(report.streams.begin(), report.streams.end(),
@@ -167,7 +167,7 @@ std::string describe_streams(const RunReport& report, const SummaryStyle& style)
     for (const StreamReport& stream : report.streams) {
       if (group_of(stream) != group) continue;
       const bool plain = group == Group::kFine || (group == Group::kNotStarted && stream.held_back_by.empty());
-      if (folds(report, style) && (plain || shown == kMostStreamLines)) {
+      if (folds(report, style) && (plain || shown == kMaxStreamLines)) {
         outcome = stream.outcome;
         folded.add(stream);
         continue;
@@ -186,19 +186,19 @@ std::string describe_streams(const RunReport& report, const SummaryStyle& style)
   return out;
 }
 
-/// Whether the next run goes on behind rows that are committed: in append and upsert.
+/// Whether the next run resumes after committed rows, as append and upsert do.
 bool has_rows_of_load(const StreamReport& stream) {
   return stream.outcome != Outcome::kSucceeded && (stream.rows_written > 0 || stream.resumed);
 }
 
-/// Codes of our connectors that say that values do not fit the type which a column was given.
+/// Codes of our connectors for values that do not fit the type given to a column.
 bool is_about_a_type(const ConnectorError& error) {
   constexpr std::string_view kCodes[] = {codes::kWrongType, codes::kSpecialValue, codes::kOutOfRange,
                                          codes::kTypeChanged, codes::kCompositeChanged};
   return std::find(std::begin(kCodes), std::end(kCodes), error.code) != std::end(kCodes);
 }
 
-/// The stream whose committed rows lie in a table with a column of the wrong type; null: that is not what is wrong.
+/// The stream whose committed rows are in a table with a column of the wrong type; null: that is not the failure.
 const StreamReport* with_wrong_type(const RunReport& report) {
   const auto found = std::find_if(report.streams.begin(), report.streams.end(), [](const StreamReport& stream) {
     return stream.failure && is_about_a_type(stream.failure->error) && has_rows_of_load(stream);
@@ -206,18 +206,18 @@ const StreamReport* with_wrong_type(const RunReport& report) {
   return found == report.streams.end() ? nullptr : &*found;
 }
 
-/// Of a run that left rows in doubt: running again does not help by itself. Empty: there are none.
+/// The hint for a run that left rows in doubt: running again does not help by itself. Empty: there are none.
 std::string doubt_of(const RunReport& report) {
   const auto doubtful = std::find_if(report.streams.begin(), report.streams.end(),
                                      [](const StreamReport& stream) { return stream.rows_in_doubt; });
   if (doubtful == report.streams.end()) return {};
   return fmt::format(
-      "Rows behind the last checkpoint of stream {} may be in its table already, and the destination keeps no receipts "
-      "that could say so. Look at the table; the next run writes nothing, and says how to go on (ROWS_MAY_DOUBLE)",
+      "Rows after the last checkpoint of stream {} may already be in its table, and the destination keeps no receipts "
+      "that could tell. Look at the table; the next run writes nothing and explains how to continue (ROWS_MAY_DOUBLE)",
       make_printable(doubtful->stream));
 }
 
-/// Whether the failed stream's load had begun: `check`, which loads nothing, does not come so far and finds nothing
+/// Whether the failed stream's load had begun: `check` loads nothing, so it never gets that far and finds nothing
 /// wrong.
 bool was_loading(const RunReport& report) {
   return std::any_of(report.streams.begin(), report.streams.end(), [&](const StreamReport& stream) {
@@ -226,7 +226,7 @@ bool was_loading(const RunReport& report) {
   });
 }
 
-/// What `check` shows, too; the messages of the others say themselves what to do.
+/// Only for what `check` shows, too; the other messages say what to do themselves.
 std::string hint_for_pipeline(const RunReport& report, const std::string& pipeline) {
   const std::string code = report.failure ? report.failure->error.code : std::string();
   if (code == codes::kLimitRefused || code == codes::kResumeNotSupported) return {};
@@ -240,7 +240,7 @@ std::string next_step(const RunReport& report, const std::string& pipeline) {
   const bool committed = std::any_of(report.streams.begin(), report.streams.end(),
                                      [](const StreamReport& stream) { return stream.rows_written > 0; });
   const std::string kept = committed ? "What was committed stays; " : "";
-  std::string mend = kept + (committed ? "mend" : "Mend") + " the cause, then run the same command again";
+  std::string fix = kept + (committed ? "fix" : "Fix") + " the cause, then run the same command again";
   const std::string check = fmt::format(", or look closer with: rapidbyte check {}", pipeline);
   const ConnectorError error = report.failure ? report.failure->error : ConnectorError();
   if (error.retryable) return kept + "run the same command again to continue" + check;
@@ -251,35 +251,34 @@ std::string next_step(const RunReport& report, const std::string& pipeline) {
     case ErrorCategory::kInternal: return kept + "run the same command again to continue" + check;
     case ErrorCategory::kConfig:
     case ErrorCategory::kAuth:
-    case ErrorCategory::kPermission: return was_loading(report) ? mend : mend + check;
+    case ErrorCategory::kPermission: return was_loading(report) ? fix : fix + check;
     case ErrorCategory::kData:
     case ErrorCategory::kSchema: break;
   }
-  const StreamReport* broken_off = with_wrong_type(report);
-  if (report.dry_run || report.limit || broken_off == nullptr) return mend;
-  // The table keeps the types that it was made with, whatever the pipeline says since.
+  const StreamReport* unfinished = with_wrong_type(report);
+  if (report.dry_run || report.limit || unfinished == nullptr) return fix;
+  // The table keeps the types that it was created with, whatever the pipeline says now.
   return fmt::format(
-      "{} to continue.\nIf a column needs another type, begin anew, because the table has the old one: drop the table "
-      "(or "
-      "change the column there and remove the rows that will be loaded again), then: rapidbyte state reset {} --stream "
-      "{}",
-      mend, pipeline, make_printable(broken_off->stream));
+      "{} to continue.\nIf a column needs another type, start over, because the table has the old one: drop the table "
+      "(or change the column there and remove the rows that will be loaded again), then: rapidbyte state reset {} "
+      "--stream {}",
+      fix, pipeline, make_printable(unfinished->stream));
 }
 
 std::string hint_for(const RunReport& report, const std::filesystem::path& file, ExitCode code) {
   const std::string pipeline = make_printable(file.string());
   switch (code) {
     case ExitCode::kInvalidPipeline: return hint_for_pipeline(report, pipeline);
-    case ExitCode::kConnector: return "List the connectors that are found with: rapidbyte connectors";
+    case ExitCode::kConnector: return "List the installed connectors with: rapidbyte connectors";
     case ExitCode::kSource:
     case ExitCode::kDestination:
     case ExitCode::kTransform: return next_step(report, pipeline);
     case ExitCode::kRejectedRows:
       return report.dlq_path.empty() ? std::string()
-                                     : fmt::format("Look at the rejected rows in {}; dlq.max_bytes is the cap",
+                                     : fmt::format("Look at the rejected rows in {}; dlq.max_bytes is the limit",
                                                    make_printable(report.dlq_path.string()));
     case ExitCode::kInternal:
-      return "Rows do not add up or something unexpected happened: please report this, with the output of -vv";
+      return "Row counts do not add up, or something unexpected happened: please report this with the output of -vv";
     default: return {};
   }
 }
@@ -310,14 +309,14 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
       out += fmt::format("Nothing was written. Load with: rapidbyte run {}\n", make_printable(file.string()));
     } else if (report.succeeded() && report.limit) {
       out += fmt::format(
-          "At most {} of each stream were loaded (--limit); cursors stay where they were, so the next run "
-          "writes these rows again. With write_mode append, remove them before.\n",
+          "At most {} of each stream were loaded (--limit); cursors stay where they were, so the next run writes these "
+          "rows again. With write_mode append, remove them first.\n",
           format_rows(*report.limit));
     }
   }
   const ExitCode code = exit_code_of(report);
   if (code == ExitCode::kOk) return out;
-  // Not an error: somebody wanted it so.
+  // Not an error: the user asked for it.
   if (code == ExitCode::kInterrupted) {
     const std::string doubt = doubt_of(report);
     return out + fmt::format("Interrupted: {} were committed and stay{}.\n", format_rows(report.rows_written()),
@@ -327,12 +326,12 @@ std::string render_summary(const RunReport& report, const std::filesystem::path&
   size_t others = 0;
   for (const StreamReport& stream : report.streams) {
     if (!stream.failure || (report.failure && stream.failure->error == report.failure->error)) continue;
-    if (++others > kMostStreamLines && !style.stages) continue;
+    if (++others > kMaxStreamLines && !style.stages) continue;
     out += render_error(exit_code_for(stream.failure->stage), stream.failure->error, "", style.color);
   }
-  if (others > kMostStreamLines && !style.stages) {
+  if (others > kMaxStreamLines && !style.stages) {
     out += fmt::format("{} more streams failed; the report of --json has their errors.\n",
-                       format_count(others - kMostStreamLines));
+                       format_count(others - kMaxStreamLines));
   }
   ConnectorError error;
   error.message = "the run failed without saying why";

@@ -1,6 +1,6 @@
 #pragma once
-// The last words of a run on stderr: what each stream did, how fast, where the rejected rows are, why it failed, and
-// what to do next. Pure functions over the report, any thread.
+// The summary of a run on stderr: what each stream did, how fast, where the rejected rows are, why it failed, and what
+// to do next. Pure functions over the report, any thread.
 
 #include <cstddef>
 #include <filesystem>
@@ -12,7 +12,7 @@
 namespace rapidbyte::cli {
 
 /// A screenful of streams.
-inline constexpr size_t kMostStreamLines = 20;
+inline constexpr size_t kMaxStreamLines = 20;
 
 struct SummaryStyle {
   bool unicode = true;
@@ -25,14 +25,15 @@ struct SummaryStyle {
   size_t width = 0;
 };
 
-/// Lines, each with its line feed: streams that failed first, those that were not started, those with something to look
-/// at (rejected rows, rows that may be doubled, retries), then the rest, each in the pipeline's order. Of more than
-/// kMostStreamLines streams the rest is one line, so are those that were not started without a reason of their own, and
-/// so is what a group has beyond as many lines. `file` is the pipeline as the user named it, for the hints.
+/// Lines, each with its line feed: failed streams first, then those that were not started, those with something to look
+/// at (rejected rows, rows that may be doubled, retries), and the rest, each group in the pipeline's order. With more
+/// than kMaxStreamLines streams, one line sums up the rest, one the streams that were not started without a reason of
+/// their own, and one whatever a group has beyond that many lines. `file` is the pipeline as the user named it, for the
+/// hints.
 [[nodiscard]] std::string render_summary(const engine::RunReport& report, const std::filesystem::path& file,
                                          const SummaryStyle& style);
 
-/// The exit code that a report stands for.
+/// The exit code of a report.
 [[nodiscard]] ExitCode exit_code_of(const engine::RunReport& report);
 
 }  // namespace rapidbyte::cli

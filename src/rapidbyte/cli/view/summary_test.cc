@@ -73,7 +73,7 @@ TEST(Summary, ShowsWhereTheTimeWentWhenAskedTo) {
   const std::string text = render_summary(made, "p.yaml", style);
   EXPECT_THAT(text, HasSubstr("25.0 MB/s), in 2 partitions\n"));
   EXPECT_THAT(text, HasSubstr(" stage       | connector       |  busy | waits for input | waits for output | waits for "
-                              "network | in all | processor\n"));
+                              "network | total | processor\n"));
   EXPECT_THAT(text, HasSubstr(" source      | source-postgres | 1.2 s |             0 s |           0.30 s |           "
                               " 0.50 s |  2.0 s |     1.1 s\n"));
   EXPECT_THAT(text, HasSubstr(" destination | dest-postgres   | 1.8 s |          0.10 s |"));
@@ -155,8 +155,8 @@ TEST(Summary, OfManyStreamsOnlyWhatNeedsALookHasALine) {
 TEST(Summary, ManyStreamsThatAreAllFineAreOneLine) {
   engine::RunReport made = report(engine::Outcome::kSucceeded);
   made.streams.clear();
-  for (size_t i = 0; i < kMostStreamLines; ++i) made.streams.push_back(fine("t" + std::to_string(i)));
-  EXPECT_EQ(lines_of(render_summary(made, "p.yaml", kPlain)).size(), kMostStreamLines + 1);
+  for (size_t i = 0; i < kMaxStreamLines; ++i) made.streams.push_back(fine("t" + std::to_string(i)));
+  EXPECT_EQ(lines_of(render_summary(made, "p.yaml", kPlain)).size(), kMaxStreamLines + 1);
   made.streams.push_back(fine("last"));
   EXPECT_EQ(render_summary(made, "p.yaml", kPlain),
             "ok 21 streams: 2,100 rows read, 2,100 written, 0 rejected, 105.0 kB in 2.5 s\n");
@@ -208,22 +208,18 @@ TEST(Summary, AdvisesToRunAgainOnlyWhereThatCanHelp) {
   using engine::Stage;
   constexpr std::string_view kAgain =
       "run the same command again to continue, or look closer with: rapidbyte check p.yaml\n";
-  constexpr std::string_view kMend = "Mend the cause, then run the same command again";
+  constexpr std::string_view kFixCause = "Fix the cause, then run the same command again";
   struct Case {
     ErrorCategory category;
     bool retryable;
     std::string_view advice;
   };
-  const std::vector<Case> cases = {{ErrorCategory::kTransientNetwork, true, kAgain},
-                                   {ErrorCategory::kTransientDb, false, kAgain},
-                                   {ErrorCategory::kRateLimit, false, kAgain},
-                                   {ErrorCategory::kInternal, false, kAgain},
-                                   {ErrorCategory::kSchema, true, kAgain},
-                                   {ErrorCategory::kConfig, false, kMend},
-                                   {ErrorCategory::kAuth, false, kMend},
-                                   {ErrorCategory::kPermission, false, kMend},
-                                   {ErrorCategory::kData, false, kMend},
-                                   {ErrorCategory::kSchema, false, kMend}};
+  const std::vector<Case> cases = {
+      {ErrorCategory::kTransientNetwork, true, kAgain}, {ErrorCategory::kTransientDb, false, kAgain},
+      {ErrorCategory::kRateLimit, false, kAgain},       {ErrorCategory::kInternal, false, kAgain},
+      {ErrorCategory::kSchema, true, kAgain},           {ErrorCategory::kConfig, false, kFixCause},
+      {ErrorCategory::kAuth, false, kFixCause},         {ErrorCategory::kPermission, false, kFixCause},
+      {ErrorCategory::kData, false, kFixCause},         {ErrorCategory::kSchema, false, kFixCause}};
   for (const Case& c : cases) {
     for (const Stage stage : {Stage::kSource, Stage::kDestination, Stage::kTransform}) {
       SCOPED_TRACE(std::string(to_string(c.category)) + " in " + std::string(to_string(stage)));
@@ -258,7 +254,7 @@ TEST(Summary, NamesCheckOnlyForWhatItShows) {
     error.category = category;
     EXPECT_THAT(text_of(engine::Stage::kDestination, "NO_ENTRY", ""), HasSubstr("rapidbyte check p.yaml"));
     const std::string begun = text_of(engine::Stage::kDestination, "TARGET_EMPTIED", "20260101-x");
-    EXPECT_THAT(begun, HasSubstr("Mend the cause, then run the same command again"));
+    EXPECT_THAT(begun, HasSubstr("Fix the cause, then run the same command again"));
     EXPECT_THAT(begun, Not(HasSubstr("rapidbyte check")));
   }
   EXPECT_THAT(text_of(engine::Stage::kConfig, "PRIMARY_KEY_MISSING", ""), HasSubstr("rapidbyte check p.yaml"));
@@ -267,7 +263,7 @@ TEST(Summary, NamesCheckOnlyForWhatItShows) {
   EXPECT_THAT(text_of(engine::Stage::kConfig, "UNKNOWN_STREAM", ""), HasSubstr("rapidbyte discover p.yaml"));
 }
 
-// A corrected type does not fit the table that holds the rows of the broken-off load.
+// A corrected type does not fit the table that has the rows of the interrupted load.
 TEST(Summary, NamesTheWayOutWhenCommittedRowsHaveTheWrongType) {
   ConnectorError error;
   error.category = ErrorCategory::kData;
@@ -286,8 +282,8 @@ TEST(Summary, NamesTheWayOutWhenCommittedRowsHaveTheWrongType) {
   for (const auto& made : {first, second}) {
     const std::string text = render_summary(made, "p.yaml", kPlain);
     EXPECT_THAT(text,
-                HasSubstr("What was committed stays; mend the cause, then run the same command again to continue.\n"
-                          "  If a column needs another type, begin anew"));
+                HasSubstr("What was committed stays; fix the cause, then run the same command again to continue.\n"
+                          "  If a column needs another type, start over"));
     EXPECT_THAT(text, HasSubstr("drop the table"));
     EXPECT_THAT(text, HasSubstr("then: rapidbyte state reset p.yaml --stream zips\n"));
   }
@@ -296,7 +292,7 @@ TEST(Summary, NamesTheWayOutWhenCommittedRowsHaveTheWrongType) {
 }
 
 // Nobody should throw away committed rows for an error that another type does not mend.
-TEST(Summary, DoesNotAdviseToBeginAnewForWhatNoTypeMends) {
+TEST(Summary, DoesNotAdviseARestartWhereNoTypeHelps) {
   ConnectorError error;
   error.message = "it failed";
   const auto fails_with = [&](std::string code, ErrorCategory category, uint64_t rows_of_failed) {
@@ -341,7 +337,7 @@ TEST(Summary, DoesNotAdviseToRunAgainWhenRowsAreInDoubt) {
     made.streams[0].rows_in_doubt = true;
     made.failure = made.streams[0].failure = engine::RunFailure{stage, error};
     const std::string text = render_summary(made, "p.yaml", kPlain);
-    EXPECT_THAT(text, HasSubstr("Rows behind the last checkpoint of stream orders may be in its table already"));
+    EXPECT_THAT(text, HasSubstr("Rows after the last checkpoint of stream orders may already be in its table"));
     EXPECT_THAT(text, HasSubstr("ROWS_MAY_DOUBLE"));
     EXPECT_THAT(text, ::testing::Not(HasSubstr("run the same command again")));
   }

@@ -8,8 +8,8 @@
 namespace rapidbyte::cli {
 namespace {
 
-// A column that is cut keeps at least this many terminal columns; below that a value says nothing.
-constexpr size_t kLeastColumnWidth = 8;
+// A cut column keeps at least this many terminal columns; below that a value says nothing.
+constexpr size_t kMinColumnWidth = 8;
 // " │ " between two columns; one blank at each side of the table.
 constexpr size_t kSeparatorWidth = 3;
 constexpr size_t kMarginWidth = 2;
@@ -38,7 +38,7 @@ size_t total_width(const std::vector<size_t>& widths) {
 }
 
 // Cuts the second line of the head (`values` is the width without it) before any value, then the widest columns, down
-// to kLeastColumnWidth; what still does not fit goes, from the right.
+// to kMinColumnWidth; what still does not fit goes, from the right.
 Layout lay_out(const std::vector<size_t>& natural, const std::vector<size_t>& values, size_t limit) {
   Layout layout;
   layout.widths = natural;
@@ -47,7 +47,7 @@ Layout lay_out(const std::vector<size_t>& natural, const std::vector<size_t>& va
   if (limit == 0) return layout;
   const auto least_total = [&] {
     std::vector<size_t> least = layout.widths;
-    for (size_t& width : least) width = std::min(width, kLeastColumnWidth);
+    for (size_t& width : least) width = std::min(width, kMinColumnWidth);
     return total_width(least);
   };
   while (layout.widths.size() > 1 && least_total() > limit) {
@@ -112,7 +112,7 @@ std::string TablePrinter::render(const TableStyle& style) const {
           pad_width(fit_width(text, layout.widths[i], style.unicode), layout.widths[i], columns_[column].align);
       line += style.color && !before.empty() ? fmt::format("{}{}{}", before, fitted, kPlain) : fitted;
     }
-    // No blanks at the end of lines: they wrap on narrow terminals and spoil comparisons.
+    // No trailing blanks: they wrap on narrow terminals and spoil comparisons.
     if (!style.color) line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
   };
@@ -135,7 +135,7 @@ std::string TablePrinter::render(const TableStyle& style) const {
       if (!names.empty()) names += ", ";
       names += make_printable(columns_[i].name);
     }
-    out += fmt::format("(not shown for lack of width: {})\n", names);
+    out += fmt::format("(not shown for lack of space: {})\n", names);
   }
   return out;
 }

@@ -82,7 +82,7 @@ TEST(TablePrinter, NamesTheColumnsThatDoNotFit) {
   TablePrinter table(columns);
   table.add_row(row);
   const std::string out = table.render({.width = 60, .unicode = false, .color = false});
-  EXPECT_THAT(out, HasSubstr("(not shown for lack of width: column_5, column_6"));
+  EXPECT_THAT(out, HasSubstr("(not shown for lack of space: column_5, column_6"));
   EXPECT_THAT(out, HasSubstr("column_19)"));
 }
 

@@ -17,7 +17,7 @@
 namespace rapidbyte::cli {
 namespace {
 
-// What a terminal is taken to have when it does not say: the size of the first ones.
+// The size assumed for a terminal that does not report one: that of the first terminals.
 constexpr size_t kUsualWidth = 80;
 constexpr size_t kUsualHeight = 24;
 

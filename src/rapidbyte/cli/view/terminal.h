@@ -1,7 +1,7 @@
 #pragma once
-// Terminal: one of the process's output streams as the commands see it: what it is (a terminal, its size, colours,
-// Unicode) and whole pieces of text written to it. An interface, so that tests render to a fake one. Writes are thread
-// safe.
+// Terminal: one of the process's output streams as the commands see it: its properties (is it a terminal, its size,
+// colours, Unicode) and writes of whole pieces of text. An interface, so that tests render to a fake one. Writes are
+// thread safe.
 
 #include <cstddef>
 #include <mutex>
@@ -18,8 +18,8 @@ class Terminal {
   [[nodiscard]] virtual size_t height() const = 0;
   [[nodiscard]] virtual bool color() const = 0;
   [[nodiscard]] virtual bool unicode() const = 0;
-  /// Writes all of `text`. False when it could not be written; a reader that went away (EPIPE) counts as written, since
-  /// it has seen what it wanted.
+  /// Writes all of `text`. False when it could not be written; a reader that went away (EPIPE) has seen what it wanted,
+  /// so this counts as written.
   virtual bool write(std::string_view text) = 0;
 };
 
@@ -42,8 +42,8 @@ class FdTerminal : public Terminal {
   std::mutex mutex_;
 };
 
-/// Another terminal, with secrets redacted in everything that is written: the last place through which talk goes, so
-/// that a message which nobody redacted before is harmless, too.
+/// Another terminal, with secrets redacted in everything that is written: the last stage for messages, so that even one
+/// that was not redacted earlier is harmless.
 class RedactedTerminal : public Terminal {
  public:
   /// `terminal` must outlive it.

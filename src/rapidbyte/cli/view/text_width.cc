@@ -57,7 +57,7 @@ size_t width_of(uint32_t value) {
   return in_ranges(kDoubleWidth, value) ? 2 : 1;
 }
 
-// Direction overrides and isolates can make shown text differ from what it is; line separators break a table.
+// Direction overrides and isolates can make text look like other text; line separators break a table.
 bool steers_display(uint32_t value) {
   return (value >= 0x80 && value < 0xA0) || value == 0x061C || value == 0x200E || value == 0x200F ||
          (value >= 0x2028 && value <= 0x202E) || (value >= 0x2066 && value <= 0x2069) || value == 0xFEFF;

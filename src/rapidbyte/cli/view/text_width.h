@@ -1,7 +1,6 @@
 #pragma once
 // How much room text takes on a terminal, and how to make it fit. Works on UTF-8 from anywhere (table data, connector
-// messages): bytes that are not UTF-8 and characters that steer a terminal are made visible first. Pure functions, any
-// thread.
+// messages): invalid bytes and characters that control a terminal are made visible first. Pure functions, any thread.
 
 #include <cstddef>
 #include <string>

@@ -19,10 +19,10 @@ namespace {
 using pipeline::Compression;
 
 constexpr std::array<char, 4> kMagic = {'R', 'B', 'P', '1'};
-// A batch lives for milliseconds in a queue, so speed counts and not the last percent of size.
+// A batch stays in a queue for milliseconds, so speed matters, not the last percent of size.
 constexpr int kZstdLevel = 1;
-// No input of either codec can expand further per byte: a size in the header beyond it is a lie. zstd's raw limit is
-// 128 KiB per 4-byte block; lz4's is 255.
+// Neither codec can expand a byte further than this, so a larger size in the header is false. zstd's raw limit is 128
+// KiB per 4-byte block; lz4's is 255.
 constexpr uint64_t kMaxExpansion = uint64_t{128} * 1024;
 
 struct Header {
@@ -38,22 +38,21 @@ void write_header(std::byte* out, Compression codec, uint64_t size) {
 }
 
 Status damaged(std::string_view why) {
-  return make_error(
-      ErrorCategory::kData, codes::kDecompressionFailed,
-      fmt::format("a queued batch cannot be unpacked: {}. This is a fault of the host, not of the data; please report "
-                  "it, and set resources.compression to none until it is fixed",
-                  why));
+  return make_error(ErrorCategory::kData, codes::kDecompressionFailed,
+                    fmt::format("a queued batch cannot be decompressed: {}. This is a fault of the host, not of the "
+                                "data; please report it, and set resources.compression to none until it is fixed",
+                                why));
 }
 
 Status cannot_pack(std::string_view why) {
   return internal_error(
       codes::kCompressionFailed,
-      fmt::format("a batch cannot be packed for its queue: {}. Set resources.compression to none", why));
+      fmt::format("a batch cannot be compressed for its queue: {}. Set resources.compression to none", why));
 }
 
 Result<Header> read_header(std::span<const std::byte> packed) {
   if (packed.size() < kPackedHeaderBytes || std::memcmp(packed.data(), kMagic.data(), kMagic.size()) != 0) {
-    return damaged("it does not begin with the header of a packed batch");
+    return damaged("it does not begin with the header of a compressed batch");
   }
   uint32_t codec = 0;
   Header header{};
@@ -128,9 +127,9 @@ Status unpack_lz4(LZ4F_dctx* context, std::span<const std::byte> frame, std::spa
     if (LZ4F_isError(more) != 0) return damaged(LZ4F_getErrorName(more));
     in_at += in_size;
     out_at += out_size;
-    if (more != 0 && in_size == 0 && out_size == 0) return damaged("the lz4 frame is cut or holds more than it says");
+    if (more != 0 && in_size == 0 && out_size == 0) return damaged("the lz4 frame is truncated or larger than it says");
   }
-  if (out_at != out.size() || in_at != frame.size()) return damaged("the lz4 frame has another size than it says");
+  if (out_at != out.size() || in_at != frame.size()) return damaged("the lz4 frame has a different size than it says");
   return {};
 }
 
@@ -167,7 +166,7 @@ Result<PooledBuffer> BatchCodec::pack(Compression codec, std::span<const std::by
       if (ZSTD_isError(size) != 0) return cannot_pack(ZSTD_getErrorName(size));
     }
     room.resize_within_capacity(kPackedHeaderBytes + size);
-    // The queue shall hold the small form: a buffer of the bound's size would save nothing.
+    // The queue should hold the small form: a buffer of the maximum size would save nothing.
     if (room.size() <= room.capacity() / 2) return pool_->copy_of(room.bytes());
     return room;
   } catch (const std::bad_alloc&) {
@@ -199,7 +198,7 @@ Result<PooledBuffer> BatchCodec::unpack(std::span<const std::byte> packed, size_
       if (context == nullptr) return damaged("out of memory");
       const size_t size = ZSTD_decompressDCtx(context, out.data(), out.size(), frame.data(), frame.size());
       if (ZSTD_isError(size) != 0) return damaged(ZSTD_getErrorName(size));
-      if (size != out.size()) return damaged("the zstd frame has another size than it says");
+      if (size != out.size()) return damaged("the zstd frame has a different size than it says");
     }
     return out;
   } catch (const std::bad_alloc&) {

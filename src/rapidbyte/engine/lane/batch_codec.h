@@ -1,8 +1,8 @@
 #pragma once
-// lz4 and zstd for queued batches: BatchQueue packs a batch before it waits and unpacks it behind. A BatchCodec belongs
-// to one thread at a time (it owns the libraries' contexts, which are costly to make); buffers come from the run's
-// pool. The packed form never leaves the process, yet is checked as if it came from outside: sizes first, checksums
-// after.
+// lz4 and zstd for queued batches: BatchQueue compresses a batch before it waits and decompresses it afterwards. A
+// BatchCodec belongs to one thread at a time (it owns the libraries' contexts, which are expensive to make); buffers
+// come from the run's pool. The compressed form never leaves the process, but is checked as if it came from outside:
+// sizes first, then checksums.
 
 #include <cstddef>
 #include <memory>
@@ -27,8 +27,8 @@ class BatchCodec {
   /// Header and compressed frame, in a buffer of about that size. kNone stores the bytes as they are.
   /// COMPRESSION_FAILED.
   [[nodiscard]] Result<PooledBuffer> pack(pipeline::Compression codec, std::span<const std::byte> bytes);
-  /// The original bytes. DECOMPRESSION_FAILED (data) when the input is cut, changed or not of this form;
-  /// BATCH_TOO_LARGE when it says that it holds more than `max_bytes`, before any memory is taken.
+  /// The original bytes. DECOMPRESSION_FAILED (data) when the input is truncated, changed or not of this form;
+  /// BATCH_TOO_LARGE when it claims more than `max_bytes`, before any memory is allocated.
   [[nodiscard]] Result<PooledBuffer> unpack(std::span<const std::byte> packed, size_t max_bytes);
 
  private:

@@ -45,7 +45,7 @@ TEST_P(EveryCodec, GivesBackWhatWentIn) {
   }
 }
 
-TEST_P(EveryCodec, GoesOnAfterADamagedBatch) {
+TEST_P(EveryCodec, ContinuesAfterACorruptBatch) {
   const auto bytes = table_like(100000);
   auto damaged = copied(*codec_.pack(GetParam(), bytes));
   damaged.resize(damaged.size() / 2);

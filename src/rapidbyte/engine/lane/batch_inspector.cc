@@ -18,16 +18,16 @@ namespace {
 
 // Digits of the widest decimal (Decimal256).
 constexpr int32_t kMaxPrecision = 76;
-// Wider values and longer lists are beyond a preview, and keep nanoarrow's bit arithmetic within 64 bits
+// Wider values and longer lists are of no use in a preview; the limit keeps nanoarrow's bit arithmetic within 64 bits
 // (kMaxRowsPerBatch).
 constexpr int32_t kMaxFixedSize = 1 << 20;
-// No honest schema is deeper, and the walk is recursive.
+// No real schema is deeper, and the walk is recursive.
 constexpr int kMaxDepth = 32;
 
 Status invalid(std::string_view what) {
   return make_error(
       ErrorCategory::kData, codes::kInvalidBatch,
-      fmt::format("a batch is not a sound Arrow IPC stream: {}. The connector that made it has a defect", what));
+      fmt::format("a batch is not a valid Arrow IPC stream: {}. This is a bug in the connector that made it", what));
 }
 
 Status unsupported(std::string_view what) {
@@ -72,7 +72,7 @@ Status check_schema(const ArrowSchema& schema, int depth) {
   }
   const bool decimal = view.type == NANOARROW_TYPE_DECIMAL32 || view.type == NANOARROW_TYPE_DECIMAL64 ||
                        view.type == NANOARROW_TYPE_DECIMAL128 || view.type == NANOARROW_TYPE_DECIMAL256;
-  // A value is shown with as many zeros as its scale says: two billion would be two billion zeros.
+  // A value is shown with as many zeros as its scale says: a scale of two billion would print two billion zeros.
   if (decimal && (view.decimal_precision < 1 || view.decimal_precision > kMaxPrecision ||
                   view.decimal_scale > view.decimal_precision || view.decimal_scale < -kMaxPrecision)) {
     return unsupported(fmt::format("column '{}' has decimals of precision {} and scale {}", name,
@@ -91,8 +91,8 @@ ArrowBufferView view_of(std::span<const std::byte> bytes) {
 
 bool is_aligned(std::span<const std::byte> bytes) { return reinterpret_cast<uintptr_t>(bytes.data()) % 8 == 0; }
 
-/// The header of a message where nanoarrow may read it: on 8 bytes, and so are the vectors of structs in it. `copy`
-/// holds it when that needs one.
+/// The header of a message where nanoarrow may read it: aligned to 8 bytes, as are the vectors of structs in it. `copy`
+/// holds it when a copy is needed.
 std::span<const std::byte> aligned_header(std::span<const std::byte> metadata, std::vector<uint8_t>& copy) {
   const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(metadata.data()), metadata.size());
   if (!ipc::realign_record_batch_header(bytes, copy)) {
@@ -135,7 +135,7 @@ Status decode(std::span<const std::byte> batch, const std::function<Status(const
     }
     if (schema->release == nullptr) return invalid("a record batch comes before the schema");
     if (decoder->codec != NANOARROW_IPC_COMPRESSION_TYPE_NONE) return unsupported("its bodies are compressed");
-    if (!message->buffers_aligned) return unsupported("its buffers do not lie on 8 bytes");
+    if (!message->buffers_aligned) return unsupported("its buffers are not aligned to 8 bytes");
     if (!is_aligned(message->body)) {
       body_copy.assign(message->body.begin(), message->body.end());
       message->body = body_copy;
@@ -154,7 +154,7 @@ Status decode(std::span<const std::byte> batch, const std::function<Status(const
   return {};
 }
 
-// Shows only the first `rows` of the columns. The null count of the part is not known without counting.
+// Shows only the first `rows` of the columns. The null count of that part is unknown without counting.
 void shorten(ArrowArrayView& view, int64_t rows) {
   view.length = rows;
   for (int64_t i = 0; i < view.n_children; ++i) {

@@ -1,8 +1,7 @@
 #pragma once
 // BatchInspector: looks into batches where the host must (`--limit`, `--dry-run`). A batch comes from a guest and is
 // hostile until it has been decoded with full validation; errors are INVALID_BATCH (data), or BATCH_UNSUPPORTED for
-// Arrow features that the host does not look into (dictionaries, unions, views, compressed bodies). One thread at a
-// time.
+// Arrow features that the host does not decode (dictionaries, unions, views, compressed bodies). One thread at a time.
 
 #include <cstddef>
 #include <cstdint>

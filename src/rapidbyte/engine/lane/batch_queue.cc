@@ -6,7 +6,7 @@ namespace rapidbyte::engine {
 namespace {
 
 Status cancelled_error() {
-  return internal_error(codes::kCancelled, "the run was cancelled while a batch was waited for");
+  return internal_error(codes::kCancelled, "the run was cancelled while waiting for a batch");
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ bool BatchQueue::has_room(uint64_t bytes) const {
          bytes <= limits_.max_bytes - counts_.waiting_bytes;
 }
 
-// The clock is read only when there is something to wait for.
+// The clock is read only when a wait is needed.
 template <typename Ready>
 void BatchQueue::wait(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
                       std::chrono::nanoseconds& waited, Ready ready) {

@@ -1,10 +1,10 @@
 #pragma once
-// BatchQueue: what stands between two stages. One stage pushes, one pops; batches are bounded in number and in bytes,
-// so that a slow stage parks the one before it. Checkpoint markers travel in order behind the batches that they cover
-// and take no room. With compression only the packed form waits: a batch is packed on the producer's thread before it
-// waits for room and unpacked on the consumer's after it left, so that neither stage knows of it, and rows and bytes
-// are counted as they were before. One producer and one consumer at a time; counts() from any thread. Every wait ends
-// when the cancel token fires.
+// BatchQueue: the queue between two stages. One stage pushes, one pops; batches are bounded in number and in bytes, so
+// that a slow stage blocks the one before it. Checkpoint markers travel in order after the batches that they cover and
+// take no room. With compression only the compressed form waits: a batch is compressed on the producer's thread before
+// it waits for room and decompressed on the consumer's thread after it has left, so that neither stage knows about it,
+// and rows and bytes are counted uncompressed. One producer and one consumer at a time; counts() from any thread. Every
+// wait ends when the cancel token fires.
 
 #include <chrono>
 #include <condition_variable>
@@ -24,7 +24,7 @@
 
 namespace rapidbyte::engine {
 
-/// Of what waits, in the form in which it waits.
+/// Limits for what waits, in the form in which it waits.
 struct QueueLimits {
   uint64_t max_batches = 16;
   uint64_t max_bytes = uint64_t{16} << 20U;
@@ -37,7 +37,7 @@ struct QueueItem {
   std::optional<CheckpointMarker> marker;
 };
 
-/// Totals since the queue was made, in Arrow bytes, and what waits now, in the bytes that it takes there.
+/// Totals since the queue was made, in Arrow bytes, and what waits now, in the bytes that it occupies.
 struct QueueCounts {
   uint64_t pushed_batches = 0, pushed_bytes = 0, pushed_rows = 0;
   uint64_t popped_batches = 0, popped_bytes = 0, popped_rows = 0;
@@ -54,21 +54,21 @@ class BatchQueue {
   BatchQueue(const BatchQueue&) = delete;
   BatchQueue& operator=(const BatchQueue&) = delete;
 
-  /// Takes a copy of a batch of `rows` rows; blocks while there is no room. A batch beyond `max_bytes` alone is
+  /// Copies a batch of `rows` rows into the queue; blocks while there is no room. A batch larger than `max_bytes` is
   /// admitted when no other batch waits. CHANNEL_SEND when the consumer is gone, CANCELLED, COMPRESSION_FAILED.
   Status push_batch(std::span<const std::byte> batch, uint64_t rows);
-  /// Takes a marker; never blocks. Its `batches_covered` becomes the number of batches pushed so far. A marker directly
-  /// behind another one replaces it (it covers the same batches and knows more), so markers cannot pile up.
+  /// Adds a marker; never blocks. Its `batches_covered` becomes the number of batches pushed so far. A marker directly
+  /// after another one replaces it (it covers the same batches and knows more), so markers cannot pile up.
   Status push_marker(CheckpointMarker marker);
   /// The producer is done; the consumer gets what waits and then the end.
   void close();
-  /// The producer failed. The consumer still gets what waits up to the last marker, so that a source that breaks off
-  /// often gets further each time, and then UPSTREAM_FAILED, so that it does not take this for the end.
+  /// The producer failed. The consumer still gets what waits up to the last marker, so that a source that fails often
+  /// makes progress each time, and then UPSTREAM_FAILED, so that it does not take this for the end.
   void fail();
 
   /// The next batch or marker, nullopt at the end. UPSTREAM_FAILED, CANCELLED, DECOMPRESSION_FAILED.
   Result<std::optional<QueueItem>> pop();
-  /// The marker at the head, if there is one there now. Never blocks.
+  /// The marker at the head, if there is one now. Never blocks.
   std::optional<CheckpointMarker> pop_marker_if_next();
   /// The consumer is gone: what waits is dropped and the producer gets CHANNEL_SEND.
   void abandon();

@@ -53,7 +53,7 @@ Status CommitTracker::settle(std::optional<uint64_t> rows_taken) {
 }
 
 void CommitTracker::taken(CheckpointMarker marker) {
-  // Two markers over the same batches: only the newer one says something (an end marker behind the last checkpoint).
+  // Two markers over the same batches: only the newer one matters (an end marker after the last checkpoint).
   if (!covered_.empty() && covered_.back().batches_covered == marker.batches_covered) covered_.pop_back();
   if (marker.end) end_ = receipt(marker);
   covered_.push_back(std::move(marker));
@@ -87,8 +87,8 @@ Status CommitTracker::committed(const protocol::Checkpoint& report, std::optiona
   if (!rows) return {};
   if (!rows_taken || *rows > *rows_taken) {
     log_debug(
-        "stream '{}': the destination reports {} rows as committed, which is more than it was given or than the host "
-        "could count; it is no proof of any of them",
+        "stream '{}': the destination reports {} rows as committed, more than it was given or than the host could "
+        "count; the report is ignored",
         target_.key.stream, *rows);
     return {};
   }
@@ -121,7 +121,7 @@ Status CommitTracker::persist_while(Covered covered) {
   if (target_.lease != nullptr) {
     Status saved = target_.lease->save_checkpoint(target_.key, target_.load_id, receipt(*newest), rows);
     if (!saved.ok()) {
-      // Kept, so that a destination that asks again gets it again.
+      // Kept, so that a destination that asks again gets the same answer.
       covered_.push_front(std::move(*newest));
       return saved;
     }

@@ -1,7 +1,7 @@
 #pragma once
 // Checkpoints: how a source's position becomes a durable cursor (docs/architecture.md, "State, commits and
-// resumption"). A CheckpointMarker travels in the queue; the CommitTracker at the destination's end remembers which
-// markers the batches taken so far cover, and makes the newest one that a commit covers durable. Never earlier. The
+// resumption"). A CheckpointMarker travels in the queue; the CommitTracker at the destination's end records which
+// markers the batches taken so far cover, and makes the newest one that a commit covers durable, never earlier. The
 // tracker is used on the destination's thread; its counters may be read anywhere.
 
 #include <atomic>
@@ -37,16 +37,16 @@ struct CommitTarget {
   std::string load_id;
   /// Rows that this load had committed before this attempt.
   uint64_t rows_before = 0;
-  /// Where the load began (an incremental cursor), kept in every checkpoint so that a load can be begun again.
+  /// Where the load began (an incremental cursor), kept in every checkpoint so that a load can be restarted.
   protocol::CursorValue load_start_cursor;
-  /// The state keeps what is given to the destination, which keeps no receipts (rows_in_doubt.h); else the three below
-  /// mean nothing. They count the load's rows from its beginning.
+  /// The state records what is given to the destination, because it keeps no receipts (rows_in_doubt.h); otherwise the
+  /// next three mean nothing. They count the load's rows from its beginning.
   bool notes_rows = false;
   /// Rows before this attempt's position; nullopt: not known.
   std::optional<uint64_t> rows_covered = 0;
   /// Rows that may have been given before this attempt began; nullopt: not known.
   std::optional<uint64_t> rows_given = 0;
-  /// Rows that the destination has said are committed.
+  /// Rows that the destination has reported as committed.
   uint64_t rows_reported = 0;
   /// Called after each checkpoint that became durable, with the load's rows so far.
   std::function<void(uint64_t rows_committed)> on_commit;
@@ -57,38 +57,39 @@ class CommitTracker {
   /// Call once, before the first batch is taken.
   void begin(CommitTarget target);
 
-  /// Notes that a batch is about to be given to the destination. `rows_taken`: rows of this attempt with that batch,
-  /// nullopt when the host could not count them. What is noted runs ahead of the rows by a quarter, so that the state
-  /// is written a few dozen times in a load, not for each batch. An error of the state.
+  /// Records that a batch is about to be given to the destination. `rows_taken`: rows of this attempt including that
+  /// batch, nullopt when the host could not count them. The recorded number runs ahead of the rows by a quarter, so
+  /// that the state is written a few dozen times in a load, not for each batch. Errors of the state.
   Status giving(std::optional<uint64_t> rows_taken);
   /// Whether giving() has anything to do.
   [[nodiscard]] bool notes_rows() const { return target_.notes_rows && target_.lease != nullptr; }
-  /// The destination's error says that nothing is committed that it has not reported (commit-state before-commit).
+  /// The destination's error says that it has committed nothing beyond what it has reported (commit-state
+  /// before-commit).
   void nothing_unreported();
-  /// After the attempt has failed: notes what was given exactly. An error of the state.
+  /// After the attempt has failed: records exactly what was given. Errors of the state.
   Status settle(std::optional<uint64_t> rows_taken);
 
   /// The destination has taken all batches before this marker.
   void taken(CheckpointMarker marker);
-  /// After taken(): makes the marker durable when a report without batches has counted its rows already. Such a report
-  /// often comes before the marker, and would otherwise prove nothing of it. An error of the state.
+  /// After taken(): makes the marker durable when a report without batches has already counted its rows. Such a report
+  /// often arrives before the marker, and would otherwise prove nothing about it. Errors of the state.
   Status catch_up();
-  /// The newest covered checkpoint that is not durable yet, as the JSON for a receipt: with `load_id` and
+  /// The newest covered checkpoint that is not yet durable, as the JSON for a receipt, with `load_id` and
   /// `batches_covered`.
   [[nodiscard]] std::optional<std::string> pending() const;
-  /// After everything was taken: the checkpoint behind the last row.
+  /// After everything was taken: the checkpoint after the last row.
   [[nodiscard]] std::optional<std::string> end_of_load() const { return end_; }
   /// The destination committed and reported `report`. If it names `batches_covered` (it committed with pending()), the
   /// markers up to there become durable. Otherwise only those whose rows are at most its `records_processed`: the rows
   /// of this run-write call that are committed or rejected. It may have taken more, so without such a count nothing
   /// becomes durable before finished(). `rows_taken`: rows handed to it so far, nullopt when the host could not count
-  /// them; a report of more than these counts something else and proves nothing. An error of the state, unchanged.
+  /// them; a report of more rows counts something else and proves nothing. Errors of the state, unchanged.
   Status committed(const protocol::Checkpoint& report, std::optional<uint64_t> rows_taken);
   /// The destination returned success, so all is committed: makes the end marker durable if no report has done so.
   Status finished();
 
   [[nodiscard]] uint64_t commits() const { return commits_.load(std::memory_order_relaxed); }
-  /// Rows of this attempt that the destination said are committed.
+  /// Rows of this attempt that the destination has reported as committed.
   [[nodiscard]] uint64_t rows_committed() const { return rows_.load(std::memory_order_relaxed); }
 
  private:
@@ -104,10 +105,10 @@ class CommitTracker {
   CommitTarget target_;
   std::deque<CheckpointMarker> covered_;
   std::optional<std::string> end_;
-  /// As noted in the state.
+  /// As recorded in the state.
   std::optional<uint64_t> given_ = 0;
   uint64_t reported_ = 0;
-  /// Rows of this attempt when given_ was noted last; none: nothing has been given in it.
+  /// Rows of this attempt when given_ was last recorded; nullopt: nothing has been given in it.
   std::optional<uint64_t> noted_at_;
   /// The newest report named its rows, which the host could count, and no batches.
   bool counts_rows_ = false;

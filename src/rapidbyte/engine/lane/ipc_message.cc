@@ -16,7 +16,7 @@ using ipc::kStructSize;
 Status invalid(std::string_view what) {
   return make_error(
       ErrorCategory::kData, codes::kInvalidBatch,
-      fmt::format("a batch is not a sound Arrow IPC stream: {}. The connector that made it has a defect", what));
+      fmt::format("a batch is not a valid Arrow IPC stream: {}. This is a bug in the connector that made it", what));
 }
 
 Status check_metadata(const Flatbuffer& buffer, uint64_t table, uint16_t slot) {
@@ -24,8 +24,8 @@ Status check_metadata(const Flatbuffer& buffer, uint64_t table, uint16_t slot) {
   return invalid("its metadata is damaged or has a key without a value");
 }
 
-// nanoarrow takes for granted that a type comes with its table and a metadata key with its value, which the verifier of
-// flatbuffers does not promise.
+// nanoarrow assumes that a type comes with its table and a metadata key with its value, which flatbuffers' verifier
+// does not guarantee.
 Status check_fields(const Flatbuffer& buffer, uint64_t table, uint16_t slot, int depth) {
   if (depth > ipc::kMaxSchemaDepth) return invalid("its schema is nested too deep");
   const auto fields = buffer.vector(table, slot, kOffsetSize);

@@ -1,7 +1,7 @@
 #pragma once
-// IpcMessageReader: walks the messages of an Arrow IPC stream without trusting one byte of it and without decoding
-// values. It gives the row count of a batch in about a microsecond, and it checks the numbers (lengths, offsets) on
-// which nanoarrow's own arithmetic relies before nanoarrow sees them. Pure functions of their input; any thread.
+// IpcMessageReader: walks the messages of an Arrow IPC stream without trusting a byte of it and without decoding
+// values. It gives the row count of a batch in about a microsecond, and checks the numbers (lengths, offsets) that
+// nanoarrow's arithmetic relies on before nanoarrow sees them. Pure functions of their input; any thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace rapidbyte::engine {
 
-/// Most rows in one record batch. 2^31 - 1: Arrow's own limit for exchange between languages; it keeps every product of
-/// a length and a width within 64 bits.
+/// Maximum number of rows in one record batch. 2^31 - 1: Arrow's own limit for exchange between languages; it keeps
+/// every product of a length and a width within 64 bits.
 inline constexpr uint64_t kMaxRowsPerBatch = (uint64_t{1} << 31U) - 1;
 
 enum class IpcMessageKind : uint8_t { kSchema, kDictionary, kRecordBatch, kOther };
@@ -42,8 +42,8 @@ class IpcMessageReader {
   bool deep_;
 };
 
-/// Rows of all record batches. Counts also what the host does not look into: dictionaries, compressed bodies, unknown
-/// types. INVALID_BATCH (data) when the bytes are not a sound IPC stream or have no schema.
+/// Rows of all record batches, also of what the host does not decode: dictionaries, compressed bodies, unknown types.
+/// INVALID_BATCH (data) when the bytes are not a valid IPC stream or have no schema.
 [[nodiscard]] Result<uint64_t> count_rows(std::span<const std::byte> stream);
 
 }  // namespace rapidbyte::engine

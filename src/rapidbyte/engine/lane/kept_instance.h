@@ -1,8 +1,8 @@
 #pragma once
-// KeptInstance: an instance that outlives one use: a source goes from discovery over plan-partitions to the reading of
-// a stream, and with the feature "reuse" a worker's source and destination, with their connections, go from one of its
-// streams to the next. Starting and connecting costs more than a small table. Used by one thread at a time; whoever
-// holds it calls the instance, and closes it in the end.
+// KeptInstance: an instance with several uses: a source serves discovery, plan-partitions and then a read, and with the
+// feature "reuse" a worker keeps its source and destination, with their connections, from one of its streams to the
+// next. Starting and connecting costs more than a small table. Used by one thread at a time; its holder calls the
+// instance, and closes it in the end.
 
 #include <memory>
 #include <string>
@@ -13,8 +13,8 @@
 
 namespace rapidbyte::engine {
 
-/// An instance keeps the services that it was started with; this passes its calls on to those of its present use. Set
-/// between two calls of the guest only.
+/// An instance keeps the services that it was started with; this class forwards its calls to the services of its
+/// current use. Set only between two calls of the guest.
 class RelayServices final : public runtime::HostServices {
  public:
   explicit RelayServices(std::shared_ptr<runtime::HostServices> target) : target_(std::move(target)) {}
@@ -37,18 +37,18 @@ class RelayServices final : public runtime::HostServices {
 struct KeptInstance {
   std::unique_ptr<runtime::ComponentInstance> instance;
   std::shared_ptr<RelayServices> services;  // shared with the instance
-  /// The instance's own, so that it can be cancelled with whatever uses it.
+  /// The instance's own token, so that it can be cancelled together with its current user.
   CancelToken cancel;
-  /// What open said, when it was opened before its stream began.
+  /// The answer of open, when it was opened before its stream began.
   Status opened;
-  /// Cancels the instance with its present use.
+  /// Cancels the instance together with its current use.
   CancelToken::Registration in_use;
 
   explicit operator bool() const { return instance != nullptr; }
 };
 
-/// What one worker keeps from one stream to the next; each member is empty while it is in use, or when its connector
-/// has no feature "reuse".
+/// What a worker keeps from one stream to the next; each member is empty while it is in use, or when its connector does
+/// not have the feature "reuse".
 struct WorkerInstances {
   KeptInstance source;
   KeptInstance destination;

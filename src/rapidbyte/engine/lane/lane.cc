@@ -17,7 +17,7 @@
 namespace rapidbyte::engine {
 namespace {
 
-// Whatever a stage throws (no memory, a defect of ours) stays in its thread and ends the attempt as an error.
+// Whatever a stage throws (no memory, a bug of ours) stays in its thread and ends the attempt with an error.
 template <typename Body>
 Status guarded(Body body) noexcept {
   try {
@@ -104,7 +104,7 @@ void LaneRunner::run() {
   complete_ = started.ok();
 }
 
-// A thread is missing. What the others say now is a consequence.
+// A thread is missing: errors of the others are consequences.
 void LaneRunner::stop_all() {
   satisfied_.store(true, std::memory_order_release);
   upstream_cancel_.cancel();
@@ -122,16 +122,16 @@ void LaneRunner::source_stage() {
   if (status.ok()) {
     queues_.front()->close();
   } else {
-    // The error first: with the queue's end the other stages fail as well.
+    // Report the error first: when the queue ends, the other stages fail as well.
     report_upstream(Stage::kSource, status);
     queues_.front()->fail();
   }
   if (!source) return;
   usage_.front().waiting_network += source.instance->network_wait();
-  // What was stopped in the middle (--limit) holds an unfinished read.
+  // A source that was stopped in the middle (--limit) has an unfinished read.
   const bool ended_well = status.ok() && !satisfied();
   if (ended_well && !task_.part && task_.source.may_be_kept) {
-    // A retry of the stream must not meet a source that remembers what it has read.
+    // A retry of the stream must not get a source that remembers what it has read.
     source_ = std::move(source);
   } else {
     environment_.instances.give_back_source(std::move(source), /*ended_well=*/false);
@@ -144,7 +144,7 @@ Status LaneRunner::read(KeptInstance& source) {
   RB_ASSIGN_OR_RETURN(source, environment_.instances.take_source(upstream_cancel_, services));
   // What it waited for before is not this stage's.
   usage_.front().waiting_network -= source.instance->network_wait();
-  // A part of a stream may be described at length, and there may be a thousand.
+  // The description of a partition may be long, and there may be a thousand.
   const std::string context = std::exchange(task_.position.source_context, {});
   {
     const RunningStage running(*services);
@@ -217,7 +217,7 @@ Status LaneRunner::write() {
   }();
   if (!written.ok()) {
     const ConnectorError& error = written.error();
-    // Who says that another attempt is safe after a commit of unknown outcome says the same.
+    // Treat a safe retry after a commit of unknown outcome the same way.
     const bool safe = error.commit_state == CommitState::kAfterCommitUnknown && error.safe_to_retry;
     if (error.commit_state == CommitState::kBeforeCommit || safe) tracker_.nothing_unreported();
     return std::move(written).status();
@@ -245,7 +245,7 @@ LaneResult LaneRunner::result() const {
   const uint64_t limited = destination_services_ ? destination_services_->rows_limited() : preview_rows_;
   result.rows_given = task_.limits.rows || task_.limits.preview ? limited : rows_out_.back();
   if (satisfied()) {
-    // The source was stopped and gave no summary: the rows that were wanted count.
+    // The source was stopped and gave no summary: count the rows that were wanted.
     result.rows_read = limited;
   } else {
     result.rows_transformed_away = static_cast<int64_t>(rows_out_.front()) - static_cast<int64_t>(rows_out_.back()) -

@@ -1,8 +1,9 @@
 #pragma once
-// LaneRunner: one way from a source instance through the transforms to a destination instance, each on its own thread,
-// with queues between them. It does what its LaneTask says and knows no other lane: who runs it gives it instances and
-// hears what happens (lane_host.h). run() is called once, on the thread that becomes the destination's, and when it
-// returns no other thread of the lane is left. The first failure goes to the events; result() says how far it came.
+// LaneRunner: one path from a source instance through the transforms to a destination instance, each on its own thread,
+// with queues between them. It does what its LaneTask says and knows no other lane: its host gives it instances and
+// receives its events (lane_host.h). run() is called once, on the thread that becomes the destination's, and when it
+// returns no other thread of the lane is left. The first failure goes to the events; result() says how far the lane
+// came.
 
 #include <atomic>
 #include <cstdint>
@@ -24,7 +25,7 @@ namespace rapidbyte::engine {
 struct LaneEnvironment {
   LaneInstances& instances;
   LaneEvents& events;
-  /// What makes checkpoints durable; null where none is kept.
+  /// Makes checkpoints durable; null where none is kept.
   state::Lease* lease = nullptr;
   std::shared_ptr<BufferPool> pool;  // shared by all lanes of a run
   CancelToken cancel;
@@ -32,7 +33,7 @@ struct LaneEnvironment {
 
 class LaneRunner {
  public:
-  /// `task.position` may come later, with begin(): the destination that is asked for it may be the lane's.
+  /// `task.position` may be set later, with begin(): the destination that is asked for it may be the lane's own.
   LaneRunner(LaneTask task, LaneEnvironment environment);
   LaneRunner(const LaneRunner&) = delete;
   LaneRunner& operator=(const LaneRunner&) = delete;
@@ -41,39 +42,39 @@ class LaneRunner {
   /// close_destination() at the end; otherwise run() does both. close_source() is the caller's in any case.
   Status open_destination();
   [[nodiscard]] runtime::ComponentInstance& destination() { return *destination_.instance; }
-  /// Gives it back when the stream `ended_well`. Does nothing when there is none.
+  /// Returns it to its host when the stream `ended_well`. Does nothing when there is none.
   void close_destination(bool ended_well);
-  /// The same of a source that has read everything.
+  /// The same for a source that has read everything.
   void close_source(bool ended_well);
 
-  /// Before run(): where the lane begins, and so where commits are noted.
+  /// Before run(): where the lane begins, and so where commits are recorded.
   void begin(LanePosition position);
   /// Before run(): what the destination's thread does before the destination writes, while the source begins to read.
   /// When it fails, the destination has failed.
   void before_write(std::function<Status()> action) { before_write_ = std::move(action); }
 
   void run();
-  /// Ends the source's part early: what lies behind the last marker is dropped, and the stages behind hear that the one
+  /// Aborts the source's stage: everything after the last marker is dropped, and the later stages see that the one
   /// before them failed. Any thread.
-  void break_off() { queues_.front()->fail(); }
-  /// Cancels source and transforms, which nobody listens to any more when the lane is satisfied(). Any thread.
+  void abort() { queues_.front()->fail(); }
+  /// Cancels source and transforms, whose output is no longer wanted once the lane is satisfied(). Any thread.
   void stop_upstream() { upstream_cancel_.cancel(); }
 
-  /// After run(), or when the lane will not be run: what came of it so far.
+  /// After run(), or when the lane will not be run: the result so far.
   [[nodiscard]] LaneResult result() const;
-  /// After run() without a failure: all that the destination wrote is committed, also what it never reported.
+  /// After run() without a failure: everything that the destination wrote is committed, also what it never reported.
   Status finish_commits() { return tracker_.finished(); }
-  /// After a failure: notes in the state what may be in the destination.
+  /// After a failure: records in the state what may be in the destination.
   Status settle_commits() { return tracker_.settle(queues_.back()->counts().popped_rows); }
 
   // Any time, any thread.
   /// The last stage has what it wanted (`--limit`, dry run).
   [[nodiscard]] bool satisfied() const { return satisfied_.load(std::memory_order_acquire); }
-  /// Rows that the destination said are committed.
+  /// Rows that the destination has reported as committed.
   [[nodiscard]] uint64_t rows_committed() const { return tracker_.rows_committed(); }
-  /// Adds where this lane stands; `seconds` and what counts for the whole stream are left alone.
+  /// Adds this lane's progress; `seconds` and figures of the whole stream are left unchanged.
   void add_progress(StreamProgress& progress) const;
-  /// Of the destination's stage, for what is done with it outside of run().
+  /// The destination's services, for its use outside of run().
   [[nodiscard]] StageUsage& destination_usage() { return usage_.back(); }
 
  private:
@@ -93,25 +94,25 @@ class LaneRunner {
 
   LaneTask task_;
   const LaneEnvironment environment_;
-  /// Of source and transforms: they are stopped alone when the last stage has what it wanted.
+  /// The token of source and transforms: only they are stopped when the last stage has what it wanted.
   CancelToken upstream_cancel_;
-  /// Set when the last stage has what it wanted, or the lane cannot start: the stages before it fail then, and that
-  /// does not count.
+  /// Set when the last stage has what it wanted, or the lane cannot start: failures of the stages before it are then
+  /// ignored.
   std::atomic<bool> satisfied_{false};
   CommitTracker tracker_;
-  /// queues_[0] behind the source, then one behind each transform. unique_ptr: a queue cannot move.
+  /// queues_[0] follows the source, the others each follow a transform. unique_ptr: a queue cannot move.
   std::vector<std::unique_ptr<BatchQueue>> queues_;
   std::shared_ptr<DestinationServices> destination_services_;  // shared with the instance
   KeptInstance destination_;
-  /// After it has read everything, until it is known how the stream ends; empty for a source that is not kept.
+  /// Kept after it has read everything, until it is known how the stream ends; empty for a source that is not kept.
   KeptInstance source_;
   std::function<Status()> before_write_;
 
-  // Written by one stage before it closes its queue, read by the next one after it saw the end, and after the join.
+  // Written by a stage before it closes its queue; read by the next stage after it saw the end, and after the join.
   std::vector<uint64_t> rows_out_;
-  /// Rows that each transform rejected.
+  /// Rows rejected by each transform.
   std::vector<uint64_t> transform_rejected_;
-  /// One for each stage; written by its thread only.
+  /// One for each stage; written only by its thread.
   std::vector<StageUsage> usage_;
   runtime::ReadSummary read_summary_;
   runtime::WriteSummary write_summary_;

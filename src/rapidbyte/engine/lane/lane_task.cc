@@ -126,13 +126,13 @@ LanePosition position_from(const json& object) {
   return position;
 }
 
-/// What nlohmann throws about a member that is missing or of another type becomes an error.
+/// Turns nlohmann's exceptions about missing or mistyped members into an error.
 template <typename Value, typename Read>
 Result<Value> read(std::string_view what, Read read_value) {
   try {
     return read_value();
   } catch (const std::exception& error) {
-    return internal_error(codes::kLaneInvalid, fmt::format("this is no {} of a lane: {}", what, error.what()));
+    return internal_error(codes::kLaneInvalid, fmt::format("this is not the {} of a lane: {}", what, error.what()));
   }
 }
 

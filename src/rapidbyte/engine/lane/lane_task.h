@@ -1,7 +1,7 @@
 #pragma once
-// LaneTask: all that one lane has to know of what it does: what to read, what to write, from which position, within
-// which limits. LaneResult: all that came of it. Both are plain values that go through JSON and back unchanged, so that
-// who runs a lane need not be in the process of who planned it.
+// LaneTask: everything that one lane has to know: what to read, what to write, from which position, within which
+// limits. LaneResult: everything that came of it. Both are plain values that survive a round trip through JSON
+// unchanged, so that a lane need not run in the process that planned it.
 
 #include <cstddef>
 #include <cstdint>
@@ -19,34 +19,34 @@
 namespace rapidbyte::engine {
 
 struct LaneLimits {
-  /// Of each queue.
+  /// For each queue.
   QueueLimits queue;
   pipeline::Compression compression = pipeline::Compression::kNone;
-  /// At most so many rows are written, or shown; then the lane ends.
+  /// Maximum number of rows to write or show; then the lane ends.
   std::optional<uint64_t> rows;
   /// There is no destination: the first rows are shown.
   bool preview = false;
   bool operator==(const LaneLimits&) const = default;
 };
 
-/// What a lane has to know of a connector besides how to get an instance of it.
+/// What a lane has to know about a connector, besides how to get an instance of it.
 struct LaneStage {
   std::string connector;  // its name
   bool speaks_2_1 = true;
-  /// Of a transform: it may keep rows back from one batch to the next.
+  /// For a transform: it may hold rows back from one batch to the next.
   bool may_hold_rows = false;
-  /// Of a source: an instance that has read everything may serve another stream.
+  /// For a source: an instance that has read everything may serve another stream.
   bool may_be_kept = false;
   bool operator==(const LaneStage&) const = default;
 };
 
-/// Where a lane begins, and what its stages are told; known once the destination was asked what it holds.
+/// Where a lane begins, and what its stages are told; known once the destination has been asked what it holds.
 struct LanePosition {
   // What run-read, each run-transform and run-write get (docs/protocol.md).
   std::string source_context;
   std::vector<std::string> transform_contexts;
   std::string destination_context;
-  /// The content of the end marker when the source sends no checkpoint: the position that the load began with.
+  /// The content of the end marker when the source sends no checkpoint: the position at which the load began.
   protocol::Checkpoint first_checkpoint;
 
   // For commits, as in CommitTarget.
@@ -70,31 +70,31 @@ struct LaneTask {
   /// Named "preview" when there is none.
   LaneStage destination;
   LaneLimits limits;
-  /// Of a preview: columns that may hold special values (docs/protocol.md: `special_values`).
+  /// For a preview: columns that may hold special values (docs/protocol.md: `special_values`).
   std::vector<std::string> special_columns;
-  /// Which part of a split stream this is; such a lane shares its worker with others.
+  /// Which partition of a split stream this is; such a lane shares its worker with others.
   std::optional<size_t> part;
   LanePosition position;
   bool operator==(const LaneTask&) const = default;
 };
 
 struct LaneResult {
-  /// The lane was run and came to its end, well or not.
+  /// The lane has run and ended, successfully or not.
   bool complete = false;
-  // By the connectors' summaries; with a limit by the host's count.
+  // According to the connectors' summaries; with a limit, to the host's count.
   uint64_t rows_read = 0, rows_written = 0, rows_rejected = 0;
   int64_t rows_transformed_away = 0;
   uint64_t bytes_read = 0, bytes_written = 0;
-  // By the host's count: what left the source, and what was given to the destination.
+  // According to the host's count: what left the source, and what was given to the destination.
   uint64_t rows_emitted = 0, bytes_emitted = 0, batches_emitted = 0;
   uint64_t rows_given = 0;
   /// Of rows_rejected, those that the destination refused.
   uint64_t rows_refused = 0;
-  /// By the destination's reports.
+  /// According to the destination's reports.
   uint64_t rows_committed = 0;
-  /// Times that a cursor became durable.
+  /// How often a cursor became durable.
   uint64_t checkpoints = 0;
-  /// The checkpoint behind the last row, when everything was taken.
+  /// The checkpoint after the last row, when everything was taken.
   std::optional<std::string> end_of_load;
   /// Where the time went: source, transforms, destination.
   std::vector<StageUsage> stages;
@@ -103,7 +103,7 @@ struct LaneResult {
 
 [[nodiscard]] nlohmann::json to_json(const LaneTask& task);
 [[nodiscard]] nlohmann::json to_json(const LaneResult& result);
-/// LANE_INVALID (internal) when `object` is not what to_json() makes.
+/// LANE_INVALID (internal) when `object` is not the output of to_json().
 [[nodiscard]] Result<LaneTask> lane_task_from(const nlohmann::json& object);
 [[nodiscard]] Result<LaneResult> lane_result_from(const nlohmann::json& object);
 

@@ -8,11 +8,10 @@ namespace rapidbyte::engine {
 namespace {
 
 Status mismatch(std::string_view stream, std::string_view what) {
-  return internal_error(
-      codes::kRowCountMismatch,
-      fmt::format("stream '{}': {}. Rows may be missing, so the run does not count as a success. This is a defect of "
-                  "the connector; please report it with this message",
-                  stream, what));
+  return internal_error(codes::kRowCountMismatch,
+                        fmt::format("stream '{}': {}. Rows may be missing, so the run does not count as a success. "
+                                    "This is a bug in the connector; please report it with this message",
+                                    stream, what));
 }
 
 }  // namespace
@@ -60,7 +59,7 @@ Result<uint64_t> check_destination_rows(std::string_view stream, uint64_t writte
   std::string what = fmt::format("{} rows were given to the destination, but it says that it wrote {} and rejected {}",
                                  received, written, refused);
   if (already_there > 0)
-    what += fmt::format(" (it had reported {} of them as committed before, so it could have left out these)",
+    what += fmt::format(" (it had reported {} of them as committed before, so it could have left those out)",
                         already_there);
   return mismatch(stream, what);
 }

@@ -1,6 +1,6 @@
 #pragma once
 // Row accounting: no run claims success unless every row that was read is written or rejected. Each stage's summary is
-// compared with what the host counted in the queues and with the summary of the stage before. Pure functions;
+// compared with the host's counts in the queues and with the summary of the stage before. Pure functions;
 // ROW_COUNT_MISMATCH names the numbers.
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace rapidbyte::engine {
 
-/// Rows that the source emitted: read minus skipped, and that must be what `out` counted. A 2.0.0 source may leave
+/// Rows that the source emitted: read minus skipped, which must equal the count in `out`. A 2.0.0 source may leave
 /// skipped rows out of records_read altogether.
 Result<uint64_t> check_source_rows(std::string_view stream, const runtime::ReadSummary& summary, const QueueCounts& out,
                                    bool speaks_2_1);
@@ -20,9 +20,9 @@ Result<uint64_t> check_source_rows(std::string_view stream, const runtime::ReadS
 Result<uint64_t> check_transform_rows(std::string_view stream, std::string_view transform,
                                       const runtime::TransformSummary& summary, uint64_t received,
                                       const QueueCounts& out);
-/// The destination must have written or refused each of the `received` rows. In a load that is gone on with it may
-/// leave out those that it has already: exactly the `already_there` rows that it had reported as committed behind the
-/// position, since only then two independent counts agree that nothing is missing. The answer: rows left out, 0 or
+/// The destination must have written or rejected each of the `received` rows. In a resumed load it may leave out those
+/// that it already has: exactly the `already_there` rows that it had reported as committed after the position, since
+/// only then do two independent counts agree that nothing is missing. Returns the number of rows left out: 0 or
 /// `already_there`.
 Result<uint64_t> check_destination_rows(std::string_view stream, uint64_t written, uint64_t refused, uint64_t received,
                                         uint64_t already_there);

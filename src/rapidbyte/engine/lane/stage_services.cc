@@ -200,7 +200,7 @@ Result<std::optional<PooledBuffer>> DestinationServices::limited_batch(PooledBuf
 
 Status DestinationServices::end_by_limit() {
   saw_end_ = true;
-  // First the flag: the stages before fail because of the abandoned queue, and that must not count.
+  // Set the flag first: the stages before fail because of the abandoned queue, and that must be ignored.
   context().satisfied->store(true, std::memory_order_release);
   in_.abandon();
   tracker_.taken({protocol::Checkpoint(), batches_, true});
@@ -216,7 +216,7 @@ Result<std::optional<std::string>> DestinationServices::pending_checkpoint() {
     RB_RETURN_NOT_OK(fail(Stage::kState, tracker_.catch_up()));
   }
   auto pending = tracker_.pending();
-  // The commit that comes now covers these records.
+  // The next commit covers these records.
   if (pending) RB_RETURN_NOT_OK(sync_dlq());
   return pending;
 }

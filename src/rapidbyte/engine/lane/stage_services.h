@@ -1,7 +1,7 @@
 #pragma once
 // What the guests of one lane reach in the engine: SourceServices, TransformServices and DestinationServices put
-// batches and checkpoint markers into queues and take them out, and hand rejected records, logs and metrics on. Each is
-// used on its instance's thread; the queues and the events that they share are thread safe and outlive them.
+// batches and checkpoint markers into queues, take them out, and pass on rejected records, logs and metrics. Each is
+// used on its instance's thread; the queues and events that they share are thread safe and outlive them.
 
 #include <atomic>
 #include <cstdint>
@@ -23,8 +23,8 @@ namespace rapidbyte::engine {
 struct StageContext {
   std::string stream;
   LaneEvents* events = nullptr;
-  /// Set when the last stage has what it wanted (`--limit`, dry run): the stages before it fail then, and that does not
-  /// count.
+  /// Set when the last stage has what it wanted (`--limit`, dry run): failures of the stages before it are then
+  /// ignored.
   std::atomic<bool>* satisfied = nullptr;
 };
 
@@ -35,21 +35,22 @@ class StageServices : public runtime::HostServices {
   Status emit_dlq_record(runtime::DlqRecord record) override;
   void metric(const runtime::Metric& metric) override;
   void log(LogLevel level, std::string_view message) override;
-  /// Whether the guest is in its run function. Only there batches move: in open, begin-stream ... nobody would fill the
-  /// queue that a guest waits for, and no deadline ends a wait in the host.
+  /// Whether the guest is in its run function. Batches move only there: in open, begin-stream and so on nobody would
+  /// fill the queue that a guest waits for, and no deadline ends a wait in the host.
   void set_running(bool running) { running_ = running; }
 
  protected:
   [[nodiscard]] bool running() const { return running_; }
   [[nodiscard]] const StageContext& context() const { return context_; }
   [[nodiscard]] const std::string& connector() const { return connector_; }
-  /// Notes a failure of the engine itself, which ends the attempt whatever the guest makes of the error. Returns
+  /// Records a failure of the engine itself, which ends the attempt whatever the guest does with the error. Returns
   /// `status`.
   Status fail(Stage stage, Status status);
-  /// That failure, again: a guest that ignored it gets no further, or its next checkpoint would cover a lost record.
+  /// The same failure again: a guest that ignored it must not continue, or its next checkpoint would cover a lost
+  /// record.
   [[nodiscard]] Status check_not_failed() const { return failed_; }
-  /// Puts a batch of this stage into `out`. INVALID_BATCH, a failure of `stage`, when its rows cannot be counted: it
-  /// would get past the row accounting.
+  /// Puts a batch of this stage into `out`. INVALID_BATCH, a failure of `stage`, when its rows cannot be counted,
+  /// because it would escape the row accounting.
   Status push_counted(Stage stage, std::span<const std::byte> batch, BatchQueue& out);
 
  private:
@@ -59,7 +60,7 @@ class StageServices : public runtime::HostServices {
   bool running_ = false;
 };
 
-/// Sets running for as long as it lives.
+/// Marks the guest as running as long as it lives.
 class RunningStage {
  public:
   explicit RunningStage(StageServices& services) : services_(services) { services_.set_running(true); }
@@ -71,18 +72,18 @@ class RunningStage {
   StageServices& services_;
 };
 
-/// Of an instance outside of a stream: in discovery, or between two streams.
+/// For an instance outside of a stream: in discovery, or between two streams.
 [[nodiscard]] std::shared_ptr<runtime::HostServices> idle_services(std::string_view connector);
 
 class SourceServices final : public StageServices {
  public:
-  /// `first`: the end marker's content when the source sends no checkpoint (where the load stood before).
+  /// `first`: the content of the end marker when the source sends no checkpoint (the position before).
   SourceServices(StageContext context, std::string connector, BatchQueue& out, protocol::Checkpoint first);
   Status emit_batch(std::span<const std::byte> batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
   Status checkpoint(runtime::CheckpointKind kind, protocol::Checkpoint checkpoint) override;
   Result<std::optional<std::string>> pending_checkpoint() override;
-  /// The marker behind everything, after run-read succeeded. The failure that the guest ignored, if there was one.
+  /// Adds the end marker, after run-read succeeded. Returns the failure that the guest ignored, if there was one.
   Status push_end();
 
  private:
@@ -92,7 +93,7 @@ class SourceServices final : public StageServices {
 
 class TransformServices final : public StageServices {
  public:
-  /// `holds_rows`: the transform may keep rows back from one batch to the next, so a marker may pass only at the end.
+  /// `holds_rows`: the transform may hold rows back from one batch to the next, so a marker may pass only at the end.
   TransformServices(StageContext context, std::string connector, BatchQueue& in, BatchQueue& out, bool holds_rows);
   Status emit_batch(std::span<const std::byte> batch) override;
   Result<std::optional<PooledBuffer>> next_batch() override;
@@ -104,7 +105,7 @@ class TransformServices final : public StageServices {
   [[nodiscard]] uint64_t rows_rejected() const { return rows_rejected_; }
   /// Whether the guest has seen the end of its input.
   [[nodiscard]] bool saw_end() const { return saw_end_; }
-  /// The marker behind everything, after run-transform succeeded: rows that came out last stand before it.
+  /// Adds the end marker, after run-transform succeeded, so that it follows the rows that came out last.
   Status push_end();
 
  private:
@@ -119,9 +120,9 @@ class TransformServices final : public StageServices {
 class DestinationServices final : public StageServices {
  public:
   struct Options {
-    /// Rejected records are made durable one by one: a 2.0.0 destination commits without telling before.
+    /// Rejected records are made durable one by one: a 2.0.0 destination commits without announcing it.
     bool speaks_2_1 = true;
-    /// At most so many rows are handed out, then the stream ends.
+    /// Maximum number of rows to hand out; then the stream ends.
     std::optional<uint64_t> limit;
     std::shared_ptr<BufferPool> pool;
   };

@@ -10,14 +10,14 @@
 
 namespace rapidbyte::engine {
 
-/// Runs `bodies`, which must not throw, while the caller's thread waits. `tick` is called on this thread every
-/// `interval` while one still runs. When a thread cannot be started, `stop` is called, those that run are joined, and
-/// THREAD_START_FAILED is returned.
+/// Runs `bodies`, which must not throw, while the caller's thread waits. `tick` is called on the caller's thread every
+/// `interval` as long as one still runs. When a thread cannot be started, `stop` is called, the running ones are
+/// joined, and THREAD_START_FAILED is returned.
 Status run_on_threads(std::vector<std::function<void()>> bodies, std::chrono::milliseconds interval,
                       const std::function<void()>& tick, const std::function<void()>& stop);
 
-/// Runs `beside`, each on its own thread, and `here` on the caller's, and joins. None may throw; they end by themselves
-/// when one of them fails. When a thread cannot be started, `stop` is called, `here` does not run, and
+/// Runs each of `beside` on its own thread and `here` on the caller's, and joins. None may throw; when one of them
+/// fails, the others end by themselves. When a thread cannot be started, `stop` is called, `here` does not run, and
 /// THREAD_START_FAILED is returned.
 Status run_beside(std::vector<std::function<void()>> beside, const std::function<void()>& here,
                   const std::function<void()>& stop);

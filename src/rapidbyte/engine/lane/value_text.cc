@@ -28,11 +28,11 @@ Unit unit_of(ArrowTimeUnit unit) {
 
 int64_t floor_div(int64_t value, int64_t by) { return value / by - (value % by < 0 ? 1 : 0); }
 
-// Years that std::chrono can hold; beyond, the number itself is more honest than a wrong date.
-constexpr int64_t kMostDays = int64_t{32'000} * 366;
+// Years that std::chrono can represent; beyond that, the number itself is better than a wrong date.
+constexpr int64_t kMaxDays = int64_t{32'000} * 366;
 
 std::optional<std::string> date_text(int64_t days) {
-  if (days > kMostDays || days < -kMostDays) return std::nullopt;
+  if (days > kMaxDays || days < -kMaxDays) return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(days))};
   return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
                      static_cast<unsigned>(date.day()));
@@ -58,7 +58,7 @@ std::string timestamp_text(int64_t ticks, const Unit& unit, bool zoned) {
   return *date + " " + clock_text(of_day * unit.per_second + fraction, unit) + (zoned ? "Z" : "");
 }
 
-// Text that may not be UTF-8 (Arrow's validation does not look): replaced where it is not.
+// Text may be invalid UTF-8 (Arrow's validation does not check): invalid bytes are replaced.
 std::string sound_utf8(ArrowStringView text) {
   const std::string raw(text.data, static_cast<size_t>(text.size_bytes));
   const std::string quoted = nlohmann::json(raw).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -100,7 +100,7 @@ ListRange list_range(const ArrowSchemaView& type, const ArrowArrayView& array, i
   return {ArrowArrayViewListChildOffset(&array, row), ArrowArrayViewListChildOffset(&array, row + 1)};
 }
 
-// A list in a cell stops growing here: its length is the guest's choice, and the preview is for eyes.
+// Lists in a cell are cut here: the guest chooses their length, and the preview is for people.
 constexpr size_t kMaxListText = 4096;
 
 std::string list_text(const ArrowSchema& child, const ArrowArrayView& array, ListRange range) {

@@ -100,7 +100,7 @@ Result<KeptInstance> take_instance(AttemptContext& attempt, KeptInstance* place,
 void give_back(AttemptContext& attempt, KeptInstance* place, KeptInstance instance, const runtime::Connector& connector,
                bool ended_well) {
   if (!instance) return;
-  // First of all: what ends this attempt must not reach the next one's instance.
+  // First: whatever ends this attempt must not reach the next one's instance.
   instance.in_use = CancelToken::Registration();
   if (!ended_well || place == nullptr || !may_be_kept(connector) || instance.cancel.cancelled()) {
     return close_instance(attempt.run, instance, connector, attempt.plan.config.name);
@@ -139,13 +139,13 @@ void report_failure(AttemptContext& attempt, Stage stage, const Status& status) 
 }
 
 void note_miscount(AttemptContext& attempt, const Status& counted, const std::optional<std::string>& end) {
-  // The next replace begins from the start whatever happened.
+  // The next replace starts from the beginning in any case.
   if (counted.ok() || !attempt.run.keeps_state() || attempt.plan.write_mode == pipeline::WriteMode::kReplace) return;
-  // Rows behind which a checkpoint was committed may be among the missing ones; the next run must not go on there.
+  // The missing rows may lie before a committed checkpoint; the next run must not resume from it.
   const std::string& stream = attempt.plan.config.name;
   const Status marked =
       mark_load_miscounted(attempt.run, stream, attempt.position.load_id, counted.error().message, end);
-  if (!marked.ok()) log_error("stream '{}': cannot note the miscount: {}", stream, marked.to_string());
+  if (!marked.ok()) log_error("stream '{}': cannot record the miscount: {}", stream, marked.to_string());
 }
 
 }  // namespace rapidbyte::engine

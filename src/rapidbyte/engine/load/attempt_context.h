@@ -21,7 +21,8 @@ struct AttemptContext {
 
   RunContext& run;
   const StreamPlan& plan;
-  /// Of the worker. Each member is used by the thread of one stage at a time, and not by the lanes of a split stream.
+  /// The worker's instances. Each member is used by the thread of one stage at a time, and not by the lanes of a split
+  /// stream.
   WorkerInstances& kept;
   CancelToken cancel;
   FailureSlot failures;
@@ -31,27 +32,26 @@ struct AttemptContext {
   LoadPosition position;
 };
 
-/// What `connector`'s calls are told of this attempt's stream. `first_transform`: the one that what it sends comes to
-/// first. `partition`: null when the stream is not split. `for_rows`: of run-write, which comes behind begin-stream, so
-/// that the destination has heard of the pipeline's other streams.
+/// What `connector`'s calls are told about this attempt's stream. `first_transform`: the first transform that its
+/// output reaches. `partition`: null when the stream is not split. `for_rows`: for run-write, which follows
+/// begin-stream, where the destination has already been told the pipeline's other streams.
 [[nodiscard]] protocol::StreamContext stream_context(const AttemptContext& attempt, const runtime::Connector& connector,
                                                      size_t first_transform = 0,
                                                      const nlohmann::json& partition = nullptr, bool for_rows = false);
-/// `context` as the JSON that `connector` gets: what its protocol version has.
+/// `context` as the JSON that `connector` gets, in its protocol version.
 [[nodiscard]] std::string context_text(protocol::StreamContext context, const runtime::Connector& connector);
 /// Both in one.
 [[nodiscard]] std::string context_json(const AttemptContext& attempt, const runtime::Connector& connector,
                                        size_t first_transform = 0, const nlohmann::json& partition = nullptr,
                                        bool for_rows = false);
 
-/// An instance of the run's source or destination for the attempt's stream, open: the one that the worker kept in
-/// `place`, or a new one (always, when `place` is null). It is cancelled with `cancel`, and its calls come to
-/// `services`.
+/// An open instance of the run's source or destination for the attempt's stream: the one that the worker kept in
+/// `place`, or a new one (always, when `place` is null). It is cancelled with `cancel`, and its calls go to `services`.
 Result<KeptInstance> take_instance(AttemptContext& attempt, KeptInstance* place,
                                    const std::shared_ptr<const runtime::Connector>& connector,
                                    const CancelToken& cancel, std::shared_ptr<runtime::HostServices> services);
-/// The end of its use: kept in `place` for the worker's next stream when its connector allows it and `ended_well` (the
-/// stream, or what it did for it), closed otherwise. Null: closed.
+/// Ends the use of an instance: kept in `place` for the worker's next stream when its connector allows it and its work
+/// `ended_well`, otherwise closed. Null `place`: closed.
 void give_back(AttemptContext& attempt, KeptInstance* place, KeptInstance instance, const runtime::Connector& connector,
                bool ended_well);
 
@@ -60,15 +60,15 @@ Result<std::unique_ptr<runtime::ComponentInstance>> open_transform(
     AttemptContext& attempt, const std::shared_ptr<const runtime::Connector>& connector,
     const pipeline::ConnectorUse& use, std::string id, const CancelToken& cancel,
     std::shared_ptr<runtime::HostServices> services);
-/// Closes it and notes its memory; an error is only logged.
+/// Closes it and records its memory; an error is only logged.
 void close_transform(AttemptContext& attempt, runtime::ComponentInstance& instance,
                      const runtime::Connector& connector);
 
-/// Notes a failure of `stage`, unless another one came first.
+/// Records a failure of `stage`, unless another one came first.
 void report_failure(AttemptContext& attempt, Stage stage, const Status& status);
 
-/// Remembers rows that do not add up, so that no later run goes on with this load. Does nothing when `counted` is ok.
-/// `end`: the checkpoint behind the load's last row, when everything has been read and only the destination's count is
+/// Records row counts that do not add up, so that no later run resumes this load. Does nothing when `counted` is ok.
+/// `end`: the checkpoint after the load's last row, when everything has been read and only the destination's count is
 /// wrong.
 void note_miscount(AttemptContext& attempt, const Status& counted,
                    const std::optional<std::string>& end = std::nullopt);

@@ -51,7 +51,7 @@ TEST_F(BeginNewLoads, StreamsWhoseTurnDidNotComeAreLoadedOnce) {
     ASSERT_TRUE(report.succeeded()) << why(report);
     for (const std::string& name : source.streams)
       EXPECT_EQ(h.database.rows(name), count_to(100)) << name << incremental;
-    // What is finished begins anew, all of it in one transaction again.
+    // Completed loads start over, again all in one transaction.
     if (!incremental) continue;
     const RunReport third = h.run();
     ASSERT_TRUE(third.succeeded()) << why(third);

@@ -13,7 +13,7 @@ void LocalLaneHost::miscounted(const Status& why) { note_miscount(attempt_, why)
 Status LocalLaneHost::rejected(std::string_view connector, const runtime::DlqRecord& record) {
   DlqWriter* file = attempt_.run.dlq.get();
   if (file != nullptr) RB_RETURN_NOT_OK(file->append(connector, record));
-  // A record that is in no file is not rejected: it is where it was, in the source.
+  // A record that reached no file is not rejected: it is still in the source.
   attempt_.rejected.fetch_add(1, std::memory_order_relaxed);
   return {};
 }

@@ -1,6 +1,6 @@
 #pragma once
-// LocalLaneHost: what a lane in this process gets from the attempt that it belongs to: the worker's instances, or fresh
-// ones, the run's file of rejected records and its observer. Owned by the attempt and outlives its lanes.
+// LocalLaneHost: what a lane in this process gets from its attempt: the worker's instances, or fresh ones, the run's
+// file of rejected records and its observer. Owned by the attempt; outlives its lanes.
 
 #include "rapidbyte/engine/lane/lane_host.h"
 #include "rapidbyte/engine/load/attempt_context.h"
@@ -10,7 +10,7 @@ namespace rapidbyte::engine {
 class LocalLaneHost final : public LaneEvents, public LaneInstances {
  public:
   explicit LocalLaneHost(AttemptContext& attempt) : attempt_(attempt) {}
-  /// From now on lanes run side by side, and each has instances of its own: the worker keeps one of each.
+  /// From now on lanes run concurrently, and each has its own instances: the worker keeps only one of each.
   void split() { is_split_ = true; }
   /// Before a lane runs: what committed() calls.
   void on_commit(std::function<void()> tell) { on_commit_ = std::move(tell); }

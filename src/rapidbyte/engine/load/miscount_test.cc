@@ -156,7 +156,7 @@ TEST(Miscount, RemembersAMiscountOfTheSourceOrATransformToo) {
     const RunReport first = h.run();
     ASSERT_EQ(first.failure->error.code, "ROW_COUNT_MISMATCH");
     EXPECT_EQ(first.failure->stage, of_source ? Stage::kSource : Stage::kTransform);
-    ASSERT_TRUE(h.stream_state().committed) << "checkpoints before the lie must not be gone on with";
+    ASSERT_TRUE(h.stream_state().committed) << "the load must not resume from checkpoints before the lie";
     lie = false;
     const RunReport second = h.run();
     ASSERT_EQ(second.outcome, Outcome::kFailed);

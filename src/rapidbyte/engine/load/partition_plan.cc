@@ -13,9 +13,9 @@ uint32_t partitions_wanted(const RunContext& run, const StreamPlan& plan) {
   if (run.partitions_per_stream <= 1 || !run.keeps_state()) return 1;
   if (plan.config.sync_mode != pipeline::SyncMode::kFullRefresh) return 1;
   if (plan.write_mode == pipeline::WriteMode::kAppend) return 1;
-  // The last row of a key wins, and rows of different partitions have no order.
+  // The last row of a key wins, but rows of different partitions have no order.
   if (plan.write_mode == pipeline::WriteMode::kUpsert && !plan.key_is_unique_in_source) return 1;
-  // What a transform makes of a key, nobody knows.
+  // A transform may change keys.
   if (plan.write_mode == pipeline::WriteMode::kUpsert && !run.transforms.empty()) return 1;
   // What needs all rows of the stream at once would get those of one partition.
   for (const TransformPlan& transform : plan.transforms)
@@ -46,7 +46,7 @@ Status PartitionPlan::ask(uint32_t want) {
 
 void PartitionPlan::release(bool ended_well) {
   give_back(attempt_, &attempt_.kept.source, std::exchange(planner_, KeptInstance()), *attempt_.run.source,
-            // One that has planned keeps the snapshot of its partitions for as long as it is open.
+            // An instance that has planned holds the snapshot of its partitions as long as it is open.
             ended_well && partitions_.empty());
 }
 

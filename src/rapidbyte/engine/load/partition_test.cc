@@ -243,13 +243,13 @@ TEST(Partitions, AFailureLeavesTheOldTableAndEndsTheOtherLanes) {
   EXPECT_EQ(report.failure->stage, Stage::kDestination);
   EXPECT_EQ(report.failure->error.code, "BAD_ROW");
   EXPECT_EQ(h.sorted_rows(), (std::vector<int64_t>{-2, -1}));
-  EXPECT_LT(report.streams[0].rows_read, 50'000U) << "the other lanes are broken off";
+  EXPECT_LT(report.streams[0].rows_read, 50'000U) << "the other lanes are aborted";
   EXPECT_EQ(report.streams[0].rows_written, 0U);
   EXPECT_EQ(h.database.seen_calls().back(), "finish numbers false");
   EXPECT_EQ(h.source->alive, 0);
 }
 
-TEST(Partitions, AnUpsertThatWasBrokenOffBeginsAgainAndDoublesNothing) {
+TEST(Partitions, AnInterruptedUpsertRestartsAndDoublesNothing) {
   CountingOptions source = in_parts(4);
   source.rows = 400;
   std::atomic<bool> broken{true};

@@ -23,19 +23,18 @@ namespace fs = std::filesystem;
 
 constexpr const char* kPlaceKeyword = "x-place";
 
-// Members of an owner that are written at one place and read at another.
+// Members of an owner that are written in one place and read in another.
 constexpr const char* kSyncMode = "sync_mode";
 constexpr const char* kSourcePlace = "source_place";
 constexpr const char* kStreamOptions = "stream_options";
 constexpr const char* kTransforms = "transforms";
-// Before a setting of which only the hash is kept.
+// Prefix of a setting of which only the hash is kept.
 constexpr const char* kHashed = "sha256:";
 
 /// `text` without secrets, and of `scheme://user:password@host:port/path?options` only `scheme://host/path`. Without
-/// the port: a tunnel has another one each time, and which server answers there the destination knows by its receipts.
+/// the port: a tunnel gets a different one each time, and the destination recognises its server by the receipts.
 std::string place_in(const std::string& setting) {
-  // Passwords in connection strings of any form; and one in a URL that should have been encoded may hold marks of a
-  // URL.
+  // Passwords in connection strings of any form; an unencoded one in a URL may contain delimiters of URLs.
   pipeline::register_embedded_secrets(setting);
   const std::string text = redact(setting);
   const size_t scheme = text.find("://");
@@ -46,7 +45,7 @@ std::string place_in(const std::string& setting) {
   std::string hosts = rest.substr(0, slash);
   if (const size_t at = hosts.rfind('@'); at != std::string::npos) hosts.erase(0, at + 1);
   std::string place = text.substr(0, begin);
-  // Several hosts may be named: a:1,b:2. An address of IPv6 stands in brackets.
+  // Several hosts may be named: a:1,b:2. IPv6 addresses are in brackets.
   for (size_t i = 0; i < hosts.size(); ++i) {
     const bool port = hosts[i] == ':' && hosts.find(']', i) == std::string::npos;
     if (!port) {
@@ -58,8 +57,8 @@ std::string place_in(const std::string& setting) {
   return place + rest.substr(slash);
 }
 
-/// `value` as place_in() leaves its texts, at any depth, without what stands under the name of a secret: a manifest may
-/// mark a whole object.
+/// `value` with place_in() applied to its texts at any depth, without the values of secret keys: a manifest may mark a
+/// whole object.
 json place_value(const json& value) {
   if (value.is_string()) return place_in(value.get_ref<const std::string&>());
   if (value.is_array()) {
@@ -75,8 +74,7 @@ json place_value(const json& value) {
 }
 
 /// `text`, a path relative to `folder`, without "./", doubled slashes and "x/..". A ".." behind a link stays: it leads
-/// to where the link's folder lies. Links are not followed to their end, as whose database they lead to is the user's
-/// to change.
+/// to where the link's folder lies. Links are not resolved: the user may point them at another database.
 std::string plain_path(const std::string& text, const fs::path& folder) {
   std::error_code error;
   fs::path plain;
@@ -93,7 +91,7 @@ std::string plain_path(const std::string& text, const fs::path& folder) {
   return plain.empty() ? "." : plain.string();
 }
 
-// With its links: who changes what a link leads to (a release folder) has not moved the pipeline, and the comparison
+// Links are kept: changing what a link points to (a release folder) does not move the pipeline, and the comparison
 // follows them.
 fs::path one_name_of(const fs::path& file) {
   std::error_code error;
@@ -103,10 +101,10 @@ fs::path one_name_of(const fs::path& file) {
 
 bool is_incremental(const StreamPlan& plan) { return plan.config.sync_mode != pipeline::SyncMode::kFullRefresh; }
 
-/// Whether the run goes on behind a position of `plan`'s stream that an earlier run made.
-bool goes_behind(const StreamPlan& plan, const state::StreamState& known) {
+/// Whether the run continues from a position of `plan`'s stream that an earlier run made.
+bool continues_from_position(const StreamPlan& plan, const state::StreamState& known) {
   if (plan.write_mode == pipeline::WriteMode::kReplace) return false;
-  if (goes_on_with(plan, known) && known.committed) return true;
+  if (resumes_load(plan, known) && known.committed) return true;
   return is_incremental(plan) && known.checkpoint_json.has_value();
 }
 
@@ -126,29 +124,30 @@ std::string place_text(const json& place, const json& other) {
   return text.empty() ? "its defaults" : text;
 }
 
-/// An empty object when nobody said; what is not readable binds nothing, as before owners were kept.
+/// An empty object when no owner was recorded; an unreadable one binds nothing, as before owners were kept.
 json owner_in(const std::optional<std::string>& text) {
   if (!text) return json::object();
   json owner = protocol::parse_untrusted_object(*text, protocol::kReceiptLimits);
   return owner.is_object() ? owner : json::object();
 }
 
-/// What is not as it was when the position was made; empty when all is. `may_keep`: only the user knows whether the
+/// What has changed since the position was made; empty when nothing has. `may_keep`: only the user can know whether the
 /// rows before the position are where the pipeline points now.
 struct Change {
   std::string what;
   bool may_keep = true;
 };
 
-/// Of a table that is appended to: another sync mode, or a position that is gone, loads again what is there.
+/// For a table that is appended to: with another sync mode, or without the position, rows that are there would be
+/// loaded again.
 Change sync_mode_change(const StreamPlan& plan, const state::StreamState& known) {
   const std::string mode = mode_of_rows(known);
   const std::string_view now = to_string(plan.config.sync_mode);
   if (plan.write_mode != pipeline::WriteMode::kAppend || mode.empty()) return {};
   if (mode != now) {
     return {is_incremental(plan)
-                ? fmt::format("is none: its rows were loaded with sync_mode {}, and sync_mode is now {}, which starts "
-                              "from the beginning and appends all of them again",
+                ? fmt::format("is missing: its rows were loaded with sync_mode {}, and sync_mode is now {}, which "
+                              "starts from the beginning and appends all of them again",
                               mode, now)
                 : fmt::format("was made with sync_mode {}, and sync_mode is now {}, which appends all rows again and "
                               "forgets the position",
@@ -170,17 +169,17 @@ bool marks_place(const runtime::Connector& connector) {
   });
 }
 
-/// Whether the source itself cannot compare what a position means with what it reads now: it does not see the position
-/// of a load of which only the finish is missing, and one of 2.0.0 knows no such rule.
+/// Whether the source itself cannot compare what a position means with what it reads now: it is not given the position
+/// of a load that only has to be finished, and a source of 2.0.0 has no such rule.
 bool source_cannot_compare(const RunContext& run, const StreamPlan& plan, const state::StreamState& known) {
-  // Settings of which nobody says whether they are a place may change each day.
+  // Settings that are not marked as a place may change every day.
   if (!run.source->speaks_2_1() && marks_place(*run.source)) return true;
   if (is_incremental(plan) || !known.checkpoint_json) return false;
   const json saved = protocol::parse_untrusted_object(*known.checkpoint_json, protocol::kReceiptLimits);
   return saved.is_object() && saved.value("end", json(false)) == json(true);
 }
 
-/// Of positions that the run goes on behind.
+/// For positions that the run continues from.
 Change change_between(const RunContext& run, const StreamPlan& plan, const state::StreamState& known,
                       const json& before, const json& now) {
   // Between runs a query may change; rows of one load are made by one.
@@ -197,13 +196,14 @@ Change change_between(const RunContext& run, const StreamPlan& plan, const state
   const json field_now = member(now, "cursor_field");
   // A stream that is not incremental has none.
   if (field.is_string() && field_now.is_string() && field != field_now) {
-    return {fmt::format("is a value of cursor_field {}, and cursor_field is now {}: the old value has no place in the "
-                        "new order",
-                        field.get<std::string>(), field_now.get<std::string>()),
-            /*may_keep=*/false};
+    return {
+        fmt::format(
+            "is a value of cursor_field {}, and cursor_field is now {}: the old value means nothing in the new order",
+            field.get<std::string>(), field_now.get<std::string>()),
+        /*may_keep=*/false};
   }
   if (member(before, "source") != member(now, "source")) {
-    return {fmt::format("is one of source {}, and the source is now {}", protocol::text_member(before, "source"),
+    return {fmt::format("was made by source {}, and the source is now {}", protocol::text_member(before, "source"),
                         protocol::text_member(now, "source")),
             /*may_keep=*/false};
   }
@@ -216,14 +216,12 @@ Change change_between(const RunContext& run, const StreamPlan& plan, const state
   }
   if (source_cannot_compare(run, plan, known) && before.contains(kSourcePlace)) {
     if (before[kSourcePlace] != member(now, kSourcePlace)) {
-      return {fmt::format("is one in the rows of {}, and the source is now {}, whose rows it says nothing of",
+      return {fmt::format("refers to the rows of {}, and the source is now {}, about whose rows it says nothing",
                           place_text(before[kSourcePlace], member(now, kSourcePlace)),
                           place_text(member(now, kSourcePlace), before[kSourcePlace]))};
     }
     if (member(before, kStreamOptions) != member(now, kStreamOptions)) {
-      return {
-          "was made with other settings of the stream's entry in the pipeline, so that it may be one in other "
-          "rows"};
+      return {"was made with other settings of the stream's entry in the pipeline, so it may refer to other rows"};
     }
   }
   const fs::path other = protocol::text_member(before, "file");
@@ -254,8 +252,8 @@ std::string names_of(const std::vector<const ChangedStream*>& streams) {
   return text;
 }
 
-/// All of them in one message: whoever follows its advice for one stream would only be refused for the next. `streams`
-/// is not empty.
+/// All of them in one message: a user who followed its advice for one stream would only be refused for the next.
+/// `streams` is not empty.
 RunFailure changed(const RunContext& run, const std::vector<ChangedStream>& streams) {
   const ChangedStream& first = streams.front();
   std::vector<const ChangedStream*> alike;
@@ -266,7 +264,7 @@ RunFailure changed(const RunContext& run, const std::vector<ChangedStream>& stre
   for (const ChangedStream& stream : streams) {
     names.push_back(stream.plan->config.name);
     may_keep = may_keep && stream.change.may_keep;
-    // An incremental one has the fewer ways out.
+    // An incremental stream has fewer remedies.
     if (stream.plan->write_mode == pipeline::WriteMode::kAppend &&
         (appended == nullptr || is_incremental(*stream.plan)))
       appended = stream.plan;
@@ -288,10 +286,10 @@ RunFailure changed(const RunContext& run, const std::vector<ChangedStream>& stre
   return RunFailure{
       Stage::kConfig,
       config_error(codes::kCursorChanged,
-                   fmt::format("{}. This run wrote nothing. Undo the change; or {}begin anew with: {}{}", what,
+                   fmt::format("{}. This run wrote nothing. Undo the change; or {}start over with: {}{}", what,
                                without_doubling, reset_hint(run, names),
-                               may_keep ? "; or, if every row before the position is there (a database that has moved, "
-                                          "a file that was copied), go on once with: --keep-positions"
+                               may_keep ? "; or, if every row before the position is there (the database has moved, "
+                                          "the file was copied), continue once with: --keep-positions"
                                         : ""))
           .error()};
 }
@@ -306,15 +304,15 @@ json place_of(const json& schema, const json& config) {
   for (const auto& [key, property] : properties.items()) {
     if (!property.is_object() || property.value(kPlaceKeyword, json(false)) != json(true)) continue;
     marks = true;
-    // Whatever the manifest says: the place is kept in the state, in plain.
+    // Even if the manifest marks it: the place is kept in the state in plain text.
     if (pipeline::looks_secret(key)) continue;
-    // A default that is written out is no change.
+    // Writing out a default is not a change.
     const json value = config.contains(key) ? config[key] : property.value("default", json());
     if (!value.is_null()) marked[key] = place_value(value);
   }
   if (marks || !config.is_object()) return marked;
   for (const auto& [key, value] : config.items())
-    // What it is nobody has said, perhaps a key in a URL: only whether it changes is kept.
+    // Its meaning is unknown, and it may be a key in a URL: keep only enough to see whether it changes.
     if (value.is_string() && !pipeline::looks_secret(key))
       texts[key] = kHashed + sha256_hex(protocol::json_text(place_value(value))).substr(0, 16);
   return texts;
@@ -356,7 +354,7 @@ json run_owner(const RunContext& run) {
 json position_owner(const RunContext& run, const StreamPlan& plan) {
   json owner = run.position_owner;
   owner[kSyncMode] = to_string(plan.config.sync_mode);
-  // A `where` may hold what is nobody's business.
+  // A `where` may contain private data.
   owner[kStreamOptions] = sha256_hex(protocol::json_text(plan.config.options));
   if (plan.config.cursor_field) owner["cursor_field"] = *plan.config.cursor_field;
   return owner;
@@ -369,7 +367,7 @@ std::string mode_of_rows(const state::StreamState& known) {
 bool has_loaded_rows(const state::StreamState& known) {
   if (known.load_id.empty()) return false;
   if (known.committed || known.owner_json) return true;
-  // Of an earlier version: a load that is finished has committed something. One that has begun may be the first.
+  // From an earlier version: a finished load has committed something. One that has only begun may be the first.
   return !known.load_owner_json && !known.load_in_progress;
 }
 
@@ -396,7 +394,7 @@ std::optional<RunFailure> check_position_owners(RunContext& run, const std::vect
       refused.push_back({&plan, std::move(change)});
       continue;
     }
-    if (!goes_behind(plan, *known)) continue;
+    if (!continues_from_position(plan, *known)) continue;
     const json now = position_owner(run, plan);
     Change change = change_between(run, plan, *known, before, now);
     if (change.what.empty()) continue;
@@ -404,12 +402,11 @@ std::optional<RunFailure> check_position_owners(RunContext& run, const std::vect
       refused.push_back({&plan, std::move(change)});
       continue;
     }
-    log_warn("stream '{}': its position {}. --keep-positions says that its rows are there", plan.config.name,
-             change.what);
+    log_warn("stream '{}': its position {}. Continuing because of --keep-positions", plan.config.name, change.what);
     kept.push_back({key, protocol::json_text(now)});
   }
   if (!refused.empty()) return changed(run, refused);
-  // Only now: a run that is refused changes nothing.
+  // Only now: a refused run changes nothing.
   if (!run.keeps_state() || run.lease == nullptr) return std::nullopt;
   for (const Kept& position : kept) {
     if (Status taken = run.lease->set_owner(position.key, position.owner); !taken.ok())

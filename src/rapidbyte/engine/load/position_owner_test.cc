@@ -279,7 +279,7 @@ TEST_F(PositionOwner, IsKeptWithTheLoadWithoutSecrets) {
   EXPECT_EQ(json::parse(*kept.owner_json)["cursor_field"], "id");
 }
 
-TEST_F(PositionOwner, ALoadThatWasBrokenOffIsBoundToo) {
+TEST_F(PositionOwner, AnInterruptedLoadIsBoundToo) {
   begin_a_full_refresh_that_fails_at(7);
   ASSERT_TRUE(h_.stream_state().committed);
   h_.pipeline.destination.config["url"] = "x://two/db";
@@ -370,7 +370,7 @@ TEST_F(FailedFullRefresh, LeavesThePositionToItsPlace) {
   expect_goes_on();
 }
 
-// The source sees the position of a load that it goes on with, not that of one of which only the finish is missing.
+// The source sees the position of a load that it resumes, not that of one that only has to be finished.
 class FinishedButForTheEnd : public PositionOwner {
  protected:
   void SetUp() override {

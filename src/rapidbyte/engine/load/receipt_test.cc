@@ -20,8 +20,8 @@ using namespace std::chrono_literals;
 using runtime::InstanceOptions;
 using ::testing::HasSubstr;
 
-/// A run that breaks off after rows of stream numbers have been committed.
-void break_off(EngineHarness& h) {
+/// A run that is interrupted after rows of stream numbers have been committed.
+void interrupt_load(EngineHarness& h) {
   CountingOptions source;
   source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
   h.source->script = counting_source(source);
@@ -52,7 +52,7 @@ TEST(Receipt, AnAppendDoesNotBeginAgainWhenItsReceiptIsMissing) {
     EngineHarness h;
     if (incremental) h.make_incremental();
     h.pipeline.file = h.folder / "a pipeline.yaml";
-    break_off(h);
+    interrupt_load(h);
     const auto rows = h.database.rows("numbers");
     const auto receipts = std::exchange(h.database.tables["numbers"].receipts, {});
     const std::string load = h.stream_state().load_id;
@@ -69,7 +69,7 @@ TEST(Receipt, AnAppendDoesNotBeginAgainWhenItsReceiptIsMissing) {
       }
       EXPECT_EQ(h.database.rows("numbers"), rows);
     }
-    // The cause is undone: the load goes on where it stood.
+    // The cause is undone: the load resumes where it stopped.
     h.database.tables["numbers"].receipts = receipts;
     ASSERT_TRUE(h.run().succeeded());
     EXPECT_EQ(h.database.rows("numbers"), count_to(100));
@@ -97,13 +97,13 @@ TEST(Receipt, AReceiptThatCannotBeReadIsNotTakenForNone) {
       SCOPED_TRACE(kept.substr(0, 20));
       EngineHarness h;
       if (incremental) h.make_incremental();
-      break_off(h);
+      interrupt_load(h);
       const auto rows = h.database.rows("numbers");
       const auto receipts = h.database.tables["numbers"].receipts;
       for (auto& [part, receipt] : h.database.tables["numbers"].receipts) receipt = kept;
       expect_position_invalid(h.run(), Stage::kDestination, "the destination " + h.destination->name());
       EXPECT_EQ(h.database.rows("numbers"), rows);
-      // The receipt is there again: the load goes on where it stood.
+      // The receipt is there again: the load resumes where it stopped.
       h.database.tables["numbers"].receipts = receipts;
       ASSERT_TRUE(h.run().succeeded());
       EXPECT_EQ(h.database.rows("numbers"), count_to(100));
@@ -128,15 +128,15 @@ TEST(Receipt, AStatesPositionThatCannotBeReadIsNotTheBeginning) {
     EXPECT_EQ(h.database.rows("numbers"), count_to(100));
 
     // In the middle of a load.
-    EngineHarness broken_off;
-    break_off(broken_off);
-    const auto rows = broken_off.database.rows("numbers");
-    ASSERT_TRUE(broken_off.writer()
-                    ->save_checkpoint({broken_off.pipeline.name, "numbers", ""}, broken_off.stream_state().load_id,
+    EngineHarness interrupted;
+    interrupt_load(interrupted);
+    const auto rows = interrupted.database.rows("numbers");
+    ASSERT_TRUE(interrupted.writer()
+                    ->save_checkpoint({interrupted.pipeline.name, "numbers", ""}, interrupted.stream_state().load_id,
                                       kept, rows.size())
                     .ok());
-    expect_position_invalid(broken_off.run(), Stage::kState, "the state");
-    EXPECT_EQ(broken_off.database.rows("numbers"), rows);
+    expect_position_invalid(interrupted.run(), Stage::kState, "the state");
+    EXPECT_EQ(interrupted.database.rows("numbers"), rows);
   }
 }
 
@@ -145,7 +145,7 @@ TEST(Receipt, AnAppendDoesNotBeginAgainWhenTheReceiptIsAnotherInstallations) {
     SCOPED_TRACE(incremental);
     EngineHarness h;
     if (incremental) h.make_incremental();
-    break_off(h);
+    interrupt_load(h);
     const RunReport other = run_elsewhere(h);
     ASSERT_TRUE(other.succeeded()) << why(other);
     const auto rows = h.database.rows("numbers");
@@ -203,7 +203,7 @@ TEST(Receipt, BeginsAgainWithoutAReceiptWhereThatDoublesNothing) {
     EngineHarness h;
     h.pipeline.destination.write_mode = pipeline::WriteMode::kUpsert;
     h.pipeline.destination.primary_key = {"id"};
-    break_off(h);
+    interrupt_load(h);
     lose_receipt(h);
     ASSERT_TRUE(h.run().succeeded());
     EXPECT_EQ(h.database.rows("numbers"), count_to(100));

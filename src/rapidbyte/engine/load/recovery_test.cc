@@ -1,5 +1,4 @@
-// Runs that are broken off, and what the next attempt or run makes of it: nothing lost, nothing doubled, nothing
-// claimed too early.
+// Interrupted runs, and the next attempt or run: nothing lost, nothing doubled, nothing claimed too early.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -24,7 +23,7 @@ Status transient(std::string code = "CONNECTION_LOST") {
                               BackoffClass::kFast);
 }
 
-TEST(Retry, GoesOnBehindTheLastCommitWithNewInstancesAndTheSameLoad) {
+TEST(Retry, ResumesAfterTheLastCommitWithNewInstancesAndTheSameLoad) {
   CountingOptions source;
   source.before_batch = once(7, transient());
   EngineHarness h(source);
@@ -294,7 +293,7 @@ TEST(Crash, ALoadThatBeginsAgainForWantOfAReceiptKeepsItsStartThroughFurtherFail
   h.destination->own_role().features.push_back("receipts");
   ASSERT_EQ(h.run().failure->error.code, "KILLED");
   ASSERT_FALSE(h.database.rows("numbers").empty());
-  // Somebody empties the destination; the load begins again, and breaks off before its first commit.
+  // Someone empties the destination; the load restarts, and is interrupted before its first commit.
   h.database.tables.clear();
   CountingOptions at_once;
   at_once.before_batch = once(0, make_error(ErrorCategory::kInternal, "KILLED", "killed again"));
@@ -305,7 +304,7 @@ TEST(Crash, ALoadThatBeginsAgainForWantOfAReceiptKeepsItsStartThroughFurtherFail
   EXPECT_EQ(h.database.rows("numbers"), count_to(100));
 }
 
-TEST(Crash, RefusesToDoubleRowsOfASourceThatCannotGoOn) {
+TEST(Crash, RefusesToDoubleRowsOfASourceThatCannotResume) {
   CountingOptions source;
   source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
   EngineHarness h(source);
@@ -324,7 +323,7 @@ TEST(Crash, RefusesToDoubleRowsOfASourceThatCannotGoOn) {
   EXPECT_EQ(h.database.rows("numbers"), count_to(100));
 }
 
-TEST(Interrupt, EndsWithinTwoSecondsAndTheNextRunGoesOn) {
+TEST(Interrupt, EndsWithinTwoSecondsAndTheNextRunResumes) {
   Gate gate;
   CountingOptions source;
   source.before_batch = [&](const InstanceOptions& o, int64_t batch) {

@@ -1,5 +1,5 @@
 #pragma once
-// Retry policy (docs/protocol.md, "Errors"): which errors are tried again, and after what delay. Stateless, any thread.
+// Retry policy (docs/protocol.md, "Errors"): which errors are retried, and after what delay. Stateless, any thread.
 // Waiting goes through RetryClock, so that tests do not sleep; every wait ends early when the run is cancelled.
 
 #include <chrono>
@@ -10,13 +10,13 @@
 
 namespace rapidbyte::engine {
 
-/// No wait between attempts is longer: a pipeline that is back after a minute should go on.
+/// The longest wait between attempts: a server that is back after a minute should be tried soon.
 inline constexpr std::chrono::milliseconds kMaxRetryDelay{60'000};
 
 class RetryClock {
  public:
   virtual ~RetryClock() = default;
-  /// Waits for `delay`. False when `cancel` fired before or meanwhile.
+  /// Waits for `delay`. False when `cancel` fired before or during the wait.
   virtual bool wait(std::chrono::milliseconds delay, const CancelToken& cancel) = 0;
 };
 

@@ -29,14 +29,14 @@ bool may_double(const PreparedPipeline& prepared, const StreamPlan& plan) {
 
 std::string doubling_warning(const runtime::Connector& destination) {
   return fmt::format(
-      "{} cannot say after a crash which rows it has (it keeps no receipts): when an append is broken off, running it "
-      "again could double rows, and is refused then (ROWS_MAY_DOUBLE)",
+      "{} cannot tell after a crash which rows it has, because it keeps no receipts: if an append is interrupted, "
+      "running it again could double rows and is refused (ROWS_MAY_DOUBLE)",
       destination.name());
 }
 
 std::string doubling_advice() {
-  return "use write_mode replace, or upsert with a primary key, where the destination has them; or be ready to remove "
-         "rows from its table after a broken-off load";
+  return "use write_mode replace, or upsert with a primary key, if the destination supports them; or be ready to "
+         "remove rows from its table after an interrupted load";
 }
 
 std::optional<uint64_t> RowsGiven::most_in_doubt() const {
@@ -49,10 +49,10 @@ uint64_t RowsGiven::surely_there() const { return covered && reported > *covered
 
 RowsGiven rows_given(const RunContext& run, const state::StreamState& known, const protocol::Checkpoint& saved) {
   RowsGiven given;
-  // Without the feature the source begins the load again.
+  // Without the feature the source restarts the load.
   if (!saved.empty() && has_feature(*run.source, protocol::Feature::kResume)) given.covered = saved.rows_covered();
   given.at_most = known.rows_given;
-  // More committed than given: the notes are not about this destination (it kept receipts when the load began).
+  // More committed than given: the counts do not belong to this destination (it kept receipts when the load began).
   if (given.at_most && *given.at_most < known.rows_committed) given.at_most.reset();
   given.reported = std::max(known.rows_reported, given.covered.value_or(0));
   return given;
@@ -64,11 +64,11 @@ Status rows_may_double(const RunContext& run, const StreamPlan& plan, const Rows
   std::string rows = most ? fmt::format("up to {} of the rows that would be written now", *most)
                           : "an unknown number of the rows that would be written now";
   if (given.surely_there() > 0)
-    rows += fmt::format(" ({} of them by the destination's own report)", given.surely_there());
+    rows += fmt::format(" ({} of them according to the destination's own report)", given.surely_there());
   Status status = config_error(
       codes::kRowsMayDouble,
-      fmt::format("stream '{}': this append was broken off, and the destination {} keeps no receipts that tell what it "
-                  "committed: {} may be in its table already, and would stand there twice. {}",
+      fmt::format("stream '{}': this append was interrupted, and the destination {} keeps no receipts that tell what "
+                  "it committed: {} may already be in its table, and would then be there twice. {}",
                   plan.config.name, run.destination->name(), rows, ways_out));
   const json details = {{"rows_in_doubt_at_most", most ? json(*most) : json(nullptr)},
                         {"rows_reported_committed", given.surely_there()},

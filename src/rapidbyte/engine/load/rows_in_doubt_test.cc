@@ -1,4 +1,4 @@
-// Destinations without receipts: what a broken-off append may have left in the table is neither doubled nor lost
+// Destinations without receipts: what an interrupted append may have left in the table is neither doubled nor lost
 // without the user's word (docs/adr/0020).
 
 #include "rapidbyte/engine/load/rows_in_doubt.h"
@@ -98,7 +98,7 @@ class OldHarness : public EngineHarness {
     source->script = counting_source(options);
   }
   std::vector<int64_t> table() { return database.rows("numbers"); }
-  /// Rows that stand in the table more than once.
+  /// Rows that are in the table more than once.
   uint64_t doubled() {
     const auto rows = table();
     return rows.size() - std::set<int64_t>(rows.begin(), rows.end()).size();
@@ -117,9 +117,9 @@ struct Shape {
   int64_t checkpoint_every;
 };
 
-class BrokenOffAppend : public ::testing::TestWithParam<Shape> {};
+class InterruptedAppend : public ::testing::TestWithParam<Shape> {};
 
-INSTANTIATE_TEST_SUITE_P(Destinations, BrokenOffAppend,
+INSTANTIATE_TEST_SUITE_P(Destinations, InterruptedAppend,
                          ::testing::Values(Shape{"reports_and_the_source_does_not", "2.0.0", true, 1, 0},
                                            Shape{"reports_and_the_source_does_too", "2.0.0", true, 3, 2},
                                            Shape{"reports_nothing", "2.0.0", false, 1, 2},
@@ -127,16 +127,16 @@ INSTANTIATE_TEST_SUITE_P(Destinations, BrokenOffAppend,
                                            Shape{"speaks_2_1_and_reports_nothing", "2.1.0", false, 3, 0}),
                          [](const auto& info) { return info.param.name; });
 
-TEST_P(BrokenOffAppend, IsNotGoneOnWithUntilTheUserTakesDoubledRowsIntoAccount) {
+TEST_P(InterruptedAppend, IsNotResumedUntilTheUserAcceptsDoubledRows) {
   const Shape shape = GetParam();
   OldHarness h(
       {.batches_per_commit = shape.batches_per_commit, .reports = shape.reports, .before_write = once(7, kKilled)},
       {.checkpoint_every = shape.checkpoint_every});
   h.destination->protocol_ = shape.protocol;
-  const RunReport broken_off = h.run();
-  ASSERT_EQ(broken_off.failure->error.code, "KILLED");
-  EXPECT_TRUE(broken_off.streams[0].rows_in_doubt);
-  EXPECT_EQ(to_json(broken_off)["streams"][0]["rows_in_doubt"], true);
+  const RunReport interrupted = h.run();
+  ASSERT_EQ(interrupted.failure->error.code, "KILLED");
+  EXPECT_TRUE(interrupted.streams[0].rows_in_doubt);
+  EXPECT_EQ(to_json(interrupted)["streams"][0]["rows_in_doubt"], true);
   const auto rows = h.table();
   ASSERT_FALSE(rows.empty());
   for (int run = 0; run < 2; ++run) {
@@ -340,7 +340,7 @@ TEST(RowsInDoubt, AreNoneBehindAnErrorBeforeTheCommit) {
   EXPECT_EQ(json::parse(*refused.failure->error.details_json)["rows_in_doubt_at_most"], 60);
 }
 
-TEST(RowsInDoubt, AreNamedAgainWhenTheRunThatMayDoubleBreaksOffToo) {
+TEST(RowsInDoubt, AreNamedAgainWhenTheRunThatMayDoubleIsInterruptedToo) {
   OldHarness h({.reports = false, .before_write = once(7, kKilled)}, {.checkpoint_every = 0});
   ASSERT_EQ(h.run().failure->error.code, "KILLED");
   h.options.allow_doubled_rows = true;
@@ -356,7 +356,7 @@ TEST(RowsInDoubt, AreNamedAgainWhenTheRunThatMayDoubleBreaksOffToo) {
       << "the most that any of the attempts was given";
 }
 
-TEST(RowsInDoubt, LetASourceThatCannotGoOnBeginAgainWithTheUsersWord) {
+TEST(RowsInDoubt, LetASourceThatCannotResumeRestartWithTheUsersConsent) {
   EngineHarness h;
   CountingOptions source;
   source.before_batch = once(7, kKilled);
@@ -444,7 +444,7 @@ TEST(RowsThatAreThere, AreAcceptedByTheUserWhenTheCountsDoNotAgree) {
   ASSERT_TRUE(finished.succeeded()) << why(finished);
   EXPECT_EQ(finished.rows_read(), 0U);
   EXPECT_FALSE(h.stream_state().load_in_progress);
-  // The next load goes on behind it.
+  // The next load continues after it.
   has = 0;
   CountingOptions more;
   more.rows = 120;

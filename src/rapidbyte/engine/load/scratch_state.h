@@ -1,7 +1,6 @@
 #pragma once
-// ScratchState: the state as guests see it in a dry run or with --limit. Reads come from the real state, writes stay in
-// memory and end with the run. Thread safe. Only key-value pairs: loads are the engine's own, which such a run does not
-// keep.
+// ScratchState: the state as guests see it in a dry run or with --limit. Reads come from the real state; writes stay in
+// memory and are discarded with the run. Only key-value pairs: the engine records no loads in such a run. Thread safe.
 
 #include <map>
 #include <mutex>
@@ -27,7 +26,7 @@ class ScratchState final : public state::PairStore {
   using Place = std::tuple<state::PairScope, std::string, std::string>;  // scope, owner and key
   static Place place_of(const state::PairKey& key);
   Result<std::optional<std::string>> get_locked(const state::PairKey& key);
-  /// STATE_QUOTA, as the real state has it, over what is kept here.
+  /// STATE_QUOTA, as in the real state, over what is kept here.
   Status put_locked(const state::PairKey& key, std::string_view value);
 
   state::StateBackend& real_;

@@ -37,14 +37,14 @@ std::string_view modes_without_doubling(const StreamPlan& plan) {
   return plan.config.sync_mode == pipeline::SyncMode::kFullRefresh ? "replace or upsert" : "upsert";
 }
 
-std::string anew_hint(const RunContext& run, const StreamPlan& plan) {
-  const std::string reset = "begin anew with: " + reset_hint(run, plan.config.name);
+std::string restart_hint(const RunContext& run, const StreamPlan& plan) {
+  const std::string reset = "start over with: " + reset_hint(run, plan.config.name);
   if (plan.write_mode != pipeline::WriteMode::kAppend) return reset;
-  // A stream that is begun anew is read from its very beginning, also before the load under way.
+  // A stream that starts over is read from its very beginning, not from where the load under way began.
   const std::string_view rows = plan.config.sync_mode == pipeline::SyncMode::kFullRefresh
-                                    ? "what the broken-off load has written"
+                                    ? "what the interrupted load has written"
                                     : "everything that this pipeline has loaded";
-  return fmt::format("remove from the table {}, or those rows stand there twice, and {}", rows, reset);
+  return fmt::format("remove from the table {}, or those rows will be there twice, and {}", rows, reset);
 }
 
 std::string accept_hint(const RunContext& run, std::string_view stream) { return state_hint("accept", run, stream); }

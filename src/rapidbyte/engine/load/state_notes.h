@@ -1,5 +1,5 @@
 #pragma once
-// Commands that a message advises, about what the state keeps of a stream.
+// Commands about a stream's state that messages suggest, ready to be copied into a shell.
 
 #include <string>
 #include <string_view>
@@ -9,17 +9,17 @@
 
 namespace rapidbyte::engine {
 
-/// The command that begins a stream anew, to be copied into a shell.
+/// The command that makes a stream start over.
 [[nodiscard]] std::string reset_hint(const RunContext& run, std::string_view stream);
-/// The same for several: of many streams a part of the command stands for all of them.
+/// The same for several streams; for many of them the command has a placeholder instead of their names.
 [[nodiscard]] std::string reset_hint(const RunContext& run, const std::vector<std::string>& streams);
-/// The write modes in which rows that are read again are not there twice: "replace or upsert", for an incremental
-/// stream "upsert", as a replace would leave only the newest rows.
+/// The write modes in which reading rows again does not double them: "replace or upsert"; for an incremental stream
+/// "upsert", because a replace would leave only the newest rows.
 [[nodiscard]] std::string_view modes_without_doubling(const StreamPlan& plan);
-/// How a stream is begun anew without doubling rows: what to remove before, for an append, and that command at the end.
-/// Goes behind "Or" or "To go on,".
-[[nodiscard]] std::string anew_hint(const RunContext& run, const StreamPlan& plan);
-/// The command that takes a miscounted load of a stream as it is, and the one that goes on although rows may double.
+/// How to start a stream over without doubling rows: what to remove first (for an append), then the command. Follows
+/// "Or" or "To continue,".
+[[nodiscard]] std::string restart_hint(const RunContext& run, const StreamPlan& plan);
+/// The command that accepts a miscounted load of a stream, and the one that continues although rows may double.
 [[nodiscard]] std::string accept_hint(const RunContext& run, std::string_view stream);
 [[nodiscard]] std::string doubling_hint(const RunContext& run);
 

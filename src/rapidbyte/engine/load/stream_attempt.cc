@@ -20,17 +20,17 @@ namespace {
 using nlohmann::json;
 using pipeline::WriteMode;
 
-// Often enough for a live view, seldom enough to cost nothing.
+// Often enough for a live view, rare enough to cost nothing.
 constexpr std::chrono::milliseconds kProgressInterval{100};
-// A source that nobody listens to any more (--limit, dry run) has nothing to roll back.
+// A source whose output is no longer wanted (--limit, dry run) has nothing to roll back.
 constexpr std::chrono::milliseconds kSatisfiedGrace{500};
 // A stage can work on one batch while the next one waits.
-constexpr uint64_t kFewestInflightBatches = 2;
+constexpr uint64_t kMinInflightBatches = 2;
 
 QueueLimits queue_limits(const pipeline::Resources& resources, uint32_t lanes_at_a_time) {
   uint64_t batches = std::max<uint64_t>(resources.max_inflight_batches, 1);
   // The lanes share what the stream may hold in memory.
-  if (lanes_at_a_time > 1) batches = std::max(batches / lanes_at_a_time, std::min(batches, kFewestInflightBatches));
+  if (lanes_at_a_time > 1) batches = std::max(batches / lanes_at_a_time, std::min(batches, kMinInflightBatches));
   return {batches, batches * resources.max_batch_bytes};
 }
 
@@ -72,7 +72,7 @@ StreamAttempt::Failure StreamAttempt::write_stream() {
   if (!is_split()) lanes_.front()->begin(lane_position(0));
   const bool reads = !attempt_.position.finish_only;
   if (reads && !is_split()) {
-    // The servers of both sides take their time; the source need not wait for the destination's.
+    // Servers on both sides are slow; the source need not wait for the destination's.
     lanes_.front()->before_write([this] { return begin_stream(); });
   } else {
     const StageStopwatch watch(destination_usage());
@@ -83,7 +83,7 @@ StreamAttempt::Failure StreamAttempt::write_stream() {
   if (reads) {
     failure = run_lanes();
     if (!failure) failure = check_lanes();
-    // Every partition has been read, or will not be: the snapshot is no longer needed.
+    // Every partition has been read, or will never be: the snapshot is no longer needed.
     partition_plan_.release(!failure);
   }
   if (!failure) failure = finish_stream();
@@ -231,7 +231,7 @@ LanePosition StreamAttempt::lane_position(size_t index) const {
 void StreamAttempt::settle_commits() {
   for (const auto& lane : lanes_) {
     const Status settled = lane->settle_commits();
-    // What is noted already is more than what was given.
+    // What is already recorded covers more than was given.
     if (!settled.ok()) log_warn("stream '{}': {}", plan_.config.name, settled.to_string());
   }
 }
@@ -255,10 +255,10 @@ StreamAttempt::Failure StreamAttempt::run_lanes() {
   const Status started =
       run_on_threads(std::move(bodies), kProgressInterval, [this] { tick(); }, [this] { attempt_.cancel.cancel(); });
   run_.observer.progress(plan_.config.name, progress());
-  // What lanes say that were stopped because one could not start is a consequence.
+  // Errors of lanes that were stopped because another could not start are consequences.
   if (!started.ok()) return RunFailure{Stage::kInternal, started.error()};
   if (Failure failure = attempt_.failures.take()) return failure;
-  // A stage may have seen the cancellation as the end of its work and said nothing.
+  // A stage may have taken the cancellation for the end of its work and reported nothing.
   if (run_.options.cancel.cancelled()) return interruption(run_);
   return std::nullopt;
 }
@@ -267,7 +267,7 @@ void StreamAttempt::run_next_lanes() {
   while (!attempt_.failures.failed() && !attempt_.cancel.cancelled()) {
     const size_t index = next_lane_.fetch_add(1);
     if (index >= lanes_.size()) return;
-    // Only now: the descriptions of a thousand parts would fill the memory.
+    // Only now: the descriptions of a thousand partitions would fill the memory.
     if (is_split()) lanes_[index]->begin(lane_position(index));
     lanes_[index]->run();
   }
@@ -302,7 +302,7 @@ StreamAttempt::Failure StreamAttempt::finish_stream() {
     const Status synced = run_.dlq->sync();
     if (!synced.ok()) return RunFailure{Stage::kState, synced.error()};
   }
-  // What a run publishes that was replaced meanwhile, its successor does not know of.
+  // If this run has been replaced meanwhile, its successor would not know what it publishes.
   if (Failure lost = check_lease(run_)) return lost;
   {
     const StageStopwatch watch(destination_usage());
@@ -327,8 +327,8 @@ StreamAttempt::Failure StreamAttempt::finish_stream() {
 }
 
 void StreamAttempt::discard_staging() {
-  // Only replace has a staging table that no later run goes on with. Appended rows stay committed: the next attempt
-  // goes on behind them.
+  // Only replace has a staging table that no later run resumes. Appended rows stay committed: the next attempt resumes
+  // after them.
   if (plan_.write_mode != WriteMode::kReplace || attempt_.cancel.cancelled()) return;
   const Status discarded = destination().finish_stream(destination_context(), false);
   if (!discarded.ok()) log_debug("discarding the staging of stream '{}': {}", plan_.config.name, discarded.to_string());
@@ -343,7 +343,7 @@ void StreamAttempt::discard_given_up_staging() {
   context.load_id = load_id;
   const Status discarded = destination().finish_stream(context_text(std::move(context), *run_.destination), false);
   if (!discarded.ok())
-    log_warn("the staging table that stream '{}' had with write_mode replace could not be removed: {}",
+    log_warn("the staging table of stream '{}' from an earlier write_mode replace could not be removed: {}",
              plan_.config.name, discarded.to_string());
 }
 
@@ -351,7 +351,7 @@ void StreamAttempt::sum_up(Failure failure) {
   result_.load_id = attempt_.position.load_id;
   result_.resumed = attempt_.position.resumed;
   result_.rows_already_there = rows_already_there_;
-  // Who left out what it had has doubled nothing.
+  // A destination that left out the rows it had has doubled nothing.
   result_.rows_maybe_doubled = rows_already_there_ > 0 ? 0 : attempt_.position.maybe_doubled;
   for (const auto& lane : lanes_) {
     const LaneResult moved = lane->result();
@@ -394,12 +394,12 @@ bool StreamAttempt::concerns_every_stream(const RunFailure& failure) {
       (code == codes::kStateBackend || code == codes::kLeaseLost || code == codes::kDlqWriteFailed)) {
     return true;
   }
-  // A connector that connects with its first statement, or anew for its next stream, opens all the same.
+  // A connector that connects only with its first statement, or reconnects for its next stream, opens in any case.
   if (failure.error.category == ErrorCategory::kAuth || code == codes::kTcpConnectFailed ||
       code == codes::kConnectTimeout || code == codes::kDnsResolutionFailed) {
     return true;
   }
-  // What was cancelled because something else had failed could not be opened either, and that says nothing.
+  // An instance that was cancelled because of another failure could not be opened either, which proves nothing.
   const std::optional<RunFailure> not_opened = attempt_.not_opened.take();
   return not_opened && not_opened->error == failure.error;
 }
@@ -407,18 +407,18 @@ bool StreamAttempt::concerns_every_stream(const RunFailure& failure) {
 void StreamAttempt::tick() {
   run_.observer.progress(plan_.config.name, progress());
   const bool failed = attempt_.failures.failed();
-  // A lane that has enough is the only one: a load with a limit is not split.
+  // A satisfied lane is the only one: a load with a limit is not split.
   if (!failed && !lanes_.front()->satisfied()) return;
   const auto now = std::chrono::steady_clock::now();
   if (!ending_since_) {
     ending_since_ = now;
-    // The other lanes would load on for nothing.
+    // The other lanes would keep loading for nothing.
     if (failed && lanes_.size() > 1) {
-      for (const auto& lane : lanes_) lane->break_off();
+      for (const auto& lane : lanes_) lane->abort();
     }
   }
   if (failed && now - *ending_since_ >= kStageEndGrace) attempt_.cancel.cancel();
-  // With --limit the destination goes on writing what it has.
+  // With --limit the destination continues to write what it has.
   if (!failed && now - *ending_since_ >= kSatisfiedGrace) lanes_.front()->stop_upstream();
 }
 

@@ -1,8 +1,8 @@
 #pragma once
-// StreamAttempt: one try at one stream, from fresh instances to joined threads: it finds where the load begins, tells
-// the destination of its begin and end, and runs the lanes between, one or one for each partition. Used once, on its
-// stream's thread, which owns it. Whatever happens, when run() returns no thread of it is left, and every instance that
-// did not trap has been closed.
+// StreamAttempt: one attempt at one stream, from fresh instances to joined threads: it finds where the load begins,
+// tells the destination about its begin and end, and in between runs the lanes: one, or one for each partition. Used
+// once, on its stream's thread, which owns it. Whatever happens, when run() returns none of its threads is left, and
+// every instance that did not trap has been closed.
 
 #include <atomic>
 #include <chrono>
@@ -20,14 +20,14 @@
 namespace rapidbyte::engine {
 
 /// How long the other stages may take to end by themselves after one failed (roll back, close connections) before they
-/// are cancelled. 5 s: a rollback is quick, and a stage that waits for the network hears of nothing else.
+/// are cancelled. 5 s: a rollback is quick, and a stage that waits for the network notices nothing else.
 inline constexpr std::chrono::milliseconds kStageEndGrace{5000};
 
 struct AttemptResult {
   std::optional<RunFailure> failure;
   bool resumed = false;
   std::string load_id;
-  /// The destination took part as far as begin-stream (so the load is noted in the state).
+  /// The destination got as far as begin-stream, so the load is recorded in the state.
   bool load_begun = false;
   uint32_t partitions = 1;
   uint64_t rows_read = 0;
@@ -55,7 +55,7 @@ class StreamAttempt {
 
   Failure preview_stream();
   Failure write_stream();
-  /// Asks for partitions if they may be used, and makes the lanes.
+  /// Asks for partitions if the stream may be split, and makes the lanes.
   Failure make_lanes();
   Failure open_destination();
   Failure find_position();
@@ -75,8 +75,8 @@ class StreamAttempt {
   [[nodiscard]] bool concerns_every_stream(const RunFailure& failure);
 
   [[nodiscard]] bool is_split() const { return !partition_plan_.partitions().empty(); }
-  /// Whether the state gets the load's checkpoints. Not those of a load that never goes on in the middle: they would
-  /// take the place of a position that stands until the load is published.
+  /// Whether the load's checkpoints go into the state. Not those of a load that never resumes in the middle: they would
+  /// replace a position that is valid until the load is published.
   [[nodiscard]] bool leaves_checkpoints() const {
     return !is_split() && plan_.write_mode != pipeline::WriteMode::kReplace;
   }
@@ -96,11 +96,11 @@ class StreamAttempt {
   AttemptContext attempt_;
   LocalLaneHost host_{attempt_};
   PartitionPlan partition_plan_;
-  /// How many lanes run at a time.
+  /// How many lanes run concurrently.
   uint32_t lanes_at_a_time_ = 1;
   std::vector<std::unique_ptr<LaneRunner>> lanes_;
   std::atomic<size_t> next_lane_{0};
-  /// Of a split stream; otherwise the only lane's destination does all.
+  /// For a split stream; otherwise the only lane's destination does everything.
   KeptInstance coordinator_;
   StageUsage coordinator_usage_;
   /// Set by the thread that calls begin-stream, read after it has ended.

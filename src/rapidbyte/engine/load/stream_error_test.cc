@@ -74,7 +74,7 @@ TEST_F(StreamErrorTest, TheOthersAreLoadedUnlessThePipelineSaysOtherwise) {
   EXPECT_EQ(report.streams[1].rows_written, 0U);
 }
 
-// A kept connector connects anew for its next stream, and many connect with their first statement.
+// A kept connector may reconnect for its next stream, and many connect with their first statement.
 TEST_F(StreamErrorTest, AServerThatIsAwayOrLetsNobodyInConcernsAll) {
   bad.clear();
   for (const auto& [category, code] : {std::pair(ErrorCategory::kAuth, "PASSWORD_REFUSED"),

@@ -14,7 +14,7 @@ namespace {
 
 using pipeline::WriteMode;
 
-/// Whether another attempt or run could double rows of the load: they may be in the destination behind its position.
+/// Whether another attempt or run could double rows of the load: they may be in the destination after its position.
 bool rows_are_in_doubt(const RunContext& run, const StreamPlan& plan) {
   if (!run.keeps_state() || !may_double(run.prepared, plan)) return false;
   const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
@@ -26,18 +26,18 @@ bool rows_are_in_doubt(const RunContext& run, const StreamPlan& plan) {
   return rows_given(run, *known, is_of_load ? *saved : protocol::Checkpoint()).in_doubt();
 }
 
-// Whether another attempt cannot double or lose rows. The error says whether it may help.
+// Whether another attempt is safe, that is, can neither double nor lose rows. Whether it may help is up to the error.
 bool may_retry(const RunContext& run, const StreamPlan& plan, const AttemptResult& attempt) {
   const ConnectorError& error = attempt.failure->error;
   if (!error.retryable || attempt.failure->stage == Stage::kInterrupted || run.options.cancel.cancelled()) return false;
   if (run.options.mode.is_preview() || plan.write_mode != WriteMode::kAppend) return true;
-  // With --limit nothing remembers what was appended.
+  // With --limit nothing records what was appended.
   if (run.options.mode.is_limited()) return !attempt.load_begun;
-  // The failure of this attempt is what the user should see, and the next run says how to go on. A 2.1.0 destination is
-  // asked (last-committed), and the next attempt refused, before anything is written.
+  // The user should see the failure of this attempt; the next run explains how to continue. A 2.1.0 destination is
+  // asked (last-committed), and the next attempt is refused, before anything is written.
   if (!run.options.allow_doubled_rows && !run.destination->speaks_2_1() && attempt.load_begun &&
       rows_are_in_doubt(run, plan)) {
-    log_warn("stream '{}' is not tried again: the destination {} keeps no receipts, and rows could be doubled",
+    log_warn("stream '{}' is not retried: the destination {} keeps no receipts, and rows could be doubled",
              plan.config.name, run.destination->name());
     return false;
   }
@@ -46,8 +46,7 @@ bool may_retry(const RunContext& run, const StreamPlan& plan, const AttemptResul
   return !commit_unknown || error.safe_to_retry || run.destination->speaks_2_1();
 }
 
-// Whether an earlier run left a load that this one goes on with; for display, so an unreadable state is not an error
-// here.
+// Whether this run resumes a load of an earlier one; for display, so an unreadable state is not an error here.
 bool goes_on(RunContext& run, const StreamPlan& plan) {
   if (!run.keeps_state() || partitions_wanted(run, plan) > 1) return false;
   {
@@ -55,8 +54,8 @@ bool goes_on(RunContext& run, const StreamPlan& plan) {
     if (run.begun_loads.contains(plan.config.name)) return false;
   }
   const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
-  // One that has kept nothing begins at its beginning, whatever it is called.
-  return known.ok() && goes_on_with(plan, *known) && known->committed;
+  // A load that kept nothing starts from its beginning, whatever it is called.
+  return known.ok() && resumes_load(plan, *known) && known->committed;
 }
 
 void add(StreamReport& report, const AttemptResult& attempt) {
@@ -70,7 +69,7 @@ void add(StreamReport& report, const AttemptResult& attempt) {
   report.checkpoints += attempt.checkpoints;
   report.partitions = attempt.partitions;
   report.rows_already_there += attempt.rows_already_there;
-  // An attempt that gave nothing doubled nothing.
+  // An attempt that wrote nothing doubled nothing.
   if (attempt.batches > 0) {
     if (report.rows_maybe_doubled && attempt.rows_maybe_doubled) {
       *report.rows_maybe_doubled += *attempt.rows_maybe_doubled;
@@ -104,7 +103,7 @@ StreamReport run_stream(RunContext& run, const StreamPlan& plan, WorkerInstances
     ++failures;
     const bool again = failures <= run.pipeline.resources.max_retries && may_retry(run, plan, attempt);
     if (again) {
-      // Of a failed attempt only what was committed counts; the rest is read again.
+      // Only what a failed attempt committed counts; the rest is read again.
       attempt.rows_read = attempt.rows_written;
       attempt.rows_rejected = 0;
       attempt.bytes_read = 0;
@@ -113,7 +112,7 @@ StreamReport run_stream(RunContext& run, const StreamPlan& plan, WorkerInstances
     attempt.failure->error = redacted(std::move(attempt.failure->error));
     if (again) {
       const auto delay = retry_delay(attempt.failure->error, failures);
-      log_warn("stream '{}' failed and is tried again in {} ms: {}", plan.config.name, delay.count(),
+      log_warn("stream '{}' failed and will be retried in {} ms: {}", plan.config.name, delay.count(),
                Status(attempt.failure->error).to_string());
       run.observer.retry(plan.config.name, attempt.failure->error, delay, failures + 1);
       ++report.retries;
@@ -123,7 +122,7 @@ StreamReport run_stream(RunContext& run, const StreamPlan& plan, WorkerInstances
       attempt.failure = failure_of(run, attempt.failure->stage, attempt.failure->error);
     }
     report.outcome = attempt.failure->stage == Stage::kInterrupted ? Outcome::kInterrupted : Outcome::kFailed;
-    // What broke is what the user should see, not that another attempt could double rows.
+    // The user should see what broke, not that another attempt could double rows.
     const bool refused = attempt.failure->error.code == codes::kRowsMayDouble;
     report.failure = refused && first_failure ? std::move(first_failure) : std::move(attempt.failure);
     report.rows_in_doubt = rows_are_in_doubt(run, plan);

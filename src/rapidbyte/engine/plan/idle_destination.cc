@@ -5,7 +5,7 @@ namespace rapidbyte::engine {
 Status with_idle_destination(RunContext& run, const std::function<Status(runtime::ComponentInstance&)>& ask) {
   const bool keep = may_be_kept(*run.destination);
   KeptInstance own;
-  // One that is opened early and may not be kept is its stream's alone.
+  // An instance that is opened early and may not be kept serves only its stream.
   KeptInstance& asked = keep ? run.first.destination : own;
   if (!asked) {
     RB_ASSIGN_OR_RETURN(asked, start_instance(run, run.destination, ""));

@@ -1,5 +1,5 @@
 #pragma once
-// An instance of the destination that is asked something before the first stream of a run begins. On the run's own
+// An instance of the destination that answers questions before the first stream of a run begins. Used on the run's own
 // thread.
 
 #include <functional>
@@ -9,7 +9,7 @@
 namespace rapidbyte::engine {
 
 /// Opens an instance of the run's destination that belongs to no stream, lets `ask` use it, and closes it, or keeps it
-/// for the first worker (feature "reuse"). Errors: the destination's, `ask`'s.
+/// for the first worker (feature "reuse"). Errors: those of the destination and of `ask`.
 Status with_idle_destination(RunContext& run, const std::function<Status(runtime::ComponentInstance&)>& ask);
 
 }  // namespace rapidbyte::engine

@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 using pipeline::WriteMode;
 
-/// Whether rows of the stream's target are worse off after a run with --limit.
+/// Whether a run with --limit would harm rows of the stream's target.
 bool may_harm(const RunContext& run, const StreamPlan& plan) {
   if (plan.write_mode == WriteMode::kReplace) return true;
   return plan.write_mode == WriteMode::kAppend && !has_feature(*run.destination, protocol::Feature::kIdempotent);
@@ -26,7 +26,7 @@ bool may_harm(const RunContext& run, const StreamPlan& plan) {
 
 bool has_limit(const RunContext& run) { return run.options.mode.is_limited() && run.destination; }
 
-/// `last-committed` of the table itself: a replace would be answered for its staging table.
+/// Asks `last-committed` about the table itself: for a replace, the answer would be about its staging table.
 std::string question(RunContext& run, const StreamPlan& plan) {
   StreamPlan as_append = plan;
   as_append.write_mode = WriteMode::kAppend;
@@ -40,7 +40,7 @@ std::string question(RunContext& run, const StreamPlan& plan) {
 Target target_in(const RunContext& run, const std::optional<std::string>& answer) {
   const json receipt = protocol::parse_untrusted_object(answer.value_or("{}"), protocol::kReceiptLimits);
   if (receipt.value("target_absent", json(false)) == json(true)) return Target::kAbsent;
-  // Who keeps receipts knows its tables. Of the others nothing said is no word.
+  // A destination that keeps receipts knows its tables. For others, no answer means nothing.
   return keeps_receipts(*run.destination) ? Target::kThere : Target::kUnknown;
 }
 
@@ -48,21 +48,18 @@ Status refusal(const RunContext& run, const StreamPlan& plan, Target target) {
   const uint64_t limit = *run.options.mode.rows();
   const std::string rows = limit == 1 ? "1 row" : fmt::format("{} rows", limit);
   const std::string_view there =
-      target == Target::kThere ? "a table that is there already" : "a table that this pipeline has loaded before";
-  const std::string harm =
-      plan.write_mode == WriteMode::kReplace
-          ? fmt::format("would leave at most {} of {}, whatever it holds now", rows, there)
-          : fmt::format(
-                "would add up to {} to {}, and the next run would write them again, for the positions stay "
-                "where they are",
-                rows, there);
-  return config_error(
-      codes::kLimitRefused,
-      fmt::format(
-          "stream '{}': --limit {} with write_mode {} {}. Nothing was written. To look at rows: --dry-run "
-          "--limit {}. To try a load, let it go to another database, schema or file, or remove the table first. "
-          "If it is meant for this table, add --allow-partial",
-          plan.config.name, limit, to_string(plan.write_mode), harm, limit));
+      target == Target::kThere ? "a table that already exists" : "a table that this pipeline has loaded before";
+  const std::string harm = plan.write_mode == WriteMode::kReplace
+                               ? fmt::format("would leave at most {} of {}, whatever it holds now", rows, there)
+                               : fmt::format(
+                                     "would add up to {} to {}, and the next run would write them again, because the "
+                                     "positions stay where they are",
+                                     rows, there);
+  return config_error(codes::kLimitRefused,
+                      fmt::format("stream '{}': --limit {} with write_mode {} {}. Nothing was written. To look at "
+                                  "rows: --dry-run --limit {}. To try a load, use another database, schema or file, or "
+                                  "remove the table first. If you mean this table, add --allow-partial",
+                                  plan.config.name, limit, to_string(plan.write_mode), harm, limit));
 }
 
 }  // namespace
@@ -93,7 +90,7 @@ std::optional<RunFailure> check_limit(RunContext& run, const std::vector<StreamP
     const bool appends = plan.write_mode == WriteMode::kAppend;
     const auto known = run.state.load_stream({run.pipeline.name, plan.config.name, ""});
     if (!known.ok()) return RunFailure{Stage::kState, known.error()};
-    // That the load under way comes first is said when the stream's turn comes (LOAD_IN_PROGRESS).
+    // A load under way is reported when the stream's turn comes (LOAD_IN_PROGRESS).
     if (appends && known->load_in_progress) continue;
     const bool loaded = targets[i] == Target::kUnknown && has_loaded_rows(*known);
     if (!run.options.allow_partial && (targets[i] == Target::kThere || loaded))
@@ -103,7 +100,7 @@ std::optional<RunFailure> check_limit(RunContext& run, const std::vector<StreamP
   if (!again.empty()) {
     log_warn(
         "the positions stay where they are, so the next run without --limit appends these rows again, or is refused "
-        "because of them: remove them from the table before. Streams: {}",
+        "because of them: remove them from the table first. Streams: {}",
         again);
   }
   return std::nullopt;

@@ -50,7 +50,7 @@ class LimitCheck : public ::testing::Test {
 TEST_F(LimitCheck, ReplaceOfATableThatIsThereIsRefusedWithoutTheUsersWord) {
   mode(WriteMode::kReplace);
   h_.database.tables["numbers"].rows = count_to(70);
-  expect_refused("would leave at most 5 rows of a table that is there already");
+  expect_refused("would leave at most 5 rows of a table that already exists");
   h_.options.allow_partial = true;
   expect_taken(5);
 }

@@ -18,8 +18,8 @@ Result<std::unique_ptr<OpenConnector>> OpenConnector::start(runtime::ComponentRu
 }
 
 OpenConnector::~OpenConnector() {
-  // The order of calls (docs/connector-authors.md, "The three roles") asks for close, whatever came before; what it
-  // says changes nothing any more.
+  // The order of calls (docs/connector-authors.md, "The three roles") requires close, whatever came before; its answer
+  // no longer matters.
   const Status closed = instance_->close();
   if (!closed.ok()) log_debug("close: {}", closed.error().message);
 }

@@ -75,22 +75,22 @@ class PipelineCheck {
  private:
   void check_file();
   void check_parts();
-  /// What was found about a connector before it is started.
+  /// What was found out about a connector before it is started.
   void check_connector(const PreparedConnector& connector);
   /// False when the guest would not get what it needs.
   bool check_permissions(const PreparedConnector& connector);
   void check_guest(const PreparedConnector& connector);
   void check_streams(const PreparedConnector& source, runtime::ComponentInstance& instance);
-  /// Warns when no order of loading suits all streams.
+  /// Warns when no load order suits all streams.
   void check_references(const PreparedConnector& destination, runtime::ComponentInstance& instance);
   /// Says what the transform makes of each stream, and tells the next one.
   void check_plans(const PreparedConnector& transform, runtime::ComponentInstance& instance, PlanServices& services);
   void check_state();
-  /// Whether a run may go on behind the positions that are kept; says what it would refuse
-  /// (CURSOR_CHANGED, and loads that cannot be gone on with).
+  /// Whether a run may continue from the positions in the state; reports what it would refuse (CURSOR_CHANGED, and
+  /// loads that cannot be resumed).
   bool check_positions(state::StateBackend& state);
 
-  /// Of an error that a call of the connector ended with.
+  /// The finding for an error of a connector's call.
   [[nodiscard]] Stage stage_asked(const PreparedConnector& connector) const {
     return request_.cancel.cancelled() ? Stage::kInterrupted : connector.slot.stage;
   }
@@ -133,7 +133,7 @@ void PipelineCheck::check_file() {
     ok("file", fmt::format("pipeline {}, {} {}", config.name, config.source.streams.size(),
                            config.source.streams.size() == 1 ? "stream" : "streams"));
   } else {
-    warn("file", fmt::format("pipeline {}; something is probably not meant so", config.name), "");
+    warn("file", fmt::format("pipeline {}; something is probably not what you meant", config.name), "");
     findings_.back().problems = parsed_.warnings;
   }
 }
@@ -147,7 +147,7 @@ void PipelineCheck::check_parts() {
     }
     const std::string part(part_of(connector.slot.role));
     if (!connector.fits()) {
-      skip(part, fmt::format("{} was not started, because of what is said above", connector.slot.use->use));
+      skip(part, fmt::format("{} was not started because of the problem above", connector.slot.use->use));
     } else if (check_permissions(connector)) {
       check_guest(connector);
     }
@@ -175,7 +175,7 @@ void PipelineCheck::check_connector(const PreparedConnector& connector) {
   if (!connector.loaded.ok()) return fail("connector", connector.loaded.error(), Stage::kConnector);
   if (connector.mistakes.empty()) return;
   ConnectorError error = pipeline_invalid(connector.mistakes.size());
-  error.message = fmt::format("the config of {} does not fit", found.name());
+  error.message = fmt::format("the config of {} is invalid", found.name());
   fail("config", std::move(error), Stage::kConfig);
   findings_.back().problems = located(connector.mistakes);
 }
@@ -184,7 +184,7 @@ bool PipelineCheck::check_permissions(const PreparedConnector& connector) {
   const std::string& name = connector.connector->name();
   const auto refused = [&] {
     skip(std::string(part_of(connector.slot.role)),
-         fmt::format("{} was not started, because of what is said above", name));
+         fmt::format("{} was not started because of the problem above", name));
     return false;
   };
   for (const runtime::GrantProblem& problem : connector.grant_problems) {
@@ -273,14 +273,14 @@ void PipelineCheck::check_references(const PreparedConnector& destination, runti
   if (!answer.ok()) return fail("destination", answer.error(), stage_asked(destination));
   const auto references = read_references(connector, streams, *answer);
   if (!references.ok()) return fail("destination", references.error(), destination.slot.stage);
-  for (const std::vector<size_t>& ring : order_streams(streams.size(), *references).rings) {
+  for (const std::vector<size_t>& cycle : order_streams(streams.size(), *references).cycles) {
     std::vector<std::string> names;
-    for (const size_t stream : ring) names.push_back(streams[stream]);
+    for (const size_t stream : cycle) names.push_back(streams[stream]);
     warn("destination",
-         fmt::format("the tables of these streams refer to each other in a ring, so no order of loading suits all of "
-                     "them: {}",
-                     joined(names)),
-         "see what the page of the destination says about foreign keys; they are loaded in this order");
+         fmt::format(
+             "the tables of these streams refer to each other in a cycle, so no load order suits all of them: {}",
+             joined(names)),
+         "they are loaded in this order; see the section on foreign keys in the destination's documentation");
   }
 }
 
@@ -294,7 +294,7 @@ void PipelineCheck::check_streams(const PreparedConnector& source, runtime::Comp
     for (const std::string& warning : plan.warnings) warn("source", warning, "");
     if (may_double(*prepared_, plan)) doubled.push_back(plan.config.name);
   }
-  // Said before it happens; afterwards it is too late to choose another mode.
+  // Warn before it happens; afterwards it is too late to choose another mode.
   if (!doubled.empty())
     warn("destination",
          fmt::format("{}. {}: {}", doubling_warning(*prepared_->destination),
@@ -331,7 +331,7 @@ bool PipelineCheck::check_positions(state::StateBackend& state) {
   RunContext run(*prepared_, state, options, observer, real_retry_clock());
   run.position_owner = run_owner(run);
   bool fits = true;
-  // One at a time, so that all that a run would refuse is found.
+  // One at a time, so that everything that a run would refuse is found.
   for (const StreamPlan& plan : prepared_->plans) {
     std::optional<RunFailure> failure = check_position_owners(run, {plan});
     if (!failure) failure = foreseen_refusal(run, plan);

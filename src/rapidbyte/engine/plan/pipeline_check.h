@@ -1,6 +1,6 @@
 #pragma once
-// check_pipeline(): looks at every part of a pipeline in the order of a run, by the rules of a run, and collects
-// findings, going on after a failure as far as that makes sense. Moves no data and creates no state. The caller's
+// check_pipeline(): checks every part of a pipeline in the order and by the rules of a run, and collects findings;
+// after a failure it continues as far as that makes sense. Moves no data and creates no state. Runs on the caller's
 // thread; guests see the cancel token.
 
 #include <filesystem>
@@ -29,21 +29,21 @@ struct Finding {
   FindingStatus status = FindingStatus::kOk;
   /// One sentence: what was found, or what is wrong, where and why.
   std::string message;
-  /// What to do; empty when the message says it or nothing is to be done.
+  /// What to do; empty when the message says it, or nothing has to be done.
   std::string fix;
-  /// Of a failed one: what a run would end with.
+  /// For a failed finding: the error that a run would end with.
   std::optional<RunFailure> failure;
   std::vector<pipeline::Problem> problems;
 };
 
 struct CheckRequest {
-  /// What the user calls the file.
+  /// The file's name as the user gave it.
   std::filesystem::path file;
   /// What was read from it, with or without problems.
   const pipeline::ParseOutcome& parsed;
-  /// Asked once, when the file can be used.
+  /// Called once, when the file is valid.
   std::function<Result<std::unique_ptr<runtime::ComponentRuntime>>(const pipeline::PipelineConfig&)> make_runtime;
-  /// Asked when the state is there.
+  /// Called when the state exists.
   std::function<Result<std::unique_ptr<state::StateBackend>>(const pipeline::StateConfig&)> open_state;
   CancelToken cancel;
 };

@@ -53,14 +53,14 @@ Status check_streams(const pipeline::PipelineConfig& pipeline, const runtime::Co
     }
     for (const auto& [key, value] : streams[i].options.items()) {
       mistakes.push_back({section, "/" + pointer_segment(key),
-                          fmt::format("unknown key; streams of {} have no keys of their own", connector.name())});
+                          fmt::format("unknown key; streams of {} have no additional keys", connector.name())});
     }
   }
   return {};
 }
 
 /// Compares the config and the streams of a slot with the manifest. MANIFEST_INVALID when the manifest's schema is
-/// broken. A connector without a manifest takes everything.
+/// broken. A connector without a manifest accepts everything.
 Status check_config(const pipeline::PipelineConfig& pipeline, const ConnectorSlot& slot,
                     const runtime::Connector& connector, std::vector<FileMistake>& mistakes) {
   if (connector.manifest() == nullptr) return {};
@@ -81,8 +81,8 @@ void load(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& r
                          .with_context(connector.connector->name());
 }
 
-/// Loads the connectors of all slots but the first on threads of their own, so that the first one does not keep the
-/// others waiting. Failures are silent here; load() meets them again. The threads end with what is returned.
+/// Loads the connectors of all slots but the first on their own threads, so that the first one does not keep the others
+/// waiting. Failures are silent here; load() meets them again. The threads end with the returned value.
 std::vector<std::jthread> load_ahead(std::span<const PreparedConnector> connectors,
                                      runtime::ComponentRuntime& runtime) {
   std::vector<std::jthread> threads;
@@ -97,14 +97,14 @@ std::vector<std::jthread> load_ahead(std::span<const PreparedConnector> connecto
         }
       });
     } catch (const std::system_error&) {
-      // Without another thread it is loaded when its turn comes.
+      // If no thread can be started, it is loaded when its turn comes.
       break;
     }
   }
   return threads;
 }
 
-/// All connectors that fit are looked at together: what one may write, another must not rely on.
+/// All usable connectors are considered together: what one may write, another must not rely on.
 void resolve(PreparedPipeline& prepared, std::vector<runtime::ProtectedPath> protect) {
   std::vector<ConnectorInUse> used;
   for (const PreparedConnector& connector : prepared.connectors) {

@@ -1,8 +1,8 @@
 #pragma once
-// prepare(): the one way in which a pipeline file becomes something that can be run, checked or asked. It loads the
-// connectors, compares the config of each with its manifest's JSON Schema, and resolves what they may use; what the
-// streams are is added once the source was asked (stream_plan.h). `run`, `check`, `discover` and a dry run take its
-// value and decide nothing of that for themselves. The caller's thread.
+// prepare(): the only way from a pipeline file to something that can be run, checked or queried. It loads the
+// connectors, validates the config of each against its manifest's JSON Schema, and resolves its grants; the streams are
+// added once the source has been asked (stream_plan.h). `run`, `check`, `discover` and a dry run use its result and
+// repeat none of these decisions. Runs on the caller's thread.
 
 #include <filesystem>
 #include <map>
@@ -21,7 +21,7 @@
 
 namespace rapidbyte::engine {
 
-/// One connector of a pipeline: where it stands in the file and what it is used as.
+/// One connector of a pipeline: its place in the file and its role.
 struct ConnectorSlot {
   const pipeline::ConnectorUse* use = nullptr;
   runtime::ConnectorRole role = runtime::ConnectorRole::kSource;
@@ -34,9 +34,9 @@ struct ConnectorSlot {
 struct PreparedConnector {
   ConnectorSlot slot;
   std::shared_ptr<const runtime::Connector> connector;  // shared with the runtime; null: it could not be loaded
-  /// What load() said, or MANIFEST_INVALID for a schema that cannot be used.
+  /// The error of load(), or MANIFEST_INVALID for an unusable schema.
   Status loaded;
-  /// Of its config and, of a source, its streams; in the order of the schema.
+  /// Mistakes in its config and, for a source, its streams, in the order of the schema.
   std::vector<FileMistake> mistakes;
   std::vector<runtime::GrantProblem> grant_problems;
 
@@ -45,7 +45,7 @@ struct PreparedConnector {
   [[nodiscard]] bool usable() const { return fits() && grant_problems.empty(); }
 };
 
-/// Why a pipeline is refused before anything of it runs.
+/// Why a pipeline is refused before any part of it runs.
 struct Refusal {
   RunFailure failure;
   /// Mistakes of the file, which the error (PIPELINE_INVALID) only counts.
@@ -62,45 +62,45 @@ struct PreparedPipeline {
 
   const pipeline::PipelineConfig& pipeline;
   runtime::ComponentRuntime& runtime;
-  /// Those that were asked for, in the order of the data: source, transforms, destination.
+  /// The requested ones, in the order of the data: source, transforms, destination.
   std::vector<PreparedConnector> connectors;
-  // Of them, those that fit; null or absent otherwise.
+  // The usable ones among them; null or absent otherwise.
   std::shared_ptr<const runtime::Connector> source;
   std::vector<std::shared_ptr<const runtime::Connector>> transforms;
   std::shared_ptr<const runtime::Connector> destination;
   /// What each may use, by the slot's id.
   std::map<std::string, std::shared_ptr<const runtime::ConnectorGrants>> grants;
 
-  // Once the source was asked.
+  // Set once the source has been asked.
   protocol::Catalog catalog;
   std::vector<StreamPlan> plans;
 
-  /// Whether every connector is loaded and its config is right; grants are another question.
+  /// Whether every connector is loaded and its config is valid; grants are separate.
   [[nodiscard]] bool fits() const;
   /// What is wrong with the file or with a connector, in the order in which a user has to deal with it: a connector
-  /// that cannot be loaded, then the mistakes of all configs, then the grants that are refused (GRANT_REFUSED).
+  /// that cannot be loaded, then mistakes in any config, then refused grants (GRANT_REFUSED).
   [[nodiscard]] std::optional<Refusal> refusal() const;
-  /// The first of all that is wrong, as a run reports it: a grant that cannot be given for another reason
-  /// (PATH_NOT_FOUND ...) is no mistake of the file, and the run that it ends has a report.
+  /// The first problem of all, as a run reports it: a grant that fails for another reason (PATH_NOT_FOUND ...) is not a
+  /// mistake in the file, and a run that it ends has a report.
   [[nodiscard]] std::optional<RunFailure> failure() const;
 };
 
 struct PrepareOptions {
   enum class Parts : uint8_t {
     kAll,
-    /// A dry run does not touch the destination, so it may be missing yet.
+    /// A dry run does not touch the destination, so it may still be missing.
     kWithoutDestination,
     kSource,
   };
   Parts parts = Parts::kAll;
-  /// Looks at every part, whatever was wrong with those before, so that all is found at once (`check`). Otherwise
-  /// nothing is granted when a connector cannot be loaded or has mistakes.
+  /// Continues after problems, so that all of them are found at once (`check`). Otherwise nothing is granted when a
+  /// connector cannot be loaded or has mistakes.
   bool collect = false;
   /// What no guest may be able to change, besides what the pipeline itself relies on.
   std::vector<runtime::ProtectedPath> protect = {};
 };
 
-/// Never fails: what was found stands in the value. Connectors are loaded side by side, since reading and checking
+/// Never fails: problems are in the returned value. Connectors are loaded concurrently, since reading and checking
 /// megabytes is most of a warm start. `pipeline` and `runtime` must outlive the value.
 [[nodiscard]] PreparedPipeline prepare(const pipeline::PipelineConfig& pipeline, runtime::ComponentRuntime& runtime,
                                        PrepareOptions options = {});
@@ -108,12 +108,12 @@ struct PrepareOptions {
 /// The slots in the order of the data. They point into `pipeline`.
 [[nodiscard]] std::vector<ConnectorSlot> connector_slots(const pipeline::PipelineConfig& pipeline);
 
-/// How to start `slot` only to look (check, discover): no queues, no state, the pipeline's limits and its grants.
+/// How to start `slot` just to query it (check, discover): no queues, no state, the pipeline's limits and its grants.
 [[nodiscard]] runtime::InstanceOptions looking_options(const PreparedPipeline& prepared,
                                                        const PreparedConnector& connector, const CancelToken& cancel);
 
-/// Starts the source only to look, and fills `prepared.catalog`. What failure() says; the source's error, kInterrupted
-/// when `cancel` has fired.
+/// Starts the source just to query it, and fills `prepared.catalog`. Errors: those of failure(); the source's, as
+/// kInterrupted when `cancel` has fired.
 [[nodiscard]] std::optional<RunFailure> discover(PreparedPipeline& prepared, const CancelToken& cancel);
 
 }  // namespace rapidbyte::engine

@@ -1,7 +1,7 @@
 #pragma once
-// The folders and files of a pipeline's connectors, as runtime/sandbox/grants.h resolves them: who asks, and what no
-// guest may be able to change. Used by the engine when a run begins, and by the commands that look at a pipeline
-// without running it.
+// The folders and files granted to a pipeline's connectors, as runtime/sandbox/grants.h resolves them: who asks for
+// them, and what no guest may be able to change. Used by the engine when a run begins, and by the commands that inspect
+// a pipeline without running it.
 
 #include <string>
 #include <vector>
@@ -13,7 +13,7 @@
 
 namespace rapidbyte::engine {
 
-/// A connector of a pipeline with what was loaded for it.
+/// A connector of a pipeline, with what was loaded for it.
 struct ConnectorInUse {
   std::string id;  // "source", "destination", "transform-0"
   std::string pointer;  // "/source", "/transforms/0"
@@ -21,8 +21,8 @@ struct ConnectorInUse {
   const runtime::Connector* connector = nullptr;
 };
 
-/// The plan for these connectors of `pipeline`. Protected are the pipeline file, the state, the rejected records, the
-/// connectors and what the program itself relies on.
+/// The plan for these connectors of `pipeline`. It protects the pipeline file, the state, the rejected records, the
+/// connectors and whatever the program itself relies on.
 [[nodiscard]] runtime::GrantPlan grant_plan(const pipeline::PipelineConfig& pipeline,
                                             const std::vector<ConnectorInUse>& connectors);
 

@@ -1,13 +1,13 @@
 #pragma once
-// RunMode: what a run is for, and so what it may touch. One value instead of flags whose products everybody would have
-// to think through.
+// RunMode: what a run is for, and so what it may touch. One value, instead of flags whose combinations everyone would
+// have to think through.
 
 #include <cstdint>
 #include <optional>
 
 namespace rapidbyte::engine {
 
-/// Rows per stream that a preview shows unless it is told: a screenful.
+/// Rows per stream that a preview shows by default: a screenful.
 inline constexpr uint64_t kDefaultPreviewRows = 10;
 
 class RunMode {
@@ -25,9 +25,9 @@ class RunMode {
   [[nodiscard]] bool is_limited() const { return kind_ == Kind::kLimited; }
   /// Whether loads and positions are kept.
   [[nodiscard]] bool keeps_state() const { return kind_ == Kind::kLoad; }
-  /// Rows of each stream, at most, as the user said it.
+  /// Maximum number of rows of each stream, as the user gave it.
   [[nodiscard]] std::optional<uint64_t> rows() const { return rows_; }
-  /// Rows after which a lane ends; nullopt: when everything is read.
+  /// Rows after which a lane ends; nullopt: when everything has been read.
   [[nodiscard]] std::optional<uint64_t> lane_rows() const {
     return is_preview() ? rows_.value_or(kDefaultPreviewRows) : rows_;
   }

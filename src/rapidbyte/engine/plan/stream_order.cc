@@ -18,8 +18,8 @@ using nlohmann::json;
 
 constexpr size_t kNone = std::numeric_limits<size_t>::max();
 
-// Tarjan's algorithm, with a stack of its own: a chain of streams may be longer than a thread's stack is deep. The
-// number of its strongly connected part for each stream.
+// Tarjan's algorithm with an explicit stack: a chain of streams may be longer than a thread's stack is deep. Gives each
+// stream the number of its strongly connected component.
 std::vector<size_t> connected_parts(const std::vector<std::vector<size_t>>& edges) {
   const size_t count = edges.size();
   std::vector<size_t> part(count, kNone);
@@ -95,9 +95,9 @@ StreamOrder order_streams(size_t count, const std::vector<StreamReference>& refe
       if (part[to] != part[stream]) order.after[stream].push_back(to);
     }
   }
-  std::copy_if(members.begin(), members.end(), std::back_inserter(order.rings),
+  std::copy_if(members.begin(), members.end(), std::back_inserter(order.cycles),
                [](const std::vector<size_t>& streams) { return streams.size() > 1; });
-  std::sort(order.rings.begin(), order.rings.end());
+  std::sort(order.cycles.begin(), order.cycles.end());
   return order;
 }
 
@@ -133,7 +133,7 @@ Result<std::vector<StreamReference>> read_references(const runtime::Connector& d
     const auto from = places.find(stream);
     for (const json& other : others) {
       if (!other.is_string()) return wrong(fmt::format("a list with {} in it instead of names", other.type_name()));
-      // Of streams that nobody asked about nothing is known here.
+      // Streams that nobody asked about are unknown here.
       const auto to = places.find(other.get_ref<const std::string&>());
       if (from != places.end() && to != places.end()) references.push_back({from->second, to->second});
     }

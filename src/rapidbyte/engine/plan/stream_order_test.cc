@@ -48,20 +48,20 @@ TEST(OrderStreams, PutsWhatIsReferredToFirstAndKeepsTheOrderOtherwise) {
       {"to itself", 2, {{0, 0}, {1, 1}}, {0, 1}},
       {"one in the middle", 4, {{1, 3}}, {0, 2, 3, 1}},
       {"two ways to one", 4, {{0, 1}, {0, 2}, {1, 3}, {2, 3}}, {3, 1, 2, 0}},
-      {"a ring in the order given", 3, {{0, 2}, {2, 0}}, {0, 1, 2}},
-      {"one of a ring refers to a later stream", 3, {{0, 1}, {1, 0}, {1, 2}}, {0, 2, 1}},
-      {"behind a ring", 3, {{0, 2}, {1, 2}, {2, 1}}, {1, 2, 0}},
+      {"a cycle in the order given", 3, {{0, 2}, {2, 0}}, {0, 1, 2}},
+      {"one of a cycle refers to a later stream", 3, {{0, 1}, {1, 0}, {1, 2}}, {0, 2, 1}},
+      {"after a cycle", 3, {{0, 2}, {1, 2}, {2, 1}}, {1, 2, 0}},
   };
   for (const auto& c : cases) EXPECT_EQ(sequence(order_streams(c.count, c.references)), c.expected) << c.what;
 }
 
-TEST(OrderStreams, NamesEveryRing) {
+TEST(OrderStreams, NamesEveryCycle) {
   const StreamOrder order = order_streams(7, {{0, 1}, {1, 0}, {2, 3}, {3, 4}, {4, 2}, {2, 0}, {5, 5}, {6, 5}});
-  EXPECT_THAT(order.rings, ElementsAre(Streams{0, 1}, Streams{2, 3, 4}));
-  EXPECT_THAT(order_streams(3, {{0, 1}, {1, 2}, {0, 2}}).rings, IsEmpty());
+  EXPECT_THAT(order.cycles, ElementsAre(Streams{0, 1}, Streams{2, 3, 4}));
+  EXPECT_THAT(order_streams(3, {{0, 1}, {1, 2}, {0, 2}}).cycles, IsEmpty());
 }
 
-// Of each random graph: every stream comes once, and behind all that it refers to unless they are in one ring.
+// Of each random graph: every stream comes once, and behind all that it refers to unless they are in one cycle.
 TEST(OrderStreams, HoldsForRandomReferences) {
   uint32_t seed = 1;
   const auto random = [&](size_t below) {
@@ -90,14 +90,14 @@ TEST(OrderStreams, HoldsForRandomReferences) {
       if (reaches[reference.refers_to][reference.stream]) continue;
       EXPECT_LT(place[reference.refers_to], place[reference.stream]) << "round " << round;
     }
-    std::vector<size_t> in_ring(count, count);
-    for (size_t ring = 0; ring < order.rings.size(); ++ring) {
-      for (const size_t stream : order.rings[ring]) in_ring[stream] = ring;
+    std::vector<size_t> in_cycle(count, count);
+    for (size_t cycle = 0; cycle < order.cycles.size(); ++cycle) {
+      for (const size_t stream : order.cycles[cycle]) in_cycle[stream] = cycle;
     }
     for (size_t i = 0; i < count; ++i) {
       for (size_t j = 0; j < count; ++j) {
         const bool together = i != j && reaches[i][j] && reaches[j][i];
-        EXPECT_EQ(together, i != j && in_ring[i] < count && in_ring[i] == in_ring[j]) << "round " << round;
+        EXPECT_EQ(together, i != j && in_cycle[i] < count && in_cycle[i] == in_cycle[j]) << "round " << round;
       }
     }
   }
@@ -203,7 +203,7 @@ TEST_F(ReferencesTest, LoadsAStreamOnlyAfterThoseThatItRefersToHaveBeenFinished)
   EXPECT_EQ(h.destination->alive, 0);
 }
 
-TEST_F(ReferencesTest, TellsTheStreamsOfARingWhichOnesTheyAre) {
+TEST_F(ReferencesTest, TellsTheStreamsOfACycleWhichOnesTheyAre) {
   answer(R"({"references": {"a": ["c"], "c": ["a"], "b": ["a"]}})");
   h.pipeline.resources.parallelism = 4;
   const RunReport report = h.run();

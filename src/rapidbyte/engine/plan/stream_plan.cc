@@ -34,8 +34,8 @@ Status unknown_stream(std::string_view name, const std::vector<std::string>& kno
                       fmt::format("{} has no {} '{}'{}", owner, what, name, pipeline::name_suggestion(name, views)));
 }
 
-/// For each of `names` whether one of `wanted`, names or patterns, stands for it. UNKNOWN_STREAM when one of them
-/// stands for none.
+/// For each of `names`, whether one of `wanted`, names or patterns, matches it. UNKNOWN_STREAM when one of them matches
+/// none.
 Result<std::vector<bool>> choose(const std::vector<std::string>& wanted, const std::vector<std::string>& names,
                                  std::string_view owner) {
   const std::vector<std::string_view> views(names.begin(), names.end());
@@ -61,14 +61,14 @@ bool has(const std::vector<std::string>& list, std::string_view value) {
 
 Status check_column(const StreamPlan& plan, std::string_view column, std::string_view what, std::string_view code) {
   const std::vector<std::string> names = column_names(plan.columns);
-  // A source that does not tell its columns cannot be checked.
+  // A source that does not report its columns cannot be checked.
   if (names.empty() || has(names, column)) return {};
   const std::vector<std::string_view> views(names.begin(), names.end());
   return config_error(std::string(code), fmt::format("stream '{}': the {} '{}' is not a column{}", plan.config.name,
                                                      what, column, pipeline::suggestion_text(column, views)));
 }
 
-// Nobody has ever compared these lists of components of 2.0.0 with what they do, so one of the two suffices there.
+// For components of 2.0.0 these lists were never compared with what they do, so one of the two suffices.
 Status check_sync_mode(const PreparedPipeline& prepared, StreamPlan& plan, const protocol::CatalogStream& entry) {
   const std::string mode(to_string(plan.config.sync_mode));
   std::vector<std::string> supported = entry.sync_modes;
@@ -83,9 +83,8 @@ Status check_sync_mode(const PreparedPipeline& prepared, StreamPlan& plan, const
   if (supported.empty() || has(supported, mode)) return {};
   if (!prepared.source->speaks_2_1() && has(of_manifest, mode)) {
     plan.warnings.push_back(
-        fmt::format("stream '{}' has sync_mode {}: the manifest of the source {} has it, its catalog names only {} for "
-                    "this stream. "
-                    "If the source reads everything each time, rows come again with every run",
+        fmt::format("stream '{}' has sync_mode {}: the manifest of the source {} has it, but its catalog names only {} "
+                    "for this stream. If the source reads everything each time, every run loads the rows again",
                     plan.config.name, mode, prepared.source->name(), fmt::join(supported, ", ")));
     return {};
   }
@@ -99,12 +98,10 @@ Status check_cursor(StreamPlan& plan, const protocol::CatalogStream& entry) {
   if (!plan.config.cursor_field) {
     const std::string given = entry.cursor.value_or("");
     if (given.empty()) {
-      return config_error(
-          codes::kCursorFieldMissing,
-          fmt::format(
-              "stream '{}' is incremental, and the source does not choose a cursor: set cursor_field to a column that "
-              "only grows; columns are {}",
-              plan.config.name, fmt::join(column_names(plan.columns), ", ")));
+      return config_error(codes::kCursorFieldMissing,
+                          fmt::format("stream '{}' is incremental, and the source does not choose a cursor: set "
+                                      "cursor_field to a column whose values only grow; columns are {}",
+                                      plan.config.name, fmt::join(column_names(plan.columns), ", ")));
     }
     plan.config.cursor_field = given;
   }
@@ -117,18 +114,18 @@ Status check_write_mode(const PreparedPipeline& prepared, StreamPlan& plan, cons
   const runtime::Manifest* manifest = prepared.destination->manifest();
   if (manifest != nullptr && manifest->destination && !manifest->destination->modes.empty() &&
       !has(manifest->destination->modes, mode)) {
-    // The published connectors of 2.0.0 can do more than their manifests say; who cannot must refuse the mode.
+    // The published connectors of 2.0.0 can do more than their manifests say; one that cannot must refuse the mode.
     const bool may_have_it = !prepared.destination->speaks_2_1() && plan.write_mode == WriteMode::kUpsert;
     if (!may_have_it)
       return config_error(
           codes::kUnsupportedWriteMode,
           fmt::format("stream '{}' has write_mode {}, but the destination {} supports only {}", plan.config.name, mode,
                       prepared.destination->name(), fmt::join(manifest->destination->modes, ", ")));
-    plan.warnings.push_back(fmt::format(
-        "stream '{}' has write_mode upsert: the manifest of the destination {} names only {}. It is a component of "
-        "protocol 2.0.0, whose manifest need not say all that it can; look at the table after the first two runs, no "
-        "row of a key must stand there twice",
-        plan.config.name, prepared.destination->name(), fmt::join(manifest->destination->modes, ", ")));
+    plan.warnings.push_back(
+        fmt::format("stream '{}' has write_mode upsert: the manifest of the destination {} names only {}. It is a "
+                    "component of protocol 2.0.0, whose manifest need not declare everything it can do; look at the "
+                    "table after the first two runs: no key may be there twice",
+                    plan.config.name, prepared.destination->name(), fmt::join(manifest->destination->modes, ", ")));
   }
   if (plan.write_mode == WriteMode::kReplace && plan.config.sync_mode != SyncMode::kFullRefresh) {
     return config_error(
@@ -177,7 +174,7 @@ Result<StreamPlan> plan_stream(const PreparedPipeline& prepared, StreamConfig co
   return plan;
 }
 
-/// Which key of a stream an error of the planning is about.
+/// The key of a stream's entry that a planning error is about.
 std::string_view pointer_of(std::string_view code) {
   if (code == codes::kUnknownStream) return "/name";
   if (code == codes::kUnsupportedSyncMode) return "/sync_mode";

@@ -25,20 +25,18 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-// Only the user: the records are their data.
+// Only for the user: the records are their data.
 constexpr mode_t kFileMode = S_IRUSR | S_IWUSR;
 
 Status write_failed(const std::filesystem::path& path, std::string_view what, int error) {
-  return internal_error(
-      codes::kDlqWriteFailed,
-      fmt::format("cannot {} the file of rejected records {}: {}. The run ends rather than lose a record; free "
-                  "space or set dlq.path to a folder that can be written",
-                  what, path.string(), std::strerror(error)));
+  return internal_error(codes::kDlqWriteFailed,
+                        fmt::format("cannot {} the file of rejected records {}: {}. The run ends rather than lose a "
+                                    "record; free space, or set dlq.path to a writable folder",
+                                    what, path.string(), std::strerror(error)));
 }
 
-// The record as JSON on one line, spelled as the connector spelled it: parsed and written again, a number such as 1.10
-// or a doubled key would not be the same. What is not JSON, or
-// too deep for those who read the file, becomes a string.
+// The record as JSON on one line, exactly as the connector wrote it: parsing and writing it again would change a number
+// such as 1.10 or a duplicate key. What is not JSON, or too deep for readers of the file, becomes a string.
 std::string record_text(const std::string& record) {
   const bool has_mark = record.rfind("\xEF\xBB\xBF", 0) == 0;
   if (has_mark || !protocol::is_sound_json(record, protocol::kRecordLimits))
@@ -59,13 +57,13 @@ void sync_folder(const std::filesystem::path& folder) {
   ::close(handle);
 }
 
-// How often a lock that another run holds is tried again: it holds it for one line.
+// How often to retry a lock that another run holds: it holds the lock only for one line.
 constexpr std::chrono::milliseconds kLockRetry{10};
-// Whoever holds it longer was stopped, or hangs on its disk.
+// A holder that takes longer was stopped, or hangs on its disk.
 constexpr std::chrono::seconds kLockTakesLong{5};
 
-// Keeps the writers of other runs and pipelines away while a line is written, or cut back. Where the file system knows
-// no locks, held() is false. The kernel's own waiting would see no cancellation.
+// Excludes the writers of other runs and pipelines while a line is written or truncated. Where the file system has no
+// locks, held() is false. Waiting in the kernel would not see a cancellation.
 class FileLock {
  public:
   FileLock(int file, const std::filesystem::path& path, const CancelToken& cancel) : file_(file) {
@@ -153,9 +151,10 @@ Status DlqWriter::open_locked() {
 Status DlqWriter::write_locked(std::string line) {
   const FileLock lock(file_, path_, cancel_);
   if (lock.cancelled())
-    return internal_error(codes::kCancelled, fmt::format("the run was ended while it waited for {}", path_.string()));
+    return internal_error(codes::kCancelled,
+                          fmt::format("the run was cancelled while it waited for {}", path_.string()));
   const off_t start = ::lseek(file_, 0, SEEK_END);
-  // A line that another run was killed in must not swallow this record.
+  // A partial line left by a killed run must not swallow this record.
   char last = '\n';
   if (start > 0 && ::pread(file_, &last, 1, start - 1) == 1 && last != '\n') line.insert(0, 1, '\n');
   size_t done = 0;
@@ -164,9 +163,9 @@ Status DlqWriter::write_locked(std::string line) {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
       const int failure = errno;
-      // Half a line would damage the next one; without the lock the lines of others might be cut off.
+      // A partial line would damage the next one; without the lock, truncating might cut off lines of others.
       if (done > 0 && (!lock.held() || start < 0 || ::ftruncate(file_, start) != 0))
-        log_warn("cannot cut {} back to whole lines", path_.string());
+        log_warn("cannot truncate {} to whole lines", path_.string());
       return write_failed(path_, "write to", failure);
     }
     done += static_cast<size_t>(count);
@@ -194,11 +193,11 @@ Status DlqWriter::append(std::string_view connector, const runtime::DlqRecord& r
   std::lock_guard lock(mutex_);
   RB_RETURN_NOT_OK(open_locked());
   if (line.size() > max_bytes_ || written_ > max_bytes_ - line.size()) {
-    return make_error(ErrorCategory::kData, codes::kDlqFull,
-                      fmt::format("this run has written {} bytes of rejected records to {} and may write {} "
-                                  "(dlq.max_bytes): too many records "
-                                  "are rejected. Look at them, mend the source or the types, or raise dlq.max_bytes",
-                                  written_, path_.string(), max_bytes_));
+    return make_error(
+        ErrorCategory::kData, codes::kDlqFull,
+        fmt::format("this run has written {} bytes of rejected records to {} and may write {} (dlq.max_bytes): too "
+                    "many records are rejected. Look at them, fix the source or the types, or raise dlq.max_bytes",
+                    written_, path_.string(), max_bytes_));
   }
   RB_RETURN_NOT_OK(write_locked(std::move(line)));
   records_.fetch_add(1, std::memory_order_relaxed);

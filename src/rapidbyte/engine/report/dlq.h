@@ -1,8 +1,9 @@
 #pragma once
-// DlqWriter: the rejected records of one run, in one NDJSON file that all streams share. The file is made with the
-// first record, mode 0600, or appended to, for example to what earlier runs or other pipelines wrote. Every record is
-// in the kernel's hands when append() returns; sync() makes them durable, and is called before the commit that covers
-// them. No record is ever dropped: at the run's byte cap append() fails, which ends the run. Thread safe.
+// DlqWriter: the rejected records of one run, in one NDJSON file that all streams share. The file is created with the
+// first record, mode 0600; an existing one, for example of earlier runs or other pipelines, is appended to. When
+// append() returns, the record has been handed to the kernel; sync() makes records durable, and is called before the
+// commit that covers them. No record is ever dropped: at the run's byte limit append() fails, which ends the run.
+// Thread safe.
 
 #include <atomic>
 #include <cstdint>
@@ -19,7 +20,7 @@ namespace rapidbyte::engine {
 
 class DlqWriter {
  public:
-  /// `path`: absolute; an existing file is appended to. `max_bytes`: what this run may write before DLQ_FULL comes.
+  /// `path`: absolute; an existing file is appended to. `max_bytes`: what this run may write before DLQ_FULL.
   DlqWriter(std::filesystem::path path, uint64_t max_bytes, std::string pipeline, std::string run_id,
             CancelToken cancel = CancelToken());
   ~DlqWriter();
@@ -54,8 +55,8 @@ class DlqWriter {
 
 /// `<pipeline>-<run id>.ndjson`; characters that do not belong in a file name become '_'.
 std::string dlq_file_name(std::string_view pipeline, std::string_view run_id);
-/// Where a run's rejected records go. `given` (dlq.path, absolute or empty): a file, or a folder (there, or spelled
-/// with a slash at its end) in which every run has a file of its own; by default the folder `dlq` beside the state.
+/// Where a run's rejected records go. `given` (dlq.path, absolute or empty): a file, or a folder (an existing one, or a
+/// path ending in a slash) in which every run has its own file; by default the folder `dlq` beside the state.
 std::filesystem::path dlq_path_of(const std::filesystem::path& given, const std::filesystem::path& state_folder,
                                   std::string_view pipeline, std::string_view run_id);
 

@@ -1,5 +1,5 @@
 #pragma once
-// Which part of a run failed: it decides the exit code, and the report says it, so that one knows where to look. A
+// Which part of a run failed: it decides the exit code and is named in the report, so that users know where to look. A
 // RunFailure is made once, by the stage that failed first; consequences in other stages are not reported.
 
 #include <cstdint>
@@ -27,27 +27,27 @@ enum class Stage : uint8_t {
 /// "config", "connector", "source", "destination", "transform", "rejected", "state", "interrupted", "internal".
 std::string_view to_string(Stage stage);
 
-/// Where `error`, which was met in `stage`, was born. The state's errors and what is wrong with a connector's files
-/// come out of whatever was under way, also through a guest that hands on what the host told it; only the host can make
-/// errors with these codes (runtime/sandbox/guest_error.h). Every other error was born where it was met.
+/// Where `error`, which was met in `stage`, originated. Errors of the state, and problems with a connector's files,
+/// surface in whatever was under way, also through a guest that passes on what the host told it; only the host can make
+/// errors with these codes (runtime/sandbox/guest_error.h). Every other error originated where it was met.
 [[nodiscard]] Stage origin_of(const ConnectorError& error, Stage stage);
 
 struct RunFailure {
   RunFailure() = default;
-  /// `met_in`: where the error came up; `stage` is its origin.
+  /// `met_in`: where the error surfaced; `stage` is its origin.
   RunFailure(Stage met_in, ConnectorError what) : stage(origin_of(what, met_in)), error(std::move(what)) {}
 
   Stage stage = Stage::kInternal;
   ConnectorError error;
   /// Of a stream's failure: every other stream would meet it, too, because a connector cannot be opened, or the state
-  /// or the file of rejected records is away or full. No further stream begins, whatever on_stream_error says.
+  /// or the file of rejected records is unavailable or full. No further stream begins, whatever on_stream_error says.
   bool concerns_every_stream = false;
 };
 
-/// `error` with known secrets redacted in its texts: for what leaves the engine.
+/// `error` with known secrets redacted in its texts, for everything that leaves the engine.
 [[nodiscard]] ConnectorError redacted(ConnectorError error);
 
-/// Keeps the first failure of several threads: what comes later is a consequence of it. Thread safe.
+/// Keeps the first failure of several threads; later ones are consequences. Thread safe.
 class FailureSlot {
  public:
   /// False when there was a failure before.

@@ -30,7 +30,7 @@ std::string format_time(const WallTime& at, fmt::string_view pattern) {
 uint64_t random_bits() {
   uint64_t bits = 0;
   if (::getrandom(&bits, sizeof(bits), 0) != static_cast<ssize_t>(sizeof(bits))) {
-    // Only a broken kernel comes here; process id and a counter keep ids apart on this machine.
+    // Reached only on a broken kernel; process id and a counter keep ids unique on this machine.
     static std::atomic<uint64_t> counter{0};
     bits = (static_cast<uint64_t>(::getpid()) << 20U) ^ counter.fetch_add(1);
   }

@@ -1,7 +1,7 @@
 #pragma once
-// RunObserver: how a run is watched while it goes (progress view, --events). The engine calls it from its own threads,
-// several at a time; an implementation locks for itself, returns quickly and must not call back into the engine. Every
-// call of one stream comes between its stream_started and stream_finished, except run_started and run_finished.
+// RunObserver: observes a run in progress (progress view, --events). The engine calls it from its own threads,
+// concurrently; an implementation does its own locking, returns quickly and must not call back into the engine. Every
+// call about a stream comes between its stream_started and stream_finished.
 
 #include <chrono>
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace rapidbyte::engine {
 
-/// Where a running stream stands, about every 100 ms. All figures count from the beginning of this run's stream.
+/// The progress of a running stream, about every 100 ms. All figures count from the stream's beginning in this run.
 struct StreamProgress {
   /// Rows and bytes that left the source. Bytes are Arrow bytes, whether or not batches are compressed in the queue.
   uint64_t rows_read = 0;
@@ -28,7 +28,7 @@ struct StreamProgress {
   /// Rows that the destination has committed.
   uint64_t rows_committed = 0;
   uint64_t rows_rejected = 0;
-  /// What waits in the queues of this stream now; bytes as they lie there, compressed or not.
+  /// What waits in the queues of this stream now; bytes as they are stored there, compressed or not.
   uint64_t queue_batches = 0;
   uint64_t queue_bytes = 0;
   double seconds = 0;
@@ -48,15 +48,15 @@ struct Preview {
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
-  /// After the streams are known, before any starts.
+  /// Called after the streams are known, before any starts.
   virtual void run_started(std::string_view /*run_id*/, std::string_view /*pipeline*/,
                            const std::vector<std::string>& /*streams*/) {}
   virtual void stream_started(std::string_view /*stream*/, bool /*resumed*/) {}
   virtual void progress(std::string_view /*stream*/, const StreamProgress& /*progress*/) {}
   /// A cursor became durable.
   virtual void checkpoint_committed(std::string_view /*stream*/, uint64_t /*rows_committed*/) {}
-  /// The stream (empty: the discovery before it) failed and will be tried again after `delay`. `attempt` is the number
-  /// of the attempt to come, from 2.
+  /// The stream (empty: discovery) failed and will be retried after `delay`. `attempt` is the number of the next
+  /// attempt, from 2.
   virtual void retry(std::string_view /*stream*/, const ConnectorError& /*error*/, std::chrono::milliseconds /*delay*/,
                      uint32_t /*attempt*/) {}
   virtual void metric(std::string_view /*stream*/, std::string_view /*connector*/, const runtime::Metric& /*metric*/) {}

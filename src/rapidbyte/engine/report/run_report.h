@@ -1,6 +1,6 @@
 #pragma once
 // RunReport: what a run did, for people, for `--json` and for the exit code. Made by run_pipeline() on its caller's
-// thread, plain data afterwards. Error texts in it are redacted.
+// thread, plain data afterwards. Its error texts are redacted.
 
 #include <cstdint>
 #include <filesystem>
@@ -18,7 +18,8 @@ enum class Outcome : uint8_t {
   kSucceeded,
   kFailed,
   kInterrupted,
-  kNotStarted,  // of a stream only: before its turn the run was stopped or interrupted, or one that it waits for failed
+  kNotStarted,  // of a stream only: the run was stopped or interrupted before its turn, or a stream that it waits for
+                // failed
 };
 
 /// "succeeded", "failed", "interrupted", "not_started".
@@ -27,7 +28,7 @@ std::string_view to_string(Outcome outcome);
 struct StreamReport {
   std::string stream;
   Outcome outcome = Outcome::kNotStarted;
-  /// Rows that the source parsed, of all attempts that led to committed rows.
+  /// Rows that the source parsed, in all attempts that led to committed rows.
   uint64_t rows_read = 0;
   /// Rows that the destination committed in this run.
   uint64_t rows_written = 0;
@@ -35,32 +36,32 @@ struct StreamReport {
   uint64_t rows_rejected = 0;
   /// Rows that a transform removed (positive) or added (negative).
   int64_t rows_transformed_away = 0;
-  /// Input bytes as the source counts them (of a file: file bytes).
+  /// Input bytes as the source counts them (for a file: file bytes).
   uint64_t bytes_read = 0;
   /// Bytes as the destination counts them.
   uint64_t bytes_written = 0;
   uint64_t batches = 0;
-  /// Times that a cursor became durable.
+  /// How often a cursor became durable.
   uint64_t checkpoints = 0;
   uint32_t retries = 0;
-  /// Into how many parts the stream was split (in the last attempt); 1: it was read in one piece.
+  /// Into how many partitions the stream was split (in the last attempt); 1: it was read in one piece.
   uint32_t partitions = 1;
   double seconds = 0;
-  /// Where the time went: source, transforms, destination, of all attempts.
+  /// Where the time went: source, transforms, destination, over all attempts.
   std::vector<StageUsage> stages;
-  /// Rows that are perhaps twice in the destination, at most, because this run went on with a broken-off append
+  /// Maximum number of rows that may be in the destination twice because this run resumed an interrupted append
   /// (RunOptions::allow_doubled_rows); nullopt: an unknown number.
   std::optional<uint64_t> rows_maybe_doubled = 0;
-  /// The stream ended early, and rows behind its last checkpoint may be in a destination that cannot say so: the next
-  /// run refuses to go on (ROWS_MAY_DOUBLE) unless the user allows it.
+  /// The stream ended early, and rows after its last checkpoint may be in a destination that cannot tell: the next run
+  /// refuses to resume (ROWS_MAY_DOUBLE) unless the user allows it.
   bool rows_in_doubt = false;
-  /// Rows that the destination left out because it had them from the broken-off load.
+  /// Rows that the destination left out because it had them from the interrupted load.
   uint64_t rows_already_there = 0;
-  /// This run went on with a load that an earlier run had begun.
+  /// This run resumed a load of an earlier run.
   bool resumed = false;
   std::string load_id;
-  /// Of a stream that was not started: the failed stream that it waited for, since its rows may refer to rows of that
-  /// one; empty otherwise.
+  /// For a stream that was not started: the failed stream that it waited for, since its rows may refer to rows of that
+  /// stream; empty otherwise.
   std::string held_back_by;
   std::optional<RunFailure> failure;
 };
@@ -75,16 +76,16 @@ struct RunReport {
   std::optional<uint64_t> limit;
   double seconds = 0;
   std::vector<StreamReport> streams;  // in the pipeline's order
-  /// Connectors that were compiled for this run, with the seconds that it took; the others came out of the cache.
+  /// Connectors that were compiled for this run, with the seconds that took; the others came from the cache.
   std::vector<std::pair<std::string, double>> compiled;
-  /// Why the run did not succeed: the first failure, before any stream or of a stream. Its stage gives the exit code.
+  /// Why the run did not succeed: the first failure, of a stream or before any stream. Its stage gives the exit code.
   std::optional<RunFailure> failure;
   /// File of rejected records; empty when there were none.
   std::filesystem::path dlq_path;
   uint64_t dlq_records = 0;
-  /// Highest sum of linear memories of one guest.
+  /// Peak sum of the linear memories of one guest.
   uint64_t peak_guest_memory_bytes = 0;
-  /// Highest resident memory of this process.
+  /// Peak resident memory of this process.
   uint64_t peak_resident_bytes = 0;
 
   [[nodiscard]] uint64_t rows_read() const;

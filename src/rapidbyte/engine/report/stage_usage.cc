@@ -16,7 +16,7 @@ std::chrono::nanoseconds thread_cpu_time() {
 }  // namespace
 
 std::chrono::nanoseconds StageUsage::busy() const {
-  // The parts are measured by other clock readings than the whole.
+  // The parts come from different clock readings than the whole.
   return std::max(total - waiting_input - waiting_output - waiting_network, std::chrono::nanoseconds{0});
 }
 

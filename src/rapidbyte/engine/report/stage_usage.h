@@ -15,7 +15,7 @@ struct StageUsage {
   std::string stage;  // "source", "transform-0" ..., "destination"
   std::string connector;
   std::chrono::nanoseconds total{0};
-  /// Waited for the stage before (its queue was empty) or the stage behind (its queue was full).
+  /// Waited for the stage before (its queue was empty) or the stage after (its queue was full).
   std::chrono::nanoseconds waiting_input{0};
   std::chrono::nanoseconds waiting_output{0};
   /// Waited for a socket: the other end (a database server) was busy.
@@ -23,7 +23,7 @@ struct StageUsage {
   /// Processor time of the stage's threads: of guest and host together.
   std::chrono::nanoseconds cpu{0};
 
-  /// Neither of the waits: computing, or blocked in files and locks.
+  /// None of the waits: computing, or blocked in files and locks.
   [[nodiscard]] std::chrono::nanoseconds busy() const;
   bool operator==(const StageUsage&) const = default;
 };
@@ -31,7 +31,8 @@ struct StageUsage {
 /// Adds `more`, stage by stage; both list the same stages in the same order, or `sum` is empty.
 void add_usage(std::vector<StageUsage>& sum, const std::vector<StageUsage>& more);
 
-/// Adds the time from its making to its end to `usage`, and this thread's processor time. Both on one thread.
+/// Adds the time from its construction to its destruction to `usage`, and this thread's processor time. Both on one
+/// thread.
 class StageStopwatch {
  public:
   explicit StageStopwatch(StageUsage& usage);

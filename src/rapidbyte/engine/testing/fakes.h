@@ -1,6 +1,6 @@
 #pragma once
 // Fakes for the engine's tests: a ComponentRuntime whose guests are functions of the test, a source that counts from 0
-// upwards, and a destination that keeps a database in memory with rows and receipts in one transaction. Guests run on
+// upwards, and a destination that keeps an in-memory database with rows and receipts in one transaction. Guests run on
 // the engine's threads; what they share is locked.
 
 #include <atomic>
@@ -29,13 +29,13 @@ PooledBuffer id_batch(int64_t first, int64_t count);
 /// The column `id` of such a batch as numbers.
 std::vector<int64_t> ids_of(std::span<const std::byte> batch);
 
-/// A gate that tests hold shut: guests wait at it until it is opened or their instance is cancelled.
+/// A gate that tests keep shut: guests wait at it until it is opened or their instance is cancelled.
 class Gate {
  public:
   void open();
   /// CANCELLED when the token fires first.
   Status wait(const CancelToken& cancel);
-  /// Waits until a guest stands at the gate.
+  /// Waits until a guest is at the gate.
   void wait_for_guest();
 
  private:
@@ -103,14 +103,14 @@ struct CountingOptions {
   int64_t checkpoint_every = 2;
   /// What the catalog says about the rows.
   std::vector<std::string> primary_key = {};
-  /// What plan-partitions answers: so many parts of about the same size.
+  /// The number of partitions of about the same size that plan-partitions answers.
   int64_t partitions = 0;
   std::vector<std::string> streams = {"numbers"};
   /// Called before batch `n` (from 0) of a read is emitted; an error ends the read.
   std::function<Status(const runtime::InstanceOptions&, int64_t batch)> before_batch = nullptr;
 };
-/// Counts; reads ctx.partition.from up to .to, and goes on behind ctx.resume.next; with sync_mode incremental begins
-/// behind cursor_info.last_value.
+/// Counts; reads ctx.partition.from up to .to, and resumes at ctx.resume.next; with sync_mode incremental it begins
+/// after cursor_info.last_value.
 Script counting_source(CountingOptions options);
 
 /// Committed rows and receipts by stream.
@@ -139,10 +139,10 @@ struct DatabaseOptions {
   /// Rows with these ids are rejected to the DLQ.
   std::function<bool(int64_t id)> rejects;
 };
-/// Writes as docs/protocol.md wants it: commits at each aligned checkpoint, with a receipt in the same transaction.
+/// Writes as docs/protocol.md requires: commits at each aligned checkpoint, with a receipt in the same transaction.
 Script database_destination(FakeDatabase& database, const DatabaseOptions& options = {});
 
-/// A clock that does not wait; it notes the delays.
+/// A clock that does not wait; it records the delays.
 class FakeClock final : public RetryClock {
  public:
   bool wait(std::chrono::milliseconds delay, const CancelToken& cancel) override;
@@ -153,7 +153,7 @@ class FakeClock final : public RetryClock {
   std::vector<int64_t> delays_;
 };
 
-/// Notes what the engine tells.
+/// Records what the engine reports.
 class RecordingObserver final : public RunObserver {
  public:
   void run_started(std::string_view, std::string_view, const std::vector<std::string>& streams) override;
@@ -186,7 +186,7 @@ class EngineHarness {
   EngineHarness(const EngineHarness&) = delete;
   EngineHarness& operator=(const EngineHarness&) = delete;
 
-  /// What the run is made of.
+  /// The parts of the run.
   PreparedPipeline prepared();
   RunReport run();
   /// Stream numbers reads by its cursor, the column id.
@@ -203,7 +203,7 @@ class EngineHarness {
   std::filesystem::path folder;
 
   state::StreamState stream_state(const std::string& stream = "numbers");
-  /// Writes the state beside whatever run holds the pipeline.
+  /// Writes the state, whichever run holds the pipeline.
   [[nodiscard]] std::unique_ptr<state::Lease> writer() const { return state::memory_writer(*state, pipeline.name); }
 };
 
@@ -213,7 +213,7 @@ std::vector<int64_t> count_to(int64_t count);
 /// The whole report, for a test that fails.
 std::string why(const RunReport& report);
 
-/// For before_batch, after_commit ...: fails once, at batch or commit `at`.
+/// For before_batch, after_commit and so on: fails once, at batch or commit `at`.
 std::function<Status(const runtime::InstanceOptions&, int64_t)> once(int64_t at, const Status& status);
 
 }  // namespace rapidbyte::engine::testing

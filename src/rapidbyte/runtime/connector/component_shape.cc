@@ -1,4 +1,4 @@
-// Which protocol a component speaks and what it is, from the names of its imports and exports.
+// Which protocol a component speaks and which role it has, from the names of its imports and exports.
 
 #include <fmt/format.h>
 
@@ -31,7 +31,7 @@ InterfaceName parse_interface_name(std::string_view name) {
   return parsed;
 }
 
-/// The version of ours that serves `version`: any 2.0.x or 2.1.x, as semantic versioning has it.
+/// Our version that serves `version`: any 2.0.x or 2.1.x, by semantic versioning.
 std::optional<std::string_view> served_by(std::string_view version) {
   if (version.starts_with("2.0.")) return "2.0.0";
   if (version.starts_with("2.1.")) return "2.1.0";
@@ -83,8 +83,7 @@ Result<ComponentShape> read_component_shape(std::span<const std::string> imports
   if (!found) {
     return config_error(codes::kComponentInvalid,
                         "the component exports none of source-connector, dest-connector and transform-connector of "
-                        "rapidbyte:connector@2: it is no connector "
-                        "(build it for one of the worlds in wit/)");
+                        "rapidbyte:connector@2: it is not a connector (build it for one of the worlds in wit/)");
   }
   return *found;
 }

@@ -19,11 +19,11 @@ namespace {
 
 using nlohmann::json;
 
-// A message shows at most so much of a value; the rest does not help.
+// A message shows at most this much of a value; more does not help.
 constexpr size_t kMaxShownBytes = 60;
 // Guards against `$ref` chains that grow with the value; far above what a config of kMaxJsonDepth needs.
 constexpr size_t kMaxSteps = 100'000;
-// Schemas that lead to one another without a step into the value. Every one costs stack; real chains have two or three.
+// Schemas that refer to each other without a step into the value. Each one costs stack; real chains have two or three.
 constexpr size_t kMaxRefChain = 64;
 
 std::string escaped_token(std::string_view token) {
@@ -131,7 +131,7 @@ class Explainer {
     }
     if (!schema.is_object()) return;
     if (const auto ref = schema.find("$ref"); ref != schema.end()) {
-      // Draft 7: everything beside $ref is ignored.
+      // Draft 7: all siblings of $ref are ignored.
       if (const json* target = resolve_ref(root_, *ref)) check(*target, value, pointer, secret);
       return;
     }
@@ -256,7 +256,7 @@ class Explainer {
       for (size_t i = 0; i < value.size(); ++i) {
         const auto before = value.begin() + static_cast<std::ptrdiff_t>(i);
         if (std::find(value.begin(), before, value[i]) != before) {
-          add(pointer + "/" + std::to_string(i), fmt::format("stands in the list twice{}", got(value[i], secret)));
+          add(pointer + "/" + std::to_string(i), fmt::format("appears in the list twice{}", got(value[i], secret)));
         }
       }
     }
@@ -328,7 +328,7 @@ class Explainer {
       }
       for (const auto& other : needs) {
         if (other.is_string() && !value.contains(other.get_ref<const std::string&>())) {
-          add(pointer, fmt::format("`{}` needs `{}` beside it", key, other.get<std::string>()));
+          add(pointer, fmt::format("`{}` also needs `{}`", key, other.get<std::string>()));
         }
       }
     }
@@ -343,7 +343,7 @@ class Explainer {
     if (const auto it = schema.find("oneOf"); it != schema.end() && it->is_array()) {
       const auto fitting = std::count_if(it->begin(), it->end(), [&](const json& sub) { return fits(sub, value); });
       if (fitting == 0) check_any(*it, value, pointer, secret);
-      if (fitting > 1) add(pointer, fmt::format("fits {} of the forms that exclude each other", fitting));
+      if (fitting > 1) add(pointer, fmt::format("matches {} of the mutually exclusive forms", fitting));
     }
     if (const auto it = schema.find("not"); it != schema.end() && fits(*it, value)) {
       add(pointer, fmt::format("has a form that is not allowed{}", got(value, secret)));
@@ -354,8 +354,8 @@ class Explainer {
     }
   }
 
-  // When all alternatives fail, the one that comes nearest is what the user meant; it has the fewest problems, and
-  // none about the value as a whole.
+  // When all alternatives fail, the user meant the nearest one; it has the fewest problems, and none about the value as
+  // a whole.
   void check_any(const json& alternatives, const json& value, const std::string& pointer, bool secret) {
     std::vector<std::vector<ConfigProblem>> failed;
     for (const auto& sub : alternatives) {
@@ -379,8 +379,8 @@ class Explainer {
       std::string reason = where + first.message;
       if (std::find(reasons.begin(), reasons.end(), reason) == reasons.end()) reasons.push_back(std::move(reason));
     }
-    add(pointer, reasons.empty() ? "fits none of the allowed forms"
-                                 : fmt::format("fits none of the allowed forms: {}", fmt::join(reasons, "; or ")));
+    add(pointer, reasons.empty() ? "matches none of the allowed forms"
+                                 : fmt::format("matches none of the allowed forms: {}", fmt::join(reasons, "; or ")));
   }
 
   static std::optional<size_t> size_limit(const json& schema, const char* key) {
@@ -393,7 +393,7 @@ class Explainer {
     if (text.size() > kMaxPatternInputBytes) {
       unsafe_ = true;
       add(pointer,
-          fmt::format("is longer than {} bytes, the most that is compared with a pattern", kMaxPatternInputBytes));
+          fmt::format("is longer than {} bytes, the maximum for a comparison with a pattern", kMaxPatternInputBytes));
       return true;
     }
     try {
@@ -437,8 +437,8 @@ class Explainer {
   std::vector<ConfigProblem> problems_;
 };
 
-/// Whether all that look for the schema behind this `$ref` find the same one. valijson takes an empty step for none and
-/// decodes percent signs, and it knows the schema by its $id as well: past CycleSearch it could go round for ever.
+/// Whether everyone who resolves this `$ref` finds the same schema. valijson skips an empty step and decodes percent
+/// signs, and it also knows the schema by its $id: undetected by CycleSearch, it could loop for ever.
 bool is_plain_ref(const json& root, const std::string& ref) {
   return ref.find('%') == std::string::npos && ref.find("//") == std::string::npos &&
          (ref.size() == 1 || !ref.ends_with('/')) && resolve_ref(root, ref) != nullptr;
@@ -454,7 +454,7 @@ bool has_odd_ref(const json& root, const json& node) {
   return std::any_of(node.begin(), node.end(), [&](const json& item) { return has_odd_ref(root, item); });
 }
 
-// Finds a way from a schema back to itself that takes no step into the value; any validator would go round for ever.
+// Finds a path from a schema back to itself without a step into the value; any validator would loop for ever.
 class CycleSearch {
  public:
   explicit CycleSearch(const json& root) : root_(root) {}
@@ -516,7 +516,7 @@ bool is_deeper_than(const json& value, size_t most) {
 std::optional<std::string> check_schema_shape(const json& schema) {
   if (!schema.is_object() && !schema.is_boolean()) return "a schema is an object, or true or false";
   if (is_deeper_than(schema, kMaxJsonDepth)) return fmt::format("it is nested deeper than {} levels", kMaxJsonDepth);
-  if (has_odd_ref(schema, schema)) return "a $ref names no place in the schema, or not as in #/definitions/x";
+  if (has_odd_ref(schema, schema)) return "a $ref names no place in the schema, or not in the form #/definitions/x";
   if (CycleSearch(schema).anywhere(schema)) return "a $ref leads back to itself, or through too many others";
   return std::nullopt;
 }

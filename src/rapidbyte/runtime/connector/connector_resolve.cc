@@ -31,7 +31,7 @@ Status bad_reference(std::string_view reference, std::string_view why) {
                   reference.substr(0, 200), why));
 }
 
-// One part of a reference: it becomes a file name, so nothing in it may lead elsewhere.
+// One part of a reference: it becomes a file name, so it must not lead elsewhere.
 bool is_plain_part(std::string_view part) {
   if (part.empty() || part.front() == '.' || part.find("..") != std::string_view::npos) return false;
   return std::all_of(part.begin(), part.end(), [](char c) {
@@ -67,7 +67,7 @@ fs::path absolute_or_same(const fs::path& path) {
 Status cannot_read(const fs::path& path, std::string_view code) {
   return config_error(
       std::string(code),
-      fmt::format("cannot read {}: check that the file is complete and readable for you", path.string()));
+      fmt::format("cannot read {}: check that the file is complete and that you may read it", path.string()));
 }
 
 Result<uint64_t> checked_size(const fs::path& path, uint64_t most, std::string_view code) {
@@ -76,7 +76,7 @@ Result<uint64_t> checked_size(const fs::path& path, uint64_t most, std::string_v
   if (error) return config_error(std::string(code), fmt::format("cannot read {}: {}", path.string(), error.message()));
   if (size > most) {
     return config_error(std::string(code),
-                        fmt::format("{} has {} bytes; the most that is read is {} bytes", path.string(), size, most));
+                        fmt::format("{} has {} bytes; the maximum is {} bytes", path.string(), size, most));
   }
   return size;
 }
@@ -104,7 +104,7 @@ std::string lower_hex(std::string_view text) {
 Result<ConnectorRef> parse_connector_ref(std::string_view reference) {
   if (reference.empty()) return bad_reference(reference, "it is empty");
   if (reference.size() > kMaxReferenceBytes || reference.find('\0') != std::string_view::npos) {
-    return bad_reference(reference, "it is no name and no path");
+    return bad_reference(reference, "it is neither a name nor a path");
   }
   ConnectorRef ref;
   ref.reference = std::string(reference);
@@ -119,7 +119,7 @@ Result<ConnectorRef> parse_connector_ref(std::string_view reference) {
   if (const size_t at = rest.find('@'); at != std::string_view::npos) {
     const std::string_view version = without_v(rest.substr(at + 1));
     if (!is_plain_part(version)) {
-      return bad_reference(reference, "what stands behind '@' is not a version of letters, digits, '.', '-' and '_'");
+      return bad_reference(reference, "the part after '@' is not a version of letters, digits, '.', '-' and '_'");
     }
     ref.version = std::string(version);
     rest = rest.substr(0, at);
@@ -192,8 +192,8 @@ Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref,
     if (allow_unmanifested) return std::optional<Manifest>();
     return make_error(
         ErrorCategory::kPermission, codes::kManifestMissing,
-        fmt::format("connector '{}' has no manifest: {} does not exist, so nobody has said what it may reach. "
-                    "Put its manifest there, or run with --allow-unmanifested to let it reach every host",
+        fmt::format("connector '{}' has no manifest: {} does not exist, so nothing says what it may reach. Put its "
+                    "manifest there, or run with --allow-unmanifested to let it reach any host",
                     ref.reference, path.string()));
   }
   RB_ASSIGN_OR_RETURN(const auto bytes, read_bytes(path, kMaxManifestBytes, codes::kManifestInvalid));
@@ -207,11 +207,10 @@ Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref,
                                     ref.reference, protocol, path.string()));
   }
   if (ref.has_version() && without_v(manifest.version) != ref.version) {
-    return config_error(
-        codes::kConnectorVersionMismatch,
-        fmt::format("connector '{}': version {} is asked for, but {} is version {}. Change the version in "
-                    "`use:`, or install the version that is asked for",
-                    ref.reference, ref.version, wasm.string(), without_v(manifest.version)));
+    return config_error(codes::kConnectorVersionMismatch,
+                        fmt::format("connector '{}': `use:` names version {}, but {} is version {}. Change the version "
+                                    "in `use:`, or install that version",
+                                    ref.reference, ref.version, wasm.string(), without_v(manifest.version)));
   }
   return std::optional<Manifest>(std::move(manifest));
 }
@@ -220,7 +219,7 @@ Result<ComponentFile> read_component_file(const fs::path& wasm) {
   static constexpr std::string_view kCode = codes::kComponentInvalid;
   RB_ASSIGN_OR_RETURN(const uint64_t size, checked_size(wasm, kMaxComponentBytes, kCode));
   std::ifstream file(wasm, std::ios::binary);
-  // Small enough to stay in the cache, and no megabytes of fresh pages for each start.
+  // Small enough to stay in the cache, so that a start does not touch megabytes of fresh pages.
   std::vector<std::byte> piece(kPieceBytes);
   std::array<std::byte, 4> begin{};
   Sha256 hash;

@@ -20,10 +20,10 @@ namespace rapidbyte::runtime {
 
 using rapidbyte::sha256_hex;
 
-/// What a reference without `@version` has as its version.
+/// The version of a reference without `@version`.
 inline constexpr std::string_view kUnknownVersion = "unknown";
 
-/// `rapidbyte/source-postgres@v0.1.0` taken apart.
+/// The parts of `rapidbyte/source-postgres@v0.1.0`.
 struct ConnectorRef {
   std::string reference;                      // as written
   std::string name;                           // "source-postgres"
@@ -37,7 +37,7 @@ struct ConnectorRef {
 /// anything that could leave the search folders.
 [[nodiscard]] Result<ConnectorRef> parse_connector_ref(std::string_view reference);
 
-/// One folder to look in, and why it is looked in (for the error message).
+/// One folder to search, and why (for the error message).
 struct ConnectorFolder {
   std::filesystem::path folder;
   std::string origin;
@@ -60,21 +60,21 @@ struct ConnectorFolder {
                                                                       const std::filesystem::path& wasm,
                                                                       bool allow_unmanifested);
 
-/// A component by its digest, which the manifest's checksum and the key of the AOT cache are both about. Its bytes are
-/// only needed when it must be compiled; keeping megabytes of them would be seen in a warm start.
+/// A component identified by its digest, which serves for the manifest's checksum and as the key of the AOT cache. Its
+/// bytes are needed only when it must be compiled; keeping megabytes of them would slow down a warm start.
 struct ComponentFile {
   std::string sha256;  // of the bytes, 64 hexadecimal digits
   /// The bytes with that digest.
   std::function<Result<std::vector<std::byte>>()> read;
 };
 
-/// Reads a component through. COMPONENT_INVALID when it can't be read, is empty, no WebAssembly, or above 256 MiB; also
-/// of ComponentFile::read, when the file has been changed since.
+/// Reads and hashes a component. COMPONENT_INVALID when it can't be read, is empty, is not WebAssembly, or is larger
+/// than 256 MiB; also from ComponentFile::read, when the file has changed since.
 [[nodiscard]] Result<ComponentFile> read_component_file(const std::filesystem::path& wasm);
 
 /// Compares what will be compiled with the manifest's checksum: CHECKSUM_MISMATCH (permission). A manifest without a
-/// checksum promises nothing, so it passes. Take the form for a file that was read in production: nothing can change in
-/// between.
+/// checksum promises nothing, so it passes. Production code uses the overload for a file that has been read: nothing
+/// can change in between.
 [[nodiscard]] Status verify_wasm_checksum(const ComponentFile& file, const Manifest& manifest,
                                           const std::filesystem::path& wasm);
 [[nodiscard]] Status verify_wasm_checksum(const std::filesystem::path& wasm, const Manifest& manifest);

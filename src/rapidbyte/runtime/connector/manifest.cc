@@ -125,7 +125,7 @@ class ObjectReader {
   json schema(const char* key) {
     const json* value = find(key);
     if (value == nullptr) return nullptr;
-    if (const auto why = check_schema_shape(*value)) problem(key, fmt::format("is no usable JSON Schema: {}", *why));
+    if (const auto why = check_schema_shape(*value)) problem(key, fmt::format("is not a usable JSON Schema: {}", *why));
     return *value;
   }
 
@@ -162,7 +162,7 @@ Permissions read_permissions(ObjectReader permissions) {
     ConfigPath path;
     path.pointer = entry.text("pointer", true);
     if (!path.pointer.empty() && !path.pointer.starts_with('/'))
-      entry.problem("pointer", "must be a JSON Pointer, as /path");
+      entry.problem("pointer", "must be a JSON Pointer, such as /path");
     const std::string access = entry.text("access");
     if (!access.empty() && access != "read" && access != "read-write")
       entry.problem("access", "must be read or read-write");
@@ -176,9 +176,9 @@ Permissions read_permissions(ObjectReader permissions) {
 }
 
 void warn_of_unknown_features(const Role& role, std::string_view name, std::vector<std::string>& warnings) {
-  // Whoever has made more mistakes than that sees it by these.
+  // These are enough to show a manifest with more mistakes.
   constexpr size_t kMaxWarnings = 20;
-  // Nobody means a short name by a long one, and a manifest may be of anybody.
+  // A long name is not a misspelling of a short one, and a manifest may come from anyone.
   constexpr size_t kMaxMistyped = 64;
   for (const std::string& feature : role.features) {
     if (warnings.size() == kMaxWarnings) return;
@@ -233,7 +233,7 @@ std::vector<ConfigProblem> valijson_problems(const json& schema, const json& val
   std::vector<ConfigProblem> problems;
   if (valijson::Validator().validate(parsed, Adapter(value), &results)) return problems;
   for (const auto& error : results) problems.push_back({pointer_of(error.context), error.description});
-  // A schema that is just `false` fails without a word.
+  // A schema that is just `false` fails without a message.
   if (problems.empty()) problems.push_back({"", "nothing is allowed here"});
   return problems;
 }
@@ -301,7 +301,7 @@ Result<std::vector<ConfigProblem>> validate_against_schema(const json& schema, c
   try {
     Explanation explanation = explain_config(schema, value);
     if (explanation.unsafe_to_match) return std::move(explanation.problems);
-    // valijson decides; our own words are used where they say something.
+    // valijson decides; our own messages are used where there are any.
     std::vector<ConfigProblem> problems = valijson_problems(schema, value);
     if (problems.empty() || explanation.problems.empty()) return problems;
     return std::move(explanation.problems);

@@ -45,7 +45,7 @@ struct Permissions {
 
 struct Role {
   std::vector<std::string> modes;  // supported_sync_modes or supported_write_modes
-  /// As written, with those that this program does not know: a source may ask for a destination's.
+  /// As written, including unknown ones: a source may ask for a destination's.
   std::vector<std::string> features;
   [[nodiscard]] bool has_feature(protocol::Feature feature) const;
 };
@@ -71,7 +71,7 @@ struct Manifest {
   nlohmann::json config_schema;
   /// JSON Schema of the keys that a stream may have beyond the host's own (our addition); null: none are allowed.
   nlohmann::json stream_schema;
-  /// What is probably a mistake, though the connector can be used: features of a name that means nothing here.
+  /// Probable mistakes that do not keep the connector from being used: features with unknown names.
   std::vector<std::string> warnings;
 };
 
@@ -84,7 +84,7 @@ struct ConfigProblem {
   std::string message;
 };
 
-/// Checks `value` against `schema` (draft 7). Every problem is listed; empty when it fits. A broken schema is
+/// Checks `value` against `schema` (draft 7). Lists every problem; empty when it is valid. A broken schema is
 /// MANIFEST_INVALID. A null schema accepts everything.
 Result<std::vector<ConfigProblem>> validate_against_schema(const nlohmann::json& schema, const nlohmann::json& value);
 

@@ -133,8 +133,8 @@ TEST(ParseManifest, NamesThePointerOfWhateverIsWrong) {
            {"/roles", json::object(), "/roles must name"},
            {"/roles", json(), "/roles is missing"},
            {"/roles/source/features", {{"a", 1}}, "/roles/source/features must be a list"},
-           {"/config_schema", 5, "/config_schema is no usable JSON Schema"},
-           {"/config_schema", {{"$ref", "#"}}, "/config_schema is no usable JSON Schema"},
+           {"/config_schema", 5, "/config_schema is not a usable JSON Schema"},
+           {"/config_schema", {{"$ref", "#"}}, "/config_schema is not a usable JSON Schema"},
        }) {
     json document = full_manifest();
     document[json::json_pointer(c.pointer)] = c.value;
@@ -239,7 +239,7 @@ TEST(ValidateAgainstSchema, ExplainsEachKeyword) {
            {R"({"pattern": "^a"})", R"("b")", ": must match the pattern ^a, got \"b\"\n"},
            {R"({"minItems": 2})", "[1]", ": must have at least 2 items, has 1\n"},
            {R"({"maxItems": 1})", "[1, 2]", ": must have at most 1 items, has 2\n"},
-           {R"({"uniqueItems": true})", "[1, 2, 1]", "/2: stands in the list twice, got 1\n"},
+           {R"({"uniqueItems": true})", "[1, 2, 1]", "/2: appears in the list twice, got 1\n"},
            {R"({"contains": {"const": 1}})", "[2]", ": lacks an item that it must contain\n"},
            {R"({"items": [{"type": "string"}], "additionalItems": false})", R"(["a", 1])",
             "/1: nothing is allowed here\n"},
@@ -249,7 +249,7 @@ TEST(ValidateAgainstSchema, ExplainsEachKeyword) {
             R"({"x1": 2, "y": 3})",
             "/x1: expected a text, got an integer; put it in quotes\n/y: `y` is unknown; no keys are allowed here\n"},
            {R"({"propertyNames": {"pattern": "^[a-z]+$"}})", R"({"A": 1})", "/A: this name of a key is not allowed\n"},
-           {R"({"dependencies": {"user": ["password"]}})", R"({"user": 1})", ": `user` needs `password` beside it\n"},
+           {R"({"dependencies": {"user": ["password"]}})", R"({"user": 1})", ": `user` also needs `password`\n"},
            {R"({"properties": {"alpha": {}, "beta": {}}, "additionalProperties": false})", R"({"zzzzzz": 1})",
             "/zzzzzz: `zzzzzz` is unknown; known are alpha, beta\n"},
            {R"({"allOf": [{"minimum": 1}, {"maximum": -1}]})", "0",
@@ -257,10 +257,11 @@ TEST(ValidateAgainstSchema, ExplainsEachKeyword) {
            {R"({"anyOf": [{"type": "string"}, {"type": "object", "properties": {"a": {"type": "integer"}}}]})",
             R"({"a": "x"})", "/a: expected an integer, got a text\n"},
            {R"({"anyOf": [{"type": "string"}, {"type": "boolean"}]})", "5",
-            ": fits none of the allowed forms: expected a text, got an integer; put it in quotes; or expected true or "
+            ": matches none of the allowed forms: expected a text, got an integer; put it in quotes; or expected true "
+            "or "
             "false, got an "
             "integer\n"},
-           {R"({"oneOf": [{"minimum": 1}, {"minimum": 2}]})", "3", ": fits 2 of the forms that exclude each other\n"},
+           {R"({"oneOf": [{"minimum": 1}, {"minimum": 2}]})", "3", ": matches 2 of the mutually exclusive forms\n"},
            {R"({"not": {"const": 5}})", "5", ": has a form that is not allowed, got 5\n"},
            {R"({"if": {"properties": {"tls": {"const": true}}}, "then": {"required": ["ca"]}})", R"({"tls": true})",
             ": `ca` is missing\n"},

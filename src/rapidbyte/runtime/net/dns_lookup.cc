@@ -23,14 +23,14 @@
 namespace rapidbyte::runtime {
 namespace {
 
-// Name look-ups that may hang at the same time in the whole process: a guest that asks for names in a loop must not
-// make a thread per question.
+// Maximum number of concurrent name look-ups in the whole process: a guest that asks for names in a loop must not
+// create a thread per query.
 constexpr int kMaxPendingLookups = 32;
 // RFC 1035's limit on a name.
 constexpr size_t kMaxHostBytes = 253;
 
-// A host that holds anything else could mean one thing to the ACL and another to the resolver (an embedded NUL cuts
-// it).
+// A host with any other character could mean one thing to the ACL and another to the resolver (an embedded NUL
+// truncates it).
 bool is_plain_host(std::string_view host) {
   if (host.empty() || host.size() > kMaxHostBytes) return false;
   return std::all_of(host.begin(), host.end(), [](char c) {
@@ -52,7 +52,8 @@ class SystemResolver final : public HostResolver {
       const int error = errno;
       Status failed = make_retryable_error(ErrorCategory::kTransientNetwork, codes::kDnsResolutionFailed,
                                            rc == EAI_SYSTEM ? errno_text(error) : gai_strerror(rc));
-      // The name servers answered, and the answer is no: asking again would only delay the report of a typing error.
+      // The name servers answered that the name does not exist: a retry would only delay the report of a typing
+      // mistake.
       failed.error().retryable = rc != EAI_NONAME;
       return failed;
     }
@@ -90,7 +91,7 @@ std::optional<SocketAddress> literal_address(const std::string& host, uint16_t p
   return std::nullopt;
 }
 
-// One look-up on its way. Shared by the asking thread and the helper thread, since either may end first.
+// One look-up in progress. Shared by the calling thread and the helper thread, since either may end first.
 struct Lookup {
   std::mutex mutex;
   std::condition_variable changed;
@@ -118,7 +119,7 @@ Status start_lookup(const std::shared_ptr<Lookup>& lookup, std::shared_ptr<HostR
                     const std::string& host, uint16_t port) {
   if (pending_lookups().fetch_add(1) >= kMaxPendingLookups) {
     pending_lookups().fetch_sub(1);
-    return dns_error(host, fmt::format("{} look-ups are still without an answer", kMaxPendingLookups));
+    return dns_error(host, fmt::format("{} look-ups are still unanswered", kMaxPendingLookups));
   }
   try {
     std::thread([lookup, resolver = std::move(resolver), host, port] {

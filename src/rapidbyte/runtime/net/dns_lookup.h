@@ -1,7 +1,7 @@
 #pragma once
-// Names into addresses (docs/protocol.md, connect-tcp). The system's resolver cannot be interrupted, so each
-// look-up runs on a thread of its own and the asking thread waits for it with a deadline and a CancelToken. How many
-// may hang at a time is bounded for the whole process.
+// Names into addresses (docs/protocol.md, connect-tcp). The system's resolver cannot be interrupted, so each look-up
+// runs on its own thread and the calling thread waits for it with a deadline and a CancelToken. The number of
+// concurrent look-ups is limited for the whole process.
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -25,13 +25,13 @@ struct SocketAddress {
   [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-/// Turns a name into addresses. May block as long as it likes: it runs on a thread of its own.
+/// Turns a name into addresses. May block as long as it likes: it runs on its own thread.
 class HostResolver {
  public:
   virtual ~HostResolver() = default;
   virtual Result<std::vector<SocketAddress>> resolve(const std::string& host, uint16_t port) = 0;
 };
-/// getaddrinfo. Shared, because a resolution that was given up still runs.
+/// getaddrinfo. Shared, because an abandoned resolution still runs.
 [[nodiscard]] std::shared_ptr<HostResolver> system_resolver();
 
 /// Addresses of `host`, at least one. IP literals never reach the resolver. DNS_RESOLUTION_FAILED (also when `deadline`
@@ -41,7 +41,7 @@ class HostResolver {
                                                                       const Deadline& deadline,
                                                                       const CancelToken& cancel);
 
-/// A host as it may stand in a message: guests choose it, so it is cut and cleaned.
+/// A host as it may be shown in a message: guests choose it, so it is cut and sanitised.
 [[nodiscard]] std::string shown_host(std::string_view host);
 
 }  // namespace rapidbyte::runtime

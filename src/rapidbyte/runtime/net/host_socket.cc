@@ -22,11 +22,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Addresses of one name that are tried; more would only stretch the deadline thin.
+// Addresses of one name that are tried; more would leave too little time for each.
 constexpr size_t kMaxAddressesTried = 16;
 constexpr int kMaxPollMs = 1000;
-// Seconds of silence before the peer's machine is asked whether it is there, between questions, and how many of these
-// go unanswered: by the system's own defaults a machine that is gone is waited for two hours.
+// Keep-alive: seconds of silence before the first probe, seconds between probes, and number of unanswered probes. With
+// the system's defaults, a connection waits two hours for a machine that is gone.
 constexpr int kKeepAliveIdle = 15;
 constexpr int kKeepAliveInterval = 5;
 constexpr int kKeepAliveCount = 3;
@@ -46,8 +46,8 @@ Result<SocketEntry> connect_address(const SocketAddress& address, const Deadline
   const int fd = ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed(errno_text(errno));
   SocketEntry entry(fd);
-  // Guests send whole messages; waiting for more of them only adds delay. Keep-alive ends connections whose peer is
-  // gone, however long a guest waits; a peer that is only busy answers by its kernel.
+  // Guests send whole messages; waiting for more only adds delay. Keep-alive ends connections whose peer is gone,
+  // however long a guest waits; the kernel of a busy peer answers.
   const int on = 1;
   (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   (void)::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
@@ -67,12 +67,11 @@ Result<SocketEntry> connect_address(const SocketAddress& address, const Deadline
   return entry;
 }
 
-// A server that streams (COPY sends 8 KiB at a time) would wake its reader for each piece. A reader that got so much at
-// once is not waiting for an answer, so it can wait for more: a tenth of the calls and of the changes between
-// processes.
+// A streaming server (COPY sends 8 KiB at a time) would wake its reader for each piece. A reader that got this much at
+// once is not waiting for an answer, so it can wait for more: a tenth of the calls and context switches.
 constexpr ssize_t kBulkBytes = 4096;
 constexpr int kGatherBytes = 64 << 10;
-// What the last piece of a stream may be late.
+// Maximum delay of the last piece of a stream.
 constexpr milliseconds kGatherTime{1};
 
 }  // namespace
@@ -140,14 +139,14 @@ void SocketEntry::set_low_water(int bytes) {
 }
 
 Status SocketEntry::start_tls(const TlsOptions& options, const Deadline& deadline, const CancelEvent& cancel) {
-  if (tls_) return internal_error(codes::kTlsFailed, "socket-start-tls: this connection speaks TLS already");
+  if (tls_) return internal_error(codes::kTlsFailed, "socket-start-tls: this connection already uses TLS");
   set_low_water(1);
   auto session = TlsSession::connect(fd_, options, deadline, cancel);
   if (session.ok()) {
     tls_ = std::move(*session);
     return {};
   }
-  // After a handshake that failed nothing may go over it in plain, whatever the guest makes of the error.
+  // After a failed handshake nothing may be sent in plain text, whatever the guest does with the error.
   if (session.error().category != ErrorCategory::kConfig) ::shutdown(fd_, SHUT_RDWR);
   return std::move(session).status();
 }
@@ -225,7 +224,7 @@ Result<SocketWriteResult> SocketEntry::write(std::span<const std::byte> data, co
 Result<SocketEntry> connect_socket(const NetworkAcl& acl, std::string_view host, uint16_t port,
                                    const Deadline& deadline, const CancelToken& cancel,
                                    const std::shared_ptr<HostResolver>& resolver) {
-  // The same normalized name is checked, resolved and shown, so that no two steps can read it differently.
+  // The same normalised name is checked, resolved and shown, so that no two steps can read it differently.
   const std::string name = normalize_host(host);
   if (!acl.allows(name)) {
     return make_error(
@@ -248,16 +247,15 @@ Result<SocketEntry> connect_socket(const NetworkAcl& acl, std::string_view host,
   if (allowed.empty()) {
     return make_error(
         ErrorCategory::kPermission, codes::kNetworkDenied,
-        fmt::format("connection to '{}' port {} refused: it leads to {}, which is link-local, multicast, "
-                    "unspecified or a cloud metadata service. If it is meant, list that address itself as an "
-                    "allowed host",
+        fmt::format("connection to '{}' port {} refused: it leads to {}, which is link-local, multicast, unspecified "
+                    "or a cloud metadata service. If this is intended, list that address itself as an allowed host",
                     shown_host(name), port, refused));
   }
   if (allowed.size() > kMaxAddressesTried) allowed.resize(kMaxAddressesTried);
   const CancelEvent cancel_event(cancel);
   std::string tried;
   for (size_t i = 0; i < allowed.size(); ++i) {
-    // Each address gets its part of the time that is left, so that a dead first one does not use it all.
+    // Each address gets its share of the remaining time, so that a dead first one does not use it up.
     const auto share = deadline.remaining(kConnectTimeout) / static_cast<int64_t>(allowed.size() - i);
     ConnectFailure failure;
     auto entry = connect_address(allowed[i], deadline, share, cancel_event, failure);

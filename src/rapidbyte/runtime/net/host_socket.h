@@ -1,7 +1,7 @@
 #pragma once
-// Host sockets: the only network that a guest has (docs/protocol.md, connect-tcp and socket-*). A SocketEntry owns
-// one connection, in plain or with TLS; connect_socket() makes one: it asks the ACL about the name, then about every
-// resolved address, and connects to the checked address. SocketTable (socket_table.h) holds those of one instance.
+// Host sockets: a guest's only network (docs/protocol.md, connect-tcp and socket-*). A SocketEntry owns one connection,
+// in plain text or with TLS; connect_socket() makes one: it asks the ACL about the name, then about every resolved
+// address, and connects to the checked address. SocketTable (socket_table.h) holds those of one instance.
 
 #include <chrono>
 #include <cstddef>
@@ -35,8 +35,7 @@ inline constexpr uint64_t kMaxSocketReadBytes = 65536;
 /// `len` of a socket-read brought into 1..`cap`.
 [[nodiscard]] uint64_t clamp_socket_read_len(uint64_t len, uint64_t cap = kMaxSocketReadBytes);
 
-/// An open, non-blocking socket, its would-block streaks and, once it was started, its TLS. Movable; closes on
-/// destruction.
+/// An open, non-blocking socket, its would-block streaks and, once started, its TLS. Movable; closes on destruction.
 class SocketEntry {
  public:
   /// Takes ownership of `fd`, which must be non-blocking.
@@ -57,21 +56,21 @@ class SocketEntry {
   [[nodiscard]] Result<SocketReadResult> read(std::span<std::byte> into, const CancelEvent& cancel);
   /// Writes what fits. SOCKET_WRITE_FAILED, CANCELLED.
   [[nodiscard]] Result<SocketWriteResult> write(std::span<const std::byte> data, const CancelEvent& cancel);
-  /// As wait_socket_ready; with TLS it looks behind the encryption.
+  /// As wait_socket_ready(); with TLS it looks at the decrypted data.
   [[nodiscard]] Result<bool> wait(SocketInterest interest, std::chrono::milliseconds timeout,
                                   const CancelEvent& cancel);
-  /// Speaks TLS from here on; errors of TlsSession::connect, and TLS_FAILED (internal) when it does already.
+  /// Switches to TLS; errors of TlsSession::connect, and TLS_FAILED (internal) when it already uses TLS.
   [[nodiscard]] Status start_tls(const TlsOptions& options, const Deadline& deadline, const CancelEvent& cancel);
-  /// Ends TLS in order; does nothing to a plain connection. The destructor closes without that.
+  /// Shuts TLS down cleanly; does nothing to a plain connection. The destructor closes without that.
   void say_goodbye(const CancelEvent& cancel);
 
  private:
-  /// One try, without waiting.
+  /// One attempt, without waiting.
   [[nodiscard]] Result<SocketReadResult> try_read(std::span<std::byte> into);
   [[nodiscard]] Result<SocketWriteResult> try_write(std::span<const std::byte> data);
-  /// Waits a moment for much, if much came last time; false when it did not come.
+  /// Waits a moment for more data if the last read was large; false when none came.
   [[nodiscard]] Result<bool> gather(const CancelEvent& cancel);
-  /// A wait says "readable" from so many bytes on.
+  /// Number of bytes from which a wait reports "readable".
   void set_low_water(int bytes);
   /// Counts a would-block; true when the host polled and the socket became ready.
   [[nodiscard]] Result<bool> poll_after_streak(uint32_t& streak, SocketInterest interest, const CancelEvent& cancel);
@@ -80,7 +79,7 @@ class SocketEntry {
   std::unique_ptr<TlsSession> tls_;
   uint32_t read_streak_ = 0;
   uint32_t write_streak_ = 0;
-  bool in_bulk_ = false;  // the last read brought much
+  bool in_bulk_ = false;  // the last read was large
   int low_water_ = 1;
 };
 

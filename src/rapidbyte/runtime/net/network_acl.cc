@@ -82,7 +82,7 @@ std::optional<Ipv6> bytes_of(const sockaddr* address) {
 bool is_forbidden_ipv4(const Ipv4& a) {
   // Metadata services outside of 169.254/16: Alibaba, Azure's wire server, Oracle.
   constexpr std::array<Ipv4, 3> kMetadata = {{{100, 100, 100, 200}, {168, 63, 129, 16}, {192, 0, 0, 192}}};
-  return a[0] == 0 ||  // "this network"; 0.0.0.0 reaches the own machine on Linux
+  return a[0] == 0 ||  // "this network"; 0.0.0.0 reaches the local machine on Linux
          (a[0] == 169 && a[1] == 254) ||  // link-local, with most metadata services
          (a[0] >= 224 && a[0] <= 239) ||  // multicast
          a == Ipv4{255, 255, 255, 255} ||  // broadcast
@@ -166,7 +166,7 @@ bool NetworkAcl::allows(std::string_view host) const {
   if (name.empty()) return false;
   if (allow_all_ || hosts_.contains(name)) return true;
   if (auto key = literal_key(name)) return addresses_.contains(*key);
-  // Every suffix that begins at a dot, except at the front: ".example.com" alone names nothing.
+  // Every suffix that begins at a dot, except a leading one: ".example.com" alone names nothing.
   for (size_t dot = name.find('.', 1); dot != std::string::npos; dot = name.find('.', dot + 1)) {
     if (suffixes_.contains(std::string_view(name).substr(dot))) return true;
   }
@@ -224,9 +224,9 @@ std::vector<std::string> extract_hosts_from_url(std::string_view url) {
   while (true) {
     const size_t comma = authority.find(',');
     std::string host = normalize_host(authority.substr(0, comma));
-    // "host:" has an empty port, which is a port all the same in a URL.
+    // "host:" has an empty port, which is valid in a URL.
     if (host.ends_with(':') && std::count(host.begin(), host.end(), ':') == 1) host.pop_back();
-    // What is no host is perhaps a part of a password, and so are its neighbours then; hosts stand in messages.
+    // What is not a host may be part of a password, and so may its neighbours; hosts are shown in messages.
     if (!is_plausible_host(host)) return {};
     hosts.push_back(std::move(host));
     if (comma == std::string_view::npos) return hosts;
@@ -245,8 +245,8 @@ std::vector<std::string> collect_runtime_hosts(const nlohmann::json& config) {
   const auto add = [&found](std::string host) {
     if (!host.empty() && std::find(found.begin(), found.end(), host) == found.end()) found.push_back(std::move(host));
   };
-  // An explicit stack, so that a deep config can't exhaust the thread's. Each value is seen with the key it stands
-  // under; the elements of an array stand under the array's key.
+  // An explicit stack, so that a deep config can't exhaust the thread's. Each value is visited with its key; elements
+  // of an array have the array's key.
   struct Item {
     std::string_view key;
     const nlohmann::json* value;

@@ -1,8 +1,8 @@
 #pragma once
 // NetworkAcl: which hosts a connector may reach, by name (docs/protocol.md, "Network") and by address
 // (docs/security.md), and whether it must or must not speak TLS with them. Derived once per instance from the manifest
-// and the connector's config; immutable afterwards, so any thread may read it. Nothing here resolves a name:
-// host_socket does, and asks here again about every resolved address.
+// and the connector's config; immutable afterwards, so any thread may read it. It resolves no names: host_socket does,
+// and then asks about every resolved address.
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -22,19 +22,20 @@ namespace rapidbyte::runtime {
 class NetworkAcl {
  public:
   NetworkAcl() = default;
-  /// Every name is allowed. Addresses that are forbidden by policy stay forbidden.
+  /// Allows every name. Addresses that policy forbids stay forbidden.
   static NetworkAcl allow_all();
 
   /// Adds a rule of a manifest: `*` (all), `*.example.com` (subdomains, not the bare name) or one host.
   void add_rule(std::string_view rule);
-  /// Adds one host taken literally: a `*` in it is not a wildcard. For values from a config.
+  /// Adds one literal host: a `*` in it is not a wildcard. For values from a config.
   void add_host(std::string_view host);
 
   void set_tls(TlsPolicy policy) { tls_ = policy; }
 
   [[nodiscard]] TlsPolicy tls() const { return tls_; }
   [[nodiscard]] bool allows_all() const { return allow_all_; }
-  /// Whether a connection to `host` (a name or an IP literal, in any spelling that normalize_host knows) may be tried.
+  /// Whether a connection to `host` (a name or an IP literal, in any spelling that normalize_host() accepts) may be
+  /// attempted.
   [[nodiscard]] bool allows(std::string_view host) const;
   /// Whether a rule is this very address, written as an IP literal. Lifts the ban of is_forbidden_address.
   [[nodiscard]] bool lists_address(const sockaddr* address) const;
@@ -52,7 +53,7 @@ class NetworkAcl {
 };
 
 /// Trims and lower-cases; `[::1]:5432` and `[::1]` give `::1`; an IPv6 literal stays whole; exactly one colon followed
-/// by digits is a port and goes.
+/// by digits is a port and is removed.
 [[nodiscard]] std::string normalize_host(std::string_view host);
 
 /// The normalized host of `scheme://user:password@host:port/...`; the first one when the authority lists several
@@ -68,12 +69,12 @@ class NetworkAcl {
 /// The ACL of one instance. A null manifest allows all.
 [[nodiscard]] NetworkAcl derive_network_acl(const Manifest* manifest, const nlohmann::json& config);
 
-/// Addresses that no name may lead to: unspecified, link-local, multicast, broadcast and cloud metadata, also when an
-/// IPv6 address carries them inside (mapped, compatible, translated, 6to4, NAT64, Teredo, ISATAP). Families other than
-/// IPv4 and IPv6 are forbidden.
+/// Addresses that no name may resolve to: unspecified, link-local, multicast, broadcast and cloud metadata, also when
+/// embedded in an IPv6 address (mapped, compatible, translated, 6to4, NAT64, Teredo, ISATAP). Families other than IPv4
+/// and IPv6 are forbidden.
 [[nodiscard]] bool is_forbidden_address(const sockaddr* address);
 
-/// Whether a connection to this resolved address may be made: not forbidden, or listed literally in the ACL.
+/// Whether a connection to this resolved address is allowed: it is not forbidden, or the ACL lists it literally.
 [[nodiscard]] bool allows_address(const NetworkAcl& acl, const sockaddr* address);
 
 /// "93.184.216.34" or "2001:db8::1".

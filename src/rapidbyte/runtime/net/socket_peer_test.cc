@@ -93,7 +93,7 @@ TEST_F(SocketPeer, APeerThatTakesNothingIsNotWritableUntilItDoes) {
   reader.join();
 }
 
-TEST(SocketIpv6, is_reached_by_literal_and_by_name) {
+TEST(SocketIpv6, IsReachedByLiteralAndByName) {
   const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
   SocketAddress address = make_address("::1", 0);
   if (fd < 0 || ::bind(fd, address.get(), address.length) != 0) {

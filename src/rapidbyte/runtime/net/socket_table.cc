@@ -63,7 +63,7 @@ Result<SocketReadResult> SocketTable::read(uint64_t handle, std::span<std::byte>
       const SocketReadResult result,
       open->entry.read(into.first(std::min(into.size(), kMaxPlainReadBytes - open->plain_read)), cancel_));
   open->plain_read += result.size;
-  // From here on the guest knows the answer to its request for TLS; there is nothing more to say in plain.
+  // Now the guest knows the answer to its request for TLS and needs no further plain text.
   if (result.size > 0 && open->plain_written > 0) open->answered = true;
   return result;
 }

@@ -1,7 +1,6 @@
 #pragma once
-// SocketTable: the sockets of one instance by their handles, and the rules that hold for all of them: how many may be
-// open, and what the manifest's `network.tls` says about bytes in plain (docs/protocol.md, "Network"). Used on the
-// instance's thread.
+// SocketTable: the sockets of one instance by their handles, and the rules for all of them: how many may be open, and
+// what the manifest's `network.tls` says about plain text (docs/protocol.md, "Network"). Used on the instance's thread.
 
 #include <chrono>
 #include <cstddef>
@@ -19,10 +18,10 @@
 
 namespace rapidbyte::runtime {
 
-/// With `tls: required`: what a guest may write before TLS, bytes. 64: every protocol's request to start TLS fits
-/// (PostgreSQL 8, LDAP 31, MySQL 36), a login with its data hardly does.
+/// With `tls: required`: how many bytes a guest may write before TLS. 64: every protocol's request to start TLS fits
+/// (PostgreSQL 8, LDAP 31, MySQL 36); a login with its data hardly does.
 inline constexpr size_t kMaxPlainWriteBytes = 64;
-/// With `tls: required`: what a guest may read before TLS, bytes. 1 KiB: the greeting of a server, not its data.
+/// With `tls: required`: how many bytes a guest may read before TLS. 1 KiB: the greeting of a server, not its data.
 inline constexpr size_t kMaxPlainReadBytes = 1024;
 
 /// The sockets of one instance. Handles are never reused. Not thread safe.
@@ -36,7 +35,7 @@ class SocketTable {
 
   /// connect-tcp. SOCKET_LIMIT (permission) when `max_open` sockets are open already; else as connect_socket.
   [[nodiscard]] Result<uint64_t> connect(std::string_view host, uint16_t port);
-  /// TLS_REQUIRED (permission) for more than the start of a conversation in plain when the manifest requires TLS.
+  /// TLS_REQUIRED (permission) for more than the start of a conversation in plain text when the manifest requires TLS.
   [[nodiscard]] Result<SocketReadResult> read(uint64_t handle, std::span<std::byte> into);
   [[nodiscard]] Result<SocketWriteResult> write(uint64_t handle, std::span<const std::byte> data);
   /// socket-wait. False after `timeout`.
@@ -52,11 +51,11 @@ class SocketTable {
   struct Open {
     explicit Open(SocketEntry socket) : entry(std::move(socket)) {}
     SocketEntry entry;
-    // Before TLS, and only counted when it is required.
+    // Before TLS; counted only when TLS is required.
     size_t plain_written = 0;
     size_t plain_read = 0;
     bool answered = false;
-    // The guest has begun TLS of its own, inside the sandbox.
+    // The guest has started its own TLS, inside the sandbox.
     bool own_tls = false;
   };
   /// The socket of `handle`, or INVALID_SOCKET.
@@ -66,7 +65,7 @@ class SocketTable {
   NetworkAcl acl_;
   uint32_t max_open_;
   CancelEvent cancel_;
-  std::shared_ptr<HostResolver> resolver_;  // shared with the threads of look-ups that were given up
+  std::shared_ptr<HostResolver> resolver_;  // shared with the threads of abandoned look-ups
   std::map<uint64_t, Open> open_;
   uint64_t next_handle_ = 1;
 };

@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 
 // Without a cancel descriptor a wait looks at the token this often.
 constexpr milliseconds kCancelSlice{100};
-// One poll() at most; longer waits go on in a loop.
+// Maximum for one poll(); longer waits loop.
 constexpr milliseconds kPollSlice{60'000};
 
 short poll_events(SocketInterest interest) {
@@ -59,7 +59,7 @@ std::string errno_text(int error) { return std::generic_category().message(error
 
 Status socket_cancelled() {
   return make_error(ErrorCategory::kInternal, codes::kCancelled,
-                    "the wait on a socket was given up because the run was cancelled");
+                    "the wait on a socket was abandoned because the run was cancelled");
 }
 
 Status invalid_socket(std::string_view what) {
@@ -71,18 +71,18 @@ CancelEvent::CancelEvent(const CancelToken& cancel) : fd_(::eventfd(0, EFD_NONBL
   if (fd_ < 0) return;
   registration_ = token_.on_cancel([fd = fd_] {
     const uint64_t one = 1;
-    // Can only fail when the counter is full, and then the descriptor is readable anyway.
+    // Can fail only when the counter is full, and then the descriptor is readable anyway.
     [[maybe_unused]] const ssize_t written = ::write(fd, &one, sizeof(one));
   });
 }
 
 CancelEvent::~CancelEvent() {
-  registration_ = {};  // first: a waker that is running must not write to a closed descriptor
+  registration_ = {};  // first: a running waker must not write to a closed descriptor
   if (fd_ >= 0) ::close(fd_);
 }
 
 Result<bool> wait_socket_ready(int fd, SocketInterest interest, milliseconds timeout, const CancelToken& cancel) {
-  // Mostly the socket is ready already; then no descriptor has to be made.
+  // Usually the socket is already ready; then no descriptor is needed.
   auto ready = poll_ready(fd, interest, milliseconds(0), -1, cancel);
   if (!ready.ok() || *ready || timeout <= milliseconds(0)) return ready;
   return wait_socket_ready(fd, interest, timeout, CancelEvent(cancel));

@@ -1,5 +1,5 @@
 #pragma once
-// What a non-blocking socket answers, and how to wait for it without using a core. Shared by plain sockets
+// Results of non-blocking socket calls, and how to wait for a socket without using a core. Shared by plain sockets
 // (host_socket) and TLS (tls_session). Every wait has a deadline and ends early when the instance's CancelToken fires.
 
 #include <chrono>
@@ -36,7 +36,7 @@ class CancelEvent {
   ~CancelEvent();
   CancelEvent(const CancelEvent&) = delete;
   CancelEvent& operator=(const CancelEvent&) = delete;
-  /// -1 when the system gave none; waits then look at the token every 100 ms.
+  /// -1 when the system has none; waits then check the token every 100 ms.
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] const CancelToken& token() const { return token_; }
 
@@ -47,13 +47,13 @@ class CancelEvent {
 };
 
 /// Waits in poll() until `fd` is ready. A closed or broken connection counts as ready, since the next read or write
-/// tells. False after `timeout`; CANCELLED; INVALID_SOCKET when `fd` is not open.
+/// reports it. False after `timeout`; CANCELLED; INVALID_SOCKET when `fd` is not open.
 [[nodiscard]] Result<bool> wait_socket_ready(int fd, SocketInterest interest, std::chrono::milliseconds timeout,
                                              const CancelToken& cancel);
 [[nodiscard]] Result<bool> wait_socket_ready(int fd, SocketInterest interest, std::chrono::milliseconds timeout,
                                              const CancelEvent& cancel);
 
-/// What every wait answers when the token has fired.
+/// The result of every wait once the token has fired.
 [[nodiscard]] Status socket_cancelled();
 /// INVALID_SOCKET: `what`, and whose mistake it is.
 [[nodiscard]] Status invalid_socket(std::string_view what);

@@ -25,18 +25,18 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// One poll() at most; longer waits go on in a loop.
+// Maximum for one poll(); longer waits loop.
 constexpr milliseconds kPollSlice{60'000};
 // Read and dropped before closing; session tickets have a few hundred bytes.
 constexpr size_t kMaxDrainedBytes = size_t{64} << 10U;
 // One recv() gets this much ciphertext: eight records.
 constexpr size_t kReceiveBytes = size_t{128} << 10U;
 
-// OpenSSL takes in as much as comes before it gives back anything, also messages that carry no data (key updates).
-// After this much in one call it must come back, so that time limits and cancellation are seen. 1 MiB: 64 full records.
+// OpenSSL consumes whatever arrives before it returns anything, including messages without data (key updates). After
+// this much in one call it must return, so that time limits and cancellation are checked. 1 MiB: 64 full records.
 constexpr size_t kMaxReceivedPerCall = size_t{1} << 20U;
-// What may wait to be sent: a block of the guest's and our answers to the peer's messages. A peer that makes us answer
-// and never reads is cut off.
+// How much may wait to be sent: a block of the guest's data and our answers to the peer's messages. A peer that makes
+// us answer and never reads is disconnected.
 constexpr size_t kMaxUnsentBytes = size_t{4} << 20U;
 
 struct SslDeleter {
@@ -44,7 +44,7 @@ struct SslDeleter {
 };
 using SslPtr = std::unique_ptr<SSL, SslDeleter>;
 
-/// The oldest error that OpenSSL has noted on this thread, as text.
+/// The oldest error in OpenSSL's queue of this thread, as text.
 std::string openssl_reason() {
   const unsigned long code = ERR_peek_error();
   if (code == 0) return "no reason given";
@@ -52,7 +52,7 @@ std::string openssl_reason() {
   return fmt::format("error {}", code);
 }
 
-/// Made at the first session and kept as long as the process: threads share it.
+/// Made for the first session and kept as long as the process: threads share it.
 SSL_CTX* client_context() {
   static SSL_CTX* const context = [] {
     SSL_CTX* made = SSL_CTX_new(TLS_client_method());
@@ -82,9 +82,9 @@ std::string certificate_name(std::string_view server_name) {
 
 }  // namespace
 
-/// The SSL object and its other end: a BIO that receives from the socket and puts what is to be sent into a buffer. The
-/// buffer is why OpenSSL never has half a record to send and so never asks for the same write again, which a guest
-/// could not be trusted to do.
+/// The SSL object and its other end: a BIO that receives from the socket and buffers what is to be sent. Because of the
+/// buffer, OpenSSL never has half a record to send and so never needs the same write again, which a guest could not be
+/// trusted to do.
 class TlsSession::Impl {
  public:
   explicit Impl(int fd) : fd_(fd) {}
@@ -112,7 +112,7 @@ class TlsSession::Impl {
   Status handshake_error(int ssl_error) const;
   /// Sends what the buffer holds. True when it is empty.
   Result<bool> flush();
-  /// Whether at least one byte of the application is here. Notes the end when it finds that instead.
+  /// Whether at least one byte of application data has arrived. Records the end when it finds that instead.
   bool has_plaintext();
   /// Remembers why an SSL_read or SSL_peek brought nothing.
   void note_read_failure(int ssl_error);
@@ -128,7 +128,7 @@ class TlsSession::Impl {
   size_t received_ = 0;  // in this call
   int receive_errno_ = 0;
   bool received_end_ = false;
-  bool drained_ = false;  // the last recv() took all that was there
+  bool drained_ = false;  // the last recv() took everything that was there
   Incoming incoming_ = Incoming::kOpen;
   std::string broken_;  // why, when incoming_ is kBroken
 };
@@ -203,7 +203,7 @@ int TlsSession::Impl::on_certificate(int accepted, X509_STORE_CTX* context) noex
   try {
     if (self->refused_.error == 0) self->refused_.remember(context);
   } catch (const std::exception&) {
-    // Out of memory: refused all the same, only the message is poorer.
+    // Out of memory: still refused, with a shorter message.
   }
   return 0;
 }
@@ -257,13 +257,13 @@ Status TlsSession::Impl::handshake_error(int ssl_error) const {
   };
   if (receive_errno_ != 0) return network(fmt::format("the connection broke: {}", errno_text(receive_errno_)));
   if (received_end_) return network("the server closed the connection during the handshake");
-  Status failed = network(ssl_error == SSL_ERROR_SSL ? openssl_reason() : "the handshake broke off");
+  Status failed = network(ssl_error == SSL_ERROR_SSL ? openssl_reason() : "the handshake was interrupted");
   const int reason = ERR_GET_REASON(ERR_peek_error());
   if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST || reason == SSL_R_PACKET_LENGTH_TOO_LONG) {
-    failed = network("what answers there speaks no TLS. Check host and port, or connect without TLS");
+    failed = network("the server there does not speak TLS. Check host and port, or connect without TLS");
     failed.error().retryable = false;
   } else if (reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION) {
-    failed = network("the server offers no TLS 1.2 or newer, which is the oldest that is safe");
+    failed = network("the server does not offer TLS 1.2 or newer; older versions are not safe");
     failed.error().retryable = false;
   }
   return failed;
@@ -323,9 +323,9 @@ void TlsSession::Impl::note_read_failure(int ssl_error) {
   if (receive_errno_ != 0) {
     broken_ = errno_text(receive_errno_);
   } else if (received_end_) {
-    broken_ = "the connection ended without the end of TLS, so what came may be cut off";
+    broken_ = "the connection ended without a TLS shutdown, so the data may be truncated";
   } else if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED) {
-    broken_ = "the server wants a certificate of the client, which this version cannot give";
+    broken_ = "the server requires a client certificate, which this version does not support";
   } else {
     broken_ = openssl_reason();
   }
@@ -333,8 +333,8 @@ void TlsSession::Impl::note_read_failure(int ssl_error) {
 
 Result<SocketReadResult> TlsSession::Impl::read(std::span<std::byte> into) {
   using Kind = SocketReadResult::Kind;
-  // What is waiting to be sent may be what the peer's answer depends on. A failure shows at the next write; the peer
-  // may have sent something before it went.
+  // The peer's answer may depend on what is waiting to be sent. A failure shows at the next write; the peer may have
+  // sent something before it went away.
   (void)flush();
   size_t total = 0;
   while (total < into.size() && incoming_ == Incoming::kOpen) {
@@ -385,24 +385,24 @@ Result<SocketWriteResult> TlsSession::Impl::write(std::span<const std::byte> dat
 Result<bool> TlsSession::Impl::wait(SocketInterest interest, milliseconds timeout, const CancelEvent& cancel) {
   const Deadline deadline = Deadline::after(timeout);
   const bool reads = interest != SocketInterest::kWritable;
-  // A whole record may be in OpenSSL's buffer already; the socket would not tell.
+  // A whole record may already be in OpenSSL's buffer, which the socket cannot show.
   bool look = reads && SSL_has_pending(ssl_.get()) != 0;
   while (true) {
     if (cancel.token().cancelled()) return socket_cancelled();
     if (look && has_plaintext()) return true;
     if (reads && incoming_ != Incoming::kOpen) return true;
     const auto sent = flush();
-    if (!sent.ok()) return true;  // the next write tells
+    if (!sent.ok()) return true;  // the next write reports it
     const auto events = !reads  ? SocketInterest::kWritable
                         : *sent ? SocketInterest::kReadable
                                 : SocketInterest::kEither;
     RB_ASSIGN_OR_RETURN(const bool ready, wait_socket_ready(fd_, events, deadline.remaining(kPollSlice), cancel));
     if (ready && !reads) {
-      // Room for a write only when nothing is before it in the queue.
+      // There is room for a write only when nothing is queued before it.
       const auto now = flush();
       if (!now.ok() || *now) return true;
     }
-    // A wait of no time at all still looks at what has come.
+    // A wait with a timeout of zero still checks what has arrived.
     look = reads && ready;
     if (!ready && deadline.expired()) return false;
   }
@@ -422,7 +422,7 @@ bool TlsSession::Impl::has_plaintext() {
 void TlsSession::Impl::close(const CancelEvent& cancel) {
   const Deadline deadline = Deadline::after(kTlsLinger);
   ERR_clear_error();
-  // Not after a fatal error, as OpenSSL asks.
+  // Not after a fatal error: OpenSSL forbids it.
   if (incoming_ != Incoming::kBroken) (void)SSL_shutdown(ssl_.get());
   while (true) {
     const auto sent = flush();

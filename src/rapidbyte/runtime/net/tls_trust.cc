@@ -34,7 +34,7 @@ std::string clean(std::string_view text) {
   return out;
 }
 
-/// What `write` prints into a BIO.
+/// The output of `write` into a BIO.
 template <typename Write>
 std::string printed(Write&& write) {
   const BioPtr bio(BIO_new(BIO_s_mem()));
@@ -68,7 +68,7 @@ std::optional<std::string> general_name_text(const GENERAL_NAME* name) {
   return text.data();
 }
 
-/// Whom the certificate is for: its subject alternative names, or without any its common name.
+/// The names that the certificate is for: its subject alternative names, or without any, its common name.
 std::vector<std::string> certificate_names(X509* certificate) {
   std::vector<std::string> out;
   const NamesPtr names(
@@ -112,8 +112,8 @@ Result<X509StorePtr> own_store(const std::string& pem) {
   ERR_clear_error();
   if (!at_end)
     return ca_error(count == 0 ? "it is not a certificate" : fmt::format("certificate {} is broken", count + 1));
-  if (count == 0) return ca_error("it holds no certificate");
-  // What the user lists is trusted, also an intermediate CA or the server's own certificate.
+  if (count == 0) return ca_error("it contains no certificate");
+  // Everything that the user lists is trusted, also an intermediate CA or the server's own certificate.
   X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);
   return store;
 }
@@ -122,7 +122,7 @@ Result<X509StorePtr> own_store(const std::string& pem) {
 X509_STORE* system_store() {
   static X509_STORE* const store = [] {
     X509_STORE* made = X509_STORE_new();
-    // Without a trust store nobody is trusted, which the refusal then says.
+    // Without a trust store nobody is trusted, and the refusal says so.
     if (made != nullptr) (void)X509_STORE_set_default_paths(made);
     ERR_clear_error();
     return made;
@@ -159,7 +159,7 @@ Status RefusedCertificate::explain(std::string_view server_name, bool own_ca) co
   switch (error) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      why = fmt::format("is for {}, not for {}. Connect by a name that it is for, or check the CA only",
+      why = fmt::format("is for {}, not for {}. Connect by one of its names, or check only the CA",
                         fmt::join(names, ", "), server_name);
       break;
     case X509_V_ERR_CERT_HAS_EXPIRED:

@@ -25,9 +25,9 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxNameBytes = 64;
 constexpr size_t kHashHexBytes = 32;
-// Every build of a connector and every version of the program leaves an entry of megabytes behind.
+// Every build of a connector and every version of the program leaves an entry of megabytes.
 constexpr std::chrono::hours kKept{30 * 24};
-// How exactly the time of the last use is kept; a write for each start would be seen in it.
+// Precision of the time of last use; a write for each start would slow it down.
 constexpr std::chrono::hours kUseNoted{24};
 
 /// A file descriptor that closes itself.
@@ -77,7 +77,7 @@ Status write_failed(const fs::path& path, std::string_view step) {
                         fmt::format("cannot {} {}: {}", step, path.string(), std::strerror(errno)));
 }
 
-/// Makes the folder, 0700, and checks that it is so and ours.
+/// Creates the folder with mode 0700, and checks its mode and owner.
 Status make_private_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder.parent_path(), error);
@@ -204,7 +204,7 @@ void AotCache::forget_unused() const {
   std::vector<fs::path> unused;
   for (const auto& file : fs::directory_iterator(*folder_, error)) {
     const std::string name = file.path().filename().string();
-    // Also what a killed process left half written. Other people's files stay.
+    // Also partial files of a killed process. Files of others stay.
     const bool ours = name.ends_with(".cwasm") || name.find(".cwasm.") != std::string::npos;
     if (!ours || !file.is_regular_file(error)) continue;
     const bool has_hash = name.ends_with(".cwasm") && fs::exists(hash_path(file.path()), error);

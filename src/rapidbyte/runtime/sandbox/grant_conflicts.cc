@@ -13,8 +13,8 @@ namespace fs = std::filesystem;
 
 bool same_folder(const Destination& a, const Destination& b) { return a.folder->identity() == b.folder->identity(); }
 
-/// Whether whoever may write `writer` may write (replace, or make) the file or folder at `place`, or a part of the way
-/// there.
+/// Whether someone who may write `writer` may also write (replace or create) the file or folder at `place`, or part of
+/// the path to it.
 bool can_change(const AskedPath& writer, const Destination& place) {
   if (!writer.read_write) return false;
   if (writer.where.is_folder()) {
@@ -28,7 +28,7 @@ bool can_change(const AskedPath& writer, const Destination& place) {
   return same_file || (same_folder(writer.where, place) && writer.file().covers(place.file_name));
 }
 
-/// Whether whoever may write `writer` could have made `link`.
+/// Whether someone who may write `writer` could have made `link`.
 bool can_lay(const AskedPath& writer, const FollowedLink& link) {
   if (!writer.read_write) return false;
   if (writer.where.is_folder()) return link.folder->is_within(*writer.where.folder);
@@ -64,9 +64,8 @@ class Conflicts {
       for (const AskedPath& writer : paths_) {
         if (!can_lay(writer, link)) continue;
         return fmt::format(
-            "the way there leads through the symbolic link {}, which lies where {} may write ({}), so an earlier run "
-            "of "
-            "it may have laid the link; write the path without it, {}, if that is what you mean",
+            "the path leads through the symbolic link {}, which is where {} may write ({}), so an earlier run of it "
+            "may have created the link; if you mean its target, write the path without the link: {}",
             link.path().string(), name_of(writer), writer.where.path().string(), path.where.path().string());
       }
     }
@@ -78,10 +77,10 @@ class Conflicts {
     const auto why = [&](std::string_view whose, const fs::path& what) {
       return fmt::format("{} may write {}, which {} {} ({}); {}", name_of(path), path.where.path().string(), holds,
                          whose, what.string(),
-                         path.where.is_folder() ? "name a folder that has nothing else in it" : "name another file");
+                         path.where.is_folder() ? "name a folder that contains nothing else" : "name another file");
     };
     for (const AskedPath& other : paths_) {
-      // Two that write the same are refused once.
+      // Two that write the same path are refused once.
       const bool told = other.read_write && &other < &path && can_change(other, path.where);
       if (other.request != path.request && !told && can_change(path, other.where))
         return why(fmt::format("what {} is given", name_of(other)), other.where.path());
@@ -105,7 +104,7 @@ class Conflicts {
     places_.emplace();
     for (const ProtectedPath& given : plan_.protected_paths) {
       auto where = walk_as_far_as_it_exists(given.path);
-      // Where the host cannot look, it has nothing to protect.
+      // What the host cannot read needs no protection.
       if (where.ok()) places_->push_back({given.what, given.path, std::move(*where)});
     }
     return *places_;

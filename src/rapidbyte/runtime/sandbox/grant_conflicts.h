@@ -1,6 +1,6 @@
 #pragma once
-// What of a run's grants must not be given although each path is there: a guest that may write a folder could change
-// what others rely on, and could have laid links for later runs. Pure but for looking at the file system; any thread.
+// Which of a run's grants must be refused although each path exists: a guest that may write a folder could change what
+// others rely on, and could have created links for later runs. Reads the file system, otherwise pure; any thread.
 
 #include <span>
 #include <string>
@@ -10,14 +10,14 @@
 
 namespace rapidbyte::runtime {
 
-/// One path that a connector asks for, followed to its end.
+/// One path that a connector asks for, fully resolved.
 struct AskedPath {
   size_t request = 0;  // which of the plan's
   std::string pointer;  // as GrantProblem
   std::string asked_by;
   Destination where;
   bool read_write = false;
-  /// Of a file: SQLite's files beside it, too.
+  /// For a file: SQLite's files beside it, too.
   bool companions = false;
 
   [[nodiscard]] bool writes_folder() const { return read_write && where.is_folder(); }

@@ -94,8 +94,8 @@ TEST_F(GrantConflictsTest, AWritableFileMustBeNobodyElses) {
 TEST_F(GrantConflictsTest, NoPathGoesThroughALinkWhereAGuestMayWrite) {
   fs::create_directory_symlink("../elsewhere", root_ / "out" / "link");
   const std::string said = refused("out/link", "out");
-  EXPECT_TRUE(has(said, "/source/config/path: the way there leads through the symbolic link " +
-                            (root_ / "out" / "link").string() + ", which lies where writer may write"))
+  EXPECT_TRUE(has(said, "/source/config/path: the path leads through the symbolic link " +
+                            (root_ / "out" / "link").string() + ", which is where writer may write"))
       << said;
   EXPECT_TRUE(has(said, (root_ / "elsewhere").string())) << "says where it leads: " << said;
 

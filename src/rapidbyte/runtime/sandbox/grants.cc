@@ -52,7 +52,7 @@ class Resolver {
     problems.push_back({request_.connector_id, pointer, status.error(), std::move(asked_by)});
   }
 
-  /// A manifest asks and the pipeline grants. A grant that nobody asked for is a misspelt one.
+  /// A manifest asks and the pipeline grants. A grant that nobody asked for is a misspelling.
   void check_asked() {
     for (const std::string& folder : request_.read_write_preopens) {
       static const std::vector<std::string> kNone;
@@ -60,8 +60,8 @@ class Resolver {
       if (std::find(wanted.begin(), wanted.end(), folder) != wanted.end()) continue;
       std::string why =
           request_.manifest == nullptr
-              ? "but the connector has no manifest that asks for it. Give it one, or take the name out"
-              : fmt::format("which the connector's manifest does not ask for; it asks for {}. Take the name out",
+              ? "but the connector has no manifest that asks for it. Give it one, or remove the name"
+              : fmt::format("which the connector's manifest does not ask for; it asks for {}. Remove the name",
                             wanted.empty() ? "none" : fmt::format("{}", fmt::join(wanted, ", ")));
       note(request_.pointer + "/permissions/read_write_preopens", request_.name,
            config_error(codes::kFolderNotAsked,
@@ -106,9 +106,9 @@ class Resolver {
   }
 
   static Status unreachable(const fs::path& path, const ConnectorError& error, bool read_write) {
-    // The path ends where the error says, which may be before its last part.
+    // The path ends where the error says, which may be before its last component.
     const std::string where = error.message.starts_with(path.string() + " ") ? "" : path.string() + ": ";
-    // A link's target may be a file that the connector would make; it must be there before, or be named itself.
+    // A link's target may be a file that the connector would create; it must exist before, or be named itself.
     const bool dangling = error.message.find("leads nowhere") != std::string::npos;
     const std::string_view advice = !read_write ? ""
                                     : dangling ? "; write the path that the link leads to, or make that file or folder "
@@ -124,30 +124,29 @@ class Resolver {
                           fmt::format("{} does not exist (relative paths are relative to the pipeline file's folder)",
                                       where.path().string()));
     }
-    // Up to version 0.1 a guest had its file's whole folder, and could make its file a link to a neighbour's; what it
-    // laid then must not be followed now. It could not make absolute links.
+    // Up to version 0.1 a guest was given its file's whole folder, and could replace its file by a link to a
+    // neighbour's; such links must not be followed now. It could not create absolute links.
     const auto laid = std::find_if(where.links.begin(), where.links.end(),
                                    [](const FollowedLink& link) { return link.is_last && !link.is_absolute; });
     if (entry.read_write && laid != where.links.end()) {
       return make_error(
           ErrorCategory::kPermission, std::string(kGrantRefused),
           fmt::format("{0} is a symbolic link in the place of a file that the connector may write, and an earlier "
-                      "version of the connector's sandbox let it lay such links itself; write the path that the link "
-                      "leads to, {1}, if that is what you mean, or make the link absolute: ln -sfn {1} {0}",
+                      "version of the sandbox let connectors create such links themselves. If you mean its target, "
+                      "write that path, {1}, or make the link absolute: ln -sfn {1} {0}",
                       laid->path().string(), where.path().string()));
     }
     if (where.exists && entry.read_write && where.file_link_count > 1) {
-      return make_error(
-          ErrorCategory::kPermission, std::string(kGrantRefused),
-          fmt::format("{0} has {1} names (hard links), so whoever writes it changes the file of the other names, too, "
-                      "and SQLite would look for its journal under this one only; make it a file of its own: cp -p {0} "
-                      "{0}.copy && mv {0}.copy {0}",
-                      where.path().string(), where.file_link_count));
+      return make_error(ErrorCategory::kPermission, std::string(kGrantRefused),
+                        fmt::format("{0} has {1} names (hard links), so writing it also changes the file under its "
+                                    "other names, and SQLite would look for its journal only under this one; make it a "
+                                    "separate file: cp -p {0} {0}.copy && mv {0}.copy {0}",
+                                    where.path().string(), where.file_link_count));
     }
     return {};
   }
 
-  /// Files of one folder share its handle; the wider access to a folder counts.
+  /// Files of one folder share its handle; the wider access to a folder applies.
   Status add_folder(const AskedPath& path) {
     FolderGrant grant{path.where.folder, path.where.folder->path().string(), path.read_write, {}};
     if (!path.where.is_folder()) grant.files.push_back(path.file());
@@ -245,7 +244,7 @@ std::vector<ProtectedPath> paths_of_the_program() {
   if (fs::path program = fs::read_symlink("/proc/self/exe", error); !error)
     paths.push_back({"the program", std::move(program)});
   for (const ConnectorFolder& folder : connector_search_folders())
-    paths.push_back({"the folder that connectors are taken from", absolute_of(folder.folder)});
+    paths.push_back({"the folder that connectors are loaded from", absolute_of(folder.folder)});
   if (auto cache = aot_cache_folder()) paths.push_back({"the cache of compiled connectors", absolute_of(*cache)});
   return paths;
 }

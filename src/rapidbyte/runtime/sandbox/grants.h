@@ -1,9 +1,9 @@
 #pragma once
-// Grants: the folders and files that a pipeline's connectors may use. resolve_grants() follows every path that a
-// manifest asks for and a config names, once for a run and before any guest starts, to open handles; every guest of the
-// run, and the host's work for it (locks, journals), goes through these, so that nothing a guest does to a path leads
-// anybody elsewhere. It looks at all connectors together, because what one may write must not be what another, or the
-// program itself, relies on. Part of the runtime's facade. Any thread; what is resolved is immutable.
+// Grants: the folders and files that a pipeline's connectors may use. resolve_grants() resolves every path that a
+// manifest asks for and a config names to open handles, once per run and before any guest starts; every guest of the
+// run, and the host's work for it (locks, journals), goes through these handles, so that nothing a guest does to a path
+// leads anyone elsewhere. It considers all connectors together, because what one may write must not be what another, or
+// the program itself, relies on. Part of the runtime's facade. Any thread; the result is immutable.
 
 #include <filesystem>
 #include <map>
@@ -20,7 +20,7 @@
 
 namespace rapidbyte::runtime {
 
-/// A single file that is granted in its folder.
+/// A single file that is granted within its folder.
 struct GrantedFile {
   std::string name;
   bool read_write = false;
@@ -31,13 +31,13 @@ struct GrantedFile {
   [[nodiscard]] bool covers(std::string_view file) const;
 };
 
-/// A folder that is opened for a guest: the whole, or single files of it.
+/// A folder that is opened for a guest: all of it, or single files in it.
 struct FolderGrant {
   std::shared_ptr<const PinnedFolder> folder;  // shared with every instance of the run
-  /// What the guest calls it.
+  /// Its path inside the guest.
   std::string guest_path;
   bool read_write = false;
-  /// Not empty: only these, and nothing else of the folder is there for the guest.
+  /// If not empty, only these files of the folder exist for the guest.
   std::vector<GrantedFile> files;
   [[nodiscard]] bool is_whole() const { return files.empty(); }
 };
@@ -50,7 +50,7 @@ struct LockedDatabase {
 
 /// What one connector of a run may use.
 struct ConnectorGrants {
-  /// A value of the config that is a path: as it is written, and as the guest gets it.
+  /// A path in the config: as written, and as the guest gets it.
   struct Value {
     std::string pointer;
     nlohmann::json given;
@@ -61,11 +61,11 @@ struct ConnectorGrants {
   std::vector<Value> values;
 };
 
-/// A connector that is to be given its grants.
+/// A connector that asks for grants.
 struct GrantRequest {
   std::string connector_id;  // "source", "destination", "transform-0"
   std::string name;  // for messages: "dest-sqlite"
-  std::string pointer;  // where it stands in the pipeline file: "/destination"
+  std::string pointer;  // its place in the pipeline file: "/destination"
   /// Null: nothing is granted.
   const Manifest* manifest = nullptr;
   nlohmann::json config;
@@ -80,41 +80,41 @@ struct ProtectedPath {
 
 struct GrantPlan {
   std::vector<GrantRequest> requests;
-  /// Folder against which relative paths are taken; absolute, or empty for the current one.
+  /// Folder to which relative paths are relative; absolute, or empty for the current one.
   std::filesystem::path base_folder;
   std::vector<ProtectedPath> protected_paths;
 };
 
-/// Why a grant is not given.
+/// Why a grant is refused.
 struct GrantProblem {
   std::string connector_id;
   /// The value of the pipeline file to change: "/destination/config/path".
   std::string pointer;
   /// PATH_NOT_FOUND, INVALID_PATH, DATABASE_OPEN, FOLDER_NOT_ASKED, MANIFEST_INVALID (config); GRANT_REFUSED
-  /// (permission): the path leads through a link that a guest may have made, or what the guest could write is relied
-  /// upon by others. The message does not name the value.
+  /// (permission): the path leads through a link that a guest may have made, or others rely on what the guest could
+  /// write. The message does not name the value.
   ConnectorError error;
-  /// For those who show no place in the file: "dest-sqlite: config /path".
+  /// For callers that show no place in the file: "dest-sqlite: config /path".
   std::string asked_by;
   [[nodiscard]] Status status() const;
 };
 
 struct ResolvedGrants {
   std::map<std::string, std::shared_ptr<const ConnectorGrants>> by_connector;  // shared with the run's instances
-  /// When there is one, nothing may be started.
+  /// If there is one, nothing may be started.
   std::vector<GrantProblem> problems;
 };
 
 [[nodiscard]] ResolvedGrants resolve_grants(const GrantPlan& plan);
 
-/// The same for one connector on its own.
+/// The same for a single connector.
 [[nodiscard]] Result<std::shared_ptr<const ConnectorGrants>> resolve_grants_of(
     const GrantRequest& request, const std::filesystem::path& base_folder);
 
-/// Code of a grant that is refused for what it would put into a guest's hands.
+/// The code of a grant that is refused because of what it would give to a guest.
 inline constexpr std::string_view kGrantRefused = codes::kGrantRefused;
 
-/// What the program itself relies on: its own file, the folders that connectors are taken from, the cache of compiled
+/// What the program itself relies on: its own file, the folders that connectors are loaded from, the cache of compiled
 /// code.
 [[nodiscard]] std::vector<ProtectedPath> paths_of_the_program();
 

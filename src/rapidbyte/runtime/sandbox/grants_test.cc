@@ -172,7 +172,7 @@ TEST_F(GrantsTest, FoldersOfAManifestAreReadOnlyUnlessThePipelineGrantsMore) {
   EXPECT_TRUE((*granted)->folders.at(0).read_write);
   EXPECT_EQ((*granted)->folders.at(0).guest_path, "data");
   const auto refused = resolve({}, {"data", "dat"});
-  ASSERT_FALSE(refused.ok()) << "a misspelt grant would leave the folder read-only without a word";
+  ASSERT_FALSE(refused.ok()) << "a misspelt grant would silently leave the folder read-only";
   EXPECT_EQ(refused.status().error().code, "FOLDER_NOT_ASKED");
   EXPECT_NE(refused.status().error().message.find("the folder dat, which the connector's manifest does not ask for; "
                                                   "it asks for data"),

@@ -10,7 +10,7 @@ namespace rapidbyte::runtime {
 namespace {
 
 constexpr auto kHostCodes = std::to_array<std::string_view>({
-    // The run, the state and the connector's file: they choose the exit code.
+    // Codes about the run, the state and the connector's file: they decide the exit code.
     codes::kCancelled,
     codes::kStateBackend,
     codes::kStateQuota,
@@ -26,7 +26,7 @@ constexpr auto kHostCodes = std::to_array<std::string_view>({
     codes::kProtocolMismatch,
     codes::kWrongRole,
     codes::kComponentInvalid,
-    // What the sandbox saw.
+    // Codes about what the sandbox saw.
     codes::kGuestTrap,
     codes::kGuestTimeout,
     codes::kGuestExit,
@@ -36,7 +36,7 @@ constexpr auto kHostCodes = std::to_array<std::string_view>({
     codes::kExportMissing,
     codes::kWitShape,
     codes::kHostException,
-    // What the engine counted and wrote.
+    // Codes about what the engine counted and wrote.
     codes::kRowCountMismatch,
     codes::kLoadMiscounted,
     codes::kDlqFull,
@@ -44,7 +44,7 @@ constexpr auto kHostCodes = std::to_array<std::string_view>({
     codes::kStageFailed,
 });
 
-/// Takes `stream 'orders': `, or the name in other quotes or none, off the front.
+/// Removes `stream 'orders': ` from the front, also with other quotes or none.
 std::string_view without_stream(std::string_view message, std::string_view stream) {
   std::string_view rest = message;
   constexpr std::string_view kWord = "stream ";

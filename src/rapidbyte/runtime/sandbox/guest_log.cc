@@ -30,7 +30,7 @@ void GuestLog::stream(LogLevel level, std::string_view bytes) {
   while (!bytes.empty()) {
     const size_t end = bytes.find('\n');
     const std::string_view piece = bytes.substr(0, end);
-    // What is beyond the limit of a line would be cut anyway, so it is not collected.
+    // Text beyond the limit of a line would be cut anyway, so it is not collected.
     const size_t room = kMaxLogLineBytes + 1 - std::min(partial.size(), kMaxLogLineBytes + 1);
     partial.append(piece.substr(0, room));
     if (end == std::string_view::npos) return;
@@ -43,7 +43,7 @@ void GuestLog::end_line(LogLevel level) {
   std::string& partial = partial_.at(static_cast<size_t>(level));
   if (level == LogLevel::kWarn && partial.find_first_not_of(" \t\r") != std::string::npos) {
     if (last_words_.size() == kLastWordsLines) last_words_.pop_front();
-    // Redacted when they are shown, together: a secret may go over two lines. The cut must leave no half of one.
+    // Redacted together when they are shown: a secret may span two lines. The cut must leave no part of one.
     last_words_.push_back(partial.size() > kLastWordsLineBytes ? redact_beginning(partial, kLastWordsLineBytes) + "..."
                                                                : partial);
   }

@@ -1,6 +1,6 @@
 #pragma once
-// GuestLog: what a guest says, on its way to the log. Lines are cut and counted, so that a guest that floods its log
-// costs neither memory nor the terminal. Takes `log` calls and the guest's stdout and stderr (split into lines). One
+// GuestLog: a guest's output on its way to the log. Lines are cut and counted, so that a guest that floods its log uses
+// up neither memory nor the terminal. Takes `log` calls and the guest's stdout and stderr (split into lines). One
 // thread.
 
 #include <array>
@@ -15,13 +15,13 @@
 
 namespace rapidbyte::runtime {
 
-/// Longest line that is kept, bytes. 8 KiB: an error with its context; a row dump belongs elsewhere.
+/// Maximum length of a line, in bytes. 8 KiB: an error with its context; a row dump belongs elsewhere.
 inline constexpr size_t kMaxLogLineBytes = size_t{8} * 1024;
 /// Lines per second and instance. 200: more cannot be read on a terminal.
 inline constexpr uint32_t kMaxLogLinesPerSecond = 200;
 
-/// Lines of stderr that are shown with a crash, and how much of each. A panic's message and the innermost frames of a
-/// traceback; the log has the rest.
+/// Lines of stderr that are shown with a crash, and the maximum length of each. A panic's message and the innermost
+/// frames of a traceback; the log has the rest.
 inline constexpr size_t kLastWordsLines = 6;
 inline constexpr size_t kLastWordsLineBytes = 400;
 
@@ -38,10 +38,10 @@ class GuestLog {
   /// The unfinished last line, and the count of suppressed lines.
   void flush();
 
-  /// Forgets the last words: a call begins.
+  /// Clears the last lines: a call begins.
   void begin_call() { last_words_.clear(); }
   /// The last lines of stderr since begin_call(), oldest first, redacted, printable and cut: what a language's runtime
-  /// says before it gives up. Each with "\n" before it.
+  /// prints before it aborts. Each with "\n" before it.
   [[nodiscard]] std::string last_words() const;
 
  private:
@@ -50,7 +50,7 @@ class GuestLog {
   void end_line(LogLevel level);
 
   Sink sink_;
-  std::array<std::string, 5> partial_;  // by level: stdout and stderr do not mix
+  std::array<std::string, 5> partial_;  // by level, so that stdout and stderr do not mix
   std::deque<std::string> last_words_;
   Clock::time_point window_start_;
   uint32_t in_window_ = 0;

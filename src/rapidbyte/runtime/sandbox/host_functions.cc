@@ -25,7 +25,7 @@ std::span<const std::byte> bytes_of(rb_bytes_t bytes) {
 
 Status host_exception() {
   return internal_error(codes::kHostException,
-                        "a host function failed inside the host (out of memory?); this is a bug of rapidbyte");
+                        "a host function failed inside the host (out of memory?); this is a bug in rapidbyte");
 }
 
 /// Runs the body of a byte function; an exception (out of memory) becomes an error of the call.
@@ -81,15 +81,15 @@ int32_t socket_write(void* data, uint64_t handle, rb_bytes_t bytes, uint64_t* wr
   });
 }
 
-// Wasmtime has checked a call's types against the component's import before it comes here, so a component that declares
-// another signature does not instantiate... unless it declares other types under the same name; these readers then see
-// another kind of value and answer with the type's empty value.
+// Wasmtime has checked a call's types against the component's import, so a component that declares another signature
+// does not instantiate, unless it declares other types under the same name; these readers then see another kind of
+// value and return the type's empty value.
 std::string_view text(const Val& value) { return as_string(value).value_or(std::string_view()); }
 uint32_t u32(const Val& value) { return value.is_u32() ? value.get_u32() : 0; }
 uint64_t u64(const Val& value) { return value.is_u64() ? value.get_u64() : 0; }
 uint16_t u16(const Val& value) { return value.is_u16() ? value.get_u16() : uint16_t{0}; }
 
-/// Parameters 1 to 3 of socket-start-tls. What is no known degree of checking is taken as the strictest.
+/// Parameters 1 to 3 of socket-start-tls. An unknown degree of checking is treated as the strictest.
 TlsOptions tls_options(Args args) {
   TlsOptions options;
   options.server_name = text(args[1]);
@@ -100,7 +100,7 @@ TlsOptions tls_options(Args args) {
   return options;
 }
 
-// What the other functions answer; the state remembers which errors it gave.
+// Results of the other functions; the state records which errors it gave.
 void answer(ComponentHostState& state, const Status& status, Val* result) {
   state.note_given(status);
   encode_unit(status, *result);
@@ -168,7 +168,8 @@ wasmtime_error_t* call_host_function(void* env, wasmtime_context_t* context,
   const auto& function = *static_cast<const HostFunction*>(env);
   try {
     if (arg_count != function.parameters || result_count != (function.has_result ? 1U : 0U)) {
-      return wasmtime_error_new("the component declares another signature for a host function than the protocol has");
+      return wasmtime_error_new(
+          "the component declares a host function with a signature that differs from the protocol's");
     }
     static_assert(sizeof(Val) == sizeof(wasmtime_component_val_t) && alignof(Val) == alignof(wasmtime_component_val_t));
     const auto* values = reinterpret_cast<const Val*>(args);

@@ -21,7 +21,7 @@ Status cancelled_error() {
   ConnectorError error;
   error.category = ErrorCategory::kInternal;
   error.code = codes::kCancelled;
-  error.message = "the run is being ended";
+  error.message = "the run is being cancelled";
   error.safe_to_retry = true;
   return error;
 }
@@ -89,7 +89,7 @@ Result<std::optional<std::span<const std::byte>>> ComponentHostState::next_batch
   auto taken = options_.services->next_batch();
   const bool is_batch = taken.ok() && taken->has_value();
   batch_moved_ = batch_moved_ || is_batch;
-  // The end may come after a long wait, and then the guest commits.
+  // The end may arrive after a long wait, and then the guest commits.
   const bool is_first_end = taken.ok() && !is_batch && !std::exchange(input_ended_, true);
   count_call(start, is_batch || is_first_end);
   RB_ASSIGN_OR_RETURN(std::optional<PooledBuffer> batch, std::move(taken));
@@ -105,9 +105,9 @@ void ComponentHostState::log(uint32_t level, std::string_view message) {
 Status ComponentHostState::checkpoint(uint32_t kind, std::string_view payload_json) {
   if (kind > 2) {
     return config_error(codes::kInvalidCheckpointKind,
-                        fmt::format("checkpoint: kind {} is none of 0 (source), 1 (destination), 2 (transform)", kind));
+                        fmt::format("checkpoint: kind {} is not 0 (source), 1 (destination) or 2 (transform)", kind));
   }
-  // A destination gives back what a source sent, with the host's own keys.
+  // A destination returns what a source sent, with the host's keys added.
   const bool comes_back = static_cast<CheckpointKind>(kind) == CheckpointKind::kDestination;
   auto checkpoint =
       protocol::Checkpoint::parse(payload_json, comes_back ? protocol::kReceiptLimits : protocol::kCheckpointLimits);
@@ -153,7 +153,7 @@ bool ComponentHostState::metric_is_due() {
     ++metrics_in_window_;
     ++metrics_;
   } else if (!std::exchange(metrics_dropped_, true)) {
-    log_.line(LogLevel::kWarn, fmt::format("metrics are dropped: at most {} per second and {} in all are taken",
+    log_.line(LogLevel::kWarn, fmt::format("metrics are dropped: at most {} per second and {} in total are accepted",
                                            kMaxMetricsPerSecond, kMaxMetricsPerInstance));
   }
   return due;
@@ -177,7 +177,7 @@ Result<state::PairKey> ComponentHostState::scoped_key(uint32_t scope, std::strin
   if (scope > 2) {
     return config_error(
         codes::kInvalidScope,
-        fmt::format("state: scope {} is none of 0 (pipeline), 1 (stream), 2 (connector instance)", scope));
+        fmt::format("state: scope {} is not 0 (pipeline), 1 (stream) or 2 (connector instance)", scope));
   }
   if (key.size() > kMaxStateKeyBytes) {
     return config_error(codes::kKeyTooLong,
@@ -251,8 +251,8 @@ Result<bool> ComponentHostState::socket_wait(uint64_t handle, SocketInterest int
   RB_ASSIGN_OR_RETURN(const bool ready, sockets_.wait(handle, interest, std::chrono::milliseconds(timeout_ms)));
   const auto waited = Clock::now() - start;
   network_wait_ += waited;
-  // Waiting for a slow server is not the guest's time; calling this in a loop without waiting, or without reading what
-  // is there, is.
+  // Waiting for a slow server does not count as the guest's time; calling this in a loop without waiting, or without
+  // reading what is there, does.
   last_progress_ += waited;
   return ready;
 }

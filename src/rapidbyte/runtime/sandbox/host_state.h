@@ -1,7 +1,7 @@
 #pragma once
 // ComponentHostState: the host's side of one instance, one method per function of the WIT interface `host` (see
 // docs/protocol.md). Sizes are checked before anything is copied; errors carry the protocol's codes. Used on the
-// instance's thread only. The methods know nothing of Wasmtime, so they are tested without it; define_host_functions()
+// instance's thread only. The methods do not depend on Wasmtime, so they are tested without it; define_host_functions()
 // is the one table that connects them to a linker.
 
 #include <chrono>
@@ -29,21 +29,21 @@ namespace rapidbyte::runtime {
 inline constexpr size_t kMaxStateKeyBytes = 1024;
 /// Largest state value, checkpoint and metric payload, bytes. 4 MiB: state is for cursors, not for data.
 inline constexpr size_t kMaxStateValueBytes = size_t{4} << 20U;
-/// What one metric may be: a name, and labels such as the table. What is longer is data.
+/// Limits of one metric: a name, and labels such as the table. Anything longer is data.
 inline constexpr size_t kMaxMetricTextBytes = 256;
 inline constexpr size_t kMaxMetricLabels = 16;
-/// Metrics per second and instance, and in all. They are for dashboards, which ask every few seconds; with the limits
-/// above an instance writes at most some hundred MiB to the file of events.
+/// Metrics of an instance per second, and in total. They are for dashboards, which poll every few seconds; with the
+/// limits above, an instance writes at most some hundred MiB to the file of events.
 inline constexpr uint32_t kMaxMetricsPerSecond = 100;
 inline constexpr uint64_t kMaxMetricsPerInstance = 100'000;
 /// Largest rejected record, bytes. 64 MiB: the largest batch, so whatever could arrive can be rejected.
 inline constexpr size_t kMaxDlqRecordBytes = size_t{64} << 20U;
-/// Time that a guest has to unwind after a cancellation before its code is stopped. With the epoch tick it keeps the
-/// end of a run under 2 s.
+/// How long a guest may unwind after a cancellation before its code is stopped. Together with the epoch tick, it keeps
+/// the end of a run under 2 s.
 inline constexpr std::chrono::milliseconds kCancelGrace{800};
 
-/// Time that a guest has to hand on an error for which the host needed at least kLateError, so that its cause is seen
-/// and not only GUEST_TIMEOUT; and how often in one call.
+/// How long a guest may take to pass on an error for which the host needed at least kLateError, so that its cause is
+/// shown and not only GUEST_TIMEOUT; and how often per call.
 inline constexpr std::chrono::milliseconds kErrorGrace{1000};
 inline constexpr std::chrono::milliseconds kLateError{100};
 inline constexpr uint32_t kMaxLateErrors = 10;
@@ -82,8 +82,7 @@ class ComponentHostState {
   [[nodiscard]] GuestLog& guest_log() { return log_; }
   [[nodiscard]] const GuestLog& guest_log() const { return log_; }
   [[nodiscard]] const InstanceOptions& options() const { return options_; }
-  /// The guest's keys of a stream's scope are from now on those of `stream`.
-  /// Limits that are counted per stream begin anew.
+  /// From now on the guest's stream-scoped keys belong to `stream`. Per-stream limits are reset.
   void serve(std::string stream) {
     options_.stream = std::move(stream);
     metrics_ = 0;
@@ -93,18 +92,18 @@ class ComponentHostState {
     input_ended_ = false;
   }
 
-  /// Time that the guest's calls so far have waited for the other end of a socket.
+  /// Total time that the guest's calls have waited for the other end of a socket.
   [[nodiscard]] std::chrono::nanoseconds network_wait() const { return network_wait_; }
 
-  /// Marks the beginning of a call into the guest; the time-out and the grace count from here.
+  /// Marks the beginning of a call into the guest, from which timeout and grace period are measured.
   void begin_call();
-  /// Whether the guest may go on; asked at every epoch tick. Remembers a refusal for the error message.
+  /// Whether the guest may continue; called at every epoch tick. Records a refusal for the error message.
   [[nodiscard]] GuestVerdict judge();
   [[nodiscard]] GuestVerdict last_verdict() const { return verdict_; }
 
-  /// Remembers that the guest was given this error (nothing for a success): it may hand it on as its own.
+  /// Records that the guest was given this error (nothing for a success): it may pass it on as its own.
   void note_given(const Status& status);
-  /// Whether the host gave this guest an error with `code`, or told it otherwise (is-cancelled).
+  /// Whether the host gave this guest an error with `code`, or told it in another way (is-cancelled).
   [[nodiscard]] bool gave(std::string_view code) const;
 
   /// Keeps the error of a typed byte call alive while its borrowed texts are lowered into the guest.
@@ -112,9 +111,9 @@ class ComponentHostState {
 
  private:
   using Clock = std::chrono::steady_clock;
-  /// Counts a host call that began at `start`. Progress is only what cannot be had without end for nothing: not an
-  /// error, the end of the input a second time, or a checkpoint over no new batch. But an error that took the host long
-  /// to find out leaves time to hand it on.
+  /// Counts a host call that began at `start`. Only calls that cannot be repeated endlessly count as progress: not an
+  /// error, a second end of the input, or a checkpoint without a new batch. But an error that took the host a long time
+  /// leaves time to pass it on.
   void count_call(Clock::time_point start, bool is_progress);
   Result<state::PairKey> scoped_key(uint32_t scope, std::string_view key) const;
   Status check_state_access() const;

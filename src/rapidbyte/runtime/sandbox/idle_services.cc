@@ -6,13 +6,11 @@
 namespace rapidbyte::runtime {
 
 Status no_sender() {
-  return internal_error(codes::kNoSender,
-                        "emit-batch: this call of the connector has no stage behind it that takes batches");
+  return internal_error(codes::kNoSender, "emit-batch: no stage takes batches from this call of the connector");
 }
 
 Status no_receiver() {
-  return internal_error(codes::kNoReceiver,
-                        "next-batch: this call of the connector has no stage before it that gives batches");
+  return internal_error(codes::kNoReceiver, "next-batch: no stage provides batches to this call of the connector");
 }
 
 Status no_rejected_records() {
@@ -23,7 +21,7 @@ Status no_rejected_records() {
 
 Status IdleServices::emit_batch(std::span<const std::byte> /*batch*/) { return no_sender(); }
 Result<std::optional<PooledBuffer>> IdleServices::next_batch() { return no_receiver(); }
-// NOLINTBEGIN(performance-unnecessary-value-param): other services keep what they are given
+// NOLINTBEGIN(performance-unnecessary-value-param): other services keep their arguments
 Status IdleServices::checkpoint(CheckpointKind /*kind*/, protocol::Checkpoint /*checkpoint*/) { return {}; }
 Result<std::optional<std::string>> IdleServices::pending_checkpoint() { return std::optional<std::string>(); }
 Status IdleServices::emit_dlq_record(DlqRecord /*record*/) { return no_rejected_records(); }

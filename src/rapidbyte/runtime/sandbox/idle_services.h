@@ -1,6 +1,6 @@
 #pragma once
-// HostServices of an instance that no stage stands beside: it is discovered or checked, or waits for its next stream.
-// Also the refusals by which every other HostServices answers what its stage does not have. Any thread.
+// HostServices of an instance outside of a stage: it is discovered or checked, or waits for its next stream. Also the
+// refusals with which other HostServices answer calls that their stage does not support. Any thread.
 
 #include <string>
 
@@ -8,17 +8,17 @@
 
 namespace rapidbyte::runtime {
 
-/// NO_SENDER (internal): no stage behind the instance takes batches.
+/// NO_SENDER (internal): no stage after the instance takes batches.
 [[nodiscard]] Status no_sender();
 /// NO_RECEIVER (internal): no stage before the instance gives batches.
 [[nodiscard]] Status no_receiver();
 /// NO_DLQ (internal): there is no run, so there is no file for rejected records.
 [[nodiscard]] Status no_rejected_records();
 
-/// Refuses batches and rejected records; takes checkpoints and metrics, which mean nothing then; logs.
+/// Refuses batches and rejected records; accepts and ignores checkpoints and metrics; logs.
 class IdleServices final : public HostServices {
  public:
-  /// `log_prefix`: what every line of the guest's log begins with.
+  /// `log_prefix`: prefix of every line of the guest's log.
   explicit IdleServices(std::string log_prefix = {}) : log_prefix_(std::move(log_prefix)) {}
 
   Status emit_batch(std::span<const std::byte> batch) override;

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// As the kernel itself (MAXSYMLINKS): more is a circle.
+// The kernel's own limit (MAXSYMLINKS): more is a loop.
 constexpr size_t kMaxLinks = 40;
 constexpr int kLook = O_PATH | O_NOFOLLOW | O_CLOEXEC;
 
@@ -50,7 +50,7 @@ class Walk {
     while (!parts_.empty()) {
       std::string part = std::move(parts_.front());
       parts_.pop_front();
-      // An empty part is a slash too many, also the one at the end.
+      // An empty component comes from a redundant slash, also one at the end.
       if (part.empty() || part == ".") continue;
       RB_ASSIGN_OR_RETURN(const bool goes_on, step(part));
       if (!goes_on) return std::move(at_);
@@ -68,7 +68,7 @@ class Walk {
     return {};
   }
 
-  /// False when the walk has come to its end before the end of the parts.
+  /// False when the walk ended before the last component.
   Result<bool> step(const std::string& part) {
     const fs::path path = at_.folder->path() / part;
     const bool is_last = parts_.empty() || (parts_.size() == 1 && parts_.front().empty());
@@ -80,7 +80,7 @@ class Walk {
       return end_early(path, part, is_last, error);
     }
     if (S_ISDIR(info.st_mode)) {
-      // No link is part of `path`, so the folder above is what stands before the last slash.
+      // `path` has no links, so its parent is the part before the last slash.
       at_.folder = std::make_shared<const PinnedFolder>(fd, identity_of(info),
                                                         part == ".." ? at_.folder->path().parent_path() : path);
       return true;
@@ -128,7 +128,7 @@ class Walk {
   const bool may_end_early_;
   Destination at_;
   std::deque<std::string> parts_;
-  bool last_is_linked_ = false;  // the path's last part was a link, so that a file may not be made at its end
+  bool last_is_linked_ = false;  // the path's last component was a link, so no file may be created at its end
 };
 
 Result<Destination> walk(const fs::path& absolute, bool may_end_early) {
@@ -156,7 +156,7 @@ bool PinnedFolder::is_within(const PinnedFolder& other) const {
     if (at != fd_) close(at);
     at = up;
     if (!opened) {
-      // A folder above that may not be passed: its path says the rest.
+      // A parent that may not be searched: its path gives the rest.
       const std::string inner = path_.string() + "/";
       within = inner.starts_with(other.path_ == "/" ? "/" : other.path_.string() + "/");
       break;

@@ -40,11 +40,10 @@ std::string holder_of(int fd) {
 
 Status open_error(const std::filesystem::path& file, int error) {
   if (error == ELOOP) {
-    return make_error(
-        ErrorCategory::kPermission, codes::kDatabaseOpen,
-        fmt::format("{} has become a symbolic link since the run began, and is not followed; look at what "
-                    "made it, and remove it",
-                    file.string()));
+    return make_error(ErrorCategory::kPermission, codes::kDatabaseOpen,
+                      fmt::format("{} has become a symbolic link since the run began and is not followed; find out "
+                                  "what created it, and remove it",
+                                  file.string()));
   }
   return make_error(
       error == EACCES || error == EPERM || error == EROFS ? ErrorCategory::kPermission : ErrorCategory::kConfig,
@@ -60,7 +59,7 @@ bool is_in_wal_mode(int fd) {
          header[19] == 2;
 }
 
-// Some file systems cannot sync a folder; SQLite itself goes on there, too.
+// Some file systems cannot sync a folder; SQLite itself ignores that, too.
 void sync_folder(const PinnedFolder& folder) {
   const int fd = openat(folder.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
@@ -76,8 +75,8 @@ Status SqliteFileLock::make_journal() {
   journal_ = name_ + (is_in_wal_mode(fd_) ? "-wal" : "-journal");
   const int fd = openat(folder_->fd(), journal_.c_str(), O_RDWR | O_CREAT | O_EXCL | kGuarded, 0600);
   if (fd >= 0) {
-    // It holds the database's rows, so it gets the database's owner and permissions (as SQLite does). What the process
-    // may not change stays private.
+    // It contains rows of the database, so it gets the database's owner and permissions (as in SQLite). If the process
+    // may not change them, it stays private.
     if (fchown(fd, database.st_uid, database.st_gid) == 0 || database.st_uid == geteuid())
       fchmod(fd, database.st_mode & 0666);
     close(fd);
@@ -101,7 +100,7 @@ Result<SqliteFileLock> SqliteFileLock::acquire(std::shared_ptr<const PinnedFolde
   if (info.st_nlink > 1) {
     return make_error(
         ErrorCategory::kPermission, codes::kDatabaseOpen,
-        fmt::format("{} has got another name (a hard link) since the run began; make it a file of its own",
+        fmt::format("{} has been given another name (a hard link) since the run began; make it a separate file",
                     file.string()));
   }
   const auto end = std::chrono::steady_clock::now() + timeout;
@@ -113,7 +112,7 @@ Result<SqliteFileLock> SqliteFileLock::acquire(std::shared_ptr<const PinnedFolde
                         fmt::format("{} is on a file system without locks ({}); put the database on a local disk",
                                     file.string(), std::strerror(errno)));
     }
-    if (cancel.cancelled()) return internal_error(codes::kCancelled, "the run is being ended");
+    if (cancel.cancelled()) return internal_error(codes::kCancelled, "the run is being cancelled");
     if (std::chrono::steady_clock::now() >= end) {
       return make_retryable_error(
           ErrorCategory::kTransientDb, codes::kDatabaseLocked,
@@ -130,7 +129,8 @@ Result<SqliteFileLock> SqliteFileLock::acquire(std::shared_ptr<const PinnedFolde
 void SqliteFileLock::release() {
   if (fd_ < 0) return;
   struct stat info{};
-  // Still under the lock, so nobody else can be using it. One with content belongs to whoever opens the database next.
+  // Still under the lock, so nobody else can be using it. One with content belongs to the next process that opens the
+  // database.
   if (!journal_.empty() && fstatat(folder_->fd(), journal_.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
       S_ISREG(info.st_mode) && info.st_size == 0)
     unlinkat(folder_->fd(), journal_.c_str(), 0);

@@ -5,7 +5,8 @@
 // used: they conflict with other programs' POSIX locks, and closing another descriptor of the same file in this process
 // does not drop them. The host also does for the guest what WASI cannot: it makes SQLite's journal beside the database
 // with the database's owner and permissions, and syncs the folder, so that neither file vanishes in a power cut. All of
-// it goes through the folder's handle and follows no link: what a guest has put in a file's place leads nowhere.
+// this goes through the folder's handle and follows no link, so a link that a guest has put in a file's place has no
+// effect.
 
 #include <chrono>
 #include <memory>
@@ -18,7 +19,7 @@
 
 namespace rapidbyte::runtime {
 
-/// How long to wait for other programs' transactions to end. 5 s, the busy time-out that most programs use.
+/// How long to wait for other programs' transactions to end. 5 s, a common busy timeout.
 inline constexpr std::chrono::milliseconds kSqliteLockTimeout{5000};
 
 class SqliteFileLock {

@@ -11,30 +11,29 @@
 namespace rapidbyte::runtime {
 namespace {
 
-// A manifest asks and the pipeline grants: neither alone is enough, or a connector could help itself to the secrets of
-// whoever runs it. A grant that nobody asked for is a misspelt one.
+// A manifest asks and the pipeline grants: neither alone is enough, or a connector could take the secrets of the user
+// who runs it. A grant that nobody asked for is a misspelling.
 Status check_asked(const std::vector<std::string>& granted, const Manifest* manifest) {
   for (const std::string& name : granted) {
     if (manifest == nullptr) {
       return config_error(codes::kEnvNotAsked,
                           fmt::format("permissions.env grants the variable {}, but the connector has no manifest that "
-                                      "asks for it. Give it one, or take permissions.env out",
+                                      "asks for it. Give it one, or remove permissions.env",
                                       name));
     }
     const std::vector<std::string>& asked = manifest->permissions.env_allowed_vars;
     if (std::find(asked.begin(), asked.end(), name) != asked.end()) continue;
-    return config_error(
-        codes::kEnvNotAsked,
-        fmt::format("permissions.env grants the variable {}, which the connector's manifest does not ask for; it asks "
-                    "for {}. Take the name out of permissions.env",
-                    name, asked.empty() ? "none" : fmt::format("{}", fmt::join(asked, ", "))));
+    return config_error(codes::kEnvNotAsked,
+                        fmt::format("permissions.env grants the variable {}, which the connector's manifest does not "
+                                    "ask for; it asks for {}. Remove the name from permissions.env",
+                                    name, asked.empty() ? "none" : fmt::format("{}", fmt::join(asked, ", "))));
   }
   return {};
 }
 
 Status grants_missing(std::string_view what) {
   return internal_error(codes::kGrantsMissing,
-                        fmt::format("{} was not resolved for this run; this is a bug of rapidbyte", what));
+                        fmt::format("{} was not resolved for this run; this is a bug in rapidbyte", what));
 }
 
 /// Puts the resolved paths into the config.

@@ -1,8 +1,8 @@
 #pragma once
 // What a guest sees of the machine beyond the host interface: environment variables and folders, nothing else (no
 // network, no arguments, no terminal). build_wasi_context() turns the pipeline's grants and the connector's config into
-// a WasiContext, a plain value that wasm_runtime hands to Wasmtime. It follows no path: that was done when the run's
-// grants were resolved (grants.h). Pure; any thread.
+// a WasiContext, a plain value that wasm_runtime passes to Wasmtime. It resolves no paths: that was done with the run's
+// grants (grants.h). Pure; any thread.
 
 #include <memory>
 #include <nlohmann/json.hpp>

@@ -21,8 +21,8 @@
 namespace rapidbyte::runtime {
 namespace {
 
-// Limits of one store besides memory. A component that a compiler made has a handful of each; these leave room for
-// components composed of several and still bound what a hostile one costs.
+// Limits of one store besides memory. A compiled component has a handful of each; these leave room for composed
+// components and still bound the cost of a hostile one.
 constexpr size_t kMaxTableElements = 200'000;
 constexpr size_t kMaxInstances = 64;
 constexpr size_t kMaxTables = 64;
@@ -30,7 +30,7 @@ constexpr size_t kMaxMemories = 16;
 // Wasmtime's own budget for the bytes of one call, which holds as long as batches are far below it.
 constexpr uint64_t kWasmtimeCallBytes = uint64_t{128} << 20U;
 constexpr uint64_t kCallBytesBesideBatch = uint64_t{1} << 20U;
-// Whoever waits longer wants to know for what.
+// A user who waits longer wants to know why.
 constexpr std::chrono::seconds kSlowCompilation{1};
 
 template <auto Delete>
@@ -61,7 +61,7 @@ std::string full_message(const wasmtime_error_t* error) {
   return message;
 }
 
-/// The cause without the backtrace: what stands behind the last "Caused by:", else the first line.
+/// The cause without the backtrace: the text after the last "Caused by:", else the first line.
 std::string short_message(std::string_view full) {
   constexpr std::string_view kCause = "Caused by:";
   if (const size_t at = full.rfind(kCause); at != std::string_view::npos) full.remove_prefix(at + kCause.size());
@@ -120,7 +120,7 @@ ptrdiff_t guest_output(void* data, const unsigned char* bytes, size_t size, LogL
   try {
     static_cast<ComponentHostState*>(data)->guest_log().stream(level, {reinterpret_cast<const char*>(bytes), size});
   } catch (...) {
-    // A line that cannot be kept for want of memory is lost; the guest goes on.
+    // A line that cannot be kept for lack of memory is lost; the guest continues.
   }
   return static_cast<ptrdiff_t>(size);
 }
@@ -165,10 +165,9 @@ Result<WasiConfigPtr> make_wasi_config(const WasiContext& wasi, ComponentHostSta
   for (const FolderGrant& grant : folders_of(wasi)) {
     if (!wasi_config_preopen_dir(config.get(), grant.folder->handle_path().c_str(), grant.guest_path.c_str(),
                                  grant.read_write)) {
-      return config_error(codes::kInvalidPath,
-                          fmt::format("the folder {} cannot be opened for the connector (is it readable "
-                                      "for you, its name UTF-8, and /proc there?)",
-                                      grant.folder->path().string()));
+      return config_error(codes::kInvalidPath, fmt::format("the folder {} cannot be opened for the connector (may you "
+                                                           "read it, is its name UTF-8, and is /proc mounted?)",
+                                                           grant.folder->path().string()));
     }
   }
   wasi_config_set_stdout_custom(config.get(), &guest_stdout, state, nullptr);
@@ -176,7 +175,7 @@ Result<WasiConfigPtr> make_wasi_config(const WasiContext& wasi, ComponentHostSta
   return config;
 }
 
-/// Tells the user when a compilation takes long: without a word the program would seem to hang.
+/// Tells the user about a long compilation, during which the program would otherwise seem to hang.
 class CompilationNotice {
  public:
   CompilationNotice(const SlowCompilation& tell, std::string_view name, uint64_t bytes) {
@@ -188,7 +187,7 @@ class CompilationNotice {
           tell(name, bytes);
       });
     } catch (const std::system_error&) {
-      // Without another thread it is compiled without a word.
+      // If no thread can be started, it is compiled silently.
     }
   }
 
@@ -198,7 +197,7 @@ class CompilationNotice {
   std::jthread thread_;
 };
 
-/// Asked by Wasmtime at every epoch tick, on the guest's thread.
+/// Called by Wasmtime at every epoch tick, on the guest's thread.
 wasmtime_error_t* on_epoch(wasmtime_context_t* /*context*/, void* data, uint64_t* delta,
                            wasmtime_update_deadline_kind_t* kind) noexcept {
   *delta = 1;
@@ -207,7 +206,7 @@ wasmtime_error_t* on_epoch(wasmtime_context_t* /*context*/, void* data, uint64_t
   return wasmtime_error_new("stopped by the host");
 }
 
-/// The same question for a guest that sleeps, which no epoch reaches.
+/// The same check for a sleeping guest, which no epoch reaches.
 bool may_wait(void* data) noexcept {
   return static_cast<ComponentHostState*>(data)->judge() == GuestVerdict::kContinue;
 }
@@ -309,7 +308,7 @@ Status Guest::Impl::explain(wasmtime_error_t* raw, const ComponentHostState& sta
   if (!words.empty()) words.insert(0, ". Its last words on stderr:");
   if (state.last_verdict() == GuestVerdict::kCancelled) {
     out.code = codes::kCancelled;
-    out.message = "stopped, because the run is being ended";
+    out.message = "stopped because the run is being cancelled";
     out.safe_to_retry = true;
   } else if (state.last_verdict() == GuestVerdict::kTimedOut) {
     out.code = codes::kGuestTimeout;
@@ -331,9 +330,9 @@ Status Guest::Impl::explain(wasmtime_error_t* raw, const ComponentHostState& sta
              refused > 0 && (cause == kGaveUp || cause == 0)) {
     out.code = codes::kMemoryLimit;
     out.message = fmt::format(
-        "the connector wanted {:.1f} MiB of memory; the limit is {:.1f} MiB (raise resources.max_memory). Smaller "
-        "batches "
-        "help only if it frees what it has sent, which the runtimes of some languages do not do before the call ends{}",
+        "the connector needed {:.1f} MiB of memory; the limit is {:.1f} MiB (raise resources.max_memory). Smaller "
+        "batches help only if it frees what it has sent, which the runtimes of some languages do not do before the "
+        "call ends{}",
         static_cast<double>(refused) / 1048576.0, static_cast<double>(options.max_memory) / 1048576.0, words);
   } else {
     out.code = codes::kGuestTrap;
@@ -510,7 +509,7 @@ Result<std::unique_ptr<Guest>> WasmRuntime::start_guest(const std::shared_ptr<co
   const std::vector<rb_file_grant_t> files = single_files(wasi);
   if (auto* error = rb_context_set_walls(context, files.data(), files.size())) {
     const ErrorPtr owned(error);
-    return internal_error(codes::kWasi, "cannot put walls around the connector's files: " + full_message(owned.get()));
+    return internal_error(codes::kWasi, "cannot restrict the connector to its files: " + full_message(owned.get()));
   }
   state->begin_call();
   if (auto* error = wasmtime_component_linker_instantiate(impl_->linker.get(), context,

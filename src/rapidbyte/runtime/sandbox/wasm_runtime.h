@@ -24,18 +24,19 @@
 
 namespace rapidbyte::runtime {
 
-/// How often running guests are asked whether they may go on. 50 ms: cancellation feels immediate, the cost is nil.
+/// How often running guests are checked for cancellation and timeout. 50 ms: cancellation feels immediate, the cost is
+/// nil.
 inline constexpr std::chrono::milliseconds kEpochTick{50};
 
 /// Which package and version a component's names belong to, and what it is.
 struct ComponentShape {
-  std::string protocol;          // "2.0.0" or "2.1.0": the newest that we speak and it was built for
+  std::string protocol;          // "2.0.0" or "2.1.0": the newest version that we speak and it was built for
   std::string export_interface;  // "rapidbyte:connector/source-connector@2.0.0"
   ConnectorRole role = ConnectorRole::kSource;
 };
 
 /// Decides from a component's imports and exports. PROTOCOL_MISMATCH: "host speaks 2.0, 2.1; connector speaks X".
-/// COMPONENT_INVALID when it is no connector at all, or exports more than one role.
+/// COMPONENT_INVALID when it is not a connector, or exports more than one role.
 Result<ComponentShape> read_component_shape(std::span<const std::string> imports, std::span<const std::string> exports);
 
 class LoadedComponent {
@@ -44,9 +45,9 @@ class LoadedComponent {
   LoadedComponent(const LoadedComponent&) = delete;
   LoadedComponent& operator=(const LoadedComponent&) = delete;
   [[nodiscard]] const ComponentShape& shape() const { return shape_; }
-  /// Whether it came out of the AOT cache.
+  /// Whether it came from the AOT cache.
   [[nodiscard]] bool from_cache() const { return from_cache_; }
-  /// How long the compiler took; zero out of the cache.
+  /// How long compiling took; zero if it came from the cache.
   [[nodiscard]] std::chrono::nanoseconds compile_time() const { return compile_time_; }
 
  private:
@@ -69,7 +70,7 @@ class Guest {
   Guest(const Guest&) = delete;
   Guest& operator=(const Guest&) = delete;
 
-  /// Calls `function` of the connector's interface and hands the returned value to `decode` while it is alive. A trap
+  /// Calls `function` of the connector's interface and passes the returned value to `decode` while it is alive. A trap
   /// poisons the guest: GUEST_TRAP, STACK_OVERFLOW, GUEST_EXIT, GUEST_TIMEOUT, MEMORY_LIMIT, CANCELLED; then
   /// INSTANCE_POISONED. EXPORT_MISSING when the component has no such function.
   Status call(std::string_view function, std::span<const GuestArgument> arguments,
@@ -79,14 +80,15 @@ class Guest {
   [[nodiscard]] bool poisoned() const { return poisoned_; }
   [[nodiscard]] uint64_t peak_memory_bytes() const;
   [[nodiscard]] std::chrono::nanoseconds network_wait() const;
-  /// Whether the host gave the guest an error with `code`, so that it may come back.
+  /// Whether the host gave the guest an error with `code`, so that the guest may return it.
   [[nodiscard]] bool was_given(std::string_view code) const;
 
  private:
   friend class WasmRuntime;
   struct Impl;
   Guest(std::unique_ptr<Impl> impl, std::unique_ptr<ComponentHostState> state);
-  // The store inside `impl_` points at `state_`, so it goes first (members are destroyed in reverse order).
+  // The store inside `impl_` points at `state_`, so it must be destroyed first (members are destroyed in reverse
+  // order).
   std::unique_ptr<ComponentHostState> state_;
   std::unique_ptr<Impl> impl_;
   bool poisoned_ = false;
@@ -104,8 +106,8 @@ class WasmRuntime {
   Result<std::shared_ptr<const LoadedComponent>> load(const ComponentFile& wasm, std::string_view name);
 
   /// Makes the store, limited and with a deadline, and instantiates the component in it. The guest's own initialisers
-  /// run here. COMPONENT_INVALID when an import is not offered, else as Guest::call. The runtime must outlive the
-  /// guest.
+  /// run here. COMPONENT_INVALID when the host does not offer an import, else as Guest::call. The runtime must outlive
+  /// the guest.
   Result<std::unique_ptr<Guest>> start_guest(const std::shared_ptr<const LoadedComponent>& component,
                                              std::unique_ptr<ComponentHostState> state, const WasiContext& wasi);
 

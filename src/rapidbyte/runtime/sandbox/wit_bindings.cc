@@ -61,7 +61,7 @@ bool u64_fields(const Record& record, std::initializer_list<std::pair<std::strin
 
 // Codes are words such as TABLE_MISSING.
 constexpr size_t kMaxCodeBytes = 128;
-// A message is read by a person; a server's own may quote a statement or a row.
+// Messages are read by people; one from a server may quote a statement or a row.
 constexpr size_t kMaxMessageBytes = size_t{64} << 10U;
 
 /// `text`, cut between two characters.
@@ -72,7 +72,7 @@ std::string cut_text(std::string_view text, size_t most) {
   return std::string(text.substr(0, end)) + "... (" + std::to_string(text.size() - end) + " bytes more)";
 }
 
-/// Details that are too large or too deep go, with a word about it; the error that they belong to stays.
+/// Details that are too large or too deep are dropped, with a note; the error itself stays.
 std::string bounded_details(std::string_view text) {
   const auto read = protocol::read_bounded_json(text, protocol::kDetailsLimits, /*build=*/false);
   using protocol::JsonDefect;

@@ -1,7 +1,7 @@
 #pragma once
 // The only place where WIT values become C++ values and back: errors, validation results and the summaries of the three
-// worlds. Every decoder answers WIT_SHAPE (internal) when a guest's value has another shape than
-// wit/ says. Pure functions, any thread. Wasmtime's types appear only as forward declarations.
+// worlds. Every decoder returns WIT_SHAPE (internal) when a guest's value does not have the shape that wit/ defines.
+// Pure functions, any thread. Wasmtime's types appear only as forward declarations.
 
 #include <cstdint>
 #include <optional>
@@ -19,7 +19,7 @@ namespace rapidbyte::runtime {
 
 using WitValue = wasmtime::component::Val;
 
-// What an export returned: always a `result<T, connector-error>`. A guest's error comes back as the Status.
+// An export's return value: always a `result<T, connector-error>`. A guest's error becomes the Status.
 Status decode_unit(const WitValue& value);
 Result<std::string> decode_string(const WitValue& value);
 Result<std::optional<std::string>> decode_optional_string(const WitValue& value);

@@ -1,6 +1,6 @@
 #pragma once
-// Peers on loopback for the tests of sockets: listeners, connected pairs, resolvers that answer from a table, and short
-// ways to send and measure.
+// Loopback peers for socket tests: listeners, connected pairs, resolvers that answer from a table, and helpers to send
+// and measure.
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 #pragma once
-// For tests, fuzz targets and benchmarks: HostServices that refuse everything, so that a fake has to write down what it
-// takes. Production code derives from HostServices itself, where a function that was forgotten does not compile.
+// For tests, fuzz targets and benchmarks: HostServices that refuse everything, so that a fake overrides only what it
+// accepts. Production code derives from HostServices itself, where a forgotten function does not compile.
 
 #include "rapidbyte/runtime/component_runtime.h"
 

@@ -1,6 +1,6 @@
 #pragma once
-// The other side of TLS for tests: a CA that is made on the spot, certificates of every kind, and a server that shakes
-// hands on one end of a connected pair and then does what the test says, on a thread of its own.
+// The server side of TLS for tests: a CA that is made on the spot, certificates of every kind, and a server that
+// performs the handshake on one end of a connected pair and then does what the test says, on its own thread.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -93,7 +93,7 @@ class TlsPeer {
 
   TlsPeer(SocketEntry socket, const Identity& identity, Options options, Talk talk)
       : socket_(std::move(socket)), context_(SSL_CTX_new(TLS_server_method())) {
-    // Level 0 so that the old versions that clients must refuse can be offered at all.
+    // Level 0, so that it can offer the old versions that clients must refuse.
     SSL_CTX_set_security_level(context_.get(), 0);
     SSL_CTX_set_min_proto_version(context_.get(), options.min_version);
     SSL_CTX_set_max_proto_version(context_.get(), options.max_version);
@@ -110,7 +110,7 @@ class TlsPeer {
     ssl_.reset(SSL_new(context_.get()));
     SSL_set_fd(ssl_.get(), fd);
     thread_ = std::thread([this, talk = std::move(talk)] {
-      // OpenSSL's own sockets raise it when the client has gone.
+      // OpenSSL's own sockets raise it when the client is gone.
       sigset_t pipe;
       sigemptyset(&pipe);
       sigaddset(&pipe, SIGPIPE);

@@ -28,7 +28,7 @@ struct Store {
   std::map<PairId, std::string> pairs;
   std::map<StreamId, StreamState> streams;
   std::map<NoteId, std::string> notes;
-  std::set<std::string> locks;             // pipelines that nobody else may take
+  std::set<std::string> locks;             // pipelines that are locked
   std::map<std::string, Holder> holders;   // by pipeline
   std::map<std::string, uint64_t> tokens;  // the newest of each pipeline
   std::map<std::string, std::vector<RunRecord>> runs;
@@ -48,7 +48,7 @@ Result<std::optional<std::string>> find_pair(Store& store, std::string_view pipe
 
 class MemoryLease final : public Lease {
  public:
-  /// Without a token it is fenced by nothing and holds nothing (memory_writer()).
+  /// Without a token it is not fenced and holds nothing (memory_writer()).
   MemoryLease(std::shared_ptr<Store> store, std::string pipeline, std::optional<uint64_t> token)
       : Lease(std::move(pipeline), token.value_or(0)), fenced_(token.has_value()), store_(std::move(store)) {}
   MemoryLease(const MemoryLease&) = delete;
@@ -172,7 +172,7 @@ class MemoryLease final : public Lease {
   }
 
  private:
-  /// Runs `write` if the token is this lease's, with the store's mutex held for both.
+  /// Runs `write` if the token is this lease's; holds the store's mutex for both.
   Status fenced(const std::function<Status()>& write) {
     const std::lock_guard lock(store_->mutex);
     RB_RETURN_NOT_OK(check_token());
@@ -258,8 +258,7 @@ class MemoryStateBackend final : public StateBackend {
     if (!store_->locks.insert(name).second) {
       return make_retryable_error(
           ErrorCategory::kTransientDb, codes::kPipelineLocked,
-          fmt::format("pipeline '{}' is being run already, by this process (run {}). Wait until that run "
-                      "has ended",
+          fmt::format("pipeline '{}' is already being run by this process (run {}). Wait until that run has ended",
                       pipeline, store_->holders[name].run_id));
     }
     const uint64_t token = ++store_->tokens[name];

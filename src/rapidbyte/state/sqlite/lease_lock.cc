@@ -22,11 +22,10 @@ LeaseLock::~LeaseLock() {
 
 Result<LeaseLock> LeaseLock::acquire(const std::filesystem::path& file) {
   const auto failed = [&file](std::string_view what) {
-    return internal_error(
-        codes::kStateBackend,
-        fmt::format("cannot {} the lock file {}: {}. Check that its folder is writable for you and on a "
-                    "file system that knows locks",
-                    what, file.string(), std::generic_category().message(errno)));
+    return internal_error(codes::kStateBackend,
+                          fmt::format("cannot {} the lock file {}: {}. Check that you can write to its folder and that "
+                                      "its file system supports locks",
+                                      what, file.string(), std::generic_category().message(errno)));
   };
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return failed("open");

@@ -1,7 +1,7 @@
 #pragma once
-// LeaseLock: an exclusive lock on a file of its own, held by this open file and by nothing else. The operating system
-// drops it when the process ends in whatever way, so a crash never blocks the next run. The file stays when the lock
-// goes: removing it would let two processes hold locks on two files of the same name.
+// LeaseLock: an exclusive lock on a dedicated file, held by this open file only. The operating system drops it however
+// the process ends, so a crash never blocks the next run. The file stays when the lock is released: removing it would
+// let two processes hold locks on two files of the same name.
 
 #include <filesystem>
 #include <string>

@@ -19,20 +19,17 @@ Status sqlite_state_error(const std::filesystem::path& file, int code, std::stri
       break;
     case SQLITE_CORRUPT:
       advice =
-          "The file is damaged. Restore it from a backup, or move it away: the next run then begins without cursors "
-          "and reads "
-          "everything again";
+          "The file is damaged. Restore it from a backup, or move it away: the next run then starts without cursors "
+          "and reads everything again";
       break;
     case SQLITE_NOTADB:
       advice = "This is not a state file of Rapidbyte. Check state.connection in the pipeline, or move the file away";
       break;
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_AUTH:
-      advice = "Make the file and its folder writable for you, or set state.connection to another place";
-      break;
+    case SQLITE_AUTH: advice = "Make the file and its folder writable, or set state.connection to another place"; break;
     case SQLITE_CANTOPEN:
-      advice = "Check that the folder exists and is writable for you, or set state.connection to another place";
+      advice = "Check that the folder exists and that you can write to it, or set state.connection to another place";
       break;
     case SQLITE_FULL:
     case SQLITE_IOERR:
@@ -142,12 +139,12 @@ Result<int64_t> SqliteConnection::query_number(std::string_view sql) {
 Status SqliteConnection::in_transaction(const std::function<Status()>& body) {
   RB_RETURN_NOT_OK(execute("BEGIN IMMEDIATE"));
   Status status = body();
-  // SQLite gives a transaction up by itself when the disk is full or fails; a COMMIT would then only say that there is
-  // none.
+  // SQLite rolls back a transaction by itself when the disk is full or fails; a COMMIT would then only say that there
+  // is none.
   if (status.ok() && sqlite3_get_autocommit(handle_) != 0)
-    status = sqlite_state_error(file_, SQLITE_FULL, "the transaction was given up");
+    status = sqlite_state_error(file_, SQLITE_FULL, "the transaction was rolled back");
   if (status.ok()) status = execute("COMMIT");
-  // Some errors have rolled back already; then there is nothing to do.
+  // After some errors SQLite has already rolled back; then there is nothing to do.
   if (!status.ok() && sqlite3_get_autocommit(handle_) == 0)
     sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
   return status;

@@ -64,7 +64,7 @@ class SqliteConnection {
   /// Runs `body` in a transaction that holds the write lock from its beginning; rolls back when it fails.
   [[nodiscard]] Status in_transaction(const std::function<Status()>& body);
   [[nodiscard]] int64_t changed_rows() const { return sqlite3_changes64(handle_); }
-  /// SQLite opens a file that it may not write for reading only, without a word.
+  /// SQLite silently opens a file that it may not write as read-only.
   [[nodiscard]] bool is_read_only() const { return sqlite3_db_readonly(handle_, "main") != 0; }
   /// Whether the path that was opened no longer leads to the open file: it was moved, replaced or deleted.
   [[nodiscard]] bool has_moved() const;

@@ -23,11 +23,11 @@
 namespace rapidbyte::state {
 namespace {
 
-// Between a run's taking of the lock and its row lies one small write; whoever comes in between looks again for so
+// A run writes its row shortly after it has taken the lock; another process that looks in between retries for this
 // long.
 constexpr std::chrono::milliseconds kHolderWait{500};
 constexpr std::chrono::milliseconds kHolderPause{10};
-// A lost lease stops a run that writes nothing for so long at most; a look takes some microseconds.
+// A run that writes nothing notices a lost lease after at most this long; a check takes some microseconds.
 constexpr std::chrono::milliseconds kLookEvery{5000};
 
 std::string now_utc() {
@@ -44,7 +44,7 @@ std::string host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("unknown host");
 }
 
-/// The row of `leases`, for people; empty when there is none. `gone`: it is of a process of this machine that has
+/// The row of `leases`, for people; empty when there is none. `gone`: it belongs to a process of this machine that has
 /// ended.
 std::string describe_holder(SqliteConnection& db, std::string_view pipeline, bool& gone) {
   gone = false;
@@ -58,7 +58,7 @@ std::string describe_holder(SqliteConnection& db, std::string_view pipeline, boo
                      statement->text(3));
 }
 
-/// Who has the lease. Empty: nobody, or a process of this machine that is gone, so that the one that holds the lock has
+/// Who has the lease. Empty: nobody, or a process of this machine that has ended, so that the holder of the lock has
 /// not written its row yet.
 std::string live_holder(StateFile& database, std::string_view pipeline) {
   const std::lock_guard lock(database.mutex);
@@ -74,12 +74,12 @@ Status locked_by_other(StateFile& database, std::string_view pipeline, Status er
     who = live_holder(database, pipeline);
   }
   if (who.empty()) who = "another run";
-  error.error().message = fmt::format(
-      "pipeline '{}' is being run already, by {}. Wait until that run has ended, or stop it", pipeline, who);
+  error.error().message =
+      fmt::format("pipeline '{}' is already being run by {}. Wait until that run has ended, or stop it", pipeline, who);
   return error;
 }
 
-/// The next token of the pipeline, with a row that says who has it.
+/// Takes the next token of the pipeline and writes a row that says who has it.
 Result<uint64_t> write_holder(SqliteConnection& db, std::string_view pipeline, std::string_view run_id) {
   uint64_t token = 0;
   RB_RETURN_NOT_OK(db.in_transaction([&]() -> Status {
@@ -89,7 +89,7 @@ Result<uint64_t> write_holder(SqliteConnection& db, std::string_view pipeline, s
     RB_ASSIGN_OR_RETURN(auto read, db.prepare("SELECT token FROM lease_tokens WHERE pipeline = ?"));
     RB_RETURN_NOT_OK(read.bind(pipeline).step().status());
     token = from_stored(read.number(0));
-    // Replaces the row of a run that crashed: its lock is gone, so it is.
+    // Replaces the row of a crashed run: its lock is gone.
     RB_ASSIGN_OR_RETURN(auto holder,
                         db.prepare("INSERT OR REPLACE INTO leases (pipeline, run_id, pid, host, started_at, token) "
                                    "VALUES (?, ?, ?, ?, ?, ?)"));
@@ -122,15 +122,15 @@ class SqliteLease final : public Lease {
     auto statement = db().prepare("DELETE FROM leases WHERE pipeline = ? AND run_id = ? AND token = ?");
     const Status status =
         statement.ok() ? statement->bind(pipeline()).bind(run_id_).bind(as_stored(token())).run() : statement.status();
-    // The lock is what counts, and it goes with this object; a row that stays behind is only wrong text.
+    // The lock decides, and it is released with this object; a leftover row is only misleading text.
     if (!status.ok()) log_debug("the lease row of pipeline '{}' stays behind: {}", pipeline(), status.to_string());
   }
 
-  // The lock holds the lease; a look only finds out that somebody has got around it.
+  // The lock holds the lease; a check only finds out that another process got around it.
   [[nodiscard]] Renewal renewal() const override { return {.every = kLookEvery, .lasts = std::nullopt}; }
 
  protected:
-  // Readers of a WAL wait for nobody, so it takes no time worth a deadline.
+  // Readers of a WAL never wait, so no deadline is needed.
   Status check_holder(const Deadline&) override {
     const std::lock_guard guard(database_->mutex);
     RB_RETURN_NOT_OK(check_place());
@@ -229,7 +229,7 @@ class SqliteLease final : public Lease {
       }
       return {};
     };
-    // Lost, they are loads whose last checkpoints say "end": the next run finishes them again, which is allowed.
+    // If this is lost, the loads' last checkpoints still say "end": the next run finishes them again, which is allowed.
     const std::lock_guard guard(database_->mutex);
     const RelaxedCommits relaxed(db());
     return fenced_locked(complete);
@@ -267,7 +267,7 @@ class SqliteLease final : public Lease {
  private:
   SqliteConnection& db() { return database_->connection; }
 
-  /// Runs `write` in the transaction that has found the token to be this lease's.
+  /// Runs `write` in the transaction that has checked that the token is this lease's.
   Status fenced(const std::function<Status()>& write) {
     const std::lock_guard guard(database_->mutex);
     return fenced_locked(write);
@@ -278,7 +278,7 @@ class SqliteLease final : public Lease {
       RB_RETURN_NOT_OK(check_token());
       return write();
     }));
-    // A file that was moved meanwhile has taken the write with it.
+    // A file that was moved in the meantime has taken the write with it.
     return check_place();
   }
 
@@ -302,7 +302,7 @@ class SqliteLease final : public Lease {
   }
 
   Status begin_locked(const NewLoad& load) {
-    // The load that is under way already is left alone, unless it is to start anew.
+    // A load that is already under way is left alone, unless it is to start over.
     RB_ASSIGN_OR_RETURN(
         auto statement,
         db().prepare("INSERT INTO streams (pipeline, stream, partition, load_id, load_in_progress, committed, "
@@ -318,7 +318,7 @@ class SqliteLease final : public Lease {
     return (load.owner_json.empty() ? statement.bind_null() : statement.bind(load.owner_json)).run();
   }
 
-  /// The pairs' lengths are looked at anew each time: there are few, and a count kept beside them could be wrong.
+  /// The pairs are measured each time: there are few, and a separate count could be wrong.
   Status check_room(const PairKey& key, std::string_view value) {
     RB_ASSIGN_OR_RETURN(
         auto statement,

@@ -1,8 +1,8 @@
 #pragma once
 // The lease of the SQLite backend. An operating-system lock on `<file>.<hash of the pipeline>.lock` decides who gets
-// it; a row of `leases` says who that is, and with which token. The lock alone would not do: the lock file may be
-// deleted, the state file exchanged, and a network file system may lose locks. So each write looks at the row, in its
-// own transaction, and at whether the file is still the one that its path names.
+// it; a row of `leases` says who that is, and with which token. The lock alone is not enough: the lock file may be
+// deleted, the state file replaced, and a network file system may lose locks. So each write checks the row, in its own
+// transaction, and that the path still names the open file.
 
 #include <memory>
 #include <string_view>

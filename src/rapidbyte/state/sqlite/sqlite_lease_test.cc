@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-TEST(SqliteLease, a_run_in_another_process_is_named_by_its_pid) {
+TEST(SqliteLease, NamesARunInAnotherProcessByItsPid) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   Holder holder;
@@ -41,7 +41,7 @@ TEST(SqliteLease, a_run_in_another_process_is_named_by_its_pid) {
 }
 
 // Two runs that start together: the one writes its process id after it has taken the lock.
-TEST(SqliteLease, names_the_process_that_has_taken_the_lock_and_writes_its_row_a_moment_later) {
+TEST(SqliteLease, NamesAHolderThatWritesItsRowAMomentLater) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   auto state = open_ok(file);
@@ -76,7 +76,7 @@ TEST(SqliteLease, names_the_process_that_has_taken_the_lock_and_writes_its_row_a
   }
 }
 
-TEST(SqliteLease, holds_by_whatever_name_the_file_is_reached) {
+TEST(SqliteLease, HoldsWhateverPathTheFileIsOpenedBy) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   auto state = open_ok(file);
@@ -92,7 +92,7 @@ TEST(SqliteLease, holds_by_whatever_name_the_file_is_reached) {
   }
 }
 
-TEST(SqliteLease, leaves_no_row_behind_and_any_pipeline_name_will_do) {
+TEST(SqliteLease, LeavesNoRowBehindAndAcceptsAnyPipelineName) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   auto state = open_ok(file);
@@ -103,7 +103,7 @@ TEST(SqliteLease, leaves_no_row_behind_and_any_pipeline_name_will_do) {
   EXPECT_EQ(query(file, "SELECT count(*) FROM leases"), 0);
 }
 
-TEST(SqliteLease, a_lock_file_that_cannot_be_made_is_an_error_and_not_a_lease) {
+TEST(SqliteLease, ALockFileThatCannotBeCreatedIsAnError) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   auto state = open_ok(file);
@@ -124,7 +124,7 @@ void expect_lost(Lease& lease, const char* why) {
   EXPECT_TRUE(lease.lost().cancelled());
 }
 
-TEST(SqliteLease, another_process_that_got_around_the_lock_is_named_and_its_writes_stand) {
+TEST(SqliteLease, NamesAProcessThatGotAroundTheLockAndKeepsItsWrites) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   auto state = open_ok(file);
@@ -138,7 +138,7 @@ TEST(SqliteLease, another_process_that_got_around_the_lock_is_named_and_its_writ
 }
 
 // After a restored copy, a token is given a second time.
-TEST(SqliteLease, a_token_that_came_a_second_time_does_not_make_two_holders) {
+TEST(SqliteLease, ARepeatedTokenDoesNotMakeTwoHolders) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   auto state = open_ok(file);
@@ -148,7 +148,7 @@ TEST(SqliteLease, a_token_that_came_a_second_time_does_not_make_two_holders) {
   expect_lost(*stale, "another");
 }
 
-TEST(SqliteLease, is_lost_when_the_state_is_one_that_does_not_know_it) {
+TEST(SqliteLease, IsLostWhenTheStateIsReplacedByOneThatDoesNotKnowIt) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   auto state = open_ok(file);
@@ -157,7 +157,7 @@ TEST(SqliteLease, is_lost_when_the_state_is_one_that_does_not_know_it) {
   expect_lost(*lease, "restored from a copy");
 }
 
-TEST(SqliteLease, is_lost_with_the_file_that_it_is_in) {
+TEST(SqliteLease, IsLostWithItsFile) {
   const auto replace = [](const fs::path& file) {
     const fs::path other = file.parent_path() / "other.db";
     open_ok(other).reset();
@@ -191,7 +191,7 @@ TEST(SqliteLease, is_lost_with_the_file_that_it_is_in) {
   expect_lost(*lease, "moved, replaced or deleted");
 }
 
-TEST(SqliteLease, tokens_go_on_in_a_file_of_the_version_before) {
+TEST(SqliteLease, KeepsCountingTokensInAMigratedFile) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   {

@@ -1,5 +1,5 @@
 #pragma once
-// How values stand in the tables of the state file: what the backend and its leases share.
+// How values are stored in the tables of the state file; shared by the backend and its leases.
 
 #include <cstdint>
 #include <string_view>
@@ -11,7 +11,7 @@
 
 namespace rapidbyte::state {
 
-// SQLite's integers are signed; rows never reach 2^63, and a number beyond it must not come back as a small one.
+// SQLite's integers are signed; row counts never reach 2^63, and a larger number must not come back as a small one.
 inline int64_t as_stored(uint64_t rows) {
   return rows > static_cast<uint64_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(rows);
 }
@@ -25,10 +25,10 @@ inline SqliteStatement& bind_key(SqliteStatement& statement, const StreamKey& ke
   return statement.bind(key.pipeline).bind(key.stream).bind(key.partition);
 }
 
-/// While it lives, commits do not wait for the disk. A power cut may then lose the newest of them, but never changes
-/// their order: what is lost looks as if the machine had gone down a moment earlier. Saves some 10 ms per call on a
-/// slow disk, for calls that nothing outside of the file depends on. The next full commit, or closing the file, makes
-/// them durable.
+/// As long as it lives, commits do not wait for the disk. A power cut may then lose the newest of them, but never
+/// changes their order: it looks as if the machine had gone down a moment earlier. Saves some 10 ms per call on a slow
+/// disk, for calls that nothing outside of the file depends on. The next full commit, or closing the file, makes them
+/// durable.
 class RelaxedCommits {
  public:
   explicit RelaxedCommits(SqliteConnection& db) : db_(db) { set("PRAGMA synchronous = NORMAL"); }

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A kind that is not known is taken for one that nobody goes on with.
+/// A load of an unknown kind is never resumed.
 LoadKind load_kind(int64_t stored) {
   switch (stored) {
     case static_cast<int64_t>(LoadKind::kInPlace): return LoadKind::kInPlace;
@@ -154,11 +154,10 @@ StateSurvey survey_sqlite_state(const fs::path& path) {
   while (parent.has_relative_path() && !fs::exists(parent, error)) parent = parent.parent_path();
   if (parent.empty()) parent = ".";
   if (::access(parent.c_str(), W_OK | X_OK) != 0) {
-    survey.makeable = make_error(
-        ErrorCategory::kPermission, codes::kStateBackend,
-        fmt::format("{} cannot be created: {} is not writable. Make that folder writable, or set state.connection to "
-                    "a file elsewhere",
-                    path.string(), parent.string()));
+    survey.makeable = make_error(ErrorCategory::kPermission, codes::kStateBackend,
+                                 fmt::format("{} cannot be created: {} is not writable. Make that folder writable, or "
+                                             "set state.connection to a file elsewhere",
+                                             path.string(), parent.string()));
   }
   return survey;
 }

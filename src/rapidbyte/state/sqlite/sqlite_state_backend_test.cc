@@ -48,7 +48,7 @@ mode_t mode_of(const fs::path& path) {
   return info.st_mode & 0777;
 }
 
-TEST(SqliteState, lasts_over_a_reopening) {
+TEST(SqliteState, SurvivesReopening) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   const StreamKey key{"p", "users", "part-1"};
@@ -68,7 +68,7 @@ TEST(SqliteState, lasts_over_a_reopening) {
   EXPECT_EQ((*state->recent_runs("p", 5)).size(), 1U);
 }
 
-TEST(SqliteState, what_was_acknowledged_survives_a_kill) {
+TEST(SqliteState, AcknowledgedWritesSurviveAKill) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   const StreamKey key{"p", "users", ""};
@@ -88,7 +88,7 @@ TEST(SqliteState, what_was_acknowledged_survives_a_kill) {
   EXPECT_EQ(**state->get("p", "k"), "v");
 }
 
-TEST(SqliteState, makes_folder_and_file_private) {
+TEST(SqliteState, MakesFolderAndFilePrivate) {
   const TempFolder folder;
   const mode_t old = ::umask(0);
   const fs::path file = folder.path() / "a" / "b" / "state.db";
@@ -101,7 +101,7 @@ TEST(SqliteState, makes_folder_and_file_private) {
     EXPECT_EQ(mode_of(entry.path()), 0600U) << entry.path();
 }
 
-TEST(SqliteState, uses_wal_and_marks_the_file_as_its_own) {
+TEST(SqliteState, UsesWalAndMarksTheFileAsItsOwn) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   auto state = open_ok(file);
@@ -110,7 +110,7 @@ TEST(SqliteState, uses_wal_and_marks_the_file_as_its_own) {
   EXPECT_EQ(query(file, "PRAGMA application_id"), 0x52425354);
 }
 
-TEST(SqliteState, two_backends_on_one_file_see_each_other) {
+TEST(SqliteState, TwoBackendsOnOneFileSeeEachOthersWrites) {
   const TempFolder folder;
   auto one = open_ok(folder.path() / "state.db");
   auto two = open_ok(folder.path() / "state.db");
@@ -121,7 +121,7 @@ TEST(SqliteState, two_backends_on_one_file_see_each_other) {
   EXPECT_EQ(**one->get("p", "k"), "2");
 }
 
-TEST(SqliteState, many_may_open_a_new_file_at_the_same_time) {
+TEST(SqliteState, ManyProcessesMayCreateTheFileConcurrently) {
   for (int round = 0; round < 5; ++round) {
     const TempFolder folder;
     std::vector<std::thread> threads;
@@ -152,7 +152,7 @@ constexpr const char* kVersion1 = R"(
   INSERT INTO pairs VALUES ('p', 'k', 'v');
   INSERT INTO streams VALUES ('p', 'users', '', '{"id":"c"}', 'l', 1, 1, 42);)";
 
-TEST(SqliteState, migrates_a_file_of_version_1_and_keeps_what_is_in_it) {
+TEST(SqliteState, MigratesAFileOfVersion1AndKeepsItsContents) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   run_sql(file, kVersion1);
@@ -172,7 +172,7 @@ TEST(SqliteState, migrates_a_file_of_version_1_and_keeps_what_is_in_it) {
   EXPECT_EQ((*open_ok(file)->recent_runs("p", 5)).size(), 1U);
 }
 
-TEST(SqliteState, migrates_keys_that_were_told_apart_by_colons_alone) {
+TEST(SqliteState, MigratesKeysThatOnlyColonsSeparated) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   run_sql(file, kVersion1);
@@ -201,7 +201,7 @@ TEST(SqliteState, migrates_keys_that_were_told_apart_by_colons_alone) {
   EXPECT_EQ(at("orders:x"), "one");
 }
 
-TEST(SqliteState, migrates_kinds_of_loads_that_were_the_end_of_their_ids) {
+TEST(SqliteState, MigratesKindsOfLoadsThatWereSuffixesOfTheirIds) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   run_sql(file, kVersion1);
@@ -219,7 +219,7 @@ TEST(SqliteState, migrates_kinds_of_loads_that_were_the_end_of_their_ids) {
       << "the destination knows it by that name";
 }
 
-TEST(SqliteState, a_kind_that_nobody_knows_is_none_to_go_on_with) {
+TEST(SqliteState, AnUnknownKindOfLoadIsNotResumed) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   ASSERT_TRUE(writer(*open_ok(file))->begin_load({"p", "s", ""}, "l", false).ok());
@@ -227,7 +227,7 @@ TEST(SqliteState, a_kind_that_nobody_knows_is_none_to_go_on_with) {
   EXPECT_EQ((*open_ok(file)->load_stream({"p", "s", ""})).load_kind, LoadKind::kPartitioned);
 }
 
-TEST(SqliteState, a_migration_that_fails_leaves_the_file_as_it_was) {
+TEST(SqliteState, AFailedMigrationLeavesTheFileUnchanged) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   run_sql(file, kVersion1);
@@ -238,7 +238,7 @@ TEST(SqliteState, a_migration_that_fails_leaves_the_file_as_it_was) {
   EXPECT_EQ(query(file, "SELECT rows_committed FROM streams"), 42);
 }
 
-TEST(SqliteState, refuses_a_newer_version) {
+TEST(SqliteState, RefusesANewerVersion) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   open_ok(file).reset();
@@ -247,7 +247,7 @@ TEST(SqliteState, refuses_a_newer_version) {
   EXPECT_EQ(query(file, "PRAGMA user_version"), 99);
 }
 
-TEST(SqliteState, refuses_the_database_of_another_program_and_leaves_it_alone) {
+TEST(SqliteState, RefusesTheDatabaseOfAnotherProgramAndLeavesItUnchanged) {
   const TempFolder folder;
   const fs::path file = folder.path() / "app.db";
   run_sql(file, "CREATE TABLE customers (id); INSERT INTO customers VALUES (1)");
@@ -259,7 +259,7 @@ TEST(SqliteState, refuses_the_database_of_another_program_and_leaves_it_alone) {
   expect_state_error(open_sqlite_state(marked), "another program");
 }
 
-TEST(SqliteState, refuses_a_file_that_is_no_database) {
+TEST(SqliteState, RefusesAFileThatIsNotADatabase) {
   const TempFolder folder;
   const fs::path file = folder.path() / "notes.txt";
   std::ofstream(file) << std::string(5000, 'x');
@@ -273,13 +273,13 @@ TEST(SqliteState, refuses_a_file_that_is_no_database) {
   expect_state_error(open_sqlite_state(file / "state.db"), "state.connection");
 }
 
-TEST(SqliteState, an_empty_file_is_a_new_state) {
+TEST(SqliteState, AnEmptyFileIsANewState) {
   const TempFolder folder;
   const std::ofstream empty(folder.path() / "state.db");
   EXPECT_TRUE(writer(*open_ok(folder.path() / "state.db"))->put("k", "v").ok());
 }
 
-TEST(SqliteState, damage_is_an_error_that_says_what_to_do) {
+TEST(SqliteState, CorruptionIsAnErrorThatSaysWhatToDo) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   {
@@ -308,7 +308,7 @@ TEST(SqliteState, damage_is_an_error_that_says_what_to_do) {
   expect_state_error(open_sqlite_state(cut), "damaged");
 }
 
-TEST(SqliteState, damage_while_it_is_open_is_an_error_of_the_call) {
+TEST(SqliteState, CorruptionWhileOpenIsAnErrorOfTheCall) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   auto state = open_ok(file);
@@ -320,7 +320,7 @@ TEST(SqliteState, damage_while_it_is_open_is_an_error_of_the_call) {
   EXPECT_TRUE(writer(*state)->begin_load({"p", "s", ""}, "l", false).ok()) << "the rest still works";
 }
 
-TEST(SqliteState, a_folder_that_cannot_be_written_is_an_error_that_says_so) {
+TEST(SqliteState, AnUnwritableFolderIsAnErrorThatSaysSo) {
   const TempFolder folder;
   const fs::path locked = folder.path() / "locked";
   const fs::path with_file = folder.path() / "with_file";
@@ -344,7 +344,7 @@ TEST(SqliteState, a_folder_that_cannot_be_written_is_an_error_that_says_so) {
   fs::permissions(folder.path(), fs::perms::owner_all);
 }
 
-TEST(SqliteState, a_full_disk_is_named_and_loses_nothing) {
+TEST(SqliteState, AFullDiskIsNamedAndLosesNothing) {
   const TempFolder folder;
   const fs::path file = folder.path() / "state.db";
   ASSERT_TRUE(writer(*open_ok(file))->put("k", "v").ok());
@@ -376,7 +376,7 @@ TEST(SqliteState, a_full_disk_is_named_and_loses_nothing) {
   EXPECT_EQ(**open_ok(file)->get("p", "k"), "v");
 }
 
-TEST(SqliteState, a_full_state_is_an_error_and_loses_nothing) {
+TEST(SqliteState, AFullStateIsAnErrorAndLosesNothing) {
   const TempFolder folder;
   auto opened = open_bounded_sqlite_state(folder.path() / "state.db", 1 << 20);
   ASSERT_TRUE(opened.ok());

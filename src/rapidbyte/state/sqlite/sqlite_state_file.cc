@@ -20,16 +20,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// "RBST": tells our files from those of other programs.
+// "RBST": distinguishes our files from those of other programs.
 constexpr int64_t kApplicationId = 0x52425354;
-// Another process holds the write lock for one small transaction only; ten seconds of it mean that something is wrong.
+// Other processes hold the write lock only for one small transaction; after ten seconds something is wrong.
 constexpr int kBusyTimeoutMs = 10'000;
 // A file up to this size is checked for damage when it is opened; that takes under 10 ms.
 constexpr uintmax_t kCheckedBytes = uintmax_t{4} << 20U;
 
-// Each entry lifts the file by one version. Entries are never changed once released; a new version is a new entry.
+// Each entry migrates the file by one version. Entries are never changed once released; a new version is a new entry.
 constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
-    // 1: what connectors store, and where streams stand.
+    // 1: connectors' pairs, and the streams' progress.
     R"(CREATE TABLE pairs (pipeline TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
          PRIMARY KEY (pipeline, key)) WITHOUT ROWID;
        CREATE TABLE streams (pipeline TEXT NOT NULL, stream TEXT NOT NULL, partition TEXT NOT NULL,
@@ -44,9 +44,9 @@ constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
          rows_written INTEGER NOT NULL, error TEXT NOT NULL,
          UNIQUE (pipeline, run_id));
        CREATE INDEX runs_by_pipeline ON runs (pipeline, seq);)",
-    // 3: each scope of pairs has keys of its own. Before, a stream's or a connector's key was "<owner>:<key>" among the
-    // pipeline's, so that a text with a colon does not tell whose it is: it becomes everybody's whose it can have been
-    // (streams that the state knows, connectors), and each goes on from what was there.
+    // 3: each scope of pairs has its own keys. Before, a stream's or a connector's key was "<owner>:<key>" among the
+    // pipeline's, so a text with a colon does not tell its owner: it is given to everyone who may have owned it
+    // (streams that the state knows, connectors), and each continues from there.
     R"(ALTER TABLE pairs RENAME TO flat_pairs;
        CREATE TABLE pairs (pipeline TEXT NOT NULL, scope INTEGER NOT NULL, owner TEXT NOT NULL, key TEXT NOT NULL,
          value TEXT NOT NULL, PRIMARY KEY (pipeline, scope, owner, key)) WITHOUT ROWID;
@@ -59,16 +59,16 @@ constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
          SELECT pipeline, 2, substr(key, 1, instr(key, ':') - 1), substr(key, instr(key, ':') + 1), value
            FROM flat_pairs WHERE key GLOB 'source:*' OR key GLOB 'destination:*' OR key GLOB 'transform-[0-9]*:*';
        DROP TABLE flat_pairs;)",
-    // 4: what of a load may be in a destination that keeps no receipts, and what its positions are made for. Of the
-    // loads that are there already nobody knows.
+    // 4: which rows of a load may be in a destination that keeps no receipts, and what its positions were made for.
+    // Unknown for existing loads.
     R"(ALTER TABLE streams ADD COLUMN rows_given INTEGER;
        ALTER TABLE streams ADD COLUMN rows_reported INTEGER NOT NULL DEFAULT 0;
        ALTER TABLE streams ADD COLUMN owner_json TEXT;)",
-    // 5: what the load is made for; the checkpoint's is its own until the load has committed.
+    // 5: what the load is made for; the checkpoint keeps its own owner until the load has committed.
     R"(ALTER TABLE streams ADD COLUMN load_owner_json TEXT;
        UPDATE streams SET load_owner_json = owner_json;)",
-    // 6: the kind of a load was the end of its id, and the engine's notes were pairs of a pipeline whose name no
-    // pipeline can have.
+    // 6: kinds of loads and the engine's notes. Before, the kind was a suffix of the load's id, and notes were pairs of
+    // a pipeline with an impossible name.
     R"(ALTER TABLE streams ADD COLUMN load_kind INTEGER NOT NULL DEFAULT 0;
        UPDATE streams SET load_kind = CASE WHEN load_id GLOB '*-replace' THEN 1
                                            WHEN load_id GLOB '*-partitioned' THEN 2 ELSE 0 END;
@@ -79,34 +79,34 @@ constexpr std::array<const char*, kStateSchemaVersion> kMigrations = {
            'miscounted', value FROM pairs
            WHERE pipeline GLOB '*:engine' AND scope = 0 AND key GLOB 'miscounted:*';
        DELETE FROM pairs WHERE pipeline GLOB '*:engine';)",
-    // 7: the token of the newest holder of each pipeline's lease, and whose the present one is.
+    // 7: the newest token of each pipeline's lease, and the holder of the current one.
     R"(ALTER TABLE leases ADD COLUMN token INTEGER NOT NULL DEFAULT 0;
        CREATE TABLE lease_tokens (pipeline TEXT NOT NULL PRIMARY KEY, token INTEGER NOT NULL) WITHOUT ROWID;)",
 };
 
 Status cannot_open(const fs::path& path, std::string_view why) {
-  return internal_error(codes::kStateBackend,
-                        fmt::format("state file {}: {}. Check that its folder is writable for you, or set "
-                                    "state.connection to another place",
-                                    path.string(), why));
+  return internal_error(
+      codes::kStateBackend,
+      fmt::format("state file {}: {}. Check that you can write to its folder, or set state.connection to another place",
+                  path.string(), why));
 }
 
-// Makes missing folders one by one, so that each has mode 0700 from the start.
+// Creates missing folders one by one, so that each has mode 0700 from the start.
 Status make_folders(const fs::path& folder) {
   std::error_code error;
   if (folder.empty() || fs::exists(folder, error)) return {};
   RB_RETURN_NOT_OK(make_folders(folder.parent_path()));
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    return cannot_open(folder, fmt::format("cannot make the folder: {}", std::generic_category().message(errno)));
+    return cannot_open(folder, fmt::format("cannot create the folder: {}", std::generic_category().message(errno)));
   }
   return {};
 }
 
-// The one name of the file: two runs that reach it by different names (a link, ..) must take the same lock.
+// The file's canonical name: two runs that reach it by different names (a link, ..) must take the same lock.
 Result<fs::path> prepare_file(const fs::path& path) {
   if (path.empty()) return cannot_open(path, "no path was given");
   std::error_code error;
-  // Not normalized: `link/..` is for the file system to resolve.
+  // Not normalised: only the file system can resolve `link/..`.
   const fs::path absolute = fs::absolute(path, error);
   if (error) return cannot_open(path, error.message());
   RB_RETURN_NOT_OK(make_folders(absolute.parent_path()));
@@ -115,7 +115,7 @@ Result<fs::path> prepare_file(const fs::path& path) {
   if (fd >= 0) {
     ::close(fd);
   } else if (errno != EEXIST) {
-    return cannot_open(absolute, fmt::format("cannot make it: {}", std::generic_category().message(errno)));
+    return cannot_open(absolute, fmt::format("cannot create it: {}", std::generic_category().message(errno)));
   }
   const fs::path canonical = fs::canonical(absolute, error);
   if (error) return cannot_open(absolute, error.message());
@@ -124,12 +124,12 @@ Result<fs::path> prepare_file(const fs::path& path) {
 }
 
 Status check_owner(SqliteConnection& db) {
-  // Both from one snapshot: another process may be making the tables right now.
+  // Both from one snapshot: another process may be creating the tables right now.
   RB_RETURN_NOT_OK(db.execute("BEGIN"));
   const auto application_id = db.query_number("PRAGMA application_id");
   const auto table_count = db.query_number("SELECT count(*) FROM sqlite_master");
   const Status ended = db.execute("COMMIT");
-  // The queries' errors first: a full disk ends the transaction, and the COMMIT would only say that there is none.
+  // The queries' errors first: a full disk ends the transaction, and a COMMIT would only say that there is none.
   RB_ASSIGN_OR_RETURN(const int64_t application, application_id);
   RB_ASSIGN_OR_RETURN(const int64_t tables, table_count);
   RB_RETURN_NOT_OK(ended);
@@ -141,8 +141,8 @@ Status check_owner(SqliteConnection& db) {
 Status newer_version(const SqliteConnection& db, int64_t version) {
   return internal_error(
       codes::kStateBackend,
-      fmt::format("state file {} has version {}, this program knows versions up to {}: a newer Rapidbyte wrote it. Use "
-                  "that one, or set state.connection to another file",
+      fmt::format("state file {} has version {}, but this program knows versions only up to {}: a newer Rapidbyte "
+                  "wrote it. Use that version, or set state.connection to another file",
                   db.file().string(), version, kStateSchemaVersion));
 }
 
@@ -171,8 +171,8 @@ Status check_damage(SqliteConnection& db) {
   return sqlite_state_error(db.file(), SQLITE_CORRUPT, verdict);
 }
 
-/// The journal mode that the database has then. While another process makes the same change, SQLite answers "busy" at
-/// once, without its busy timeout: waiting for a lock while it holds one itself could last for ever.
+/// Returns the database's journal mode afterwards. While another process makes the same change, SQLite answers "busy"
+/// at once, without its busy timeout: waiting for a lock while holding one could last for ever.
 Result<std::string> change_to_wal(SqliteConnection& db) {
   constexpr std::chrono::milliseconds kPause{5};
   const Deadline deadline = Deadline::after(std::chrono::milliseconds(kBusyTimeoutMs));
@@ -184,7 +184,7 @@ Result<std::string> change_to_wal(SqliteConnection& db) {
 }
 
 Status set_up(SqliteConnection& db, uint64_t max_bytes) {
-  if (db.is_read_only()) return sqlite_state_error(db.file(), SQLITE_READONLY, "it can only be read");
+  if (db.is_read_only()) return sqlite_state_error(db.file(), SQLITE_READONLY, "it is read-only");
   RB_RETURN_NOT_OK(check_owner(db));
   RB_ASSIGN_OR_RETURN(const std::string mode, change_to_wal(db));
   if (mode != "wal")

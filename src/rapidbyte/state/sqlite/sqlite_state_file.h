@@ -1,6 +1,6 @@
 #pragma once
-// The file behind SqliteStateBackend: made with its folders, told from files of other programs, brought to this
-// program's version, and checked for damage.
+// The file behind SqliteStateBackend: created with its folders, distinguished from files of other programs, migrated to
+// this program's version, and checked for damage.
 
 #include <sqlite3.h>
 
@@ -22,8 +22,9 @@ struct StateFile {
   SqliteConnection connection;
 };
 
-/// Opens the file, or makes it (mode 0600, missing folders 0700), and lifts it to kStateSchemaVersion. STATE_BACKEND
-/// when it is another program's, of a newer version, damaged, or cannot be written. It grows to at most `max_bytes`.
+/// Opens the file, or creates it (mode 0600, missing folders 0700), and migrates it to kStateSchemaVersion.
+/// STATE_BACKEND when it belongs to another program, has a newer version, is damaged, or cannot be written. It grows to
+/// at most `max_bytes`.
 Result<std::shared_ptr<StateFile>> open_state_file(const std::filesystem::path& path, uint64_t max_bytes);
 
 }  // namespace rapidbyte::state

@@ -1,5 +1,5 @@
 #pragma once
-// What the tests of the SQLite backend share: its file, opened and looked into from outside, and other processes.
+// Shared by the tests of the SQLite backend: its file, opened and inspected from outside, and other processes.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -87,12 +87,12 @@ class Child {
   pid_t pid_ = -1;
 };
 
-/// What a process has that holds pipeline p in the state `file`: both must outlive the process.
+/// The objects of a process that holds pipeline p in the state `file`: both must outlive the process.
 struct Holder {
   std::unique_ptr<StateBackend> state;
   std::unique_ptr<Lease> lease;
 
-  /// For Child: whether it holds the pipeline now.
+  /// For Child: whether it now holds the pipeline.
   bool take(const std::filesystem::path& file) {
     auto opened = open_sqlite_state(file);
     if (!opened.ok()) return false;

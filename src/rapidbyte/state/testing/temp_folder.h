@@ -1,5 +1,5 @@
 #pragma once
-// TempFolder: a folder of its own for one test, removed afterwards.
+// TempFolder: a temporary folder for one test, removed afterwards.
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
