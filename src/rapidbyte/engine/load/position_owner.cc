@@ -183,7 +183,7 @@ bool source_cannot_compare(const RunContext& run, const StreamPlan& plan, const 
 Change change_between(const RunContext& run, const StreamPlan& plan, const state::StreamState& known,
                       const json& before, const json& now) {
   // Between runs a query may change; rows of one load are made by one.
-  if (goes_on_with(plan, known) && known.committed) {
+  if (resumes_load(plan, known) && known.committed) {
     const json begun = owner_in(known.load_owner_json);
     if (!begun.empty() && member(begun, kTransforms) != member(now, kTransforms)) {
       return {
