@@ -51,7 +51,7 @@ class ExitCodes(harness.EndToEnd):
         # And beforehand.
         checked = self.rapidbyte("check", pipeline)
         self.assertNotEqual(checked.code, OK)
-        self.assertIn('streams "Orders" and "orders" would both be written into table', checked.out + checked.err)
+        self.assertIn('streams "Orders" and "orders" would both be loaded into table', checked.out + checked.err)
         database = self.folder / "two.db"
         if database.exists():
             with sqlite3.connect(database) as connection:
