@@ -230,7 +230,7 @@ p.yaml:19:15: resources.max_memory: '-5' is negative; write whole bytes or a who
 p.yaml:20:20: resources.max_batch_bytes: '64mib' has the unknown unit 'mib'; write whole bytes or a whole number with kb, mb or gb, for example 64mb
 p.yaml:21:16: resources.parallelism: 'many' is not a whole number
 p.yaml:22:16: resources.compression: unknown value 'LZ4'; did you mean lz4?
-p.yaml:23:16: resources.max_retries: 5000000000 is too large; the most is 4294967295
+p.yaml:23:16: resources.max_retries: 5000000000 is too large; the maximum is 4294967295
 p.yaml:24:8: state: must be a map (lines 'key: value', indented), but is a single value)");
 }
 

@@ -75,7 +75,7 @@ TEST(Summary, ShowsWhereTheTimeWentWhenAskedTo) {
   EXPECT_THAT(text, HasSubstr(" stage       | connector       |  busy | waits for input | waits for output | waits for "
                               "network | total | processor\n"));
   EXPECT_THAT(text, HasSubstr(" source      | source-postgres | 1.2 s |             0 s |           0.30 s |           "
-                              " 0.50 s |  2.0 s |     1.1 s\n"));
+                              " 0.50 s | 2.0 s |     1.1 s\n"));
   EXPECT_THAT(text, HasSubstr(" destination | dest-postgres   | 1.8 s |          0.10 s |"));
 }
 
