@@ -1,5 +1,6 @@
 #include "src/target.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "rapidbyte/protocol/error_codes.h"
@@ -68,6 +69,18 @@ Status PostgresTable::create(const table::TableRequest& request, bool declare_no
   return sdk::internal_error(codes::kTableLost, "table " + name_.text() + " was not created");
 }
 
+namespace {
+
+bool begins_with(const std::vector<TableColumn>& columns, const std::vector<TableColumn>& first) {
+  return columns.size() >= first.size() &&
+         std::equal(first.begin(), first.end(), columns.begin(), [](const TableColumn& a, const TableColumn& b) {
+           return a.number == b.number && a.name == b.name && a.type.oid == b.type.oid &&
+                  a.type.modifier == b.type.modifier;
+         });
+}
+
+}  // namespace
+
 Status PostgresTable::add_column(const sdk::Field& field) {
   RB_SDK_ASSIGN_OR_RETURN(const std::string type, type_for(session_, field));
   was_changed_ = true;
@@ -79,6 +92,14 @@ Status PostgresTable::add_column(const sdk::Field& field) {
   RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> now, read_table(session_, name_));
   if (!now || now->find(field.name) == nullptr) {
     return sdk::internal_error(codes::kColumnLost, where() + "the added column is not there");
+  }
+  // ALTER TABLE may have waited for somebody who changed the table, and an event trigger may change it. What was
+  // decided of the columns so far would then be written into others.
+  if (!begins_with(now->columns, info_->columns)) {
+    return sdk::make_retryable_error(
+        sdk::ErrorCategory::kTransientDb, codes::kTargetChanged,
+        where() + "the table's columns changed while " + quote_identifier(field.name) +
+            " was added to it. Nothing was written; the next attempt takes the table as it is now");
   }
   use(std::move(*now));
   return {};

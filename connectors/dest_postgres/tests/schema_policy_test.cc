@@ -32,6 +32,24 @@ TEST_F(SchemaPolicyTest, NewColumn) {
       "NO_COLUMNS");
 }
 
+TEST_F(SchemaPolicyTest, ATableThatChangesWhileAColumnIsAddedIsLookedAtAgain) {
+  // As a migration does whose lock ALTER TABLE has waited for.
+  sql("CREATE TABLE s (id bigint, old_x text, a text, b text, note text)");
+  sql("CREATE FUNCTION migrate() RETURNS event_trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$ BEGIN IF "
+      "EXISTS (SELECT FROM "
+      "pg_attribute "
+      "WHERE attrelid = 's'::regclass AND attname = 'old_x') THEN ALTER TABLE s DROP COLUMN old_x; END IF; END $$");
+  sql("CREATE EVENT TRIGGER migrating ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION migrate()");
+  const Schema schema{{{"id", kInt}, {"a", kText}, {"b", kText}, {"c", kText}}};
+  const Outcome changed = load(context("s", schema), schema, {Json::array({1, "A", "B", "C"})});
+  sql("DROP EVENT TRIGGER migrating; DROP FUNCTION migrate()");
+  EXPECT_EQ(changed.code(), "TARGET_CHANGED") << changed.message();
+  EXPECT_EQ(table("s"), Lines{});
+  // The transaction of the change was rolled back, so the table is as it was.
+  EXPECT_EQ(load(context("s", schema), schema, {Json::array({1, "A", "B", "C"})}).code(), "ok");
+  EXPECT_EQ(table("s"), (Lines{"(1,,A,B,,C)"}));
+}
+
 TEST_F(SchemaPolicyTest, AColumnThatComesInTheMiddleOfAStreamIsAdded) {
   const Schema first{{{"id", kInt}}};
   const Schema second{{{"name", kText}, {"id", kInt}}};
