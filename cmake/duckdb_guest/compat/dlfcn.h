@@ -1,4 +1,5 @@
-/* A guest has no dynamic libraries. This header also hides that of the machine, which clang would find in /usr/include. */
+/* A guest has no dynamic libraries. This header also hides that of the machine, which clang would find in /usr/include.
+ */
 #pragma once
 #define RTLD_LAZY 1
 #define RTLD_NOW 2

@@ -1,4 +1,5 @@
-/* WASI has no file locks. The host holds DuckDB's lock on the file for the guest, as it does SQLite's (docs/adr/0003), so that here every lock is granted. */
+/* WASI has no file locks: every lock is granted. No connector opens a database file of DuckDB's yet; the host has to
+   hold the lock for the first one that does, as it does SQLite's (docs/adr/0003). */
 #pragma once
 #include_next <fcntl.h>
 #include <sys/types.h>

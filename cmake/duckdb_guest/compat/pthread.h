@@ -1,4 +1,5 @@
-/* A guest has one thread, which takes a lock that it holds already only by mistake. Hides the header of the machine in /usr/include. */
+/* A guest has one thread, which takes a lock that it holds already only by mistake. Hides the header of the machine in
+ * /usr/include. */
 #pragma once
 typedef struct {
   int unused;
