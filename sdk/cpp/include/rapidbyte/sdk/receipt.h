@@ -38,9 +38,9 @@ Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt
 /// Whether the stream would append all of its rows: a full refresh that has no load to go on with. See
 /// check_no_broken_off_load().
 bool appends_all(const StreamContext& ctx);
-/// For appends_all(): POSITION_MISSING (config) when the newest receipt is of another load, which has committed rows and
-/// not come to its end, and the table has rows or nobody can see whether it has. The state has forgotten that load (it
-/// was lost, moved or reset, or is an older copy), or the run that it belongs to would go on with it. Not with
+/// For appends_all(): POSITION_MISSING (config) when the newest receipt is of another load, which has committed rows
+/// and not come to its end, and the table has rows or nobody can see whether it has. The state has forgotten that load
+/// (it was lost, moved or reset, or is an older copy), or the run that it belongs to would go on with it. Not with
 /// ctx.allow_doubled_rows. `has_rows` is asked only when that matters.
 Status check_no_broken_off_load(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table,
                                 const std::function<Result<bool>()>& has_rows);
