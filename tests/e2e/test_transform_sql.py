@@ -233,6 +233,9 @@ class TransformSql(harness.EndToEnd):
         for query in ("SELECT a.id FROM input a JOIN input b USING (id)", "SELECT id FROM input WHERE amount > (SELECT avg(amount) FROM input)"):
             with self.subTest(query=query):
                 self.expect(harness.TRANSFORM, "run", self.sql_pipeline({"query": query, "whole": True}), says=["SQL_INVALID", "AS MATERIALIZED"])
+                # Before anything is written, and by whoever only looks.
+                self.assertFalse(self.database.exists() and self.query("SELECT * FROM sqlite_master WHERE name = 'orders'"))
+                self.assertNotEqual(self.rapidbyte("check", self.sql_pipeline({"query": query, "whole": True})).code, harness.OK)
         query = "WITH t AS MATERIALIZED (SELECT * FROM input) SELECT id FROM t WHERE amount > (SELECT avg(amount) FROM t)"
         self.run_ok(self.sql_pipeline({"query": query, "whole": True}, mode="replace"))
         mean = sum(r[2] for r in rows) / len(rows)

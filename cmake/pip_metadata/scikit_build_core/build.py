@@ -2,16 +2,11 @@
 
 The archive brings a backend of its own that wraps these functions of scikit-build-core. Only the first is called; the others are imported by name.
 """
-import os
+import minimal_metadata
 
 
 def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
-    version = os.environ["DUCKDB_GUEST_VERSION"]
-    name = f"duckdb-{version}.dist-info"
-    os.makedirs(os.path.join(metadata_directory, name))
-    with open(os.path.join(metadata_directory, name, "METADATA"), "w", encoding="utf-8") as out:
-        out.write(f"Metadata-Version: 2.1\nName: duckdb\nVersion: {version}\n")
-    return name
+    return minimal_metadata.write(metadata_directory, "duckdb", "DUCKDB_GUEST_VERSION")
 
 
 def _never(*_arguments, **_options):

@@ -50,14 +50,6 @@ class RowsOfBatch final : public duck::Input {
   std::vector<bool> given_;
 };
 
-// A stream comes by once.
-Status read_once() {
-  return sdk::config_error(
-      codes::kSqlInvalid,
-      "a query over the whole stream can read `input` once, and this one reads it several times; "
-      "read it into a part of the query: WITH t AS MATERIALIZED (SELECT * FROM input) SELECT ... FROM t");
-}
-
 // The batch that is loaded and all that follow. DuckDB has copied what it keeps of a batch before it asks for the next.
 class AllBatches final : public duck::Input {
  public:
@@ -105,6 +97,13 @@ size_t rows_at_a_time(const BatchSource& source, const sdk::StreamContext& conte
 }
 
 }  // namespace
+
+Status read_once() {
+  return sdk::config_error(
+      codes::kSqlInvalid,
+      "a query over the whole stream can read `input` once, and this one reads it several times; "
+      "read it into a part of the query: WITH t AS MATERIALIZED (SELECT * FROM input) SELECT ... FROM t");
+}
 
 Result<bool> BatchSource::next() {
   RB_SDK_ASSIGN_OR_RETURN(std::optional<sdk::Bytes> batch, sdk::host::next_batch());
@@ -198,7 +197,6 @@ Status BatchRun::reject(size_t row, const Error& why) {
 }
 
 Status run_whole(duck::Query& query, const sdk::StreamContext& context, BatchSource& source, BatchSink& sink) {
-  if (query.scans() > 1) return read_once();
   AllBatches input(source);
   RB_SDK_RETURN_NOT_OK(
       query.run(input, rows_at_a_time(source, context), [&sink](const ArrowArray& rows) { return sink.send(rows); }));

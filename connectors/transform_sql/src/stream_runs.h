@@ -13,6 +13,9 @@
 
 namespace rapidbyte::transform_sql {
 
+/// SQL_INVALID (config): a stream comes by once, and a query over all of it reads it several times.
+sdk::Status read_once();
+
 /// Takes the next batch of the stream, counts it, and gives it its place in `reader`; false at the end.
 class BatchSource {
  public:

@@ -83,6 +83,7 @@ Result<std::unique_ptr<duck::Query>> Transform::prepare(const std::string& sql, 
                 "interrupted begins again. Or leave that to the destination"),
         context.stream_name);
   }
+  if ((*query)->needs_all_rows() && (*query)->scans() > 1) return in_stream(read_once(), context.stream_name);
   return query;
 }
 

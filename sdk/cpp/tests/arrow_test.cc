@@ -11,7 +11,7 @@
 #include <iterator>
 #include <random>
 
-#include "rapidbyte/sdk/arrow_c.h"
+#include "every_type.h"
 
 namespace rapidbyte::sdk {
 namespace {
@@ -19,71 +19,6 @@ namespace {
 using ::testing::HasSubstr;
 
 std::vector<uint8_t> copy(std::span<const uint8_t> bytes) { return {bytes.begin(), bytes.end()}; }
-
-Field field(std::string name, std::string_view type, bool nullable = true) {
-  auto parsed = DataType::parse(type);
-  EXPECT_TRUE(parsed.ok()) << type;
-  return {std::move(name), *parsed, nullable};
-}
-
-/// A schema with every type, and two rows of it and one of nulls.
-Schema every_type() {
-  return {{field("bool", "Boolean"),
-           field("i8", "Int8"),
-           field("i16", "Int16"),
-           field("i32", "Int32"),
-           field("i64", "Int64", false),
-           field("u8", "UInt8"),
-           field("u16", "UInt16"),
-           field("u32", "UInt32"),
-           field("u64", "UInt64"),
-           field("f32", "Float32"),
-           field("f64", "Float64"),
-           field("d128", "Decimal128(38, 4)"),
-           field("d256", "Decimal256(76, 30)"),
-           field("utf8", "Utf8"),
-           field("large_utf8", "LargeUtf8"),
-           field("binary", "Binary"),
-           field("large_binary", "LargeBinary"),
-           field("fixed", "FixedSizeBinary(3)"),
-           field("date", "Date32"),
-           field("time32", "Time32(Millisecond)"),
-           field("time64", "Time64(Microsecond)"),
-           field("ts", "Timestamp(Microsecond, None)"),
-           field("tz", "Timestamp(Nanosecond, Some(\"UTC\"))"),
-           field("interval", "Interval(MonthDayNano)")}};
-}
-
-void append_every_type(BatchBuilder& builder, bool first) {
-  size_t i = 0;
-  const auto next = [&]() -> ColumnBuilder& { return builder.column(i++); };
-  next().append_bool(first);
-  next().append<int8_t>(first ? INT8_MIN : INT8_MAX);
-  next().append<int16_t>(first ? INT16_MIN : INT16_MAX);
-  next().append<int32_t>(first ? INT32_MIN : INT32_MAX);
-  next().append<int64_t>(first ? INT64_MIN : INT64_MAX);
-  next().append<uint8_t>(UINT8_MAX);
-  next().append<uint16_t>(UINT16_MAX);
-  next().append<uint32_t>(UINT32_MAX);
-  next().append<uint64_t>(UINT64_MAX);
-  next().append<float>(first ? -0.0F : std::numeric_limits<float>::infinity());
-  next().append<double>(first ? 0.1 : std::nan(""));
-  next().append(first ? Decimal128Words{{~uint64_t{0}, ~uint64_t{0}}} : Decimal128Words{{123456789, 0}});
-  next().append(first ? Decimal256Words{{0, 0, 0, uint64_t{1} << 63}} : Decimal256Words{{1, 0, 0, 0}});
-  next().append_bytes(first ? "" : "h\xC3\xA9llo");
-  next().append_bytes("large");
-  next().append_bytes(std::string_view("\0\xFF", 2));
-  next().append_bytes("");
-  next().append_fixed("abc");
-  next().append<int32_t>(first ? -1 : 19'723);
-  next().append<int32_t>(86'399'999);
-  next().append<int64_t>(1);
-  next().append<int64_t>(first ? -1 : 1'704'067'200'000'001);
-  next().append<int64_t>(first ? -1 : 0);
-  next().append(MonthDayNano{-1, 2, first ? INT64_MIN : INT64_MAX});
-  EXPECT_EQ(i, builder.column_count());
-  builder.end_row();
-}
 
 TEST(BatchTest, EveryTypeSurvivesTheRoundTrip) {
   auto builder = BatchBuilder::make(every_type());
@@ -300,67 +235,6 @@ TEST(BatchTest, EncodesNanoarrowArrays) {
   EXPECT_TRUE(reader.column(0).is_null(1));
   ArrowArrayRelease(&array);
   ArrowSchemaRelease(&schema);
-}
-
-TEST(ArrowCTest, WhatIsExportedIsEncodedAgainAsItWas) {
-  auto builder = BatchBuilder::make(every_type());
-  ASSERT_TRUE(builder.ok());
-  append_every_type(*builder, true);
-  append_every_type(*builder, false);
-  const auto bytes = builder->finish();
-  ASSERT_TRUE(bytes.ok());
-  BatchReader reader;
-  ASSERT_TRUE(reader.load(*bytes).ok());
-
-  ArrowSchema schema{};
-  ASSERT_TRUE(export_schema(reader.schema(), &schema).ok());
-  const auto imported = import_schema(schema);
-  ASSERT_TRUE(imported.ok()) << imported.status().to_string();
-  EXPECT_EQ(*imported, reader.schema());
-  schema.release(&schema);
-
-  ArrowArray array{};
-  export_batch(reader, 0, 2, &array);
-  auto encoder = IpcEncoder::make(reader.schema());
-  ASSERT_TRUE(encoder.ok());
-  const auto again = encode_ipc(*encoder, array);
-  ASSERT_TRUE(again.ok()) << again.status().to_string();
-  BatchReader second;
-  ASSERT_TRUE(second.load(*again).ok());
-  ASSERT_EQ(second.rows(), 2U);
-  for (size_t i = 0; i < second.column_count(); ++i) {
-    for (size_t row = 0; row < 2; ++row) {
-      EXPECT_EQ(second.column(i).json(row), reader.column(i).json(row)) << reader.schema().fields[i].name;
-    }
-  }
-  array.release(&array);
-  EXPECT_EQ(array.release, nullptr);
-}
-
-TEST(ArrowCTest, APartOfABatchBeginsWhereItIsSaid) {
-  auto builder = BatchBuilder::make({{field("i", "Int64"), field("s", "Utf8")}});
-  ASSERT_TRUE(builder.ok());
-  for (int64_t i = 0; i < 100; ++i) {
-    builder->column(0).append(i);
-    builder->column(1).append_bytes(std::to_string(i));
-    builder->end_row();
-  }
-  const auto bytes = builder->finish();
-  BatchReader reader;
-  ASSERT_TRUE(reader.load(*bytes).ok());
-  ArrowArray array{};
-  export_batch(reader, 37, 5, &array);
-  EXPECT_EQ(array.length, 5);
-  EXPECT_EQ(array.offset, 0);
-  ASSERT_EQ(array.n_children, 2);
-  EXPECT_EQ(array.children[0]->offset, 37);
-  EXPECT_EQ(array.children[0]->length, 5);
-  const auto* values = static_cast<const int64_t*>(array.children[0]->buffers[1]);
-  EXPECT_EQ(values[array.children[0]->offset], 37);
-  const auto* offsets = static_cast<const int32_t*>(array.children[1]->buffers[1]);
-  const auto* text = static_cast<const char*>(array.children[1]->buffers[2]);
-  EXPECT_EQ(std::string_view(text + offsets[41], static_cast<size_t>(offsets[42] - offsets[41])), "41");
-  array.release(&array);
 }
 
 std::vector<uint8_t> sample_batch(int rows) {

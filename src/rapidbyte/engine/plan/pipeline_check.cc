@@ -16,7 +16,6 @@
 #include "rapidbyte/engine/plan/transform_plan.h"
 #include "rapidbyte/engine/report/run_clock.h"
 #include "rapidbyte/engine/run_context.h"
-#include "rapidbyte/pipeline/stream_context.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/connector/connector_survey.h"
 #include "rapidbyte/state/open_state.h"
@@ -218,8 +217,9 @@ void PipelineCheck::check_guest(const PreparedConnector& connector) {
   const std::string& name = connector.connector->name();
   runtime::InstanceOptions options = looking_options(*prepared_, connector, request_.cancel);
   const bool plans = connector.slot.role == ConnectorRole::kTransform && plans_streams(*connector.connector);
-  const auto services = plans ? make_plan_services(*connector.connector) : nullptr;
-  if (plans) options.services = as_host_services(services);
+  const auto services =
+      plans ? std::make_shared<PlanServices>(*connector.connector) : nullptr;  // shared with the instance
+  if (plans) options.services = services;
   auto opened = OpenConnector::start(*runtime_, connector.connector, std::move(options));
   if (!opened.ok()) return fail(part, opened.error(), stage_asked(connector));
   runtime::ComponentInstance& instance = (*opened)->instance();
@@ -245,13 +245,8 @@ void PipelineCheck::check_guest(const PreparedConnector& connector) {
 
 void PipelineCheck::check_plans(const PreparedConnector& transform, runtime::ComponentInstance& instance,
                                 PlanServices& services) {
-  const pipeline::PipelineConfig& pipeline = prepared_->pipeline;
   for (StreamPlan& plan : prepared_->plans) {
-    protocol::StreamContext context =
-        pipeline::configured_context(plan.config, pipeline.destination, pipeline.resources, false);
-    context.columns = plan.columns_into(plan.transforms.size());
-    context.pipeline = pipeline.name;
-    auto asked = ask_transform_plan(instance, services, *transform.connector, std::move(context));
+    const Status asked = ask_transform_plan(instance, services, *transform.connector, prepared_->pipeline, "", plan);
     if (!asked.ok()) {
       fail("transform", asked.error(), stage_asked(transform));
       // So that the next transform is asked about the others.
@@ -259,8 +254,8 @@ void PipelineCheck::check_plans(const PreparedConnector& transform, runtime::Com
       continue;
     }
     ok("transform", fmt::format("{}, stream {}: {}{} columns", transform.connector->name(), plan.config.name,
-                                asked->note.empty() ? "" : asked->note + ", ", asked->columns->size()));
-    plan.transforms.push_back(std::move(*asked));
+                                plan.transforms.back().note.empty() ? "" : plan.transforms.back().note + ", ",
+                                plan.transforms.back().columns->size()));
   }
 }
 

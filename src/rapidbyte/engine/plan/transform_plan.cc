@@ -17,29 +17,6 @@ namespace rapidbyte::engine {
 
 using nlohmann::json;
 
-// An answer is a checkpoint of the transform's own, the one call by which it can hand over a text.
-class PlanServices final : public runtime::HostServices {
- public:
-  explicit PlanServices(std::shared_ptr<runtime::HostServices> idle) : idle_(std::move(idle)) {}
-
-  Status emit_batch(std::span<const std::byte> batch) override { return idle_->emit_batch(batch); }
-  Result<std::optional<PooledBuffer>> next_batch() override { return idle_->next_batch(); }
-  Status checkpoint(runtime::CheckpointKind kind, protocol::Checkpoint checkpoint) override {
-    if (kind == runtime::CheckpointKind::kTransform) answer_ = std::move(checkpoint);
-    return {};
-  }
-  Result<std::optional<std::string>> pending_checkpoint() override { return idle_->pending_checkpoint(); }
-  Status emit_dlq_record(runtime::DlqRecord record) override { return idle_->emit_dlq_record(std::move(record)); }
-  void metric(const runtime::Metric& metric) override { idle_->metric(metric); }
-  void log(LogLevel level, std::string_view message) override { idle_->log(level, message); }
-
-  std::optional<protocol::Checkpoint> take_answer() { return std::exchange(answer_, std::nullopt); }
-
- private:
-  std::shared_ptr<runtime::HostServices> idle_;  // shared with nobody; the type of idle_services()
-  std::optional<protocol::Checkpoint> answer_;
-};
-
 namespace {
 
 Status invalid(const runtime::Connector& connector, const std::string& stream, std::string_view what) {
@@ -63,33 +40,39 @@ TransformPlan unplanned(const runtime::Connector& transform) {
   return plan;
 }
 
-std::shared_ptr<PlanServices> make_plan_services(const runtime::Connector& transform) {
-  return std::make_shared<PlanServices>(idle_services(transform.name()));
+PlanServices::PlanServices(const runtime::Connector& transform) : idle_(idle_services(transform.name())) {}
+
+Status PlanServices::checkpoint(runtime::CheckpointKind kind, protocol::Checkpoint checkpoint) {
+  if (kind == runtime::CheckpointKind::kTransform) answer_ = std::move(checkpoint);
+  return {};
 }
 
-std::shared_ptr<runtime::HostServices> as_host_services(std::shared_ptr<PlanServices> services) { return services; }
-
-Result<TransformPlan> ask_transform_plan(runtime::ComponentInstance& transform, PlanServices& services,
-                                         const runtime::Connector& connector, protocol::StreamContext context) {
-  const std::string stream = context.stream_name;
+Status ask_transform_plan(runtime::ComponentInstance& transform, PlanServices& services,
+                          const runtime::Connector& connector, const pipeline::PipelineConfig& pipeline,
+                          std::string_view run_id, StreamPlan& plan) {
+  const std::string& stream = plan.config.name;
+  protocol::StreamContext context =
+      pipeline::configured_context(plan.config, pipeline.destination, pipeline.resources, false);
+  context.columns = plan.columns_into(plan.transforms.size());
+  context.pipeline = pipeline.name;
+  context.run_id = run_id;
   json question = protocol::context_json(std::move(context), protocol::ContextVersion::k2_1);
   question["ask"] = "plan";
   RB_RETURN_NOT_OK(transform.run_transform(protocol::json_text(question)).status());
   const auto answer = services.take_answer();
   if (!answer) return invalid(connector, stream, "is missing");
-  const json* plan = protocol::find_member(answer->body(), "plan");
-  if (plan == nullptr || !plan->is_object()) return invalid(connector, stream, "has no object under \"plan\"");
-  const json* columns = protocol::find_member(*plan, "columns");
+  const json* said = protocol::find_member(answer->body(), "plan");
+  if (said == nullptr || !said->is_object()) return invalid(connector, stream, "has no object under \"plan\"");
+  const json* columns = protocol::find_member(*said, "columns");
   if (columns == nullptr || !columns->is_array()) return invalid(connector, stream, "has no list \"columns\"");
   // By the rules of a catalog, as if it were a source's stream: that is what it is for whoever comes next.
   const json as_catalog = {{"streams", json::array({{{"name", stream}, {"schema", *columns}}})}};
   const auto sound = protocol::parse_catalog(protocol::json_text(as_catalog), connector.name());
   if (!sound.ok()) return invalid(connector, stream, "is wrong: " + sound.error().message);
-  TransformPlan out;
-  out.columns = *columns;
-  out.holds_rows = !protocol::bool_member(*plan, "stateless").value_or(false);
-  out.note = protocol::text_member(*plan, "note");
-  return out;
+  plan.transforms.push_back({.columns = *columns,
+                             .holds_rows = !protocol::bool_member(*said, "stateless").value_or(false),
+                             .note = protocol::text_member(*said, "note")});
+  return {};
 }
 
 Status plan_transforms(RunContext& run, std::vector<StreamPlan>& plans) {
@@ -101,23 +84,14 @@ Status plan_transforms(RunContext& run, std::vector<StreamPlan>& plans) {
       continue;
     }
     const pipeline::ConnectorUse& use = run.pipeline.transforms[i];
-    const auto services = make_plan_services(connector);
+    const auto services = std::make_shared<PlanServices>(connector);  // shared with the instance
     RB_ASSIGN_OR_RETURN(
         const auto instance,
         run.runtime.instantiate(run.transforms[i], instance_options(run, use, fmt::format("transform-{}", i),
                                                                     use.config, "", run.options.cancel, services)));
     Status status = instance->open();
-    for (size_t stream = 0; status.ok() && stream < plans.size(); ++stream) {
-      StreamPlan& plan = plans[stream];
-      protocol::StreamContext context =
-          pipeline::configured_context(plan.config, run.pipeline.destination, run.pipeline.resources, false);
-      context.columns = plan.columns_into(i);
-      context.pipeline = run.pipeline.name;
-      context.run_id = run.run_id;
-      auto asked = ask_transform_plan(*instance, *services, connector, std::move(context));
-      if (asked.ok()) plan.transforms.push_back(std::move(*asked));
-      status = std::move(asked).status();
-    }
+    for (size_t stream = 0; status.ok() && stream < plans.size(); ++stream)
+      status = ask_transform_plan(*instance, *services, connector, run.pipeline, run.run_id, plans[stream]);
     run.note_memory(instance->peak_memory_bytes());
     if (const Status closed = instance->close(); !closed.ok())
       log_warn("closing {}: {}", connector.name(), closed.to_string());
