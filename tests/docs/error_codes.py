@@ -24,6 +24,7 @@ SECTIONS = {
     "source-file": ("connectors/source_file/src/",),
     "dest-sqlite": ("connectors/dest_sqlite/src/",),
     "transform-sql": ("connectors/transform_sql/src/", "connectors/shared/duckdb/"),
+    "dest-file": ("connectors/dest_file/src/",),
     "dest-discard": ("connectors/dest_discard/src/",),
 }
 # What both sides raise: such a code stands below one of the two headings.

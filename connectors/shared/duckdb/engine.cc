@@ -1,7 +1,6 @@
 #include "connectors/shared/duckdb/engine.h"
 
 #include <algorithm>
-#include <charconv>
 #include <duckdb.hpp>
 #include <duckdb/common/arrow/arrow_converter.hpp>
 #include <duckdb/common/arrow/arrow_format.hpp>
@@ -18,6 +17,10 @@
 #include <duckdb/parser/tableref/subqueryref.hpp>
 #include <duckdb/planner/planner.hpp>
 
+#include "connectors/shared/duckdb/allocation.h"
+#include "connectors/shared/duckdb/errors.h"
+#include "connectors/shared/duckdb/file_writer.h"
+#include "connectors/shared/duckdb/input_scan.h"
 #include "connectors/shared/duckdb/plan.h"
 #include "connectors/shared/duckdb/types.h"
 #include "rapidbyte/protocol/error_codes.h"
@@ -29,7 +32,6 @@ extern "C" int32_t duckdb_register_static_extensions(void);
 namespace rapidbyte::duck {
 
 using duckdb::ErrorData;
-using duckdb::ExceptionType;
 using duckdb::Identifier;
 using sdk::Field;
 using sdk::Json;
@@ -43,164 +45,6 @@ constexpr std::string_view kInputName = "input";
 
 std::string in_quotes(std::string_view name) { return duckdb::KeywordHelper::WriteQuoted(std::string(name), '"'); }
 std::string quoted_text(std::string_view text) { return duckdb::KeywordHelper::WriteQuoted(std::string(text), '\''); }
-
-// What DuckDB says of an error. Its client context writes errors as JSON (errors_as_json), with the place apart from
-// the message.
-struct Said {
-  std::string message;
-  std::optional<size_t> position;  // byte in the statement
-};
-
-Said said_of(const ErrorData& error) {
-  Said said{error.RawMessage(), std::nullopt};
-  std::string position;
-  if (const auto found = error.ExtraInfo().find("position"); found != error.ExtraInfo().end()) position = found->second;
-  if (said.message.starts_with('{')) {
-    if (const auto json = sdk::parse_json(said.message); json.ok() && json->is_object()) {
-      if (const Json* text = sdk::find_member(*json, "exception_message"); text != nullptr && text->is_string())
-        said.message = text->get<std::string>();
-      if (const Json* at = sdk::find_member(*json, "position"); at != nullptr && at->is_string())
-        position = at->get<std::string>();
-    }
-  }
-  size_t number = 0;
-  const auto [end, wrong] = std::from_chars(position.data(), position.data() + position.size(), number);
-  if (wrong == std::errc() && !position.empty()) said.position = number;
-  return said;
-}
-
-std::string message_of(const ErrorData& error) { return said_of(error).message; }
-
-// "line 2, column 8: " of a byte of the statement; nothing when it has none.
-std::string place_in(std::string_view sql, std::optional<size_t> position) {
-  if (!position || *position > sql.size()) return {};
-  size_t line = 1;
-  size_t column = 1;
-  for (const char c : sql.substr(0, *position)) {
-    if (c == '\n') {
-      ++line;
-      column = 1;
-    } else if ((static_cast<unsigned char>(c) & 0xC0U) != 0x80U) {
-      ++column;  // continuation bytes of UTF-8 are no columns of their own
-    }
-  }
-  return "line " + std::to_string(line) + ", column " + std::to_string(column) + ": ";
-}
-
-Status invalid(const ErrorData& error, std::string_view sql) {
-  const Said said = said_of(error);
-  return sdk::config_error(codes::kSqlInvalid, place_in(sql, said.position) + said.message);
-}
-
-Status out_of_memory() {
-  return sdk::internal_error(
-      codes::kSqlOutOfMemory,
-      "the query needs more memory than there is for it: raise resources.max_memory, of which it "
-      "may use 60 percent, or let it keep fewer rows");
-}
-
-Status failed(const ErrorData& error, std::string_view sql) {
-  const Said said = said_of(error);
-  switch (error.Type()) {
-    case ExceptionType::OUT_OF_MEMORY: return out_of_memory();
-    // What the values of a row can cause; everything else is no fault of the data.
-    case ExceptionType::OUT_OF_RANGE:
-    case ExceptionType::CONVERSION:
-    case ExceptionType::MISMATCH_TYPE:
-    case ExceptionType::DIVIDE_BY_ZERO:
-    case ExceptionType::INVALID_INPUT:
-    case ExceptionType::DECIMAL:
-    case ExceptionType::CONSTRAINT:
-      return sdk::data_error(codes::kSqlFailed, place_in(sql, said.position) + said.message);
-    default: return sdk::internal_error(codes::kSqlEngineFailed, place_in(sql, said.position) + said.message);
-  }
-}
-
-// The only way in for C++ exceptions out of DuckDB.
-template <typename Body>
-auto guarded(Body body, const std::function<Status(const ErrorData&)>& status_of) -> decltype(body()) {
-  try {
-    return body();
-  } catch (const std::bad_alloc&) {
-    return out_of_memory();
-  } catch (const std::exception& exception) {
-    return status_of(ErrorData(exception));
-  } catch (...) {
-    return Status(sdk::internal_error(codes::kSqlEngineFailed, "the engine failed without saying why"));
-  }
-}
-
-// A scan of `input`: asks whoever runs the query for the rows.
-class InputScan final : public duckdb::ArrowScanFactory {
- public:
-  explicit InputScan(Schema schema) : schema_(std::move(schema)) {}
-
-  void GetSchema(ArrowSchema& out) override {
-    if (const Status status = sdk::export_schema(schema_, &out); !status.ok())
-      throw duckdb::InvalidInputException(status.error().message);
-  }
-
-  duckdb::unique_ptr<duckdb::ArrowArrayStreamWrapper> ProduceStream(duckdb::ArrowStreamParameters&) override {
-    auto wrapper = duckdb::make_uniq<duckdb::ArrowArrayStreamWrapper>();
-    ArrowArrayStream& stream = wrapper->arrow_array_stream;
-    stream.get_schema = [](ArrowArrayStream* self, ArrowSchema* out) {
-      InputScan& all = static_cast<Scan*>(self->private_data)->all;
-      return all.remember(sdk::export_schema(all.schema_, out));
-    };
-    stream.get_next = [](ArrowArrayStream* self, ArrowArray* out) {
-      const Scan& scan = *static_cast<Scan*>(self->private_data);
-      return scan.all.next(scan.number, out);
-    };
-    stream.get_last_error = [](ArrowArrayStream* self) {
-      return static_cast<Scan*>(self->private_data)->all.failure_text();
-    };
-    stream.release = [](ArrowArrayStream* self) {
-      delete static_cast<Scan*>(self->private_data);
-      self->release = nullptr;
-    };
-    stream.private_data = new Scan{*this, scans_};
-    if (input_ != nullptr) {
-      const Status begun = input_->begin_scan(scans_);
-      ++scans_;
-      if (remember(begun) != 0) throw duckdb::InvalidInputException(begun.error().message);
-    }
-    return wrapper;
-  }
-
-  void feed(Input* input) {
-    input_ = input;
-    failure_ = {};
-    scans_ = 0;
-  }
-  [[nodiscard]] const Status& failure() const { return failure_; }
-  [[nodiscard]] const Schema& schema() const { return schema_; }
-
- private:
-  struct Scan {
-    InputScan& all;
-    size_t number;
-  };
-
-  int next(size_t scan, ArrowArray* out) {
-    *out = ArrowArray{};
-    // Without an input the query is only being prepared.
-    if (input_ == nullptr) return 0;
-    Result<bool> more = input_->next(scan, out);
-    if (!more.ok()) return remember(more.status());
-    return 0;
-  }
-  int remember(const Status& status) {
-    if (status.ok()) return 0;
-    failure_ = status;
-    return EIO;
-  }
-  [[nodiscard]] const char* failure_text() const { return failure_.ok() ? "" : failure_.error().message.c_str(); }
-
-  Schema schema_;
-  Input* input_ = nullptr;
-  size_t scans_ = 0;
-  Status failure_;
-};
 
 duckdb::Value value_of(const Json& json) {
   if (json.is_null()) return duckdb::Value();
@@ -390,7 +234,9 @@ class DuckEngine final : public Engine {
   Status start(const EngineLimits& limits) {
     if (duckdb_register_static_extensions() != 0)
       return sdk::internal_error(codes::kSqlEngineFailed, "an extension of DuckDB's could not be registered");
+    check_default_allocations();
     duckdb::DBConfig config;
+    config.allocator = checked_allocator();
     config.SetOptionByName("threads", duckdb::Value::BIGINT(1));
     config.SetOptionByName("memory_limit", duckdb::Value(std::to_string(limits.memory_bytes) + "B"));
     config.SetOptionByName("temp_directory", duckdb::Value(limits.temporary_folder));
@@ -445,6 +291,11 @@ class DuckEngine final : public Engine {
     return std::unique_ptr<Query>(std::move(query));
   }
 
+  Result<std::unique_ptr<FileWriter>> write_file(const std::string& path, const FileFormat& format, const Schema& rows,
+                                                 const std::string& select, const std::string& where) override {
+    return open_file(*connection_, path, format, rows, select, where);
+  }
+
  private:
   static Status unreadable(const std::string& name, const std::string& path, const ErrorData& error) {
     return sdk::config_error(codes::kLookupUnreadable, "table `" + name + "`, file " + path + ": " + message_of(error));
@@ -454,11 +305,10 @@ class DuckEngine final : public Engine {
     return guarded(
         [&]() -> Status {
           const auto result = connection_->Query(sql);
-          if (result->HasError())
-            return Status(sdk::internal_error(codes::kSqlEngineFailed, message_of(result->GetErrorObject())));
+          if (result->HasError()) return engine_failed(message_of(result->GetErrorObject()));
           return {};
         },
-        [](const ErrorData& error) { return Status(sdk::internal_error(codes::kSqlEngineFailed, message_of(error))); });
+        [](const ErrorData& error) { return engine_failed(message_of(error)); });
   }
 
   [[nodiscard]] bool is_table(const std::string& name) const {
@@ -492,9 +342,8 @@ class DuckEngine final : public Engine {
 
 Result<std::unique_ptr<Engine>> Engine::open(const EngineLimits& limits) {
   auto engine = std::make_unique<DuckEngine>();
-  RB_SDK_RETURN_NOT_OK(guarded(
-      [&] { return engine->start(limits); },
-      [](const ErrorData& error) { return Status(sdk::internal_error(codes::kSqlEngineFailed, message_of(error))); }));
+  RB_SDK_RETURN_NOT_OK(guarded([&] { return engine->start(limits); },
+                               [](const ErrorData& error) { return engine_failed(message_of(error)); }));
   return std::unique_ptr<Engine>(std::move(engine));
 }
 

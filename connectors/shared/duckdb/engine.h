@@ -70,6 +70,40 @@ class Query {
   Query() = default;
 };
 
+/// What a file that is written looks like.
+struct FileFormat {
+  /// A copy function of DuckDB's: "parquet" or "csv".
+  std::string name;
+  /// Its options, as text, number or boolean.
+  sdk::Json options = sdk::Json::object();
+  /// Rows are written when this many, or about this many bytes of them, have come together: the row groups of Parquet.
+  uint64_t rows_per_group = 122'880;
+  uint64_t bytes_per_group = 64ULL << 20U;
+};
+
+/// A file that is being written. Rows that have not come together to a group are in memory.
+class FileWriter {
+ public:
+  virtual ~FileWriter() = default;
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+
+  /// All of the rows or none. SQL_FAILED (data) for a value that a column's expression fails: the others may be tried
+  /// again without it. FILE_WRITE_FAILED, DISK_FULL (internal): the file is of no use any more.
+  virtual sdk::Status write(Input& rows) = 0;
+  /// Writes the rows that wait as a group, however few they are.
+  virtual sdk::Status flush() = 0;
+  /// Bytes in the file so far, and those of rows that wait, as they are in memory.
+  [[nodiscard]] virtual uint64_t bytes() const = 0;
+  [[nodiscard]] virtual uint64_t waiting_bytes() const = 0;
+  [[nodiscard]] virtual uint64_t rows() const = 0;
+  /// Writes what waits and the file's end, and closes it. Its bytes may still be the system's to write.
+  virtual sdk::Status finish() = 0;
+
+ protected:
+  FileWriter() = default;
+};
+
 class Engine {
  public:
   /// Opens an empty database in memory. No file, network, extension or setting can be reached from a query.
@@ -87,6 +121,13 @@ class Engine {
   virtual sdk::Result<std::unique_ptr<Query>> prepare(std::string_view sql, const sdk::Schema& input,
                                                       const std::vector<std::string>& names,
                                                       const sdk::Json& parameters) = 0;
+
+  /// Makes the file at `path`, which must not be there, of what `select` (a SELECT without its FROM and, behind it,
+  /// `where`, which may be empty) makes of rows. Both are SQL of the connector's own, never text of a user. Only before
+  /// the first prepare().
+  virtual sdk::Result<std::unique_ptr<FileWriter>> write_file(const std::string& path, const FileFormat& format,
+                                                              const sdk::Schema& rows, const std::string& select,
+                                                              const std::string& where) = 0;
 
  protected:
   Engine() = default;

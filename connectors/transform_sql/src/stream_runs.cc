@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "connectors/transform_sql/src/row_checks.h"
+#include "connectors/shared/duckdb/row_checks.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/arrow_c.h"
 
@@ -67,7 +67,7 @@ class AllBatches final : public duck::Input {
           sdk::schema_error(codes::kSchemaChanged,
                             "the columns of the stream changed in the middle of it, and the query is over all of it"));
     }
-    if (const auto unfit = find_unfit_row(batch, 0, batch.rows()))
+    if (const auto unfit = duck::find_unfit_row(batch, 0, batch.rows()))
       return Status(sdk::data_error(codes::kSqlFailed, unfit->why));
     sdk::export_batch(batch, 0, batch.rows(), out);
     return true;
@@ -122,7 +122,7 @@ Result<BatchSink> BatchSink::make(const sdk::Schema& columns, sdk::TransformSumm
 }
 
 Result<std::span<const uint8_t>> BatchSink::encode(const ArrowArray& rows) {
-  if (const auto unfit = find_unfit_result(rows, encoder_.schema()))
+  if (const auto unfit = duck::find_unfit_result(rows, encoder_.schema()))
     return Status(sdk::data_error(codes::kSqlFailed, *unfit));
   return sdk::encode_ipc(encoder_, rows);
 }
@@ -156,7 +156,7 @@ Status BatchRun::run() {
   size_t begin = 0;
   // Rows that DuckDB would change never get to it.
   while (begin < batch.rows()) {
-    const auto unfit = find_unfit_row(batch, begin, batch.rows() - begin);
+    const auto unfit = duck::find_unfit_row(batch, begin, batch.rows() - begin);
     const size_t end = unfit ? unfit->row : batch.rows();
     if (end > begin) RB_SDK_RETURN_NOT_OK(run_rows(begin, end - begin));
     if (!unfit) return {};

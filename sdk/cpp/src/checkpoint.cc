@@ -90,16 +90,18 @@ Status CommitGate::check_complete() const {
 
 Result<WriteSummary> run_commit_loop(const std::function<Result<WriteCount>(std::span<const uint8_t> batch)>& write,
                                      const std::function<Status(const std::string& checkpoint_json)>& commit,
-                                     const std::function<Result<WriteCount>()>& settle) {
+                                     const std::function<Result<WriteCount>()>& settle,
+                                     const std::function<bool()>& wants_commit) {
   CommitGate gate;
   WriteSummary summary;
   const auto add = [&](const WriteCount& count) {
     summary.records_written += count.written;
     summary.records_failed += count.failed;
   };
-  const auto commit_if_aligned = [&]() -> Status {
+  const auto commit_if_aligned = [&](bool at_end) -> Status {
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<std::string> checkpoint, gate.poll());
     if (!checkpoint) return {};
+    if (!at_end && wants_commit && !wants_commit()) return {};
     if (settle) {
       RB_SDK_ASSIGN_OR_RETURN(const WriteCount count, settle());
       add(count);
@@ -110,14 +112,14 @@ Result<WriteSummary> run_commit_loop(const std::function<Result<WriteCount>(std:
   for (;;) {
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<Bytes> batch, host::next_batch());
     // A checkpoint that lies between two batches may show up only now that the second one was taken.
-    RB_SDK_RETURN_NOT_OK(commit_if_aligned());
+    RB_SDK_RETURN_NOT_OK(commit_if_aligned(/*at_end=*/!batch));
     if (!batch) break;
     RB_SDK_ASSIGN_OR_RETURN(const WriteCount count, write(batch->span()));
     gate.batch_written();
     ++summary.batches_written;
     add(count);
     summary.bytes_written += batch->size();
-    RB_SDK_RETURN_NOT_OK(commit_if_aligned());
+    RB_SDK_RETURN_NOT_OK(commit_if_aligned(/*at_end=*/false));
   }
   RB_SDK_RETURN_NOT_OK(gate.check_complete());
   summary.checkpoint_count = gate.commits();

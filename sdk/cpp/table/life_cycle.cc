@@ -109,7 +109,7 @@ Result<sdk::WriteSummary> LifeCycle::write_stream(const sdk::StreamContext& ctx)
                                 begun_replace_.clear();  // from here on the receipt says it
                                 return {};
                               },
-                              [&] { return counted(writer->settle()); });
+                              [&] { return counted(writer->settle()); }, [&] { return writer->wants_commit(); });
 }
 
 Status LifeCycle::finish_stream(const sdk::StreamContext& ctx, bool succeeded) {

@@ -143,6 +143,8 @@ inline constexpr const char* kFileOpenFailed = "FILE_OPEN_FAILED";
 inline constexpr const char* kFileReadFailed = "FILE_READ_FAILED";
 /// A matching file cannot be read, for example a link out of the folder.
 inline constexpr const char* kFileUnreadable = "FILE_UNREADABLE";
+/// Writing a file, or its folder, failed.
+inline constexpr const char* kFileWriteFailed = "FILE_WRITE_FAILED";
 /// `permissions.read_write_preopens` names a folder that the manifest does not ask for.
 inline constexpr const char* kFolderNotAsked = "FOLDER_NOT_ASKED";
 /// The folder cannot be read, or not to its end.
@@ -251,6 +253,8 @@ inline constexpr const char* kLoadUnknown = "LOAD_UNKNOWN";
 inline constexpr const char* kLocked = "LOCKED";
 /// The user does not exist, may not log in, or pg_hba.conf rejects it.
 inline constexpr const char* kLoginRefused = "LOGIN_REFUSED";
+/// What dest-file keeps about its files is not as it was written.
+inline constexpr const char* kListingDamaged = "LISTING_DAMAGED";
 /// A file under `tables` cannot be read.
 inline constexpr const char* kLookupUnreadable = "LOOKUP_UNREADABLE";
 /// The manifest cannot be read or used.

@@ -169,6 +169,9 @@ Permissions read_permissions(ObjectReader permissions) {
     path.read_write = access == "read-write";
     path.lock = entry.text("lock");
     if (!path.lock.empty() && path.lock != "sqlite") entry.problem("lock", "must be sqlite");
+    const std::string kind = entry.text("kind");
+    if (!kind.empty() && kind != "folder") entry.problem("kind", "must be folder");
+    path.must_be_folder = kind == "folder";
     out.config_paths.push_back(std::move(path));
   }
   out.env_allowed_vars = permissions.object("env").texts("allowed_vars");

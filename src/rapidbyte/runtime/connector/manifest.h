@@ -30,6 +30,9 @@ struct ConfigPath {
   bool read_write = false;
   /// "sqlite": while an instance is open, the host holds SQLite's own exclusive lock on that file (WASI has no locks).
   std::string lock;
+  /// The value must be a folder that is there ("kind": "folder"); otherwise it may be a file, and one that is not
+  /// there.
+  bool must_be_folder = false;
 };
 
 struct Permissions {

@@ -91,6 +91,7 @@ class Resolver {
     Destination& where = *followed;
     const bool is_database = entry.lock == "sqlite";
     if (!where.is_folder()) {
+      if (entry.must_be_folder) return not_a_folder(where);
       RB_RETURN_NOT_OK(check_file(where, entry));
     } else if (is_database) {
       return config_error(codes::kDatabaseOpen,
@@ -103,6 +104,17 @@ class Resolver {
     asked.push_back({index_, pointer, fmt::format("{}: config {}", request_.name, entry.pointer), where,
                      entry.read_write, is_database || entry.read_write});
     return add_folder(asked.back());
+  }
+
+  static Status not_a_folder(const Destination& where) {
+    const std::string path = where.path().string();
+    if (where.exists) {
+      return config_error(codes::kFolderNotReadable,
+                          fmt::format("{} is a file, where the connector needs a folder", path));
+    }
+    return config_error(codes::kPathNotFound, fmt::format("{0} does not exist (relative paths are relative to the "
+                                                          "pipeline file's folder); create the folder: mkdir -p {0}",
+                                                          path));
   }
 
   static Status unreachable(const fs::path& path, const ConnectorError& error, bool read_write) {

@@ -86,10 +86,12 @@ using protocol::WriteSummary;
 /// Takes batch after batch until the stream ends. `write` puts one batch into the open transaction (and begins one when
 /// none is open); `commit` writes the receipt with the given checkpoint JSON and commits, all in one transaction; it
 /// may be called when no batch has been written since the last commit. `settle`, which may be left out, comes before
-/// each commit, for destinations that learn late what became of their rows: it counts those that `write` did not. On an
-/// error of any, nothing further is called: roll back.
+/// each commit, for destinations that learn late what became of their rows: it counts those that `write` did not.
+/// `wants_commit`, which may be left out, is asked at each marker but the stream's last: false leaves it to a later
+/// commit. On an error of any, nothing further is called: roll back.
 Result<WriteSummary> run_commit_loop(const std::function<Result<WriteCount>(std::span<const uint8_t> batch)>& write,
                                      const std::function<Status(const std::string& checkpoint_json)>& commit,
-                                     const std::function<Result<WriteCount>()>& settle = {});
+                                     const std::function<Result<WriteCount>()>& settle = {},
+                                     const std::function<bool()>& wants_commit = {});
 
 }  // namespace rapidbyte::sdk

@@ -61,6 +61,9 @@ class Writer {
   virtual ~Writer() = default;
   /// Puts a batch into the open transaction, or begins one. Rows that are counted later are counted by settle().
   virtual Result<sdk::WriteCount> write(std::span<const uint8_t> batch) = 0;
+  /// Whether the load is to be committed at a marker, unless it is its last. False keeps what is written in the open
+  /// transaction; a later commit covers that marker. For destinations whose commits are files.
+  virtual bool wants_commit() { return true; }
   /// Comes before each commit(): counts the rows that write() did not.
   virtual Result<sdk::WriteCount> settle() { return sdk::WriteCount(); }
   /// Commits what is written together with the receipt, which is the load's newest from then on. May be called when
