@@ -7,9 +7,14 @@
 #include <vector>
 
 #include "connectors/dest_file/src/config.h"
+#include "connectors/shared/duckdb/sql_text.h"
 #include "rapidbyte/sdk/data_type.h"
 
 namespace rapidbyte::dest_file {
+
+using duck::sql_name;
+using duck::sql_text;
+using duck::sql_type;
 
 struct OutputColumn {
   size_t source = 0;      // index in the batch
@@ -19,15 +24,7 @@ struct OutputColumn {
   std::string type_changed = {};
 };
 
-/// An SQL name.
-std::string sql_name(const std::string& name);
-/// An SQL text.
-std::string sql_text(const std::string& text);
-
 /// A select list over a batch of `rows`; for ndjson it is one text.
 std::string select_list(Format format, const sdk::Schema& rows, const std::vector<OutputColumn>& columns);
-
-/// The name of a type in DuckDB's SQL.
-std::string sql_type(const sdk::DataType& type);
 
 }  // namespace rapidbyte::dest_file

@@ -59,9 +59,10 @@ duckdb::Value value_of(const Json& json) {
 
 class BoundQuery final : public Query {
  public:
+  /// `is_own`: of the connector; no user knows its lines and columns.
   BoundQuery(duckdb::Connection& connection, std::string sql, duckdb::shared_ptr<InputScan> scan,
-             const Json& parameters)
-      : connection_(connection), sql_(std::move(sql)), scan_(std::move(scan)) {
+             const Json& parameters, bool is_own = false)
+      : connection_(connection), sql_(std::move(sql)), is_own_(is_own), scan_(std::move(scan)) {
     for (const auto& [name, value] : parameters.items()) parameters_.emplace(Identifier(name), value_of(value));
   }
 
@@ -78,13 +79,13 @@ class BoundQuery final : public Query {
                                "it must be a SELECT: a transform can neither change anything nor reach anything else");
     RB_SDK_RETURN_NOT_OK(place_parameters(*statements[0]));
     auto prepared = connection_.Prepare(statements[0]->Copy());
-    if (prepared->HasError()) return invalid(prepared->GetErrorObject(), sql_);
+    if (prepared->HasError()) return invalid(prepared->GetErrorObject(), shown_sql());
     if (!prepared->GetStatementProperties().IsReadOnly())
       return sdk::config_error(codes::kSqlInvalid, "it must only read: a transform changes nothing but its rows");
     RB_SDK_RETURN_NOT_OK(check_names(prepared->GetNames()));
     read_plan(statements[0]->Copy());
     prepared_ = cast_results(std::move(prepared), std::move(statements[0]));
-    if (prepared_->HasError()) return invalid(prepared_->GetErrorObject(), sql_);
+    if (prepared_->HasError()) return invalid(prepared_->GetErrorObject(), shown_sql());
     return describe();
   }
 
@@ -93,7 +94,7 @@ class BoundQuery final : public Query {
   Status run(Input& input, size_t rows_at_a_time, const RowsSink& take) override {
     scan_->feed(&input);
     Status status = guarded([&] { return run_guarded(rows_at_a_time, take); },
-                            [this](const ErrorData& error) { return failed(error, sql_); });
+                            [this](const ErrorData& error) { return failed(error, shown_sql()); });
     // What the input said is the cause; DuckDB only repeats it.
     if (!status.ok() && !scan_->failure().ok()) status = scan_->failure();
     scan_->feed(nullptr);
@@ -105,12 +106,12 @@ class BoundQuery final : public Query {
     duckdb::vector<duckdb::Value> no_values;
     auto result = prepared_->Submit(
         no_values, duckdb::QueryParameters(duckdb::make_shared_ptr<duckdb::ArrowFormat>(rows_at_a_time)));
-    if (result->HasError()) return failed(result->GetErrorObject(), sql_);
+    if (result->HasError()) return failed(result->GetErrorObject(), shown_sql());
     duckdb::QueryResultStream<duckdb::ArrowFormat> stream(std::move(result));
     while (const auto array = stream.Fetch()) {
       if (array->arrow_array.length > 0) RB_SDK_RETURN_NOT_OK(take(array->arrow_array));
     }
-    if (stream.HasError()) return failed(stream.GetErrorObject(), sql_);
+    if (stream.HasError()) return failed(stream.GetErrorObject(), shown_sql());
     return {};
   }
 
@@ -218,8 +219,11 @@ class BoundQuery final : public Query {
     return {};
   }
 
+  [[nodiscard]] std::string_view shown_sql() const { return is_own_ ? std::string_view() : std::string_view(sql_); }
+
   duckdb::Connection& connection_;
   std::string sql_;
+  bool is_own_;
   duckdb::shared_ptr<InputScan> scan_;
   duckdb::identifier_map_t<duckdb::Value> parameters_;
   duckdb::unique_ptr<duckdb::PreparedStatement> prepared_;
@@ -289,6 +293,29 @@ class DuckEngine final : public Engine {
         },
         [sql](const ErrorData& error) { return invalid(error, sql); }));
     return std::unique_ptr<Query>(std::move(query));
+  }
+
+  Result<std::unique_ptr<Query>> prepare_own(std::string_view sql, const Json& parameters) override {
+    std::unique_ptr<BoundQuery> query;
+    RB_SDK_RETURN_NOT_OK(guarded(
+        [&] {
+          query = std::make_unique<BoundQuery>(*connection_, std::string(sql),
+                                               duckdb::make_shared_ptr<InputScan>(Schema()), parameters,
+                                               /*is_own=*/true);
+          return query->bind();
+        },
+        [](const ErrorData& error) { return invalid(error, {}); }));
+    return std::unique_ptr<Query>(std::move(query));
+  }
+
+  Status check_expression(const std::string& sql) override {
+    return guarded(
+        [&]() -> Status {
+          duckdb::Parser parser(*connection_->context);
+          parser.ParseSingleExpression(sql);
+          return {};
+        },
+        [&](const ErrorData& error) { return invalid(error, sql); });
   }
 
   Result<std::unique_ptr<FileWriter>> write_file(const std::string& path, const FileFormat& format, const Schema& rows,

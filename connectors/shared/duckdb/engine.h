@@ -122,6 +122,13 @@ class Engine {
                                                       const std::vector<std::string>& names,
                                                       const sdk::Json& parameters) = 0;
 
+  /// A SELECT of the connector's own, which may read files; `$name` in it are `parameters`. Run it without an input.
+  /// SQL_INVALID (config), SQL_FAILED (data) as for a file that cannot be read. Only before the first prepare().
+  virtual sdk::Result<std::unique_ptr<Query>> prepare_own(std::string_view sql, const sdk::Json& parameters) = 0;
+
+  /// SQL_INVALID (config) unless `sql` is one expression.
+  virtual sdk::Status check_expression(const std::string& sql) = 0;
+
   /// Makes the file at `path`, which must not be there, of what `select` (a SELECT without its FROM and, behind it,
   /// `where`, which may be empty) makes of rows. Both are SQL of the connector's own, never text of a user. Only before
   /// the first prepare().
