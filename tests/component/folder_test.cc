@@ -197,7 +197,7 @@ TEST_F(FolderTest, ALinkThatIsThereIsFollowedInsideAndNeitherReadNorMoved) {
   EXPECT_EQ(said[5], kRefused);
   EXPECT_EQ(said[6], kRefused) << "elsewhere it would lead out";
   EXPECT_EQ(said[7], kRefused) << "and so would a link in a folder that is moved";
-  EXPECT_EQ(said[8], "Invalid argument") << "realpath() of a C library goes on after this";
+  EXPECT_EQ(said[8], "Invalid argument") << "realpath() of a C library continues after this";
   EXPECT_EQ(said[9], "ok");
   EXPECT_EQ(content("victim/keys"), "keys");
 }

@@ -160,7 +160,7 @@ TEST_F(GuestTest, CancellationWakesAGuestThatSleepsForAnHour) {
 }
 
 TEST_F(GuestTest, AGuestThatSleepsWakesWhenItsTimeHasCome) {
-  // Longer than the slice in which the host asks whether it may go on.
+  // Longer than the slice in which the host asks whether it may continue.
   const auto begin = Clock::now();
   const auto result = perform({{"action", "sleep"}, {"ms", 120}});
   ASSERT_TRUE(result.ok()) << result.status().to_string();

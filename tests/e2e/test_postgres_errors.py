@@ -165,7 +165,7 @@ class Canary(postgres_harness.PostgresTest):
                                       "SOURCE_URL": self.source.url(self.quoted), **more})
 
     def watched(self, *arguments, code=OK, **options):
-        """Runs while another thread reads the arguments of the process and of its children; keeps all that was said."""
+        """Runs while another thread reads the arguments of the process and of its children; keeps everything that was output."""
         process = self.start(*arguments, **options)
         stop = threading.Event()
         thread = threading.Thread(target=self.watch_arguments, args=(process.pid, stop))

@@ -25,7 +25,7 @@ bool fail(Error* error, const char* code) {
   error->category = RAPIDBYTE_CONNECTOR_TYPES_ERROR_CATEGORY_INTERNAL;
   error->scope = RAPIDBYTE_CONNECTOR_TYPES_ERROR_SCOPE_PER_STREAM;
   rapidbyte_destination_string_dup(&error->code, code);
-  rapidbyte_destination_string_dup(&error->message, "the ledger cannot go on");
+  rapidbyte_destination_string_dup(&error->message, "the ledger cannot continue");
   error->backoff_class = RAPIDBYTE_CONNECTOR_TYPES_BACKOFF_CLASS_FAST;
   return false;
 }

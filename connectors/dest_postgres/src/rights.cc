@@ -9,7 +9,7 @@ namespace {
 
 using postgres::Parameter;
 
-// One row with a column for each Right. $1: the schema of tables, $2: that of receipts.
+// One row with a column for each Right. $1: the schema of the tables, $2: that of the receipts.
 constexpr std::string_view kRightsQuery = R"(
 SELECT pg_catalog.pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
   pg_catalog.has_database_privilege(current_database(), 'CREATE'),
@@ -29,11 +29,11 @@ enum class Right : size_t {
   kReadOnly,
   kCreateSchemas,
   kTemporary,
-  kSchema,  // is there
+  kSchema,  // exists
   kCreateTables,
-  kReceiptsSchema,  // is there
+  kReceiptsSchema,  // exists
   kCreateReceipts,
-  kReceipts,  // the table is there
+  kReceipts,  // the table exists
   kWriteReceipts,
 };
 
@@ -84,7 +84,7 @@ Result<sdk::Validation> check_rights(Session& session, const std::string& receip
                     grant_create(receipts));
     }
   }
-  // Streams may name schemas of their own, and tables may be there already.
+  // Streams may name their own schemas, and tables may already exist.
   std::string lacking = no_receipts.empty() ? "" : "; " + no_receipts;
   if (is(Right::kSchema) && !is(Right::kCreateTables)) {
     const bool for_receipts = receipts_schema.empty() && !is(Right::kReceipts);

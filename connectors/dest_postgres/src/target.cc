@@ -93,13 +93,13 @@ Status PostgresTable::add_column(const sdk::Field& field) {
   if (!now || now->find(field.name) == nullptr) {
     return sdk::internal_error(codes::kColumnLost, where() + "the added column is not there");
   }
-  // ALTER TABLE may have waited for somebody who changed the table, and an event trigger may change it. What was
-  // decided of the columns so far would then be written into others.
+  // ALTER TABLE may have waited for somebody who changed the table, and an event trigger may change it. Decisions made
+  // about columns so far would then be applied to others.
   if (!begins_with(now->columns, info_->columns)) {
     return sdk::make_retryable_error(
         sdk::ErrorCategory::kTransientDb, codes::kTargetChanged,
         where() + "the table's columns changed while " + quote_identifier(field.name) +
-            " was added to it. Nothing was written; the next attempt takes the table as it is now");
+            " was added to it. Nothing was written; the next attempt uses the table as it is now");
   }
   use(std::move(*now));
   return {};
@@ -112,7 +112,7 @@ bool PostgresTable::takes(size_t column, const sdk::Field& field) const {
 }
 
 table::TypeConflict PostgresTable::conflict(size_t column, const sdk::Field& field) const {
-  // What the source says it is, where that is more than "text".
+  // What the source calls it, where that says more than "text".
   const std::string_view native = field.type.is_text() ? native_type_text(field) : std::string_view();
   return {.what = "is " + info_->columns[column].type.formatted + ", but the source has " +
                   (native.empty() ? field.type.name() : std::string(native)),
@@ -130,7 +130,7 @@ Status PostgresTable::look_at_composites() {
   return {};
 }
 
-// The text of a composite value has its fields in their order and without their names.
+// The text of a composite value has its fields in order and without their names.
 Status PostgresTable::check_column(size_t column, const sdk::Field& field) const {
   const PgType& type = info_->columns[column].type;
   const auto there = composites_.find(type.oid);
@@ -139,8 +139,8 @@ Status PostgresTable::check_column(size_t column, const sdk::Field& field) const
       codes::kCompositeChanged,
       where() + "values of column " + quote_identifier(info_->columns[column].name) + " have the fields " +
           field.native_fields + ", but the column's type " + type.formatted + " has " + there->second +
-          ". They come one after the other without their names, so that one would be taken for another. Make the types "
-          "alike (names, types, order), or give the column type text, which keeps the values as they come.");
+          ". Fields are sent in order, without their names, so one would be taken for another. Make the types "
+          "alike (names, types, order), or give the column type text, which keeps the values as they are.");
 }
 
 Status PostgresTable::check_upsert_key(const std::vector<std::string>& key) {
@@ -151,7 +151,7 @@ sdk::Schema with_context(const sdk::Schema& schema, const sdk::Schema& context) 
   sdk::Schema out = schema;
   for (sdk::Field& field : out.fields) {
     const auto known = context.index_of(field.name);
-    // A transform may have made something else of the column.
+    // A transform may have changed the column.
     if (!known || context.fields[*known].type != field.type) continue;
     field.native_type = context.fields[*known].native_type;
     field.special_values = context.fields[*known].special_values;

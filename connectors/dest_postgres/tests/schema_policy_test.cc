@@ -33,7 +33,7 @@ TEST_F(SchemaPolicyTest, NewColumn) {
 }
 
 TEST_F(SchemaPolicyTest, ATableThatChangesWhileAColumnIsAddedIsLookedAtAgain) {
-  // As a migration does whose lock ALTER TABLE has waited for.
+  // Like a migration whose lock ALTER TABLE has waited for.
   sql("CREATE TABLE s (id bigint, old_x text, a text, b text, note text)");
   sql("CREATE FUNCTION migrate() RETURNS event_trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$ BEGIN IF "
       "EXISTS (SELECT FROM "
@@ -78,7 +78,7 @@ TEST_F(SchemaPolicyTest, AColumnThatComesInTheMiddleOfAStreamIsAdded) {
   }
 }
 
-// A file's column without values is text, for want of anything that says more.
+// A file's column without values is text, for lack of anything that says more.
 TEST_F(SchemaPolicyTest, AColumnOfNullsFitsEveryTypeUntilAValueComes) {
   const Schema schema{{{"id", kInt}, {"c", kText}}};
   const std::vector<Json> nulls = {row(1, nullptr), row(2, nullptr)};
@@ -99,7 +99,7 @@ TEST_F(SchemaPolicyTest, AColumnOfNullsFitsEveryTypeUntilAValueComes) {
           EXPECT_EQ(sql("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 's'::regclass AND "
                         "attname = 'c'"),
                     Lines{type == "time" ? "time without time zone" : type});
-          if (type == "inet" || type == "integer[]") continue;  // they take texts
+          if (type == "inet" || type == "integer[]") continue;  // they accept texts
           sql("TRUNCATE s");
           const Outcome changed =
               load(ctx, {make_batch(schema, nulls), make_batch(schema, {row(3, "x")})}, more, Commits::kAtTheEnd);
@@ -127,9 +127,9 @@ TEST_F(SchemaPolicyTest, AColumnOfNullsFitsEveryTypeUntilAValueComes) {
   EXPECT_EQ(sql("SELECT count(*) FROM pg_attribute WHERE attrelid = 's'::regclass AND attnum > 0"), Lines{"2"});
 }
 
-// What the warning advises keeps the type, and it is said once.
+// Following the warning keeps the type, and it is said once.
 TEST_F(SchemaPolicyTest, ATypeThatIsMissingIsSaidOnceWithTheWayToHaveIt) {
-  // With a regclass a replace makes the table beside its staging.
+  // With a regclass a replace creates the table beside its staging table.
   Schema schema{{{"id", kInt}, {"a", kText}, {"b", kText}, {"r", kText}}};
   for (size_t i = 1; i < 3; ++i) schema.fields[i].native_type = "postgresql:" + schema_name() + ".mood";
   schema.fields[3].native_type = "postgresql:regclass";

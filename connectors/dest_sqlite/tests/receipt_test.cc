@@ -1,4 +1,4 @@
-// Receipts are believed only while the rows that they speak of are there, and no two streams write one table.
+// Receipts are believed only while the rows that they describe are there, and no two streams write one table.
 #include "tests/sqlite_fixture.h"
 
 namespace rapidbyte::dest_sqlite {
@@ -9,7 +9,7 @@ Json row(int64_t id, const std::string& name) { return Json::array({id, name}); 
 
 class ReceiptTest : public SqliteTest {
  protected:
-  // A load of rows 1 to 3 that breaks off after its second commit; row 4 is not committed.
+  // A load of rows 1 to 3 that is interrupted after its second commit; row 4 is not committed.
   void break_off(const Json& mode = "append") {
     const Schema schema = two_columns();
     FakeHost host;
@@ -26,7 +26,7 @@ class ReceiptTest : public SqliteTest {
     ASSERT_TRUE(destination->close().ok());
     ASSERT_EQ(query("SELECT count(*) FROM s"), Lines{"3"});
   }
-  // What last-committed says: the checkpoint's id, "begin again", or the error's code.
+  // What last-committed says: the checkpoint's id, "restart", or the error's code.
   std::string goes_on(const Json& mode = "append") {
     FakeHost host;
     auto destination = open();
@@ -40,7 +40,7 @@ class ReceiptTest : public SqliteTest {
     const auto checkpoint = sdk::parse_json(answer->value_or("{}"));
     EXPECT_TRUE(checkpoint.ok());
     EXPECT_EQ(sdk::find_member(*checkpoint, "rapidbyte_evidence"), nullptr) << "the source's checkpoint, as it was";
-    return sdk::string_member(*checkpoint, "id").value_or("begin again");
+    return sdk::string_member(*checkpoint, "id").value_or("restart");
   }
   std::string message_;
   size_t warnings_ = 0;
@@ -101,7 +101,7 @@ TEST_F(ReceiptTest, AnUpsertBeginsAgainWhenOthersWrote) {
   break_off(upsert);
   EXPECT_EQ(goes_on(upsert), "c2");
   sql("DELETE FROM s WHERE id = 2");
-  EXPECT_EQ(goes_on(upsert), "begin again");
+  EXPECT_EQ(goes_on(upsert), "restart");
   EXPECT_EQ(warnings_, 1U);
 }
 
@@ -115,7 +115,7 @@ TEST_F(ReceiptTest, OwnCommitsAreNotTakenForThoseOfOthersButAReplaceIs) {
   Json replace = context("s", two_columns(), "replace");
   replace["pipeline"] = "another";
   ASSERT_TRUE(load(replace, two_columns(), {row(1, "x")}).status.ok());
-  EXPECT_EQ(goes_on(upsert), "begin again");
+  EXPECT_EQ(goes_on(upsert), "restart");
   std::filesystem::remove(path());
   break_off();
   ASSERT_TRUE(load(replace, two_columns(), {row(1, "x")}).status.ok());
@@ -169,7 +169,7 @@ TEST_F(ReceiptTest, AnIncrementalRunDoesNotGoOnInATargetThatIsGoneOrWasEmptied) 
   EXPECT_EQ(begin(), "ok");
 }
 
-// A database or a state of another day: what the receipt says and what the run starts from are not the same.
+// A database or a state from another day: what the receipt says and what the run starts from disagree.
 TEST_F(ReceiptTest, AnIncrementalRunGoesOnOnlyBehindTheReceiptOfItsPosition) {
   const Schema schema = two_columns();
   Json ctx = context("s", schema);
@@ -213,7 +213,7 @@ TEST_F(ReceiptTest, AnIncrementalRunGoesOnOnlyBehindTheReceiptOfItsPosition) {
   EXPECT_EQ(begin(), "ok");
 }
 
-// What the message says to do works.
+// Following the advice in the message works.
 TEST_F(ReceiptTest, ATargetThatIsMeantToBeEmptiedIsMadeAndGetsWhatIsNew) {
   const Schema schema = two_columns();
   for (const char* change : {"DROP TABLE s", "DELETE FROM s"}) {

@@ -44,8 +44,8 @@ constexpr std::string_view kInputName = "input";
 std::string in_quotes(std::string_view name) { return duckdb::KeywordHelper::WriteQuoted(std::string(name), '"'); }
 std::string quoted_text(std::string_view text) { return duckdb::KeywordHelper::WriteQuoted(std::string(text), '\''); }
 
-// What DuckDB says of an error. Its client context writes errors as JSON (errors_as_json), with the place apart from
-// the message.
+// What DuckDB says about an error. Its client context writes errors as JSON (errors_as_json), with the position
+// separate from the message.
 struct Said {
   std::string message;
   std::optional<size_t> position;  // byte in the statement
@@ -71,7 +71,7 @@ Said said_of(const ErrorData& error) {
 
 std::string message_of(const ErrorData& error) { return said_of(error).message; }
 
-// "line 2, column 8: " of a byte of the statement; nothing when it has none.
+// "line 2, column 8: " for a byte of the statement; empty when there is no position.
 std::string place_in(std::string_view sql, std::optional<size_t> position) {
   if (!position || *position > sql.size()) return {};
   size_t line = 1;
@@ -81,7 +81,7 @@ std::string place_in(std::string_view sql, std::optional<size_t> position) {
       ++line;
       column = 1;
     } else if ((static_cast<unsigned char>(c) & 0xC0U) != 0x80U) {
-      ++column;  // continuation bytes of UTF-8 are no columns of their own
+      ++column;  // continuation bytes of UTF-8 are not columns
     }
   }
   return "line " + std::to_string(line) + ", column " + std::to_string(column) + ": ";
@@ -103,7 +103,7 @@ Status failed(const ErrorData& error, std::string_view sql) {
   const Said said = said_of(error);
   switch (error.Type()) {
     case ExceptionType::OUT_OF_MEMORY: return out_of_memory();
-    // What the values of a row can cause; everything else is no fault of the data.
+    // Errors that the values of a row can cause; all others are no fault of the data.
     case ExceptionType::OUT_OF_RANGE:
     case ExceptionType::CONVERSION:
     case ExceptionType::MISMATCH_TYPE:
@@ -116,7 +116,7 @@ Status failed(const ErrorData& error, std::string_view sql) {
   }
 }
 
-// The only way in for C++ exceptions out of DuckDB.
+// C++ exceptions of DuckDB end here, and only here.
 template <typename Body>
 auto guarded(Body body, const std::function<Status(const ErrorData&)>& status_of) -> decltype(body()) {
   try {
@@ -250,7 +250,7 @@ class BoundQuery final : public Query {
     scan_->feed(&input);
     Status status = guarded([&] { return run_guarded(rows_at_a_time, take); },
                             [this](const ErrorData& error) { return failed(error, sql_); });
-    // What the input said is the cause; DuckDB only repeats it.
+    // The error of the input is the cause; DuckDB only repeats it.
     if (!status.ok() && !scan_->failure().ok()) status = scan_->failure();
     scan_->feed(nullptr);
     return status;
@@ -270,8 +270,8 @@ class BoundQuery final : public Query {
     return {};
   }
 
-  // Puts the values of `$name` where they stand, as constants: of a parameter that is alone in its column DuckDB would
-  // not know the type before it is run.
+  // Replaces each `$name` with its value, as a constant: DuckDB would not know the type of a parameter that is alone in
+  // its column before it runs.
   Status place_parameters(duckdb::SQLStatement& statement) {
     std::string missing;
     const std::function<void(duckdb::unique_ptr<duckdb::ParsedExpression>&)> place =
@@ -327,7 +327,7 @@ class BoundQuery final : public Query {
     });
   }
 
-  // Around columns of types that no batch can carry goes a cast that loses nothing.
+  // Columns of types that no batch can carry get a cast that loses nothing.
   duckdb::unique_ptr<duckdb::PreparedStatement> cast_results(duckdb::unique_ptr<duckdb::PreparedStatement> prepared,
                                                              duckdb::unique_ptr<duckdb::SQLStatement> statement) {
     duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>> columns;
@@ -472,7 +472,7 @@ class DuckEngine final : public Engine {
     views_.clear();
   }
 
-  // From here on nothing outside of the database can be reached, and no setting changes that.
+  // From here on nothing outside the database can be reached, and no setting changes that.
   Status seal() {
     if (sealed_) return {};
     RB_SDK_RETURN_NOT_OK(execute("SET enable_external_access = false"));

@@ -50,7 +50,7 @@ bool CopyOut::next_slow(CopyChunk& chunk) {
   return false;
 }
 
-/// The data is over: takes what the server says about the whole command. Gives false, for next_slow.
+/// The data has ended: reads what the server says about the whole command. Returns false, for next_slow.
 bool CopyOut::end(sdk::Status status) {
   status_ = std::move(status);
   ConnectionState* session = std::exchange(session_, nullptr);

@@ -6,7 +6,7 @@
 namespace rapidbyte::postgres {
 
 std::string end_of_orphans_sql(uint32_t server_version) {
-  // A server that cannot keep a connection alive in this way says so in its log and goes on.
+  // A server that cannot keep a connection alive in this way says so in its log and continues.
   std::string sql = "; SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
   // This one is refused where the system cannot tell that a connection is gone.
   if (server_version >= 140'000) {

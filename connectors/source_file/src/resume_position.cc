@@ -74,7 +74,8 @@ uint64_t hash_of_files(const std::vector<FileEntry>& files, uint64_t count) {
 }
 
 std::string begin_anew_text(const std::string& stream) {
-  return "load the stream anew: if write_mode is append, empty the target table first, or rows are doubled; then: "
+  return "load the stream again from the beginning: if write_mode is append, empty the target table first, or rows are "
+         "doubled; then: "
          "rapidbyte state reset PIPELINE.yaml --stream " +
          (stream.empty() ? "NAME" : "'" + stream + "'");
 }
@@ -82,7 +83,7 @@ std::string begin_anew_text(const std::string& stream) {
 Status source_changed(const std::string& stream, const std::string& what) {
   return sdk::data_error(
       codes::kSourceChanged,
-      "stream '" + stream + "': an interrupted load cannot go on, because " + what +
+      "stream '" + stream + "': an interrupted load cannot be resumed, because " + what +
           ". What was loaded so far may no longer fit the files. Put the files back as they were, or " +
           begin_anew_text(stream));
 }
@@ -91,13 +92,13 @@ Status check_position(const ResumePosition& position, const std::vector<FileEntr
   if (position.files_done > files.size() || hash_of_files(files, position.files_done) != position.done_hash) {
     return source_changed(stream,
                           "the files that were already read have changed: some were removed, renamed or resized, or "
-                          "new ones stand before them in the order of names");
+                          "new ones come before them in the order of names");
   }
   if (position.file.empty()) return {};
   if (position.files_done == files.size()) return source_changed(stream, "file '" + position.file + "' is gone");
   const std::string& next = files[position.files_done].name;
   if (next != position.file) {
-    return source_changed(stream, "file '" + next + "' now stands where file '" + position.file + "' was being read");
+    return source_changed(stream, "file '" + next + "' is now where file '" + position.file + "' was being read");
   }
   return {};
 }

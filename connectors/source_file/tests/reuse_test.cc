@@ -1,5 +1,5 @@
-// One instance that reads many streams (feature "reuse"): each is read, rejected, counted and remembered as by an
-// instance of its own, whatever became of the streams before.
+// One instance that reads many streams (feature "reuse"): each is read, rejected, counted and remembered as by a
+// separate instance, whatever happened to the streams before.
 #include <gtest/gtest.h>
 
 #include "test_support.h"

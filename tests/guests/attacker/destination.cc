@@ -24,7 +24,7 @@ bool exports_rapidbyte_connector_dest_connector_run_write(String* context, Summa
     if (ret->batches_written != 1) continue;
     if (!goes_on("middle", error)) return false;
     if (answers("answer_takes_one", "middle")) return true;
-    // Commits what it never had, and then breaks off.
+    // Commits what it never had, and then stops.
     if (answers("answer_commits_too_much", "middle")) {
       checkpoint(
           1, "{\"id\": \"x\", \"kind\": \"dest\", \"stream\": \"good\", \"records_processed\": 18446744073709551615}");

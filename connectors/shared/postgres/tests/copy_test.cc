@@ -25,7 +25,7 @@ class CopyTest : public ::testing::Test {
   }
 };
 
-/// Messages put together from their chunks.
+/// Messages assembled from their chunks.
 std::vector<std::string> read_all(CopyOut& copy) {
   std::vector<std::string> out;
   std::string part;
@@ -64,7 +64,7 @@ TEST_F(CopyTest, OutGivesEachMessageInPlace) {
   EXPECT_TRUE(connection.exec("SET x").ok());
 }
 
-// Views read with their users' path: it is set in the same text.
+// Views read under their users' path: it is set in the same text.
 TEST_F(CopyTest, OutMayStandBehindOtherStatements) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
@@ -135,7 +135,7 @@ TEST_F(CopyTest, OutHandsOutALargeMessageInPieces) {
   EXPECT_TRUE(copy->status().ok());
 }
 
-// A cell may be larger than any message that is put together.
+// A cell may be larger than any assembled message.
 TEST_F(CopyTest, ANoticeDoesNotMakeTheNextPieceOfOutComeWhole) {
   const std::string large(size_t{3} << 20U, 'x');
   ScriptedServer server([&](Peer& peer) {
@@ -241,7 +241,7 @@ TEST_F(CopyTest, ARefusedCopyIsTheServersErrorAndTheConnectionGoesOn) {
   EXPECT_TRUE(connection.exec("SET x").ok());
 }
 
-// A savepoint around a COPY needs no round trips of its own.
+// A savepoint around a COPY needs no extra round trips.
 TEST_F(CopyTest, InMayStandBetweenOtherStatements) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
@@ -463,7 +463,7 @@ TEST_F(CopyTest, AnUnfinishedInBreaksTheConnectionOff) {
   EXPECT_EQ(received.end.type, '\0') << "the server saw the connection end and not the data";
 }
 
-/// Sends data until a send fails; gives the error and how many bytes went out.
+/// Sends data until a send fails; returns the error and how many bytes were sent.
 sdk::Status send_until_refused(CopyIn& copy, uint64_t& bytes) {
   const std::string block(100'000, 'x');
   for (int i = 0; i < 2000; ++i) {
@@ -482,7 +482,7 @@ TEST_F(CopyTest, ARefusedLoadStopsSoon) {
     peer.log_in_and_receive();
     peer.send(copy_response('G', false, 1));
     for (int i = 0; i < 20; ++i) peer.receive();
-    // As PostgreSQL: the error at once, then whatever still comes is ignored.
+    // Like PostgreSQL: the error at once, then whatever still arrives is ignored.
     peer.send(error_response("ERROR", "22P02", "invalid input syntax") + ready('E'));
     peer.drain();
   });

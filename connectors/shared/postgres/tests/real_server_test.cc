@@ -73,7 +73,7 @@ TEST_F(RealServerTest, EachLoginMethodWorksWhenItIsAllowed) {
 }
 
 TEST_F(RealServerTest, TakesAPasswordOutsideAsciiInItsNormalFormOnly) {
-  // The server normalizes what it is given; we send what we are given, as the docs say.
+  // The server normalizes what it is given; we send passwords unchanged, as the docs say.
   const std::string decomposed = "canary-e\xcc\x81";
   server().sql("CREATE ROLE accent LOGIN PASSWORD '" + decomposed + "'");
   ConnectionOptions options = server().options();
@@ -228,7 +228,7 @@ TEST_F(RealServerTest, WhatIsQueuedRunsWithTheNextStatementAndEndsAtTheFirstErro
   EXPECT_EQ(connection.exec("INSERT INTO t VALUES (3)").error().code, "CONSTRAINT_VIOLATED") << "of the queue";
   EXPECT_EQ(connection.transaction_status(), TransactionStatus::kFailed);
   ASSERT_TRUE(connection.exec("ROLLBACK TO s").ok());
-  // Its Parse message was passed over with all that came behind the error.
+  // Its Parse message was skipped with everything that came after the error.
   ASSERT_TRUE(connection.execute_cached("INSERT INTO t VALUES (2)").ok());
   ASSERT_TRUE(connection.exec("COMMIT").ok());
   ASSERT_TRUE(connection.queue("INSERT INTO t VALUES (9)").ok());

@@ -248,7 +248,7 @@ TEST(Receipt, BeginsAgainWhenTheTableWasDropped) {
   const RunReport second = h.run();
   ASSERT_TRUE(second.succeeded()) << why(second);
   EXPECT_EQ(h.database.rows("numbers"), count_to(100))
-      << "going on at the cursor would lose the rows that were deleted";
+      << "resuming at the cursor would lose the rows that were deleted";
 }
 
 TEST(Receipt, TrustsTheStateForADestinationWithoutReceipts) {

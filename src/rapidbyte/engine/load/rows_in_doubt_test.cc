@@ -295,7 +295,7 @@ TEST(RowsInDoubt, KeepAnAttemptFromBeingMadeAgain) {
   }
 }
 
-// Behind a durable checkpoint: going on there would leave the rows before it out for good.
+// After a durable checkpoint: resuming there would leave the rows before it out for good.
 TEST(RowsInDoubt, OfATableThatIsGoneThereAreNoneAndTheLoadBeginsAgain) {
   OldHarness h({.batches_per_commit = 2, .before_write = once(7, kKilled)}, {.checkpoint_every = 2});
   h.destination->protocol_ = "2.1.0";
