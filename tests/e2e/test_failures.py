@@ -263,7 +263,7 @@ class InterruptedAppend(harness.EndToEnd):
         ids = [i for first in firsts for i in range(first, first + self.ROWS)]
         self.assertEqual([i for (i,) in self.query("SELECT id FROM orders ORDER BY id")], ids)
 
-    def test_mended_it_goes_on(self):
+    def test_once_repaired_it_resumes(self):
         january, _ = self.break_off()
         self.run_ok(january)
         self.assert_ids(0)
@@ -297,7 +297,7 @@ class InterruptedAppend(harness.EndToEnd):
         self.expect(STATE, "run", january, says=["RECEIPT_MISSING", f"{rows} rows", "state reset"])
         self.assertEqual(self.query("SELECT count(*) FROM orders"), [(rows,)])
 
-    def test_without_its_table_or_its_database_it_begins_again(self):
+    def test_without_its_table_or_its_database_it_restarts(self):
         january, _ = self.break_off()
         connection = self.connect()
         connection.execute("DROP TABLE orders")

@@ -94,7 +94,7 @@ class ForeignDestination(harness.EndToEnd):
                     self.assertLessEqual(self.doubled(), most)
                     self.assertLessEqual(most, len(before) * 2, "the number should be of some use")
 
-    def test_a_killed_append_of_which_nothing_was_given_goes_on(self):
+    def test_a_killed_append_that_sent_nothing_resumes(self):
         pipeline = self.write_pipeline(report=1, stall_at=0)
         process = self.start("run", pipeline)
         deadline = time.monotonic() + 60

@@ -219,7 +219,7 @@ class ServerCrash(postgres_harness.PostgresTest):
 
     ROWS = 36_000
 
-    def broken_off(self, kind, mode="append"):
+    def interrupted(self, kind, mode="append"):
         """A load that ended at a row which the target refuses, when others were committed; then the crash. The pipeline."""
         self.destination.query(f"CREATE {kind} TABLE t (id bigint PRIMARY KEY, amount numeric(12,2), at timestamptz, note text, "
                                f"CONSTRAINT good CHECK (id < {self.ROWS - 500}))")
@@ -236,8 +236,8 @@ class ServerCrash(postgres_harness.PostgresTest):
     def rows(self):
         return int(self.destination.query("SELECT count(*) FROM t")[0][0])
 
-    def test_an_append_into_an_unlogged_table_is_not_gone_on_with(self):
-        pipeline = self.broken_off("UNLOGGED")
+    def test_an_append_into_an_unlogged_table_is_not_resumed(self):
+        pipeline = self.interrupted("UNLOGGED")
         for _ in range(2):
             failure = self.failure(pipeline, harness.STATE)
             self.assertEqual(failure["code"], "RECEIPT_MISSING")
@@ -249,12 +249,12 @@ class ServerCrash(postgres_harness.PostgresTest):
         self.run_ok(pipeline)
         self.assert_same()
 
-    def test_an_upsert_into_an_unlogged_table_begins_again(self):
-        self.run_ok(self.broken_off("UNLOGGED", mode="upsert"))
+    def test_an_upsert_into_an_unlogged_table_restarts(self):
+        self.run_ok(self.interrupted("UNLOGGED", mode="upsert"))
         self.assert_same()
 
-    def test_a_load_into_a_logged_table_goes_on(self):
-        report = self.run_report(self.broken_off(""))
+    def test_a_load_into_a_logged_table_resumes(self):
+        report = self.run_report(self.interrupted(""))
         self.assertLess(report["streams"][0]["rows_read"], self.ROWS, "it began again")
         self.assert_same()
 

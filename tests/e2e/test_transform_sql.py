@@ -103,7 +103,7 @@ class TransformSql(harness.EndToEnd):
         self.write("lists/what", "x")
         self.expect(harness.TRANSFORM, "run", self.sql_pipeline(config), says=["`gone`", "format"])
 
-    def test_an_incremental_stream_goes_on_where_it_was(self):
+    def test_an_incremental_stream_resumes_where_it_was(self):
         self.write_orders(1000)
         streams = "- {name: orders, sync_mode: incremental, cursor_field: id}"
         pipeline = self.sql_pipeline({"query": "SELECT id, customer FROM input WHERE id % 2 = 0"}, streams=streams)

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/table/sql_name.h"
 #include "src/load_sql.h"
 #include "src/row_search.h"
 
@@ -102,7 +103,7 @@ Status CopyLoad::merge() {
   if (counts_upserts(state_.plan)) {
     std::string list;
     for (const std::string& name : state_.plan.key) {
-      list += (list.empty() ? "" : ", ") + postgres::quote_identifier(name);
+      list += (list.empty() ? "" : ", ") + table::quote_name(name);
     }
     RB_SDK_ASSIGN_OR_RETURN(keys, session.value(std::string("SELECT pg_catalog.count(*) FROM (SELECT DISTINCT ") +
                                                 list + " FROM " + kUpsertTable + ") k"));

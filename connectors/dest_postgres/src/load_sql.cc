@@ -4,11 +4,12 @@
 #include <charconv>
 
 #include "postgres/connection.h"
+#include "rapidbyte/table/sql_name.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
 
-using postgres::quote_identifier;
+using table::quote_name;
 
 // The columns of a row: "a", "b". Each has `prefix` before it.
 std::string column_list(const TargetPlan& plan, std::string_view prefix = {}) {
@@ -16,14 +17,14 @@ std::string column_list(const TargetPlan& plan, std::string_view prefix = {}) {
   for (const ColumnPlan& column : plan.columns) {
     if (!out.empty()) out += ", ";
     out.append(prefix);
-    out += quote_identifier(column.name);
+    out += quote_name(column.name);
   }
   return out;
 }
 
 std::string key_list(const TargetPlan& plan) {
   std::string out;
-  for (const std::string& name : plan.key) out += (out.empty() ? "" : ", ") + quote_identifier(name);
+  for (const std::string& name : plan.key) out += (out.empty() ? "" : ", ") + quote_name(name);
   return out;
 }
 
@@ -44,7 +45,7 @@ std::string on_conflict(const TargetPlan& plan) {
   std::string new_values;
   for (const ColumnPlan& column : plan.columns) {
     if (in_key(plan, column.name) || column.insert_only) continue;
-    const std::string name = quote_identifier(column.name);
+    const std::string name = quote_name(column.name);
     const std::string separator = updates.empty() ? "" : ", ";
     updates += separator + name + " = excluded." + name;
     old_values += separator + "t." + name;
@@ -56,7 +57,7 @@ std::string on_conflict(const TargetPlan& plan) {
     const auto counted = std::find_if(plan.columns.begin(), plan.columns.end(),
                                       [](const ColumnPlan& column) { return !column.insert_only; });
     if (counted != plan.columns.end()) {
-      updates = quote_identifier(counted->name) + " = excluded." + quote_identifier(counted->name);
+      updates = quote_name(counted->name) + " = excluded." + quote_name(counted->name);
     }
   }
   if (updates.empty()) return sql + "NOTHING";

@@ -54,9 +54,9 @@ Result<bool> PostgresDialect::has_rows(const sdk::StreamContext& ctx) {
 Status PostgresDialect::check_receipt_of_target(const sdk::StreamContext& ctx, const Receipt& receipt) {
   if (ctx.keep_positions) return {};
   const TableName target = target_of(ctx);
-  const std::string anew = table::how_to_begin_anew(ctx, "table " + target.text(),
-                                                    /*rows_there=*/true) +
-                           ".";
+  const std::string remedy = table::how_to_restart(ctx, "table " + target.text(),
+                                                   /*rows_there=*/true) +
+                             ".";
   if (receipt.target != target.text() && receipt.target != staging_name(target).text()) {
     return sdk::config_error(codes::kReceiptForeign,
                              "stream \"" + ctx.stream_name + "\": the newest receipt of this pipeline and stream in " +
@@ -65,7 +65,7 @@ Status PostgresDialect::check_receipt_of_target(const sdk::StreamContext& ctx, c
                                  ": perhaps two pipelines of one name share `receipts_schema`. Then give one of them "
                                  "another name. This run wrote nothing. If every row before the cursor is in this "
                                  "table, continue once with: rapidbyte run PIPELINE.yaml --keep-positions. " +
-                                 anew);
+                                 remedy);
   }
   if (receipt.target != target.text() || receipt.identity.empty()) return {};
   // Not the file: VACUUM FULL and similar commands rewrite the same rows.
@@ -78,7 +78,7 @@ Status PostgresDialect::check_receipt_of_target(const sdk::StreamContext& ctx, c
                                "from a copy, or another one has taken its name. Rows before the cursor that it does "
                                "not have would be left out for good. This run wrote nothing. If every row before the "
                                "cursor is in it, continue once with: rapidbyte run PIPELINE.yaml --keep-positions. " +
-                               anew);
+                               remedy);
 }
 
 Result<bool> PostgresDialect::still_holds(const sdk::StreamContext& ctx, const Receipt& receipt) {
@@ -94,8 +94,8 @@ Result<bool> PostgresDialect::still_holds(const sdk::StreamContext& ctx, const R
                                                          described(ctx.stream_name) + ", but " + lost +
                                                          ". So it is not known which of its rows are there, and "
                                                          "reading again could double them. This run wrote nothing. " +
-                                                         table::how_to_begin_anew(ctx, "table " + written.text(),
-                                                                                  /*rows_there=*/true) +
+                                                         table::how_to_restart(ctx, "table " + written.text(),
+                                                                               /*rows_there=*/true) +
                                                          ".");
   }
   sdk::host::log_warn("stream \"" + ctx.stream_name + "\": the receipt of load " + receipt.load_id + " says that " +

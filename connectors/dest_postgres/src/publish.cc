@@ -10,6 +10,7 @@
 
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/table/sql_name.h"
 #include "src/row_search.h"
 #include "src/staging.h"
 #include "src/table_shape.h"
@@ -18,7 +19,7 @@ namespace rapidbyte::dest_postgres {
 namespace {
 
 using postgres::Parameter;
-using postgres::quote_identifier;
+using table::quote_name;
 
 // Indexes of the target ($1, as SQL) and of the staging table ($2) that have the same definition, with their names.
 // Equal ones are paired in the order of creation.
@@ -182,7 +183,7 @@ Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, co
 
 Status take_name(Session& session, const TableName& staging, const TableName& target) {
   RB_SDK_RETURN_NOT_OK(session.queue("COMMENT ON TABLE " + staging.sql() + " IS NULL"));
-  return session.queue("ALTER TABLE " + staging.sql() + " RENAME TO " + quote_identifier(target.table));
+  return session.queue("ALTER TABLE " + staging.sql() + " RENAME TO " + quote_name(target.table));
 }
 
 // The table did not exist yet.
@@ -204,7 +205,7 @@ Status swap_tables(Session& session, const TableName& target, const TableName& s
   RB_SDK_RETURN_NOT_OK(take_name(session, staging, target));
   for (const postgres::Row& pair : looks[Looks::kIndexes].rows) {
     const TableName made{target.schema, *pair[1]};
-    RB_SDK_RETURN_NOT_OK(session.queue("ALTER INDEX " + made.sql() + " RENAME TO " + quote_identifier(*pair[0])));
+    RB_SDK_RETURN_NOT_OK(session.queue("ALTER INDEX " + made.sql() + " RENAME TO " + quote_name(*pair[0])));
   }
   const auto comment = first_value(looks[Looks::kComment]);
   if (!comment) return {};
@@ -254,7 +255,7 @@ Status exchange_error(Session& session, const TableInfo& target, const TableInfo
   std::string reason = reason_of(*postgres::server_error_of(row != nullptr ? row->error : status.error()));
   if (row != nullptr) {
     std::string list;
-    for (const std::string& name : columns) list += (list.empty() ? "" : ", ") + quote_identifier(name);
+    for (const std::string& name : columns) list += (list.empty() ? "" : ", ") + quote_name(name);
     const auto stored =
         read_stored_row(session, "SELECT " + list + from + "=) " + ctid(row->position), columns, row->error);
     if (stored.ok()) {
@@ -275,7 +276,7 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
   std::string columns;
   for (const TableColumn& column : staging.columns) {
     if (column.generated) continue;
-    const std::string name = quote_identifier(column.name);
+    const std::string name = quote_name(column.name);
     const TableColumn* there = target.find(column.name);
     if (there == nullptr) {
       // Whoever dropped or renamed it did not want it back, and without it its values would be lost.

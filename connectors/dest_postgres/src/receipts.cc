@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "rapidbyte/protocol/error_codes.h"
+#include "rapidbyte/table/sql_name.h"
 #include "src/table.h"
 #include "src/trust.h"
 
@@ -147,7 +148,7 @@ Result<std::string> Receipts::state() {
           "user's rights or pretend that rows are loaded. Drop it or rename it if it is not yours (ALTER TABLE ... "
           "OWNER "
           "TO " +
-          postgres::quote_identifier(session_.options().user) +
+          table::quote_name(session_.options().user) +
           " if it is), or set receipts_schema to a schema in which only this user may create tables.");
 }
 

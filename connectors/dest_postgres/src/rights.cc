@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "rapidbyte/table/sql_name.h"
 #include "src/receipts.h"
 
 namespace rapidbyte::dest_postgres {
@@ -47,8 +48,8 @@ Result<sdk::Validation> check_rights(Session& session, const std::string& receip
   const postgres::Row& rights = found.rows.front();
   const auto is = [&](Right right) { return rights[static_cast<size_t>(right)] == "t"; };
   const std::string where = session.options().where();
-  const std::string user = postgres::quote_identifier(session.options().user);
-  const std::string database = postgres::quote_identifier(session.options().database);
+  const std::string user = table::quote_name(session.options().user);
+  const std::string database = table::quote_name(session.options().database);
   const auto denied = [&](const std::string& why) {
     return sdk::Validation::failed("PERMISSION_DENIED: " + where + ": " + why);
   };
@@ -69,7 +70,7 @@ Result<sdk::Validation> check_rights(Session& session, const std::string& receip
     }
   }
   const auto grant_create = [&](const std::string& name) {
-    return "Run: GRANT USAGE, CREATE ON SCHEMA " + postgres::quote_identifier(name) + " TO " + user;
+    return "Run: GRANT USAGE, CREATE ON SCHEMA " + table::quote_name(name) + " TO " + user;
   };
   const std::string no_receipts =
       is(Right::kReceipts) && !is(Right::kWriteReceipts)

@@ -2,14 +2,15 @@
 
 #include <utility>
 
+#include "rapidbyte/table/sql_name.h"
 #include "src/column_check.h"
 #include "src/row_search.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
 
-using postgres::quote_identifier;
 using postgres::ServerError;
+using table::quote_name;
 
 // Whether "COPY orders, line 17, column price: "x"" or the error's own field names this column.
 bool names_column(const ServerError& error, const std::string& column) {
@@ -70,7 +71,7 @@ Status RowRefusals::row_error(const Status& status, uint64_t first_row) const {
     row = found.row;
   }
   const RefusedRow refused = refusal(status.error(), known ? &batch : nullptr, row);
-  if (!refused.column.empty()) at += ", column " + quote_identifier(refused.column);
+  if (!refused.column.empty()) at += ", column " + quote_name(refused.column);
   if (!refused.value.empty()) at += ", value " + refused.value;
   return row_refused(at, refused.reason);
 }

@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/table/sql_name.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
 
-using postgres::quote_identifier;
 using postgres::ServerError;
+using table::quote_name;
 
 // How much of a value and of a record a message shows.
 constexpr std::string_view kShownValue = "200";
@@ -123,7 +124,7 @@ std::optional<FoundRow> find_refused(Session& session, uint64_t begin, uint64_t 
 }
 
 std::string StoredRow::place() const {
-  return column.empty() ? std::string() : ", column " + quote_identifier(column) + ", value " + value;
+  return column.empty() ? std::string() : ", column " + quote_name(column) + ", value " + value;
 }
 
 Result<StoredRow> read_stored_row(Session& session, const std::string& row, const std::vector<std::string>& columns,
@@ -133,7 +134,7 @@ Result<StoredRow> read_stored_row(Session& session, const std::string& row, cons
   // It may be a column of another table, written by a trigger.
   if (server && std::find(columns.begin(), columns.end(), server->column) != columns.end()) out.column = server->column;
   const std::string value =
-      out.column.empty() ? "NULL" : "pg_catalog.to_json(r." + quote_identifier(out.column) + ")::pg_catalog.text";
+      out.column.empty() ? "NULL" : "pg_catalog.to_json(r." + quote_name(out.column) + ")::pg_catalog.text";
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult found,
       session.connection().query("SELECT pg_catalog.left(pg_catalog.row_to_json(r)::pg_catalog.text, " +

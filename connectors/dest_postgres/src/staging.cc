@@ -5,6 +5,7 @@
 
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/table/sql_name.h"
 #include "src/table_shape.h"
 #include "src/trust.h"
 
@@ -12,7 +13,7 @@ namespace rapidbyte::dest_postgres {
 namespace {
 
 using postgres::Parameter;
-using postgres::quote_identifier;
+using table::quote_name;
 
 constexpr std::string_view kPrefix = "_rapidbyte_staging_";
 // The comment of a staging table: then the number of columns, a space, and the definition.
@@ -212,7 +213,7 @@ Result<std::optional<TableInfo>> make_like(Session& session, const TableInfo& ta
     // The target itself numbers the rows when they arrive.
     if (!column.identity || schema.index_of(column.name)) continue;
     RB_SDK_RETURN_NOT_OK(
-        session.queue("ALTER TABLE " + name.sql() + " DROP COLUMN " + quote_identifier(column.name) + " CASCADE"));
+        session.queue("ALTER TABLE " + name.sql() + " DROP COLUMN " + quote_name(column.name) + " CASCADE"));
   }
   const std::string sql = name.sql();
   const Parameter parameters[] = {sql, name.schema, name.table};

@@ -9,13 +9,14 @@
 #include "postgres/types/type_parts.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/table/sql_name.h"
 #include "src/trust.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
 
 using postgres::Parameter;
-using postgres::quote_identifier;
+using table::quote_name;
 
 // One row per column, and one without a column for a table that has none. A domain's base may be a domain again.
 // Objects of users have OIDs from 16384 on.
@@ -174,7 +175,7 @@ Status ensure_schema(Session& session, const std::string& schema) {
   if (there) return {};
   // IF NOT EXISTS does not see a schema that somebody else is just creating; then it violates the catalog's unique key.
   RB_SDK_RETURN_NOT_OK(session.exec("SAVEPOINT rapidbyte_schema"));
-  Status created = session.exec("CREATE SCHEMA IF NOT EXISTS " + quote_identifier(schema));
+  Status created = session.exec("CREATE SCHEMA IF NOT EXISTS " + quote_name(schema));
   if (created.ok() || postgres::sqlstate_of(created.error()) != "23505") return created;
   return session.exec("ROLLBACK TO SAVEPOINT rapidbyte_schema");
 }
@@ -269,7 +270,7 @@ Result<std::string> qualified_elsewhere(Session& session, const std::string& nat
           "t.typname = $1::name AND t.typtype IN ('b', 'e') AND t.typelem = 0 AND n.nspname !~ '^pg_' LIMIT 2",
           parameters));
   if (found.rows.size() != 1) return std::string();
-  return quote_identifier(found.rows.front()[0].value_or("")) + "." + quote_identifier(text.bare) + text.rest;
+  return quote_name(found.rows.front()[0].value_or("")) + "." + quote_name(text.bare) + text.rest;
 }
 
 }  // namespace
@@ -296,8 +297,8 @@ Result<std::string> type_for(Session& session, const sdk::Field& field) {
     }
   }
   if (!known) {
-    session.warn_once("column " + quote_identifier(field.name) + ": " + session.options().where() + " has no type " +
-                      native + " that this user can trust, so the new table gets " + by_arrow +
+    session.warn_once("column " + quote_name(field.name) + ": " + session.options().where() + " has no type " + native +
+                      " that this user can trust, so the new table gets " + by_arrow +
                       ". To keep the type, create it there (CREATE EXTENSION, CREATE TYPE), drop the table or this "
                       "column, which a load takes as it is, and load all rows again.");
     return by_arrow;
@@ -310,10 +311,9 @@ Result<std::string> type_for(Session& session, const sdk::Field& field) {
     RB_SDK_ASSIGN_OR_RETURN(auto fields, composite_fields_of(session, {known->type.oid}));
     const std::string& there = fields[known->type.oid];
     if (there != field.native_fields) {
-      session.warn_once("column " + quote_identifier(field.name) + ": " + session.options().where() +
-                        " has another type " + native + ", with " +
-                        (there.empty() ? "no fields" : "the fields " + there) + " where the values have " +
-                        field.native_fields + ", so the new column gets " + by_arrow +
+      session.warn_once("column " + quote_name(field.name) + ": " + session.options().where() + " has another type " +
+                        native + ", with " + (there.empty() ? "no fields" : "the fields " + there) +
+                        " where the values have " + field.native_fields + ", so the new column gets " + by_arrow +
                         ". To keep the type, make the two alike and load into a new table.");
       return by_arrow;
     }
@@ -331,13 +331,13 @@ Status create_table(Session& session, const NewTable& table) {
       RB_SDK_ASSIGN_OR_RETURN(type, type_for(session, field));
     }
     const bool in_key = std::find(table.key.begin(), table.key.end(), field.name) != table.key.end();
-    sql += separator + quote_identifier(field.name) + " " + type;
+    sql += separator + quote_name(field.name) + " " + type;
     if (in_key || (table.declare_not_null && !field.nullable)) sql += " NOT NULL";
     separator = ",\n  ";
   }
   if (!table.key.empty()) {
     std::string key;
-    for (const std::string& name : table.key) key += (key.empty() ? "" : ", ") + quote_identifier(name);
+    for (const std::string& name : table.key) key += (key.empty() ? "" : ", ") + quote_name(name);
     sql += separator + "PRIMARY KEY (" + key + ")";
   }
   return session.exec(sql + "\n)");

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "postgres/connection.h"
+#include "rapidbyte/table/sql_name.h"
 
 namespace rapidbyte::dest_postgres {
 
@@ -20,9 +21,7 @@ struct TableName {
   std::string table;
 
   /// "schema"."table" for SQL.
-  [[nodiscard]] std::string sql() const {
-    return postgres::quote_identifier(schema) + "." + postgres::quote_identifier(table);
-  }
+  [[nodiscard]] std::string sql() const { return table::quote_name(schema) + "." + table::quote_name(table); }
   /// A condition on pg_class c and pg_namespace n of the system's catalog: that c is this table.
   [[nodiscard]] std::string condition_sql() const {
     return table_condition_sql(postgres::quote_literal(schema), postgres::quote_literal(table));

@@ -96,9 +96,9 @@ TEST_F(BinaryCopyTest, ValuesAreWhatTheServerReads) {
 TEST_F(BinaryCopyTest, ArraysOfUsersTypesHaveTheOidsOfThisServer) {
   sql("CREATE TYPE mood AS ENUM ('a', 'b'); CREATE DOMAIN few AS int CHECK (VALUE < 10); CREATE DOMAIN tags AS text[] "
       "CHECK (cardinality(VALUE) < 3); CREATE TYPE pair AS (x int, y text)");
-  for (const char* made_anew :
+  for (const char* recreated :
        {"", "DROP TYPE mood CASCADE; CREATE TYPE filler AS ENUM (); CREATE TYPE mood AS ENUM ('b', 'a')"}) {
-    sql(std::string("SET client_min_messages = error; ") + made_anew);
+    sql(std::string("SET client_min_messages = error; ") + recreated);
     EXPECT_EQ(load_texts("mood[]", {"{a,b}", "{b}"}).code(), "ok");
     EXPECT_EQ(table("s"), (Lines{"(0,\"{a,b}\")", "(1,{b})"}));
   }

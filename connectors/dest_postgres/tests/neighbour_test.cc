@@ -203,7 +203,7 @@ TEST_F(NeighbourTest, WhateverHasTheStagingsNameAndIsNotOursIsLeftAlone) {
   }
 }
 
-TEST_F(NeighbourTest, AStagingOfOursThatGotATriggerIsMadeAnew) {
+TEST_F(NeighbourTest, AStagingTableOfOursThatGotATriggerIsRecreated) {
   sql("CREATE TABLE _rapidbyte_staging_t (id bigint, name text); CREATE FUNCTION spy() RETURNS trigger LANGUAGE "
       "plpgsql AS "
       "$$ BEGIN INSERT INTO traps VALUES ('trigger'); RETURN NEW; END $$; CREATE TRIGGER spy BEFORE INSERT ON "
@@ -501,7 +501,7 @@ TEST_F(LostRowsTest, AReceiptOfAnUnloggedTableIsNotBelieved) {
   }
 }
 
-TEST_F(LostRowsTest, AnIncrementalLoadDoesNotGoOnIntoATableThatWasEmptied) {
+TEST_F(LostRowsTest, AnIncrementalLoadDoesNotResumeInATableThatWasEmptied) {
   Json ctx = context("t", two_columns());
   ctx["sync_mode"] = "incremental";
   ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", {{"int64", 2}}}};
@@ -522,7 +522,7 @@ TEST_F(LostRowsTest, AnIncrementalLoadDoesNotGoOnIntoATableThatWasEmptied) {
 }
 
 // The same name on another server: a table exists, and its rows are different.
-TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindItsReceipt) {
+TEST_F(LostRowsTest, AnIncrementalLoadResumesOnlyAfterItsReceipt) {
   Json ctx = context("t", two_columns());
   ASSERT_EQ(load(ctx, two_columns(), {row(1, "a"), row(2, "b")}).code(), "ok");
   ctx["load_id"] = "2026-load-2";
@@ -557,7 +557,7 @@ TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindItsReceipt) {
 }
 
 // A table or a state from another day: what the receipt says and what the run starts from disagree.
-TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindTheReceiptOfItsPosition) {
+TEST_F(LostRowsTest, AnIncrementalLoadResumesOnlyAfterTheReceiptOfItsPosition) {
   Json ctx = behind_two_rows();
   ctx["cursor_load_id"] = "2026-load-1b";
   const Outcome older = load(ctx, two_columns(), {row(3, "c")});
@@ -575,7 +575,7 @@ TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindTheReceiptOfItsPosition) {
 }
 
 // Only the table is restored: the receipt beside it knows nothing of that.
-TEST_F(LostRowsTest, AnIncrementalLoadDoesNotGoOnInATableThatTookThePlaceOfIts) {
+TEST_F(LostRowsTest, AnIncrementalLoadDoesNotResumeInATableThatReplacedItsOwn) {
   Json ctx = behind_two_rows();
   ctx["cursor_load_id"] = "2025-load-1";
   sql("CREATE TABLE copy AS SELECT * FROM t WHERE id = 1; DROP TABLE t; ALTER TABLE copy RENAME TO t");
@@ -587,7 +587,7 @@ TEST_F(LostRowsTest, AnIncrementalLoadDoesNotGoOnInATableThatTookThePlaceOfIts) 
   EXPECT_EQ(load(ctx, two_columns(), {row(3, "c")}).code(), "ok");
 }
 
-TEST_F(LostRowsTest, AnIncrementalAppendDoesNotBeginAgainOverItsRows) {
+TEST_F(LostRowsTest, AnIncrementalAppendDoesNotRestartOverItsRows) {
   Json ctx = context("t", two_columns());
   ctx["sync_mode"] = "incremental";
   ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", nullptr}};

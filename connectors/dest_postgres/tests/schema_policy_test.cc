@@ -163,10 +163,10 @@ TEST_F(SchemaPolicyTest, ATypeThatIsMissingIsSaidOnceWithTheWayToHaveIt) {
       }
       sql("DROP TABLE s");
       again["load_id"] = "2026-load-3";
-      const Outcome anew = load(again, batches);
-      ASSERT_TRUE(anew.status.ok()) << anew.message();
+      const Outcome restarted = load(again, batches);
+      ASSERT_TRUE(restarted.status.ok()) << restarted.message();
       EXPECT_EQ(sql(types), (Lines{"mood", "mood"}));
-      EXPECT_EQ(std::count_if(anew.logs.begin(), anew.logs.end(), is_warning), 0);
+      EXPECT_EQ(std::count_if(restarted.logs.begin(), restarted.logs.end(), is_warning), 0);
     }
   }
 }
@@ -228,11 +228,11 @@ TEST_F(SchemaPolicyTest, CompositesAreTakenByTypesOfTheSameFieldsOnly) {
           EXPECT_EQ(table("s"), Lines{});
           // A new column keeps the value as text.
           sql("DROP TABLE s");
-          const Outcome anew = load(context("s", schema, mode), schema, {row(1, c.value)}, more);
-          ASSERT_TRUE(anew.status.ok()) << anew.message();
+          const Outcome restarted = load(context("s", schema, mode), schema, {row(1, c.value)}, more);
+          ASSERT_TRUE(restarted.status.ok()) << restarted.message();
           EXPECT_EQ(sql(made_as), Lines{"text"});
           EXPECT_EQ(sql("SELECT c FROM s"), Lines{c.value});
-          EXPECT_TRUE(std::any_of(anew.logs.begin(), anew.logs.end(), [&](const std::string& line) {
+          EXPECT_TRUE(std::any_of(restarted.logs.begin(), restarted.logs.end(), [&](const std::string& line) {
             return line.find(c.native_fields) != std::string::npos && line.find(c.there) != std::string::npos;
           })) << c.there;
         }

@@ -117,7 +117,7 @@ Result<bool> SqliteDialect::still_holds(const sdk::StreamContext& ctx, const Rec
       codes::kReceiptMissing,
       where + ". Another program has changed the table since: " + missing +
           ". So resuming could leave a gap, and reading again could double rows. This run wrote nothing. " +
-          table::how_to_begin_anew(ctx, "table " + quote_name(existing->name), /*rows_there=*/true));
+          table::how_to_restart(ctx, "table " + quote_name(existing->name), /*rows_there=*/true));
 }
 
 Status SqliteDialect::stream_begins(const sdk::StreamContext& ctx) { return exists(ctx, Place::kTarget).status(); }
@@ -166,11 +166,11 @@ Status SqliteDialect::publish_staging(const sdk::StreamContext& ctx, int64_t /*r
 Result<std::unique_ptr<table::Writer>> SqliteDialect::make_writer(const sdk::StreamContext& ctx,
                                                                   const std::optional<Receipt>& previous) {
   const Place place = table::written_place(ctx);
-  const bool goes_on = previous && previous->load_id == ctx.load_id && is_of(*previous, ctx.stream_name, place);
+  const bool resumes = previous && previous->load_id == ctx.load_id && is_of(*previous, ctx.stream_name, place);
   TableWriter::OnSchema make;
   if (place == Place::kStaging) make = [this, &ctx](const sdk::Schema& schema) { return make_staging(ctx, schema); };
   return std::unique_ptr<table::Writer>(std::make_unique<LoadWriter>(
-      *database_, ctx, name_of(ctx.stream_name, place), std::move(make), goes_on ? previous : std::nullopt));
+      *database_, ctx, name_of(ctx.stream_name, place), std::move(make), resumes ? previous : std::nullopt));
 }
 
 }  // namespace rapidbyte::dest_sqlite

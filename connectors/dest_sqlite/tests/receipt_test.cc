@@ -10,7 +10,7 @@ Json row(int64_t id, const std::string& name) { return Json::array({id, name}); 
 class ReceiptTest : public SqliteTest {
  protected:
   // A load of rows 1 to 3 that is interrupted after its second commit; row 4 is not committed.
-  void break_off(const Json& mode = "append") {
+  void interrupt(const Json& mode = "append") {
     const Schema schema = two_columns();
     FakeHost host;
     host.push_batch(make_batch(schema, {row(1, "a"), row(2, "b")}));
@@ -27,7 +27,7 @@ class ReceiptTest : public SqliteTest {
     ASSERT_EQ(query("SELECT count(*) FROM s"), Lines{"3"});
   }
   // What last-committed says: the checkpoint's id, "restart", or the error's code.
-  std::string goes_on(const Json& mode = "append") {
+  std::string resumed_at(const Json& mode = "append") {
     FakeHost host;
     auto destination = open();
     const auto answer = destination->last_committed(sdk::to_text(context("s", two_columns(), mode)));
@@ -46,7 +46,7 @@ class ReceiptTest : public SqliteTest {
   size_t warnings_ = 0;
 };
 
-TEST_F(ReceiptTest, AnAppendDoesNotGoOnBehindRowsThatSomebodyTookAway) {
+TEST_F(ReceiptTest, AnAppendDoesNotResumeAfterRowsThatSomebodyRemoved) {
   const Lines attacks = {
       "DELETE FROM s",
       "DELETE FROM s WHERE id = 1",
@@ -59,10 +59,10 @@ TEST_F(ReceiptTest, AnAppendDoesNotGoOnBehindRowsThatSomebodyTookAway) {
   };
   for (const std::string& attack : attacks) {
     std::filesystem::remove(path());
-    break_off();
-    EXPECT_EQ(goes_on(), "c2");
+    interrupt();
+    EXPECT_EQ(resumed_at(), "c2");
     sql(attack);
-    EXPECT_EQ(goes_on(), "RECEIPT_MISSING") << attack;
+    EXPECT_EQ(resumed_at(), "RECEIPT_MISSING") << attack;
     EXPECT_NE(message_.find("state reset PIPELINE.yaml --stream 's'"), std::string::npos) << message_;
   }
 }
@@ -76,10 +76,10 @@ TEST_F(ReceiptTest, WhatOthersDoElsewhereDoesNotMatter) {
       "VACUUM",
       "UPDATE s SET name = 'B' WHERE id = 2",
   };
-  break_off();
+  interrupt();
   for (const std::string& change : harmless) {
     sql(change);
-    EXPECT_EQ(goes_on(), "c2") << change << ": " << message_;
+    EXPECT_EQ(resumed_at(), "c2") << change << ": " << message_;
   }
 }
 
@@ -88,49 +88,49 @@ TEST_F(ReceiptTest, ATableWhoseKeyIsItsRowNumberIsCounted) {
                                   "CREATE TABLE s (id INTEGER, name TEXT PRIMARY KEY) WITHOUT ROWID"}) {
     std::filesystem::remove(path());
     sql(table);
-    break_off();
+    interrupt();
     sql("CREATE TABLE other (x)");
-    EXPECT_EQ(goes_on(), "c2") << message_;
+    EXPECT_EQ(resumed_at(), "c2") << message_;
     sql("DELETE FROM s WHERE id = 2");
-    EXPECT_EQ(goes_on(), "RECEIPT_MISSING") << table;
+    EXPECT_EQ(resumed_at(), "RECEIPT_MISSING") << table;
   }
 }
 
-TEST_F(ReceiptTest, AnUpsertBeginsAgainWhenOthersWrote) {
+TEST_F(ReceiptTest, AnUpsertRestartsWhenOthersWrote) {
   const Json upsert = {{"upsert", {{"primary_key", {"id"}}}}};
-  break_off(upsert);
-  EXPECT_EQ(goes_on(upsert), "c2");
+  interrupt(upsert);
+  EXPECT_EQ(resumed_at(upsert), "c2");
   sql("DELETE FROM s WHERE id = 2");
-  EXPECT_EQ(goes_on(upsert), "restart");
+  EXPECT_EQ(resumed_at(upsert), "restart");
   EXPECT_EQ(warnings_, 1U);
 }
 
 TEST_F(ReceiptTest, OwnCommitsAreNotTakenForThoseOfOthersButAReplaceIs) {
   const Json upsert = {{"upsert", {{"primary_key", {"id"}}}}};
-  break_off(upsert);
+  interrupt(upsert);
   Json other = context("t", two_columns());
   other["load_id"] = "load-2";
   ASSERT_TRUE(load(other, two_columns(), {row(1, "x")}).status.ok());
-  EXPECT_EQ(goes_on(upsert), "c2") << "nobody else has written";
+  EXPECT_EQ(resumed_at(upsert), "c2") << "nobody else has written";
   Json replace = context("s", two_columns(), "replace");
   replace["pipeline"] = "another";
   ASSERT_TRUE(load(replace, two_columns(), {row(1, "x")}).status.ok());
-  EXPECT_EQ(goes_on(upsert), "restart");
+  EXPECT_EQ(resumed_at(upsert), "restart");
   std::filesystem::remove(path());
-  break_off();
+  interrupt();
   ASSERT_TRUE(load(replace, two_columns(), {row(1, "x")}).status.ok());
-  EXPECT_EQ(goes_on(), "RECEIPT_MISSING");
+  EXPECT_EQ(resumed_at(), "RECEIPT_MISSING");
 }
 
 TEST_F(ReceiptTest, InWalModeTheRowsThemselvesAreLookedAt) {
   sql("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; CREATE TABLE unrelated (x)");
-  break_off();
-  EXPECT_EQ(goes_on(), "c2");
+  interrupt();
+  EXPECT_EQ(resumed_at(), "c2");
   sql("PRAGMA locking_mode=EXCLUSIVE; DELETE FROM s WHERE id = 2");
-  EXPECT_EQ(goes_on(), "RECEIPT_MISSING");
+  EXPECT_EQ(resumed_at(), "RECEIPT_MISSING");
 }
 
-TEST_F(ReceiptTest, AnIncrementalRunDoesNotGoOnInATargetThatIsGoneOrWasEmptied) {
+TEST_F(ReceiptTest, AnIncrementalRunDoesNotResumeInATargetThatIsGoneOrWasEmptied) {
   const Schema schema = two_columns();
   Json ctx = context("s", schema);
   const auto begin = [&](const Json& config = Json::object()) {
@@ -170,7 +170,7 @@ TEST_F(ReceiptTest, AnIncrementalRunDoesNotGoOnInATargetThatIsGoneOrWasEmptied) 
 }
 
 // A database or a state from another day: what the receipt says and what the run starts from disagree.
-TEST_F(ReceiptTest, AnIncrementalRunGoesOnOnlyBehindTheReceiptOfItsPosition) {
+TEST_F(ReceiptTest, AnIncrementalRunResumesOnlyAfterTheReceiptOfItsPosition) {
   const Schema schema = two_columns();
   Json ctx = context("s", schema);
   const auto begin = [&] {

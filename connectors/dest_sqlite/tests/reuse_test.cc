@@ -71,7 +71,7 @@ class ReuseTest : public SqliteTest {
              "/policies/schema_evolution/new_column", "fail"),
          {make_batch(Schema{{{"id", DataType::of(TypeId::kInt64)}, {"more", DataType::of(TypeId::kBoolean)}}},
                      {Json::array({1, true})})}},
-        {context("broken_off", two), {rows(0, 20), rows(20, 40)}, fail("next-batch", 3)},
+        {context("interrupted", two), {rows(0, 20), rows(20, 40)}, fail("next-batch", 3)},
         {context("uncommitted", two), {rows(0, 20)}, fail("checkpoint", 1)},
         {context("sqlite_no", two), {rows(0, 1)}},  // a name that SQLite reserves
         {context("empty", two), {}},

@@ -301,7 +301,7 @@ Status Connection::run_queued(std::vector<QueryResult>& answers) {
     return reader.take(message);
   });
   if (status.ok() && answers.size() != expected) {
-    session_->stream.break_off();
+    session_->stream.abort();
     status = protocol_error("fewer answers than statements");
   }
   for (size_t i = parsed; i < parsing.size(); ++i) session_->parsed.erase(parsing[i]);
@@ -364,7 +364,7 @@ Result<CopyOut> Connection::copy_out(std::string_view sql) {
   }
   if (message.type == 'E') return session_->fail_with(message.body, "");
   if (message.type != 'H') {
-    session_->stream.break_off();
+    session_->stream.abort();
     return sdk::internal_error(codes::kNotACopy, "the statement is not a COPY in the direction that was expected");
   }
   BodyReader body(message.body);
@@ -412,7 +412,7 @@ void Connection::close() {
     stream.socket().set_deadline_ms(1000);
     (void)stream.socket().write(terminate, nullptr);
   }
-  stream.break_off();
+  stream.abort();
   session_.reset();
 }
 

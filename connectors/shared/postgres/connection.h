@@ -142,8 +142,6 @@ class Connection {
 /// half a minute, and on Linux, from server 14 on, within two seconds even while it works. No server refuses them.
 std::string end_of_orphans_sql(uint32_t server_version);
 
-/// "name" as an SQL identifier, always quoted, with quotes inside doubled.
-std::string quote_identifier(std::string_view name);
 /// 'text' as an SQL literal that means the same whatever standard_conforming_strings says.
 std::string quote_literal(std::string_view text);
 

@@ -31,7 +31,7 @@ CopyIn::CopyIn(CopyIn&& other) noexcept
       next_poll_(other.next_poll_) {}
 
 CopyIn::~CopyIn() {
-  if (session_ != nullptr) session_->stream.break_off();
+  if (session_ != nullptr) session_->stream.abort();
 }
 
 void CopyIn::begin_message() {
@@ -114,7 +114,7 @@ sdk::Status CopyIn::await_start() {
     if (message.type == 'C') continue;
     if (message.type == 'E') return session_->fail_with(message.body, "");
     if (message.type != 'G') {
-      stream_->break_off();
+      stream_->abort();
       return sdk::internal_error(codes::kNotACopy, "the statement is not a COPY in the direction that was expected");
     }
     started_ = true;

@@ -20,7 +20,7 @@ CopyOut::CopyOut(CopyOut&& other) noexcept
       result_(std::move(other.result_)) {}
 
 CopyOut::~CopyOut() {
-  if (session_ != nullptr) session_->stream.break_off();
+  if (session_ != nullptr) session_->stream.abort();
 }
 
 bool CopyOut::next_slow(CopyChunk& chunk) {
@@ -43,7 +43,7 @@ bool CopyOut::next_slow(CopyChunk& chunk) {
       case 'c': return end({});
       case 'E': return end(session_->fail_with(message->body, "COPY"));
       default:
-        stream_->break_off();
+        stream_->abort();
         return end(protocol_error("a message " + describe_message_type(message->type) + " within the data of a COPY"));
     }
   }

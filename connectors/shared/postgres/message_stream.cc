@@ -28,11 +28,11 @@ bool is_asynchronous(char type) { return type == 'N' || type == 'S' || type == '
 }  // namespace
 
 Status MessageStream::broken(Status status) {
-  break_off();
+  abort();
   return status;
 }
 
-void MessageStream::break_off() {
+void MessageStream::abort() {
   socket_.close();
   out_.clear();
   here_ = end_;

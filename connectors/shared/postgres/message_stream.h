@@ -63,7 +63,7 @@ class MessageStream {
   /// The newest ParameterStatus values.
   [[nodiscard]] const std::map<std::string, std::string, std::less<>>& parameters() const { return parameters_; }
   /// Ends all use: closes the socket.
-  void break_off();
+  void abort();
   [[nodiscard]] bool is_broken() const { return !socket_.is_open(); }
 
  private:

@@ -17,15 +17,6 @@ std::string end_of_orphans_sql(uint32_t server_version) {
   return sql;
 }
 
-std::string quote_identifier(std::string_view name) {
-  std::string out = "\"";
-  for (const char c : name) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + "\"";
-}
-
 std::string quote_literal(std::string_view text) {
   // With a backslash in it, E'' says what a backslash means; without one both readings agree.
   const bool has_backslash = text.find('\\') != std::string_view::npos;

@@ -115,7 +115,7 @@ Status PositionMeaning::changed(const std::string& what, const std::string& back
   return sdk::config_error(codes::kCursorChanged,
                            "stream '" + stream_ + "': " + what +
                                ". Resuming from the position of the last run would leave rows out or change them. " +
-                               back + ", or " + begin_anew_text(stream_));
+                               back + ", or " + restart_hint(stream_));
 }
 
 Status PositionMeaning::check_cursor(const Json& stored) const {

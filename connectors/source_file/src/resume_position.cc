@@ -38,7 +38,7 @@ Result<ResumePosition> ResumePosition::from_json(const Json& json) {
   ResumePosition out;
   const auto invalid = [](std::string_view key) {
     return sdk::internal_error(codes::kInvalidResume, "the checkpoint to resume from has no usable position." +
-                                                          std::string(key) + "; " + begin_anew_text());
+                                                          std::string(key) + "; " + restart_hint());
   };
   const auto files_done = sdk::uint_member(json, "files_done");
   const auto done_hash = hash_member(json, "done_hash");
@@ -73,7 +73,7 @@ uint64_t hash_of_files(const std::vector<FileEntry>& files, uint64_t count) {
   return hash.value();
 }
 
-std::string begin_anew_text(const std::string& stream) {
+std::string restart_hint(const std::string& stream) {
   return "load the stream again from the beginning: if write_mode is append, empty the target table first, or rows are "
          "doubled; then: "
          "rapidbyte state reset PIPELINE.yaml --stream " +
@@ -85,7 +85,7 @@ Status source_changed(const std::string& stream, const std::string& what) {
       codes::kSourceChanged,
       "stream '" + stream + "': an interrupted load cannot be resumed, because " + what +
           ". What was loaded so far may no longer fit the files. Put the files back as they were, or " +
-          begin_anew_text(stream));
+          restart_hint(stream));
 }
 
 Status check_position(const ResumePosition& position, const std::vector<FileEntry>& files, const std::string& stream) {

@@ -41,7 +41,7 @@ sdk::Status check_position(const ResumePosition& position, const std::vector<Fil
 
 /// How to load a stream again from the beginning without doubling rows, as the end of an error's sentence ("..., or ").
 /// `stream` empty: it is named elsewhere.
-std::string begin_anew_text(const std::string& stream = {});
+std::string restart_hint(const std::string& stream = {});
 
 /// The SOURCE_CHANGED error.
 sdk::Status source_changed(const std::string& stream, const std::string& what);

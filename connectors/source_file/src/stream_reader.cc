@@ -109,7 +109,7 @@ Status StreamReader::set_up_resume() {
     if (sdk::uint_member(ctx_.resume, "records_processed").value_or(0) == 0) return {};
     return sdk::internal_error(
         codes::kInvalidResume,
-        "stream '" + stream_.name + "': the checkpoint to resume from has no position; " + begin_anew_text());
+        "stream '" + stream_.name + "': the checkpoint to resume from has no position; " + restart_hint());
   }
   RB_SDK_ASSIGN_OR_RETURN(resume_, ResumePosition::from_json(*position));
   RB_SDK_RETURN_NOT_OK(meaning_->check_load(resume_->meaning.is_null() ? nullptr : &resume_->meaning));

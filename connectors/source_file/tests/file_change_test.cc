@@ -219,7 +219,7 @@ TEST(FileChangeTest, AFileThatIsReplacedByNameIsReadAsItWas) {
   }
 }
 
-TEST(FileChangeTest, AReadThatWasBrokenOffGoesOnInAFileThatHasGrownSince) {
+TEST(FileChangeTest, AnInterruptedReadResumesInAFileThatHasGrownSince) {
   const TempFolder folder;
   folder.write("data.csv", whole_text());
   RunOptions options;

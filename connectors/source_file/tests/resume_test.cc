@@ -87,7 +87,7 @@ TEST(ResumeTest, IsRefusedWhenWhatWasReadHasChanged) {
 /// The value in the cursor of a run's last checkpoint.
 sdk::Json value_of(const RunResult& run) { return run.checkpoints.back()["cursor_value"]["json"]["value"]; }
 
-TEST(IncrementalTest, EmitsWhatIsBehindTheLastValue) {
+TEST(IncrementalTest, EmitsWhatIsAfterTheLastValue) {
   struct Case {
     const char* type;
     const char* values[4];
@@ -264,7 +264,7 @@ TEST(ResumeTest, IsRefusedWithSettingsThatChangeValues) {
   struct Case {
     const char* name;
     std::function<void(RunOptions&)> change;
-    bool goes_on;
+    bool resumes;
   };
   const Case cases[] = {
       {"nothing", [](RunOptions&) {}, true},
@@ -293,7 +293,7 @@ TEST(ResumeTest, IsRefusedWithSettingsThatChangeValues) {
     RunOptions options = base;
     c.change(options);
     const RunResult got = run(folder.path(), options);
-    EXPECT_EQ(got.status.ok(), c.goes_on) << c.name << ": " << got.status.to_string();
+    EXPECT_EQ(got.status.ok(), c.resumes) << c.name << ": " << got.status.to_string();
     if (!got.status.ok()) {
       EXPECT_EQ(got.status.error().code, "CURSOR_CHANGED") << c.name;
     }
@@ -356,7 +356,7 @@ TEST(IncrementalTest, ABadRecordIsRejectedOnce) {
   }
 }
 
-TEST(IncrementalTest, WhatWasRejectedIsKnownAlsoAfterAReadThatWasBrokenOff) {
+TEST(IncrementalTest, RejectedRecordsAreKnownAlsoAfterAnInterruptedRead) {
   const TempFolder folder;
   std::string text = "id,v\n";
   for (int i = 1; i <= 3000; ++i) text += std::to_string(i) + (i % 100 == 0 ? ",x,surplus\n" : ",x\n");

@@ -118,8 +118,8 @@ class Scanner {
       return small.find(input) != std::string::npos;
     });
     // Texts in several pieces or with escapes are not joined.
-    const bool goes_on = after_text_ && at_ - text.size() != text_end_;  // not a doubled quote
-    if (names_moment || goes_on || small.find('\\') != std::string::npos) names_.may_follow_the_clock = true;
+    const bool continues = after_text_ && at_ - text.size() != text_end_;  // not a doubled quote
+    if (names_moment || continues || small.find('\\') != std::string::npos) names_.may_follow_the_clock = true;
   }
 
   /// A doubled quote inside is the end of one piece and the beginning of the next.

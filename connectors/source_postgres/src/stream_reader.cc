@@ -6,6 +6,7 @@
 #include "position_origin.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/table/sql_name.h"
 #include "user_code.h"
 
 namespace rapidbyte::source_postgres {
@@ -156,7 +157,7 @@ Status StreamReader::check_null_cursors() {
       "the cursor column `" + plan_->cursor->name +
       "` is null in some rows, which an incremental read cannot see. Fill it, or say that they are not wanted with the "
       "stream option where: \"" +
-      postgres::quote_identifier(plan_->cursor->name) + " IS NOT NULL\"";
+      table::quote_name(plan_->cursor->name) + " IS NOT NULL\"";
   // They cannot be counted or kept: the next run would find the same rows again.
   if (ctx_.policies.on_data_error != sdk::OnDataError::kSkip) return sdk::data_error(codes::kNullCursor, message);
   sdk::host::log_warn(what() + ": " + message);

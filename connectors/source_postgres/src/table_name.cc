@@ -4,6 +4,7 @@
 
 #include "postgres/connection.h"
 #include "rapidbyte/protocol/error_codes.h"
+#include "rapidbyte/table/sql_name.h"
 
 namespace rapidbyte::source_postgres {
 
@@ -24,9 +25,7 @@ std::string spelled(std::string_view name) {
 
 }  // namespace
 
-std::string TableName::sql() const {
-  return postgres::quote_identifier(schema) + "." + postgres::quote_identifier(table);
-}
+std::string TableName::sql() const { return table::quote_name(schema) + "." + table::quote_name(table); }
 
 std::string TableName::spelling(std::string_view default_schema) const {
   return schema == default_schema ? spelled(table) : spelled(schema) + "." + spelled(table);

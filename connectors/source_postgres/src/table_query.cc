@@ -1,5 +1,7 @@
 #include "table_query.h"
 
+#include "rapidbyte/table/sql_name.h"
+
 namespace rapidbyte::source_postgres {
 
 std::string where_sql(const std::vector<std::string>& conditions) {
@@ -12,7 +14,7 @@ std::string where_sql(const std::vector<std::string>& conditions) {
 }
 
 std::string TableQuery::column_sql(std::string_view column) const {
-  return table.sql() + "." + postgres::quote_identifier(column);
+  return table.sql() + "." + table::quote_name(column);
 }
 
 std::string TableQuery::from_sql() const { return (only ? " FROM ONLY " : " FROM ") + table.sql(); }

@@ -102,7 +102,7 @@ TEST_F(Incremental, NeitherLosesNorDoublesRowsOfAnyCursorType) {
   }
 }
 
-TEST_F(Incremental, GoesOnAtEveryCheckpoint) {
+TEST_F(Incremental, ResumesAtEveryCheckpoint) {
   // Rows of equal cursors on both sides of every checkpoint.
   sql("CREATE TABLE t (id int, part int, at timestamptz NOT NULL, pad text, PRIMARY KEY (part, id));"
       "INSERT INTO t SELECT i, i % 7, '2024-01-01'::timestamptz + (i / 37) * interval '1 microsecond', repeat('x', "

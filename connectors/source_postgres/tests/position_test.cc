@@ -57,7 +57,7 @@ class Position : public ServerTest {
   RunOptions options_;
 };
 
-TEST_F(Position, IsNotTakenForATableThatWasMadeAnew) {
+TEST_F(Position, IsNotUsedForATableThatWasRecreated) {
   sql("DROP TABLE t; " + std::string(kTable));
   expect_changed("has replaced another one of the same name");
 }

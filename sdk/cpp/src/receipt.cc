@@ -27,7 +27,7 @@ Result<CursorValue> cursor_of(const NewestReceipt& receipt) {
 /// Load ids begin with the time at which they were created.
 std::string_view time_of(std::string_view load_id) { return load_id.substr(0, load_id.find('-')); }
 
-std::string begin_anew(const StreamContext& ctx) {
+std::string restart_hint(const StreamContext& ctx) {
   const std::string reset = "rapidbyte state reset PIPELINE.yaml --stream '" + ctx.stream_name + "'";
   if (ctx.write_mode == WriteMode::kUpsert) return "load all rows again with: " + reset;
   return "remove the stream's rows from the table, which would be there twice, and load all again with: " + reset;
@@ -35,7 +35,7 @@ std::string begin_anew(const StreamContext& ctx) {
 
 }  // namespace
 
-bool begins_behind_cursor(const StreamContext& ctx) {
+bool begins_after_cursor(const StreamContext& ctx) {
   return ctx.sync_mode == SyncMode::kIncremental && has_cursor(ctx) && ctx.resume.is_null();
 }
 
@@ -54,7 +54,7 @@ Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt
                             ", which the state does not know: a run with --limit wrote it, another installation with "
                             "its own state, or the state is an older copy. Resuming would append its rows "
                             "again. This run wrote nothing. Take the newest state; or " +
-                            begin_anew(ctx) +
+                            restart_hint(ctx) +
                             "; or use write_mode upsert; or, if rows may be there twice, continue once with: rapidbyte "
                             "run PIPELINE.yaml --allow-doubled-rows");
   }
@@ -64,7 +64,7 @@ Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt
                           ": the table, or its database, is an older copy, or was recreated. Resuming would leave the "
                           "rows between out for good. This run wrote nothing. Use the table or the state of the "
                           "same time; or " +
-                          begin_anew(ctx) +
+                          restart_hint(ctx) +
                           "; or, if every row before the cursor is there, continue once with: rapidbyte run "
                           "PIPELINE.yaml --keep-positions");
 }
@@ -74,8 +74,8 @@ bool appends_all(const StreamContext& ctx) {
   return appends && ctx.sync_mode == SyncMode::kFullRefresh && ctx.resume.is_null();
 }
 
-Status check_no_broken_off_load(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table,
-                                const std::function<Result<bool>()>& has_rows) {
+Status check_no_interrupted_load(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table,
+                                 const std::function<Result<bool>()>& has_rows) {
   if (receipt.load_id == ctx.load_id || ctx.load_id.empty() || ctx.allow_doubled_rows) return {};
   if (!receipt.of_table || receipt.rows == 0 || receipt.checkpoint_json.empty()) return {};
   auto checkpoint = protocol::Checkpoint::parse(receipt.checkpoint_json, protocol::kGuestLimits);

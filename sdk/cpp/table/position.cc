@@ -31,7 +31,7 @@ sdk::NewestReceipt compared(const Dialect& dialect, const sdk::StreamContext& ct
 
 }  // namespace
 
-std::string how_to_begin_anew(const sdk::StreamContext& ctx, const std::string& table, bool rows_there) {
+std::string how_to_restart(const sdk::StreamContext& ctx, const std::string& table, bool rows_there) {
   const std::string reset = "rapidbyte state reset PIPELINE.yaml --stream " + shell_word(ctx.stream_name);
   if (mode_of(ctx) != sdk::WriteMode::kAppend) return "To load all rows again: " + reset;
   return "To load all rows again: " +
@@ -43,7 +43,7 @@ std::string how_to_begin_anew(const sdk::StreamContext& ctx, const std::string& 
 Status LifeCycle::check_position(const sdk::StreamContext& ctx) {
   if (sdk::appends_from_the_beginning(ctx) || sdk::appends_all(ctx)) return check_not_loaded_before(ctx);
   // An interrupted load has its own receipt.
-  if (!sdk::begins_behind_cursor(ctx)) return {};
+  if (!sdk::begins_after_cursor(ctx)) return {};
   RB_SDK_ASSIGN_OR_RETURN(const bool is_there, dialect_.exists(ctx, Place::kTarget));
   if (is_there) {
     RB_SDK_ASSIGN_OR_RETURN(const bool has_rows, dialect_.has_rows(ctx));
@@ -65,7 +65,7 @@ Status LifeCycle::target_emptied(const sdk::StreamContext& ctx, bool is_gone) co
       of_stream(ctx) + ": earlier runs have loaded rows up to the cursor that this one starts from, but " + table +
           (is_gone ? " is gone" : " is empty") +
           ". Resuming would leave those rows out for good. This run wrote nothing. " +
-          how_to_begin_anew(ctx, dialect_.named(ctx.stream_name), /*rows_there=*/false) +
+          how_to_restart(ctx, dialect_.named(ctx.stream_name), /*rows_there=*/false) +
           ". If the table is meant to be emptied, set emptied_target: continue in the destination's config." +
           dialect_.emptied_advice(ctx, is_gone));
 }
@@ -86,7 +86,7 @@ Status LifeCycle::check_receipt(const sdk::StreamContext& ctx) {
           dialect_.receipt_missing_advice() +
           " If the rows are in this table (the database was moved), continue once with: rapidbyte run PIPELINE.yaml "
           "--keep-positions. " +
-          how_to_begin_anew(ctx, dialect_.named(ctx.stream_name), /*rows_there=*/true) + ".");
+          how_to_restart(ctx, dialect_.named(ctx.stream_name), /*rows_there=*/true) + ".");
 }
 
 Status LifeCycle::check_not_loaded_before(const sdk::StreamContext& ctx) {
@@ -97,7 +97,7 @@ Status LifeCycle::check_not_loaded_before(const sdk::StreamContext& ctx) {
     if (!is_there) return false;
     return dialect_.has_rows(ctx);
   };
-  const auto check = sdk::appends_all(ctx) ? sdk::check_no_broken_off_load : sdk::check_not_loaded_before;
+  const auto check = sdk::appends_all(ctx) ? sdk::check_no_interrupted_load : sdk::check_not_loaded_before;
   return check(ctx, compared(dialect_, ctx, *newest), dialect_.described(ctx.stream_name), has_rows);
 }
 

@@ -184,7 +184,7 @@ TEST_P(TableDestinationSuite, AStreamWithoutRowsMakesItsTableAndTakesNothingFrom
   }
 }
 
-TEST_P(TableDestinationSuite, ALoadThatBreaksOffAtAnyCallIsResumedBehindItsReceiptExactly) {
+TEST_P(TableDestinationSuite, ALoadThatIsInterruptedAtAnyCallResumesExactlyAfterItsReceipt) {
   const Batches batches = {rows(0, 20), rows(20, 40), rows(40, 60), rows(60, 80)};
   Error broken;
   broken.code = "BROKEN";
@@ -227,11 +227,11 @@ TEST_P(TableDestinationSuite, ALoadThatBreaksOffAtAnyCallIsResumedBehindItsRecei
   }
 }
 
-TEST_P(TableDestinationSuite, AnAppendOfEverythingDoesNotBeginAnewOverALoadThatWasBrokenOff) {
+TEST_P(TableDestinationSuite, AFullAppendDoesNotRestartOverAnInterruptedLoad) {
   Error broken;
   broken.code = "BROKEN";
   broken.message = "the host is gone";
-  const auto break_off = [&](const std::string& load_id) {
+  const auto interrupt = [&](const std::string& load_id) {
     Json ctx = context("s");
     ctx["load_id"] = load_id;
     FakeHost host;
@@ -241,30 +241,30 @@ TEST_P(TableDestinationSuite, AnAppendOfEverythingDoesNotBeginAnewOverALoadThatW
     EXPECT_FALSE(serve(*destination, host, ctx).status.ok());
     (void)destination->close();
   };
-  break_off("load-1");
+  interrupt("load-1");
   ASSERT_EQ(table("s"), expected(0, 20));
   // The state has lost that load, or another installation begins.
-  Json anew = context("s");
-  anew["load_id"] = "load-2";
-  const Outcome refused = load(anew, {rows(0, 20), rows(20, 40)});
+  Json restarted = context("s");
+  restarted["load_id"] = "load-2";
+  const Outcome refused = load(restarted, {rows(0, 20), rows(20, 40)});
   EXPECT_EQ(refused.code(), "POSITION_MISSING");
   EXPECT_NE(refused.status.error().message.find("load-1"), std::string::npos);
   EXPECT_NE(refused.status.error().message.find("after 20 rows"), std::string::npos);
   EXPECT_EQ(table("s"), expected(0, 20));
   // The user has removed the rows, or accepts that they are there twice.
   place_->sql("DELETE FROM s");
-  ASSERT_EQ(load(anew, {rows(0, 20), rows(20, 40)}).code(), "ok");
+  ASSERT_EQ(load(restarted, {rows(0, 20), rows(20, 40)}).code(), "ok");
   EXPECT_EQ(table("s"), expected(0, 40));
   place_->sql("DELETE FROM s");
-  break_off("load-3");
-  anew["load_id"] = "load-4";
-  anew["allow_doubled_rows"] = true;
-  ASSERT_EQ(load(anew, {rows(20, 40)}).code(), "ok");
+  interrupt("load-3");
+  restarted["load_id"] = "load-4";
+  restarted["allow_doubled_rows"] = true;
+  ASSERT_EQ(load(restarted, {rows(20, 40)}).code(), "ok");
   EXPECT_EQ(table("s"), expected(0, 40));
   // A completed load is added to, as each run adds.
-  anew["load_id"] = "load-5";
-  anew["allow_doubled_rows"] = false;
-  EXPECT_EQ(load(anew, {rows(40, 50)}).code(), "ok");
+  restarted["load_id"] = "load-5";
+  restarted["allow_doubled_rows"] = false;
+  EXPECT_EQ(load(restarted, {rows(40, 50)}).code(), "ok");
 }
 
 TEST_P(TableDestinationSuite, RefusedRowsFailTheStreamOrAreCountedAndTheOthersLand) {

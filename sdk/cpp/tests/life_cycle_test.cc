@@ -223,7 +223,7 @@ TEST_F(LifeCycleTest, WhatFailsToCommitIsRolledBack) {
   EXPECT_THAT(dialect_.content.receipts, IsEmpty());
 }
 
-TEST_F(LifeCycleTest, ALoadThatGoesOnCountsItsRowsOnlyWhereTheyAre) {
+TEST_F(LifeCycleTest, AResumedLoadCountsItsRowsOnlyWhereTheyAre) {
   const sdk::StreamContext ctx = context();
   dialect_.content.tables["orders"] = 10;
   Receipt before = receipt_at(10);
@@ -334,7 +334,7 @@ TEST_F(LifeCycleTest, WhatCannotBeLoadedIsRefusedBeforeAnythingIsMade) {
   EXPECT_FALSE(dialect_.is_there);
 }
 
-TEST_F(LifeCycleTest, AnIncrementGoesOnOnlyInTheTableThatHasTheRowsBefore) {
+TEST_F(LifeCycleTest, AnIncrementResumesOnlyInTheTableThatHasTheRowsBefore) {
   const sdk::StreamContext ctx = increment();
   const Status gone = life_cycle_.begin_stream(ctx);
   EXPECT_EQ(code_of(gone), "TARGET_EMPTIED");
@@ -422,15 +422,15 @@ TEST_F(LifeCycleTest, APositionIsAnsweredOnlyWhereItsRowsAre) {
   EXPECT_EQ(life_cycle_.last_committed(context())->value_or(""), sdk::kTargetAbsent);
 }
 
-TEST(HowToBeginAnew, NamesTheStreamAsAWordOfTheShell) {
+TEST(HowToRestart, NamesTheStreamAsAWordOfTheShell) {
   sdk::StreamContext ctx;
   ctx.stream_name = "it's";
   ctx.write_mode = sdk::WriteMode::kUpsert;
-  EXPECT_EQ(how_to_begin_anew(ctx, "table t", true),
+  EXPECT_EQ(how_to_restart(ctx, "table t", true),
             R"(To load all rows again: rapidbyte state reset PIPELINE.yaml --stream 'it'\''s')");
   ctx.write_mode = sdk::WriteMode::kAppend;
-  EXPECT_THAT(how_to_begin_anew(ctx, "table t", true), HasSubstr("first empty table t or remove"));
-  EXPECT_THAT(how_to_begin_anew(ctx, "table t", false), HasSubstr("first see to it that table t is still empty"));
+  EXPECT_THAT(how_to_restart(ctx, "table t", true), HasSubstr("first empty table t or remove"));
+  EXPECT_THAT(how_to_restart(ctx, "table t", false), HasSubstr("first see to it that table t is still empty"));
 }
 
 }  // namespace

@@ -83,15 +83,15 @@ TEST(ReceiptTest, WithoutKnowingOfWhichLoadTheCursorIsNothingIsCompared) {
   EXPECT_TRUE(check_receipt_fits(ctx, receipt_of(kLater, 50), "t").ok());
 }
 
-TEST(ReceiptTest, KnowsWhenAStreamBeginsBehindRowsAndWhenAtTheBeginning) {
+TEST(ReceiptTest, KnowsWhenAStreamBeginsAfterRowsAndWhenAtTheBeginning) {
   StreamContext ctx = appending();
-  EXPECT_TRUE(begins_behind_cursor(ctx));
+  EXPECT_TRUE(begins_after_cursor(ctx));
   EXPECT_FALSE(appends_from_the_beginning(ctx));
   ctx.resume = Json::object();
-  EXPECT_FALSE(begins_behind_cursor(ctx)) << "a load to resume has its own receipt";
+  EXPECT_FALSE(begins_after_cursor(ctx)) << "a load to resume has its own receipt";
   ctx.resume = nullptr;
   ctx.cursor->last_value = CursorValue();
-  EXPECT_FALSE(begins_behind_cursor(ctx));
+  EXPECT_FALSE(begins_after_cursor(ctx));
   EXPECT_TRUE(appends_from_the_beginning(ctx));
   ctx.write_mode = WriteMode::kUpsert;
   EXPECT_FALSE(appends_from_the_beginning(ctx));

@@ -44,7 +44,7 @@ void act(std::string_view at);
 [[nodiscard]] bool fails(std::string_view at, Error* error);
 
 /// act() and fails() in one: false when the call is to end with `error`.
-[[nodiscard]] inline bool goes_on(std::string_view at, Error* error) {
+[[nodiscard]] inline bool may_continue(std::string_view at, Error* error) {
   act(at);
   return !fails(at, error);
 }

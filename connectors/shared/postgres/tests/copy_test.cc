@@ -65,7 +65,7 @@ TEST_F(CopyTest, OutGivesEachMessageInPlace) {
 }
 
 // Views read under their users' path: it is set in the same text.
-TEST_F(CopyTest, OutMayStandBehindOtherStatements) {
+TEST_F(CopyTest, OutMayFollowOtherStatements) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
     peer.send(command_complete("SET") + copy_response('H', true, 1) + kTwoRows);
@@ -80,7 +80,7 @@ TEST_F(CopyTest, OutMayStandBehindOtherStatements) {
   EXPECT_EQ(connection.copy_out("SET x").error().code, "NOT_A_COPY");
 }
 
-TEST_F(CopyTest, OutTakesNothingThatComesBehindItsEnd) {
+TEST_F(CopyTest, OutTakesNothingThatComesAfterItsEnd) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
     peer.send(copy_response('H', true, 1) + kTwoRows + copy_data("stray"));
@@ -156,7 +156,7 @@ TEST_F(CopyTest, ANoticeDoesNotMakeTheNextPieceOfOutComeWhole) {
   EXPECT_EQ(size, large.size());
 }
 
-TEST_F(CopyTest, AnErrorInTheMiddleOfOutEndsItAndTheConnectionGoesOn) {
+TEST_F(CopyTest, AnErrorInTheMiddleOfOutEndsItAndTheConnectionStaysUsable) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
     peer.send(copy_response('H', true, 1) + copy_data("row") + error_response("ERROR", "57014", "canceling") + ready());
@@ -225,7 +225,7 @@ TEST_F(CopyTest, AStatementThatIsNoCopyIsSaid) {
   EXPECT_EQ(connection.copy_out("SELECT 1").error().code, "NOT_A_COPY");
 }
 
-TEST_F(CopyTest, ARefusedCopyIsTheServersErrorAndTheConnectionGoesOn) {
+TEST_F(CopyTest, ARefusedCopyIsTheServersErrorAndTheConnectionStaysUsable) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
     peer.send(error_response("ERROR", "42501", "permission denied for table t") + ready());
@@ -363,7 +363,7 @@ TEST_F(CopyTest, LargeValuesAreCutIntoMessagesThatAServerLikes) {
 }
 
 // A trigger that raises a notice before it refuses the first row: all of it comes in one block.
-TEST_F(CopyTest, AnErrorBehindTheBeginningAndANoticeIsSeenSoon) {
+TEST_F(CopyTest, AnErrorAfterTheBeginningAndANoticeIsSeenSoon) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
     peer.send(command_complete("COMMIT") + copy_response('G', true, 1) +

@@ -299,7 +299,7 @@ TEST_F(LoginTest, BytesBeforeTlsAreNotTakenForTheServers) {
   EXPECT_EQ(refusal(options).code, "TLS_FAILED");
 }
 
-TEST_F(LoginTest, PreferGoesOnWithoutTlsWhenTlsFails) {
+TEST_F(LoginTest, PreferContinuesWithoutTlsWhenTlsFails) {
   ScriptedServer server({[](Peer& peer) {
                            peer.receive_startup();
                            peer.send("Snot TLS at all, not TLS at all");

@@ -8,6 +8,7 @@
 #include "postgres/connection.h"
 #include "postgres/crypto.h"
 #include "postgres/tests/postgres_server.h"
+#include "rapidbyte/table/sql_name.h"
 #include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::postgres {
@@ -209,7 +210,7 @@ TEST_F(RealServerTest, StatementsWithAndWithoutParameters) {
   EXPECT_EQ(connection.exec("")->tag, "");
   EXPECT_EQ(
       connection
-          .query("SELECT " + quote_literal("a'b\\c") + ", " + quote_literal("") + " AS " + quote_identifier("Q\"x"))
+          .query("SELECT " + quote_literal("a'b\\c") + ", " + quote_literal("") + " AS " + table::quote_name("Q\"x"))
           ->rows[0][0],
       "a'b\\c");
 }

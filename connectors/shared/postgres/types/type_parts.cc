@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "postgres/crypto.h"
+#include "rapidbyte/table/sql_name.h"
 
 namespace rapidbyte::postgres {
 
@@ -35,7 +36,7 @@ T number_of(const std::optional<std::string>& text) {
 // For people, and independent of the words that a server reserves.
 std::string spelled(const std::string& name) {
   const auto is_plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
-  return std::all_of(name.begin(), name.end(), is_plain) ? name : quote_identifier(name);
+  return std::all_of(name.begin(), name.end(), is_plain) ? name : table::quote_name(name);
 }
 
 struct Field {

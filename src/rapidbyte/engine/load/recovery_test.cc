@@ -249,7 +249,7 @@ TEST(Crash, ANewLoadDoesNotTakeTheOldLoadsEndForItsOwn) {
   EXPECT_EQ(h.database.rows("numbers"), count_to(120));
 }
 
-TEST(Crash, ALoadIntoAStagingTableIsNotGoneOnWithAsAnAppend) {
+TEST(Crash, ALoadIntoAStagingTableIsNotResumedAsAnAppend) {
   CountingOptions source;
   source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
   EngineHarness h(source);
@@ -285,7 +285,7 @@ TEST(Crash, TheStagingTableOfAGivenUpReplaceIsRemoved) {
   EXPECT_EQ(h.database.rows("numbers"), count_to(100));
 }
 
-TEST(Crash, ALoadThatBeginsAgainForWantOfAReceiptKeepsItsStartThroughFurtherFailures) {
+TEST(Crash, ALoadThatRestartsForLackOfAReceiptKeepsItsStartThroughFurtherFailures) {
   CountingOptions source;
   source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
   EngineHarness h(source);

@@ -27,7 +27,7 @@ struct NewestReceipt {
 };
 
 /// Whether the stream begins after rows of earlier loads: incremental, with a cursor, and without a load to resume.
-bool begins_behind_cursor(const StreamContext& ctx);
+bool begins_after_cursor(const StreamContext& ctx);
 
 /// For begins_after_cursor(): Ok when the receipt's cursor is the one that the run starts from, or when the receipt is
 /// not about the target. For an upsert the receipt may be newer, because writing the same rows again changes nothing.
@@ -43,8 +43,8 @@ bool appends_all(const StreamContext& ctx);
 /// and not completed, and the table has rows or nobody can tell whether it has. The state no longer knows that load (it
 /// was lost, moved or reset, or is an older copy); otherwise the run would have resumed it. Not with
 /// ctx.allow_doubled_rows. `has_rows` is called only when the answer matters.
-Status check_no_broken_off_load(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table,
-                                const std::function<Result<bool>()>& has_rows);
+Status check_no_interrupted_load(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table,
+                                 const std::function<Result<bool>()>& has_rows);
 
 /// Whether the stream would append from the beginning, incrementally, without a load to resume: rows that an earlier
 /// load of this stream left would then be doubled. See check_not_loaded_before().

@@ -25,7 +25,7 @@ inline Place written_place(const sdk::StreamContext& ctx) {
 std::vector<std::string> upsert_key(const sdk::StreamContext& ctx);
 /// A sentence, without its full stop, that tells the user how to load all rows of a stream again. `table`: as
 /// Dialect::named(); `rows_there`: it may hold rows of earlier runs, which an append would add once more.
-std::string how_to_begin_anew(const sdk::StreamContext& ctx, const std::string& table, bool rows_there);
+std::string how_to_restart(const sdk::StreamContext& ctx, const std::string& table, bool rows_there);
 
 class LifeCycle {
  public:
