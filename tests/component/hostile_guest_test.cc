@@ -1,5 +1,5 @@
-// What a broken or hostile component does ends as a typed error that names the connector and the stream, in time, and
-// the next instance works.
+// Whatever a broken or hostile component does ends as a typed error that names the connector and the stream, in time,
+// and the next instance works.
 
 #include <wasmtime.h>
 #include <cstring>
@@ -180,7 +180,7 @@ TEST_F(GuestTest, AfterCancellationHostCallsSaySo) {
   EXPECT_TRUE(guest->close().ok());
 }
 
-// Components that no toolchain made: written as text.
+// Components that no toolchain produces: written as text.
 class OddComponent : public GuestTest {
  protected:
   static ComponentFile assemble(std::string_view wat) {

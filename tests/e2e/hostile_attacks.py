@@ -86,7 +86,7 @@ def answer(name, attack, at, code, **more):
 
 
 # last-committed is asked when an earlier run was interrupted in an append.
-AFTER_A_BREAK = {"roles": (DESTINATION,), "builds": NEWEST, "before": "break_off", "good": False, "pipeline": {"write_mode": "append"}}
+AFTER_A_BREAK = {"roles": (DESTINATION,), "builds": NEWEST, "before": "leave_an_interrupted_load", "good": False, "pipeline": {"write_mode": "append"}}
 
 NOT_PERMITTED = "Operation not permitted"
 NOT_THERE = "No such file or directory"

@@ -247,7 +247,7 @@ class InterruptedAppend(harness.EndToEnd):
         rows = "".join(f"{i},{'five' if i == bad else 5}\n" for i in range(first, first + self.ROWS))
         self.write(f"{month}/in/orders.csv", f"id,v\n{rows}")
 
-    def break_off(self):
+    def interrupted_load(self):
         """January's load ends at a bad row, which is then fixed. Returns its committed rows."""
         january = self.installation("jan", 0)
         self.write_rows("jan", 0, bad=self.ROWS - 100)
@@ -264,12 +264,12 @@ class InterruptedAppend(harness.EndToEnd):
         self.assertEqual([i for (i,) in self.query("SELECT id FROM orders ORDER BY id")], ids)
 
     def test_once_repaired_it_resumes(self):
-        january, _ = self.break_off()
+        january, _ = self.interrupted_load()
         self.run_ok(january)
         self.assert_ids(0)
 
     def test_behind_another_installations_load_it_is_refused_and_the_advice_leads_on(self):
-        january, rows = self.break_off()
+        january, rows = self.interrupted_load()
         february = self.installation("feb", 1_000_000)
         # Its state does not know January's load, which would remain unfinished.
         self.expect(DESTINATION, "run", february, says=["POSITION_MISSING", f"{rows} rows", "another installation"])
@@ -290,7 +290,7 @@ class InterruptedAppend(harness.EndToEnd):
         self.assert_ids(0, 1_000_000)
 
     def test_without_its_receipt_it_is_refused(self):
-        january, rows = self.break_off()
+        january, rows = self.interrupted_load()
         connection = self.connect()
         connection.execute("DROP TABLE _rapidbyte_receipts")
         connection.close()
@@ -298,7 +298,7 @@ class InterruptedAppend(harness.EndToEnd):
         self.assertEqual(self.query("SELECT count(*) FROM orders"), [(rows,)])
 
     def test_without_its_table_or_its_database_it_restarts(self):
-        january, _ = self.break_off()
+        january, _ = self.interrupted_load()
         connection = self.connect()
         connection.execute("DROP TABLE orders")
         connection.close()
@@ -306,13 +306,13 @@ class InterruptedAppend(harness.EndToEnd):
         self.assert_ids(0)
         shutil.rmtree(self.folder / "jan")
         self.database.unlink()
-        january, _ = self.break_off()
+        january, _ = self.interrupted_load()
         self.database.unlink()
         self.run_ok(january)
         self.assert_ids(0)
 
     def test_a_type_that_was_wrong_is_mended_by_the_advice(self):
-        january, _ = self.break_off()
+        january, _ = self.interrupted_load()
         self.write_rows("jan", 0, bad=self.ROWS - 100)
         january.write_text(january.read_text().replace("columns: {v: integer}", "columns: {v: text}"))
         done = self.expect(DESTINATION, "run", january, says=["TYPE_CHANGED", "drop the table"])

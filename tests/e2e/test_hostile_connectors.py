@@ -398,7 +398,7 @@ class Scene:
         with open(self.root / "grant/large", "wb") as file:
             file.truncate(256 << 20)
 
-    def break_off(self):
+    def leave_an_interrupted_load(self):
         self.pipeline(attack="trap", at="middle")
         done = self.run("run", self.pipeline_file(), "--json")
         demand(done.code == EXIT_CODES[self.case.role], f"the run before it ended with {done.code}: {done.err}")

@@ -1,8 +1,7 @@
-// A destination of plain protocol 2.0.0, as somebody without our SDK writes one: appends the first column (Int64) of
-// every row as a line to the file `path`, commits every `commit_batches` batches, and has no receipts. By its config it
-// reports its commits (`report`), leaves out the rows that it has already, by their number, as the published
-// dest-postgres does
-// (`skip`), and stands still before batch `stall_at` until it is killed.
+// A destination of plain protocol 2.0.0, as somebody without our SDK would write it: appends the first column (Int64)
+// of every row as a line to the file `path`, commits every `commit_batches` batches, and has no receipts. Its config
+// decides whether it reports its commits (`report`), leaves out rows that it already has, by their number, as the
+// published dest-postgres does (`skip`), and pauses before batch `stall_at` until it is killed.
 
 #include <nanoarrow/nanoarrow_ipc.h>
 #include <unistd.h>

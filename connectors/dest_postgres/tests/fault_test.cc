@@ -203,7 +203,7 @@ TEST_F(FaultTest, ACommitWhoseAnswerWasLostIsFoundInTheReceipt) {
     EXPECT_TRUE(status.ok()) << status.to_string();
     const auto& logs = host.logs();
     EXPECT_TRUE(std::any_of(logs.begin(), logs.end(), [](const auto& line) {
-      return line.message.find("the receipt says that the commit is done") != std::string::npos;
+      return line.message.find("the receipt says that the commit succeeded") != std::string::npos;
     })) << "the answer was not lost";
     expect_rows(kBatches);
     EXPECT_EQ(resume_at(ctx), kBatches);
