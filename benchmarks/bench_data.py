@@ -4,9 +4,9 @@ import os
 import random
 
 COLUMNS = ["id", "zip", "name", "amount", "ratio", "active", "born", "seen_at", "visits", "note"]
-# Changes when the bytes change, so that an old file is not taken for the new one.
+# Changes when the bytes change, so that an old file is not mistaken for the new one.
 VERSION = 2
-# Not a divisor of any block size, so that no reader profits from the repetition. Ids never repeat.
+# Not a divisor of any block size, so that no reader benefits from the repetition. Ids never repeat.
 DISTINCT_ROWS = 199_999
 
 _FIRST = ["Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Margaret", "Dennis", "Frances", "Ken"]
@@ -38,8 +38,8 @@ def write(folder, megabytes):
     if os.path.exists(count_path):
         with open(count_path, encoding="ascii") as count:
             return path, int(count.read())
-    # In a process of its own: what it needs of memory would be counted to every program that is measured later, since
-    # a child begins with its parent's peak.
+    # In a separate process: its memory would otherwise be counted for every program that is measured later, since a child begins with its parent's
+    # peak.
     maker = os.fork()
     if maker == 0:
         try:

@@ -1,5 +1,5 @@
-// Measures how fast batches cross the sandbox's wall, each way, through the same facade that the engine uses: 1 MiB per
-// call, no queue, no second thread. Prints one JSON object; run.py starts it. Usage: boundary_bench <folder of the
+// Measures how fast batches cross the sandbox boundary, each way, through the same facade that the engine uses: 1 MiB
+// per call, no queue, no second thread. Prints one JSON object; run.py starts it. Usage: boundary_bench <folder of the
 // guests>
 #include <fmt/format.h>
 
@@ -19,7 +19,7 @@ constexpr size_t kBlockBytes = size_t{1} << 20U;
 constexpr uint64_t kBlocks = 4096;  // 4 GiB: about half a second, long against the clock and the call itself
 constexpr int kRepetitions = 5;
 
-/// Drops what is emitted; gives recycled, uninitialised blocks: nothing but the crossing touches their bytes.
+/// Drops what is emitted; returns recycled, uninitialised blocks: nothing but the crossing touches their bytes.
 class Ends : public runtime::RefusingServices {
  public:
   explicit Ends(std::shared_ptr<BufferPool> pool) : pool_(std::move(pool)) {}
@@ -51,7 +51,7 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-/// What this machine can do at all: one memcpy of such blocks between two buffers.
+/// The limit of this machine: one memcpy of such blocks between two buffers.
 double memcpy_gigabytes_per_second() {
   std::vector<char> from(kBlockBytes, 7);
   std::vector<char> to(kBlockBytes, 1);

@@ -1,4 +1,4 @@
-"""A TCP proxy that gives every byte to the other side a fixed time after it came: a server that is far away, without loss.
+"""A TCP proxy that delivers every byte a fixed time after it arrived: a server that is far away, without loss.
 
 Bandwidth is not limited; what is written together arrives together. For measuring how many round trips a load takes.
 """
@@ -10,7 +10,7 @@ import time
 
 
 def round_trip(seconds, count=30):
-    """What one round trip through a DelayProxy really takes, in seconds: the median of `count`. Its threads take their time, too."""
+    """What one round trip through a DelayProxy really takes, in seconds: the median of `count`. Its own threads take time, too."""
     with socket.create_server(("127.0.0.1", 0)) as server, DelayProxy(server.getsockname()[1], seconds) as proxy:
         def echo():
             with server.accept()[0] as peer:

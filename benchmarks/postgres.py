@@ -118,9 +118,9 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
         return Load(rows, done, servers, report)
 
     def fresh_target(self, table, shape=None):
-        """Drops the target, makes it anew when a shape is given, and lets the disks come to rest."""
+        """Drops the target, recreates it when a shape is given, and lets the disks come to rest."""
         self.destination.query(f"DROP TABLE IF EXISTS {table}")
-        # ingestr remembers there which tables it has made.
+        # ingestr remembers there which tables it has created.
         for (remembered,) in self.destination.query("SELECT oid::regclass::text FROM pg_class WHERE relname LIKE '\\_dlt%' AND relkind = 'r'"):
             self.destination.query(f"DROP TABLE {remembered}")
         if shape:
@@ -189,7 +189,7 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
             self.report_table(table, rows, results)
 
     def documents(self):
-        """jsonb, arrays and addresses, which come as texts, against the floor."""
+        """jsonb, arrays and addresses, which are sent as texts, against the floor."""
         rows = self.options.rows // 2
         self.make_source("documents", rows)
         loads = {"floor": lambda: self.floor("documents", rows), "copy": lambda: self.ours("documents", rows)}
@@ -268,7 +268,7 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
         self.source.query(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
         self.destination.query(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
         self.source.query(f"CREATE SCHEMA {schema}")
-        # In pieces: a transaction holds a lock for each table that it makes.
+        # In pieces: a transaction holds a lock for each table that it creates.
         for first in range(0, tables, 100):
             self.source.query(f"""DO $$ BEGIN FOR i IN {first}..{min(first + 100, tables) - 1} LOOP
                 EXECUTE format('CREATE TABLE {schema}.t%s (id integer PRIMARY KEY, name text, rate double precision, at timestamptz)', i);
@@ -309,7 +309,7 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
         return done
 
     def dump(self, schema, tables):
-        """What a user would do otherwise; the tables are there, and empty."""
+        """What a user would do otherwise; the tables exist, and are empty."""
         for first in range(0, tables, 100):
             self.destination.query("TRUNCATE " + ", ".join(f"{schema}.t{i}" for i in range(first, min(first + 100, tables))))
         # The last word is the connection, for both programs.
@@ -324,7 +324,7 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
             self.make_many(schema, tables, rows)
             names = {"append": 0.5, "replace": 0.25}
             files = {mode: self.many_pipeline(schema, mode) for mode in names}
-            # It also makes the tables.
+            # It also creates the tables.
             self.run_many(files["append"], tables * rows)
             times = {name: [] for name in (*names, "floor")}
             peak = 0
@@ -444,7 +444,7 @@ state: {{backend: sqlite, connection: {run_folder}/state.db}}
         rows = self.options.rows
         self.make_source("narrow", rows)
         self.failure_line("rapidbyte", killed=self.killed("rapidbyte", rows), bad=self.bad_value("rapidbyte"))
-        # By default a text column does not go into an integer one at all; told to convert, it is the value that is refused.
+        # By default a text column does not go into an integer one at all; when told to convert, the value is refused.
         self.failure_line("rapidbyte, type_change: coerce", bad=self.bad_value("rapidbyte", type_change="coerce"))
         for peer, python in self.peers().items():
             if python:
@@ -483,7 +483,7 @@ state: {{backend: sqlite, connection: {run_folder}/state.db}}
 
     def killed(self, name, rows):
         """(rows left, rows after the next run, a note)"""
-        # Each makes the table itself: not every peer can append to one with other types than its own.
+        # Each creates the table itself: not every peer can append to one with types other than its own.
         self.fresh_target("narrow")
         file = self.pipeline("narrow")
         command = self.command(name, "narrow", file)
@@ -530,7 +530,7 @@ state: {{backend: sqlite, connection: {run_folder}/state.db}}
             return "refused" if exit_code else "left out"
         row = json.loads(rows[0][0])
         fate = "NULL" if row["value"] is None else repr(row["value"])
-        # Some tools put what does not fit into a column that they add.
+        # Some tools put values that do not fit into a column that they add.
         others = [column for column, value in row.items() if value == BAD_VALUE and column != "value"]
         return f"{fate}, and {BAD_VALUE!r} in a new column {others[0]}" if others else fate
 

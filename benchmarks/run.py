@@ -77,7 +77,7 @@ state: {{backend: sqlite, connection: {folder}/state.db}}
     # --- the figures --------------------------------------------------------------------------------------------------
 
     def boundary(self):
-        """Batches over the sandbox's wall, 1 MiB each."""
+        """Batches across the sandbox boundary, 1 MiB each."""
         program = os.path.join(self.build, "benchmarks", "boundary_bench")
         result = json.loads(measure([program, os.path.join(self.build, "benchmarks", "guests")]).out)
         for name, key in (("boundary.emit-batch", "emit_gb_per_s"), ("boundary.next-batch", "next_gb_per_s")):

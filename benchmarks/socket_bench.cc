@@ -24,7 +24,7 @@ constexpr size_t kPeerBlock = size_t{256} << 10U;
 constexpr int kRepetitions = 3;
 constexpr size_t kCallSizes[] = {size_t{64} << 10U, size_t{256} << 10U, size_t{1} << 20U};
 
-/// A peer on 127.0.0.1 that sends all bytes to whoever connects, or takes all that come.
+/// A peer on 127.0.0.1 that sends all bytes to whoever connects, or accepts all that come.
 class Peer {
  public:
   explicit Peer(bool sends) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {

@@ -2,10 +2,9 @@
 #              [GUEST_LIBRARIES ...] [GUEST_SYSTEM_INCLUDES ...] [GUEST_OPTIONS ...] [NATIVE_LIBRARIES ...]
 #              [TESTS ...] [TEST_DEPS ...] [OUTPUT dir])
 #
-# A connector on our SDK, twice from the same sources: the component <name>.wasm (target guest_<name>) with its manifest, and
-# the native library connector_<name>, whose host is the SDK's stub, for unit tests and sanitizers. TESTS make the program
-# connector_<name>_test. GUEST_LIBRARIES are rb_guest_library() names beyond nanoarrow and the SDK; NATIVE_LIBRARIES the
-# CMake targets that stand for them natively.
+# A connector on our SDK, built twice from the same sources: the component <name>.wasm (target guest_<name>) with its manifest, and the native library
+# connector_<name>, whose host is the SDK's stub, for unit tests and sanitizers. TESTS make the program connector_<name>_test. GUEST_LIBRARIES are
+# rb_guest_library() names beyond nanoarrow and the SDK; NATIVE_LIBRARIES are the CMake targets that replace them in the native build.
 function(rb_connector name)
   cmake_parse_arguments(arg "" "WORLD;MANIFEST;OUTPUT"
     "SOURCES;INCLUDES;DEFINES;GUEST_LIBRARIES;GUEST_SYSTEM_INCLUDES;GUEST_OPTIONS;NATIVE_LIBRARIES;TESTS;TEST_DEPS" ${ARGN})

@@ -1,5 +1,5 @@
-# Finds what ./dev has put in place: system packages, and the slow dependencies under RB_DEPS_DIR (built once, outside
-# the checkout, keyed by their versions). Versions stand here and in ./dev only by way of cmake/versions.env.
+# Finds what ./dev has installed: system packages, and the slow dependencies under RB_DEPS_DIR (built once, outside the checkout, keyed by their
+# versions). Here and in ./dev versions come only from cmake/versions.env.
 file(STRINGS ${CMAKE_SOURCE_DIR}/cmake/versions.env rb_version_lines REGEX "^[A-Z_0-9]+=")
 foreach(line IN LISTS rb_version_lines)
   string(REGEX MATCH "^([A-Z_0-9]+)=(.*)$" _ "${line}")
@@ -15,8 +15,8 @@ if(NOT DEFINED RB_DEPS_DIR)
 endif()
 set(RB_DEPS_DIR ${RB_DEPS_DIR} CACHE PATH "Slow dependencies, made by ./dev deps")
 
-# What users install is one file: everything but the C library is linked into it, so that it runs on a machine without these
-# packages, and starts without a dozen libraries to find and to relocate. Developers' builds link as usual, which is quicker.
+# What users install is one file: everything but the C library is linked into it, so that it runs on a machine without these packages, and starts
+# without a dozen libraries to find and to relocate. Developers' builds link dynamically, which is faster.
 option(RB_STATIC_LIBRARIES "Link the libraries into the program" OFF)
 if(RB_STATIC_LIBRARIES)
   set(OPENSSL_USE_STATIC_LIBS TRUE)
@@ -37,8 +37,8 @@ add_library(rb_fmt INTERFACE)
 add_library(rb_spdlog INTERFACE)
 add_library(rb_yaml_cpp INTERFACE)
 if(RB_STATIC_LIBRARIES)
-  # Debian has these two as shared libraries only, but their headers hold all of them. (spdlog's own target for that would bring
-  # the shared fmt back.)
+  # Debian has these two as shared libraries only, but their headers contain everything. (spdlog's own target for that would bring back the shared
+  # fmt.)
   target_link_libraries(rb_fmt INTERFACE fmt::fmt-header-only)
   target_compile_definitions(rb_spdlog INTERFACE SPDLOG_FMT_EXTERNAL)
   target_link_libraries(rb_spdlog INTERFACE rb_fmt Threads::Threads)
@@ -105,7 +105,7 @@ target_include_directories(rb_wasmtime SYSTEM INTERFACE ${RB_WASMTIME_DIR}/inclu
 target_include_directories(rb_wasmtime INTERFACE ${RB_SHIM_DIR}/include)
 target_link_libraries(rb_wasmtime INTERFACE ${CMAKE_BINARY_DIR}/librapidbyte_wasmtime_shim.a Threads::Threads ${CMAKE_DL_LIBS} m)
 
-# lld links the large Wasmtime archive in a second where GNU ld takes many.
+# lld links the large Wasmtime archive in a second; GNU ld takes many.
 if(EXISTS /usr/lib/llvm-${LLVM_VERSION}/bin/ld.lld)
   add_link_options(-B/usr/lib/llvm-${LLVM_VERSION}/bin -fuse-ld=lld)
 endif()

@@ -17,7 +17,7 @@ set(RB_COMPONENT_LD ${RB_DEPS_DIR}/wasm-component-ld-${WASM_COMPONENT_LD_VERSION
 set(RB_WASM_BUILTINS /usr/lib/llvm-${LLVM_VERSION}/lib/clang/${LLVM_VERSION}/lib/wasi/libclang_rt.builtins-wasm32.a)
 set(RB_CONNECTOR_OUTPUT ${CMAKE_BINARY_DIR}/connectors)
 
-# Header-only libraries of the host that guests may use, each alone, so that no host header is found by accident.
+# Header-only libraries of the host that guests may use, each on its own, so that no host header is found by accident.
 set(RB_GUEST_HEADERS ${CMAKE_BINARY_DIR}/guest-headers)
 file(MAKE_DIRECTORY ${RB_GUEST_HEADERS})
 file(CREATE_LINK /usr/include/nlohmann ${RB_GUEST_HEADERS}/nlohmann SYMBOLIC)
@@ -26,7 +26,7 @@ file(CREATE_LINK /usr/include/nlohmann ${RB_GUEST_HEADERS}/nlohmann SYMBOLIC)
 set(RB_WASM_FLAGS --target=wasm32-wasi -Wno-deprecated -O3 -g0 -msimd128 -mbulk-memory -fno-exceptions -fno-rtti
     -ffunction-sections -fdata-sections -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS -D_WASI_EMULATED_MMAN
     -D_WASI_EMULATED_GETPID)
-# With exceptions, for guests that hold a library which throws: all of such a guest agrees on the flags and the C++ runtime.
+# With exceptions, for guests that contain a library which throws: all parts of such a guest agree on the flags and the C++ runtime.
 include(${CMAKE_CURRENT_LIST_DIR}/duckdb_guest/flags.cmake)
 file(GLOB_RECURSE duckdb_guest_files ${CMAKE_CURRENT_LIST_DIR}/duckdb_guest/*)
 set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${duckdb_guest_files} ${CMAKE_CURRENT_LIST_DIR}/versions.env)
@@ -91,7 +91,7 @@ function(rb_guest_library name)
     return()
   endif()
   rb_wasm_compile(objects lib-${name} ${ARGN})
-  # One target makes the objects, so that two guests that use them never compile the same file at the same time.
+  # One target builds the objects, so that two guests that use them never compile the same file at the same time.
   add_custom_target(guest_library_${name} DEPENDS ${objects})
   set_property(GLOBAL PROPERTY RB_GUEST_OBJECTS_${name} ${objects})
 endfunction()
@@ -175,5 +175,5 @@ function(rb_guest name)
   add_custom_target(guest_${name} ALL DEPENDS ${outputs})
 endfunction()
 
-# What every guest of ours links: nanoarrow with IPC.
+# What every one of our guests links: nanoarrow with IPC.
 rb_guest_library(nanoarrow THIRD_PARTY SOURCES ${RB_NANOARROW_SOURCES} INCLUDES ${RB_NANOARROW_INCLUDES})

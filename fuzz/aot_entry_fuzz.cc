@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string name(input.short_text());
   const std::string entry(input.text());
   const auto path = cache.entry_path(name, std::string(64, 'a'), 7);
-  fuzz::check(path.parent_path() == folder, "an entry lies in the folder");
+  fuzz::check(path.parent_path() == folder, "an entry is in the folder");
   const std::string right = runtime::cache_entry_hash(std::as_bytes(std::span(entry)));
   write(path, entry);
   write(path.string() + std::string(runtime::kCacheEntryHashSuffix), sound ? right : hash);

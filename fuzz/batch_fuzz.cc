@@ -12,7 +12,7 @@
 using namespace rapidbyte;
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  // Memory of its own, so that reading beyond the end is seen.
+  // Separate memory, so that reading beyond the end is noticed.
   const std::vector<uint8_t> copy(data, data + size);
   const auto bytes = std::as_bytes(std::span(copy));
   static const auto pool = std::make_shared<BufferPool>(size_t{1} << 20U);

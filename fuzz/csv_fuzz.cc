@@ -164,7 +164,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto length = static_cast<uint32_t>(text.size());
   // As many rows as there can be: a block makes room for all of them, which would take most of the time.
   const BlockLimits wide{length + 1, 1U << 30U};
-  // Behind the end stands what a scanner that looks there would take for more of the file.
+  // The end is followed by what a scanner that looks there would take for more of the file.
   std::string padded = text + std::string(kScanPadding, '"');
   const std::string whole = fast_reader(padded, length, dialect, columns, length + 1, wide);
   padded = text + std::string(kScanPadding, '\n');

@@ -119,7 +119,7 @@ void check_row(const Row& row) {
   Slow slow;
   (void)Json::sax_parse(row.line, &slow);
   if (slow.unknown) return;
-  // RFC 8259 has no place for a zero byte; nlohmann takes one for the end of the text, whatever comes behind.
+  // RFC 8259 has no place for a zero byte; nlohmann takes one for the end of the text, whatever follows.
   if (row.line.find('\0') != std::string::npos) slow.valid = false;
   const Json value = slow.valid ? Json::parse(row.line, nullptr, false) : Json(Json::value_t::discarded);
   fuzz::check((row.problem == "json") == !value.is_object(), "both know what is an object of JSON");

@@ -1,4 +1,4 @@
-// What the host gives back to a connector: the context with the position to go on from, and cursor values.
+// What the host returns to a connector: the context with the position to resume from, and cursor values.
 
 #include "fuzz_input.h"
 #include "rapidbyte/sdk/context.h"

@@ -1,4 +1,5 @@
-# How DuckDB is configured (cmake -C): without what a guest has no use for, which is programs, threads, sockets and extensions that are loaded at run time.
+# How DuckDB is configured (cmake -C): without what a guest cannot use, which is programs, threads, sockets and extensions that are loaded at run
+# time.
 set(CMAKE_PROJECT_DuckDB_INCLUDE ${CMAKE_CURRENT_LIST_DIR}/precompile.cmake CACHE FILEPATH "")
 foreach(off IN ITEMS BUILD_SHELL BUILD_UNITTESTS ENABLE_SANITIZER ENABLE_UBSAN ENABLE_JEMALLOC ENABLE_EXTENSION_LOAD ENABLE_BUILTIN_HTTPLIB)
   set(${off} OFF CACHE BOOL "")

@@ -1,4 +1,4 @@
-# Included behind DuckDB's project() (CMAKE_PROJECT_DuckDB_INCLUDE): gives its libraries one precompiled header, which halves the time that they take.
+# Included after DuckDB's project() (CMAKE_PROJECT_DuckDB_INCLUDE): gives its libraries one precompiled header, which halves their build time.
 function(rb_targets_below directory out)
   get_property(found DIRECTORY ${directory} PROPERTY BUILDSYSTEM_TARGETS)
   get_property(below DIRECTORY ${directory} PROPERTY SUBDIRECTORIES)

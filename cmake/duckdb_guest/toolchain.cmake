@@ -1,8 +1,8 @@
-# CMake's toolchain for C++ with exceptions in a guest: DuckDB and the C++ runtime that it needs. What is compiled with other flags
-# (-fno-exceptions) may be linked to it only if no exception passes through it.
+# CMake's toolchain for C++ with exceptions in a guest: DuckDB and the C++ runtime that it needs. Code compiled with other flags (-fno-exceptions) may
+# be linked to it only if no exception passes through it.
 set(CMAKE_SYSTEM_NAME WASI)
 set(CMAKE_SYSTEM_PROCESSOR wasm32)
-# CMake has no platform file of this name; this folder's is as good as empty.
+# CMake has no platform file with this name; the one in this folder is nearly empty.
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES LLVM_VERSION)
@@ -11,7 +11,7 @@ set(rb_llvm /usr/lib/llvm-${LLVM_VERSION}/bin)
 set(CMAKE_C_COMPILER ${rb_llvm}/clang)
 set(CMAKE_CXX_COMPILER ${rb_llvm}/clang++)
 set(CMAKE_ASM_COMPILER ${rb_llvm}/clang)
-# The system's ar knows no WebAssembly, so its archives have no index; wasm-ld reads the members instead. That spares the package llvm-22.
+# The system's ar does not know WebAssembly, so its archives have no index; wasm-ld reads the members instead. That avoids the package llvm-22.
 set(CMAKE_AR /usr/bin/ar CACHE FILEPATH "")
 set(CMAKE_RANLIB /bin/true CACHE FILEPATH "")
 

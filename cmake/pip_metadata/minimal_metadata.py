@@ -1,9 +1,9 @@
-"""What pip asks a build backend for while it only downloads a source archive, without running anything of the archive's."""
+"""What pip asks a build backend for while it only downloads a source archive, without running any of the archive's code."""
 import os
 
 
 def write(metadata_directory, package, version_variable):
-    """Writes the least that pip takes for metadata; the version stands in an environment variable that ./dev sets."""
+    """Writes the minimum that pip accepts as metadata; the version comes from an environment variable that ./dev sets."""
     version = os.environ[version_variable]
     name = f"{package}-{version}.dist-info"
     os.makedirs(os.path.join(metadata_directory, name))

@@ -1,4 +1,4 @@
-// The examples as components: what the native tests prove about the source holds in the sandbox too.
+// The examples as components: what the native tests prove about the source also holds in the sandbox.
 
 #include "guest_fixture.h"
 

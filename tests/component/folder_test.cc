@@ -1,4 +1,4 @@
-// What a guest reaches of the file system: the folders and files that its run was granted, and nothing by way of them.
+// What a guest can reach in the file system: the folders and files that its run was granted, and nothing through them.
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -102,7 +102,7 @@ class FolderTest : public GuestTest {
     return out;
   }
 
-  /// One guest of a run with `path` that does `script` by calls of its own to wasi:filesystem
+  /// One guest of a run with `path` that does `script` by its own calls to wasi:filesystem
   /// (tests/guests/native_files.h).
   std::vector<std::string> run_native(const Manifest& manifest, const std::string& path, const std::string& script) {
     component_ = "source_native_files.wasm";
@@ -197,7 +197,7 @@ TEST_F(FolderTest, ALinkThatIsThereIsFollowedInsideAndNeitherReadNorMoved) {
   EXPECT_EQ(said[5], kRefused);
   EXPECT_EQ(said[6], kRefused) << "elsewhere it would lead out";
   EXPECT_EQ(said[7], kRefused) << "and so would a link in a folder that is moved";
-  EXPECT_EQ(said[8], "Invalid argument") << "realpath() of a C library goes on after this";
+  EXPECT_EQ(said[8], "Invalid argument") << "realpath() of a C library continues after this";
   EXPECT_EQ(said[9], "ok");
   EXPECT_EQ(content("victim/keys"), "keys");
 }
@@ -282,7 +282,7 @@ TEST_F(FolderTest, AFolderInAFilesPlaceIsNotOpened) {
   EXPECT_THAT(said, ::testing::Each(kRefused));
 }
 
-// A native component of WASI 0.2: nothing stands between it and the host's functions.
+// A native component of WASI 0.2: nothing is between it and the host's functions.
 
 const char* const kNotPermitted = "not-permitted";
 
@@ -311,7 +311,7 @@ TEST_F(FolderTest, ANativeComponentMakesReadsAndMovesNoLinks) {
   fs::create_directories(folder_ / "in" / "sub");
   fs::create_symlink("../victim/keys", folder_ / "in" / "outer");
   fs::create_symlink("../a.txt", folder_ / "in" / "sub" / "up");
-  // Also below a handle of its own, where the host sees another name.
+  // Also below its own handle, where the host sees another name.
   const auto said = run_native(
       with_path(true), "in",
       "symlink a.txt s;symlink ../victim/keys s;symlink /etc s;link a.txt h;readlink outer;rename outer moved;"
@@ -340,7 +340,7 @@ TEST_F(FolderTest, ANativeComponentGetsOneFileAndNoNeighbours) {
       "link pipeline.yaml @-shm;symlink pipeline.yaml @-shm;mkdir d;mkdir @-shm;rmdir in;cd in;cd victim;cd ..;read "
       "victim/keys;"
       "read @-wal;write @-wal owned;read-itself @-wal";
-  // Through the handle that the host gave, and through one that the guest makes of it.
+  // Through the handle that the host gave, and through one that the guest creates from it.
   for (const char* start : {"", "cd .;"}) {
     SCOPED_TRACE(start);
     auto said = run_native(
@@ -381,8 +381,8 @@ TEST_F(FolderTest, ANativeComponentDoesNotWriteWhatItMayRead) {
   }
 }
 
-// The attack of the issue: a destination with dest-sqlite's permissions unlinks its file, makes it a link to a
-// neighbour's folder and asks to be tried again.
+// The original attack: a destination with dest-sqlite's permissions unlinks its file, replaces it by a link to a
+// neighbour's folder and asks for a retry.
 TEST_F(FolderTest, AGuestThatReplacesItsFileByALinkGetsNothingFromTheNextGuestOrRun) {
   fs::create_directories(folder_ / "out");
   write("out/x.db", "rows");
@@ -406,7 +406,7 @@ TEST_F(FolderTest, AGuestThatReplacesItsFileByALinkGetsNothingFromTheNextGuestOr
   EXPECT_THAT(next_script("out/x.db", "append ^/keys evil"), ElementsAre(kRefused));
   EXPECT_EQ(content("victim/keys"), "keys");
   EXPECT_FALSE(fs::exists(folder_ / "victim" / "x"));
-  // The next run finds a link that leads nowhere, and makes nothing there.
+  // The next run finds a broken link, and creates nothing there.
   EXPECT_EQ(begin_run(manifest, {{"path", "out/x.db"}}), "PATH_NOT_FOUND");
 }
 

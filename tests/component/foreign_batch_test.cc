@@ -1,5 +1,5 @@
-// A batch of another writer through a real destination: arrow-rs up to version 53 puts the struct vectors of a header
-// on 4 bytes (sdk/cpp/tests/data/README.md).
+// A batch of another writer through a real destination: arrow-rs up to version 53 aligns the struct vectors of a header
+// to 4 bytes (sdk/cpp/tests/data/README.md).
 
 #include <fstream>
 #include <iterator>

@@ -1,6 +1,6 @@
 #pragma once
 // What every test with real guests needs: a runtime over the folder of test guests, services that record what a guest
-// did, and short ways to make an instance. Compiled guests are cached in a folder of the test process.
+// did, and short ways to create an instance. Compiled guests are cached in a folder of the test process.
 
 #include <gtest/gtest.h>
 #include <unistd.h>

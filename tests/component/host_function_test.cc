@@ -17,7 +17,7 @@
 namespace rapidbyte::runtime {
 namespace {
 
-TEST_F(GuestTest, EmitBatchWithoutAStageBehindIsRefused) {
+TEST_F(GuestTest, EmitBatchWithoutALaterStageIsRefused) {
   InstanceOptions options;
   options.services = std::make_shared<IdleServices>();
   options.config = {{"action", "emit"}};

@@ -1,5 +1,5 @@
-// What a broken or hostile component does ends as a typed error that names the connector and the stream, in time, and
-// the next instance works.
+// Whatever a broken or hostile component does ends as a typed error that names the connector and the stream, in time,
+// and the next instance works.
 
 #include <wasmtime.h>
 #include <cstring>
@@ -160,7 +160,7 @@ TEST_F(GuestTest, CancellationWakesAGuestThatSleepsForAnHour) {
 }
 
 TEST_F(GuestTest, AGuestThatSleepsWakesWhenItsTimeHasCome) {
-  // Longer than the slice in which the host asks whether it may go on.
+  // Longer than the slice in which the host asks whether it may continue.
   const auto begin = Clock::now();
   const auto result = perform({{"action", "sleep"}, {"ms", 120}});
   ASSERT_TRUE(result.ok()) << result.status().to_string();
@@ -180,7 +180,7 @@ TEST_F(GuestTest, AfterCancellationHostCallsSaySo) {
   EXPECT_TRUE(guest->close().ok());
 }
 
-// Components that no toolchain made: written as text.
+// Components that no toolchain produces: written as text.
 class OddComponent : public GuestTest {
  protected:
   static ComponentFile assemble(std::string_view wat) {

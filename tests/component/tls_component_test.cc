@@ -1,4 +1,4 @@
-// TLS as a guest has it: every parameter of socket-start-tls arrives, bytes go both ways, and a refusal is the guest's
+// TLS as a guest sees it: every parameter of socket-start-tls arrives, bytes go both ways, and a refusal is the guest's
 // error.
 
 #include "guest_fixture.h"

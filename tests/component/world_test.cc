@@ -27,7 +27,7 @@ TEST_P(Shapes, SourceDestinationAndTransformMoveBatchesInOrder) {
   ASSERT_EQ(services_->batches.size(), 20U);
   EXPECT_EQ(services_->batches[3].size(), 5000U);
 
-  // The transform takes what the source gave, and gives it on.
+  // The transform takes what the source produced, and passes it on.
   auto out = std::make_shared<RecordingServices>();
   auto in = services_;
   in->has_input = true;

@@ -1,8 +1,8 @@
 """docs/error-codes.md, protocol/error_codes.h and the sources agree on the error codes.
 
 Every code is a constant of the header, with its meaning. The page names every code of the header, and no other, and each under the part
-that raises it. Sources take the constants; only tests and Rust spell codes out. A string literal that looks like a code is refused, unless it
-is one of the words below that are none. Exits with 1 and a list of what does not agree.
+that raises it. Sources use the constants; only tests and Rust spell codes out. A string literal that looks like a code is refused, unless it
+is one of the exceptions below. Exits with 1 and a list of what does not agree.
 """
 
 import re
@@ -27,12 +27,12 @@ SECTIONS = {
     "dest-file": ("connectors/dest_file/src/",),
     "dest-discard": ("connectors/dest_discard/src/",),
 }
-# What both sides raise: such a code stands below one of the two headings.
+# What both sides raise: such a code is listed under one of the two headings.
 SHARED, SHARED_BY = "protocol/", ("Host", "SDK")
-# What all destinations of tables raise by the kit that they are made with: such a code stands below each of them.
+# What all table destinations raise through the kit that they are built with: such a code is listed under each of them.
 KIT, KIT_OF = "sdk/cpp/table/", ("dest-postgres", "dest-sqlite")
 KIT_FOLDERS = (KIT, "sdk/cpp/include/rapidbyte/table/")
-# Below this heading a code may be of any part.
+# Under this heading a code may belong to any part.
 INTERNAL = "Internal codes"
 SOURCES = re.compile(r"\.(cc|h|rs)$")
 FOR_TESTS = re.compile(r"(^|/)test(s|ing)?/|_(test|fixture)\.(cc|h)$|(^|/)fake_\w+\.h$")

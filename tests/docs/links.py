@@ -65,7 +65,7 @@ def anchors_of(text):
 
 def links_of(text):
     for number, line in lines_outside_of_code(text):
-        # Of code between backticks only the length matters: it may stand in a link's text, but holds no link.
+        # For code between backticks only the length matters: it may be part of a link's text, but holds no link.
         line = CODE.sub(lambda code: "`" * len(code[0]), line)
         for pattern in (INLINE, REFERENCE, HTML):
             for match in pattern.finditer(line):
@@ -78,7 +78,7 @@ class Checker:
         self.links = 0
 
     def problem_of(self, page, target):
-        """Why `target`, a link of `page`, leads nowhere; None when it leads somewhere."""
+        """Why `target`, a link in `page`, is broken; None when it is not."""
         if ELSEWHERE.match(target):
             return None
         self.links += 1

@@ -1,4 +1,4 @@
-"""A TCP proxy before a PostgreSQL server that knows where its messages begin, and breaks the connection at one of them.
+"""A TCP proxy in front of a PostgreSQL server that knows where messages begin, and breaks the connection at one of them.
 
 Messages of both directions are counted per connection, in the order in which they pass. What one side says before the other answers
 is one *step* (a question, the rows of a COPY), so that `steps` of a small load is short and the same each time, also when several
@@ -40,7 +40,7 @@ class FaultProxy:
         self._go(self._accept)
 
     def arm(self, fault, connection, step, index=1):
-        """Counts new connections and their steps anew; on connection `connection` (from 1) `fault` comes instead of message `index`
+        """Counts new connections and their steps from the beginning; on connection `connection` (from 1) `fault` comes instead of message `index`
         (from 1) of step `step`."""
         assert fault in FAULTS, fault
         with self._lock:
@@ -78,7 +78,7 @@ class FaultProxy:
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _restart_count(self):
-        """Connections that are open already count no more: their last words would shift the numbers."""
+        """Connections that are already open no longer count: their last messages would shift the numbers."""
         self.fired = threading.Event()
         self.steps, self._newest = [], {}
         self._before = self.connections
@@ -138,12 +138,12 @@ class FaultProxy:
                     target.sendall(message)
         except OSError:
             pass
-        # One side has closed: the other hears of it, and may still send what it has to say.
+        # One side has closed: the other is told, and may still send what it has to say.
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)
 
     def _count(self, connection, sender, kind):
-        """The fault that is due instead of this message, if any."""
+        """The fault to inject instead of this message, if any."""
         with self._lock:
             connection -= self._before
             if connection <= 0:
@@ -239,7 +239,7 @@ def points(steps, every=False, without=""):
             if kind in without:
                 at += count
                 continue
-            # Records of TLS do not say what is in them.
+            # TLS records do not show their content.
             few = 12 if kind == "tls" else 3
             for index in range(1, count + 1) if every else sorted({1 + i * (count - 1) // (few - 1) for i in range(few)}):
                 yield step.connection, step.number, at + index

@@ -1,7 +1,7 @@
 """What the end-to-end tests share: a scratch folder per test, running the real program, and comparing whole tables.
 
 The program and its connectors come from the build tree, named by the environment that ctest sets (RAPIDBYTE_BINARY,
-RAPIDBYTE_CONNECTOR_DIR). Nothing outside of the scratch folder is written, except the cache of compiled components, which the
+RAPIDBYTE_CONNECTOR_DIR). Nothing is written outside of the scratch folder, except the cache of compiled components, which the
 tests of one build tree share.
 """
 import collections
@@ -86,7 +86,7 @@ class EndToEnd(unittest.TestCase):
     # --- running -----------------------------------------------------------------------------------------------------
 
     def environment(self, **more):
-        """The caller's environment, with a home folder of its own, so that nothing of the user's is read."""
+        """The caller's environment, with a separate home folder, so that none of the user's files is read."""
         environment = dict(os.environ, HOME=str(self.folder), NO_COLOR="1")
         environment.update(more)
         return environment
@@ -237,7 +237,7 @@ def count_lines(file, parts):
 
 
 def kill(process):
-    """SIGKILL: what a crash, a power cut of a container or the OOM killer looks like."""
+    """SIGKILL: what a crash, the sudden end of a container or the OOM killer looks like."""
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 

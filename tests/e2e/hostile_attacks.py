@@ -1,4 +1,4 @@
-"""The table of attacks that test_hostile_connectors.py plays: what a connector does, and how the run has to end.
+"""The table of attacks that test_hostile_connectors.py plays: what a connector does, and how the run must end.
 
 An attack is done by the component `attacker` (tests/guests/attacker), which is built for each role in both shapes of 2.0.0 and for
 2.1.0. In CI each attack is played in each of its roles by one of these builds, in turn; `./dev test --long` plays all.
@@ -11,7 +11,7 @@ BUILDS = ("200", "200_dlq", "210")
 WITH_REJECTS = ("200_dlq", "210")
 NEWEST = ("210",)
 
-# What the program may take beside the memory of its guests, MiB: code of three components, queues, state, buffers of its own.
+# What the program may use besides the memory of its guests, MiB: code of three components, queues, state, its own buffers.
 HOST_MIB = 80
 # resources.max_memory of every pipeline here.
 GUEST_MIB = 48
@@ -75,7 +75,7 @@ def files(name, script, refused, **more):
 
 
 def slow(name, attack, at="run", **more):
-    """Something that does not end by itself."""
+    """Something that never ends by itself."""
     more.setdefault("patience", 2)
     more.setdefault("ci_roles", (more.get("roles", ALL)[0],))
     return act(name, attack, at, more.pop("code", "GUEST_TIMEOUT"), **more)
@@ -85,8 +85,8 @@ def answer(name, attack, at, code, **more):
     return act(name, "answer_" + attack, at, code, **more)
 
 
-# last-committed is asked when an earlier run was broken off in an append.
-AFTER_A_BREAK = {"roles": (DESTINATION,), "builds": NEWEST, "before": "break_off", "good": False, "pipeline": {"write_mode": "append"}}
+# last-committed is asked when an earlier run was interrupted in an append.
+AFTER_A_BREAK = {"roles": (DESTINATION,), "builds": NEWEST, "before": "leave_an_interrupted_load", "good": False, "pipeline": {"write_mode": "append"}}
 
 NOT_PERMITTED = "Operation not permitted"
 NOT_THERE = "No such file or directory"
@@ -294,7 +294,7 @@ ATTACKS = (
         ci_roles=(DESTINATION,), extra_mib=40),
     act("keys and values beyond their limits", "state_edges", "run", told=("did: 2 x INVALID_SCOPE, 2 x KEY_TOO_LONG, 1 x VALUE_TOO_LONG",)),
 
-    # One stream after the other, for dest-sqlite takes one at a time.
+    # One stream after the other, because dest-sqlite takes one at a time.
     act("what another stream keeps", "state_of_others", "run", roles=(SOURCE,), config={"stream": "both"}, told=("did: put ok", "did: 24 x none$")),
 
     # --- network -----------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def set_traps(server, functions, operators):
     made = 0
     with server.session(ROLE) as session:
         session.query("SET search_path = pg_catalog, pg_temp")
-        # Those that cannot be made (a type's only operator class, a polymorphic result) are no attack.
+        # Those that cannot be created (a type's only operator class, a polymorphic result) are no attack.
         block = "".join(f"BEGIN {_execute(statement)} made := made + 1; EXCEPTION WHEN OTHERS THEN NULL; END; " for statement in statements)
         session.query("CREATE TABLE public.traps_made (n int)")
         session.query(f"DO $do$ DECLARE made int := 0; BEGIN {block} INSERT INTO public.traps_made VALUES (made); END $do$")
@@ -96,7 +96,7 @@ def _function_traps(server, names):
             label = f"function {name}({', '.join(types)})"
             yield (f"CREATE FUNCTION public.{identifier(name)}({', '.join(types)}) RETURNS {'SETOF ' if is_set == 't' else ''}pg_catalog.{identifier(plain)} "
                    f"{_body(label, 'void' if is_set == 't' else plain)}")
-    # count(*) is asked of aggregates only.
+    # count(*) works on aggregates only.
     yield f"CREATE FUNCTION public.count_step(int8) RETURNS int8 {_body('aggregate count(*)', 'int8')}"
     yield "CREATE AGGREGATE public.count(*) (SFUNC = public.count_step, STYPE = int8, INITCOND = '7')"
 

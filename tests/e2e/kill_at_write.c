@@ -1,7 +1,8 @@
-// Preloaded into the program by test_kill.py: kills the process (SIGKILL) just before its n-th write, flush, truncation or removal
-// of a file whose path holds RAPIDBYTE_KILL_FILE, where n is RAPIDBYTE_KILL_AT. The host's SQLite and the one in the sandbox both end in
-// these calls of libc, so every point at which one record can fall behind another is reached exactly, not by luck. Without
-// RAPIDBYTE_KILL_AT nothing is killed; the number of such calls goes to the file RAPIDBYTE_KILL_COUNT.
+// Preloaded into the program by test_kill.py: kills the process (SIGKILL) just before its n-th write, flush, truncation
+// or removal of a file whose path contains RAPIDBYTE_KILL_FILE, where n is RAPIDBYTE_KILL_AT. The host's SQLite and the
+// one in the sandbox both end up in these calls of libc, so every point at which one record can fall behind another is
+// reached exactly, not by luck. Without RAPIDBYTE_KILL_AT nothing is killed; the number of such calls is written to the
+// file RAPIDBYTE_KILL_COUNT.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
@@ -59,7 +60,7 @@ typedef int (*truncate_fn)(int, off64_t);
 typedef int (*unlink_fn)(const char *);
 typedef int (*unlinkat_fn)(int, const char *, int);
 
-// How the program leaves after a run; no destructor comes behind it.
+// How the program exits after a run; no destructor runs after it.
 __attribute__((noreturn)) void _exit(int code) {
   REAL(exit_fn, "_exit");
   write_count();

@@ -1,4 +1,4 @@
-"""A private PostgreSQL server for tests and benchmarks: on loopback, a free port, a temporary folder, TLS with a CA of its own, SCRAM.
+"""A private PostgreSQL server for tests and benchmarks: on loopback, a free port, a temporary folder, TLS with its own CA, SCRAM.
 
     with PostgresServer() as server:
         server.query("CREATE TABLE t (id int)")
@@ -50,7 +50,7 @@ class PostgresServer:
                           "ssl_cert_file": str(self.folder / "server.crt"), "ssl_key_file": str(self.folder / "server.key"),
                           "password_encryption": "scram-sha-256", "lc_messages": "C", **dict(settings)}
         if not durable:
-            # Commits still survive a crash of the server, as its files are then the kernel's; only a power cut loses some.
+            # Commits still survive a crash of the server, as its files are then the kernel's; only a power failure loses some.
             self._settings.update(fsync="off", full_page_writes="off")
         try:
             self._create()
@@ -74,12 +74,12 @@ class PostgresServer:
         return f"postgresql://{self.user}:{password or self.password}@127.0.0.1:{self.port}/{self.database}"
 
     def psql_command(self):
-        """psql over TCP as `user`, without quotes, so that it can be split at blanks or stand in a shell line."""
+        """psql over TCP as `user`, without quotes, so that it can be split at blanks or used in a shell command."""
         url = f"postgresql://{self.user}@127.0.0.1:{self.port}/{self.database}?passfile={self.folder}/passwords"
         return f"{self.binaries / 'psql'} -X -q -v ON_ERROR_STOP=1 -d {url}"
 
     def session(self, user=None, database=None):
-        """A connection of its own, for another thread or an open transaction."""
+        """A separate connection, for another thread or an open transaction."""
         return postgres_client.Session(f"{self.folder}/.s.PGSQL.{self.port}", user or self.user, database or self.database)
 
     def query(self, sql):
@@ -111,7 +111,7 @@ class PostgresServer:
         return self.admin(f"SELECT pg_terminate_backend({pid})") == [("t",)]
 
     def kill(self, pid):
-        """Kills a backend, as the system does when memory runs out: the server ends all sessions, recovers and goes on."""
+        """Kills a backend, as the system does when memory runs out: the server ends all sessions, recovers and continues."""
         os.kill(pid, signal.SIGKILL)
         self._forget_session()
 

@@ -1,5 +1,6 @@
-// Preloaded into the program by test_hostile_connectors.py: a name server that gives `rebind.test` another address each time, first
-// one that a connector may reach (127.0.0.1), then that of the machine's metadata (169.254.169.254). Other names go to the C library.
+// Preloaded into the program by test_hostile_connectors.py: a name server that returns another address for
+// `rebind.test` each time, first one that a connector may reach (127.0.0.1), then that of the machine's metadata
+// (169.254.169.254). Other names go to the C library.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <netdb.h>

@@ -19,8 +19,8 @@ import sys
 import tempfile
 
 APPLICATION = "rapidbyte"
-# Parameters are not looked up, and of large loads they are large.
-# %c and not %p: process ids come again within minutes on a busy machine.
+# Parameters are not looked up, and large loads have large ones.
+# %c and not %p: on a busy machine process ids are reused within minutes.
 RECORDING = {"log_statement": "all", "log_line_prefix": "@@%a@%c@ ", "log_parameter_max_length": "0"}
 
 _ENTRY = re.compile(r"^@@([^@]*)@([0-9a-f.]+)@ (\w+):  (.*)", re.S)
@@ -38,14 +38,14 @@ _TOKEN = re.compile(r"""
 # Types that the grammar itself knows: they are the system's whatever the path.
 GRAMMAR_TYPES = {"bigint", "int", "integer", "smallint", "boolean", "real", "float", "double", "decimal", "numeric", "character", "char",
                  "varchar", "bit", "time", "timestamp", "interval"}
-# What may stand before a bracket without being a function that is looked up.
+# What may come before a bracket without being a function that is looked up.
 NOT_FUNCTIONS = GRAMMAR_TYPES | {
     "all", "and", "any", "array", "as", "by", "cascade", "check", "coalesce", "conflict", "copy", "distinct", "else", "exists", "filter", "format",
     "from", "greatest", "in", "into", "key", "lateral", "least", "materialized", "not", "on", "only", "operator", "or", "over", "references",
     "row", "select", "some", "stdin", "stdout", "table", "then", "union", "unique", "using", "values", "when", "where", "with", "within"}
 # Words of the grammar that look an operator up in the path.
 HIDDEN_OPERATORS = {"in", "like", "ilike", "similar", "between", "nullif"}
-# What stands before a relation's name, and what may stand there in its place.
+# What comes before a relation's name, and what may take its place there.
 BEFORE_RELATIONS = {"from", "join", "into", "update", "copy", "table", "truncate"}
 NO_RELATIONS = {"only", "select", "lateral", "rows", "stdin", "stdout", "set", "if", "values", "unnest", "with", "session"}
 
@@ -102,7 +102,7 @@ class Path:
 
     def __init__(self):
         self._session, self._local = False, None
-        # (savepoint, what held when it was made) of the open transaction; its begin has no name. What was set since is undone with it.
+        # (savepoint, what applied when it was set) of the open transaction; its begin has no name. Whatever was set since is undone with it.
         self._points = []
 
     @property
@@ -137,7 +137,7 @@ class Path:
         return words[0] in ("begin", "start", "commit", "rollback", "abort", "set", "reset", "savepoint", "release", "end")
 
     def _point(self, name):
-        """The place of the newest savepoint of this name; behind all of them when there is none, which the server refuses."""
+        """The index of the newest savepoint with this name; past all of them when there is none, which the server refuses."""
         places = [i for i, (point, _) in enumerate(self._points) if point == name]
         return places[-1] if places else len(self._points)
 
@@ -148,7 +148,7 @@ class Path:
 
 @functools.lru_cache(maxsize=20_000)
 def _judged(sql):
-    """[(statement, what it looks up)]; the same ones come again and again."""
+    """[(statement, what it looks up)]; cached, because the same statements come again and again."""
     return [(statement, looked_up(statement)) for statement in split(tokens(sql))]
 
 
@@ -184,7 +184,7 @@ def looked_up(statement):
     words = [text.lower() if kind == "name" else text for kind, text in statement] + [""] * 4
     kinds = [kind for kind, _ in statement] + [""] * 4
     closing = _closing_brackets(words)
-    assigning, depth = set(), 0  # depths of brackets at which the list of SET in an UPDATE or ON CONFLICT goes on
+    assigning, depth = set(), 0  # depths of brackets at which the list of SET in an UPDATE or ON CONFLICT continues
     i = 0
     while i < len(statement):
         word, kind, before, after = words[i], kinds[i], words[i - 1] if i else "", words[i + 1]
@@ -224,7 +224,7 @@ def _relations(statement):
     closing = _closing_brackets(words)
     own = {words[i] for i in range(len(words) - 1) if (words[i + 1] == "as" or (
         words[i + 1] == "(" and words[closing.get(i + 1, i) + 1:][:1] == ["as"])) and words[i - 1] in ("with", "recursive", ",")}
-    found, lists, depth = [], [], 0  # lists: depths of brackets at which a comma goes on with a list of relations
+    found, lists, depth = [], [], 0  # lists: depths of brackets at which a comma continues a list of relations
     for i, (kind, _) in enumerate(statement):
         word, before = words[i], words[i - 1] if i else ""
         if word == "(":

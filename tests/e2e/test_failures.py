@@ -1,4 +1,4 @@
-"""Every way to fail has its exit code, says what is wrong and how to repair it, and leaves the next run working."""
+"""Every kind of failure has its exit code, says what is wrong and how to fix it, and leaves the next run working."""
 import json
 import os
 import pathlib
@@ -48,7 +48,7 @@ class ExitCodes(harness.EndToEnd):
             "  write_mode: replace"]))
         self.expect(DESTINATION, "run", pipeline, says="TARGET_CONFLICT")
         self.expect(DESTINATION, "run", pipeline, "--stream", "t", says="TARGET_CONFLICT")
-        # And beforehand.
+        # And before the run.
         checked = self.rapidbyte("check", pipeline)
         self.assertNotEqual(checked.code, OK)
         self.assertIn('streams "Orders" and "orders" would both be loaded into table', checked.out + checked.err)
@@ -161,7 +161,7 @@ class ExitCodes(harness.EndToEnd):
 
 
 class OneOfManyStreams(harness.EndToEnd):
-    """What becomes of the other streams when one fails."""
+    """What happens to the other streams when one fails."""
 
     COUNT = 30
 
@@ -190,7 +190,7 @@ class OneOfManyStreams(harness.EndToEnd):
         report = json.loads(self.rapidbyte("run", pipeline, "--json").out)
         self.assertEqual(report["exit_code"], SOURCE)
         self.assertEqual([stream["stream"] for stream in report["streams"]], self.names)
-        # Appends of everything end together: nothing is doubled until the run succeeds.
+        # Full appends end together: nothing is doubled until the run succeeds.
         self.write_csv("sales.t03.csv", ["id"], [(1,), (2,)])
         self.run_ok(pipeline)
         self.assertEqual(self.loaded(), self.names)
@@ -226,13 +226,13 @@ class OneOfManyStreams(harness.EndToEnd):
 
 
 class InterruptedAppend(harness.EndToEnd):
-    """An append that stopped at a bad value after rows had been committed: never begun again where that could double them."""
+    """An append that stopped at a bad value after rows had been committed: never restarted where that could double them."""
 
     ROWS = 20_000
     RESOURCES = "checkpoint_interval_rows: 3000\nmax_batch_bytes: 16kb"
 
     def installation(self, month, first):
-        """A pipeline with a folder and a state of its own; all have the same name and the same database."""
+        """A pipeline with its own folder and state; all have the same name and the same database."""
         folder = self.folder / month
         (folder / "in").mkdir(parents=True)
         self.write_rows(month, first)
@@ -247,8 +247,8 @@ class InterruptedAppend(harness.EndToEnd):
         rows = "".join(f"{i},{'five' if i == bad else 5}\n" for i in range(first, first + self.ROWS))
         self.write(f"{month}/in/orders.csv", f"id,v\n{rows}")
 
-    def break_off(self):
-        """January's load ends at a bad row, which is mended then. Its committed rows."""
+    def interrupted_load(self):
+        """January's load ends at a bad row, which is then fixed. Returns its committed rows."""
         january = self.installation("jan", 0)
         self.write_rows("jan", 0, bad=self.ROWS - 100)
         done = self.expect(SOURCE, "run", january, says=["five", "fix the cause, then run the same command again to continue",
@@ -263,15 +263,15 @@ class InterruptedAppend(harness.EndToEnd):
         ids = [i for first in firsts for i in range(first, first + self.ROWS)]
         self.assertEqual([i for (i,) in self.query("SELECT id FROM orders ORDER BY id")], ids)
 
-    def test_mended_it_goes_on(self):
-        january, _ = self.break_off()
+    def test_once_repaired_it_resumes(self):
+        january, _ = self.interrupted_load()
         self.run_ok(january)
         self.assert_ids(0)
 
     def test_behind_another_installations_load_it_is_refused_and_the_advice_leads_on(self):
-        january, rows = self.break_off()
+        january, rows = self.interrupted_load()
         february = self.installation("feb", 1_000_000)
-        # Its state does not know January's load, which would be left in the middle for ever.
+        # Its state does not know January's load, which would remain unfinished.
         self.expect(DESTINATION, "run", february, says=["POSITION_MISSING", f"{rows} rows", "another installation"])
         self.assertEqual(self.query("SELECT count(*) FROM orders"), [(rows,)])
         self.expect(OK, "run", february, "--allow-doubled-rows")
@@ -279,7 +279,7 @@ class InterruptedAppend(harness.EndToEnd):
             done = self.expect(STATE, "run", january, *options,
                                says=["RECEIPT_FOREIGN", f"{rows} rows", "another installation", "its own name"])
         self.assertEqual(self.query("SELECT count(*) FROM orders"), [(rows + self.ROWS,)])
-        # The way out that the message names.
+        # The remedy that the message names.
         command = f"rapidbyte state reset {january} --stream orders"
         self.assertIn(command, done.err)
         connection = self.connect()
@@ -290,15 +290,15 @@ class InterruptedAppend(harness.EndToEnd):
         self.assert_ids(0, 1_000_000)
 
     def test_without_its_receipt_it_is_refused(self):
-        january, rows = self.break_off()
+        january, rows = self.interrupted_load()
         connection = self.connect()
         connection.execute("DROP TABLE _rapidbyte_receipts")
         connection.close()
         self.expect(STATE, "run", january, says=["RECEIPT_MISSING", f"{rows} rows", "state reset"])
         self.assertEqual(self.query("SELECT count(*) FROM orders"), [(rows,)])
 
-    def test_without_its_table_or_its_database_it_begins_again(self):
-        january, _ = self.break_off()
+    def test_without_its_table_or_its_database_it_restarts(self):
+        january, _ = self.interrupted_load()
         connection = self.connect()
         connection.execute("DROP TABLE orders")
         connection.close()
@@ -306,13 +306,13 @@ class InterruptedAppend(harness.EndToEnd):
         self.assert_ids(0)
         shutil.rmtree(self.folder / "jan")
         self.database.unlink()
-        january, _ = self.break_off()
+        january, _ = self.interrupted_load()
         self.database.unlink()
         self.run_ok(january)
         self.assert_ids(0)
 
     def test_a_type_that_was_wrong_is_mended_by_the_advice(self):
-        january, _ = self.break_off()
+        january, _ = self.interrupted_load()
         self.write_rows("jan", 0, bad=self.ROWS - 100)
         january.write_text(january.read_text().replace("columns: {v: integer}", "columns: {v: text}"))
         done = self.expect(DESTINATION, "run", january, says=["TYPE_CHANGED", "drop the table"])
@@ -390,7 +390,7 @@ class DatabaseThatGoesAway(harness.EndToEnd):
         self.assertEqual(process.returncode, DESTINATION, err)
         self.assertIn("DATABASE_REPLACED", err)
         report = json.loads(out)
-        # Of the one that failed, too: its rows may have been committed just before the file went away.
+        # For the one that failed, too: its rows may have been committed just before the file was moved.
         written = {stream["stream"]: stream["rows_written"] for stream in report["streams"] if stream["rows_written"] != 0}
         self.assertGreater(len(written), 2)
         failed = [stream for stream in report["streams"] if stream["outcome"] != "succeeded"]
@@ -440,7 +440,7 @@ class WhileRunning(harness.EndToEnd):
                     file.unlink()
                 self.events.unlink(missing_ok=True)
                 first = self.start_load(mode)
-                # As somebody who tidies up, or a network file system that loses locks.
+                # Like somebody who tidies up, or a network file system that loses locks.
                 locks = list(self.state.parent.glob(f"{self.state.name}.*.lock"))
                 self.assertEqual(len(locks), 1)
                 locks[0].unlink()

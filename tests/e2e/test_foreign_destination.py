@@ -57,7 +57,7 @@ class ForeignDestination(harness.EndToEnd):
         return sum(count - 1 for count in collections.Counter(self.rows()).values())
 
     def kill_in_the_middle(self, pipeline):
-        """SIGKILL while the destination stands still, after it has committed what it says it commits."""
+        """SIGKILL while the destination pauses, after it has committed what it says it commits."""
         process = self.start("run", pipeline)
         deadline = time.monotonic() + 60
         seen, since = -1, time.monotonic()
@@ -77,7 +77,7 @@ class ForeignDestination(harness.EndToEnd):
                 with self.subTest(reports=reports, source_checkpoints=source_checkpoints):
                     for file in (self.ledger, self.state):
                         file.unlink(missing_ok=True)
-                    # The third batch of a commit is given and not committed when the kill comes.
+                    # The third batch of a commit has been sent and not committed when the kill comes.
                     config = {"report": reports, "commit_batches": 4, "source_checkpoints": source_checkpoints}
                     self.kill_in_the_middle(self.write_pipeline(stall_at=15, **config))
                     pipeline = self.write_pipeline(**config)
@@ -94,7 +94,7 @@ class ForeignDestination(harness.EndToEnd):
                     self.assertLessEqual(self.doubled(), most)
                     self.assertLessEqual(most, len(before) * 2, "the number should be of some use")
 
-    def test_a_killed_append_of_which_nothing_was_given_goes_on(self):
+    def test_a_killed_append_that_sent_nothing_resumes(self):
         pipeline = self.write_pipeline(report=1, stall_at=0)
         process = self.start("run", pipeline)
         deadline = time.monotonic() + 60

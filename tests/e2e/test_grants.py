@@ -1,4 +1,4 @@
-"""What a connector reaches of the file system, with the real program: a hostile destination with dest-sqlite's permissions, what
+"""What a connector can reach in the file system, with the real program: a hostile destination with dest-sqlite's permissions, what
 is refused before anything starts, and that dest-sqlite itself has all that it needs.
 
 The hostile destination is tests/guests/destination.cc: it does what its config's `script` says (tests/guests/file_commands.h), logs what
@@ -86,7 +86,7 @@ class Hostile(harness.EndToEnd):
                     continue
                 self.expect(INVALID, command, pipeline, says=["pipeline.yaml:11:", "destination.config.folder", "may write", holds])
                 self.assertFalse((self.folder / ".rapidbyte").exists(), "refused before anything is made")
-        # A folder of its own is fine.
+        # A separate folder is fine.
         done = self.expect(DESTINATION, "run", self.hostile(f"append {self.folder}/shared/x hello;symlink x {self.folder}/shared/y",
                                                                "shared", "folder"), "-v")
         self.assertIn("hello", (self.folder / "shared/x").read_text())
@@ -103,10 +103,10 @@ class Hostile(harness.EndToEnd):
     def test_a_connector_given_by_a_relative_path_is_relative_to_the_pipeline_file(self):
         pipeline = self.hostile(path="x.db")
         elsewhere = self.folder / "victim"
-        # Found and started: it says that it has nothing to write to, and counts batches where rows are asked for.
+        # Found and started: it says that it has nothing to write to, and counts batches instead of rows.
         self.expect(DESTINATION, "check", pipeline, cwd=elsewhere, says="nothing to write to")
         self.expect(DESTINATION, "run", pipeline, cwd=elsewhere, says="ROW_COUNT_MISMATCH")
-        # What stands in the shell's folder is not taken.
+        # A component in the shell's folder is not used.
         self.write("victim/hostile.wasm", "no component")
         self.expect(DESTINATION, "check", pipeline, cwd=elsewhere, says="nothing to write to")
         text = pipeline.read_text().replace("./hostile.wasm", "./victim/none.wasm")
@@ -138,7 +138,7 @@ class Database(harness.EndToEnd):
     def test_a_linked_database_is_loaded_where_it_is(self):
         (self.folder / "real").mkdir()
         sqlite3.connect(self.folder / "real/orders.db").execute("CREATE TABLE other (a)").connection.close()
-        # A relative link is what an earlier version let a connector lay in its file's place.
+        # A relative link is what an earlier version let a connector create in its file's place.
         (self.folder / "orders.db").symlink_to("real/orders.db")
         self.expect(INVALID, "run", self.pipeline(destination="config: {path: orders.db}"),
                     says=["destination.config.path", "symbolic link", "ln -sfn"])

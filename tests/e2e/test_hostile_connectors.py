@@ -1,4 +1,4 @@
-"""Plays the attacks of hostile_attacks.py with the real program, each in a scratch folder of its own.
+"""Plays the attacks of hostile_attacks.py with the real program, each in its own scratch folder.
 
 For each it is asked that the attacker was seen attacking, that the run ends in time with the error that the table names, which names the
 connector and the stream, that the program took no more memory than its budget, that the stream beside the attacked one was loaded, that
@@ -115,7 +115,7 @@ class Listener:
 
 
 class Complaint(Exception):
-    """What was not as it should be."""
+    """A complaint: something was not as it should be."""
 
 
 def demand(condition, what):
@@ -229,7 +229,7 @@ class Scene:
     # --- running -----------------------------------------------------------------------------------------------------
 
     def run(self, *arguments, interrupt=0.0, deadline=60.0):
-        """Runs the program to its end; it is killed, and that is a complaint, when it is not over by the deadline."""
+        """Runs the program to its end; if it has not ended by the deadline, it is killed, and that is a complaint."""
         command = [BINARY, *arguments]
         began = time.monotonic()
         with open(self.root / "home/out", "w+", encoding="utf-8", errors="replace") as out, \
@@ -259,7 +259,7 @@ class Scene:
                             ended - interrupted if interrupted else 0)
 
     def keeps(self):
-        """Where a load goes on: that the attacker has other orders now does not make it another connector."""
+        """Whether a load resumes: other orders do not make the attacker another connector."""
         return ("--keep-positions",) if self.attack.pipeline.get("write_mode") == "append" else ()
 
     def pipeline_file(self):
@@ -378,11 +378,11 @@ class Scene:
         self.pipeline(honest=True)
         done = self.run("run", self.pipeline_file(), "--json", "-v", *self.keeps())
         if done.code == 9 and self.attack.pipeline.get("write_mode") == "append" and "ROWS_MAY_DOUBLE" in done.err:
-            # The attacker keeps no receipts and was given rows: whether they are there only the user can say.
+            # The attacker keeps no receipts and was sent rows: only the user can say whether they are there.
             done = self.run("run", self.pipeline_file(), "--json", "-v", "--allow-doubled-rows", *self.keeps())
         demand(done.code == 0, f"the next run ended with {done.code}: {done.err[-1500:]}")
         for stream in done.report()["streams"]:
-            # In an append the other stream is done already, and is not loaded again before the whole has succeeded.
+            # In an append the other stream is already complete, and is not loaded again before the whole run has succeeded.
             done_before = stream["resumed"] and stream["stream"] == "good" and stream["rows_written"] == 0
             demand(stream["rows_written"] == ROWS or done_before, f"the next run wrote {stream}")
             self.judge_table(stream["stream"])
@@ -398,7 +398,7 @@ class Scene:
         with open(self.root / "grant/large", "wb") as file:
             file.truncate(256 << 20)
 
-    def break_off(self):
+    def leave_an_interrupted_load(self):
         self.pipeline(attack="trap", at="middle")
         done = self.run("run", self.pipeline_file(), "--json")
         demand(done.code == EXIT_CODES[self.case.role], f"the run before it ended with {done.code}: {done.err}")

@@ -66,7 +66,7 @@ class Kill(harness.EndToEnd):
         return tuple(harness.canonical(kind, value) for kind, value in zip(KINDS, row))
 
     def assert_nothing_wrong_yet(self):
-        """After a kill: the database is whole; no row is doubled or made up; replace shows the old or the new table."""
+        """After a kill: the database is whole; no row is doubled or invented; replace shows the old or the new table."""
         if not self.table_exists("t"):
             self.assertFalse(self.old, "the table of the earlier load is gone")
             return 0
@@ -89,7 +89,7 @@ class Kill(harness.EndToEnd):
         return None
 
     def is_complete(self):
-        """Whether the kill came too late: the load was durably finished, and a further run is a new load (appends again)."""
+        """Whether the kill came too late: the load was durably complete, and a further run is a new load (appends again)."""
         return self.finished_load() not in (None, self.load_before)
 
     def finish_and_compare(self):
@@ -179,7 +179,7 @@ class Kill(harness.EndToEnd):
                 time.sleep(seconds * (point + 0.5) / TIMES)
                 if process.poll() is not None:
                     process.communicate()
-                    continue  # it was faster than the run before; a complete run is compared elsewhere
+                    continue  # it was faster than the previous run; a complete run is compared elsewhere
                 harness.kill(process)
                 self.assert_nothing_wrong_yet()
                 self.finish_and_compare()
@@ -244,7 +244,7 @@ class Kill(harness.EndToEnd):
 
 
 class KilledAtTheEnd(harness.EndToEnd):
-    """What is printed has happened: behind the line of success no load is under way."""
+    """What is printed has happened: after the success line no load is under way."""
 
     def test_an_append_killed_behind_its_line_of_success_has_ended(self):
         self.write_csv("t.csv", ["id"], [(i,) for i in range(50)])

@@ -115,12 +115,12 @@ class Load(harness.EndToEnd):
         self.run_ok(first)
         more = rows + sample_table.rows(50, seed=4, first=300)
         self.write_csv("t.csv", COLUMNS, more)
-        # The same state, another database: the 300 rows are not in it.
+        # The same state, another database: it does not have the 300 rows.
         elsewhere = f"config: {{path: {self.folder / 'other.db'}}}"
         moved = self.pipeline(streams=streams, destination=elsewhere)
         self.expect(harness.INVALID, "run", moved, says=["CURSOR_CHANGED", "out.db", "other.db", "--keep-positions"])
         self.assertFalse((self.folder / "other.db").exists())
-        # A second file of the name shares the cursors.
+        # A second file with that name shares the cursors.
         first = self.pipeline(streams=streams)
         copy = self.pipeline(streams=streams, name="copy.yaml")
         self.expect(harness.INVALID, "run", copy, says=["CURSOR_CHANGED", "pipeline.yaml", "copy.yaml"])
@@ -156,24 +156,24 @@ class Load(harness.EndToEnd):
         self.write_csv("t.csv", COLUMNS, rows)
         self.run_ok(pipeline)
         copy("day2")
-        # The table is restored: the 50 rows would be missing for ever.
+        # The table is restored: the 50 rows would be missing for good.
         put(table, "day1")
         self.expect(harness.DESTINATION, "run", pipeline, says=["RECEIPT_FOREIGN", "--keep-positions"])
         # Both are.
         put(state, "day1")
         self.run_ok(pipeline)
         self.assert_table("t", COLUMNS, KINDS, rows)
-        # The state is: the 50 rows would be doubled.
+        # The state is restored: the 50 rows would be doubled.
         put(table, "day2")
         put(state, "day1")
         self.expect(harness.DESTINATION, "run", pipeline, says=["RECEIPT_FOREIGN", "--allow-doubled-rows"])
-        # It is lost, or was reset without a look at the table.
+        # It is lost, or was reset without checking the table.
         remove(state)
         self.expect(harness.DESTINATION, "run", pipeline, says=["POSITION_MISSING"])
         self.assert_table("t", COLUMNS, KINDS, rows)
         put(state, "day2")
         self.run_ok(pipeline)
-        # Rows that were written beside the state.
+        # Rows that were written without the state.
         rows += sample_table.rows(10, seed=5, first=150)
         self.write_csv("t.csv", COLUMNS, rows)
         self.expect(harness.OK, "run", pipeline, "--limit", "3", "--allow-partial")
@@ -192,7 +192,7 @@ class Load(harness.EndToEnd):
             file.write("ragged\n")
         for mode in ("replace", "upsert"):
             failing = self.pipeline(streams="- {name: t, sync_mode: full_refresh}", mode=mode)
-            # The table has no key, so that an upsert may be refused by the destination before the source comes to the bad value.
+            # The table has no key, so the destination may refuse an upsert before the source reaches the bad value.
             self.assertIn(self.rapidbyte("run", failing).code, (harness.SOURCE, harness.DESTINATION))
         self.write_csv("t.csv", COLUMNS, rows)
         report = self.run_report(self.pipeline(streams=incremental))
@@ -310,7 +310,7 @@ class WithoutLoading(harness.EndToEnd):
 
 
 class RejectedRows(harness.EndToEnd):
-    """30,000 good rows, then values that contradict the type which was inferred from them."""
+    """30,000 good rows, then values that contradict the type inferred from them."""
 
     GOOD = 30_000
     STREAM = "- {name: t, sync_mode: full_refresh, columns: {n: integer}}"

@@ -96,7 +96,7 @@ class FullRefresh(postgres_harness.PostgresTest):
             self.assert_same(table)
 
     def test_what_a_trigger_sets_ends_with_its_stream(self):
-        """One session loads both tables; what the first one's trigger leaves in it must not reach the second."""
+        """One session loads both tables; what the first one's trigger leaves in it must not affect the second."""
         self.source.query("CREATE TABLE a0 (id integer PRIMARY KEY); INSERT INTO a0 VALUES (1); "
                           "CREATE TABLE b1 (id integer PRIMARY KEY, note text, words text[]); "
                           "INSERT INTO b1 VALUES (1, 'Zo\u00eb \u00f1', ARRAY['x', NULL])")
@@ -119,7 +119,7 @@ class FullRefresh(postgres_harness.PostgresTest):
         self.assertEqual(self.destination.query("SELECT * FROM b1"), [("1", "Zo\u00eb \u00f1", "{x,NULL}", "UTF8 on on")])
 
     def test_a_default_that_throws_away_what_is_prepared_loses_nothing(self):
-        """Triggers are not the only code of users that runs in the session."""
+        """Triggers are not the only users' code that runs in the session."""
         tables = ["a0", "b1"]
         for table in tables:
             make_table(self.source, 3000, table)
@@ -170,7 +170,7 @@ class FullRefresh(postgres_harness.PostgresTest):
         self.assertEqual(self.destination.admin("SELECT count(*) FROM t", self.destination.database), [("20",)])
         self.run_ok(pipeline)
         self.assertEqual(self.destination.admin("SELECT count(*) FROM t", self.destination.database), [("0",)])
-        # Of a partitioned table the parent has no file.
+        # For a partitioned table the parent has no file.
         self.source.query("CREATE TABLE parts (id integer PRIMARY KEY)")
         self.destination.query("CREATE TABLE parts (id integer PRIMARY KEY) PARTITION BY RANGE (id); "
                                "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100); INSERT INTO parts SELECT generate_series(1, 20)")
@@ -179,7 +179,7 @@ class FullRefresh(postgres_harness.PostgresTest):
         self.assertEqual(self.destination.query("SELECT count(*) FROM parts"), [("0",)])
 
     def test_a_table_whose_rows_are_hidden_from_the_loader_is_not_taken_for_empty(self):
-        """Row security lets it write, and shows it nothing."""
+        """Row security lets the role write, and shows it nothing."""
         make_table(self.source, 20)
         stream = {"name": "t", "sync_mode": "incremental", "cursor_field": "id"}
         pipeline = self.postgres([stream], destination_config={"load_method": "insert"})
@@ -387,7 +387,7 @@ class OtherEnds(postgres_harness.PostgresTest):
 class Examples(postgres_harness.PostgresTest):
 
     def test_the_pipelines_of_examples_postgres_run_as_their_readme_says(self):
-        shutil.copytree(harness.REPOSITORY / "examples", self.folder / "examples")  # their state goes beside them
+        shutil.copytree(harness.REPOSITORY / "examples", self.folder / "examples")  # their state is stored beside them
         here = self.folder / "examples" / "postgres"
         server = self.source
         server.admin(f"CREATE DATABASE warehouse OWNER {server.user}")
@@ -449,7 +449,7 @@ class AnOrdinaryUser(unittest.TestCase):
     def test_the_server_of_the_tests_runs_for_one(self):
         nobody = pwd.getpwnam("nobody")
         read, write = os.pipe()
-        child = os.fork()  # not exec: Python itself may lie where only root can read
+        child = os.fork()  # not exec: Python itself may be where only root can read
         if child == 0:
             try:
                 os.setgroups([])

@@ -115,7 +115,7 @@ class Refusals(postgres_harness.PostgresTest):
         self.assertIn("far too long", dlq.read_text(encoding="utf-8"))
         self.assert_same(where="id <> 13")
 
-    def test_a_broken_off_append_is_not_begun_again_when_its_receipts_are_looked_for_elsewhere(self):
+    def test_an_interrupted_append_does_not_restart_when_its_receipts_are_looked_for_elsewhere(self):
         rows = 9000
         self.source.query("DROP TABLE t; CREATE TABLE t AS SELECT i::bigint AS id, CASE WHEN i = 8500 THEN 'far too long for it' "
                           f"ELSE 'ok' END AS note FROM generate_series(1, {rows}) AS i; ALTER TABLE t ADD PRIMARY KEY (id)")
@@ -165,7 +165,7 @@ class Canary(postgres_harness.PostgresTest):
                                       "SOURCE_URL": self.source.url(self.quoted), **more})
 
     def watched(self, *arguments, code=OK, **options):
-        """Runs while another thread reads the arguments of the process and of its children; keeps all that was said."""
+        """Runs while another thread reads the arguments of the process and of its children; keeps everything that was output."""
         process = self.start(*arguments, **options)
         stop = threading.Event()
         thread = threading.Thread(target=self.watch_arguments, args=(process.pid, stop))

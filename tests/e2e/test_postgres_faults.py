@@ -23,12 +23,12 @@ from harness import DESTINATION, INTERRUPTED, OK, SOURCE
 from postgres_harness import make_large_table, make_table
 
 POINTS = int(os.environ.get("RAPIDBYTE_FAULT_POINTS", "8"))
-# Parse, Bind, Flush and their answers: nothing happens between them and the Execute that comes in the same packet.
+# Parse, Bind, Flush and their answers: nothing happens between them and the Execute that follows in the same packet.
 PREPARATIONS = "PBH12nt"
 WORKERS = 4
 # Several batches, and a row of the source is a message.
 ROWS = 120
-# No retries: the exit code of the fault is to be seen. Retries have their own tests.
+# No retries: the exit code of the fault must be visible. Retries have their own tests.
 ONCE = {"max_retries": 0, "max_batch_bytes": "4kb"}
 # Bounds a stall; without it a server may be silent for ten minutes.
 PATIENCE = {"sslmode": "disable", "connect_timeout_seconds": 1, "read_timeout_seconds": 1}
@@ -106,7 +106,7 @@ class AtEveryMessage(postgres_harness.PostgresTest):
             chosen = list(fault_proxy.points(steps, every=True, without=PREPARATIONS if 0 < POINTS < 1000 else ""))
             if fault != "reset" and POINTS:
                 every = max(1, len(spread) / POINTS)
-                # Each fault has an offset of its own, so that together they hit more messages.
+                # Each fault has its own offset, so that together they hit more messages.
                 offset = fault_proxy.FAULTS.index(fault) * every / len(fault_proxy.FAULTS)
                 chosen = [spread[int(offset + i * every)] for i in range(int(len(spread) / every))]
             jobs += [(fault, number, point) for number, point in enumerate(chosen)]
@@ -117,8 +117,8 @@ class AtEveryMessage(postgres_harness.PostgresTest):
             fired += hit
             with self.subTest(side=side, load=load, fault=fault, point=point):
                 self.assertIsNone(problem)
-        # Connections that work side by side do not always say the same, and on a busy machine the run that was listened to may have
-        # said a little more than those that follow (297 of 321 faults were seen to happen there, else nearly all).
+        # Concurrent connections do not always say the same, and on a busy machine the run that was listened to may have said a little more than those
+        # that follow (297 of 321 faults were seen to happen there, otherwise nearly all).
         self.assertGreater(fired, len(jobs) * (0.8 if load == "parallel" else 0.9), "faults did not happen")
 
     def test_source_append(self):
@@ -228,7 +228,7 @@ class Slow(postgres_harness.PostgresTest):
         return harness.Finished(process.returncode, out, err, time.monotonic() - began)
 
     def fix_and_compare(self):
-        """Takes the slowness away and runs again."""
+        """Removes the slowness and runs again."""
         self.destination.query("DROP FUNCTION IF EXISTS nap() CASCADE")
         if self.has_table(self.source, "base"):
             self.source.query("CREATE OR REPLACE VIEW t AS SELECT base.* FROM base")

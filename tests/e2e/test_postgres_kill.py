@@ -44,7 +44,7 @@ def setUpModule():
 class Kill(postgres_harness.PostgresTest):
 
     def pipeline_of(self, name, number):
-        """A pipeline with its own state and its own schema in the destination, so that no load sees another's leavings."""
+        """A pipeline with its own state and its own schema in the destination, so that no load sees what another left."""
         load = LOADS[name]
         options = dict(load.options)
         config = {"schema": self.schema(name, number), **options.pop("destination_config", {})}
@@ -79,7 +79,7 @@ class Kill(postgres_harness.PostgresTest):
         return rows
 
     def kill_after(self, pipeline, seconds):
-        """Nothing if the run was killed, or the seconds that it took when it was done before."""
+        """None if the run was killed, or the seconds that it took if it had ended before."""
         began = time.monotonic()
         process = self.start("run", pipeline)
         try:
@@ -93,7 +93,7 @@ class Kill(postgres_harness.PostgresTest):
         return time.monotonic() - began
 
     def assert_loaded(self, name, number):
-        """The table equals the source; but for the rows that it refuses, which stand in the dead-letter files."""
+        """The table equals the source; but for the rows that it refuses, which are in the dead-letter files."""
         schema = self.schema(name, number)
         where = f"NOT {BAD_ROW}" if name == "rejects" else "true"
         digest = "SELECT count(*), sum(hashtextextended(row(id, amount, at, note)::text, 0)::numeric) FROM"
@@ -109,7 +109,7 @@ class Kill(postgres_harness.PostgresTest):
         self.assertEqual(names, [], "staging is left")
 
     def dead_letters(self, name):
-        """The ids in the files of all runs. A run that goes on after a kill may refuse a row again, one file has it once."""
+        """The ids in the files of all runs. A run that resumes after a kill may refuse a row again; each file has it once."""
         found = set()
         for file in (self.folder / "dlq").glob(f"{name}-*.ndjson"):
             lines = file.read_text(encoding="utf-8").split("\n")
@@ -135,7 +135,7 @@ class Kill(postgres_harness.PostgresTest):
         self.assert_loaded(name, "whole")
         killed, left = 0, set()
         for number in range(3 * MOMENTS):
-            # Beyond the moments that every load has: until a kill has hit what it is to hit, whatever the machine does besides.
+            # Beyond the moments that every load has: until a kill has hit what it is meant to hit, whatever else the machine is doing.
             if number >= MOMENTS and (load.streams != INCREMENTAL or len(left) > 2):
                 break
             self.prepare(name, number)
@@ -150,7 +150,7 @@ class Kill(postgres_harness.PostgresTest):
                 if number % 4 == 3 and not self.load_of(pipeline)[1]:
                     self.kill_after(pipeline, generator.random() * whole)
                     self.rows_left(name, number)
-                # A load that is durably complete is not begun again: for append that would be a further load.
+                # A load that is durably complete is not restarted: for append that would be a further load.
                 if not self.load_of(pipeline)[1]:
                     self.run_ok(pipeline)
                 self.assert_loaded(name, number)
@@ -214,12 +214,12 @@ class Kill(postgres_harness.PostgresTest):
 
 
 class ServerCrash(postgres_harness.PostgresTest):
-    """The destination's server crashes between a load that was broken off and the next run. Its recovery empties UNLOGGED tables, and keeps
-    their receipts, which lie in an ordinary one."""
+    """The destination's server crashes between an interrupted load and the next run. Its recovery empties UNLOGGED tables, and keeps
+    their receipts, which are in an ordinary one."""
 
     ROWS = 36_000
 
-    def broken_off(self, kind, mode="append"):
+    def interrupted(self, kind, mode="append"):
         """A load that ended at a row which the target refuses, when others were committed; then the crash. The pipeline."""
         self.destination.query(f"CREATE {kind} TABLE t (id bigint PRIMARY KEY, amount numeric(12,2), at timestamptz, note text, "
                                f"CONSTRAINT good CHECK (id < {self.ROWS - 500}))")
@@ -236,25 +236,25 @@ class ServerCrash(postgres_harness.PostgresTest):
     def rows(self):
         return int(self.destination.query("SELECT count(*) FROM t")[0][0])
 
-    def test_an_append_into_an_unlogged_table_is_not_gone_on_with(self):
-        pipeline = self.broken_off("UNLOGGED")
+    def test_an_append_into_an_unlogged_table_is_not_resumed(self):
+        pipeline = self.interrupted("UNLOGGED")
         for _ in range(2):
             failure = self.failure(pipeline, harness.STATE)
             self.assertEqual(failure["code"], "RECEIPT_MISSING")
             self.assertEqual(self.rows(), 0)
-        # The way out that it names.
+        # The remedy that it names.
         command = f"state reset {pipeline} --stream t"
         self.assertIn(command, failure["message"])
         self.assertEqual(self.rapidbyte(*command.split(), "--yes").code, harness.OK)
         self.run_ok(pipeline)
         self.assert_same()
 
-    def test_an_upsert_into_an_unlogged_table_begins_again(self):
-        self.run_ok(self.broken_off("UNLOGGED", mode="upsert"))
+    def test_an_upsert_into_an_unlogged_table_restarts(self):
+        self.run_ok(self.interrupted("UNLOGGED", mode="upsert"))
         self.assert_same()
 
-    def test_a_load_into_a_logged_table_goes_on(self):
-        report = self.run_report(self.broken_off(""))
+    def test_a_load_into_a_logged_table_resumes(self):
+        report = self.run_report(self.interrupted(""))
         self.assertLess(report["streams"][0]["rows_read"], self.ROWS, "it began again")
         self.assert_same()
 

@@ -1,4 +1,4 @@
-"""A role that may create in `public`, as everybody may up to PostgreSQL 14, makes what a loader or reader could run by mistake: nothing of it
+"""A role that may create in `public`, as everybody may up to PostgreSQL 14, creates what a loader or reader could run by mistake: none of it
 runs, and the tables are those that were sent. And the reason: whatever the connectors send is looked up in pg_catalog alone, or is named in full."""
 
 import harness
@@ -57,7 +57,7 @@ class NeighbourTest(postgres_harness.PostgresTest):
         yield "everything", self.postgres([], mode="replace", name="everything", destination_config={"schema": "public"})
 
     def prepare_targets(self):
-        """What makes the destination take its longer ways: a table that a view uses, with a trigger and a check that refuses some rows."""
+        """What makes the destination take its slower paths: a table that a view uses, with a trigger and a check that refuses some rows."""
         self.destination.query(f"CREATE SCHEMA rejects; CREATE TABLE rejects.t ({COLUMNS}, CHECK (small <> 7)); CREATE SCHEMA replaced; "
                                f"CREATE TABLE replaced.t ({COLUMNS}, PRIMARY KEY (id)); CREATE VIEW replaced.seen AS SELECT * FROM replaced.t; CREATE SCHEMA upserted; "
                                f"CREATE TABLE upserted.t ({COLUMNS}, PRIMARY KEY (id)); CREATE FUNCTION upserted.pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
@@ -216,7 +216,7 @@ class TheTestItself(NeighbourTest):
                 (("BEGIN", system, f"SAVEPOINT a; {users}", "ROLLBACK TO a"), True),
                 (("BEGIN", f"SAVEPOINT a; {system}", f"SAVEPOINT b; {users}", "ROLLBACK TO b"), True),
                 (("BEGIN", f"SAVEPOINT a; {system}", f"SAVEPOINT b; {users}", "ROLLBACK TO a"), False),
-                # The newest of a name counts, and what was made behind it is gone, but it is not itself.
+                # The newest with a name counts, and what was made after it is gone, but it is not itself.
                 (("BEGIN", "SAVEPOINT a", system, "SAVEPOINT a", users, "ROLLBACK TO a", users, "ROLLBACK TO a"), True),
                 (("BEGIN", "SAVEPOINT a", system, "SAVEPOINT a", users, "RELEASE a", "ROLLBACK TO a"), False),
                 (("BEGIN", "SAVEPOINT a", "SAVEPOINT b", system, "RELEASE a"), True),

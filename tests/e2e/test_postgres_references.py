@@ -1,4 +1,4 @@
-"""Tables that refer to each other by foreign keys: the table that is referred to is loaded first, whatever the streams' order; where a ring
+"""Tables that refer to each other by foreign keys: the table that is referred to is loaded first, whatever the streams' order; where a cycle
 of references makes that impossible, the messages say so."""
 import json
 
@@ -120,11 +120,11 @@ class References(postgres_harness.PostgresTest):
             self.assertIn(text, failure["message"])
             self.assertIn(text, done.err)
         self.assertEqual(self.destination.query("SELECT count(*) FROM hens"), [("0",)])
-        self.assertEqual(self.destination.query("SELECT count(*) FROM eggs"), [("0",)], "the second of the ring must not have begun")
+        self.assertEqual(self.destination.query("SELECT count(*) FROM eggs"), [("0",)], "the second of the cycle must not have begun")
         checked = self.rapidbyte("check", pipeline)
         self.assertEqual(checked.code, harness.OK, checked.err)
         self.assertIn("in a cycle", checked.out + checked.err)
-        # The way out that the message names: nothing is checked, and nothing is said.
+        # The remedy that the message names: nothing is checked, and nothing is reported.
         self.destination.admin(f"ALTER ROLE {identifier(self.destination.user)} SET session_replication_role = replica")
         self.addCleanup(self.destination.admin, f"ALTER ROLE {identifier(self.destination.user)} RESET session_replication_role")
         done = self.run_ok(pipeline)
@@ -133,7 +133,7 @@ class References(postgres_harness.PostgresTest):
             self.assert_same(table)
 
     def test_in_a_ring_the_pipelines_order_counts(self):
-        """Hens without an egg come first, or not, as the pipeline says."""
+        """Hens without an egg are loaded first, or not, as the pipeline says."""
         self.make_ring()
         self.source.query("UPDATE hens SET egg = NULL")
         failed = self.rapidbyte("run", self.postgres(["eggs", "hens"], name="wrong"))

@@ -1,4 +1,4 @@
-"""SQL on the way: what a query makes of a stream is what arrives, batch by batch or over the whole of it, and what a query may not do it cannot."""
+"""SQL in a pipeline: the result of a query is what arrives, batch by batch or over the whole stream, and a query cannot do what it may not do."""
 import json
 
 import harness
@@ -46,7 +46,7 @@ class TransformSql(harness.EndToEnd):
         self.assertEqual((stream["rows_read"], stream["rows_written"], stream["rows_transformed_away"]), (20000, len(want), 20000 - len(want)))
 
     def test_a_filter_is_applied_although_the_scan_could_not_do_it(self):
-        # The trap of duckdb_arrow_scan, which leaves filters to whoever gives the batches and believes that they were applied.
+        # The trap of duckdb_arrow_scan, which leaves filters to the producer of the batches and assumes that they were applied.
         self.write_orders(5000)
         self.run_ok(self.sql_pipeline({"query": "SELECT id FROM input WHERE id % 4 = 1 AND amount > 10 AND status IN ('paid', 'open')"}))
         want = [(r[0],) for r in orders(5000) if r[0] % 4 == 1 and r[2] > 10 and r[3] != "test"]
@@ -103,7 +103,7 @@ class TransformSql(harness.EndToEnd):
         self.write("lists/what", "x")
         self.expect(harness.TRANSFORM, "run", self.sql_pipeline(config), says=["`gone`", "format"])
 
-    def test_an_incremental_stream_goes_on_where_it_was(self):
+    def test_an_incremental_stream_resumes_where_it_was(self):
         self.write_orders(1000)
         streams = "- {name: orders, sync_mode: incremental, cursor_field: id}"
         pipeline = self.sql_pipeline({"query": "SELECT id, customer FROM input WHERE id % 2 = 0"}, streams=streams)
@@ -124,7 +124,7 @@ class TransformSql(harness.EndToEnd):
         mended = {"query": "SELECT id, 2 AS one FROM input"}
         self.expect(harness.INVALID, "run", self.sql_pipeline(mended, resources=resources), says=["CURSOR_CHANGED", "transforms"])
         self.assertEqual(self.query("SELECT count(*) FROM orders"), [(committed,)])
-        # The same query goes on, as far as it can.
+        # The same query resumes, as far as it can.
         self.expect(harness.TRANSFORM, "run", self.sql_pipeline(broken, resources=resources), says="SQL_FAILED")
         # Between loads it may change.
         self.run_ok(self.sql_pipeline({"query": "SELECT id, 1 AS one FROM input"}, mode="replace", resources=resources))

@@ -1,6 +1,6 @@
 // A destination of plain protocol 2.0.0: takes every batch, counts it, and reports a commit when its config says so.
 // With a `script` (file_commands.h) it first does to its files what that says, reports it in its log, and fails with an
-// error that asks to be tried again.
+// error that asks for a retry.
 
 #include <cstring>
 #include <string>
@@ -49,7 +49,7 @@ bool exports_rapidbyte_connector_dest_connector_run_write(
     rapidbyte_destination_option_list_u8_t batch;
     if (!rapidbyte_connector_host_next_batch(&batch, err)) return false;
     if (!batch.is_some) break;
-    // The first eight bytes of a test batch are its number: an order that is not kept shows.
+    // The first eight bytes of a test batch are its number: a wrong order shows.
     uint64_t number = 0;
     if (batch.val.len >= sizeof number) std::memcpy(&number, batch.val.ptr, sizeof number);
     if (number != ret->batches_written) ++ret->records_failed;

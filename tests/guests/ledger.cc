@@ -1,8 +1,7 @@
-// A destination of plain protocol 2.0.0, as somebody without our SDK writes one: appends the first column (Int64) of
-// every row as a line to the file `path`, commits every `commit_batches` batches, and has no receipts. By its config it
-// reports its commits (`report`), leaves out the rows that it has already, by their number, as the published
-// dest-postgres does
-// (`skip`), and stands still before batch `stall_at` until it is killed.
+// A destination of plain protocol 2.0.0, as somebody without our SDK would write it: appends the first column (Int64)
+// of every row as a line to the file `path`, commits every `commit_batches` batches, and has no receipts. Its config
+// decides whether it reports its commits (`report`), leaves out rows that it already has, by their number, as the
+// published dest-postgres does (`skip`), and pauses before batch `stall_at` until it is killed.
 
 #include <nanoarrow/nanoarrow_ipc.h>
 #include <unistd.h>
@@ -25,7 +24,7 @@ bool fail(Error* error, const char* code) {
   error->category = RAPIDBYTE_CONNECTOR_TYPES_ERROR_CATEGORY_INTERNAL;
   error->scope = RAPIDBYTE_CONNECTOR_TYPES_ERROR_SCOPE_PER_STREAM;
   rapidbyte_destination_string_dup(&error->code, code);
-  rapidbyte_destination_string_dup(&error->message, "the ledger cannot go on");
+  rapidbyte_destination_string_dup(&error->message, "the ledger cannot continue");
   error->backoff_class = RAPIDBYTE_CONNECTOR_TYPES_BACKOFF_CLASS_FAST;
   return false;
 }

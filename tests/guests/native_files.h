@@ -1,7 +1,7 @@
 #pragma once
-// As file_commands.h, but straight to wasi:filesystem, as a native component of WASI 0.2 calls it: with handles of its
-// own, and with flags that a C library and the preview1 adapter never use together. The imports are written by hand in
-// the canonical ABI; native_files.wit says what they are.
+// As file_commands.h, but straight to wasi:filesystem, as a native component of WASI 0.2 calls it: with its own
+// handles, and with flags that a C library and the preview1 adapter never use together. The imports are written by hand
+// in the canonical ABI; native_files.wit says what they are.
 
 #include <cstdint>
 #include <cstdlib>
@@ -102,7 +102,7 @@ inline std::string error_name(uint8_t code) {
                                            "cross-device"};
   return code < sizeof kNames / sizeof *kNames ? kNames[code] : "no such error";
 }
-/// Errors of functions that give nothing have their number beside the flag.
+/// Errors of functions that return nothing have their number beside the flag.
 inline std::string said(const Result& result) { return result.failed() ? error_name(result.bytes[1]) : "ok"; }
 
 /// The handles of the first folder that the host opened, and of those that `cd` went into.

@@ -1,6 +1,6 @@
 // The obedient source: its config says what it does, so that one guest serves every test of the host's functions and
 // limits. Written against the plain bindings of protocol 2.0.0 (with RB_GUEST_DLQ: its second shape), as somebody
-// without our SDK would. discover() performs `action` and returns what came of it as text; run-read() performs it too
+// without our SDK would do it. discover() performs `action` and returns the result as text; run-read() performs it too
 // and then emits `batches` batches of `size` bytes.
 
 #include <cstdint>

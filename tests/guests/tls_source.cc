@@ -1,5 +1,5 @@
-// A source of protocol 2.1 on our SDK whose discover() talks TLS as its config says: it connects to `port`, starts TLS
-// for `server_name` with `verify` and `ca`, says "ping", and gives back what it hears as the name of a stream.
+// A source of protocol 2.1 on our SDK whose discover() speaks TLS as its config says: it connects to `port`, starts TLS
+// for `server_name` with `verify` and `ca`, says "ping", and returns what it hears as the name of a stream.
 
 #include "rapidbyte/sdk/connector.h"
 #include "rapidbyte/sdk/json.h"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-# A seeded bug may make a test wait for ever (a lost wake-up); the slowest test that is named takes a minute.
+# A seeded bug may make a test wait forever (a lost wake-up); the slowest of the named tests takes a minute.
 TEST_SECONDS = 300
 
 
@@ -41,7 +41,7 @@ def planted(root, mutant):
     if found != 1:
         sys.exit(
             f"mutants.toml: {mutant['name']}: its place occurs {found} times in {mutant['file']}, not once. The code has changed: "
-            "say anew in `find` and `replace` where the bug is planted"
+            "update `find` and `replace` to say where the bug is planted"
         )
     return path, text, text.replace(mutant["find"], mutant["replace"])
 
@@ -63,7 +63,7 @@ def tests_in_the_sources():
 def check_tests_exist(mutant, names):
     """Each part of what is named must match a test; a part that matches none watches nothing."""
     for part in mutant["tests"].split("|"):
-        # A test of a loop in CMake is known by the beginning of its name.
+        # A test of a loop in CMake is identified by the beginning of its name.
         if not any(re.search(part, name) or (name.endswith("-") and part.strip("^$").startswith(name)) for name in names):
             sys.exit(f"mutants.toml: {mutant['name']}: no test is called {part}")
     for part in mutant.get("gtest", "").split(":"):
@@ -72,7 +72,7 @@ def check_tests_exist(mutant, names):
 
 
 def copy_tree(target):
-    """The files that git knows, as they are in the work tree; files that did not change keep their times, so that little is rebuilt."""
+    """The files that git knows, as they are in the work tree; unchanged files keep their times, so that little is rebuilt."""
     listed = subprocess.run(["git", "ls-files", "-z", "-c", "-o", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True).stdout
     wanted = {name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()}
     for old in [p for p in target.rglob("*") if p.is_file() and "build" not in p.relative_to(target).parts[:1]]:
@@ -109,7 +109,7 @@ def failing_tests(tree, mutant, log):
         out.write(done.stdout + done.stderr)
     if "No tests were found" in done.stdout + done.stderr or "0 tests from 0 test suites ran" in done.stdout:
         return done.returncode, None
-    # Behind the name of a parameterised test stands the parameter.
+    # The name of a parameterised test is followed by the parameter.
     failed = re.findall(r"^\s*\d+ - (\S+)(?: +# GetParam.*)? \(", done.stdout, re.MULTILINE)
     inside = [name for name in re.findall(r"^(?:\d+: )?\[  FAILED  \] ([\w/]+\.[\w/]+)", done.stdout, re.MULTILINE)]
     return done.returncode, sorted(set(inside)) if "gtest" in mutant and inside else failed

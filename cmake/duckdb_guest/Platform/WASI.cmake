@@ -1,2 +1,2 @@
-# No shared libraries, no prefixes of its own; everything else is the compiler's.
+# No shared libraries and no prefixes; everything else is left to the compiler.
 set_property(GLOBAL PROPERTY TARGET_SUPPORTS_SHARED_LIBS FALSE)

@@ -1,6 +1,6 @@
 """Stands in for DuckDB's Python build backend while pip downloads its source archive (see mesonpy.py beside this folder).
 
-The archive brings a backend of its own that wraps these functions of scikit-build-core. Only the first is called; the others are imported by name.
+The archive brings its own backend, which wraps these functions of scikit-build-core. Only the first is called; the others are imported by name.
 """
 import minimal_metadata
 

@@ -1,5 +1,6 @@
 // dest-discard: takes every batch, counts its rows from the message header, and drops it. Each checkpoint counts as
-// committed as soon as the batches before it were taken, so a pipeline into it moves its cursors like any other.
+// committed as soon as the batches before it have been taken, so a pipeline into it advances its cursors like any
+// other.
 
 #include "rapidbyte/sdk/connector.h"
 

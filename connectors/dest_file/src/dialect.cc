@@ -126,7 +126,7 @@ Result<bool> FileDialect::still_holds(const sdk::StreamContext& ctx, const Recei
                                " rows were committed into " + described(ctx.stream_name) +
                                ". Some of its files are gone or were changed since. So resuming could leave a gap, and "
                                "reading again could double rows. This run wrote nothing. " +
-                               table::how_to_begin_anew(ctx, named(ctx.stream_name), /*rows_there=*/true));
+                               table::how_to_restart(ctx, named(ctx.stream_name), /*rows_there=*/true));
 }
 
 Status FileDialect::stream_begins(const sdk::StreamContext& ctx) {

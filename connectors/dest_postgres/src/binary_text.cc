@@ -22,10 +22,10 @@ using sdk::ByteBuffer;
 
 // The server's own limit (MAXDIM).
 constexpr size_t kMostDimensions = 6;
-// Small numbers take four times the bytes of their texts.
+// Small numbers take four times as many bytes in binary as in text.
 constexpr size_t kMostColumnBytes = size_t{64} << 20;
 
-/// Room for `bytes` behind what is there.
+/// Room for `bytes` after the current content.
 uint8_t* room(ByteBuffer& out, size_t bytes) {
   out.reserve(bytes);
   return out.data() + out.size();
@@ -48,8 +48,8 @@ bool put_integer(std::string_view text, ByteBuffer& out) {
   return true;
 }
 
-// "1.5e-07", "NaN", "-Infinity". strtod() reads more (blanks, hexadecimal), which the server's judgement is for, and is
-// exact as the server's is.
+// "1.5e-07", "NaN", "-Infinity". strtod() accepts more (blanks, hexadecimal), which is left to the server, and is as
+// exact as the server.
 template <typename T, typename Bits>
 bool put_real(std::string_view text, ByteBuffer& out) {
   constexpr size_t kLongest = 32;  // the shortest text that reads back as the same number has 24
@@ -69,7 +69,7 @@ bool put_real(std::string_view text, ByteBuffer& out) {
     } else {
       value = std::strtod(digits, &end);
     }
-    // Too large ones, and those that become zero, are errors to the server.
+    // Values that are too large, and those that become zero, are errors to the server.
     if (end != digits + text.size() || !std::isfinite(value)) return false;
     if (value == 0 && text.substr(0, text.find('e')).find_first_of("123456789") != std::string_view::npos) return false;
   }
@@ -121,7 +121,7 @@ bool put_value(Oid type, WireType wire, std::string_view text, ByteBuffer& out) 
       return true;
     }
     case WireType::kText:
-      // The server would cut it off.
+      // The server would truncate it.
       if (type == postgres::kOidName && text.size() > 63) return false;
       end_at(out, put_bytes(room(out, kLengthBytes + text.size()), text));
       return true;
@@ -162,8 +162,8 @@ bool is_null(std::string_view text) {
          (text[3] | 0x20) == 'l';
 }
 
-// An element of an array as array_out() writes it: what has a blank, a brace, a comma, a quote, a backslash, nothing at
-// all or NULL as its text stands in quotes.
+// An element of an array as array_out() writes it: a text that contains a blank, brace, comma, quote or backslash, is
+// empty, or reads NULL is quoted.
 class ArrayText {
  public:
   ArrayText(const PgType& type, std::string_view text, ByteBuffer& out)
@@ -204,7 +204,7 @@ class ArrayText {
   }
 
   bool put_elements(size_t dimensions) {
-    std::array<uint32_t, kMostDimensions + 1> counts{};  // by depth, of what has not been closed
+    std::array<uint32_t, kMostDimensions + 1> counts{};  // by depth, of the arrays not yet closed
     size_t depth = dimensions;
     for (;;) {
       if (!put_element()) return false;
@@ -281,7 +281,7 @@ Oid bound_type(Oid range) {
   }
 }
 
-// "[1,5)", "(,5]", "empty", and with quotes around what has a blank.
+// "[1,5)", "(,5]", "empty"; texts with blanks are quoted.
 bool put_range(Oid range, std::string_view text, ByteBuffer& out) {
   enum : uint8_t { kEmpty = 1, kLowerIncluded = 2, kUpperIncluded = 4, kNoLower = 8, kNoUpper = 16 };
   if (text == "empty") {

@@ -1,9 +1,9 @@
 #pragma once
-// BinaryText: values that come as texts, in the binary form of a type that has one, so that a table with such a column
-// need not be loaded in text format: arrays, ranges, bit strings, network addresses. Only texts as PostgreSQL itself
-// writes them are read; what else a type may read (blanks, bounds of arrays, older notations) is the server's matter,
-// and the load goes on in text format. Every value is taken apart and made anew with the OIDs of this server's types:
-// no bytes of a source are handed to the server's binary functions. Pure functions over caller's memory.
+// BinaryText: converts values that arrive as texts into the binary form of their type, so that a table with such a
+// column need not be loaded in text format: arrays, ranges, bit strings, network addresses. Only texts as PostgreSQL
+// itself writes them are converted; anything else a type may accept (blanks, array bounds, older notations) is left to
+// the server, and the load continues in text format. Every value is parsed and rebuilt with the OIDs of this server's
+// types: no bytes of a source reach the server's binary functions. Pure functions over the caller's memory.
 
 #include <cstdint>
 #include <string_view>
@@ -27,15 +27,15 @@ enum class TextForm : uint8_t {
 
 TextForm text_form(const PgType& type);
 
-/// Appends the value of `type` that `text` is, without its length. false: it is not written as the server writes it,
-/// and `out` has anything.
+/// Appends the value of `type` that `text` denotes, without its length. false: it is not written as the server writes
+/// it, and the content of `out` is undefined.
 bool put_binary_text(const PgType& type, std::string_view text, sdk::ByteBuffer& out);
 
-/// A column's values in binary form, with their memory.
+/// A column's values in binary form; owns their memory.
 class BinaryColumn {
  public:
-  /// Reads all values of a column of texts; false: one of them is not as the server writes it, or all together would
-  /// take too much memory.
+  /// Reads all values of a column of texts; false: one of them is not written as the server writes it, or together they
+  /// would take too much memory.
   bool read(const PgType& type, const ColumnSource& texts, size_t rows);
   /// The values, as Binary; borrowed until the next read(), as are the nulls of `texts`.
   [[nodiscard]] ColumnSource source(const ColumnSource& texts) const;

@@ -14,7 +14,7 @@ constexpr size_t kReadableLength = 200;
 constexpr size_t kMaxNameBytes = 63;  // NAMEDATALEN - 1
 constexpr Oid kOidSingleChar = 18;    // "char", fixed by the server's pg_type.dat
 
-// What dates and timestamps can be, in Arrow's counts: 4713-11-24 BC up to 5874897-12-31, and up to the year 294276
+// The range of dates and timestamps, in Arrow's counts: 4713-11-24 BC to 5874897-12-31, and to the year 294276
 // (IS_VALID_DATE and IS_VALID_TIMESTAMP in the server's datatype/timestamp.h).
 constexpr int64_t kEpochDays = 10'957;
 constexpr int64_t kMinDate = -2'451'545 + kEpochDays;
@@ -88,7 +88,7 @@ class Check {
     rounding(nanos ? 1000 : 1, nanos ? 1 : 1'000'000 / units_per_second(source_.type.unit));
   }
 
-  // Microseconds are value / divisor * factor; the column keeps fewer digits perhaps.
+  // Microseconds are value / divisor * factor; the column may keep fewer digits.
   void rounding(int64_t divisor, int64_t factor) {
     int64_t step = 1;
     for (int32_t digits = time_digits(plan_.type); digits < 6; ++digits) step *= 10;
@@ -109,7 +109,7 @@ class Check {
   void numerics() {
     const NumericBounds bounds = numeric_bounds(plan_.type);
     const bool is_text = source_.type.is_text();
-    // Declared types that fit need no look at each value; what is left is text, and what was converted.
+    // Declared types that fit make it unnecessary to check each value; what remains is text, and converted values.
     if (!is_text && plan_.fit == Fit::kExact) return;
     std::string formatted;
     each("the column cannot hold it as a number without rounding", [&](size_t row) {
@@ -143,7 +143,7 @@ class Check {
   }
 
  private:
-  // One pass over all texts at once, without branches that depend on them: the usual column needs no other.
+  // One pass over all texts at once, without branches that depend on them: a typical column needs nothing else.
   [[nodiscard]] bool all_plain_ascii() const {
     const char* begin =
         source_.type.is_large() ? source_.bytes_at<int64_t>(0).data() : source_.bytes_at<int32_t>(0).data();
@@ -162,7 +162,7 @@ class Check {
   std::vector<RefusedRow>& refused_;
 };
 
-/// The texts that `"char"` takes and gives whole: one byte, or above 127 a backslash with three octal digits.
+/// The texts that `"char"` takes and returns unchanged: one byte, or above 127 a backslash with three octal digits.
 bool is_single_char(std::string_view text) {
   if (text.size() <= 1) return true;
   return text.size() == 4 && text[0] == '\\' && text[1] >= '0' && text[1] <= '3' &&
@@ -222,7 +222,7 @@ std::string readable_value(const ColumnSource& source, size_t row) {
     text.resize(kReadableLength);
     while (!text.empty() && (static_cast<uint8_t>(text.back()) & 0xC0U) == 0x80U) text.pop_back();
   }
-  // As JSON does it: quotes, escapes, and U+FFFD for what is not UTF-8.
+  // As JSON does it: quotes, escapes, and U+FFFD for invalid UTF-8.
   if (quoted) text = sdk::to_text(sdk::Json(text));
   return cut ? text + "..." : text;
 }

@@ -1,7 +1,7 @@
 #pragma once
-// Which rows of a column cannot be stored in the table's column as they are: numbers out of range, digits that the
-// column would round away, texts that are not valid UTF-8 or hold a NUL character, malformed UUIDs. Column by column,
-// with a quick answer for the usual case that there are none. Pure functions.
+// Finds the rows of a column that cannot be stored in the table's column unchanged: numbers out of range, digits that
+// the column would round away, texts that are not valid UTF-8 or hold a NUL character, malformed UUIDs. Column by
+// column, with a fast path for the usual case that there are none. Pure functions.
 
 #include <vector>
 
@@ -13,10 +13,10 @@ namespace rapidbyte::dest_postgres {
 /// Appends the refused rows of `source` (`rows` values) to `refused`, in order.
 void check_column(const ColumnPlan& plan, const ColumnSource& source, size_t rows, std::vector<RefusedRow>& refused);
 
-/// Whether `text` is a UUID in one of the forms that PostgreSQL reads.
+/// Whether `text` is a UUID in one of the forms that PostgreSQL accepts.
 bool is_uuid(std::string_view text);
 
-/// The value as text for people, cut to 200 bytes; "NULL".
+/// The value as readable text, cut to 200 bytes; "NULL".
 std::string readable_value(const ColumnSource& source, size_t row);
 
 }  // namespace rapidbyte::dest_postgres

@@ -1,6 +1,6 @@
 #pragma once
-// ColumnSource: where the values of one column of the current batch lie, and in which of a few forms they are put on
-// the wire. Chosen once per batch and column; the loops over rows only look at it.
+// ColumnSource: where the values of one column of the current batch are, and in which of a few forms they are sent.
+// Chosen once per batch and column; the loops over rows only read it.
 
 #include <cstdint>
 #include <cstring>
@@ -91,7 +91,7 @@ constexpr int64_t units_per_second(sdk::TimeUnit unit) {
   return 1'000'000'000;
 }
 
-/// A time or timestamp in microseconds. Requires that it was checked: no overflow, no nanoseconds left over.
+/// A time or timestamp in microseconds. Requires that it has been checked: no overflow, no nanoseconds left over.
 constexpr int64_t to_micros(int64_t value, sdk::TimeUnit unit) {
   return unit == sdk::TimeUnit::kNanosecond ? value / 1000 : value * (1'000'000 / units_per_second(unit));
 }

@@ -58,7 +58,7 @@ int integer_digits(TypeId id) {
 Fit integer_fit(TypeId id, int target_width) {
   if (!is_integer(id)) return Fit::kChanged;
   if (signed_width(id) <= target_width) return Fit::kExact;
-  // There is no wider integer than bigint to offer, so most UInt64 columns are fine there.
+  // There is no integer wider than bigint to offer, and most UInt64 columns fit it.
   return id == TypeId::kUInt64 && target_width == 8 ? Fit::kChecked : Fit::kChanged;
 }
 
@@ -119,7 +119,7 @@ bool is_sent_as(const PgType& type, const DataType& arrow) {
 
 namespace {
 
-/// What a built-in range or multirange consists of; empty: it is none.
+/// The bound type of a built-in range or multirange; empty for any other type.
 std::string_view bound_of(std::string_view type) {
   struct Range {
     std::string_view name, bound;
@@ -141,7 +141,7 @@ std::string_view bound_of(std::string_view type) {
   return {};
 }
 
-/// What values of an array, range or multirange consist of, without its modifier; empty for another type.
+/// The element or bound type of an array, range or multirange, without its modifier; empty for another type.
 std::string part_of(std::string_view type) {
   std::string part;
   if (type.ends_with("[]")) {
@@ -157,10 +157,10 @@ std::string part_of(std::string_view type) {
   return part;
 }
 
-/// Whether every text of `from` is, read as `to`, the same value. Types of users have names of their own on each side:
-/// the server judges their values, and does not round.
+/// Whether every text of `from`, read as `to`, is the same value. Users' types have their own names on each side: the
+/// server checks their values, and does not round.
 bool parts_fit(std::string_view from, std::string_view to) {
-  // What the server reads from texts of other types by rounding, cutting or completing them.
+  // Types whose values the server reads from texts of other types by rounding, cutting or completing them.
   constexpr std::array<std::string_view, 16> kBending = {"boolean",
                                                          "smallint",
                                                          "integer",
@@ -182,7 +182,7 @@ bool parts_fit(std::string_view from, std::string_view to) {
   const bool is_bent = std::find(kBending.begin(), kBending.end(), to) != kBending.end();
   const bool is_known = std::find(kBending.begin(), kBending.end(), from) != kBending.end() ||
                         std::find(kTexts.begin(), kTexts.end(), from) != kTexts.end();
-  // Other sources spell types in other ways: of a name that is not the server's own nothing is concluded.
+  // Other sources spell types differently: a name that is not the server's own tells nothing.
   if (!is_bent || !is_known) return true;
   const auto is_one_of = [&](std::initializer_list<std::string_view> types) {
     return std::find(types.begin(), types.end(), from) != types.end();
@@ -196,7 +196,7 @@ bool parts_fit(std::string_view from, std::string_view to) {
   return false;
 }
 
-/// Whether a column of arrays or ranges is of other parts than those that the source says it sends.
+/// Whether a column of arrays or ranges has another element type than the one that the source says it sends.
 bool parts_changed(const PgType& column, const sdk::Field& field) {
   const std::string sent = part_of(native_type_text(field));
   const std::string kept = part_of(column.base_formatted);
@@ -208,7 +208,7 @@ bool parts_changed(const PgType& column, const sdk::Field& field) {
 Fit fit(const PgType& column, const sdk::Field& field) {
   const DataType& type = field.type;
   if (field.native_type == std::string(kNativePrefix) + column.base_formatted && is_sent_as(column, type)) {
-    // The values come from a column of the same type. Text into enums and the like is still the server's to judge.
+    // The values come from a column of the same type. Text into enums and the like is still checked by the server.
     return Fit::kExact;
   }
   switch (wire_type(column)) {
@@ -261,7 +261,7 @@ std::string declared_type(const DataType& type) {
     case TypeId::kFloat64: return "double precision";
     case TypeId::kDecimal128:
     case TypeId::kDecimal256: {
-      // Scales below zero came with PostgreSQL 15; the same values fit a longer number without a fraction.
+      // Scales below zero exist since PostgreSQL 15; the same values fit a longer number without a fraction.
       const int32_t precision = type.scale < 0 ? type.precision - type.scale : type.precision;
       return "numeric(" + std::to_string(precision) + "," + std::to_string(type.scale < 0 ? 0 : type.scale) + ")";
     }
@@ -283,15 +283,15 @@ std::string_view native_type_text(const sdk::Field& field) {
   std::string_view text = field.native_type;
   if (!text.starts_with(kNativePrefix)) return {};
   text.remove_prefix(kNativePrefix.size());
-  // The text comes from another component. What a type's name can do without is not pasted into SQL, whatever the
-  // server's parser says to it.
+  // The text comes from another component. Characters that no type name needs are not pasted into SQL, whatever the
+  // server's parser would make of them.
   if (text.find_first_of(";'\\$\n\r") != std::string_view::npos || text.find('\0') != std::string_view::npos) return {};
   if (text.find("--") != std::string_view::npos || text.find("/*") != std::string_view::npos) return {};
   return text;
 }
 
 DataType natural_type(const PgType& type) {
-  // The digits of a number as they come.
+  // The digits of a number as received.
   if (wire_type(type) == WireType::kNumeric) return DataType::of(TypeId::kUtf8);
   return postgres::arrow_form(type.oid, type.modifier, type.kind).type;
 }

@@ -12,11 +12,11 @@ namespace {
 
 using postgres::Parameter;
 
-// A server that restarts takes a few seconds; longer than half a minute is the next attempt's matter.
+// A server that restarts takes a few seconds; anything longer than half a minute is left to the next attempt.
 constexpr int kReconnects = 8;
 constexpr useconds_t kFirstPauseUs = 100'000;
 constexpr useconds_t kLongestPauseUs = 8'000'000;
-// The old backend may still be at work on the commit, for example waiting for a synchronous standby.
+// The old backend may still be working on the commit, for example waiting for a synchronous standby.
 constexpr int kOutcomeChecks = 100;
 
 Status reconnect(Session& session) {
@@ -32,8 +32,8 @@ Status reconnect(Session& session) {
   return status;
 }
 
-// Whether the transaction has committed, by its number; waits while it is under way. nullopt: the number was lost with
-// the connection, or the server does not know it any more, or never did (another server behind the same name).
+// Whether the transaction has committed, looked up by its number; waits while it is in progress. nullopt: the number
+// was lost with the connection, or the server no longer knows it, or never did (another server behind the same name).
 Result<std::optional<bool>> outcome_of(Session& session, const std::optional<std::string>& transaction) {
   if (!transaction) return std::optional<bool>();
   const Parameter number[] = {*transaction};
@@ -64,14 +64,14 @@ Status unknown(const Status& lost, const std::string& why) {
   return status;
 }
 
-// The connection broke off in COMMIT.
+// The connection was lost during COMMIT.
 Status resolve(Session& session, Receipts& receipts, const sdk::StreamContext& ctx, const Receipt& receipt,
                const std::optional<std::string>& transaction, const Status& lost) {
   const Status connected = reconnect(session);
   if (!connected.ok()) return unknown(lost, "the server cannot be reached: " + connected.error().message);
   const auto outcome = outcome_of(session, transaction);
   if (!outcome.ok()) return unknown(lost, outcome.error().message);
-  // The receipt is the truth: it was written by the same transaction.
+  // The receipt decides: it was written by the same transaction.
   const auto found = receipts.read(ctx);
   if (!found.ok()) return unknown(lost, found.error().message);
   const bool there = *found && **found == receipt;
@@ -80,7 +80,7 @@ Status resolve(Session& session, Receipts& receipts, const sdk::StreamContext& c
   }
   if (there && outcome->value_or(true)) {
     sdk::host::log_warn("stream \"" + ctx.stream_name + "\": the connection was lost while committing (" +
-                        lost.error().message + "); the receipt says that the commit is done, the load goes on");
+                        lost.error().message + "); the receipt says that the commit succeeded, so the load continues");
     return {};
   }
   Status status = sdk::transient_network_error(
@@ -95,8 +95,8 @@ Status resolve(Session& session, Receipts& receipts, const sdk::StreamContext& c
 
 Status commit_with_receipt(Session& session, Receipts& receipts, const sdk::StreamContext& ctx, const Receipt& receipt,
                            const std::optional<Receipt>& last, const TableName& written_table) {
-  // The receipt and the commit travel together. The receipt's answer is asked for at once: it has the number by which
-  // the commit is looked for when its own answer is lost.
+  // The receipt and the commit are sent together. The receipt's answer is requested immediately: it has the number by
+  // which the commit is looked up if its own answer is lost.
   RB_SDK_ASSIGN_OR_RETURN(const size_t written, receipts.write(ctx, receipt, last, written_table));
   RB_SDK_RETURN_NOT_OK(session.connection().queue_flush());
   RB_SDK_RETURN_NOT_OK(session.queue("COMMIT"));

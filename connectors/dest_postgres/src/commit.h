@@ -1,6 +1,6 @@
 #pragma once
-// Committing rows with their receipt so that the outcome is known even when the server's answer is lost: the
-// transaction's number and the receipt that it wrote are asked for on a new connection.
+// Commits rows with their receipt so that the outcome is known even when the server's answer is lost: the transaction's
+// number and the receipt that it wrote are looked up on a new connection.
 
 #include <string>
 
@@ -10,11 +10,11 @@
 
 namespace rapidbyte::dest_postgres {
 
-/// Writes `receipt` into the open transaction and commits. Ok: everything is durable, also when the connection broke
-/// off in between and the session is now on another one. Otherwise nothing was kept, and the error says commit_state
+/// Writes `receipt` into the open transaction and commits. Ok: everything is durable, even if the connection was lost
+/// in between and the session now has another one. Otherwise nothing was kept, and the error says commit_state
 /// before-commit; or COMMIT_UNKNOWN (transient-network), commit_state after-commit-unknown, when the server could not
-/// be asked: the receipt tells the next attempt. `last`: the receipt that these rows begin behind; RECEIPT_CHANGED when
-/// it is not the newest. `written`: the table that has the rows.
+/// be asked: the receipt will tell the next attempt. `last`: the receipt after which these rows begin; RECEIPT_CHANGED
+/// when it is not the newest. `written`: the table that has the rows.
 Status commit_with_receipt(Session& session, Receipts& receipts, const sdk::StreamContext& ctx, const Receipt& receipt,
                            const std::optional<Receipt>& last, const TableName& written);
 

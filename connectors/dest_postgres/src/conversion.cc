@@ -20,7 +20,7 @@ using sdk::TypeId;
 
 constexpr std::string_view kReason = "its type changed and this value does not convert exactly to the column's type";
 
-// A number without leading zeros, which would not come back. nullopt for NaN and infinities.
+// A number without leading zeros, which could not be restored. nullopt for NaN and infinities.
 std::optional<NumericText> strict_number(std::string_view text) {
   if (text.starts_with('+') || text.starts_with('.') || text.ends_with('.')) return std::nullopt;
   const std::string_view digits = text.starts_with('-') ? text.substr(1) : text;
@@ -71,7 +71,7 @@ std::optional<int64_t> to_integer(const ColumnSource& source, size_t row) {
   }
 }
 
-// `exact`: every integer up to it has its own number; `digits`: texts of that length come back unchanged.
+// `exact`: every integer up to it is represented exactly; `digits`: texts of that length come back unchanged.
 std::optional<double> to_real(const ColumnSource& source, size_t row, int64_t exact, size_t digits) {
   switch (source.type.id) {
     case TypeId::kFloat32: return static_cast<double>(source.value<float>(row));
@@ -117,7 +117,7 @@ bool append_boolean(const ColumnSource& source, size_t row, ColumnBuilder& out) 
   return value.has_value();
 }
 
-// -1, 1: the date's or timestamp's value means -infinity or infinity; 0: it means a time.
+// -1, 1: the date's or timestamp's value means -infinity or infinity; 0: it is an ordinary time.
 int infinity_of(const ColumnSource& source, size_t row) {
   if (!source.special_values) return 0;
   const int64_t value = source.integer(row);
@@ -158,7 +158,7 @@ bool append_timestamp(const ColumnSource& source, size_t row, ColumnBuilder& out
     // Beyond these days the count of microseconds would overflow.
     if (days > -106'000'000 && days < 106'000'000) micros = days * 86'400'000'000;
   } else if (source.type.id == TypeId::kTimestamp && source.type.timezone.has_value() == with_zone) {
-    // Another unit or fewer digits: check_column() looks at what is left over.
+    // Another unit or fewer digits: check_column() checks the remainder.
     const auto value = source.value<int64_t>(row);
     const int64_t per_second = units_per_second(source.type.unit);
     if (infinity_of(source, row) != 0) {
@@ -189,10 +189,10 @@ bool append_time(const ColumnSource& source, size_t row, ColumnBuilder& out) {
   return micros.has_value();
 }
 
-// Digits behind the point that money has with lc_monetary C.
+// Digits after the point in money with lc_monetary C.
 constexpr size_t kMoneyDigits = 2;
 
-// Whether a column that rounds without a word takes the value as it is.
+// Whether a column that silently rounds accepts the value unchanged.
 bool is_kept_whole(const PgType& type, const ColumnSource& source, size_t row, std::string_view text) {
   const bool is_interval = type.oid == postgres::kOidInterval;
   if (!is_interval && type.oid != postgres::kOidTimetz) {
@@ -200,7 +200,7 @@ bool is_kept_whole(const PgType& type, const ColumnSource& source, size_t row, s
     return number && number->fraction.size() <= kMoneyDigits;
   }
   // An interval's modifier has its fields in the upper half ("day to hour" drops the others) and its digits in the
-  // lower one (INTERVAL_TYPMOD in the server's utils/timestamp.h).
+  // lower half (INTERVAL_TYPMOD in the server's utils/timestamp.h).
   constexpr int32_t kAllFields = 0x7fff;
   const int32_t digits = is_interval ? type.modifier & 0xffff : type.modifier;
   if (is_interval && ((type.modifier >> 16) & kAllFields) != kAllFields) return false;
@@ -270,7 +270,7 @@ bool append_converted(const ColumnPlan& plan, const ColumnSource& source, size_t
   }
 }
 
-// Without an exponent. A float by its own shortest text: 0.1f is 0.1, not 0.10000000149011612.
+// Without an exponent. A float as its own shortest text: 0.1f is 0.1, not 0.10000000149011612.
 template <typename T>
 std::string plain_real(T value) {
   if (std::isnan(value)) return "NaN";

@@ -3,13 +3,14 @@
 #include <utility>
 
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/table/sql_name.h"
 #include "src/load_sql.h"
 #include "src/row_search.h"
 
 namespace rapidbyte::dest_postgres {
 CopyLoad::~CopyLoad() {
   if (!copy_ || !state_.session.is_open()) return;
-  // So that the server ends the transaction and gives up its locks now, and not when it finds the connection gone.
+  // Makes the server end the transaction and release its locks now, not when it finds the connection gone.
   const Status given_up = copy_->fail("rapidbyte gave the load up");
   if (!given_up.ok()) sdk::host::log_debug("ending a COPY: " + given_up.to_string());
 }
@@ -17,7 +18,7 @@ CopyLoad::~CopyLoad() {
 Status CopyLoad::prepare_table() {
   Session& session = state_.session;
   if (state_.plan.key.empty()) return {};
-  // One of other columns, or of the stream before; a rollback may have taken it back.
+  // One with other columns, or from the previous stream; a rollback may have removed it.
   const std::string drop = session.had_upsert_table ? std::string("DROP TABLE IF EXISTS ") + kUpsertTable + "; " : "";
   RB_SDK_RETURN_NOT_OK(session.exec(drop + create_upsert_table_sql(state_.plan)));
   session.had_upsert_table = true;
@@ -69,7 +70,7 @@ Status CopyLoad::encode(size_t begin, size_t end) {
 Status CopyLoad::finish(uint64_t rows) {
   const std::string_view trailer = RowEncoder::trailer(state_.plan.format);
   copy_->out().append(trailer.data(), trailer.size());
-  // Triggers and foreign keys look at the rows now.
+  // Triggers and foreign keys check the rows now.
   const Session::Patience patience(state_.session);
   RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult result, copy_->finish());
   return result.affected_rows == rows ? Status() : state_.discarded(rows, result.affected_rows);
@@ -102,12 +103,12 @@ Status CopyLoad::merge() {
   if (counts_upserts(state_.plan)) {
     std::string list;
     for (const std::string& name : state_.plan.key) {
-      list += (list.empty() ? "" : ", ") + postgres::quote_identifier(name);
+      list += (list.empty() ? "" : ", ") + table::quote_name(name);
     }
     RB_SDK_ASSIGN_OR_RETURN(keys, session.value(std::string("SELECT pg_catalog.count(*) FROM (SELECT DISTINCT ") +
                                                 list + " FROM " + kUpsertTable + ") k"));
   }
-  // No round trip of its own. Where single rows are refused, each load has a savepoint already.
+  // No extra round trip. Where single rows are refused, each load already has a savepoint.
   const std::string savepoint = state_.fails() ? std::string("SAVEPOINT ") + kMergeSavepoint + "; " : std::string();
   RB_SDK_ASSIGN_OR_RETURN(const postgres::CommandResult result, session.connection().exec(savepoint + merge_sql_));
   // Without triggers nothing can drop a row, and rows that did not change are not counted.
@@ -116,7 +117,7 @@ Status CopyLoad::merge() {
 }
 
 Status CopyLoad::begin_group() {
-  // No row is sent yet, so an error is not about one.
+  // No row has been sent yet, so an error is not about one.
   return open(try_sql_);
 }
 

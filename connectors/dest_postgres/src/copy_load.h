@@ -1,6 +1,6 @@
 #pragma once
 // CopyLoad: rows by COPY. With a key they go into a temporary table, and from there by one INSERT ... ON CONFLICT.
-// Where a refused row ends the load, one COPY runs from commit to commit; otherwise each group is a COPY behind a
+// Where a refused row ends the load, one COPY runs from commit to commit; otherwise each group is a COPY after a
 // savepoint.
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace rapidbyte::dest_postgres {
 class CopyLoad final : public RowLoad {
  public:
   explicit CopyLoad(LoadState& state) : state_(state) {}
-  /// Gives up what is being sent.
+  /// Aborts a COPY that is still running.
   ~CopyLoad() override;
   CopyLoad(const CopyLoad&) = delete;
   CopyLoad& operator=(const CopyLoad&) = delete;
@@ -33,19 +33,19 @@ class CopyLoad final : public RowLoad {
   [[nodiscard]] bool is_open() const { return copy_.has_value(); }
   /// Begins the COPY that runs from commit to commit.
   Status begin();
-  /// Sends the batch by it. After an error it is over.
+  /// Sends the batch through it. An error ends the COPY.
   Status append();
-  /// Ends it; the rows are the server's, but not merged.
+  /// Ends it; the server has the rows, but has not merged them.
   Status end();
-  /// Of that COPY, or of the one that was the last: the number in the stream of its first row, and how many it has.
+  /// Of the running COPY, or of the last one: the number of its first row in the stream, and how many rows it has.
   [[nodiscard]] uint64_t first_row() const { return first_row_; }
   [[nodiscard]] uint64_t rows() const { return rows_; }
-  /// Moves what lies in the temporary table of an upsert into the target. kMergeSavepoint stands before it where a
-  /// refused row ends the load.
+  /// Moves the rows of an upsert's temporary table into the target. Set kMergeSavepoint before it where a refused row
+  /// ends the load.
   Status merge();
 
-  /// From here on rows go in text format. Nothing is being sent. `empties_table`: rows of the binary format were merged
-  /// in this transaction.
+  /// From here on rows are sent in text format. No COPY may be running. `empties_table`: rows of the binary format were
+  /// merged in this transaction.
   Status use_text_format(bool empties_table);
 
  private:
@@ -56,7 +56,7 @@ class CopyLoad final : public RowLoad {
   Status finish_try(uint64_t rows);
   void make_sql();
 
-  // A COPY of a group costs the server a millisecond of its own.
+  // A COPY per group costs the server an extra millisecond.
   static constexpr size_t kMostGroupBytes = size_t{8} << 20;
 
   LoadState& state_;

@@ -19,9 +19,9 @@ namespace {
 using postgres::Parameter;
 using table::Place;
 
-// One row: the state of the receipts, whether the staging is there, which table refers to the target (only for a
-// replace) and whether rows can be exchanged in it (direct_target_sql()), and of a table of receipts that is known what
-// it has of the stream. $1 to $3: schema and name of the staging, the target as SQL; then those of
+// One row: the state of the receipts, whether the staging table exists, which table refers to the target (only for a
+// replace) and whether rows can be exchanged in it (direct_target_sql()), and, from a known table of receipts, what it
+// has about the stream. $1 to $3: schema and name of the staging table, the target as SQL; then those of
 // Receipts::stream_sql().
 std::string stream_state_sql(const Receipts& receipts, bool replace) {
   return "SELECT " + receipts_state_sql(receipts.name()) +
@@ -32,7 +32,7 @@ std::string stream_state_sql(const Receipts& receipts, bool replace) {
          (receipts.known() ? ", " + receipts.stream_sql(4, /*all_loads=*/replace) : "");
 }
 
-// What a statement fails with that was right when it was prepared: undefined_table, undefined_column,
+// The errors of a statement that was valid when it was prepared: undefined_table, undefined_column,
 // invalid_sql_statement_name, and a plan whose result has other types.
 bool is_stale(const sdk::Error& error) {
   const std::string state = postgres::sqlstate_of(error);
@@ -53,20 +53,20 @@ Status PostgresDialect::configure(const sdk::Json& config) {
                                                                                         : LoadMethod::kCopy;
   RB_SDK_RETURN_NOT_OK(reader.finish());
   session_ = std::make_unique<Session>(std::move(options));
-  // The host may do this beside the source's discovery (feature "open-early").
+  // The host may do this while the source discovers (feature "open-early").
   session_->open_ahead();
   if (session_->is_open()) look_ahead();
   return {};
 }
 
 void PostgresDialect::look_ahead() {
-  // A new session of the server knows nothing of the catalogs: its first look at a table takes three times as long as
-  // the next one, which is the load's.
+  // A new server session has empty catalog caches: its first look at a table takes three times as long as the next one,
+  // which would be the load's.
   const Receipts receipts = receipts_for({session_->options().schema, {}});
   const auto state = session_->connection().queue("SELECT " + receipts_state_sql(receipts.name()));
   const auto warm = queue_table_look(*session_, {"pg_catalog", "pg_namespace"});
   const auto answers = session_->connection().run_queued();
-  // What went wrong comes again when it is needed.
+  // Errors will come again when the answers are needed.
   if (!state.ok() || !warm.ok() || !answers.ok()) return;
   if (first_value((*answers)[*state]) == "known") receipts_known_ = receipts.name().schema;
   known_in_ = session_->generation();
@@ -127,13 +127,13 @@ Status PostgresDialect::in_transaction(const std::function<Status()>& work, bool
 }
 
 Status PostgresDialect::lock(const sdk::StreamContext& ctx, const TableName& target) {
-  // Loads that only add rows do not disturb each other.
+  // Loads that only add rows do not conflict with each other.
   return session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend).status();
 }
 
 Status PostgresDialect::hold_target(const sdk::StreamContext& ctx) {
   const TableName target = target_of(ctx);
-  // Writers of partitions stand under the lock of the instance that began the stream.
+  // Writers of partitions rely on the lock of the instance that began the stream.
   return ctx.partition.is_null() || begun_ == target ? lock(ctx, target) : Status();
 }
 
@@ -153,13 +153,13 @@ Status PostgresDialect::ask(const sdk::StreamContext& ctx, const std::function<S
   Status answer = question();
   if (answer.ok()) return answer;
   if (!session_->is_open() && served_ == session_->generation()) {
-    // A connection that was idle since the stream before may have been closed by whoever is in between.
+    // A connection that has been idle since the previous stream may have been closed by something in between.
     RB_SDK_RETURN_NOT_OK(session_->open());
     receipts_known_.clear();
     return question();
   }
   if (receipts_for(target_of(ctx)).known() && is_stale(answer.error())) {
-    // Somebody has dropped or altered the receipts since the stream before, or its user code has taken away what was
+    // Somebody has dropped or altered the receipts since the previous stream, or users' code has removed what was
     // prepared.
     receipts_known_.clear();
     return question();
@@ -169,7 +169,8 @@ Status PostgresDialect::ask(const sdk::StreamContext& ctx, const std::function<S
 
 Status PostgresDialect::stream_begins(const sdk::StreamContext& ctx) {
   forget_receipts_of_others();
-  // The usual stream finds its receipts there and no staging, and needs no look at the table before its rows come.
+  // A typical stream finds its receipts there and no staging table, and needs no look at the table before its rows
+  // come.
   const TableName target = target_of(ctx);
   const bool replace = mode_of(ctx) == sdk::WriteMode::kReplace;
   const TableName staging = staging_name(target);
@@ -191,7 +192,7 @@ Status PostgresDialect::stream_begins(const sdk::StreamContext& ctx) {
   begin_look_.staging_there = state[1] == "t";
   begin_look_.referring = state[2];
   begin_look_.direct_target = state[3];
-  // Somebody has put another one in its place.
+  // Somebody has replaced it with another one.
   if (begin_look_.receipts_seen && state[0] != "known") receipts_known_.clear();
   if (!ctx.reference_ring.empty() && ctx.reference_ring.front() == ctx.stream_name) {
     sdk::host::log_warn(ring_advice(ctx));
@@ -200,7 +201,7 @@ Status PostgresDialect::stream_begins(const sdk::StreamContext& ctx) {
   RB_SDK_RETURN_NOT_OK(ensure_receipts(target).status());
   if (replace) return {};
   if (begin_look_.staging_there) {
-    // Of a replace that was broken off and given up: our lock says that none is under way.
+    // Left by a replace that was interrupted and abandoned: our lock says that none is under way.
     RB_SDK_RETURN_NOT_OK(session_->in_transaction([&] { return dest_postgres::drop_staging(*session_, target); }));
   }
   if (begin_look_.receipts_seen) newest_ = begin_look_.receipts.newest;
@@ -216,7 +217,7 @@ Result<bool> PostgresDialect::begins_replace(const sdk::StreamContext& ctx) {
   const TableName target = target_of(ctx);
   RB_SDK_RETURN_NOT_OK(check_replaceable(*session_, target, ctx.stream_name, begin_look_.referring));
   resumed_from_.reset();
-  // What the server refuses must be known when the rows are counted, unless it fails the load.
+  // Rows that the server refuses must be known when the rows are counted, unless they fail the load.
   const bool may_hold = !stage_always_ && ctx.policies.on_data_error == sdk::OnDataError::kFail;
   const bool nothing_left =
       begin_look_.receipts_seen && !begin_look_.staging_there && !begin_look_.receipts.of_partitions;
@@ -240,10 +241,10 @@ Status PostgresDialect::begin_staged(const sdk::StreamContext& ctx, const TableN
   Status begun = session_->in_transaction([&]() -> Status {
     if (staging_there) {
       RB_SDK_RETURN_NOT_OK(dest_postgres::drop_staging(*session_, target));
-      // Said before anything is loaded; what comes there later is found when it is used.
+      // Reported before anything is loaded; a table that appears there later is found when it is used.
       RB_SDK_RETURN_NOT_OK(has_staging(*session_, target, ctx.stream_name).status());
     }
-    // Also those of an earlier attempt at this load, whose rows go with the staging.
+    // Also those of an earlier attempt at this load, whose rows are dropped with the staging table.
     RB_SDK_RETURN_NOT_OK(receipts.forget_all_partitions(ctx));
     return receipts.begin_load(ctx, receipt);
   });
@@ -293,7 +294,7 @@ Status PostgresDialect::write_receipt(const sdk::StreamContext& ctx, const Recei
 
 Result<bool> PostgresDialect::exists(const sdk::StreamContext& ctx, Place place) {
   const TableName target = target_of(ctx);
-  // Batches came, and their table is there.
+  // Batches have come, and their table exists.
   if (place == Place::kTarget && prepared_ == target) return true;
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<TableInfo> found, read_table(*session_, table_at(target, place)));
   return found.has_value();
@@ -306,7 +307,7 @@ Status PostgresDialect::check_upsert_key(const sdk::StreamContext& ctx) {
 
 Result<TargetPlan> PostgresDialect::prepare(const sdk::StreamContext& ctx, const TableName& target,
                                             const sdk::Schema& schema, const sdk::BatchReader* batch) {
-  // Several writers of one stream come here at the same time; the first makes the table.
+  // Several writers of one stream get here concurrently; the first creates the table.
   RB_SDK_RETURN_NOT_OK(session_->begin());
   const std::string lock = "rapidbyte schema " + target.sql();
   const Parameter key[] = {lock};
@@ -385,7 +386,7 @@ Status PostgresDialect::publish_nothing(const sdk::StreamContext& ctx) {
   if (target_seen_) return dest_postgres::publish_nothing(*session_, *target_seen_, ctx.stream_name);
   const TableName target = target_of(ctx);
   RB_SDK_ASSIGN_OR_RETURN(staging_seen_, dest_postgres::make_staging(*session_, target, ctx, ctx.schema));
-  // It may have been made with the staging.
+  // It may have been created with the staging table.
   RB_SDK_ASSIGN_OR_RETURN(target_seen_, read_table(*session_, target));
   return publish_staging(ctx, 0);
 }
@@ -396,7 +397,7 @@ Status PostgresDialect::write_published(const sdk::StreamContext& ctx, const Rec
 }
 
 Status PostgresDialect::explain(const sdk::StreamContext& ctx, Status status) {
-  // A row may have been refused because of what is not there yet.
+  // A row may have been refused because of rows that are not there yet.
   if (status.ok() || ctx.reference_ring.empty() || status.error().category != sdk::ErrorCategory::kData) return status;
   std::string& message = status.error().message;
   message += (message.ends_with('.') ? " " : ". ") + ring_advice(ctx);
@@ -422,7 +423,7 @@ Result<std::vector<sdk::StreamReference>> PostgresDialect::references(const std:
   std::vector<TableName> tables;
   std::vector<const std::string*> names;
   for (const std::string& stream : streams) {
-    // Said when its turn comes.
+    // Reported when its turn comes.
     if (!check_stream(stream).ok()) continue;
     tables.push_back(target_of(stream));
     names.push_back(&stream);

@@ -1,8 +1,8 @@
 #pragma once
-// PostgresDialect: what PostgreSQL says and does for the life cycle of a destination of tables (rapidbyte/table). One
-// instance has one session with the server; the host calls it from one thread. Rows and receipt of a commit are one
-// transaction. Others work in the database meanwhile, and several instances may write partitions of one load. Questions
-// travel together: what a step needs to know is asked by its first statement, and kept for those that ask next.
+// PostgresDialect: PostgreSQL's part of the life cycle of a table destination (rapidbyte/table). One instance has one
+// session with the server; the host calls it from one thread. Rows and receipt of a commit are one transaction. Others
+// use the database meanwhile, and several instances may write partitions of one load. Queries are sent together: the
+// first statement of a step asks for everything that the step needs to know, and the answers are kept for later.
 
 #include <memory>
 #include <optional>
@@ -42,7 +42,7 @@ class PostgresDialect final : public table::Dialect {
   Result<std::optional<Receipt>> read_receipt(const sdk::StreamContext& ctx) override;
   Result<std::optional<Receipt>> newest_receipt(const sdk::StreamContext& ctx) override;
   Result<std::optional<Receipt>> resumed_receipt(const sdk::StreamContext& ctx) override;
-  /// Queues it, whatever is there; for who alone may write it.
+  /// Queues it unconditionally; for a caller that alone may write it.
   Status write_receipt(const sdk::StreamContext& ctx, const Receipt& receipt) override;
   Result<bool> still_holds(const sdk::StreamContext& ctx, const Receipt& receipt) override;
   Status check_receipt_of_target(const sdk::StreamContext& ctx, const Receipt& receipt) override;
@@ -75,23 +75,23 @@ class PostgresDialect final : public table::Dialect {
  private:
   friend class LoadWriter;
 
-  /// The table that a stream goes to, which may be one that check_stream() refuses.
+  /// The table of a stream, which may be one that check_stream() refuses.
   [[nodiscard]] TableName target_of(const std::string& stream) const;
   [[nodiscard]] TableName target_of(const sdk::StreamContext& ctx) const { return target_of(ctx.stream_name); }
   /// Asks a new session what the first stream needs.
   void look_ahead();
   [[nodiscard]] Receipts receipts_for(const TableName& target) const;
   Result<Receipts> ensure_receipts(const TableName& target);
-  /// Another connection may lead to another server, where the receipts were not seen.
+  /// Another connection may lead to another server, where the receipts have not been seen.
   void forget_receipts_of_others();
   Status lock(const sdk::StreamContext& ctx, const TableName& target);
-  /// `batch`: the one that has come, of `schema`; null: none.
+  /// `batch`: the current one, of `schema`; null: none.
   Result<TargetPlan> prepare(const sdk::StreamContext& ctx, const TableName& target, const sdk::Schema& schema,
                              const sdk::BatchReader* batch);
-  /// Begins a replace that goes through a staging table: what an earlier one left goes, and the receipt says so.
+  /// Begins a replace through a staging table: removes what an earlier one left, and records that in the receipt.
   Status begin_staged(const sdk::StreamContext& ctx, const TableName& target, bool staging_there);
-  /// Writes the rows of a load that was held, and publishes them, by one transaction; false: the target is not as it
-  /// was any more, nothing was done, and the transaction must be rolled back.
+  /// Writes the rows of a load that was held, and publishes them, in one transaction; false: the target has changed,
+  /// nothing was done, and the transaction must be rolled back.
   Result<bool> publish_held(const sdk::StreamContext& ctx, const TableName& target, Receipts& receipts,
                             const HeldLoad& held);
   /// Writes them into a staging table.
@@ -104,8 +104,8 @@ class PostgresDialect final : public table::Dialect {
   bool accept_emptied_ = false;
   bool stage_always_ = false;
   LoadMethod method_ = LoadMethod::kCopy;
-  std::optional<TableName> begun_;  // begin_stream() came to this instance
-  std::optional<TableName> prepared_;  // the table of batches that came to this instance
+  std::optional<TableName> begun_;  // begin_stream() was called on this instance
+  std::optional<TableName> prepared_;  // the table of the batches that this instance got
   /// What the first statement of a stream has seen.
   struct BeginLook {
     StreamReceipts receipts;
@@ -115,23 +115,23 @@ class PostgresDialect final : public table::Dialect {
     std::optional<std::string> direct_target;  // the target's OID, if rows can be exchanged in it
   };
   BeginLook begin_look_;
-  /// The stream's newest receipt as stream_begins() has seen it, for who asks next; nullopt: it has not looked.
+  /// The stream's newest receipt as stream_begins() has seen it, for later callers; nullopt: it has not looked.
   std::optional<std::optional<Receipt>> newest_;
-  /// A replace whose rows were not given to the server yet.
+  /// A replace whose rows have not been sent to the server yet.
   std::optional<HeldLoad> held_;
   /// The two tables as replace_state() has seen them.
   std::optional<TableInfo> staging_seen_;
   std::optional<TableInfo> target_seen_;
-  /// Nothing that this stream did so far can have run code of users in the session.
+  /// Nothing that this stream has done so far can have run users' code in the session.
   bool ran_no_code_ = false;
   /// The session's generation in which a stream was served; 0: none.
   uint64_t served_ = 0;
   /// The generation in which `receipts_known_` was seen.
   uint64_t known_in_ = 0;
-  std::string receipts_known_;  // the schema whose receipts table is there;
+  std::string receipts_known_;  // the schema with a known receipts table;
                                 // empty: not known
-  /// The stream that last_committed() was asked about, and what it read: the source goes on behind it, so rows may only
-  /// be added while it is the newest.
+  /// The stream that last_committed() was asked about, and the receipt that it read: the source resumes after it, so
+  /// rows may only be added while it is the newest.
   std::optional<std::pair<std::string, std::optional<Receipt>>> resumed_from_;
 };
 

@@ -1,5 +1,5 @@
-// A replace whose rows were held until the load has succeeded (held_load.h): they are written by the transaction that
-// publishes them.
+// A replace whose rows were held until the load succeeded (held_load.h): the transaction that publishes them also
+// writes them.
 #include <algorithm>
 #include <utility>
 
@@ -19,7 +19,7 @@ Result<bool> PostgresDialect::publishes(const sdk::StreamContext& ctx) {
   if (!held_) return false;
   const HeldLoad held = std::move(*std::exchange(held_, std::nullopt));
   if (!held.written) {
-    // The writers of partitions have made a staging, as they do, and written receipts of theirs.
+    // The writers of partitions have created a staging table, as they do, and written receipts of their own.
     const Receipt receipt{.load_id = ctx.load_id, .target = staging_name(target).text()};
     ran_no_code_ = false;
     RB_SDK_RETURN_NOT_OK(session_->in_transaction([&] { return receipts.begin_load(ctx, receipt); }));
@@ -29,7 +29,7 @@ Result<bool> PostgresDialect::publishes(const sdk::StreamContext& ctx) {
   if (published.ok() && *published) return true;
   session_->rollback();
   RB_SDK_RETURN_NOT_OK(published.status());
-  // Somebody has made something of the table meanwhile on which more hangs than rows.
+  // Meanwhile the table has got something that depends on more than its rows.
   Status staged = stage_held(ctx, target, receipts, held);
   if (!staged.ok()) session_->rollback();
   RB_SDK_RETURN_NOT_OK(std::move(staged));
@@ -42,8 +42,8 @@ Result<bool> PostgresDialect::publish_held(const sdk::StreamContext& ctx, const 
   RB_SDK_ASSIGN_OR_RETURN(std::optional<LockedTarget> locked,
                           lock_direct_target(*session_, target, held.table(), ctx.stream_name));
   if (!locked) return false;
-  // Children have rows of their own. Not TRUNCATE: its lock keeps readers away, and who has an older snapshot would
-  // find no rows at all.
+  // Children have rows of their own. Not TRUNCATE: its lock keeps readers away, and transactions with an older snapshot
+  // would find no rows at all.
   std::string empty_it = locked->is_empty ? std::string() : "DELETE FROM ONLY " + target.sql();
   bool other_columns = false;
   if (held.batches().empty() && !empty_it.empty()) {
@@ -60,7 +60,7 @@ Result<bool> PostgresDialect::publish_held(const sdk::StreamContext& ctx, const 
     if (ctx.policies.new_column == sdk::NewColumn::kAdd && seen) {
       const auto is_new = [&](const sdk::Field& field) { return seen->find(field.name) == nullptr; };
       other_columns = std::any_of(request.schema.fields.begin(), request.schema.fields.end(), is_new);
-      // To add them takes a lock that readers must be asked for.
+      // Adding them takes a lock for which readers must be waited for.
       if (other_columns) return sdk::internal_error("NEW_COLUMNS", "the table gets new columns");
     }
     auto plan = prepare_target(*session_, target, request, seen);

@@ -1,6 +1,6 @@
 #pragma once
 // HeldBatches: the batches that were sent last, so that a row which the server refuses a little later can still be
-// shown, or all of them be sent again around it. A copy costs a hundredth of what sending the batch does.
+// shown, or all of them can be sent again around it. A copy costs a hundredth of sending the batch.
 
 #include <cstdint>
 #include <deque>
@@ -24,11 +24,11 @@ class HeldBatches {
     push({.bytes = spare_, .copy = std::move(spare_), .first_row = first_row, .rows = rows});
     spare_ = {};
   }
-  /// As add(), of bytes that stay until clear().
+  /// As add(), for bytes that stay valid until clear().
   void borrow(std::span<const uint8_t> batch, uint64_t first_row, uint64_t rows) {
     push({.bytes = batch, .copy = {}, .first_row = first_row, .rows = rows});
   }
-  /// As add(), but the oldest leave when all together have more than `max_bytes`; a larger one is not kept.
+  /// As add(), but drops the oldest when together they exceed `max_bytes`; a batch larger than that is not kept.
   void add_within(size_t max_bytes, std::span<const uint8_t> batch, uint64_t first_row, uint64_t rows) {
     while (!batches_.empty() && bytes_ + batch.size() > max_bytes) drop_oldest();
     if (batch.size() <= max_bytes) add(batch, first_row, rows);
@@ -41,7 +41,7 @@ class HeldBatches {
   [[nodiscard]] size_t bytes() const { return bytes_; }
 
   struct Found {
-    std::span<const uint8_t> batch;  // empty: it is gone
+    std::span<const uint8_t> batch;  // empty: no longer held
     size_t row = 0;                  // in the batch
   };
   [[nodiscard]] Found find(uint64_t row) const {
@@ -60,7 +60,7 @@ class HeldBatches {
   }
   void drop_oldest() {
     bytes_ -= batches_.front().bytes.size();
-    // What leaves gives its memory to what comes.
+    // A batch that leaves passes its memory on to the next one.
     if (!batches_.front().copy.empty()) spare_ = std::move(batches_.front().copy);
     batches_.pop_front();
   }

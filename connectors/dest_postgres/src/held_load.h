@@ -1,7 +1,7 @@
 #pragma once
-// HeldLoad: a replace of few rows that has not been given to the server yet. They are kept until the load has
-// succeeded, and then written in the transaction that publishes them: a staging table would cost the server ten times
-// what the rows do.
+// HeldLoad: a replace of few rows that has not been sent to the server yet. They are kept until the load has succeeded,
+// and then written in the transaction that publishes them: a staging table would cost the server ten times as much as
+// the rows.
 
 #include <cstdint>
 #include <optional>
@@ -18,7 +18,7 @@ class HeldLoad {
   /// `table`: the target as it was when the load began.
   explicit HeldLoad(postgres::Oid table) : table_(table) {}
 
-  /// Keeps a copy of a batch; false: all together would be more than a load may have that is published by itself.
+  /// Keeps a copy of a batch; false: with it, the load would exceed the size up to which rows are held.
   bool add(std::span<const uint8_t> batch, uint64_t rows) {
     if (batch.size() > kMostBytes - batches_.bytes()) return false;
     batches_.add(batch, rows_, rows);
@@ -30,9 +30,9 @@ class HeldLoad {
   [[nodiscard]] const std::deque<HeldBatch>& batches() const { return batches_.batches(); }
   [[nodiscard]] uint64_t rows() const { return rows_; }
 
-  /// The checkpoint behind all rows.
+  /// The checkpoint after all rows.
   std::optional<std::string> checkpoint_json;
-  /// run-write came to this instance. If it did not, the rows went to others, as those of partitions do.
+  /// run-write was called on this instance. If not, the rows went to other instances, as those of partitions do.
   bool written = false;
 
  private:

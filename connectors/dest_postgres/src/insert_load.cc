@@ -10,7 +10,7 @@ namespace {
 
 using postgres::Parameter;
 
-// Whether an INSERT has its values as texts, which the server reads as the column's type.
+// Whether an INSERT has its values as texts, which the server parses as the column's type.
 bool goes_as_text(const ColumnPlan& column) { return array_type(column).element != column.type.oid; }
 
 Parameter parameter_of(const sdk::ByteBuffer& array) {

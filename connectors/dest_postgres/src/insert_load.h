@@ -1,7 +1,7 @@
 #pragma once
-// InsertLoad: rows by INSERT of arrays, one parameter per column: for servers and poolers that do not take COPY, and
-// tables that have too many columns for the temporary table of an upsert. A group is gathered and sent by one
-// statement, behind a savepoint where rows may be refused.
+// InsertLoad: rows by INSERT of arrays, one parameter per column: for servers and poolers that do not support COPY, and
+// for tables with too many columns for the temporary table of an upsert. A group is collected and sent in one
+// statement, after a savepoint where rows may be refused.
 
 #include <cstdint>
 #include <optional>
@@ -27,21 +27,21 @@ class InsertLoad final : public RowLoad {
   [[nodiscard]] std::optional<uint64_t> refused_line(const sdk::Error& /*error*/) const override { return {}; }
   [[nodiscard]] size_t most_group_bytes() const override { return kMostGroupBytes; }
 
-  /// Inserts the rows [begin, end) of the batch that are not skipped, inside of a try_rows(): an error that comes from
-  /// a value says so (refuse_value()).
+  /// Inserts the rows [begin, end) of the batch that are not skipped, within a try_rows(): an error caused by a value
+  /// says so (refuse_value()).
   Status insert_rows(size_t begin, size_t end);
-  /// The first column of a row, sent as text, whose type does not read it; null: none.
+  /// The first column of a row, sent as text, whose type cannot parse it; null: none.
   const ColumnPlan* column_of_text(size_t row);
 
  private:
   /// Appends the rows [begin, end) of the batch that are not skipped to arrays_, and to gathered_.
   void gather(size_t begin, size_t end);
   void forget_gathered();
-  /// INSERT of what is gathered.
+  /// INSERT of the collected rows.
   Status insert_gathered();
-  /// As insert_rows(), of what is gathered.
+  /// As insert_rows(), for the collected rows.
   Status try_insert();
-  /// Whether the column's type does not read one of these texts, an array as gather() makes it.
+  /// Whether the column's type cannot parse one of these texts, an array as gather() builds it.
   Result<bool> is_read_refused(const ColumnPlan& column, const sdk::ByteBuffer& values);
 
   // An INSERT costs the server half a millisecond, and holds its rows in memory several times.

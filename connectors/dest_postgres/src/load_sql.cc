@@ -4,26 +4,27 @@
 #include <charconv>
 
 #include "postgres/connection.h"
+#include "rapidbyte/table/sql_name.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
 
-using postgres::quote_identifier;
+using table::quote_name;
 
-// Of a row's columns: "a", "b". `prefix` stands before each.
+// The columns of a row: "a", "b". Each has `prefix` before it.
 std::string column_list(const TargetPlan& plan, std::string_view prefix = {}) {
   std::string out;
   for (const ColumnPlan& column : plan.columns) {
     if (!out.empty()) out += ", ";
     out.append(prefix);
-    out += quote_identifier(column.name);
+    out += quote_name(column.name);
   }
   return out;
 }
 
 std::string key_list(const TargetPlan& plan) {
   std::string out;
-  for (const std::string& name : plan.key) out += (out.empty() ? "" : ", ") + quote_identifier(name);
+  for (const std::string& name : plan.key) out += (out.empty() ? "" : ", ") + quote_name(name);
   return out;
 }
 
@@ -44,7 +45,7 @@ std::string on_conflict(const TargetPlan& plan) {
   std::string new_values;
   for (const ColumnPlan& column : plan.columns) {
     if (in_key(plan, column.name) || column.insert_only) continue;
-    const std::string name = quote_identifier(column.name);
+    const std::string name = quote_name(column.name);
     const std::string separator = updates.empty() ? "" : ", ";
     updates += separator + name + " = excluded." + name;
     old_values += separator + "t." + name;
@@ -52,18 +53,18 @@ std::string on_conflict(const TargetPlan& plan) {
   }
   std::string sql = " ON CONFLICT (" + key_list(plan) + ") DO ";
   if (updates.empty() && plan.has_triggers) {
-    // So that every row is counted, and a trigger that drops one is found.
+    // So that every row is counted, and a trigger that drops one is noticed.
     const auto counted = std::find_if(plan.columns.begin(), plan.columns.end(),
                                       [](const ColumnPlan& column) { return !column.insert_only; });
     if (counted != plan.columns.end()) {
-      updates = quote_identifier(counted->name) + " = excluded." + quote_identifier(counted->name);
+      updates = quote_name(counted->name) + " = excluded." + quote_name(counted->name);
     }
   }
   if (updates.empty()) return sql + "NOTHING";
   sql += "UPDATE SET " + updates;
   if (plan.has_triggers) return sql;
-  // A row that is there already as it came is not written again: loads that overlap cost no more than reading. Compared
-  // by their bytes: 1.0 and 1.00 are equal but not the same, and json has no equality at all.
+  // A row that already exists unchanged is not written again: overlapping loads cost no more than reading. Compared by
+  // their bytes: 1.0 and 1.00 are equal but not the same, and json has no equality at all.
   return sql + " WHERE ROW(" + old_values + ")::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW(" + new_values +
          ")::pg_catalog.record";
 }
@@ -128,8 +129,8 @@ uint64_t count_of(const std::optional<std::string>& text) {
 }
 
 std::string insert_sql(const TargetPlan& plan) {
-  // Set-returning functions of a select list give their rows one by one, in step; in FROM, each would be written to a
-  // store of its own first, which takes the server half as long again.
+  // Set-returning functions in a select list return their rows one by one, in step; in FROM, each would first be
+  // written to its own tuplestore, which makes the server half as slow again.
   std::string columns;
   std::string names;
   std::string values;
@@ -143,7 +144,7 @@ std::string insert_sql(const TargetPlan& plan) {
     std::string value = name;
     if (array_type(column).element != column.type.oid) value += "::" + column.type.cast;
     values += separator + value;
-    // Rows of one key are those that the column's own type calls equal.
+    // Rows of one key are those that the column's own type considers equal.
     if (in_key(plan, column.name)) keys += (keys.empty() ? "" : ", ") + value;
   }
   if (plan.key.empty()) {

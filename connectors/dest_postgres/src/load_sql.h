@@ -1,5 +1,5 @@
 #pragma once
-// The statements that load rows, made once per schema of a stream. Pure functions.
+// The statements that load rows, built once per schema of a stream. Pure functions.
 
 #include <cstdint>
 #include <optional>
@@ -15,14 +15,13 @@ inline constexpr const char* kUpsertTable = "pg_temp._rapidbyte_upsert";
 /// Its last column: the row's number within the load, so that the last row of a key wins.
 inline constexpr const char* kRowNumber = "_rapidbyte_row";
 
-/// Whether an upsert writes each of its rows, so that one that is missing in the server's count was dropped by a
-/// trigger.
+/// Whether an upsert writes each of its rows, so that a row missing in the server's count was dropped by a trigger.
 bool counts_upserts(const TargetPlan& plan);
 /// COPY into the plan's table, or into kUpsertTable when the plan has a key.
 std::string copy_sql(const TargetPlan& plan);
-/// Makes kUpsertTable with the plan's columns.
+/// Creates kUpsertTable with the plan's columns.
 std::string create_upsert_table_sql(const TargetPlan& plan);
-/// Stands before a merge, so that the rows are still there when it fails.
+/// Set before a merge, so that the rows are still there when it fails.
 inline constexpr const char* kMergeSavepoint = "rapidbyte_merge";
 /// Moves kUpsertTable's rows into the plan's table; with `rows` only those whose numbers are in [first, second).
 std::string merge_sql(const TargetPlan& plan, std::optional<std::pair<uint64_t, uint64_t>> rows = {});
@@ -30,7 +29,7 @@ std::string merge_sql(const TargetPlan& plan, std::optional<std::pair<uint64_t, 
 std::string forget_replaced_sql(const TargetPlan& plan);
 /// SELECT of one row of kUpsertTable by its number.
 std::string upsert_row_sql(const TargetPlan& plan, uint64_t row);
-/// INSERT of arrays, one parameter per column (and one of row numbers behind them when the plan has a key). With
+/// INSERT of arrays, one parameter per column (and a last one of row numbers when the plan has a key). With
 /// counts_upserts() it returns the rows to write and those written.
 std::string insert_sql(const TargetPlan& plan);
 /// Type of the array that carries a column, and of its elements: text for types without a binary form or an array.

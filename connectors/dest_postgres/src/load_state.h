@@ -1,7 +1,7 @@
 #pragma once
-// LoadState: what the parts of a TableWriter share: the current batch with its encoder, the plan of its schema, the
-// batches that were sent last, and what the caller was not told yet. One per TableWriter, which owns it; the parts hold
-// a reference and are used by its thread.
+// LoadState: what the parts of a TableWriter share: the current batch with its encoder, the plan for its schema, the
+// batches that were sent last, and what has not been reported to the caller yet. One per TableWriter, which owns it;
+// the parts hold a reference and are used by its thread.
 
 #include <cstdint>
 #include <string>
@@ -24,7 +24,7 @@ struct LoadState {
   RowEncoder encoder = {};
   TargetPlan plan = {};
   sdk::Schema described = {};  // of the batch, with what the context says about it
-  /// What stands before the next rows: ends the transaction in which the table was looked at; usually empty.
+  /// What precedes the next rows: ends the transaction in which the table was looked at; usually empty.
   std::string begin_rows_sql = {};
   uint64_t rows_seen = 0;  // before the current batch
   HeldBatches held = {};  // of the running COPY: the last ones; all of a group

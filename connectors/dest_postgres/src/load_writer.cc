@@ -61,7 +61,7 @@ Result<sdk::WriteCount> LoadWriter::settle() {
 
 Status LoadWriter::commit(const Receipt& receipt) {
   if (holds()) {
-    // A replace is begun anew whatever became of it: nobody goes on behind it.
+    // A replace always restarts: nothing resumes after this.
     dialect_.held_->checkpoint_json = receipt.checkpoint_json;
     return {};
   }

@@ -1,6 +1,6 @@
 #pragma once
-// LoadWriter: the rows of one load on their way to the server, with the receipt that each commit leaves. A replace of
-// few rows is held (held_load.h) until the load has succeeded, or there are too many of them.
+// LoadWriter: writes the rows of one load to the server, with a receipt for each commit. A replace of few rows is held
+// (held_load.h) until the load has succeeded, or there are too many of them.
 
 #include <optional>
 
@@ -12,7 +12,7 @@ namespace rapidbyte::dest_postgres {
 
 class LoadWriter final : public table::Writer {
  public:
-  /// `previous`: the receipt that the rows begin behind.
+  /// `previous`: the receipt after which the rows begin.
   LoadWriter(PostgresDialect& dialect, const sdk::StreamContext& ctx, std::optional<Receipt> previous);
 
   Result<sdk::WriteCount> write(std::span<const uint8_t> batch) override;
@@ -21,9 +21,9 @@ class LoadWriter final : public table::Writer {
 
  private:
   [[nodiscard]] bool holds() const { return may_hold_ && dialect_.held_; }
-  /// Gives the rows that were held, and are too many now, to the server.
+  /// Sends the held rows, of which there are now too many, to the server.
   Result<sdk::WriteCount> stop_holding();
-  /// Without the rows that were counted when they were held.
+  /// Without the rows that were already counted while they were held.
   Result<sdk::WriteCount> uncounted(Result<sdk::WriteCount> count);
 
   PostgresDialect& dialect_;
@@ -33,7 +33,7 @@ class LoadWriter final : public table::Writer {
   bool may_hold_;
   TableWriter writer_;
   sdk::BatchReader held_batch_;
-  uint64_t told_ = 0;  // rows that were counted when they were held
+  uint64_t told_ = 0;  // rows already counted while they were held
 };
 
 }  // namespace rapidbyte::dest_postgres

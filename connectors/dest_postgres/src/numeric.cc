@@ -19,7 +19,7 @@ constexpr uint64_t kPowers[] = {1, 10, 100, 1000};
 constexpr size_t kMaxWholeDigits = 131072;
 constexpr size_t kMaxFractionDigits = 16383;
 
-// Most groups of a 256-bit number (78 digits), moved by up to 76 digits of a negative scale.
+// The most groups of a 256-bit number (78 digits), moved by up to 76 digits of a negative scale.
 constexpr size_t kMaxGroups = 42;
 
 uint8_t* put_header(uint8_t* at, size_t groups, int32_t weight, uint16_t sign, int32_t scale) {
@@ -31,7 +31,7 @@ uint8_t* put_header(uint8_t* at, size_t groups, int32_t weight, uint16_t sign, i
   return at + 12;
 }
 
-// Groups come least significant first, as dividing makes them.
+// Groups come least significant first, in the order in which division produces them.
 uint8_t* put_groups(uint8_t* at, const uint16_t* groups, size_t count, bool negative, int32_t scale,
                     int32_t fraction_groups) {
   size_t first = 0;
@@ -59,7 +59,7 @@ bool all_digits(std::string_view text) { return text.find_first_not_of("01234567
 }  // namespace
 
 DecimalLayout DecimalLayout::of(int32_t scale) {
-  // What four digits hold.
+  // The largest value of four base-10000 digits, plus one.
   constexpr uint64_t kEnd = 10'000'000'000'000'000;
   DecimalLayout layout;
   // A negative scale appends zeros, and the number has no fraction.
@@ -180,7 +180,7 @@ uint8_t* put_numeric_text(uint8_t* at, const NumericText& number) {
   }
   for (size_t i = 0; i < fraction.size(); i += kGroupDigits) {
     const uint16_t group = group_of(fraction.substr(i, kGroupDigits));
-    // Zeros between the point and the first digit are the weight's matter.
+    // Zeros between the point and the first digit are expressed by the weight.
     if (group == 0 && at == header + 12) {
       --weight;
       continue;

@@ -1,7 +1,7 @@
 #pragma once
 // Numbers in the binary form of PostgreSQL's numeric: base-10000 digits aligned at the decimal point, with weight, sign
 // and display scale (numeric_send in the server's numeric.c). From integers, from Arrow's decimals, and from text. All
-// exact; nothing goes through a double. Pure functions over caller's memory.
+// exact; nothing goes through a double. Pure functions over the caller's memory.
 
 #include <bit>
 #include <cstdint>
@@ -17,40 +17,40 @@ inline constexpr size_t kMaxDecimalBytes = 96;
 /// Room that put_numeric_text() needs beyond the text's own length.
 inline constexpr size_t kNumericTextExtra = 16;
 
-/// What the scale of a column means for its digits, worked out once: see put_small_decimal().
+/// What the scale of a column means for its digits, computed once: see put_small_decimal().
 struct DecimalLayout {
   uint64_t align = 1;  // 10^n that puts the decimal point between two digits of base 10000
-  uint64_t largest = 0;  // magnitude that put_small_decimal() takes; 0: it takes none but zero
-  int32_t fraction_groups = 0;  // digits of base 10000 behind the point
+  uint64_t largest = 0;  // magnitude that put_small_decimal() takes; 0: only zero
+  int32_t fraction_groups = 0;  // digits of base 10000 after the point
   int32_t scale = 0;
 
   static DecimalLayout of(int32_t scale);
 };
 
-/// A number of up to four digits of base 10000, which nearly all numbers of the world are, ready to be written.
+/// A number of up to four digits of base 10000, as nearly all numbers in practice are, ready to be written.
 struct SmallDecimal {
   uint64_t head = 0;  // numeric's four header words: digits, weight, sign, scale
   uint64_t digits = 0;  // the first one in the highest 16 bits
   uint32_t value_bytes = 0;  // header and digits
 };
 
-/// Whether small_decimal() takes the 128-bit number `high`:`low`.
+/// Whether small_decimal() handles the 128-bit number `high`:`low`.
 inline bool is_small_decimal(uint64_t low, uint64_t high, const DecimalLayout& layout) {
-  const auto sign = static_cast<uint64_t>(static_cast<int64_t>(high) >> 63);  // all ones of a negative number
+  const auto sign = static_cast<uint64_t>(static_cast<int64_t>(high) >> 63);  // all ones for a negative number
   const uint64_t magnitude = (low ^ sign) - sign;
   // -2^64 has no low bits, either.
   return high == sign && magnitude <= layout.largest && (magnitude != 0 || sign == 0);
 }
 
-/// Without loops and without branches that depend on the digits: a column of amounts would make a processor guess wrong
-/// at every other one. Requires magnitude <= layout.largest.
+/// Without loops and without branches that depend on the digits: on a column of amounts the branch predictor would be
+/// wrong every other time. Requires magnitude <= layout.largest.
 inline SmallDecimal small_decimal(uint64_t magnitude, bool negative, const DecimalLayout& layout) {
   const uint64_t aligned = magnitude * layout.align;
   const auto high = static_cast<uint32_t>(aligned / 100'000'000);
   const auto low = static_cast<uint32_t>(aligned - high * uint64_t{100'000'000});
   const uint64_t digits = uint64_t{high / 10'000} << 48U | uint64_t{high % 10'000} << 32U |
                           uint64_t{low / 10'000} << 16U | uint64_t{low % 10'000};
-  // Zeros at both ends are the weight's matter; of zero nothing is left, and its weight is 0.
+  // Zeros at both ends are expressed by the weight; zero has no digits, and its weight is 0.
   const auto leading = static_cast<uint32_t>(std::countl_zero(digits)) / 16;
   const uint32_t trailing = digits == 0 ? 0 : static_cast<uint32_t>(std::countr_zero(digits)) / 16;
   const uint32_t count = 4 - leading - trailing;
@@ -62,20 +62,20 @@ inline SmallDecimal small_decimal(uint64_t magnitude, bool negative, const Decim
   out.value_bytes = 8 + 2 * count;
   return out;
 }
-/// Of a 128-bit number that is_small_decimal().
+/// For a 128-bit number that is_small_decimal() accepts.
 inline SmallDecimal small_decimal(uint64_t low, uint64_t high, const DecimalLayout& layout) {
   const auto sign = static_cast<uint64_t>(static_cast<int64_t>(high) >> 63);
   return small_decimal((low ^ sign) - sign, sign != 0, layout);
 }
 
-/// Length (4 bytes) and value; the end of what was written. Writes no byte behind it.
+/// Length (4 bytes) and value; returns the end of what was written. Writes no byte beyond it.
 inline uint8_t* put_small_decimal(uint8_t* at, const SmallDecimal& number) {
   using postgres::store_be;
   store_be<uint32_t>(at, number.value_bytes);
   store_be<uint64_t>(at + 4, number.head);
   const uint32_t digit_bytes = number.value_bytes - 8;
   at += 12;
-  // Halves that overlap: three digits are the first two and the last two.
+  // Overlapping halves: three digits are the first two and the last two.
   if (digit_bytes >= 4) {
     store_be<uint32_t>(at, static_cast<uint32_t>(number.digits >> 32U));
     store_be<uint32_t>(at + digit_bytes - 4, static_cast<uint32_t>(number.digits >> (64 - 8 * digit_bytes)));
@@ -85,14 +85,14 @@ inline uint8_t* put_small_decimal(uint8_t* at, const SmallDecimal& number) {
   return at + digit_bytes;
 }
 
-/// Length (4 bytes) and value of `magnitude` * 10^-scale, scale 0..76; the end of what was written.
+/// Length (4 bytes) and value of `magnitude` * 10^-scale, scale 0..76; returns the end of what was written.
 uint8_t* put_decimal64(uint8_t* at, uint64_t magnitude, bool negative, int32_t scale);
 /// The same for `words` little-endian 64-bit words of two's complement (2 or 4), scale -76..76.
 uint8_t* put_decimal(uint8_t* at, const uint64_t* words, size_t count, int32_t scale);
 /// NaN.
 uint8_t* put_numeric_nan(uint8_t* at);
 
-/// A number in plain notation, as PostgreSQL writes numerics: an optional sign, digits, perhaps a point.
+/// A number in plain notation, as PostgreSQL writes numerics: an optional sign, digits, optionally a point.
 struct NumericText {
   enum class Kind : uint8_t { kFinite, kNan, kInfinity };
   Kind kind = Kind::kFinite;

@@ -1,4 +1,4 @@
-// What shows that the rows of a receipt are in a table, or are not.
+// What shows whether the rows of a receipt are in a table.
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "src/dialect.h"
@@ -8,8 +8,8 @@
 namespace rapidbyte::dest_postgres {
 namespace {
 
-/// Whether the table has no row. A user who may only insert, or from whom row security may hide rows, cannot know:
-/// false.
+/// Whether the table has no rows. For a user who may only insert, or from whom row security may hide rows, that is
+/// unknown: false.
 Result<bool> is_empty(Session& session, const TableName& table) {
   const auto found = session.value("SELECT pg_catalog.row_security_active(" + postgres::quote_literal(table.sql()) +
                                    ") OR EXISTS (SELECT FROM " + table.sql() + ")");
@@ -18,7 +18,7 @@ Result<bool> is_empty(Session& session, const TableName& table) {
   return found.status();
 }
 
-/// Why the rows of the receipt are not in the table any more, as far as that can be seen; empty: nothing speaks for it.
+/// Why the rows of the receipt are no longer in the table, as far as that can be seen; empty: nothing suggests it.
 Result<std::string> why_rows_are_gone(Session& session, const TableName& table, const Receipt& receipt) {
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found,
                           session.connection().query(
@@ -34,10 +34,10 @@ Result<std::string> why_rows_are_gone(Session& session, const TableName& table, 
   }
   if (!receipt.identity.empty() && !still_holds(receipt.identity, now[0].value_or(""))) {
     return partitioned ? std::string(
-                             "it or one of its partitions is not the same any more: made anew, emptied (TRUNCATE), "
+                             "it or one of its partitions is not the same any more: recreated, emptied (TRUNCATE), "
                              "detached, dropped or rewritten (VACUUM FULL, CLUSTER, ALTER TABLE)")
                        : std::string(
-                             "the table is not the same any more: it was made anew, emptied (TRUNCATE) or rewritten "
+                             "the table is not the same any more: it was recreated, emptied (TRUNCATE) or rewritten "
                              "(VACUUM FULL, CLUSTER, ALTER TABLE)");
   }
   RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(session, table));
@@ -54,9 +54,9 @@ Result<bool> PostgresDialect::has_rows(const sdk::StreamContext& ctx) {
 Status PostgresDialect::check_receipt_of_target(const sdk::StreamContext& ctx, const Receipt& receipt) {
   if (ctx.keep_positions) return {};
   const TableName target = target_of(ctx);
-  const std::string anew = table::how_to_begin_anew(ctx, "table " + target.text(),
-                                                    /*rows_there=*/true) +
-                           ".";
+  const std::string remedy = table::how_to_restart(ctx, "table " + target.text(),
+                                                   /*rows_there=*/true) +
+                             ".";
   if (receipt.target != target.text() && receipt.target != staging_name(target).text()) {
     return sdk::config_error(codes::kReceiptForeign,
                              "stream \"" + ctx.stream_name + "\": the newest receipt of this pipeline and stream in " +
@@ -64,21 +64,21 @@ Status PostgresDialect::check_receipt_of_target(const sdk::StreamContext& ctx, c
                                  target.text() +
                                  ": perhaps two pipelines of one name share `receipts_schema`. Then give one of them "
                                  "another name. This run wrote nothing. If every row before the cursor is in this "
-                                 "table, go on once with: rapidbyte run PIPELINE.yaml --keep-positions. " +
-                                 anew);
+                                 "table, continue once with: rapidbyte run PIPELINE.yaml --keep-positions. " +
+                                 remedy);
   }
   if (receipt.target != target.text() || receipt.identity.empty()) return {};
-  // Not the file: VACUUM FULL and its like write the same rows anew.
+  // Not the file: VACUUM FULL and similar commands rewrite the same rows.
   const auto oid_of = [](std::string_view identity) { return identity.substr(0, identity.find(':')); };
   RB_SDK_ASSIGN_OR_RETURN(const auto now, session_->value("SELECT " + identity_sql(target)));
   if (oid_of(now.value_or("")) == oid_of(receipt.identity)) return {};
   return sdk::config_error(codes::kReceiptForeign,
                            "stream \"" + ctx.stream_name + "\": " + described(ctx.stream_name) +
-                               " is not the one that earlier runs have loaded: it was dropped and made anew, restored "
+                               " is not the one that earlier runs have loaded: it was dropped and recreated, restored "
                                "from a copy, or another one has taken its name. Rows before the cursor that it does "
                                "not have would be left out for good. This run wrote nothing. If every row before the "
-                               "cursor is in it, go on once with: rapidbyte run PIPELINE.yaml --keep-positions. " +
-                               anew);
+                               "cursor is in it, continue once with: rapidbyte run PIPELINE.yaml --keep-positions. " +
+                               remedy);
 }
 
 Result<bool> PostgresDialect::still_holds(const sdk::StreamContext& ctx, const Receipt& receipt) {
@@ -86,7 +86,7 @@ Result<bool> PostgresDialect::still_holds(const sdk::StreamContext& ctx, const R
   RB_SDK_ASSIGN_OR_RETURN(const std::string lost, why_rows_are_gone(*session_, written, receipt));
   if (lost.empty()) return true;
   RB_SDK_ASSIGN_OR_RETURN(const bool empty, is_empty(*session_, written));
-  // The state may not have learned of the commit before the process was killed, and would begin anew.
+  // The state may have missed the commit before the process was killed, and the load would then restart.
   if (!empty && mode_of(ctx) == sdk::WriteMode::kAppend) {
     return sdk::config_error(codes::kReceiptMissing, "stream \"" + ctx.stream_name +
                                                          "\": an earlier run was interrupted after it had committed " +
@@ -94,13 +94,13 @@ Result<bool> PostgresDialect::still_holds(const sdk::StreamContext& ctx, const R
                                                          described(ctx.stream_name) + ", but " + lost +
                                                          ". So it is not known which of its rows are there, and "
                                                          "reading again could double them. This run wrote nothing. " +
-                                                         table::how_to_begin_anew(ctx, "table " + written.text(),
-                                                                                  /*rows_there=*/true) +
+                                                         table::how_to_restart(ctx, "table " + written.text(),
+                                                                               /*rows_there=*/true) +
                                                          ".");
   }
   sdk::host::log_warn("stream \"" + ctx.stream_name + "\": the receipt of load " + receipt.load_id + " says that " +
                       std::to_string(receipt.rows) + " rows are in table " + written.text() + ", but " + lost +
-                      ". It is not believed.");
+                      ". The receipt is ignored.");
   return false;
 }
 

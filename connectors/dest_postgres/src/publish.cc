@@ -10,6 +10,7 @@
 
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/table/sql_name.h"
 #include "src/row_search.h"
 #include "src/staging.h"
 #include "src/table_shape.h"
@@ -18,10 +19,10 @@ namespace rapidbyte::dest_postgres {
 namespace {
 
 using postgres::Parameter;
-using postgres::quote_identifier;
+using table::quote_name;
 
-// Indexes of the target ($1, as SQL) and of the staging ($2) that are made in the same way, with their names. Equal
-// ones are paired in the order of making.
+// Indexes of the target ($1, as SQL) and of the staging table ($2) that have the same definition, with their names.
+// Equal ones are paired in the order of creation.
 constexpr std::string_view kIndexPairsQuery = R"(
 WITH i AS (
   SELECT x.indrelid, c.relname, k AS definition,
@@ -35,8 +36,8 @@ WITH i AS (
 SELECT o.relname, s.relname FROM (SELECT * FROM i WHERE indrelid = pg_catalog.to_regclass($1::text)) o
 FULL JOIN (SELECT * FROM i WHERE indrelid = pg_catalog.to_regclass($2::text)) s USING (definition, n))";
 
-// What gives another table ($2, as SQL) the rights of the target ($1, as SQL), all given by the owner; nothing when it
-// has the rights of every new table.
+// What gives another table ($2, as SQL) the rights of the target ($1, as SQL), all granted by the owner; nothing when
+// it has the default rights of new tables.
 constexpr std::string_view kGrantsQuery = R"(
 SELECT format('REVOKE ALL ON TABLE %s FROM %I', $2::text, current_user) FROM pg_catalog.pg_class
   WHERE oid = pg_catalog.to_regclass($1::text) AND relacl IS NOT NULL
@@ -48,7 +49,7 @@ UNION ALL SELECT format('GRANT %s ON TABLE %s TO %s%s', string_agg(privilege_typ
 constexpr std::string_view kAccessExclusive = "ACCESS EXCLUSIVE";
 
 // Who holds a lock on a table ($1), its partitions or its children, as a text; with $2 only those who do more than
-// read. Of other users' sessions the server may show no more than their number.
+// read. About other users' sessions the server may show only their process id.
 constexpr std::string_view kHoldersQuery = R"(
 WITH RECURSIVE tables(oid) AS (SELECT $1::oid
   UNION ALL SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tables t ON t.oid = i.inhparent)
@@ -61,8 +62,8 @@ WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_catalo
   l.relation IN (SELECT oid FROM tables) AND
   (NOT $2::pg_catalog.bool OR l.mode <> 'AccessShareLock'))";
 
-// Bytes of a table's ($1, as SQL) own file, and whether it is small with what belongs to it. Who locks the table first
-// does not wait for others here.
+// Bytes of a table's ($1, as SQL) own file, and whether it is small including everything that belongs to it. A
+// transaction that locks the table first does not wait for others here.
 constexpr std::string_view kFileSizeQuery =
     "SELECT pg_catalog.pg_relation_size(c.oid), pg_catalog.pg_table_size(c.oid) <= 1048576 FROM pg_catalog.pg_class c "
     "JOIN pg_catalog.pg_am a ON a.oid = c.relam WHERE c.oid = pg_catalog.to_regclass($1::text) AND a.amname = 'heap'";
@@ -73,7 +74,7 @@ Result<std::optional<std::string>> holders_of(Session& session, Oid oid, bool on
   return session.value(kHoldersQuery, parameters);
 }
 
-// What publishing must know, asked for by one round trip.
+// What publishing must know, asked in one round trip.
 struct Looks {
   // In the order in which they are queued: the first before the lock, the others under it.
   enum Place : size_t { kRows, kTable, kReferring, kReasons, kDefinition, kLikeness, kIndexes, kComment, kGrants };
@@ -81,12 +82,12 @@ struct Looks {
   [[nodiscard]] const postgres::QueryResult& operator[](Place place) const { return answers[place]; }
 };
 
-// How many rows the staging has.
+// How many rows the staging table has.
 Status queue_count(Session& session, const TableName& staging) {
   return session.queue("SELECT count(*) FROM " + staging.sql());
 }
 
-// Looks from kTable on. The target is locked, and the staging is ours.
+// Looks from kTable on. The target is locked, and the staging table is ours.
 Status queue_looks(Session& session, const TableName& target, const TableName& staging) {
   const std::string old_table = target.sql();
   const std::string new_table = staging.sql();
@@ -103,12 +104,12 @@ Status queue_looks(Session& session, const TableName& target, const TableName& s
   return connection.queue(kGrantsQuery, tables, /*cached=*/true).status();
 }
 
-// From here on nobody changes the table or hangs something on it. `before` and `behind` queue what runs before the lock
-// and under it; the answers are those of `before` and then those of `behind`.
+// From here on nobody can change the table or add anything that depends on it. `before` and `behind` queue what runs
+// before the lock and under it; the answers are those of `before` and then those of `behind`.
 //
-// Whoever comes after a lock that waits has to wait, too: behind one slow reader all others would stand still. So the
-// wait is short, and between two of them the others get their turn. All of it takes no longer than the server may be
-// silent, as if it were one wait.
+// Whoever comes after a waiting lock has to wait, too: behind one slow reader all others would stand still. So the wait
+// is short, and between two waits the others get their turn. Together they take no longer than the server may be
+// silent, as if they were one wait.
 Result<std::vector<postgres::QueryResult>> lock_table(Session& session, const TableInfo& table, std::string_view mode,
                                                       const std::string& stream, const std::function<Status()>& before,
                                                       const std::function<Status()>& behind) {
@@ -117,16 +118,16 @@ Result<std::vector<postgres::QueryResult>> lock_table(Session& session, const Ta
   constexpr milliseconds kOneWait{2000};
   constexpr useconds_t kPauseUs = 500'000;
   const auto limit = session.patience();
-  // Shorter than the limit, so that the server's answer says what is wrong, and not our own clock.
+  // Shorter than the limit, so that the server's answer says what is wrong, and not our own timeout.
   const auto one_wait = limit ? std::min(kOneWait, *limit / 2) : kOneWait;
   const auto begin = steady_clock::now();
   bool warned = false;
-  std::vector<postgres::QueryResult> first;  // answers to what is before the lock
+  std::vector<postgres::QueryResult> first;  // answers to the queries before the lock
   if (before) {
     RB_SDK_RETURN_NOT_OK(before());
   }
   const size_t lead = session.connection().queued();
-  // Each step has its answer at once: the server must not be silent for all of them together.
+  // The answer to each step is requested immediately: the server may be silent for each of them, not for all together.
   RB_SDK_RETURN_NOT_OK(session.connection().queue_flush());
   for (;;) {
     RB_SDK_RETURN_NOT_OK(session.queue("SAVEPOINT rapidbyte_lock"));
@@ -178,14 +179,14 @@ Result<std::vector<postgres::QueryResult>> lock_out_readers(Session& session, co
   return lock_table(session, table, kAccessExclusive, stream, before, behind);
 }
 
-// All that follows is queued: it goes out with the commit, whose error is that of what fails.
+// Everything that follows is queued: it is sent with the commit, whose error is that of whatever fails.
 
 Status take_name(Session& session, const TableName& staging, const TableName& target) {
   RB_SDK_RETURN_NOT_OK(session.queue("COMMENT ON TABLE " + staging.sql() + " IS NULL"));
-  return session.queue("ALTER TABLE " + staging.sql() + " RENAME TO " + quote_identifier(target.table));
+  return session.queue("ALTER TABLE " + staging.sql() + " RENAME TO " + quote_name(target.table));
 }
 
-// There was no table yet.
+// The table did not exist yet.
 Status become_new_table(Session& session, const TableName& staging, const TableName& target) {
   RB_SDK_RETURN_NOT_OK(grant_as_new(session, staging));
   return take_name(session, staging, target);
@@ -196,7 +197,7 @@ bool indexes_match(const postgres::QueryResult& pairs) {
                      [](const postgres::Row& pair) { return pair[0] && pair[1]; });
 }
 
-// The staging becomes the target. Their indexes match.
+// The staging table becomes the target. Their indexes match.
 Status swap_tables(Session& session, const TableName& target, const TableName& staging, const Looks& looks) {
   for (const postgres::Row& grant : looks[Looks::kGrants].rows)
     RB_SDK_RETURN_NOT_OK(session.queue(grant[0].value_or("")));
@@ -204,14 +205,14 @@ Status swap_tables(Session& session, const TableName& target, const TableName& s
   RB_SDK_RETURN_NOT_OK(take_name(session, staging, target));
   for (const postgres::Row& pair : looks[Looks::kIndexes].rows) {
     const TableName made{target.schema, *pair[1]};
-    RB_SDK_RETURN_NOT_OK(session.queue("ALTER INDEX " + made.sql() + " RENAME TO " + quote_identifier(*pair[0])));
+    RB_SDK_RETURN_NOT_OK(session.queue("ALTER INDEX " + made.sql() + " RENAME TO " + quote_name(*pair[0])));
   }
   const auto comment = first_value(looks[Looks::kComment]);
   if (!comment) return {};
   return session.queue("COMMENT ON TABLE " + target.sql() + " IS " + postgres::quote_literal(*comment));
 }
 
-// Tries again, and then the load begins anew with the table as it is now.
+// A retry restarts the load with the table as it is then.
 Status target_changed(const TableInfo& target, const std::string& stream, const std::string& what) {
   Status status = sdk::transient_db_error(
       codes::kTargetChanged,
@@ -222,8 +223,8 @@ Status target_changed(const TableInfo& target, const std::string& stream, const 
   return status;
 }
 
-// The row that the target does not take, found in the staging. Its place there says nothing about its place in the
-// stream.
+// The row that the target refuses, found in the staging table. Its position there says nothing about its position in
+// the stream.
 Status exchange_error(Session& session, const TableInfo& target, const TableInfo& staging, const std::string& stream,
                       const std::string& insert, const std::vector<std::string>& columns, const Status& status) {
   if (!session.is_open() || !is_row_error(status.error())) return status;
@@ -254,7 +255,7 @@ Status exchange_error(Session& session, const TableInfo& target, const TableInfo
   std::string reason = reason_of(*postgres::server_error_of(row != nullptr ? row->error : status.error()));
   if (row != nullptr) {
     std::string list;
-    for (const std::string& name : columns) list += (list.empty() ? "" : ", ") + quote_identifier(name);
+    for (const std::string& name : columns) list += (list.empty() ? "" : ", ") + quote_name(name);
     const auto stored =
         read_stored_row(session, "SELECT " + list + from + "=) " + ctid(row->position), columns, row->error);
     if (stored.ok()) {
@@ -275,17 +276,17 @@ Status exchange_rows(Session& session, const TableInfo& target, const TableInfo&
   std::string columns;
   for (const TableColumn& column : staging.columns) {
     if (column.generated) continue;
-    const std::string name = quote_identifier(column.name);
+    const std::string name = quote_name(column.name);
     const TableColumn* there = target.find(column.name);
     if (there == nullptr) {
-      // Who dropped or renamed it did not mean it to come back, and its values would be lost without it.
+      // Whoever dropped or renamed it did not want it back, and without it its values would be lost.
       if (column.number <= like.columns) {
         return target_changed(target, stream, "somebody dropped or renamed column " + name);
       }
       RB_SDK_RETURN_NOT_OK(
           session.exec("ALTER TABLE " + target.name.sql() + " ADD COLUMN " + name + " " + column.type.formatted));
     } else if (there->type.formatted != column.type.formatted || there->generated) {
-      // The server would round or cut values on the way without a word.
+      // The server would silently round or cut values on the way.
       return target_changed(target, stream,
                             "somebody changed the type of column " + name + " (it was " + column.type.formatted + ")");
     }
@@ -383,8 +384,8 @@ Result<std::optional<LockedTarget>> lock_direct_target(Session& session, const T
   TableInfo table;
   table.oid = seen;
   table.name = target;
-  // Readers go on. Who has locked single rows (SELECT ... FOR UPDATE) is waited for here, where a wait is short and
-  // said, and not in DELETE.
+  // Readers continue. Transactions that have locked single rows (SELECT ... FOR UPDATE) are waited for here, where a
+  // wait is short and reported, and not in DELETE.
   const auto answers = lock_table(session, table, "EXCLUSIVE", stream, {}, looks);
   if (!answers.ok()) {
     // undefined_table, and wrong_object_type
@@ -392,10 +393,10 @@ Result<std::optional<LockedTarget>> lock_direct_target(Session& session, const T
     if (state == "42P01" || state == "42809") return std::optional<LockedTarget>();
     return answers.status();
   }
-  // Before them may be that of BEGIN.
+  // The answer to BEGIN may come before them.
   const std::span<const postgres::QueryResult> seen_now = std::span(*answers).last(4);
   const postgres::QueryResult& size = seen_now[2];
-  // Of a large table DELETE would leave as much as dead rows.
+  // In a large table DELETE would leave as many dead rows.
   const bool is_small = !size.rows.empty() && size.rows.front()[1] == "t";
   if (!is_small || !first_value(seen_now[3])) return std::optional<LockedTarget>();
   RB_SDK_RETURN_NOT_OK(check_replaceable(session, target, stream, first_value(seen_now[1])));
@@ -418,7 +419,7 @@ Status publish_nothing(Session& session, const TableInfo& target, const std::str
   if (!table)
     return sdk::internal_error(codes::kTableLost, "table " + target.name.text() + " is locked, but not there");
   RB_SDK_RETURN_NOT_OK(check_replaceable(session, target.name, stream, first_value(answers[1])));
-  // A file without bytes has no rows, also none that this user may not see. Partitions have files of their own.
+  // A file without bytes has no rows, not even rows that this user may not see. Partitions have files of their own.
   if (table->kind == 'r' && first_value(answers[2]) == "0") return {};
   if (table->calls_code) session.expect_code();
   return session.exec(std::string(kRolePath) + "; TRUNCATE " + (table->kind == 'p' ? "" : "ONLY ") + name + "; " +

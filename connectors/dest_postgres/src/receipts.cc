@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "rapidbyte/protocol/error_codes.h"
+#include "rapidbyte/table/sql_name.h"
 #include "src/table.h"
 #include "src/trust.h"
 
@@ -40,7 +41,7 @@ std::string identity_sql(const TableName& table) {
 }
 
 std::string identity_sql(const std::string& schema, const std::string& table) {
-  // The tree is walked without locks on the partitions: others may work on them, and there may be thousands.
+  // The tree is walked without locks on the partitions: others may be working on them, and there may be thousands.
   return "(SELECT pg_catalog.concat_ws(':', c.oid, pg_catalog.pg_relation_filenode(c.oid), CASE WHEN c.relkind "
          "OPERATOR(pg_catalog.=) 'p' THEN (WITH RECURSIVE tree(oid) AS (SELECT c.oid UNION ALL SELECT i.inhrelid FROM "
          "tree t JOIN pg_catalog.pg_inherits "
@@ -87,12 +88,12 @@ bool still_holds(std::string_view was, std::string_view now) {
   };
   const auto [table_was, leaves_was] = split(was);
   const auto [table_now, leaves_now] = split(now);
-  // Receipts of earlier versions name the partitioned table alone.
+  // Receipts of earlier versions name only the partitioned table.
   if (leaves_was.empty()) {
     return table_was == table_now || (!leaves_now.empty() && std::string(table_was) + ":" == table_now);
   }
   if (table_was != table_now || leaves_now.empty()) return false;
-  // New partitions do no harm. Both lists are ordered in the same way.
+  // New partitions do no harm. Both lists have the same order.
   const auto next = [](std::string_view& list) {
     const size_t end = std::min(list.find(' '), list.size());
     const std::string_view first = list.substr(0, end);
@@ -121,7 +122,7 @@ std::string receipts_state_sql(const TableName& receipts) {
          " AS s) x WHERE s IS NOT NULL)";
 }
 
-// division_by_zero: what write() makes of a receipt that is not the last one.
+// division_by_zero: how write() reports a receipt that is not the newest.
 bool is_receipt_changed(const sdk::Error& error) { return postgres::sqlstate_of(error) == "22012"; }
 
 Status receipt_changed(const sdk::StreamContext& ctx) {
@@ -129,8 +130,8 @@ Status receipt_changed(const sdk::StreamContext& ctx) {
       codes::kReceiptChanged,
       "stream \"" + ctx.stream_name +
           "\": another run of this pipeline committed rows meanwhile, perhaps one that was killed "
-          "while it committed. Nothing of this transaction was kept; the next attempt goes on "
-          "behind those rows.");
+          "while it committed. Nothing of this transaction was kept; the next attempt resumes "
+          "after those rows.");
   changed.error().safe_to_retry = true;
   changed.error().commit_state = sdk::CommitState::kBeforeCommit;
   return changed;
@@ -147,7 +148,7 @@ Result<std::string> Receipts::state() {
           "user's rights or pretend that rows are loaded. Drop it or rename it if it is not yours (ALTER TABLE ... "
           "OWNER "
           "TO " +
-          postgres::quote_identifier(session_.options().user) +
+          table::quote_name(session_.options().user) +
           " if it is), or set receipts_schema to a schema in which only this user may create tables.");
 }
 
@@ -172,11 +173,11 @@ Status Receipts::ensure_table() {
     return {};
   }
   RB_SDK_RETURN_NOT_OK(session_.in_transaction([&]() -> Status {
-    // Two loads may come here at the same time, and IF NOT EXISTS alone does not keep them apart. Loads into other
-    // schemas need not wait, perhaps for a session whose client is out of reach.
+    // Two loads may get here concurrently, and IF NOT EXISTS alone does not keep them apart. Loads into other schemas
+    // must not wait, possibly for a session whose client is unreachable.
     RB_SDK_RETURN_NOT_OK(session_.exec("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(" +
                                        postgres::quote_literal("rapidbyte receipts of " + name_.schema) + ", 0))"));
-    // Somebody may have been quicker.
+    // Somebody else may have been faster.
     RB_SDK_ASSIGN_OR_RETURN(const std::string now, state());
     if (!now.empty()) return {};
     RB_SDK_RETURN_NOT_OK(ensure_schema(session_, name_.schema));
@@ -187,8 +188,8 @@ Status Receipts::ensure_table() {
                       "  rows bigint NOT NULL,\n  published boolean NOT NULL,\n"
                       "  committed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),\n  target_identity text,\n"
                       "  PRIMARY KEY (pipeline, stream, partition)\n)"));
-    // Who may write receipts decides which rows are read again, and who may make triggers runs code as the loader: that
-    // is given by a GRANT of its own, not by a default that was made for tables of data.
+    // Whoever may write receipts decides which rows are read again, and whoever may create triggers runs code as the
+    // loader: that requires an explicit GRANT, not a default that was made for tables of data.
     RB_SDK_RETURN_NOT_OK(take_others_rights(session_, name_));
     return state().status();
   }));
@@ -271,12 +272,12 @@ Result<size_t> Receipts::write(const sdk::StreamContext& ctx, const Receipt& rec
   std::vector<Parameter> values = {ctx.pipeline,    ctx.stream_name, partition, receipt.target,
                                    receipt.load_id, Parameter(),     rows,      receipt.published ? "t" : "f"};
   if (receipt.checkpoint_json) values[5] = Parameter(*receipt.checkpoint_json);
-  // The rows' own locks keep everybody from exchanging the table before the commit.
+  // The locks on the rows keep everybody from exchanging the table before the commit.
   std::string identity = "NULL";
   std::string calls_code = "false";
   if (written) {
     identity = identity_sql("$9", "$10");
-    // Since the stream began somebody may have hung code on the table, which has run in this session.
+    // Since the stream began somebody may have attached code to the table, which has run in this session.
     calls_code = calls_code_sql("$9", "$10");
     values.emplace_back(written->schema);
     values.emplace_back(written->table);
@@ -292,7 +293,7 @@ Result<size_t> Receipts::write(const sdk::StreamContext& ctx, const Receipt& rec
     const std::string checkpoint = parameter("text");
     const std::string last_count = parameter("int8");
     const std::string last_target = parameter("text");
-    // A killed run may still be committing: the server makes us wait for its row, and then compares anew.
+    // A killed run may still be committing: the server makes us wait for its row, and then compares again.
     sql = "UPDATE " + name_.sql() +
           " SET target = $4, load_id = $5, checkpoint_json = $6, rows = $7::bigint, published = $8::boolean, "
           "target_identity = " +
@@ -313,7 +314,7 @@ Result<size_t> Receipts::write(const sdk::StreamContext& ctx, const Receipt& rec
           "VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::boolean, " +
           identity + ") ON CONFLICT DO NOTHING";
   }
-  // The COMMIT stands behind it in the queue: where nothing was written, an error keeps it from running.
+  // The COMMIT follows in the queue: if nothing was written, an error keeps it from running.
   return session_.connection().queue(
       "WITH w AS (" + sql +
           " RETURNING pg_catalog.txid_current() AS number) SELECT pg_catalog.max(number), 1 OPERATOR(pg_catalog./) "

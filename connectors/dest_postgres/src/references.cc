@@ -7,8 +7,8 @@ namespace {
 
 using postgres::Parameter;
 
-// $1 and $2: schemas and names. Partitions have their parents' foreign keys as constraints of their own, on either
-// side; a row may also come by the way of a parent, or be referred to by it.
+// $1 and $2: schemas and names. Partitions have their parents' foreign keys as their own constraints, on either side; a
+// row may also arrive through a parent, or be referred to through it.
 constexpr std::string_view kForeignKeysQuery = R"(
 WITH t AS (
   SELECT s.n, c.oid
@@ -51,8 +51,8 @@ std::string ring_advice(const sdk::StreamContext& ctx) {
   std::string ring;
   for (const std::string& stream : ctx.reference_ring) ring += "\"" + stream + "\" -> ";
   ring += "\"" + ctx.reference_ring.front() + "\"";
-  return "The tables of these streams refer to each other by foreign keys in a ring (" + ring +
-         "), so no order of loading suits all of them, and each stream is a transaction of its own, so deferrable "
+  return "The foreign keys between the tables of these streams form a cycle (" + ring +
+         "), so no order of loading suits all of them, and each stream has its own transaction, so deferrable "
          "constraints do not help. They are loaded in the order of the pipeline's streams. If rows are refused because "
          "what they refer to is not there yet: drop one of the foreign keys for the time of the load and add it again "
          "afterwards, or load by a role whose foreign keys are not checked (ALTER ROLE ... SET "

@@ -9,8 +9,8 @@
 namespace rapidbyte::dest_postgres {
 namespace {
 
-// Rows of the first piece that is tried after a refused row; each that goes well doubles it. So many refused rows cost
-// a few statements each, and few cost hardly more than the batch once again.
+// Rows in the first piece that is tried after a refused row; each success doubles it. So many refused rows cost a few
+// statements each, and few cost hardly more than sending the batch once more.
 constexpr size_t kFirstPiece = 32;
 
 }  // namespace
@@ -25,7 +25,7 @@ std::optional<size_t> RefusalSearch::row_of_line(uint64_t line, size_t begin, si
 
 Status RefusalSearch::load_group_again(RowLoad& load, const sdk::Error& refused) {
   const uint64_t seen = state_.rows_seen;
-  // The caller may be at a batch that is not of the group.
+  // The caller's current batch may not belong to the group.
   sdk::BatchReader current = std::exchange(state_.batch, sdk::BatchReader());
   const auto line = load.refused_line(refused);
   const bool is_alone = state_.held.batches().size() == 1;
@@ -35,7 +35,7 @@ Status RefusalSearch::load_group_again(RowLoad& load, const sdk::Error& refused)
     const size_t rows = state_.batch.rows();
     const auto suspected = line && *line > kept ? row_of_line(*line - kept, 0, rows) : std::nullopt;
     kept += state_.kept_rows(0, rows);
-    // Known to be refused as a whole, so that the halves come first.
+    // Known to be refused as a whole, so start with the halves.
     const bool halve = is_alone && !suspected && rows > 1;
     RB_SDK_RETURN_NOT_OK(load_around_refusals(load, suspected.value_or(rows), halve ? rows / 2 : rows));
   }
@@ -57,7 +57,7 @@ Status RefusalSearch::load_around_refusals(RowLoad& load, size_t suspected, size
   size_t at = 0;
   while (at < rows) {
     size_t stop = std::min(rows - at, piece) + at;
-    // What comes before a suspect goes in first: whether the suspect is refused may depend on it.
+    // The rows before a suspect go in first: whether the suspect is refused may depend on them.
     if (suspected >= at && suspected < stop) stop = std::max(suspected, at + 1);
     if (state_.kept_rows(at, stop) == 0) {
       at = stop;
@@ -90,8 +90,8 @@ Status RefusalSearch::insert_error(InsertLoad& load, const Status& status) {
   const bool is_of_a_row = is_row_error(status.error());
   if (!state_.session.is_open() || (!is_of_a_row && !may_be_of_a_value(status.error())))
     return refusals_.row_error(status, first);
-  // The transaction is lost anyway. In a new one the rows before the group are missing, and what was done to the table
-  // for them, so the search may find nothing.
+  // The transaction is lost anyway. A new one lacks the rows before the group, and what was done to the table for them,
+  // so the search may find nothing.
   state_.session.rollback();
   if (!state_.session.is_open() || !state_.session.begin_rows().ok()) return refusals_.row_error(status, first);
   for (const HeldBatch& held : state_.held.batches()) {
@@ -123,7 +123,7 @@ Status RefusalSearch::merge_error(const CopyLoad& load, const Status& status) {
   const uint64_t first_row = load.first_row();
   if (!state_.session.is_open() || !is_row_error(status.error())) return refusals_.row_error(status, first_row);
   const Session::Patience patience(state_.session);
-  // A row that a later one of its key replaces was not refused.
+  // A row that a later one with the same key replaces was not refused.
   Status ready = state_.session.exec(std::string("ROLLBACK TO SAVEPOINT ") + kMergeSavepoint + "; " +
                                      forget_replaced_sql(state_.plan));
   if (!ready.ok()) return refusals_.row_error(status, first_row);

@@ -1,6 +1,6 @@
 #pragma once
-// RefusalSearch: finds the rows that the server refused, of batches that it did not take as they were. What
-// row_search.h does with numbers of rows, it does with those of a LoadState.
+// RefusalSearch: finds the rows that the server refused, in batches that it did not accept as a whole. What
+// row_search.h does for row numbers, it does for the rows of a LoadState.
 
 #include <cstdint>
 
@@ -15,12 +15,12 @@ class RefusalSearch {
  public:
   RefusalSearch(LoadState& state, RowRefusals& refusals) : state_(state), refusals_(refusals) {}
 
-  /// Loads the batches of a group that was refused one by one, around the rows that are refused, which are rejected;
-  /// counts the others as written.
+  /// Loads the batches of a refused group one by one, around the refused rows, which are rejected; counts the others as
+  /// written.
   Status load_group_again(RowLoad& load, const sdk::Error& refused);
-  /// The error of a group's INSERT that names no row, where a refused row ends the load, with the row if it is found.
+  /// The error of a group's INSERT that names no row, where a refused row ends the load; with the row if it is found.
   Status insert_error(InsertLoad& load, const Status& status);
-  /// The same of a merge behind kMergeSavepoint.
+  /// The same for a merge after kMergeSavepoint.
   Status merge_error(const CopyLoad& load, const Status& status);
 
  private:

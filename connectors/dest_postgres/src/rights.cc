@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "rapidbyte/table/sql_name.h"
 #include "src/receipts.h"
 
 namespace rapidbyte::dest_postgres {
@@ -9,7 +10,7 @@ namespace {
 
 using postgres::Parameter;
 
-// One row with a column for each Right. $1: the schema of tables, $2: that of receipts.
+// One row with a column for each Right. $1: the schema of the tables, $2: that of the receipts.
 constexpr std::string_view kRightsQuery = R"(
 SELECT pg_catalog.pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
   pg_catalog.has_database_privilege(current_database(), 'CREATE'),
@@ -29,11 +30,11 @@ enum class Right : size_t {
   kReadOnly,
   kCreateSchemas,
   kTemporary,
-  kSchema,  // is there
+  kSchema,  // exists
   kCreateTables,
-  kReceiptsSchema,  // is there
+  kReceiptsSchema,  // exists
   kCreateReceipts,
-  kReceipts,  // the table is there
+  kReceipts,  // the table exists
   kWriteReceipts,
 };
 
@@ -47,8 +48,8 @@ Result<sdk::Validation> check_rights(Session& session, const std::string& receip
   const postgres::Row& rights = found.rows.front();
   const auto is = [&](Right right) { return rights[static_cast<size_t>(right)] == "t"; };
   const std::string where = session.options().where();
-  const std::string user = postgres::quote_identifier(session.options().user);
-  const std::string database = postgres::quote_identifier(session.options().database);
+  const std::string user = table::quote_name(session.options().user);
+  const std::string database = table::quote_name(session.options().database);
   const auto denied = [&](const std::string& why) {
     return sdk::Validation::failed("PERMISSION_DENIED: " + where + ": " + why);
   };
@@ -69,7 +70,7 @@ Result<sdk::Validation> check_rights(Session& session, const std::string& receip
     }
   }
   const auto grant_create = [&](const std::string& name) {
-    return "Run: GRANT USAGE, CREATE ON SCHEMA " + postgres::quote_identifier(name) + " TO " + user;
+    return "Run: GRANT USAGE, CREATE ON SCHEMA " + table::quote_name(name) + " TO " + user;
   };
   const std::string no_receipts =
       is(Right::kReceipts) && !is(Right::kWriteReceipts)
@@ -84,7 +85,7 @@ Result<sdk::Validation> check_rights(Session& session, const std::string& receip
                     grant_create(receipts));
     }
   }
-  // Streams may name schemas of their own, and tables may be there already.
+  // Streams may name their own schemas, and tables may already exist.
   std::string lacking = no_receipts.empty() ? "" : "; " + no_receipts;
   if (is(Right::kSchema) && !is(Right::kCreateTables)) {
     const bool for_receipts = receipts_schema.empty() && !is(Right::kReceipts);

@@ -9,8 +9,8 @@
 
 namespace rapidbyte::dest_postgres {
 
-/// Fails where every load would fail, and warns of what some loads lack, each with the statement that grants it.
-/// `receipts_schema`: empty for that of the tables. Requires an open session.
+/// Fails where every load would fail, and warns about rights that some loads lack, each with the statement that grants
+/// it. `receipts_schema`: empty for that of the tables. Requires an open session.
 Result<sdk::Validation> check_rights(Session& session, const std::string& receipts_schema, LoadMethod method);
 
 }  // namespace rapidbyte::dest_postgres

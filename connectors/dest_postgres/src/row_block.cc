@@ -11,7 +11,7 @@ namespace {
 constexpr uint32_t kHeadBytes = 2;  // the number of a row's columns
 constexpr uint32_t kRowNumberBytes = kLengthBytes + 8;
 
-/// Of a value with its length; of texts only what all have.
+/// Of a value with its length; for texts only the part that all have.
 uint32_t bytes_of(RowBlock::Form form) {
   using Form = RowBlock::Form;
   switch (form) {
@@ -79,7 +79,7 @@ void RowBlock::add_lengths(const Column& column, size_t begin, size_t rows) {
     case Form::kDecimal128: fixed_ += kLengthBytes; return prepare_decimals(column, begin, rows);
     case Form::kBytes:
     case Form::kJsonb: {
-      // Of a null only the length is sent.
+      // A null consists only of its length.
       const auto more = static_cast<uint32_t>(bytes_of(column.form) - kLengthBytes);
       fixed_ += kLengthBytes;
       return add_each(source, begin, rows, [&](size_t i) {

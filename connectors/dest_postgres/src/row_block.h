@@ -1,8 +1,8 @@
 #pragma once
-// RowBlock: a few hundred rows of Arrow columns as rows of COPY's binary format, worked on column by column. The
-// lengths of all rows come first, so that every row's place is known; then each column is written into all rows by a
-// loop that knows its type, with neither a switch nor a check for room per value. That halves the time of the usual
-// table against going value by value (row_encoder.h, which does the rest: text format, rows left out, rare types). Pure
+// RowBlock: encodes a few hundred rows of Arrow columns as rows of COPY's binary format, column by column. First it
+// computes the lengths of all rows, so that every row's place is known; then each column is written into all rows by a
+// loop that knows its type, with neither a switch nor a check for room per value. For a typical table that takes half
+// the time of going value by value (row_encoder.h, which does the rest: text format, rows left out, rare types). Pure
 // code.
 
 #include <array>
@@ -24,7 +24,7 @@ class RowBlock {
 
   enum class Form : uint8_t {
     kBool,
-    kFixed2,  // the same bits, the other way round
+    kFixed2,  // the same bits, in the opposite byte order
     kFixed4,
     kFixed8,
     kDate,
@@ -41,12 +41,12 @@ class RowBlock {
     DecimalLayout decimal;  // of kDecimal128
   };
 
-  /// Appends rows [begin, begin + rows), at most kRows. `first_row_number`: of row `begin`; sent behind the columns.
+  /// Appends rows [begin, begin + rows), at most kRows. `first_row_number`: of row `begin`; sent after the columns.
   void encode(std::span<const Column> columns, std::optional<int64_t> first_row_number, size_t begin, size_t rows,
               sdk::ByteBuffer& out);
 
  private:
-  /// A decimal between the two passes: what put_small_decimal() would write, or where it lies in large_.
+  /// A decimal between the two passes: what put_small_decimal() would write, or its position in large_.
   struct Decimal {
     SmallDecimal small;
     uint32_t large_begin = 0;
@@ -56,7 +56,7 @@ class RowBlock {
   void add_lengths(const Column& column, size_t begin, size_t rows);
   void prepare_decimals(const Column& column, size_t begin, size_t rows);
   void write_column(const Column& column, const Decimal* decimals, size_t begin, size_t rows, uint8_t* base);
-  /// Calls put(row, place) for each value and moves its row's place behind it; writes the nulls itself.
+  /// Calls put(row, place) for each value and advances its row's place past it; writes the nulls itself.
   template <typename Put>
   void write_each(const ColumnSource& source, size_t begin, size_t rows, uint8_t* base, Put put);
   template <typename Length>

@@ -14,7 +14,7 @@ namespace {
 using postgres::store_be;
 using sdk::TypeId;
 
-// Escapes and hex digits take two bytes for one.
+// Escapes and hex digits turn one byte into two.
 template <RowFormat kFormat>
 constexpr size_t kVariableFactor = kFormat == RowFormat::kBinary ? 1 : 2;
 
@@ -154,7 +154,7 @@ RowEncoder::Op RowEncoder::binary_op(WireType wire, const sdk::DataType& type) {
 RowEncoder::Op RowEncoder::text_op(WireType wire, const sdk::DataType& type) {
   switch (type.id) {
     case TypeId::kBoolean: return Op::kBool;
-    // The digits that tell one float from the next are another number as a double: 0.1 is 0.10000000149011612.
+    // The digits that distinguish neighbouring floats give another number as a double: 0.1 is 0.10000000149011612.
     case TypeId::kFloat32: return wire == WireType::kFloat8 ? Op::kFloatToDoubleText : Op::kFloatText;
     case TypeId::kFloat64: return Op::kDoubleText;
     case TypeId::kDecimal128:
@@ -242,13 +242,13 @@ void RowEncoder::load(const sdk::BatchReader& batch, int64_t first_row_number) {
     column.source = ColumnSource::of(view.type(), view.buffers(), plan.special_values);
     ColumnPlan checked = plan;
     if (plan.convert) {
-      // The conversion makes infinities only of what means infinity in the source.
+      // The conversion produces infinities only from values that mean infinity in the source.
       checked.special_values = true;
       convert(checked, column);
     } else {
       check_column(checked, column.source, rows_, refused_);
     }
-    // After the conversion, which makes NULL of what does not convert where type_change says so.
+    // After the conversion, which produces NULLs where type_change says so.
     if (plan.refuse_null && column.source.validity != nullptr) {
       for (size_t row = 0; row < rows_; ++row) {
         if (column.source.is_null(row)) {
@@ -333,7 +333,7 @@ void RowEncoder::convert(const ColumnPlan& plan, Column& column) {
   convert_column(plan, original, rows_, {}, out, refused_);
   column.source = ColumnSource::of(out.type(), out.buffers(), true);
   if (!plan.null_if_changed) return check_column(plan, column.source, rows_, refused_);
-  // Converted, but the column is too narrow for it: that is no exact conversion either.
+  // Converted, but the column is too narrow for it: that is not an exact conversion either.
   std::vector<RefusedRow> too_wide;
   check_column(plan, column.source, rows_, too_wide);
   if (too_wide.empty()) return;
@@ -495,7 +495,7 @@ size_t RowEncoder::encode_rows(size_t begin, size_t end, sdk::ByteBuffer& out, s
         }
         continue;
       }
-      // The bound of the whole row stays free behind a variable value.
+      // The bound of the whole row stays free after a variable value.
       if (column.is_variable) {
         const size_t more = kVariableFactor<kFormat> * column.source.bytes(row).size();
         if (out.capacity() - used() < bound + more) make_room(bound + more);

@@ -1,10 +1,10 @@
 #pragma once
 // RowEncoder: batches of Arrow columns as rows of COPY, in binary or in text format, and as binary arrays for INSERT.
-// load() works column by column: it converts what has another type than the table's column and finds every row that
+// load() works column by column: it converts values whose type differs from the table's column and finds every row that
 // cannot be stored (column_check.h), so that encode(), the inner loop of the connector, has nothing left to refuse. It
-// appends to the connection's own buffer; per row there is no allocation and no call per value. Batches of the usual
-// types go column by column (row_block.h), others value by value. The loaded batch must live until its rows are
-// encoded. Pure code: no socket.
+// appends to the connection's own buffer; per row there is no allocation and no call per value. Batches of common types
+// go column by column (row_block.h), others value by value. The loaded batch must live until its rows are encoded. Pure
+// code: no socket.
 
 #include <cstdint>
 #include <optional>
@@ -23,38 +23,38 @@ namespace rapidbyte::dest_postgres {
 
 class RowEncoder {
  public:
-  /// Takes over the decisions for a schema; `plan` must outlive their use.
+  /// Adopts the decisions for a schema; `plan` must outlive their use.
   void use(const TargetPlan& plan);
 
   /// Prepares the columns that the plan names. Rows that cannot be stored are in refused(), by row, each once.
   /// `first_row_number`: of the batch's first row, when rows are numbered.
   void load(const sdk::BatchReader& batch, int64_t first_row_number);
   [[nodiscard]] const std::vector<RefusedRow>& refused() const { return refused_; }
-  /// A value of the loaded batch has no binary form that we make: it can only be encoded in text format.
+  /// A value of the loaded batch has no binary form that we produce: it can only be encoded in text format.
   [[nodiscard]] bool needs_text() const { return needs_text_; }
   /// Leaves a row out from now on.
   void skip(size_t row);
   [[nodiscard]] bool is_skipped(size_t row) const { return any_skipped_ && skipped_[row] != 0; }
   [[nodiscard]] bool any_skipped() const { return any_skipped_; }
 
-  /// Appends the rows from `begin` on until `end` or until `out` has `soft_limit` bytes; the row after the last one.
+  /// Appends rows from `begin` until `end`, or until `out` has `soft_limit` bytes; returns the row after the last one.
   size_t encode(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit);
-  /// Appends the rows [begin, end) of one column (an index of the plan) to the one-dimensional array of type `element`
-  /// that is `out`, and begins it when `out` is empty. Requires binary format; columns without a binary form of their
-  /// own come as texts.
+  /// Appends the rows [begin, end) of one column (an index of the plan) to `out`, a one-dimensional array of type
+  /// `element`, which is started when `out` is empty. Requires binary format; columns without their own binary form are
+  /// sent as texts.
   void encode_array(size_t column, size_t begin, size_t end, Oid element, sdk::ByteBuffer& out) const;
   /// The same with the row numbers of [begin, end), as an array of int8.
   void encode_row_numbers(size_t begin, size_t end, sdk::ByteBuffer& out) const;
 
-  /// What stands before the first row and after the last one; empty in text format.
+  /// What precedes the first row and follows the last one; empty in text format.
   static std::string_view header(RowFormat format);
   static std::string_view trailer(RowFormat format);
 
  private:
-  /// How the values of a column are put on the wire.
+  /// How the values of a column are sent.
   enum class Op : uint8_t {
     kBool,
-    kFixed2,  // the same bits, the other way round
+    kFixed2,  // the same bits, in the opposite byte order
     kFixed4,
     kFixed8,
     kWiden2,  // integers of another width
@@ -94,7 +94,7 @@ class RowEncoder {
     Op op = Op::kFixed8;
     bool special_values = false;
     bool is_variable = false;
-    size_t fixed_bound = 0;  // most bytes of a value, length included; of variable ones their head only
+    size_t fixed_bound = 0;  // the most bytes of a value, length included; for variable ones only their head
     ColumnSource source;
   };
 
@@ -108,9 +108,9 @@ class RowEncoder {
   static uint8_t* put_binary(const Column& column, size_t row, uint8_t* at);
   /// Writes the value as text, escaped for COPY. Requires fixed_bound bytes, plus twice a variable value's length.
   static uint8_t* put_text(const Column& column, size_t row, uint8_t* at);
-  /// How RowBlock writes what is put so; nullopt: it does not.
+  /// How RowBlock writes values with this Op; nullopt: it does not.
   static std::optional<RowBlock::Form> block_form(Op op, const sdk::DataType& type);
-  /// Sets in_blocks_: whether all columns of the loaded batch are such that RowBlock can write them.
+  /// Sets in_blocks_: whether RowBlock can write all columns of the loaded batch.
   void choose_block();
   size_t encode_blocks(size_t begin, size_t end, sdk::ByteBuffer& out, size_t soft_limit);
   template <RowFormat kFormat>

@@ -2,21 +2,22 @@
 
 #include <utility>
 
+#include "rapidbyte/table/sql_name.h"
 #include "src/column_check.h"
 #include "src/row_search.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
 
-using postgres::quote_identifier;
 using postgres::ServerError;
+using table::quote_name;
 
 // Whether "COPY orders, line 17, column price: "x"" or the error's own field names this column.
 bool names_column(const ServerError& error, const std::string& column) {
   if (error.column == column) return true;
   std::string_view named = error.copied_value();
   if (named.empty()) {
-    // Inside of a function that reading calls.
+    // Inside a function that is called while parsing.
     constexpr std::string_view kColumn = ", column ";
     const size_t at = error.where.find(kColumn);
     if (at == std::string::npos) return false;
@@ -59,18 +60,18 @@ Status RowRefusals::row_error(const Status& status, uint64_t first_row) const {
   size_t row = 0;
   bool known = false;
   std::string at;
-  // A row that is too large shows only when a block of rows is written: the line is that of the last one.
+  // A row that is too large is noticed only when a block of rows is written: the line is that of the last one.
   const auto line = server->sqlstate == "54000" ? std::nullopt : server->copy_line();
   if (line && *line > 0) {
     const uint64_t number = first_row + *line - 1;
     at = ", row " + std::to_string(number + 1);
-    // The server judges behind what was sent: the row may have been in an earlier batch.
+    // The server checks rows some time after they are sent: the row may have been in an earlier batch.
     const HeldBatches::Found found = state_.held.find(number);
     known = !found.batch.empty() && batch.load(found.batch).ok();
     row = found.row;
   }
   const RefusedRow refused = refusal(status.error(), known ? &batch : nullptr, row);
-  if (!refused.column.empty()) at += ", column " + quote_identifier(refused.column);
+  if (!refused.column.empty()) at += ", column " + quote_name(refused.column);
   if (!refused.value.empty()) at += ", value " + refused.value;
   return row_refused(at, refused.reason);
 }

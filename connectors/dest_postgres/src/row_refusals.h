@@ -1,6 +1,6 @@
 #pragma once
-// RowRefusals: what becomes of a row that the encoder or the server refuses, as the stream's on_data_error says, and
-// how that is said: with stream, row, column and value, as far as they are known.
+// RowRefusals: what happens to a row that the encoder or the server refuses, according to the stream's on_data_error,
+// and how that is reported: with stream, row, column and value, as far as they are known.
 
 #include <string>
 
@@ -17,22 +17,22 @@ class RowRefusals {
   Status reject(const RefusedRow& refused);
   /// ROW_REFUSED (data). `at`: ", row 3, column "c"".
   [[nodiscard]] Status row_refused(const std::string& at, const std::string& reason) const;
-  /// The server's error as the refusal of a row of a batch; `batch` is null when the row is not known any more.
+  /// The server's error as the refusal of a row of a batch; `batch` is null when the row is no longer known.
   [[nodiscard]] RefusedRow refusal(const sdk::Error& error, const sdk::BatchReader* batch, size_t row) const;
-  /// The server's error where a refused row ends the load, with the row that it names. `first_row`: in the stream, of
-  /// the first one of the statement.
+  /// The server's error where a refused row ends the load, with the row that it names. `first_row`: number in the
+  /// stream of the first row of the statement.
   [[nodiscard]] Status row_error(const Status& status, uint64_t first_row) const;
 
  private:
   [[nodiscard]] std::string record_json(size_t row) const;
-  /// As a sentence begins with it.
+  /// As at the start of a sentence.
   [[nodiscard]] std::string table() const;
 
   LoadState& state_;
   table::RefusedRows refused_;
 };
 
-/// Says that the refused row's value of this column is why.
+/// Names this column of the refused row as the reason.
 void name_column(RefusedRow& refused, const sdk::BatchReader& batch, const ColumnPlan& column);
 
 }  // namespace rapidbyte::dest_postgres

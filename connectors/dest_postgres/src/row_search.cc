@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/table/sql_name.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
 
-using postgres::quote_identifier;
 using postgres::ServerError;
+using table::quote_name;
 
 // How much of a value and of a record a message shows.
 constexpr std::string_view kShownValue = "200";
@@ -18,41 +19,43 @@ bool is_one_of(std::string_view sqlstate, std::initializer_list<std::string_view
   return std::any_of(classes.begin(), classes.end(), [&](std::string_view c) { return sqlstate.starts_with(c); });
 }
 
-// Says that this is no time for the load, or that the server is not well.
+// The error means that this is not the time for the load, or that the server is in trouble.
 bool is_of_the_moment(std::string_view sqlstate) {
   return is_one_of(sqlstate, {"08", "25", "40", "53", "55", "57", "58", "XX"});
 }
 
-// Rows of a table that references itself may stand on later ones, which a part of them is without.
+// Rows of a table that references itself may depend on later ones, which a part of them lacks.
 bool needs_later_rows(const ServerError& error) {
   return error.sqlstate == "23503" && error.detail.find('"' + error.table + '"') != std::string::npos;
 }
 
-// Whether the text of a value can be why, beside what is_row_error() knows by its code alone: what a type's input says
-// of names of objects (regclass and its kin) and of a text's syntax (ltree). Under every other code, and in the
-// routines left out here, a type or a domain's CHECK may fail for all rows alike: a function that the role may not
-// execute (42501), a setting or a comparison that is not there. Skipped as rows, a whole load would be dropped.
+// Whether the text of a value can be the cause, beyond what is_row_error() recognises by the code alone: errors that a
+// type's input function raises about names of objects (regclass and similar) and about the syntax of a text (ltree).
+// Under every other code, and in the routines excluded here, a type or a domain's CHECK may fail for all rows alike: a
+// function that the role may not execute (42501), or a setting or comparison that does not exist. If such errors
+// counted as rows to skip, a whole load would be dropped.
 bool may_be_of_a_value(const ServerError& error) {
   const std::string_view sqlstate = error.sqlstate;
   const std::string_view routine = error.routine;
   if (is_one_of(sqlstate, {"3F000", "42601", "42602", "42P01"})) return true;
   if (sqlstate == "42704") return routine != "find_option";  // current_setting()
   if (sqlstate == "42883" || sqlstate == "42725") return routine.starts_with("reg");
-  // Names of three parts. Under the same code a type says that it has no input at all.
+  // Names of three parts. Under the same code a type reports that it has no input at all.
   return sqlstate == "0A000" && (routine.starts_with("RangeVarGetRelid") || routine == "DeconstructQualifiedName");
 }
 
-// Has a code that rows have, but holds for every one.
+// Has a code that rows have, but applies to every row.
 bool is_of_the_table(const ServerError& error) {
   const std::string_view sqlstate = error.sqlstate;
-  if (sqlstate == "22P04") return true;  // malformed COPY data would be a mistake of ours
-  // RAISE takes any code, and what raises it has seen the row.
+  if (sqlstate == "22P04") return true;  // malformed COPY data would be our own mistake
+  // RAISE can use any code, and whatever raises it has seen the row.
   if (error.routine == "exec_stmt_raise") return false;
-  // A sequence without a number left; a mistake in PL/pgSQL itself.
+  // An exhausted sequence; an error in PL/pgSQL itself.
   if (sqlstate == "2200H" || sqlstate == "P0000") return true;
-  // The stack is full: of a value that is nested too deeply, or of a trigger that calls itself, which has many lines.
+  // The stack is full: because of a value that is nested too deeply, or a trigger that calls itself, which has many
+  // lines.
   if (sqlstate == "54001") return !error.where.starts_with("COPY ") && error.where.find('\n') != std::string::npos;
-  // The server is out of transaction numbers, which is a limit of programs, too.
+  // The server is out of transaction numbers, which has the same code as program limits.
   return sqlstate == "54000" && error.routine.starts_with("GetNew");
 }
 
@@ -62,11 +65,11 @@ bool is_row_error(const ServerError& error) {
   const std::string_view sqlstate = error.sqlstate;
   if (is_of_the_table(error)) return false;
   if (error.value_refused || is_one_of(sqlstate, {"22", "23", "38000", "54000", "54001", "P0"})) return true;
-  // A type may refuse a value under other codes: regclass takes the one of a missing table.
+  // A type may refuse a value under other codes: regclass uses that of a missing table.
   if (!error.copied_value().empty() && may_be_of_a_value(error)) return true;
   // Where the server checks the policies of row security, whose SQLSTATE is that of a missing right.
   if (error.routine == "ExecWithCheckOptions") return true;
-  // RAISE, under whatever code the trigger likes.
+  // RAISE, under whatever code the trigger chooses.
   return error.routine == "exec_stmt_raise" && !is_of_the_moment(sqlstate);
 }
 
@@ -121,17 +124,17 @@ std::optional<FoundRow> find_refused(Session& session, uint64_t begin, uint64_t 
 }
 
 std::string StoredRow::place() const {
-  return column.empty() ? std::string() : ", column " + quote_identifier(column) + ", value " + value;
+  return column.empty() ? std::string() : ", column " + quote_name(column) + ", value " + value;
 }
 
 Result<StoredRow> read_stored_row(Session& session, const std::string& row, const std::vector<std::string>& columns,
                                   const sdk::Error& error) {
   const auto server = postgres::server_error_of(error);
   StoredRow out;
-  // It may be a column of another table, which a trigger writes.
+  // It may be a column of another table, written by a trigger.
   if (server && std::find(columns.begin(), columns.end(), server->column) != columns.end()) out.column = server->column;
   const std::string value =
-      out.column.empty() ? "NULL" : "pg_catalog.to_json(r." + quote_identifier(out.column) + ")::pg_catalog.text";
+      out.column.empty() ? "NULL" : "pg_catalog.to_json(r." + quote_name(out.column) + ")::pg_catalog.text";
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult found,
       session.connection().query("SELECT pg_catalog.left(pg_catalog.row_to_json(r)::pg_catalog.text, " +

@@ -12,13 +12,13 @@ using postgres::Parameter;
 // Generated columns and the catalog columns that this connector reads.
 constexpr uint32_t kOldestServer = 120'000;
 
-// Beside those of all sessions (postgres/session). Rows are written under the role's search_path (kRolePath).
+// In addition to those of all sessions (postgres/session). Rows are written under the role's search_path (kRolePath).
 constexpr std::string_view kSettings =
     "SET DateStyle = 'ISO, YMD'; SET xmloption = content; SET default_transaction_isolation = 'read committed'; "
     "SET plan_cache_mode = force_generic_plan";
 
-// What ends a stream, but for the settings. Not DISCARD ALL: it also forgets the statements that the next stream needs
-// again, and leaves a role with a default of its own (ALTER ROLE ... SET role) as the one that has logged in.
+// Ends a stream, apart from the settings. Not DISCARD ALL: it also drops the statements that the next stream needs
+// again, and makes a role with a default of its own (ALTER ROLE ... SET role) the one that logged in.
 constexpr std::string_view kForget =
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; RESET ROLE; UNLISTEN *; SELECT "
     "pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; ";
@@ -70,14 +70,14 @@ Result<std::optional<std::string>> Session::cached_value(std::string_view sql, s
   return first_value(result);
 }
 
-// What is queued is always of a transaction, and begins with it unless it has begun.
+// Whatever is queued belongs to a transaction, and starts it if none has begun.
 bool Session::in_transaction() const {
   return is_open() &&
          (connection_->transaction_status() != postgres::TransactionStatus::kIdle || connection_->queued() != 0);
 }
 
-// Whatever the role's default is: under REPEATABLE READ, waiting for another writer would end in an error instead of a
-// look at what it did.
+// Whatever the role's default is: under REPEATABLE READ, waiting for another writer would end in an error instead of
+// showing what it did.
 constexpr std::string_view kBegin = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 Status Session::begin() { return in_transaction() ? Status() : queue(kBegin); }
@@ -117,10 +117,10 @@ Result<postgres::QueryResult> Session::lock_target(const TableName& table, bool 
     if (then.empty()) return postgres::QueryResult();
     return connection_->execute_cached(then, parameters);
   }
-  // Of a stream before that did not end.
+  // Of a previous stream that did not end.
   if (locked_) RB_SDK_RETURN_NOT_OK(queue("SELECT pg_catalog.pg_advisory_unlock_all()"));
   locked_.reset();
-  // One round trip and one transaction; an error takes the setting back.
+  // One round trip and one transaction; an error reverts the setting.
   RB_SDK_RETURN_NOT_OK(queue("SET lock_timeout = '" + std::string(kLockWait) + "'"));
   const std::string name = "rapidbyte " + table.sql();
   const Parameter names[] = {name};
@@ -161,9 +161,9 @@ void Session::end_stream(bool ran_code) {
     locked_.reset();
     return;
   }
-  // Code of users, as the triggers of the stream's table, may have set what decides how rows are read and written
-  // (client_encoding, the role, session_replication_role ...), or have made temporary tables. A connection that does
-  // not take it is ended, and everything with it.
+  // Users' code, such as the triggers of the stream's table, may have changed settings that decide how rows are read
+  // and written (client_encoding, the role, session_replication_role ...), or have created temporary tables. A
+  // connection that fails to reset is ended, and everything with it.
   (void)connection_->post((runs_code_ ? "DEALLOCATE ALL; " : "") + std::string(kForget) + settings_);
   if (std::exchange(runs_code_, false)) connection_->set_caching(true);
   locked_.reset();

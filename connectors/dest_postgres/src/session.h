@@ -1,5 +1,5 @@
 #pragma once
-// Session: the connection to the server with what this connector needs around it: opened on first need, settings that
+// Session: the connection to the server with what this connector needs around it: opened on first use, settings that
 // make texts mean the same everywhere, transactions, and a lock per target table that keeps a second load away. One
 // instance of the connector has one session; one thread.
 
@@ -22,12 +22,12 @@ namespace rapidbyte::dest_postgres {
 using sdk::Result;
 using sdk::Status;
 
-/// Statements of ours see the system's schema only. What is the user's own runs under the path that the role has:
-/// triggers, defaults, checks, generated columns and index expressions, which the writing of rows calls, and at the
-/// commit deferred triggers. A statement that runs under it names everything with its schema.
+/// Our own statements see only the system's schema. What belongs to the user runs under the role's own path: triggers,
+/// defaults, checks, generated columns and index expressions, which the writing of rows calls, and deferred triggers at
+/// the commit. A statement that runs under it qualifies every name with its schema.
 ///
-/// Plans of ours are made once for all parameters, which is most of what a look at the catalogs costs; those of the
-/// user's functions as the role has it.
+/// Our own plans are made once for all parameters, since planning is most of the cost of a look at the catalogs; those
+/// of the user's functions are made as the role's settings say.
 inline constexpr std::string_view kRolePath = "SET LOCAL search_path TO DEFAULT; SET LOCAL plan_cache_mode TO DEFAULT";
 inline constexpr std::string_view kSystemPath =
     "SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL plan_cache_mode = force_generic_plan";
@@ -36,30 +36,30 @@ class Session {
  public:
   explicit Session(postgres::ConnectionOptions options) : options_(std::move(options)) {}
 
-  /// Connects unless a usable connection is there. UNSUPPORTED_SERVER (config) for servers before 12.
+  /// Connects unless there is a usable connection. UNSUPPORTED_SERVER (config) for servers before 12.
   Status open();
-  /// Connects already now. What goes wrong is said by the next open(), which then does not try again.
+  /// Connects ahead of use. Errors are reported by the next open(), which then does not try again.
   void open_ahead();
   /// Requires a successful open().
   postgres::Connection& connection() { return *connection_; }
   [[nodiscard]] bool is_open() const { return connection_ && !connection_->is_broken(); }
-  /// Grows with every new connection: what a connection holds (temporary tables) is gone with it.
+  /// Grows with every new connection: whatever a connection holds (temporary tables) is lost with it.
   [[nodiscard]] uint64_t generation() const { return generation_; }
   [[nodiscard]] const postgres::ConnectionOptions& options() const { return options_; }
   void close();
 
-  /// One or more statements, after what is queued.
+  /// One or more statements, after those that are queued.
   Status exec(const std::string& sql) { return connection_->exec(sql).status(); }
-  /// One statement, by the same round trip as what is queued.
+  /// One statement, in the same round trip as those that are queued.
   Status run(std::string_view sql) { return connection_->execute(sql).status(); }
-  /// Queues a statement of the open transaction: it goes out with the next one, and its error is that one's.
+  /// Queues a statement of the open transaction: it is sent with the next one, and its error is reported there.
   Status queue(std::string_view sql) {
     if (connection_->queued() >= kMostQueued) RB_SDK_RETURN_NOT_OK(connection_->run_queued().status());
     return connection_->queue(sql).status();
   }
   /// First column of the first row; nullopt when there is none, or when it is NULL.
   Result<std::optional<std::string>> value(std::string_view sql, std::span<const postgres::Parameter> parameters = {});
-  /// The same of a text that is the same each time but for its parameters.
+  /// The same for a text that never changes but for its parameters.
   Result<std::optional<std::string>> cached_value(std::string_view sql,
                                                   std::span<const postgres::Parameter> parameters = {});
 
@@ -68,7 +68,7 @@ class Session {
   Status begin();
   /// Begins a transaction for rows, under the role's path, unless one is open.
   Status begin_rows();
-  /// Rolls back what is open. A connection that cannot do that is given up.
+  /// Rolls back the open transaction. A connection that cannot do that is abandoned.
   void rollback();
   /// Runs `work` in one transaction: committed when it succeeds, rolled back otherwise.
   template <typename Work>
@@ -80,12 +80,13 @@ class Session {
     return status;
   }
   /// Plain COMMIT. COMMIT_ROLLED_BACK (internal) when the server answered that it rolled back. See Commit for data.
-  /// `sets_role_path`: first, for deferred triggers; a transaction that begin_rows() began has it.
+  /// `sets_role_path`: first sets the role's path, for deferred triggers; a transaction from begin_rows() has it
+  /// already.
   Status commit(bool sets_role_path = false);
   /// COMMIT_ROLLED_BACK unless it is the answer of a COMMIT that has committed.
   [[nodiscard]] Status check_committed(const postgres::CommandResult& result) const;
 
-  /// While one lives, the server may be silent for long: a merge of many rows, an exchange or a commit gives no sign
+  /// While one exists, the server may be silent for long: a merge of many rows, an exchange or a commit gives no sign
   /// before it is done.
   using Patience = postgres::Patience<Session>;
   /// How long that is; nullopt: without limit.
@@ -98,30 +99,31 @@ class Session {
     if (connection_) connection_->set_read_timeout_ms(ms);
   }
 
-  /// Warns, unless it has done so with this text: a table and its staging are made by the same look at the types.
+  /// Warns, unless it has already done so with this text: a table and its staging table come from the same look at the
+  /// types.
   void warn_once(const std::string& text) {
     if (warned_.insert(text).second) sdk::host::log_warn(text);
   }
 
-  /// Keeps other loads away from `table` until the session ends or locks another one: `shared` locks go together, for
-  /// loads that only add rows. TARGET_BUSY (transient-db) when another load holds it for longer than a few seconds.
-  /// `then`: a query behind it in the same round trip, whose rows are given; the same text each time but for its
-  /// parameters.
+  /// Keeps other loads away from `table` until the session ends or locks another one: `shared` locks are compatible
+  /// with each other, for loads that only add rows. TARGET_BUSY (transient-db) when another load holds it for longer
+  /// than a few seconds. `then`: a query that follows in the same round trip, whose rows are returned; its text never
+  /// changes but for its parameters.
   Result<postgres::QueryResult> lock_target(const TableName& table, bool shared, std::string_view then = {},
                                             std::span<const postgres::Parameter> parameters = {});
 
-  /// The session is again as it was after open(): settings, role, locks and temporary tables of the stream are gone,
-  /// and what was warned of is warned of again for the next one. Nobody waits for that. `ran_code`: code of users may
-  /// have run in the session, which can have changed anything in it; without, only the lock is to be given up.
+  /// Resets the session to its state after open(): settings, role, locks and temporary tables of the stream are gone,
+  /// and warnings are repeated for the next one. Nobody waits for that. `ran_code`: users' code may have run in the
+  /// session, which can have changed anything in it; otherwise only the lock is released.
   void end_stream(bool ran_code);
 
-  /// Code of users (triggers, defaults, checks ...) is about to run in this session, and may take away what it has
-  /// prepared. Until the stream's end nothing is prepared.
+  /// Users' code (triggers, defaults, checks ...) is about to run in this session, and may remove what it has prepared.
+  /// Nothing is prepared until the end of the stream.
   void expect_code();
 
-  /// Whether this connection has made the temporary table of an upsert (load_sql.h) before.
+  /// Whether this connection has created the temporary table of an upsert (load_sql.h) before.
   bool had_upsert_table = false;
-  /// Types of the system that the server has looked up by name: the same for every table and for ever.
+  /// Types of the system that the server has looked up by name: the same for every table, permanently.
   struct SystemType {
     postgres::Oid oid = 0;
     char kind = 'b';  // pg_type.typtype

@@ -5,6 +5,7 @@
 
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/table/sql_name.h"
 #include "src/table_shape.h"
 #include "src/trust.h"
 
@@ -12,12 +13,12 @@ namespace rapidbyte::dest_postgres {
 namespace {
 
 using postgres::Parameter;
-using postgres::quote_identifier;
+using table::quote_name;
 
 constexpr std::string_view kPrefix = "_rapidbyte_staging_";
-// The comment of a staging: then the number of columns, a space, and the definition.
+// The comment of a staging table: then the number of columns, a space, and the definition.
 constexpr std::string_view kLike = "rapidbyte: rows of a load that is under way; like ";
-// At its end, when the target was made with it.
+// At its end, when the target was created with it.
 constexpr std::string_view kMade = " of the table made for it";
 
 uint64_t fnv1a(std::string_view text) {
@@ -32,14 +33,14 @@ std::string hex(uint64_t value) {
   return out;
 }
 
-// Queues what the staging is made like, for who publishes it.
+// Queues a record of what the staging table is like, for whoever publishes it.
 Status comment_staging(Session& session, const TableName& staging, const TableInfo& target,
                        const std::string& definition) {
   const std::string comment = std::string(kLike) + std::to_string(target.columns.size()) + " " + definition;
   return session.queue("COMMENT ON TABLE " + staging.sql() + " IS " + postgres::quote_literal(comment));
 }
 
-// Foreign keys of the target, so that rows that break one are found one by one and not when all are published.
+// Foreign keys of the target, so that rows that violate one are found one by one and not when all are published.
 Status copy_foreign_keys(Session& session, const TableInfo& target, const TableName& staging) {
   const std::string name = target.name.sql();
   const Parameter parameters[] = {name};
@@ -56,7 +57,7 @@ Status copy_foreign_keys(Session& session, const TableInfo& target, const TableN
 }
 
 // NULL (absent), "ours", "own" (this user's table, but with triggers, rules or row security: it may be dropped, not
-// used) or "foreign". Stricter than for the receipts: whose the staging is becomes the target's owner.
+// used) or "foreign". Stricter than for the receipts: the owner of the staging table becomes the owner of the target.
 // $1 and $2: its schema and name.
 const std::string& staging_state_query() {
   const std::string condition = table_condition_sql("$1::text", "$2::text");
@@ -98,7 +99,7 @@ Status grant_as_new(Session& session, const TableName& table) {
 TableName staging_name(const TableName& target) {
   std::string name = std::string(kPrefix) + target.table;
   if (name.size() > kMaxNameBytes) {
-    // Cut between characters, and told apart by a hash.
+    // Cut between characters, and made unique by a hash.
     std::string start = target.table.substr(0, kMaxNameBytes - kPrefix.size() - 17);
     while (!start.empty() && (static_cast<uint8_t>(target.table[start.size()]) & 0xC0U) == 0x80U) start.pop_back();
     name = std::string(kPrefix) + start + "_" + hex(fnv1a(target.table));
@@ -108,8 +109,8 @@ TableName staging_name(const TableName& target) {
 
 namespace {
 
-// Its owner decides what becomes of a table that has been made for nothing: it is dropped only if nobody has done
-// anything with it, and nobody is kept waiting for that.
+// Its owner decides about a table that was created in vain: it is dropped only if nobody has done anything with it, and
+// nobody is kept waiting for that.
 Status drop_made_target(Session& session, const Likeness& like, const TableName& target) {
   const auto drop = [&]() -> Status {
     RB_SDK_RETURN_NOT_OK(
@@ -196,7 +197,7 @@ Status check_replaceable(const Session& session, const TableName& target, const 
 
 namespace {
 
-// Like a target that is there.
+// Like an existing target.
 Result<std::optional<TableInfo>> make_like(Session& session, const TableInfo& table, const sdk::StreamContext& ctx,
                                            const sdk::Schema& schema, const std::string& definition,
                                            bool target_stays) {
@@ -204,7 +205,7 @@ Result<std::optional<TableInfo>> make_like(Session& session, const TableInfo& ta
   const bool rows_are_judged = ctx.policies.on_data_error != sdk::OnDataError::kFail;
   std::string like = " INCLUDING ALL EXCLUDING IDENTITY";
   // Where the rows are written a second time, the target's own indexes check them; here they would only cost time,
-  // unless single rows shall be refused.
+  // unless single rows are to be refused.
   if (target_stays && !rows_are_judged) like += " EXCLUDING INDEXES EXCLUDING STATISTICS";
   RB_SDK_RETURN_NOT_OK(session.queue("CREATE TABLE " + name.sql() + " (LIKE " + table.name.sql() + like + ")"));
   RB_SDK_RETURN_NOT_OK(comment_staging(session, name, table, definition));
@@ -212,7 +213,7 @@ Result<std::optional<TableInfo>> make_like(Session& session, const TableInfo& ta
     // The target itself numbers the rows when they arrive.
     if (!column.identity || schema.index_of(column.name)) continue;
     RB_SDK_RETURN_NOT_OK(
-        session.queue("ALTER TABLE " + name.sql() + " DROP COLUMN " + quote_identifier(column.name) + " CASCADE"));
+        session.queue("ALTER TABLE " + name.sql() + " DROP COLUMN " + quote_name(column.name) + " CASCADE"));
   }
   const std::string sql = name.sql();
   const Parameter parameters[] = {sql, name.schema, name.table};
@@ -232,13 +233,13 @@ Result<std::optional<TableInfo>> make_staging(Session& session, const TableName&
   const TableName name = staging_name(target);
   RB_SDK_ASSIGN_OR_RETURN(const size_t state_look, queue_staging_look(session, target));
   RB_SDK_ASSIGN_OR_RETURN(const size_t staging_look, queue_table_look(session, name));
-  // Before the target: what changes before the copy is made makes the staging look older than it is, and not newer.
+  // Before the target: a change before the copy is made lets the staging table look older than it is, not newer.
   RB_SDK_ASSIGN_OR_RETURN(const size_t definition_look, queue_definition_look(session, target));
   RB_SDK_ASSIGN_OR_RETURN(const size_t table_look, queue_table_look(session, target));
   RB_SDK_ASSIGN_OR_RETURN(const size_t reasons_look, queue_own_reasons_look(session, target));
   RB_SDK_ASSIGN_OR_RETURN(const auto answers, session.connection().run_queued());
   RB_SDK_ASSIGN_OR_RETURN(const bool there, is_staged(session, target, ctx.stream_name, answers[state_look]));
-  // Of another writer of this load.
+  // Made by another writer of this load.
   if (there) return table_of(session, name, answers[staging_look]);
   RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> table, table_of(session, target, answers[table_look]));
   if (table) {
@@ -253,7 +254,7 @@ Result<std::optional<TableInfo>> make_staging(Session& session, const TableName&
   RB_SDK_RETURN_NOT_OK(take_others_rights(session, name));
   RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> staging, read_table(session, name));
   if (!staging) return sdk::internal_error(codes::kTableLost, "table " + name.text() + " was not created");
-  // A look at the catalogs that most tables go without.
+  // A look at the catalogs that most tables do not need.
   const bool may_name = std::any_of(schema.fields.begin(), schema.fields.end(), [](const sdk::Field& field) {
     return field.type.is_text() && !native_type_text(field).empty();
   });

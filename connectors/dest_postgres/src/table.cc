@@ -9,13 +9,14 @@
 #include "postgres/types/type_parts.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/table/sql_name.h"
 #include "src/trust.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
 
 using postgres::Parameter;
-using postgres::quote_identifier;
+using table::quote_name;
 
 // One row per column, and one without a column for a table that has none. A domain's base may be a domain again.
 // Objects of users have OIDs from 16384 on.
@@ -152,7 +153,7 @@ Status check_table_name(std::string_view stream, const TableName& name) {
   for (const std::string& part : {name.schema, name.table}) {
     if (part.empty()) return refuse("a name is empty");
     if (part.find('\0') != std::string::npos) return refuse("a name holds a NUL character");
-    // PostgreSQL would cut it off, and two streams could meet in one table.
+    // PostgreSQL would truncate it, and two streams could end up in one table.
     if (part.size() > kMaxNameBytes) {
       return refuse("\"" + part + "\" has " + std::to_string(part.size()) + " bytes, and PostgreSQL's names at most " +
                     std::to_string(kMaxNameBytes));
@@ -167,14 +168,14 @@ Status check_table_name(std::string_view stream, const TableName& name) {
 }
 
 Status ensure_schema(Session& session, const std::string& schema) {
-  // CREATE SCHEMA IF NOT EXISTS asks for the right to create even if it is there.
+  // CREATE SCHEMA IF NOT EXISTS requires the right to create even if it exists.
   const Parameter names[] = {schema};
   RB_SDK_ASSIGN_OR_RETURN(const auto there,
                           session.value("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", names));
   if (there) return {};
-  // IF NOT EXISTS does not see a schema that somebody else is just making; then it breaks the catalog's unique key.
+  // IF NOT EXISTS does not see a schema that somebody else is just creating; then it violates the catalog's unique key.
   RB_SDK_RETURN_NOT_OK(session.exec("SAVEPOINT rapidbyte_schema"));
-  Status created = session.exec("CREATE SCHEMA IF NOT EXISTS " + quote_identifier(schema));
+  Status created = session.exec("CREATE SCHEMA IF NOT EXISTS " + quote_name(schema));
   if (created.ok() || postgres::sqlstate_of(created.error()) != "23505") return created;
   return session.exec("ROLLBACK TO SAVEPOINT rapidbyte_schema");
 }
@@ -190,8 +191,8 @@ struct KnownType {
 };
 
 // What `text` names, if it is a type that may be trusted: a domain, a range or a composite type can have code behind it
-// that runs with our rights, and an enum casts of its owner's, so it must not be a stranger's. Base types are made by
-// superusers only. nullopt: nothing, or no type's name at all.
+// that runs with our rights, and an enum its owner's casts, so it must not be a stranger's. Base types are created by
+// superusers only. nullopt: nothing, or not the name of a type.
 Result<std::optional<KnownType>> find_type(Session& session, const std::string& text) {
   if (const auto known = session.system_types.find(text); known != session.system_types.end()) {
     KnownType type;
@@ -200,7 +201,7 @@ Result<std::optional<KnownType>> find_type(Session& session, const std::string& 
     type.name = known->second.name;
     return std::optional<KnownType>(std::move(type));
   }
-  // A text that is no type's name is an error of the statement: it must not spoil the transaction.
+  // A text that is no type's name is an error of the statement: it must not abort the transaction.
   const bool nested = session.in_transaction();
   if (nested) RB_SDK_RETURN_NOT_OK(session.exec("SAVEPOINT rapidbyte_type"));
   const Parameter parameters[] = {text};
@@ -215,7 +216,7 @@ Result<std::optional<KnownType>> find_type(Session& session, const std::string& 
         session.exec(found.ok() ? "RELEASE SAVEPOINT rapidbyte_type" : "ROLLBACK TO SAVEPOINT rapidbyte_type"));
   }
   if (!found.ok()) {
-    if (postgres::sqlstate_of(found.error()).empty()) return found.status();  // not the server's judgement
+    if (postgres::sqlstate_of(found.error()).empty()) return found.status();  // not an answer of the server
     return std::optional<KnownType>();
   }
   if (found->rows.empty()) return std::optional<KnownType>();
@@ -230,7 +231,7 @@ Result<std::optional<KnownType>> find_type(Session& session, const std::string& 
   return std::optional<KnownType>(std::move(known));
 }
 
-// "public.geometry(Point,4326)[]": geometry, and (Point,4326)[] behind it.
+// "public.geometry(Point,4326)[]": geometry, followed by (Point,4326)[].
 struct TypeText {
   std::string bare;
   std::string rest;
@@ -257,8 +258,8 @@ TypeText take_apart(const std::string& native) {
   return out;
 }
 
-// The same type in another schema than the source's, such as an extension that lives elsewhere; only kinds that have no
-// code of strangers behind them.
+// The same type in another schema than the source's, such as an extension installed elsewhere; only kinds without a
+// stranger's code behind them.
 Result<std::string> qualified_elsewhere(Session& session, const std::string& native) {
   const TypeText text = take_apart(native);
   const Parameter parameters[] = {text.bare};
@@ -269,7 +270,7 @@ Result<std::string> qualified_elsewhere(Session& session, const std::string& nat
           "t.typname = $1::name AND t.typtype IN ('b', 'e') AND t.typelem = 0 AND n.nspname !~ '^pg_' LIMIT 2",
           parameters));
   if (found.rows.size() != 1) return std::string();
-  return quote_identifier(found.rows.front()[0].value_or("")) + "." + quote_identifier(text.bare) + text.rest;
+  return quote_name(found.rows.front()[0].value_or("")) + "." + quote_name(text.bare) + text.rest;
 }
 
 }  // namespace
@@ -296,24 +297,23 @@ Result<std::string> type_for(Session& session, const sdk::Field& field) {
     }
   }
   if (!known) {
-    session.warn_once("column " + quote_identifier(field.name) + ": " + session.options().where() + " has no type " +
-                      native + " that this user can trust, so the new table gets " + by_arrow +
+    session.warn_once("column " + quote_name(field.name) + ": " + session.options().where() + " has no type " + native +
+                      " that this user can trust, so the new table gets " + by_arrow +
                       ". To keep the type, create it there (CREATE EXTENSION, CREATE TYPE), drop the table or this "
                       "column, which a load takes as it is, and load all rows again.");
     return by_arrow;
   }
   if (known->type.oid == postgres::kOidNumeric) {
-    // to_regtype() drops the modifier, and it decides what the values are sent as.
+    // to_regtype() drops the modifier, and that decides how the values are sent.
     known->type.modifier = numeric_modifier(native);
   }
   if (!field.native_fields.empty()) {
     RB_SDK_ASSIGN_OR_RETURN(auto fields, composite_fields_of(session, {known->type.oid}));
     const std::string& there = fields[known->type.oid];
     if (there != field.native_fields) {
-      session.warn_once("column " + quote_identifier(field.name) + ": " + session.options().where() +
-                        " has another type " + native + ", with " +
-                        (there.empty() ? "no fields" : "the fields " + there) + " where the values have " +
-                        field.native_fields + ", so the new column gets " + by_arrow +
+      session.warn_once("column " + quote_name(field.name) + ": " + session.options().where() + " has another type " +
+                        native + ", with " + (there.empty() ? "no fields" : "the fields " + there) +
+                        " where the values have " + field.native_fields + ", so the new column gets " + by_arrow +
                         ". To keep the type, make the two alike and load into a new table.");
       return by_arrow;
     }
@@ -331,13 +331,13 @@ Status create_table(Session& session, const NewTable& table) {
       RB_SDK_ASSIGN_OR_RETURN(type, type_for(session, field));
     }
     const bool in_key = std::find(table.key.begin(), table.key.end(), field.name) != table.key.end();
-    sql += separator + quote_identifier(field.name) + " " + type;
+    sql += separator + quote_name(field.name) + " " + type;
     if (in_key || (table.declare_not_null && !field.nullable)) sql += " NOT NULL";
     separator = ",\n  ";
   }
   if (!table.key.empty()) {
     std::string key;
-    for (const std::string& name : table.key) key += (key.empty() ? "" : ", ") + quote_identifier(name);
+    for (const std::string& name : table.key) key += (key.empty() ? "" : ", ") + quote_name(name);
     sql += separator + "PRIMARY KEY (" + key + ")";
   }
   return session.exec(sql + "\n)");

@@ -1,5 +1,5 @@
 #pragma once
-// What a table of the server looks like now, read from its catalogs, and the making of new ones. Inside whatever
+// What a table of the server looks like now, read from its catalogs, and the creation of new ones. Inside whatever
 // transaction the session has open.
 
 #include <map>
@@ -22,9 +22,9 @@ struct TableColumn {
   std::string name;
   PgType type;
   bool not_null = false;
-  bool has_default = false;  // of its own, of its domain, or identity
+  bool has_default = false;  // its own, its domain's, or identity
   bool identity = false;
-  bool identity_always = false;  // takes a value on INSERT only, and only with OVERRIDING SYSTEM VALUE
+  bool identity_always = false;  // accepts a value only on INSERT, and only with OVERRIDING SYSTEM VALUE
   bool generated = false;
   int number = 0;  // attnum
 };
@@ -35,22 +35,23 @@ struct TableInfo {
   char kind = 'r';  // relkind: r table, p partitioned
   std::vector<TableColumn> columns;
   bool has_triggers = false;  // or one of its partitions
-  /// To write rows may run code that does not come with the server: triggers, defaults, checks, expressions of indexes,
-  /// types and operators of users.
+  /// Writing rows may run code that does not come with the server: users' triggers, defaults, checks, index
+  /// expressions, types and operators.
   bool calls_code = true;
 
   [[nodiscard]] const TableColumn* find(std::string_view column) const;
 };
 
-/// The table, or nullopt when there is none of that name. TARGET_NOT_A_TABLE (schema) for a view, a foreign table, ...
+/// The table, or nullopt when there is none with that name. TARGET_NOT_A_TABLE (schema) for a view, a foreign table,
+/// ...
 Result<std::optional<TableInfo>> read_table(Session& session, const TableName& name);
 
-/// Queues that look; the place of its answer, which table_of() reads.
+/// Queues that look; returns the place of its answer, which table_of() reads.
 Result<size_t> queue_table_look(Session& session, const TableName& name);
 Result<std::optional<TableInfo>> table_of(const Session& session, const TableName& name,
                                           const postgres::QueryResult& found);
 
-/// NAME_REFUSED (config) for a schema's or table's name that PostgreSQL would refuse or cut off.
+/// NAME_REFUSED (config) for a schema's or table's name that PostgreSQL would refuse or truncate.
 Status check_table_name(std::string_view stream, const TableName& name);
 /// The columns that a table can have.
 inline constexpr table::ColumnLimits kColumnLimits = {.product = "PostgreSQL",
@@ -58,14 +59,14 @@ inline constexpr table::ColumnLimits kColumnLimits = {.product = "PostgreSQL",
                                                       .most_columns = kMaxColumns,
                                                       .most_name_bytes = kMaxNameBytes};
 
-/// Creates the schema unless it is there, inside the open transaction.
+/// Creates the schema unless it exists, inside the open transaction.
 Status ensure_schema(Session& session, const std::string& schema);
 
-/// The fields of those of `types` that are composite or hold composites: what a source says as Field::native_fields.
+/// The fields of those of `types` that are composite or contain composites: in the words of Field::native_fields.
 Result<std::map<Oid, std::string>> composite_fields_of(Session& session, const std::vector<Oid>& types);
 
-/// Type of a new column for `field`: the source's own type where this server has it and the values are sent as that
-/// type's values, otherwise by its Arrow type. Requires that no transaction has failed.
+/// Type of a new column for `field`: the source's own type where this server has it and the values are sent as values
+/// of that type, otherwise by its Arrow type. Requires that no transaction has failed.
 Result<std::string> type_for(Session& session, const sdk::Field& field);
 
 struct NewTable {

@@ -7,8 +7,8 @@ namespace {
 
 using postgres::Parameter;
 
-// What CREATE TABLE ... (LIKE ...) does not bring along, and what holds on to the table itself. One row per reason. $1:
-// the table as SQL.
+// What CREATE TABLE ... (LIKE ...) does not copy, and what depends on the table itself. One row per reason. $1: the
+// table as SQL.
 constexpr std::string_view kReasonsQuery = R"(
 WITH t AS (SELECT * FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1::text))
 SELECT 'it is partitioned, inherits, or is a typed or unlogged table' FROM t
@@ -62,7 +62,7 @@ UNION ALL SELECT 'views, functions or other tables use it' FROM t WHERE EXISTS (
     NOT (d.classid = 'pg_class'::regclass AND EXISTS (
       SELECT FROM pg_catalog.pg_index k WHERE k.indexrelid = d.objid AND k.indrelid = t.oid))))";
 
-// attcompression came with server 14; as JSON it may be absent.
+// attcompression exists since server 14; as JSON it may be absent.
 constexpr std::string_view kDefinitionQuery = R"(
 SELECT pg_catalog.hashtextextended(string_agg(line, E'\n' ORDER BY line COLLATE "C"), 0) FROM (
   SELECT ROW('column', row_number() OVER (ORDER BY a.attnum), a.attname,
@@ -76,11 +76,11 @@ SELECT pg_catalog.hashtextextended(string_agg(line, E'\n' ORDER BY line COLLATE 
   UNION ALL SELECT ROW('index', pg_catalog.pg_get_indexdef(indexrelid),
     pg_catalog.obj_description(indexrelid, 'pg_class'))::text FROM pg_catalog.pg_index WHERE indrelid = pg_catalog.to_regclass($1::text)) l)";
 
-// Whether values of another table than `t` may name tables: regclass and regtype, at any depth. From these types up to
-// the columns, so that each catalog is read once, however many tables there are: a column's type cannot be found by an
-// index. Tables with lower OIDs are the system's, which has no such column; extensions may put theirs into its schema.
-// Of the types that every database has by the same OID only these two and their arrays matter, so that few columns are
-// left to look at.
+// Whether values of a table other than `t` may name tables: regclass and regtype, at any depth. From these types up to
+// the columns, so that each catalog is read once, however many tables there are: no index finds a column's type. Tables
+// with lower OIDs are the system's, which have no such column; extensions may put theirs into its schema. Of the types
+// that every database has under the same OID only these two and their arrays matter, so that few columns are left to
+// look at.
 std::string named_elsewhere_sql() {
   constexpr std::string_view kFirstOfUsers = "16384";
   return "SELECT 'columns of other tables may name it (regclass)' FROM t WHERE EXISTS ("
@@ -114,7 +114,7 @@ std::string column_types_sql(const std::string& oid) {
 namespace {
 
 const std::string& own_reasons_query() {
-  // Values that name the table would go on naming the one that was dropped.
+  // Values that name the table would still name the dropped one.
   static const std::string query =
       std::string(kReasonsQuery) + "\nUNION ALL SELECT 'its values may name the table itself' FROM t WHERE EXISTS (" +
       postgres::names_objects_sql(column_types_sql("pg_catalog.to_regclass($1::text)"), postgres::kNamesOfTables) + ")";

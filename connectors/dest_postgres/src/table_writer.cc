@@ -31,17 +31,17 @@ Status TableWriter::plan_table() {
 Status TableWriter::prepare() {
   RB_SDK_RETURN_NOT_OK(end_rows());
   Session& session = state_.session;
-  // Tables are altered in a transaction of their own, so that nobody waits for the whole load. When the schema changes
-  // in the middle of a transaction, the change is part of it.
+  // Tables are altered in a separate transaction, so that nobody waits for the whole load. When the schema changes in
+  // the middle of a transaction, the change is part of it.
   const bool nested = session.in_transaction();
-  // Who has opened it before the first rows is still under the system's path.
+  // A transaction opened before the first rows is still under the system's path.
   if (nested && generation_ != 0) RB_SDK_RETURN_NOT_OK(session.exec(std::string(kSystemPath)));
   Status planned = plan_table();
   if (!planned.ok()) {
     if (!nested) session.rollback();
     return planned;
   }
-  // The rows' own transaction begins by the same round trip, that of a COPY by the one that begins it.
+  // The rows' own transaction begins in the same round trip; that of a COPY in the one that begins the COPY.
   state_.begin_rows_sql = (nested ? "" : "COMMIT AND CHAIN; ") + std::string(kRolePath) + "; ";
   if (!state_.plan.before_rows.empty()) state_.begin_rows_sql += state_.plan.before_rows + "; ";
   RB_SDK_RETURN_NOT_OK(load_->prepare_rows());
@@ -68,7 +68,7 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   RB_SDK_RETURN_NOT_OK(state_.session.begin_rows());
   state_.encoder.load(batch, static_cast<int64_t>(state_.rows_seen));
   if (state_.encoder.needs_text()) {
-    // Ends what is being sent, for which another batch may have to be loaded again.
+    // Ends the running COPY, for which another batch may have to be loaded again.
     RB_SDK_RETURN_NOT_OK(use_text_format());
     RB_SDK_RETURN_NOT_OK(batch.load(bytes));
     state_.encoder.load(batch, static_cast<int64_t>(state_.rows_seen));
@@ -97,7 +97,7 @@ Status TableWriter::append_to_group(std::span<const uint8_t> bytes) {
     in_group_ = true;
   }
   const size_t rows = state_.batch.rows();
-  // The last one is there until its group has ended. That matters for large ones.
+  // The last one stays available until its group has ended. That matters for large ones.
   const bool is_last = state_.held.bytes() + bytes.size() >= group_bytes_;
   if (is_last) {
     state_.held.borrow(bytes, state_.rows_seen, rows);

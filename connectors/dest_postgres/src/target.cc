@@ -5,13 +5,14 @@
 
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/table/sql_name.h"
 #include "src/binary_text.h"
 
 namespace rapidbyte::dest_postgres {
 namespace {
 
 using postgres::Parameter;
-using postgres::quote_identifier;
+using table::quote_name;
 
 bool has_binary_form(const ColumnPlan& column, const sdk::DataType& type) {
   const WireType wire = wire_type(column.type);
@@ -27,7 +28,7 @@ void choose_format(ColumnPlan& column, const sdk::DataType& type, const std::str
   if (column.has_binary || column.binary_text) return;
   if (plan.format == RowFormat::kBinary) {
     sdk::host::log_debug(where + "rows are sent in COPY's text format, because values of column " +
-                         quote_identifier(column.name) + " (" + column.type.formatted + ") have no binary form here");
+                         quote_name(column.name) + " (" + column.type.formatted + ") have no binary form here");
   }
   plan.format = RowFormat::kText;
 }
@@ -84,22 +85,21 @@ bool begins_with(const std::vector<TableColumn>& columns, const std::vector<Tabl
 Status PostgresTable::add_column(const sdk::Field& field) {
   RB_SDK_ASSIGN_OR_RETURN(const std::string type, type_for(session_, field));
   was_changed_ = true;
-  Status added =
-      session_.exec("ALTER TABLE " + name_.sql() + " ADD COLUMN " + quote_identifier(field.name) + " " + type);
-  if (!added.ok()) return std::move(added).with_context(where() + "adding column " + quote_identifier(field.name));
-  sdk::host::log_info(where() + "added column " + quote_identifier(field.name) + " " + type);
+  Status added = session_.exec("ALTER TABLE " + name_.sql() + " ADD COLUMN " + quote_name(field.name) + " " + type);
+  if (!added.ok()) return std::move(added).with_context(where() + "adding column " + quote_name(field.name));
+  sdk::host::log_info(where() + "added column " + quote_name(field.name) + " " + type);
   // As the server sees it now: a type's name says less than the catalog.
   RB_SDK_ASSIGN_OR_RETURN(std::optional<TableInfo> now, read_table(session_, name_));
   if (!now || now->find(field.name) == nullptr) {
     return sdk::internal_error(codes::kColumnLost, where() + "the added column is not there");
   }
-  // ALTER TABLE may have waited for somebody who changed the table, and an event trigger may change it. What was
-  // decided of the columns so far would then be written into others.
+  // ALTER TABLE may have waited for somebody who changed the table, and an event trigger may change it. Decisions made
+  // about columns so far would then be applied to others.
   if (!begins_with(now->columns, info_->columns)) {
     return sdk::make_retryable_error(
         sdk::ErrorCategory::kTransientDb, codes::kTargetChanged,
-        where() + "the table's columns changed while " + quote_identifier(field.name) +
-            " was added to it. Nothing was written; the next attempt takes the table as it is now");
+        where() + "the table's columns changed while " + quote_name(field.name) +
+            " was added to it. Nothing was written; the next attempt uses the table as it is now");
   }
   use(std::move(*now));
   return {};
@@ -112,7 +112,7 @@ bool PostgresTable::takes(size_t column, const sdk::Field& field) const {
 }
 
 table::TypeConflict PostgresTable::conflict(size_t column, const sdk::Field& field) const {
-  // What the source says it is, where that is more than "text".
+  // What the source calls it, where that says more than "text".
   const std::string_view native = field.type.is_text() ? native_type_text(field) : std::string_view();
   return {.what = "is " + info_->columns[column].type.formatted + ", but the source has " +
                   (native.empty() ? field.type.name() : std::string(native)),
@@ -130,17 +130,17 @@ Status PostgresTable::look_at_composites() {
   return {};
 }
 
-// The text of a composite value has its fields in their order and without their names.
+// The text of a composite value has its fields in order and without their names.
 Status PostgresTable::check_column(size_t column, const sdk::Field& field) const {
   const PgType& type = info_->columns[column].type;
   const auto there = composites_.find(type.oid);
   if (field.native_fields.empty() || there == composites_.end() || there->second == field.native_fields) return {};
   return sdk::schema_error(
       codes::kCompositeChanged,
-      where() + "values of column " + quote_identifier(info_->columns[column].name) + " have the fields " +
+      where() + "values of column " + quote_name(info_->columns[column].name) + " have the fields " +
           field.native_fields + ", but the column's type " + type.formatted + " has " + there->second +
-          ". They come one after the other without their names, so that one would be taken for another. Make the types "
-          "alike (names, types, order), or give the column type text, which keeps the values as they come.");
+          ". Fields are sent in order, without their names, so one would be taken for another. Make the types "
+          "alike (names, types, order), or give the column type text, which keeps the values as they are.");
 }
 
 Status PostgresTable::check_upsert_key(const std::vector<std::string>& key) {
@@ -151,7 +151,7 @@ sdk::Schema with_context(const sdk::Schema& schema, const sdk::Schema& context) 
   sdk::Schema out = schema;
   for (sdk::Field& field : out.fields) {
     const auto known = context.index_of(field.name);
-    // A transform may have made something else of the column.
+    // A transform may have changed the column.
     if (!known || context.fields[*known].type != field.type) continue;
     field.native_type = context.fields[*known].native_type;
     field.special_values = context.fields[*known].special_values;

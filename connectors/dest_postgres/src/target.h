@@ -1,6 +1,6 @@
 #pragma once
-// From a stream's schema to the table that takes it: makes the table or fits an existing one as rapidbyte/table says,
-// and says for each column of the batch where and how it is stored.
+// From a stream's schema to its table: creates the table or fits an existing one according to rapidbyte/table, and
+// decides for each column of the batch where and how it is stored.
 
 #include <map>
 #include <optional>
@@ -35,7 +35,7 @@ class PostgresTable final : public table::TargetTable {
 
   /// The table as it is now; requires that look() has seen it.
   [[nodiscard]] const TableInfo& info() const { return *info_; }
-  /// It was made or altered, which runs event triggers.
+  /// It was created or altered, which runs event triggers.
   [[nodiscard]] bool was_changed() const { return was_changed_; }
 
  private:
@@ -55,17 +55,16 @@ class PostgresTable final : public table::TargetTable {
   bool was_changed_ = false;
 };
 
-/// `schema` with native_type, special_values and native_fields of the columns that the context describes in the same
-/// way.
+/// `schema` with native_type, special_values and native_fields for the columns that the context describes identically.
 sdk::Schema with_context(const sdk::Schema& schema, const sdk::Schema& context);
 
-/// Makes or fits the table, inside the open transaction. `request`'s schema has what the stream's context says about
+/// Creates or fits the table, inside the open transaction. `request`'s schema has what the stream's context says about
 /// each column (with_context()). `seen`: the table as it is now, when the caller has just looked at it. Errors: those
 /// of table::fit_table() and table::check_columns(), and COMPOSITE_CHANGED (schema).
 Result<TargetPlan> prepare_target(Session& session, const TableName& name, const table::TableRequest& request,
                                   std::optional<TableInfo> seen = {});
 
-/// UPSERT_KEY_NOT_UNIQUE (schema) unless exactly these columns of the table are unique together.
+/// UPSERT_KEY_NOT_UNIQUE (schema) unless the table has a unique key over exactly these columns.
 Status check_upsert_key(Session& session, const TableInfo& table, const std::vector<std::string>& key);
 
 }  // namespace rapidbyte::dest_postgres

@@ -7,14 +7,14 @@
 
 namespace rapidbyte::dest_postgres {
 
-/// Longest text of the functions below: a decimal of 78 digits with 76 zeros behind it.
+/// The longest text of the functions below: a decimal of 78 digits followed by 76 zeros.
 inline constexpr int kMaxValueText = 192;
 
 /// "2024-02-29"; "0044-03-15 BC" before the year 1.
 char* write_date(char* out, int64_t days_since_1970);
-/// "13:05:09.00025": microseconds since midnight, without zeros at the fraction's end.
+/// "13:05:09.00025": microseconds since midnight, without trailing zeros in the fraction.
 char* write_time(char* out, int64_t microseconds);
-/// "2024-02-29 13:05:09.00025", with "+00" behind it if `utc`, and " BC" at the end before the year 1.
+/// "2024-02-29 13:05:09.00025", followed by "+00" if `utc`, and " BC" at the end before the year 1.
 char* write_timestamp(char* out, int64_t microseconds_since_1970, bool utc);
 /// "14 mons -3 days 1000000 us".
 char* write_interval(char* out, int32_t months, int32_t days, int64_t microseconds);

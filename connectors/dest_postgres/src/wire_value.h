@@ -1,6 +1,6 @@
 #pragma once
-// Single values in PostgreSQL's binary form, with their length before them: what both ways of encoding rows share
-// (row_encoder.h value by value, row_block.h column by column). Pure functions over caller's memory.
+// Single values in PostgreSQL's binary form, preceded by their length: shared by both ways of encoding rows
+// (row_encoder.h value by value, row_block.h column by column). Pure functions over the caller's memory.
 
 #include <cstdint>
 #include <string_view>
@@ -34,14 +34,14 @@ inline uint8_t* put_bytes(uint8_t* at, std::string_view bytes) {
 /// jsonb is its version and the text.
 inline uint8_t* put_jsonb(uint8_t* at, std::string_view text) {
   postgres::store_be<uint32_t>(at, static_cast<uint32_t>(text.size() + 1));
-  at[kLengthBytes] = 1;  // the only version there is
+  at[kLengthBytes] = 1;  // the only existing version
   sdk::copy_bytes(at + kLengthBytes + 1, reinterpret_cast<const uint8_t*>(text.data()), text.size());
   return at + kLengthBytes + 1 + text.size();
 }
 
 inline bool is_extreme(int64_t value) { return value == INT64_MIN || value == INT64_MAX; }
 
-/// PostgreSQL counts from 2000-01-01, Arrow from 1970-01-01. The check of the column let extremes pass only where they
+/// PostgreSQL counts from 2000-01-01, Arrow from 1970-01-01. The check of the column accepted extremes only where they
 /// mean infinity; PostgreSQL's own infinities are the same integers.
 inline int64_t to_postgres_micros(int64_t value, sdk::TimeUnit unit) {
   constexpr int64_t kEpochMicros = int64_t{10'957} * 86'400'000'000;
@@ -53,7 +53,7 @@ inline int32_t to_postgres_days(int32_t days) {
   return days == INT32_MIN || days == INT32_MAX ? days : days - kEpochDays;
 }
 
-/// A UUID's 16 bytes; `text` is one, by the check of the column.
+/// A UUID's 16 bytes; the check of the column has verified that `text` is one.
 uint8_t* put_uuid(uint8_t* at, std::string_view text);
 
 }  // namespace rapidbyte::dest_postgres

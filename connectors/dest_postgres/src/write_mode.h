@@ -1,5 +1,5 @@
 #pragma once
-// Where a stream's rows lie. Pure functions.
+// Where a stream's rows are stored. Pure functions.
 
 #include "rapidbyte/table/life_cycle.h"
 #include "src/staging.h"
@@ -12,7 +12,7 @@ using table::mode_of;
 inline TableName table_at(const TableName& target, table::Place place) {
   return place == table::Place::kStaging ? staging_name(target) : target;
 }
-/// Where the rows lie until the load is published.
+/// Where the rows are until the load is published.
 inline TableName written_table(const sdk::StreamContext& ctx, const TableName& target) {
   return table_at(target, table::written_place(ctx));
 }

@@ -1,5 +1,5 @@
-// Values that come as texts and go in binary: equal cell by cell to what the server itself reads, whatever OIDs its
-// types have, and refused row by row where it refuses them.
+// Values that arrive as texts and are sent in binary: equal cell by cell to what the server itself reads, whatever OIDs
+// its types have, and refused row by row where it refuses them.
 #include <algorithm>
 
 #include "tests/postgres_fixture.h"
@@ -92,13 +92,13 @@ TEST_F(BinaryCopyTest, ValuesAreWhatTheServerReads) {
   }
 }
 
-// Between two servers types of users have other OIDs.
+// Users' types have different OIDs on two servers.
 TEST_F(BinaryCopyTest, ArraysOfUsersTypesHaveTheOidsOfThisServer) {
   sql("CREATE TYPE mood AS ENUM ('a', 'b'); CREATE DOMAIN few AS int CHECK (VALUE < 10); CREATE DOMAIN tags AS text[] "
       "CHECK (cardinality(VALUE) < 3); CREATE TYPE pair AS (x int, y text)");
-  for (const char* made_anew :
+  for (const char* recreated :
        {"", "DROP TYPE mood CASCADE; CREATE TYPE filler AS ENUM (); CREATE TYPE mood AS ENUM ('b', 'a')"}) {
-    sql(std::string("SET client_min_messages = error; ") + made_anew);
+    sql(std::string("SET client_min_messages = error; ") + recreated);
     EXPECT_EQ(load_texts("mood[]", {"{a,b}", "{b}"}).code(), "ok");
     EXPECT_EQ(table("s"), (Lines{"(0,\"{a,b}\")", "(1,{b})"}));
   }
@@ -119,14 +119,14 @@ TEST_F(BinaryCopyTest, ArraysOfUsersTypesHaveTheOidsOfThisServer) {
   }
 }
 
-// What a type reads besides what the server writes: from there on it goes to the server as it is.
+// What a type accepts besides what the server writes: from there on it is sent to the server unchanged.
 TEST_F(BinaryCopyTest, OtherNotationsAreReadByTheServer) {
   for (const Json& mode : {Json("append"), Json("replace"), upsert({"id"})}) {
     SCOPED_TRACE(mode.dump());
     sql("SET client_min_messages = error; DROP TABLE IF EXISTS s; CREATE TABLE s (id bigint PRIMARY KEY, v int[], a "
         "cidr)");
     const Schema schema{{{"id", kInt}, {"v", kText}, {"a", kText}}};
-    // Of an upsert the second value of a key, which comes as text, counts.
+    // In an upsert the second value of a key, which arrives as text, counts.
     const int64_t last = mode.is_string() ? 4 : 1;
     const Batches batches = {
         make_batch(schema, {Json::array({1, "{1}", "1.2.3.4/32"})}),

@@ -47,7 +47,7 @@ TEST(ColumnTypeTest, EveryArrowTypeFitsTheColumnThatIsMadeForIt) {
   for (const auto& c : cases) EXPECT_NE(fit(c.column, {"c", c.type}), Fit::kChanged) << c.type.name();
 }
 
-// The server reads the text of an array, and rounds, cuts or completes its elements without a word.
+// The server reads the text of an array, and silently rounds, cuts or completes its elements.
 TEST(ColumnTypeTest, ArraysAndRangesOfOtherPartsAreOfAnotherType) {
   const auto fits = [](const std::string& sent, const std::string& column, int32_t modifier = -1) {
     const PgType type{.oid = 99, .modifier = modifier, .base_formatted = column};

@@ -1,4 +1,4 @@
-// dest-postgres in the suite of all destinations of tables.
+// dest-postgres in the suite of all table destinations.
 #include "postgres/tests/postgres_server.h"
 #include "rapidbyte/testing/table_destination_suite.h"
 
@@ -7,7 +7,7 @@ namespace {
 
 using postgres::testing::PostgresServer;
 
-// A schema of its own on the private server.
+// A separate schema on the private server.
 class PostgresTables final : public TableDestination {
  public:
   PostgresTables() {

@@ -1,5 +1,5 @@
-// A replace of few rows into a small table: no staging, all of it in the transaction that publishes it. And what a
-// stream leaves in the session for the next one.
+// A replace of few rows into a small table: no staging table, everything in the transaction that publishes it. And what
+// a stream leaves in the session for the next one.
 #include <algorithm>
 #include <thread>
 
@@ -82,12 +82,12 @@ TEST_F(DirectReplaceTest, RowsAndReceiptAreOneTransactionAndTheTableStays) {
   EXPECT_EQ(sql("SELECT target_identity = 's'::regclass::oid || ':' || pg_relation_filenode('s') FROM "
                 "_rapidbyte_receipts"),
             Lines{"t"});
-  // An append may go on behind it.
+  // An append may resume after it.
   Json ctx = context("s", two_columns());
   EXPECT_EQ(load(ctx, two_columns(), {row(4, "d")}).code(), "ok");
 }
 
-// Neither one that begins later nor one that has its snapshot already, and none waits.
+// Neither one that begins later nor one that already has its snapshot, and none waits.
 TEST_F(DirectReplaceTest, ReadersSeeTheOldRowsOrTheNewOnes) {
   make_target();
   FakeHost host;  // of the readers
@@ -143,7 +143,7 @@ TEST_F(DirectReplaceTest, ALoadWithoutRowsEmptiesTheTable) {
   EXPECT_EQ(receipt(), Lines{"load-3\t" + schema_name() + ".s\t0\tt"});
 }
 
-// What makes DELETE and COPY other than what a replace does else, and what comes only while the load runs.
+// What makes DELETE and COPY differ from an ordinary replace, and what happens only while the load runs.
 TEST_F(DirectReplaceTest, WhatIsNotForItGoesThroughAStaging) {
   const std::string note =
       "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER t BEFORE "
@@ -307,7 +307,7 @@ TEST_F(DirectReplaceTest, ALostConnectionLeavesTheOldRowsOrTheNewOnes) {
         continue;
       }
       ++failures;
-      // The next attempt begins anew.
+      // The next attempt restarts.
       ASSERT_TRUE(replace({row(9, "again")}).ok());
       EXPECT_EQ(table("s"), Lines{"(9,again)"});
     }
@@ -315,8 +315,8 @@ TEST_F(DirectReplaceTest, ALostConnectionLeavesTheOldRowsOrTheNewOnes) {
   EXPECT_GE(failures, 4U);
 }
 
-// Row locks of others are waited for with the table's lock, which gives the others their turn and says who is waited
-// for.
+// Row locks of others are waited for together with the table's lock, which gives the others their turn and reports who
+// is waited for.
 TEST_F(DirectReplaceTest, WaitsForWhoHasLockedARow) {
   make_target();
   ASSERT_TRUE(replace({row(1, "old")}).ok());
@@ -351,7 +351,7 @@ TEST_F(DirectReplaceTest, FewRoundTrips) {
   EXPECT_TRUE(destination->close().ok());
 }
 
-// The same of code that somebody hangs on the table while the load is under way.
+// The same for code that somebody attaches to the table while the load is under way.
 TEST_F(DirectReplaceTest, CodeThatComesBetweenTwoCommitsLeavesNothingForTheNextStream) {
   sql("CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM set_config(''rapidbyte.left'', "
       "''here'', false); RETURN NEW; END'; CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.name "
@@ -386,7 +386,7 @@ TEST_F(DirectReplaceTest, CodeThatComesBetweenTwoCommitsLeavesNothingForTheNextS
   EXPECT_TRUE(destination->close().ok());
 }
 
-// What code of users has set in the session while rows were written is not there for the next stream.
+// What users' code has set in the session while rows were written is gone for the next stream.
 TEST_F(DirectReplaceTest, CodeOfUsersLeavesNothingForTheNextStream) {
   const std::string leave =
       "CREATE FUNCTION leave(v text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM "
@@ -415,7 +415,7 @@ TEST_F(DirectReplaceTest, CodeOfUsersLeavesNothingForTheNextStream) {
        "'BEGIN PERFORM set_config(''rapidbyte.left'', ''here'', false); RETURN NULL; END'; CREATE CONSTRAINT TRIGGER n "
        "AFTER INSERT ON c "
        "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION noted()"}};
-  // The receipts are there, so that nothing else is made by these streams.
+  // The receipts exist, so these streams create nothing else.
   ASSERT_EQ(load(context("first", two_columns()), two_columns(), {row(1, "a")}).code(), "ok");
   for (const auto& c : cases) {
     for (const char* mode : {"append", "replace"}) {
@@ -444,7 +444,7 @@ TEST_F(DirectReplaceTest, CodeOfUsersLeavesNothingForTheNextStream) {
   }
 }
 
-// A plain table gives no reason to set up the session anew; its lock is given up all the same.
+// A plain table gives no reason to set up the session again; its lock is released all the same.
 TEST_F(DirectReplaceTest, APlainStreamGivesUpItsLockAtItsEnd) {
   make_target();
   for (const char* mode : {"append", "replace"}) {

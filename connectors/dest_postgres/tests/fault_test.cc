@@ -1,5 +1,5 @@
 // What breaks in the middle: backends that are ended in COPY and in COMMIT, a server that crashes, host calls that fail
-// in turn. Rows and receipt must agree, and resuming behind the receipt must give exactly the source's rows.
+// in turn. Rows and receipt must agree, and resuming after the receipt must give exactly the source's rows.
 #include <algorithm>
 #include <thread>
 
@@ -25,7 +25,7 @@ std::vector<uint8_t> batch_at(int64_t number) {
 
 class FaultTest : public PostgresTest {
  protected:
-  // One attempt from batch `first` on, as the engine drives it. A marker is behind every second batch.
+  // One attempt from batch `first` on, as the engine drives it. A marker follows every second batch.
   Status run(FakeHost& host, const Json& ctx, int64_t first) {
     host.load_id = ctx["load_id"].get<std::string>();
     for (int64_t i = first; i < kBatches; ++i) {
@@ -76,7 +76,7 @@ class FaultTest : public PostgresTest {
   }
 };
 
-// An instance that serves one stream after the other comes back to a session that somebody has closed meanwhile, or to
+// An instance that serves one stream after the other returns to a session that somebody has closed meanwhile, or to
 // receipts that somebody has dropped.
 TEST_F(FaultTest, TheNextStreamAsksAgainWhatTheOldSessionCannotAnswer) {
   const std::string old_columns = "ALTER TABLE _rapidbyte_receipts DROP COLUMN target_identity";
@@ -92,7 +92,7 @@ TEST_F(FaultTest, TheNextStreamAsksAgainWhatTheOldSessionCannotAnswer) {
       const auto serve = [&](const Json& ctx) {
         const std::string text = sdk::to_text(ctx);
         host.push_batch(batch_at(0));
-        // Both streams have the same host, which counts on.
+        // Both streams have the same host, which keeps counting.
         Json marker = {{"id", "c"}, {"next", 1}, {"load_id", ctx["load_id"]}, {"batches_covered", 1}};
         host.push_raw_marker(marker);
         marker["end"] = true;
@@ -173,7 +173,7 @@ TEST_F(FaultTest, ABackendThatIsEndedInCommitHasRolledBack) {
   expect_resume_completes(ctx, false);
 }
 
-// The socket fails when the answer to COMMIT is read: the server has committed, and the load goes on by itself.
+// The socket fails when the answer to COMMIT is read: the server has committed, and the load continues by itself.
 TEST_F(FaultTest, ACommitWhoseAnswerWasLostIsFoundInTheReceipt) {
   for (const Json& mode : {Json("append"), upsert({"id"})}) {
     SCOPED_TRACE(mode.dump());
@@ -203,7 +203,7 @@ TEST_F(FaultTest, ACommitWhoseAnswerWasLostIsFoundInTheReceipt) {
     EXPECT_TRUE(status.ok()) << status.to_string();
     const auto& logs = host.logs();
     EXPECT_TRUE(std::any_of(logs.begin(), logs.end(), [](const auto& line) {
-      return line.message.find("the receipt says that the commit is done") != std::string::npos;
+      return line.message.find("the receipt says that the commit succeeded") != std::string::npos;
     })) << "the answer was not lost";
     expect_rows(kBatches);
     EXPECT_EQ(resume_at(ctx), kBatches);
@@ -251,7 +251,7 @@ TEST_F(FaultTest, ACommitOfAKilledRunThatComesLateDoublesNothing) {
       if (late) {
         auto watch = postgres::Connection::connect(PostgresServer::shared().options());
         ASSERT_TRUE(watch.ok());
-        // It sleeps behind its UPDATE: a lock on the table would only say that the UPDATE is about to begin.
+        // It sleeps after its UPDATE: a lock on the table would only say that the UPDATE is about to begin.
         const std::string taken = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
         while (watch->query(taken)->rows.empty()) {
         }

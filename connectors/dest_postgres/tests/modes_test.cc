@@ -132,7 +132,7 @@ TEST_F(ModesTest, SettingsOfTheRoleDoNotBreakALoad) {
   EXPECT_EQ(sql("SELECT probe FROM s"), Lines{"2s 15 content read committed"});
 }
 
-// A commit or a publish that takes long is waited for, unless the user says how long; then nothing hangs for longer.
+// A commit or a publish that takes long is waited for, unless the user sets a limit; then nothing hangs for longer.
 TEST_F(ModesTest, ALimitOnSilenceThatTheUserSetsCountsWhereTheServerWorks) {
   sql("CREATE TABLE s (id bigint PRIMARY KEY, name text); CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
       "'BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END'; CREATE TRIGGER t AFTER INSERT ON s FOR EACH STATEMENT EXECUTE "
@@ -268,7 +268,7 @@ TEST_F(ModesTest, ReplaceKeepsEverythingThatHangsOnATable) {
                 "(SELECT count(*) FROM pg_publication_rel WHERE prrelid = c.oid), obj_description(c.oid) "
                 "FROM pg_class c WHERE oid = 's'::regclass"),
             Lines{"1\tt\t{fillfactor=70}\t1\tmine"});
-  // What only the target knows is judged when its rows are exchanged; the old ones stay then.
+  // What only the target knows is checked when its rows are exchanged; the old ones stay then.
   EXPECT_EQ(replace({row(3, "no parent")}).code(), "ROW_REFUSED");
   EXPECT_EQ(sql("SELECT id FROM s ORDER BY id"), (Lines{"2", "7"}));
   const Json ctx = on_error(context("s", two_columns(), "replace"), "skip");
@@ -467,7 +467,7 @@ TEST_F(ModesTest, TwoLoadsOfOneTableDoNotMeet) {
   EXPECT_TRUE(busy.error().retryable);
   ASSERT_TRUE(first->close().ok());
   EXPECT_TRUE(second->begin_stream(sdk::to_text(other)).ok());
-  // Appends go together.
+  // Appends are compatible with each other.
   auto third = open();
   auto fourth = open();
   EXPECT_TRUE(third->begin_stream(sdk::to_text(context("a", two_columns()))).ok());

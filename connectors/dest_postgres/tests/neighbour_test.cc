@@ -1,6 +1,6 @@
-// What another user of the database, who may create in the target's schema, can do to a load: functions, operators and
-// types of the names that our statements use, tables of the names that we make, rights by default. Whatever of it runs
-// writes into the table `traps`.
+// What another user of the database, who may create objects in the target's schema, can do to a load: functions,
+// operators and types with the names that our statements use, tables with the names that we create, default rights.
+// Whatever of it runs writes into the table `traps`.
 #include <gtest/gtest.h>
 
 #include "batches.h"
@@ -26,7 +26,7 @@ class NeighbourTest : public PostgresTest {
   std::string neighbour() { return "neighbour_" + schema_name(); }
   std::string database() { return sql("SELECT current_database()").front(); }
   void as_neighbour(const std::string& text) { sql("SET ROLE " + neighbour() + "; " + text + "; RESET ROLE"); }
-  /// A function of the neighbour's that notes that it was run, under what name and for which arguments.
+  /// A function of the neighbour's that records that it was run, under what name and for which arguments.
   void trap(const std::string& signature, const std::string& returns, const std::string& gives) {
     as_neighbour("CREATE FUNCTION " + schema_name() + "." + signature + " RETURNS " + returns +
                  " LANGUAGE plpgsql AS $$ BEGIN INSERT INTO " + schema_name() + ".traps VALUES ('" + signature +
@@ -100,7 +100,7 @@ TEST_F(NeighbourTest, TriggersStillSeeTheRolesOwnPath) {
   for (const char* mode : {"append", "replace"}) {
     for (const char* method : {"copy", "insert"}) {
       sql("TRUNCATE log");
-      // Of an append each batch has a transaction of its own.
+      // In an append each batch has its own transaction.
       const Batches batches = {make_batch(two_columns(), {row(1, "a")}), make_batch(two_columns(), {row(2, "b")})};
       const Outcome done = load(context("t", two_columns(), mode), batches, {{"load_method", method}});
       EXPECT_EQ(done.code(), "ok") << mode << " " << method << ": " << done.message();
@@ -193,7 +193,7 @@ TEST_F(NeighbourTest, WhateverHasTheStagingsNameAndIsNotOursIsLeftAlone) {
         load(context("t", two_columns(), "replace"), two_columns(), {row(1, "a")}, {{"small_replace", "staging"}});
     EXPECT_EQ(done.code(), c.code) << c.what << ": " << done.message();
     EXPECT_EQ(table("t"), Lines{"(9,old)"}) << c.what;
-    // It is no business of a load that needs no staging.
+    // It does not concern a load that needs no staging table.
     Json ctx = context("other", two_columns());
     ctx["load_id"] = std::string("load ") + c.what;
     const Outcome other = load(ctx, two_columns(), {row(1, "a")});
@@ -203,7 +203,7 @@ TEST_F(NeighbourTest, WhateverHasTheStagingsNameAndIsNotOursIsLeftAlone) {
   }
 }
 
-TEST_F(NeighbourTest, AStagingOfOursThatGotATriggerIsMadeAnew) {
+TEST_F(NeighbourTest, AStagingTableOfOursThatGotATriggerIsRecreated) {
   sql("CREATE TABLE _rapidbyte_staging_t (id bigint, name text); CREATE FUNCTION spy() RETURNS trigger LANGUAGE "
       "plpgsql AS "
       "$$ BEGIN INSERT INTO traps VALUES ('trigger'); RETURN NEW; END $$; CREATE TRIGGER spy BEFORE INSERT ON "
@@ -214,7 +214,7 @@ TEST_F(NeighbourTest, AStagingOfOursThatGotATriggerIsMadeAnew) {
   EXPECT_EQ(table("t"), Lines{"(1,a)"});
 }
 
-// Between begin-stream and the end; an empty stream makes its staging only then.
+// Between begin-stream and the end; an empty stream creates its staging table only then.
 TEST_F(NeighbourTest, AStagingThatAStrangerPutsThereIsNotPublished) {
   sql("CREATE TABLE t (id bigint, name text); INSERT INTO t VALUES (9, 'old')");
   for (const char* kind : {"TABLE", "VIEW"}) {
@@ -267,7 +267,7 @@ TEST_F(NeighbourTest, AReplaceKeepsRowSecurityAndRules) {
   EXPECT_EQ(sql("SET ROLE " + neighbour() + "; SELECT count(*) FROM u"), Lines{"0"});
 }
 
-// COPY goes past rules, as the server's manual says; what goes through them must not lose rows without a word.
+// COPY bypasses rules, as the server's manual says; what goes through them must not silently lose rows.
 TEST_F(NeighbourTest, ARuleThatTakesRowsAwayIsFound) {
   const struct {
     const char* mode;
@@ -393,7 +393,7 @@ class LostRowsTest : public NeighbourTest {
     const std::string answer = last_committed(ctx);
     return answer != "none" && answer != "refused";
   }
-  /// The context of an incremental load that goes on behind two rows, which load 2025-load-1 has brought.
+  /// The context of an incremental load that resumes after two rows, which load 2025-load-1 has written.
   Json behind_two_rows() {
     Json ctx = context("t", two_columns());
     ctx["load_id"] = "2025-load-1";
@@ -405,8 +405,8 @@ class LostRowsTest : public NeighbourTest {
   }
 };
 
-// A host whose state has not learned of the commit would begin anew when it is told that there is none: only an empty
-// table doubles nothing then.
+// A host whose state has missed the commit would restart when it is told that there is none: only with an empty table
+// does that double nothing.
 TEST_F(LostRowsTest, AReceiptIsNotBelievedWhenItsRowsAreGone) {
   constexpr const char* kBelieved = "believed";
   const struct {
@@ -422,8 +422,8 @@ TEST_F(LostRowsTest, AReceiptIsNotBelievedWhenItsRowsAreGone) {
       {"rewritten", "ALTER TABLE t ALTER id TYPE numeric", "refused"},
       {"truncated", "TRUNCATE t", "none"},
       {"truncated and filled by others", "TRUNCATE t; INSERT INTO t VALUES (7, 'x')", "refused"},
-      {"made anew", "DROP TABLE t; CREATE TABLE t (id bigint, name text)", "none"},
-      {"made anew and filled", "DROP TABLE t; CREATE TABLE t (id bigint, name text); INSERT INTO t VALUES (7, 'x')",
+      {"recreated", "DROP TABLE t; CREATE TABLE t (id bigint, name text)", "none"},
+      {"recreated and filled", "DROP TABLE t; CREATE TABLE t (id bigint, name text); INSERT INTO t VALUES (7, 'x')",
        "refused"},
       {"all deleted", "DELETE FROM t", "none"},
       {"unlogged since", "ALTER TABLE t SET UNLOGGED", "refused"},
@@ -457,7 +457,7 @@ TEST_F(LostRowsTest, AReceiptOfAPartitionedTableIsNotBelievedWhenAPartitionHasLo
       {"a partition was dropped", "DROP TABLE p1", false},
       {"a partition of a partition was dropped", "DROP TABLE p2a", false},
       {"a partition was detached", "ALTER TABLE t DETACH PARTITION p1", false},
-      {"a partition was made anew and filled",
+      {"a partition was recreated and filled",
        "DROP TABLE p1; CREATE TABLE p1 PARTITION OF t FOR VALUES FROM (0) TO (100); INSERT INTO t VALUES (7, 'x')",
        false},
       {"a partition is unlogged since", "ALTER TABLE p2a SET UNLOGGED", false},
@@ -501,7 +501,7 @@ TEST_F(LostRowsTest, AReceiptOfAnUnloggedTableIsNotBelieved) {
   }
 }
 
-TEST_F(LostRowsTest, AnIncrementalLoadDoesNotGoOnIntoATableThatWasEmptied) {
+TEST_F(LostRowsTest, AnIncrementalLoadDoesNotResumeInATableThatWasEmptied) {
   Json ctx = context("t", two_columns());
   ctx["sync_mode"] = "incremental";
   ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", {{"int64", 2}}}};
@@ -521,8 +521,8 @@ TEST_F(LostRowsTest, AnIncrementalLoadDoesNotGoOnIntoATableThatWasEmptied) {
   EXPECT_EQ(load(ctx, two_columns(), {row(4, "d")}).code(), "ok");
 }
 
-// The same name on another server: a table is there, and its rows are others.
-TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindItsReceipt) {
+// The same name on another server: a table exists, and its rows are different.
+TEST_F(LostRowsTest, AnIncrementalLoadResumesOnlyAfterItsReceipt) {
   Json ctx = context("t", two_columns());
   ASSERT_EQ(load(ctx, two_columns(), {row(1, "a"), row(2, "b")}).code(), "ok");
   ctx["load_id"] = "2026-load-2";
@@ -556,8 +556,8 @@ TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindItsReceipt) {
   EXPECT_EQ(load(ctx, two_columns(), {row(5, "e")}).code(), "ok") << "the receipt of the load before is there";
 }
 
-// A table or a state of another day: what the receipt says and what the run starts from are not the same.
-TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindTheReceiptOfItsPosition) {
+// A table or a state from another day: what the receipt says and what the run starts from disagree.
+TEST_F(LostRowsTest, AnIncrementalLoadResumesOnlyAfterTheReceiptOfItsPosition) {
   Json ctx = behind_two_rows();
   ctx["cursor_load_id"] = "2026-load-1b";
   const Outcome older = load(ctx, two_columns(), {row(3, "c")});
@@ -574,8 +574,8 @@ TEST_F(LostRowsTest, AnIncrementalLoadGoesOnOnlyBehindTheReceiptOfItsPosition) {
   EXPECT_EQ(load(ctx, two_columns(), {row(3, "c")}).code(), "ok");
 }
 
-// The table alone is restored: the receipt beside it knows nothing of that.
-TEST_F(LostRowsTest, AnIncrementalLoadDoesNotGoOnInATableThatTookThePlaceOfIts) {
+// Only the table is restored: the receipt beside it knows nothing of that.
+TEST_F(LostRowsTest, AnIncrementalLoadDoesNotResumeInATableThatReplacedItsOwn) {
   Json ctx = behind_two_rows();
   ctx["cursor_load_id"] = "2025-load-1";
   sql("CREATE TABLE copy AS SELECT * FROM t WHERE id = 1; DROP TABLE t; ALTER TABLE copy RENAME TO t");
@@ -587,7 +587,7 @@ TEST_F(LostRowsTest, AnIncrementalLoadDoesNotGoOnInATableThatTookThePlaceOfIts) 
   EXPECT_EQ(load(ctx, two_columns(), {row(3, "c")}).code(), "ok");
 }
 
-TEST_F(LostRowsTest, AnIncrementalAppendDoesNotBeginAgainOverItsRows) {
+TEST_F(LostRowsTest, AnIncrementalAppendDoesNotRestartOverItsRows) {
   Json ctx = context("t", two_columns());
   ctx["sync_mode"] = "incremental";
   ctx["cursor_info"] = {{"cursor_field", "id"}, {"cursor_type", "int64"}, {"last_value", nullptr}};

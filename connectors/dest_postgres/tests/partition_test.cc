@@ -1,4 +1,4 @@
-// One stream through several writers, as the engine drives it: an instance of its own begins and finishes the stream.
+// One stream through several writers, as the engine drives it: a separate instance begins and finishes the stream.
 #include <thread>
 
 #include "tests/postgres_fixture.h"

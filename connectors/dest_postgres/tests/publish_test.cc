@@ -98,7 +98,7 @@ TEST_F(PublishTest, WhatIsMadeOnTheTargetWhileTheLoadRunsStays) {
   }
 }
 
-// What is not part of the table and knows it by its OID.
+// What is not part of the table and refers to it by its OID.
 TEST_F(PublishTest, WhatComesToHoldOnToTheTableWhileTheLoadRunsKeepsIt) {
   const struct {
     const char* change;

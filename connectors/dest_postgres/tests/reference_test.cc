@@ -1,4 +1,4 @@
-// Values that name an object of the database (regclass, regtype and the like): what is not there refuses the row, and a
+// Values that name an object of the database (regclass, regtype and the like): a missing one refuses the row, and a
 // table's rows may name the table itself.
 #include "tests/postgres_fixture.h"
 
@@ -75,7 +75,7 @@ TEST_F(ReferenceTest, AValueThatNamesWhatIsNotThereRefusesItsRow) {
   }
 }
 
-// What is missing elsewhere is nobody's row: no row is skipped for it.
+// What is missing elsewhere is not a row's fault: no row is skipped for it.
 TEST_F(ReferenceTest, WhatATriggerMissesIsNoRowsFault) {
   sql("CREATE TABLE good (id bigint); CREATE TABLE s (id bigint PRIMARY KEY, r regclass); CREATE FUNCTION f() RETURNS "
       "trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO nowhere.nothing VALUES (1); RETURN new; END $$; CREATE TRIGGER "
@@ -117,7 +117,7 @@ TEST_F(ReferenceTest, WhatADomainsCheckMayNotDoIsNoRowsFault) {
   }
 }
 
-// Its values are read while the new rows lie in another table, and dropped with the old one they would name nothing.
+// Its values are read while the new rows are in another table, and dropped with the old one they would name nothing.
 TEST_F(ReferenceTest, AReplacedTableMayNameItself) {
   sql("CREATE TYPE holder AS (n integer, r regclass); CREATE TABLE other (id bigint)");
   const std::string s = schema_name();

@@ -44,7 +44,7 @@ TEST_F(RefusalTest, FailNamesStreamRowColumnAndValueAndKeepsNothing) {
   EXPECT_EQ(table("s"), Lines{});
 }
 
-// COPY says in which line it broke off; an INSERT and a merge do not.
+// COPY says at which line it stopped; an INSERT and a merge do not.
 TEST_F(RefusalTest, FailNamesTheRowOfAnInsertAndOfAMerge) {
   const auto batch = [](const std::vector<Json>& rows) { return make_batch(two_columns(), rows); };
   std::vector<Json> many;
@@ -299,7 +299,7 @@ TEST_F(RefusalTest, AGroupOfBatchesIsLoadedAgainAroundItsRefusedRows) {
   }
 }
 
-// The server stops reading before all of the group is sent; later batches are of a group of their own.
+// The server stops reading before the whole group is sent; later batches belong to a separate group.
 TEST_F(RefusalTest, AGroupThatTheServerBreaksOffEarlyIsLoadedAgain) {
   Batches batches;
   for (int64_t batch = 0; batch < 6; ++batch) {

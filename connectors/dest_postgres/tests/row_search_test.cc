@@ -26,14 +26,14 @@ TEST(RowSearchTest, ErrorsAboutARowAreToldFromThoseOfTheLoad) {
       {"40001", "exec_stmt_raise", false},
       {"57014", "exec_stmt_raise", false},
       {"45000", "", false},
-      // What goes wrong inside of a trigger is not the row's fault.
+      // Errors inside a trigger are not the row's fault.
       {"42P01", "parserOpenTable", false},
       // Row security, and a missing right.
       {"42501", "ExecWithCheckOptions", true},
       {"42501", "aclcheck_error", false},
       {"53100", "", false},
       {"XX000", "", false},
-      // Codes that rows have, of what no row can help.
+      // Codes that rows have, for errors that no row can avoid.
       {"2200H", "nextval_internal", false},
       {"54000", "GetNewMultiXactId", false},
       {"54011", "ATExecAddColumn", false},
@@ -72,7 +72,7 @@ TEST(RowSearchTest, WhatATypeSaysOfACopiedValueIsAboutItsRow) {
        false},
       {"57014", R"(COPY s, line 3, column r: "x")", "ProcessInterrupts", false},
       {"XX001", R"(COPY s, line 3, column r: "x")", "", false},
-      // What the type, its CHECK or the role lacks is so for every row.
+      // What the type, its CHECK or the role lacks is missing for every row.
       {"42501", R"(COPY s, line 1, column r: "x")", "aclcheck_error", false},
       {"42704", R"(COPY s, line 1, column r: "x")", "find_option", false},
       {"42883", R"(COPY s, line 1, column r: "x")", "array_eq", false},

@@ -33,7 +33,7 @@ TEST_F(SchemaPolicyTest, NewColumn) {
 }
 
 TEST_F(SchemaPolicyTest, ATableThatChangesWhileAColumnIsAddedIsLookedAtAgain) {
-  // As a migration does whose lock ALTER TABLE has waited for.
+  // Like a migration whose lock ALTER TABLE has waited for.
   sql("CREATE TABLE s (id bigint, old_x text, a text, b text, note text)");
   sql("CREATE FUNCTION migrate() RETURNS event_trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$ BEGIN IF "
       "EXISTS (SELECT FROM "
@@ -78,7 +78,7 @@ TEST_F(SchemaPolicyTest, AColumnThatComesInTheMiddleOfAStreamIsAdded) {
   }
 }
 
-// A file's column without values is text, for want of anything that says more.
+// A file's column without values is text, for lack of anything that says more.
 TEST_F(SchemaPolicyTest, AColumnOfNullsFitsEveryTypeUntilAValueComes) {
   const Schema schema{{{"id", kInt}, {"c", kText}}};
   const std::vector<Json> nulls = {row(1, nullptr), row(2, nullptr)};
@@ -99,7 +99,7 @@ TEST_F(SchemaPolicyTest, AColumnOfNullsFitsEveryTypeUntilAValueComes) {
           EXPECT_EQ(sql("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 's'::regclass AND "
                         "attname = 'c'"),
                     Lines{type == "time" ? "time without time zone" : type});
-          if (type == "inet" || type == "integer[]") continue;  // they take texts
+          if (type == "inet" || type == "integer[]") continue;  // they accept texts
           sql("TRUNCATE s");
           const Outcome changed =
               load(ctx, {make_batch(schema, nulls), make_batch(schema, {row(3, "x")})}, more, Commits::kAtTheEnd);
@@ -127,9 +127,9 @@ TEST_F(SchemaPolicyTest, AColumnOfNullsFitsEveryTypeUntilAValueComes) {
   EXPECT_EQ(sql("SELECT count(*) FROM pg_attribute WHERE attrelid = 's'::regclass AND attnum > 0"), Lines{"2"});
 }
 
-// What the warning advises keeps the type, and it is said once.
+// Following the warning keeps the type, and it is said once.
 TEST_F(SchemaPolicyTest, ATypeThatIsMissingIsSaidOnceWithTheWayToHaveIt) {
-  // With a regclass a replace makes the table beside its staging.
+  // With a regclass a replace creates the table beside its staging table.
   Schema schema{{{"id", kInt}, {"a", kText}, {"b", kText}, {"r", kText}}};
   for (size_t i = 1; i < 3; ++i) schema.fields[i].native_type = "postgresql:" + schema_name() + ".mood";
   schema.fields[3].native_type = "postgresql:regclass";
@@ -163,10 +163,10 @@ TEST_F(SchemaPolicyTest, ATypeThatIsMissingIsSaidOnceWithTheWayToHaveIt) {
       }
       sql("DROP TABLE s");
       again["load_id"] = "2026-load-3";
-      const Outcome anew = load(again, batches);
-      ASSERT_TRUE(anew.status.ok()) << anew.message();
+      const Outcome restarted = load(again, batches);
+      ASSERT_TRUE(restarted.status.ok()) << restarted.message();
       EXPECT_EQ(sql(types), (Lines{"mood", "mood"}));
-      EXPECT_EQ(std::count_if(anew.logs.begin(), anew.logs.end(), is_warning), 0);
+      EXPECT_EQ(std::count_if(restarted.logs.begin(), restarted.logs.end(), is_warning), 0);
     }
   }
 }
@@ -228,11 +228,11 @@ TEST_F(SchemaPolicyTest, CompositesAreTakenByTypesOfTheSameFieldsOnly) {
           EXPECT_EQ(table("s"), Lines{});
           // A new column keeps the value as text.
           sql("DROP TABLE s");
-          const Outcome anew = load(context("s", schema, mode), schema, {row(1, c.value)}, more);
-          ASSERT_TRUE(anew.status.ok()) << anew.message();
+          const Outcome restarted = load(context("s", schema, mode), schema, {row(1, c.value)}, more);
+          ASSERT_TRUE(restarted.status.ok()) << restarted.message();
           EXPECT_EQ(sql(made_as), Lines{"text"});
           EXPECT_EQ(sql("SELECT c FROM s"), Lines{c.value});
-          EXPECT_TRUE(std::any_of(anew.logs.begin(), anew.logs.end(), [&](const std::string& line) {
+          EXPECT_TRUE(std::any_of(restarted.logs.begin(), restarted.logs.end(), [&](const std::string& line) {
             return line.find(c.native_fields) != std::string::npos && line.find(c.there) != std::string::npos;
           })) << c.there;
         }

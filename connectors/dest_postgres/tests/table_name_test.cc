@@ -27,7 +27,7 @@ TEST(TargetTable, TakesTheSchemaFromTheStreamAndQuotedNamesAsOne) {
       {R"("v1.0".orders)", {"v1.0", "orders"}},
       {R"("a""b")", {"public", R"(a"b)"}},
       {R"("v1.0".)", {"public", R"("v1.0".)"}},
-      // Not the spelling of a name: as it stands.
+      // Not the spelling of a name: taken literally.
       {R"(quo"te)", {"public", R"(quo"te)"}},
       {R"("open)", {"public", R"("open)"}},
       {R"("a"b)", {"public", R"("a"b)"}},

@@ -12,7 +12,7 @@ namespace {
 class TableTest : public PostgresTest {};
 
 // The look at a table is one prepared statement, also after an error, and the setting that makes its plan serve every
-// table does not stay: functions that triggers call are planned by it, too.
+// table does not persist: functions that triggers call are planned by it, too.
 TEST_F(TableTest, APreparedLookSeesTheTableAsItIsNow) {
   sql("CREATE TABLE a (x int); CREATE TABLE \"o'dd\" (x int, y int)");
   FakeHost host;

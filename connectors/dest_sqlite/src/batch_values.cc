@@ -65,7 +65,7 @@ void write_column(const sdk::ColumnView& view, sdk::ByteBuffer& arena, std::vect
       const int64_t units = units_per_second(type.unit);
       return write_texts(view, arena, ends, [&](char* out, size_t row) {
         return time_in_day(view, row) ? text::write_time(out, view.integer(row), units)
-                                      : out;  // else the row is refused
+                                      : out;  // otherwise the row is refused
       });
     }
     case TypeId::kDecimal128:
@@ -98,7 +98,7 @@ std::string readable_value(const sdk::ColumnView& view, size_t row) {
   if (text.size() > kReadableLength) {
     text.resize(kReadableLength);
     while (!text.empty() && (static_cast<uint8_t>(text.back()) & 0xC0U) == 0x80U)
-      text.pop_back();  // no half characters
+      text.pop_back();  // no partial characters
     text += "...";
   }
   return text;
@@ -111,7 +111,7 @@ void BatchValues::load(const sdk::BatchReader& batch, const TargetPlan& plan) {
   for (size_t i = 0; i < columns_.size(); ++i) {
     load_column(batch.column(plan.columns[i].source), plan.columns[i], columns_[i]);
   }
-  // The arena has its final place only now.
+  // Only now has the arena its final place.
   for (Column& column : columns_) {
     if (column.form == Form::kText && column.offsets == nullptr) {
       column.values = arena_.data() + column.arena_at;
@@ -152,7 +152,7 @@ void BatchValues::load_column(const sdk::ColumnView& view, const ColumnPlan& pla
     case TypeId::kUInt16: column.form = Form::kUInt16; break;
     case TypeId::kUInt32: column.form = Form::kUInt32; break;
     case TypeId::kUInt64:
-      column.form = Form::kInt64;  // once the large ones are out
+      column.form = Form::kInt64;  // once the large ones have been refused
       for (size_t row = 0; row < view.length(); ++row) {
         if (!view.is_null(row) && view.value<int64_t>(row) < 0) {
           refuse(view, plan, row,
@@ -257,7 +257,7 @@ void BatchValues::bind(sqlite3_stmt* statement, int first, size_t row) const {
     std::memcpy(&out, column.values + row * sizeof(T), sizeof(T));
     return out;
   };
-  // An empty text may have no address at all, and SQLite takes a null pointer for NULL.
+  // An empty text may have no address, and SQLite takes a null pointer for NULL.
   const auto address = [](const void* data) { return data == nullptr ? "" : static_cast<const char*>(data); };
   int at = first;
   for (const Column& column : columns_) {

@@ -2,7 +2,7 @@
 // BatchValues: one batch as values that can be bound to SQLite parameters. load() works column by column: it formats
 // dates, decimals and the like into one arena, converts columns whose type changed, and finds the rows that cannot be
 // stored. After it, bind() is the inner loop of the whole connector: a pointer and a length per text, nothing copied.
-// The batch must live, and load() not be called again, until the bound statement has run.
+// The batch must stay alive, and load() must not be called again, until the bound statement has run.
 
 #include <sqlite3.h>
 
@@ -75,7 +75,7 @@ class BatchValues {
   std::vector<RefusedRow> refused_;
 };
 
-/// The value as text for people: JSON, cut to 200 bytes; "NULL".
+/// The value as readable text: JSON, cut to 200 bytes; "NULL".
 std::string readable_value(const sdk::ColumnView& view, size_t row);
 
 }  // namespace rapidbyte::dest_sqlite

@@ -32,11 +32,11 @@ Result<int64_t> ChangeLog::note_commit(bool rows_went) {
   RB_SDK_ASSIGN_OR_RETURN(Statement statement,
                           database_.prepare("INSERT OR REPLACE INTO _rapidbyte_changes (id, change_counter, epoch) "
                                             "VALUES (1, ?, ?)"));
-  // SQLite counts on by one when the transaction commits; four bytes, which wrap around.
+  // SQLite increments the number when the transaction commits; four bytes, which wrap around.
   statement.bind(1, (before + 1) & 0xffffffff);
   statement.bind(2, epoch);
   const auto done = statement.step();
-  if (!done.ok()) return database_.error("noting the commit");
+  if (!done.ok()) return database_.error("recording the commit");
   return epoch;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 // ChangeLog: whether anybody else has written the database since our last commit. SQLite counts the transactions that
-// change a file in its header; each of our commits notes that number, in the same transaction, in the one row of the
-// table _rapidbyte_changes. A number that is another one later was left by another program. An epoch is a time in which
-// nobody but us wrote: a receipt of the current epoch speaks of rows that are certainly there.
+// change a file in its header; each of our commits records that number, in the same transaction, in the single row of
+// the table _rapidbyte_changes. If the number differs later, another program has written. An epoch is a period in which
+// nobody but us wrote: a receipt of the current epoch describes rows that are certainly there.
 
 #include <cstdint>
 #include <optional>
@@ -15,12 +15,12 @@ class ChangeLog {
  public:
   explicit ChangeLog(Database& database) : database_(database) {}
 
-  /// The current epoch; nullopt when somebody else has written since our last commit, when we never have, and for a
-  /// database in WAL mode, where SQLite does not keep the number. Makes nothing.
+  /// The current epoch; nullopt when somebody else has written since our last commit, when we have never written, and
+  /// for a database in WAL mode, where SQLite does not maintain the number. Creates nothing.
   Result<std::optional<int64_t>> epoch();
 
-  /// Notes the commit that is about to come, inside its transaction, and returns its epoch. `rows_went`: the
-  /// transaction itself took rows away, so that receipts of before say nothing any more.
+  /// Records the commit that is about to come, inside its transaction, and returns its epoch. `rows_went`: the
+  /// transaction itself removed rows, so that earlier receipts no longer prove anything.
   Result<int64_t> note_commit(bool rows_went);
 
  private:

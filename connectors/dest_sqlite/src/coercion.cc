@@ -9,7 +9,7 @@ namespace {
 
 using sdk::TypeId;
 
-// Every integer up to this magnitude is a double.
+// Every integer up to this magnitude is exact as a double.
 constexpr int64_t kExactDouble = int64_t{1} << 53;
 // Decimal texts of up to this many digits come back unchanged from a double.
 constexpr int kDoubleDigits = 15;
@@ -27,7 +27,7 @@ struct NumberText {
   std::string_view fraction;  // without the point
 };
 
-// Plain decimal notation only: exponents, spaces, plus signs and leading zeros would not come back as they were.
+// Plain decimal notation only: exponents, spaces, plus signs and leading zeros could not be restored.
 std::optional<NumberText> parse_number(std::string_view text) {
   NumberText number;
   if (!text.empty() && text.front() == '-') {

@@ -59,7 +59,7 @@ bool stores_unchanged(Affinity affinity, ValueKind kind) {
     case ValueKind::kText:
     case ValueKind::kDecimal: return affinity == Affinity::kText;
     case ValueKind::kTemporal:
-      // Never looks like a number, so NUMERIC (which DATE and TIMESTAMP columns have) leaves it alone.
+      // Never looks like a number, so NUMERIC (which DATE and TIMESTAMP columns have) leaves it unchanged.
       return affinity == Affinity::kText || affinity == Affinity::kNumeric;
     case ValueKind::kBlob: return false;
   }

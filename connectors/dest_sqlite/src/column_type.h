@@ -1,7 +1,7 @@
 #pragma once
-// The type mapping: how each Arrow type is declared and stored in SQLite, what a declared type does to a value that is
-// stored (its affinity), and whether a column of an existing table takes values of an Arrow type unchanged. The table
-// for people is in README.md.
+// The type mapping: how each Arrow type is declared and stored in SQLite, what a declared type does to a stored value
+// (its affinity), and whether a column of an existing table accepts values of an Arrow type unchanged. The readable
+// table is in README.md.
 
 #include <cstdint>
 #include <string>
@@ -31,7 +31,7 @@ std::string_view declared_type(const sdk::DataType& type);
 
 ValueKind kind_of(const sdk::DataType& type);
 
-/// Whether a column of this affinity stores every value of this kind as it is.
+/// Whether a column of this affinity stores every value of this kind unchanged.
 bool stores_unchanged(Affinity affinity, ValueKind kind);
 
 }  // namespace rapidbyte::dest_sqlite

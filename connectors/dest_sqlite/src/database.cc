@@ -13,13 +13,14 @@
 namespace rapidbyte::dest_sqlite {
 namespace {
 
-// 16 MiB of pages: appends need few, and upserts find the upper levels of their index there. It bounds memory, too.
+// 16 MiB of pages: appends need few, and upserts find the upper levels of their index there. It also bounds memory.
 constexpr const char* kCacheSize = "PRAGMA cache_size=-16384;";
-// Of a database that we make: loads are a tenth quicker than with SQLite's 4 KiB; with 16 KiB, upserts into large
+// For a database that we create: loads are a tenth faster than with SQLite's 4 KiB; with 16 KiB, upserts into large
 // indexes are a third slower (measured), as fewer of their pages fit into the cache.
 constexpr const char* kPageSize = "PRAGMA page_size=8192;";
 
-// Beyond a mebibyte the journal is cut after a commit: what a large one took is not held for the rest of the run.
+// A journal larger than a mebibyte is truncated after a commit, so that it does not occupy the space for the rest of
+// the run.
 constexpr const char* kJournal = "PRAGMA journal_mode=PERSIST;PRAGMA journal_size_limit=1048576;";
 
 struct FileFacts {
@@ -38,7 +39,7 @@ bool header_says_wal(const std::string& path) {
   return whole && header[18] == 2 && header[19] == 2;
 }
 
-// Whether a journal is there and no transaction is in it: empty, or its header was overwritten with zeros by a commit.
+// Whether there is a journal without a transaction in it: empty, or with its header overwritten by zeros in a commit.
 // One with content is needed by whoever opens the database next.
 bool holds_nothing(const std::string& journal) {
   const int fd = open(journal.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -141,13 +142,13 @@ Status Database::open_file() {
   is_wal_ = facts.wal;
   std::string setup;
   if (facts.empty) setup += kPageSize;
-  // Without shared memory SQLite reads a database in WAL mode only so. Its journal mode stays as it is.
-  // Otherwise a commit overwrites the journal's header instead of deleting the file: WASI cannot sync a folder, and a
-  // deleted journal that comes back after a power cut would undo the commit. Cutting it to nothing would do, too, but a
-  // file that changes its length with each commit takes a quarter longer to sync (measured, ext4).
+  // Without shared memory this is the only way for SQLite to read a database in WAL mode. Its journal mode stays as it
+  // is. Otherwise a commit overwrites the journal's header instead of deleting the file: WASI cannot sync a folder, and
+  // a deleted journal that reappears after a power failure would undo the commit. Truncating it would do, too, but a
+  // file whose length changes with each commit takes a quarter longer to sync (measured, ext4).
   setup += facts.wal ? "PRAGMA locking_mode=EXCLUSIVE;" : kJournal;
   setup += kCacheSize;
-  // A commit that was reported must survive a power cut: the source moves on after it.
+  // A commit that was reported must survive a power failure: the source moves on after it.
   setup += "PRAGMA synchronous=FULL;";
   // The first read rolls back what a killed run left, and finds out whether this is a database at all.
   setup += "SELECT count(*) FROM sqlite_schema";
@@ -161,7 +162,7 @@ Status Database::check_in_place() const {
                          "database " + path_ +
                              " was removed, or replaced by another file, while it was loaded. What was written went "
                              "into the former file. Find out which program did it, bring the former file back or "
-                             "load everything again, and let no program replace the file while a run goes on.");
+                             "load everything again, and let no program replace the file during a run.");
 }
 
 Status Database::open() {
@@ -251,7 +252,7 @@ int64_t Database::change_counter() const {
 }
 
 void Database::rollback() {
-  // Some errors (a full disk) have rolled back already; then there is nothing to do.
+  // Some errors (a full disk) have already rolled back; then there is nothing to do.
   if (in_transaction()) sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // Database and Statement: SQLite's C API with owners and with errors that say what to do. A Database is one file,
-// opened on first need; a Statement belongs to the Database that made it and must not outlive it. One thread.
+// opened on first use; a Statement belongs to the Database that prepared it and must not outlive it. One thread.
 
 #include <sqlite3.h>
 
@@ -33,7 +33,7 @@ class Statement {
   void bind(int index, int64_t value) { sqlite3_bind_int64(handle_.get(), index, value); }
   void bind_null(int index) { sqlite3_bind_null(handle_.get(), index); }
 
-  /// True: a row is there; false: done. On an error look at Database::error().
+  /// True: there is a row; false: done. On an error see Database::error().
   Result<bool> step();
   void reset() { sqlite3_reset(handle_.get()); }
 
@@ -47,17 +47,17 @@ class Statement {
 
 class Database {
  public:
-  /// Nothing is opened or made before open() or open_existing().
+  /// Nothing is opened or created before open() or open_existing().
   explicit Database(std::string path);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  /// Opens the file and makes it when it is absent; rolls back what a killed run left. Errors: DATABASE_PATH,
-  /// DATABASE_READ_ONLY, NOT_A_DATABASE, DATABASE_CANNOT_OPEN, DISK_FULL ... When it is open already,
+  /// Opens the file, creating it when it is absent; rolls back what a killed run left. Errors: DATABASE_PATH,
+  /// DATABASE_READ_ONLY, NOT_A_DATABASE, DATABASE_CANNOT_OPEN, DISK_FULL ... When it is already open,
   /// DATABASE_REPLACED.
   Status open();
-  /// As open(), but an absent or empty file stays as it is: false.
+  /// As open(), but leaves an absent or empty file alone: false.
   Result<bool> open_existing();
   /// Closes the file; an open transaction is rolled back.
   Status close();
@@ -74,20 +74,20 @@ class Database {
   [[nodiscard]] bool in_transaction() const { return handle_ != nullptr && sqlite3_get_autocommit(handle_) == 0; }
   /// Begins a transaction unless one is open.
   Status begin();
-  /// LOAD_ROLLED_BACK (data) when something has undone the transaction already. DATABASE_REPLACED (data) when the file
-  /// is no longer the one at the path: rows in it would be lost without a word.
+  /// LOAD_ROLLED_BACK (data) when something has already undone the transaction. DATABASE_REPLACED (data) when the file
+  /// is no longer the one at the path: rows in it would be lost silently.
   Status commit();
   void rollback();
 
   /// How many transactions have changed the file, by its header (SQLite's file format, 1.3.4); 0 for a new one.
   [[nodiscard]] int64_t change_counter() const;
-  /// The same when the open transaction began.
+  /// The same as of the beginning of the open transaction.
   [[nodiscard]] int64_t change_counter_at_begin() const { return change_counter_at_begin_; }
   [[nodiscard]] bool is_wal() const { return is_wal_; }
 
   /// The last error as a Status. `doing` completes "while ...".
   [[nodiscard]] Status error(std::string_view doing) const;
-  /// The same for a result code of which no connection knows.
+  /// The same for a result code that no connection knows about.
   [[nodiscard]] Status error_of(int code, std::string_view message, std::string_view doing) const;
 
  private:

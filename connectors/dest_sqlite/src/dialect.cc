@@ -35,7 +35,8 @@ Result<sdk::Validation> SqliteDialect::validate() {
   if (!there.ok()) {
     return sdk::Validation::failed(there.error().code + ": " + there.error().message);
   }
-  if (!*there) return sdk::Validation::success("the database " + database_->path() + " will be made by the first run");
+  if (!*there)
+    return sdk::Validation::success("the database " + database_->path() + " will be created by the first run");
   return sdk::Validation::success("the database " + database_->path() + " can be opened");
 }
 
@@ -57,8 +58,8 @@ Status SqliteDialect::check_together(const std::vector<std::string>& streams) co
 }
 
 std::string SqliteDialect::conflict_advice() const {
-  return ": SQLite takes names that differ only in the case of ASCII letters for the same. Leave one of them out, or "
-         "load it in a pipeline of its own with another `table_prefix`. Nothing was written.";
+  return ": SQLite considers names that differ only in the case of ASCII letters equal. Leave one of them out, or "
+         "load it in a separate pipeline with another `table_prefix`. Nothing was written.";
 }
 
 std::string SqliteDialect::emptied_advice(const sdk::StreamContext& ctx, bool is_gone) const {
@@ -72,7 +73,7 @@ std::string SqliteDialect::name_of(const std::string& stream, Place place) const
 }
 
 bool SqliteDialect::is_of(const Receipt& receipt, const std::string& stream, Place place) const {
-  // Publishing leaves the name of the staging in it.
+  // Publishing leaves the name of the staging table in it.
   if (receipt.published) return place == Place::kTarget;
   if (receipt.target.empty()) return receipt.checkpoint_json.has_value();
   return same_name(receipt.target, name_of(stream, place));
@@ -103,11 +104,11 @@ Result<bool> SqliteDialect::still_holds(const sdk::StreamContext& ctx, const Rec
   const RowEvidence evidence = RowEvidence::of(receipt);
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<int64_t> epoch, ChangeLog(*database_).epoch());
   if (epoch && *epoch == evidence.epoch) return true;
-  const std::string where = "stream \"" + ctx.stream_name + "\": an earlier run was broken off after " +
+  const std::string where = "stream \"" + ctx.stream_name + "\": an earlier run was interrupted after " +
                             std::to_string(receipt.rows) + " rows were committed into table " +
                             quote_name(existing->name) + " of " + database_->path();
   if (table::mode_of(ctx) == sdk::WriteMode::kUpsert) {
-    sdk::host::log_warn(where + ", and another program has written the database since. The load begins again");
+    sdk::host::log_warn(where + ", and another program has written the database since. The load restarts");
     return false;
   }
   RB_SDK_ASSIGN_OR_RETURN(const std::string missing, what_is_missing(*database_, *existing, evidence));
@@ -115,8 +116,8 @@ Result<bool> SqliteDialect::still_holds(const sdk::StreamContext& ctx, const Rec
   return sdk::config_error(
       codes::kReceiptMissing,
       where + ". Another program has changed the table since: " + missing +
-          ". So going on could leave a gap, and reading again could double rows. This run wrote nothing. " +
-          table::how_to_begin_anew(ctx, "table " + quote_name(existing->name), /*rows_there=*/true));
+          ". So resuming could leave a gap, and reading again could double rows. This run wrote nothing. " +
+          table::how_to_restart(ctx, "table " + quote_name(existing->name), /*rows_there=*/true));
 }
 
 Status SqliteDialect::stream_begins(const sdk::StreamContext& ctx) { return exists(ctx, Place::kTarget).status(); }
@@ -131,9 +132,9 @@ Result<bool> SqliteDialect::has_rows(const sdk::StreamContext& ctx) {
 
 Result<bool> SqliteDialect::may_be_empty(const sdk::StreamContext& ctx, const std::optional<Receipt>& newest) {
   if (newest) return newest->rows == 0 && !RowEvidence::of(*newest).table_has_rows;
-  sdk::host::log_warn(
-      "stream \"" + ctx.stream_name + "\": this run would only bring what is new since the last one, but " +
-      described(ctx.stream_name) + " is empty and has no receipt of this pipeline; only new rows come into it");
+  sdk::host::log_warn("stream \"" + ctx.stream_name +
+                      "\": this run would only load what is new since the last one, but " + described(ctx.stream_name) +
+                      " is empty and has no receipt of this pipeline; only new rows are loaded into it");
   return true;
 }
 
@@ -165,11 +166,11 @@ Status SqliteDialect::publish_staging(const sdk::StreamContext& ctx, int64_t /*r
 Result<std::unique_ptr<table::Writer>> SqliteDialect::make_writer(const sdk::StreamContext& ctx,
                                                                   const std::optional<Receipt>& previous) {
   const Place place = table::written_place(ctx);
-  const bool goes_on = previous && previous->load_id == ctx.load_id && is_of(*previous, ctx.stream_name, place);
+  const bool resumes = previous && previous->load_id == ctx.load_id && is_of(*previous, ctx.stream_name, place);
   TableWriter::OnSchema make;
   if (place == Place::kStaging) make = [this, &ctx](const sdk::Schema& schema) { return make_staging(ctx, schema); };
   return std::unique_ptr<table::Writer>(std::make_unique<LoadWriter>(
-      *database_, ctx, name_of(ctx.stream_name, place), std::move(make), goes_on ? previous : std::nullopt));
+      *database_, ctx, name_of(ctx.stream_name, place), std::move(make), resumes ? previous : std::nullopt));
 }
 
 }  // namespace rapidbyte::dest_sqlite

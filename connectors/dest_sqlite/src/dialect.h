@@ -1,8 +1,7 @@
 #pragma once
-// SqliteDialect: what SQLite says and does for the life cycle of a destination of tables (rapidbyte/table). One
-// instance serves one database file, for one stream after the other; the host calls it from one thread and holds the
-// file's lock. Rows, receipt and schema changes of a commit are one transaction. Between streams only the connection is
-// kept.
+// SqliteDialect: SQLite's part of the life cycle of a table destination (rapidbyte/table). One instance serves one
+// database file, one stream after the other; the host calls it from one thread and holds the file's lock. Rows, receipt
+// and schema changes of a commit are one transaction. Between streams only the connection is kept.
 
 #include <memory>
 #include <optional>
@@ -41,11 +40,11 @@ class SqliteDialect final : public table::Dialect {
 
   Result<std::optional<table::Receipt>> read_receipt(const sdk::StreamContext& ctx) override;
   Status write_receipt(const sdk::StreamContext& ctx, const table::Receipt& receipt) override;
-  /// As the change log and the rows' evidence say. RECEIPT_MISSING (config) for an append of which that cannot be
-  /// known.
+  /// Decided by the change log and the row evidence. RECEIPT_MISSING (config) for an append when that cannot be
+  /// determined.
   Result<bool> still_holds(const sdk::StreamContext& ctx, const table::Receipt& receipt) override;
 
-  /// TARGET_NOT_A_TABLE (schema), before anything is made.
+  /// TARGET_NOT_A_TABLE (schema), before anything is created.
   Status stream_begins(const sdk::StreamContext& ctx) override;
   Result<bool> exists(const sdk::StreamContext& ctx, table::Place place) override;
   Result<bool> has_rows(const sdk::StreamContext& ctx) override;
@@ -62,7 +61,7 @@ class SqliteDialect final : public table::Dialect {
   [[nodiscard]] std::string target_of(const std::string& stream) const { return table_prefix_ + stream; }
 
   std::string table_prefix_;
-  /// A table of earlier incremental loads may be gone or emptied: only new rows come into it.
+  /// A table of earlier incremental loads may be gone or emptied: only new rows are loaded into it.
   bool accept_emptied_ = false;
   std::unique_ptr<Database> database_;
 };

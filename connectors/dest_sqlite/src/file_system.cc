@@ -25,15 +25,15 @@ struct File {
   sqlite3_file base;
   int fd;
   bool is_database;
-  bool directory_unsynced;  // created, and its directory entry is not known to be on disk yet
+  bool directory_unsynced;  // created, and its directory entry may not be on disk yet
   std::string* path;
   uint8_t* buffer;  // bytes [buffer_at, buffer_at + buffered) of the file that are not written yet
   sqlite3_int64 buffer_at;
   int buffered;
 };
 
-// The database's own path, with `-tmp-` behind it. Of the database's folder the sandbox shows the database, its
-// journal, and files of this name with 16 hexadecimal digits.
+// The database's own path, followed by `-tmp-`. In the database's folder the sandbox shows the database, its journal,
+// and files with this name plus 16 hexadecimal digits.
 std::string& temp_prefix() {
   static std::string prefix;
   return prefix;
@@ -41,7 +41,7 @@ std::string& temp_prefix() {
 
 File* self(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
 
-// A limit on the size of files is as good as a full disk.
+// A limit on the size of files is equivalent to a full disk.
 bool is_full() { return errno == ENOSPC || errno == EDQUOT || errno == EFBIG; }
 
 int write_error() { return is_full() ? SQLITE_FULL : SQLITE_IOERR_WRITE; }
@@ -108,7 +108,7 @@ int file_read(sqlite3_file* base, void* out, int amount, sqlite3_int64 offset) {
     if (n > 0) {
       done += static_cast<int>(n);
     } else if (file->buffered != 0) {
-      // The end of the file so far; but what is not written yet may lie behind, with a gap that reads as zeros.
+      // The current end of the file; unwritten bytes may lie beyond it, after a gap that reads as zeros.
       const int rc = flush(file);
       if (rc != SQLITE_OK) return rc;
     } else {
@@ -176,7 +176,7 @@ int file_check_reserved_lock(sqlite3_file*, int* reserved) {
 int file_control(sqlite3_file*, int, void*) { return SQLITE_NOTFOUND; }
 int file_sector_size(sqlite3_file*) { return 4096; }
 
-// What SQLite's own VFS for this kind of file system says, too.
+// What SQLite's own VFS reports for this kind of file system, too.
 int file_device_characteristics(sqlite3_file*) { return SQLITE_IOCAP_POWERSAFE_OVERWRITE | SQLITE_IOCAP_SUBPAGE_READ; }
 
 const sqlite3_io_methods& io_methods() {
@@ -200,7 +200,7 @@ const sqlite3_io_methods& io_methods() {
   return methods;
 }
 
-// Files beside a database hold its data, so they get its permissions (SQLite's own rule). WASI knows no permissions.
+// Files beside a database hold its data, so they get its permissions (SQLite's own rule). WASI has no permissions.
 mode_t mode_of_new_file(const char* name, int flags) {
   if ((flags & SQLITE_OPEN_DELETEONCLOSE) != 0) return 0600;
   if ((flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) == 0) return 0644;
@@ -274,7 +274,7 @@ int vfs_access(sqlite3_vfs*, const char* name, int what, int* result) {
 }
 
 int vfs_full_pathname(sqlite3_vfs*, const char* name, int size, char* out) {
-  // The host gives absolute paths without links; looking at their parts would leave the sandbox's folder.
+  // The host passes absolute paths without links; resolving their parts would leave the sandbox's folder.
   const size_t length = std::strlen(name);
   if (length >= static_cast<size_t>(size)) return SQLITE_CANTOPEN;
   std::memcpy(out, name, length + 1);
@@ -345,6 +345,6 @@ bool is_in_place(sqlite3* connection) {
 
 }  // namespace rapidbyte::dest_sqlite
 
-// What SQLite calls in a build without an operating system of its own.
+// Called by SQLite in a build without its own operating system layer.
 extern "C" int sqlite3_os_init() { return rapidbyte::dest_sqlite::register_file_system(); }
 extern "C" int sqlite3_os_end() { return SQLITE_OK; }

@@ -1,6 +1,6 @@
 #pragma once
-// LoadWriter: the rows of one load on their way into one table, with the receipt that each commit leaves, and the
-// evidence of the rows in it (row_evidence.h).
+// LoadWriter: writes the rows of one load into one table, with the receipt of each commit, and the evidence of the rows
+// in it (row_evidence.h).
 
 #include <optional>
 #include <string>

@@ -17,9 +17,9 @@ class Receipts {
  public:
   explicit Receipts(Database& database) : database_(database) {}
 
-  /// The newest receipt of this pipeline, stream and partition. Makes nothing.
+  /// The newest receipt of this pipeline, stream and partition. Creates nothing.
   Result<std::optional<table::Receipt>> read(const sdk::StreamContext& ctx);
-  /// Writes it into the open transaction; makes the table when it is absent.
+  /// Writes it into the open transaction; creates the table when it is absent.
   Status write(const sdk::StreamContext& ctx, const table::Receipt& receipt);
 
  private:

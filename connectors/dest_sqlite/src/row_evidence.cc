@@ -7,7 +7,7 @@
 namespace rapidbyte::dest_sqlite {
 namespace {
 
-// FNV-1a. Tells rows apart that differ by accident, which is all that is asked of it.
+// FNV-1a. Distinguishes rows that differ by accident, which is all it is for.
 class Hash {
  public:
   void add(const void* data, size_t size) {
@@ -26,8 +26,8 @@ class Hash {
   uint64_t value_ = 0xcbf29ce484222325U;
 };
 
-// The name by which SQLite's own row number can be asked for: a column may have taken one of the three. nullptr: the
-// rows have no numbers of their own.
+// The name under which SQLite's own row number can be queried: a column may have taken one of the three. nullptr: the
+// rows have no row numbers.
 const char* row_number(const TableInfo& table) {
   if (table.without_rowid || table.has_integer_key()) return nullptr;
   for (const char* name : {"rowid", "_rowid_", "oid"}) {
@@ -62,7 +62,7 @@ Result<std::string> hash_of_rows(Database& database, const TableInfo& table, con
     if (!*more) return hash.text();
     for (int i = 0; i < sqlite3_column_count(statement.handle()); ++i) {
       const int type = sqlite3_column_type(statement.handle(), i);
-      // So a column that is added later, which is NULL in rows that are there, changes nothing.
+      // So a column that is added later, which is NULL in existing rows, changes nothing.
       if (type == SQLITE_NULL) continue;
       const std::string column = sqlite3_column_name(statement.handle(), i);
       hash.add(column.data(), column.size() + 1);
@@ -115,7 +115,7 @@ EvidenceCollector::EvidenceCollector(Database& database, std::string table, std:
     : database_(database) {
   if (previous) {
     evidence_ = *std::move(previous);
-    // Nothing came of the run before, or its table was another one: as a new load.
+    // The previous run committed nothing, or its table was another one: as a new load.
     if (!same_name(evidence_.table, table)) evidence_ = RowEvidence();
   }
   evidence_.table = std::move(table);
@@ -149,7 +149,7 @@ Result<RowEvidence> EvidenceCollector::at_commit(int64_t rows, bool is_end, bool
   }
   evidence_.table_has_rows = has_rows_;
   if (rows > 0) evidence_.last_row.reset();
-  // An upsert may begin again, so nobody needs to know which rows are its own.
+  // An upsert may restart, so nobody needs to know which rows are its own.
   if (!appends) return evidence_;
   const char* number = row_number(*table);
   const std::string from = " FROM main." + quote_name(table->name);

@@ -1,8 +1,8 @@
 #pragma once
-// RowEvidence: how a later run finds out whether the rows that a receipt speaks of are still in their table, although
-// others have written the database meanwhile. A table that numbers its rows itself: the load's rows have consecutive
-// numbers, and the first and the last one are known by a hash. A table whose key is the row number, or that has none:
-// how many rows it had. It is part of the receipt's checkpoint, and costs two look-ups per commit.
+// RowEvidence: how a later run finds out whether the rows that a receipt describes are still in their table, although
+// others have written the database meanwhile. If the table numbers its rows itself, the load's rows have consecutive
+// numbers, and the first and the last one are identified by a hash. If the table's key is the row number, or it has
+// none: the number of its rows. It is part of the receipt's checkpoint, and costs two look-ups per commit.
 
 #include <cstdint>
 #include <optional>
@@ -19,13 +19,13 @@ struct RowEvidence {
   bool table_has_rows = false;
   std::optional<int64_t> first_row;  // the load's rows are numbered first_row to last_row
   std::optional<int64_t> last_row;
-  std::string edges;  // hash of these two
+  std::string edges;  // hash of these two rows
   std::optional<int64_t> table_rows;
 
   [[nodiscard]] sdk::Json to_json() const;
-  /// What is missing or odd reads as absent.
+  /// Missing or malformed members read as absent.
   static RowEvidence from_json(const sdk::Json& json);
-  /// Of a receipt: its identity.
+  /// From a receipt: its identity.
   static RowEvidence of(const table::Receipt& receipt);
 };
 

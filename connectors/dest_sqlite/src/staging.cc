@@ -9,8 +9,8 @@
 namespace rapidbyte::dest_sqlite {
 namespace {
 
-// While the names change, views and triggers of others must not be rewritten or checked: they mean the target, which is
-// missing for a moment.
+// While names change, other objects' views and triggers must not be rewritten or checked: they refer to the target,
+// which is missing for a moment.
 class LegacyRename {
  public:
   explicit LegacyRename(Database& database) : database_(database) {
@@ -50,7 +50,7 @@ Status make_staging(Database& database, std::string_view target, const sdk::Stre
   if (is_there) return {};
   SqliteTable replaced(database, std::string(target));
   RB_SDK_ASSIGN_OR_RETURN(const bool replaces, replaced.look());
-  // Without columns of its own (no batch, no discovered schema) the stream empties the table that is there.
+  // If no columns are known (no batch, no discovered schema), the stream empties the existing table.
   if (replaces && (!replaced.info().is_plain() || schema.fields.empty())) {
     return database.exec(with_table_name(replaced.info().sql, name));
   }
@@ -84,7 +84,7 @@ Status swap_in_staging(Database& database, std::string_view target, const std::s
     const int code = sqlite3_errcode(database.handle()) & 0xff;
     const std::string what = "stream \"" + stream + "\": " + dependent.type + " " + quote_name(dependent.name) +
                              " of table " + quote_name(name) +
-                             " cannot be made again on the new rows: " + sqlite3_errmsg(database.handle());
+                             " cannot be recreated on the new rows: " + sqlite3_errmsg(database.handle());
     if (code == SQLITE_CONSTRAINT) {
       return sdk::data_error(
           codes::kIndexLost,

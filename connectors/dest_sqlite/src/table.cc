@@ -114,7 +114,7 @@ Status check_table_name(std::string_view stream, std::string_view table) {
   };
   if (table.empty()) return refuse("the name is empty");
   if (table.find('\0') != std::string_view::npos) return refuse("it holds a NUL character");
-  if (starts_with_name(table, "sqlite_")) return refuse("SQLite keeps names that begin with sqlite_ for itself");
+  if (starts_with_name(table, "sqlite_")) return refuse("SQLite reserves names that begin with sqlite_");
   if (starts_with_name(table, "_rapidbyte_"))
     return refuse("names that begin with _rapidbyte_ are this connector's own");
   return {};
@@ -124,8 +124,8 @@ namespace {
 
 // Name and SQL of the table.
 Result<std::optional<TableInfo>> find_table(Database& database, std::string_view name) {
-  // These queries read all of the catalogue, which has no index: with lower(name) they would be most of what a small
-  // stream costs in a database of thousands of tables.
+  // These queries read all of the catalogue, which has no index: with lower(name) they would be most of the cost of a
+  // small stream in a database of thousands of tables.
   RB_SDK_ASSIGN_OR_RETURN(Statement statement,
                           database.prepare("SELECT type, name, sql FROM sqlite_schema WHERE name = ? COLLATE NOCASE"));
   statement.bind(1, name);
@@ -213,7 +213,7 @@ std::string create_table_sql(const NewTable& table) {
   for (const sdk::Field& field : table.schema.fields) {
     const bool in_key = std::any_of(table.key.begin(), table.key.end(),
                                     [&field](const std::string& name) { return same_name(name, field.name); });
-    // SQLite, by an old mistake that it keeps, lets key columns be NULL unless they say otherwise.
+    // SQLite, by an old bug that it preserves, lets key columns be NULL unless they say otherwise.
     columns.push_back(
         {field.name, std::string(declared_type(field.type)), in_key || (table.declare_not_null && !field.nullable)});
   }

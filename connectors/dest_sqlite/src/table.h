@@ -1,6 +1,6 @@
 #pragma once
 // What a table of the database looks like now: kind, columns, keys, indexes and triggers, read from SQLite's own
-// catalogue. Also making new tables. All inside whatever transaction the caller has open.
+// catalogue. Also creates new tables. All inside whatever transaction the caller has open.
 
 #include <optional>
 #include <string>
@@ -27,7 +27,7 @@ struct TableColumn {
   bool generated = false;
 };
 
-/// Something that hangs on a table and is dropped with it.
+/// Something that belongs to a table and is dropped with it.
 struct Dependent {
   std::string type;  // index or trigger
   std::string name;
@@ -41,12 +41,12 @@ struct TableInfo {
   bool fires_triggers = false;
   bool without_rowid = false;  // WITHOUT ROWID: its rows have no numbers
 
-  /// Column of that name; like SQLite, ASCII letters match in either case.
+  /// The column with that name; like SQLite, ASCII letters match in either case.
   [[nodiscard]] const TableColumn* find(std::string_view column) const;
   [[nodiscard]] std::vector<std::string> key() const;
   /// The key is SQLite's row number (INTEGER PRIMARY KEY), which takes NULL for "the next one".
   [[nodiscard]] bool has_integer_key() const;
-  /// Whether it has nothing but columns and perhaps a key, just as create_table_sql() makes them.
+  /// Whether it has only columns and perhaps a key, exactly as create_table_sql() makes them.
   [[nodiscard]] bool is_plain() const;
 };
 
@@ -55,15 +55,15 @@ bool same_name(std::string_view a, std::string_view b);
 /// The name with its ASCII letters in lower case.
 std::string lower_name(std::string_view name);
 
-/// NAME_REFUSED (config) for a table name that SQLite or this connector keeps for itself; `stream` is named in it.
+/// NAME_REFUSED (config) for a table name reserved by SQLite or this connector; the message names `stream`.
 Status check_table_name(std::string_view stream, std::string_view table);
 
-/// Whether there is a table of that name. TARGET_NOT_A_TABLE (schema) for a view or virtual table.
+/// Whether there is a table with that name. TARGET_NOT_A_TABLE (schema) for a view or virtual table.
 Result<bool> has_table(Database& database, std::string_view name);
 /// The table, or nullopt when there is none. The same error.
 Result<std::optional<TableInfo>> read_table(Database& database, std::string_view name);
 
-/// Indexes and triggers that were made with CREATE, in the order of making.
+/// Indexes and triggers that were made with CREATE, in the order of creation.
 Result<std::vector<Dependent>> read_dependents(Database& database, std::string_view table);
 
 /// The columns that a table can have.

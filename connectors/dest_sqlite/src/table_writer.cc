@@ -14,8 +14,8 @@ constexpr size_t kMaxRowsPerInsert = 32;
 constexpr size_t kMaxParameters = 2048;
 
 std::string insert_sql(const TargetPlan& plan, size_t rows) {
-  // OR FAIL keeps the rows before a refused one, so that a refused row costs nothing but itself. It also overrides
-  // "ON CONFLICT IGNORE" in a table's own definition, which would lose rows silently.
+  // OR FAIL keeps the rows before a refused one, so that a refused row costs nothing but itself. It also overrides "ON
+  // CONFLICT IGNORE" in a table's own definition, which would lose rows silently.
   std::string sql = "INSERT OR FAIL INTO " + quote_name(plan.table) + " (";
   std::string row = "(";
   for (size_t i = 0; i < plan.columns.size(); ++i) {
@@ -45,7 +45,7 @@ std::string insert_sql(const TargetPlan& plan, size_t rows) {
     new_values += separator + "excluded." + name;
     ++compared;
     if (column.affinity != Affinity::kBlob) continue;
-    // A column without a type tells 1 from 1.0.
+    // A column without a type distinguishes 1 from 1.0.
     old_values += ", typeof(" + name + ")";
     new_values += ", typeof(excluded." + name + ")";
     ++compared;
@@ -54,7 +54,7 @@ std::string insert_sql(const TargetPlan& plan, size_t rows) {
   if (updates.empty()) return sql + "NOTHING";
   sql += "UPDATE SET " + updates;
   if (plan.row_by_row || compared > kMaxColumns) return sql;
-  // A row that is there already as it came is not written again: loads that overlap cost no more than reading.
+  // A row that already exists unchanged is not written again: overlapping loads cost no more than reading.
   return sql + " WHERE (" + old_values + ") IS NOT (" + new_values + ")";
 }
 
@@ -79,7 +79,7 @@ Result<Statement> TableWriter::prepare_insert(size_t rows) {
 }
 
 Status TableWriter::prepare() {
-  // An INSERT that was prepared for another schema would keep the table from being altered.
+  // An INSERT prepared for another schema would keep the table from being altered.
   insert_many_.reset();
   insert_one_.reset();
   if (on_schema_) RB_SDK_RETURN_NOT_OK(on_schema_(batch_.schema()));
@@ -91,7 +91,7 @@ Status TableWriter::prepare() {
                                           .policies = ctx_.policies,
                                           .has_rows = batch_.rows() != 0,
                                           .has_values = [this](size_t column) { return batch_.has_values(column); }}));
-  if (plan_.columns.empty()) return {};  // No row has come.
+  if (plan_.columns.empty()) return {};  // no row has come
   rows_per_insert_ = std::clamp<size_t>(kMaxParameters / plan_.columns.size(), 1, kMaxRowsPerInsert);
   if (plan_.row_by_row) rows_per_insert_ = 1;
   RB_SDK_ASSIGN_OR_RETURN(insert_one_, prepare_insert(1));
@@ -103,7 +103,7 @@ Status TableWriter::prepare() {
 
 Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   RB_SDK_RETURN_NOT_OK(batch_.load(bytes));
-  // A table without columns and rows: here there is no such table, and nothing to keep.
+  // A table without columns and rows: there is no such table here, and nothing to keep.
   if (batch_.schema().fields.empty() && batch_.rows() == 0) return sdk::WriteCount();
   if (batch_.schema_version() != schema_version_) {
     RB_SDK_RETURN_NOT_OK(prepare());
@@ -121,7 +121,7 @@ Result<sdk::WriteCount> TableWriter::write(std::span<const uint8_t> bytes) {
   }
   RB_SDK_RETURN_NOT_OK(write_rows(begin, batch_.rows(), count));
   rows_seen_ += batch_.rows();
-  // The bound texts lie in the batch, which goes away now.
+  // The bound texts point into the batch, which is about to be released.
   sqlite3_clear_bindings(insert_one_->handle());
   if (insert_many_) sqlite3_clear_bindings(insert_many_->handle());
   return count;
@@ -180,7 +180,7 @@ Result<bool> TableWriter::insert(Statement& statement, size_t begin, size_t rows
     sqlite3_reset(handle);
     return status;
   }
-  // Rows before the refused one are in, unless the statement was undone as a whole: then none is.
+  // Rows before the refused one are stored, unless the statement was undone as a whole: then none is.
   *stored = static_cast<size_t>(sqlite3_changes64(database_.handle()));
   last_refusal_ = sqlite3_errmsg(database_.handle());
   sqlite3_reset(handle);
@@ -189,7 +189,7 @@ Result<bool> TableWriter::insert(Statement& statement, size_t begin, size_t rows
 
 RefusedRow TableWriter::refused_by_table(size_t row) const {
   RefusedRow refused{.row = row, .column = {}, .value = {}, .reason = last_refusal_};
-  // "UNIQUE constraint failed: orders.id, orders.day": the columns stand behind the table's name.
+  // "UNIQUE constraint failed: orders.id, orders.day": the columns follow the table's name.
   for (const ColumnPlan& column : plan_.columns) {
     const std::string full = plan_.table + "." + column.name;
     const size_t at = last_refusal_.find(full);

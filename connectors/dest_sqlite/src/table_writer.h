@@ -1,7 +1,7 @@
 #pragma once
-// TableWriter: puts batches into one table, several rows per statement, and deals with the rows that the table refuses
-// as the stream's on_data_error says. Works inside the transaction that its owner has open; after an error the owner
-// must roll back.
+// TableWriter: writes batches into one table, several rows per statement, and deals with the rows that the table
+// refuses as the stream's on_data_error says. Works inside the transaction that its owner has open; after an error the
+// owner must roll back.
 
 #include <functional>
 #include <optional>
@@ -18,15 +18,15 @@ namespace rapidbyte::dest_sqlite {
 
 class TableWriter {
  public:
-  /// Called with each new schema of the stream before the table is looked at, for example to make the table.
+  /// Called with each new schema of the stream before the table is looked at, for example to create the table.
   using OnSchema = std::function<Status(const sdk::Schema&)>;
 
   /// `table` is the table's name; `key` is not empty for upserts; `on_schema` may be empty.
   TableWriter(Database& database, const sdk::StreamContext& ctx, std::string table, std::vector<std::string> key,
               OnSchema on_schema = {});
 
-  /// Stores one batch; makes or fits the table first when the batch's schema is new. Errors: those of prepare_target();
-  /// ROW_REFUSED (data) names stream, row, column and value.
+  /// Stores one batch; creates or fits the table first when the batch's schema is new. Errors: those of
+  /// prepare_target(); ROW_REFUSED (data) names stream, row, column and value.
   Result<sdk::WriteCount> write(std::span<const uint8_t> batch);
 
  private:
@@ -35,7 +35,7 @@ class TableWriter {
   /// Stores the rows [begin, end), which load() did not refuse.
   Status write_rows(size_t begin, size_t end, sdk::WriteCount& count);
   /// Runs one insert of `rows` rows from `begin` on. False: the table refused one of them; the first `*stored` rows are
-  /// in, and trying the others again is safe.
+  /// stored, and it is safe to try the others again.
   Result<bool> insert(Statement& statement, size_t begin, size_t rows, size_t* stored);
   Status reject(const RefusedRow& refused, sdk::WriteCount& count);
   [[nodiscard]] RefusedRow refused_by_table(size_t row) const;

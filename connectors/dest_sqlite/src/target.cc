@@ -14,7 +14,7 @@ Result<bool> SqliteTable::look() {
   if (!info_) return false;
   const bool integer_key = info_->has_integer_key();
   for (const TableColumn& column : info_->columns) {
-    // For a NULL in its row number SQLite would make up a value.
+    // SQLite would replace a NULL in its row number with a value of its own.
     const bool is_numbered = integer_key && column.key_position != 0;
     columns_.push_back({.name = column.name,
                         .not_null = column.not_null,

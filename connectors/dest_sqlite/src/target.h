@@ -1,6 +1,6 @@
 #pragma once
-// From a stream's schema to the table that takes it: makes the table or fits an existing one as rapidbyte/table says,
-// and says for each column of the batch where and how it is stored.
+// From a stream's schema to its table: creates the table or fits an existing one according to rapidbyte/table, and
+// decides for each column of the batch where and how it is stored.
 
 #include <optional>
 #include <string>
@@ -48,7 +48,7 @@ class SqliteTable final : public table::TargetTable {
   [[nodiscard]] table::TypeConflict conflict(size_t column, const sdk::Field& field) const override;
   Status check_upsert_key(const std::vector<std::string>& key) override;
 
-  /// As look() has seen it.
+  /// As seen by look().
   [[nodiscard]] const TableInfo& info() const { return *info_; }
 
  private:
@@ -58,10 +58,10 @@ class SqliteTable final : public table::TargetTable {
   std::vector<table::Column> columns_;
 };
 
-/// Makes or fits the table. Errors: those of table::fit_table() and table::check_columns().
+/// Creates or fits the table. Errors: those of table::fit_table() and table::check_columns().
 Result<TargetPlan> prepare_target(Database& database, const std::string& table, const table::TableRequest& request);
 
-/// UPSERT_KEY_NOT_UNIQUE (schema) unless exactly these columns of the table are unique together.
+/// UPSERT_KEY_NOT_UNIQUE (schema) unless the table has a unique key over exactly these columns.
 Status check_upsert_key(Database& database, std::string_view table, const std::vector<std::string>& key);
 
 }  // namespace rapidbyte::dest_sqlite

@@ -1,4 +1,4 @@
-// dest-sqlite in the suite of all destinations of tables.
+// dest-sqlite in the suite of all table destinations.
 #include <sqlite3.h>
 #include <stdlib.h>
 

@@ -31,7 +31,7 @@ std::vector<uint8_t> batch_at(int64_t number) {
 
 class CrashTest : public SqliteTest {
  protected:
-  // One run from batch `first` on, as the engine drives it: behind the last batch it only finishes. In the child it may
+  // One run from batch `first` on, as the engine drives it: after the last batch it only finishes. In the child it may
   // die anywhere.
   Status run(const Json& ctx, int64_t first, const std::vector<std::vector<uint8_t>>& batches) {
     FakeHost host;
@@ -50,7 +50,7 @@ class CrashTest : public SqliteTest {
     return status;
   }
 
-  // Where a resumed run begins: behind the rows of the newest receipt.
+  // Where a resumed run begins: after the rows of the newest receipt.
   int64_t resume_at(const Json& ctx) {
     auto destination = open();
     const auto committed = destination->last_committed(sdk::to_text(ctx));
@@ -81,7 +81,8 @@ class CrashTest : public SqliteTest {
     std::mt19937 random(20241);
     std::uniform_int_distribution<useconds_t> delay(0, static_cast<useconds_t>(whole.count()));
     int killed = 0;
-    // On a machine whose load changes the delays may be too long for a while, so it goes on until enough runs were hit.
+    // On a machine whose load changes the delays may be too long for a while, so it continues until enough runs were
+    // hit.
     for (int round = 0; round < 15 || (killed < kKills && round < 150); ++round) {
       for (const char* suffix : {"", "-journal", "-wal", "-shm"}) std::filesystem::remove(path() + suffix);
       sql(prepare);

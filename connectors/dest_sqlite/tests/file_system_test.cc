@@ -59,7 +59,7 @@ TEST_F(FileSystemTest, AnyOrderOfReadsAndWritesGivesWhatAPlainFileWould) {
   std::string model;
   sqlite3_int64 next = 0;
   for (int step = 0; step < 20'000; ++step) {
-    // Mostly one behind the other, as SQLite writes; sometimes anywhere; now and then larger than the buffer.
+    // Mostly one after the other, as SQLite writes; sometimes anywhere; now and then larger than the buffer.
     const int size = below(200) == 0 ? 65'536 + below(70'000) : 1 + below(5'000);
     const sqlite3_int64 offset = below(4) != 0 ? next : below(300'000);
     switch (below(12)) {

@@ -131,7 +131,7 @@ TEST_F(ModesTest, AFailedReplaceLeavesTheOldTableAndNoStaging) {
   EXPECT_EQ(query("SELECT name FROM sqlite_schema WHERE name LIKE '%staging%'"), Lines{});
 }
 
-TEST_F(ModesTest, ReplaceStartsAnewOverTheStagingOfAKilledRun) {
+TEST_F(ModesTest, ReplaceRestartsOverTheStagingTableOfAKilledRun) {
   const Schema schema = two_columns();
   sql("CREATE TABLE _rapidbyte_staging_s (id INTEGER, name TEXT); INSERT INTO _rapidbyte_staging_s VALUES (9, "
       "'stale')");
@@ -173,7 +173,7 @@ TEST_F(ModesTest, ReplaceKeepsTheDefinitionOfATableThatHasConstraints) {
   EXPECT_EQ(table("s"), Lines{"2|'new'|'NEW'"});
 }
 
-TEST_F(ModesTest, ReplaceMakesAPlainTableAnewWithTheSourcesTypes) {
+TEST_F(ModesTest, ReplaceRecreatesAPlainTableWithTheSourcesTypes) {
   const Schema old = two_columns();
   ASSERT_TRUE(load(context("s", old), old, {row(1, "a")}).status.ok());
   const Schema changed{{{"id", DataType::of(TypeId::kFloat64)}, {"other", DataType::of(TypeId::kDate32)}}};
@@ -254,7 +254,7 @@ TEST_F(ModesTest, AResumedLoadKeepsItsRowsAndCountsOn) {
   EXPECT_EQ(query("SELECT rows FROM _rapidbyte_receipts"), Lines{"3"});
 }
 
-TEST_F(ModesTest, ALoadDoesNotGoOnBehindRowsThatAreNotInItsTable) {
+TEST_F(ModesTest, ALoadDoesNotResumeAfterRowsThatAreNotInItsTable) {
   const Schema schema = two_columns();
   const std::string absent = sdk::kTargetAbsent;
   const auto committed = [&](const Json& mode, const Json& config) {

@@ -1,4 +1,4 @@
-// Receipts are believed only while the rows that they speak of are there, and no two streams write one table.
+// Receipts are believed only while the rows that they describe are there, and no two streams write one table.
 #include "tests/sqlite_fixture.h"
 
 namespace rapidbyte::dest_sqlite {
@@ -9,8 +9,8 @@ Json row(int64_t id, const std::string& name) { return Json::array({id, name}); 
 
 class ReceiptTest : public SqliteTest {
  protected:
-  // A load of rows 1 to 3 that breaks off after its second commit; row 4 is not committed.
-  void break_off(const Json& mode = "append") {
+  // A load of rows 1 to 3 that is interrupted after its second commit; row 4 is not committed.
+  void interrupt(const Json& mode = "append") {
     const Schema schema = two_columns();
     FakeHost host;
     host.push_batch(make_batch(schema, {row(1, "a"), row(2, "b")}));
@@ -26,8 +26,8 @@ class ReceiptTest : public SqliteTest {
     ASSERT_TRUE(destination->close().ok());
     ASSERT_EQ(query("SELECT count(*) FROM s"), Lines{"3"});
   }
-  // What last-committed says: the checkpoint's id, "begin again", or the error's code.
-  std::string goes_on(const Json& mode = "append") {
+  // What last-committed says: the checkpoint's id, "restart", or the error's code.
+  std::string resumed_at(const Json& mode = "append") {
     FakeHost host;
     auto destination = open();
     const auto answer = destination->last_committed(sdk::to_text(context("s", two_columns(), mode)));
@@ -40,13 +40,13 @@ class ReceiptTest : public SqliteTest {
     const auto checkpoint = sdk::parse_json(answer->value_or("{}"));
     EXPECT_TRUE(checkpoint.ok());
     EXPECT_EQ(sdk::find_member(*checkpoint, "rapidbyte_evidence"), nullptr) << "the source's checkpoint, as it was";
-    return sdk::string_member(*checkpoint, "id").value_or("begin again");
+    return sdk::string_member(*checkpoint, "id").value_or("restart");
   }
   std::string message_;
   size_t warnings_ = 0;
 };
 
-TEST_F(ReceiptTest, AnAppendDoesNotGoOnBehindRowsThatSomebodyTookAway) {
+TEST_F(ReceiptTest, AnAppendDoesNotResumeAfterRowsThatSomebodyRemoved) {
   const Lines attacks = {
       "DELETE FROM s",
       "DELETE FROM s WHERE id = 1",
@@ -59,10 +59,10 @@ TEST_F(ReceiptTest, AnAppendDoesNotGoOnBehindRowsThatSomebodyTookAway) {
   };
   for (const std::string& attack : attacks) {
     std::filesystem::remove(path());
-    break_off();
-    EXPECT_EQ(goes_on(), "c2");
+    interrupt();
+    EXPECT_EQ(resumed_at(), "c2");
     sql(attack);
-    EXPECT_EQ(goes_on(), "RECEIPT_MISSING") << attack;
+    EXPECT_EQ(resumed_at(), "RECEIPT_MISSING") << attack;
     EXPECT_NE(message_.find("state reset PIPELINE.yaml --stream 's'"), std::string::npos) << message_;
   }
 }
@@ -76,10 +76,10 @@ TEST_F(ReceiptTest, WhatOthersDoElsewhereDoesNotMatter) {
       "VACUUM",
       "UPDATE s SET name = 'B' WHERE id = 2",
   };
-  break_off();
+  interrupt();
   for (const std::string& change : harmless) {
     sql(change);
-    EXPECT_EQ(goes_on(), "c2") << change << ": " << message_;
+    EXPECT_EQ(resumed_at(), "c2") << change << ": " << message_;
   }
 }
 
@@ -88,49 +88,49 @@ TEST_F(ReceiptTest, ATableWhoseKeyIsItsRowNumberIsCounted) {
                                   "CREATE TABLE s (id INTEGER, name TEXT PRIMARY KEY) WITHOUT ROWID"}) {
     std::filesystem::remove(path());
     sql(table);
-    break_off();
+    interrupt();
     sql("CREATE TABLE other (x)");
-    EXPECT_EQ(goes_on(), "c2") << message_;
+    EXPECT_EQ(resumed_at(), "c2") << message_;
     sql("DELETE FROM s WHERE id = 2");
-    EXPECT_EQ(goes_on(), "RECEIPT_MISSING") << table;
+    EXPECT_EQ(resumed_at(), "RECEIPT_MISSING") << table;
   }
 }
 
-TEST_F(ReceiptTest, AnUpsertBeginsAgainWhenOthersWrote) {
+TEST_F(ReceiptTest, AnUpsertRestartsWhenOthersWrote) {
   const Json upsert = {{"upsert", {{"primary_key", {"id"}}}}};
-  break_off(upsert);
-  EXPECT_EQ(goes_on(upsert), "c2");
+  interrupt(upsert);
+  EXPECT_EQ(resumed_at(upsert), "c2");
   sql("DELETE FROM s WHERE id = 2");
-  EXPECT_EQ(goes_on(upsert), "begin again");
+  EXPECT_EQ(resumed_at(upsert), "restart");
   EXPECT_EQ(warnings_, 1U);
 }
 
 TEST_F(ReceiptTest, OwnCommitsAreNotTakenForThoseOfOthersButAReplaceIs) {
   const Json upsert = {{"upsert", {{"primary_key", {"id"}}}}};
-  break_off(upsert);
+  interrupt(upsert);
   Json other = context("t", two_columns());
   other["load_id"] = "load-2";
   ASSERT_TRUE(load(other, two_columns(), {row(1, "x")}).status.ok());
-  EXPECT_EQ(goes_on(upsert), "c2") << "nobody else has written";
+  EXPECT_EQ(resumed_at(upsert), "c2") << "nobody else has written";
   Json replace = context("s", two_columns(), "replace");
   replace["pipeline"] = "another";
   ASSERT_TRUE(load(replace, two_columns(), {row(1, "x")}).status.ok());
-  EXPECT_EQ(goes_on(upsert), "begin again");
+  EXPECT_EQ(resumed_at(upsert), "restart");
   std::filesystem::remove(path());
-  break_off();
+  interrupt();
   ASSERT_TRUE(load(replace, two_columns(), {row(1, "x")}).status.ok());
-  EXPECT_EQ(goes_on(), "RECEIPT_MISSING");
+  EXPECT_EQ(resumed_at(), "RECEIPT_MISSING");
 }
 
 TEST_F(ReceiptTest, InWalModeTheRowsThemselvesAreLookedAt) {
   sql("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; CREATE TABLE unrelated (x)");
-  break_off();
-  EXPECT_EQ(goes_on(), "c2");
+  interrupt();
+  EXPECT_EQ(resumed_at(), "c2");
   sql("PRAGMA locking_mode=EXCLUSIVE; DELETE FROM s WHERE id = 2");
-  EXPECT_EQ(goes_on(), "RECEIPT_MISSING");
+  EXPECT_EQ(resumed_at(), "RECEIPT_MISSING");
 }
 
-TEST_F(ReceiptTest, AnIncrementalRunDoesNotGoOnInATargetThatIsGoneOrWasEmptied) {
+TEST_F(ReceiptTest, AnIncrementalRunDoesNotResumeInATargetThatIsGoneOrWasEmptied) {
   const Schema schema = two_columns();
   Json ctx = context("s", schema);
   const auto begin = [&](const Json& config = Json::object()) {
@@ -169,8 +169,8 @@ TEST_F(ReceiptTest, AnIncrementalRunDoesNotGoOnInATargetThatIsGoneOrWasEmptied) 
   EXPECT_EQ(begin(), "ok");
 }
 
-// A database or a state of another day: what the receipt says and what the run starts from are not the same.
-TEST_F(ReceiptTest, AnIncrementalRunGoesOnOnlyBehindTheReceiptOfItsPosition) {
+// A database or a state from another day: what the receipt says and what the run starts from disagree.
+TEST_F(ReceiptTest, AnIncrementalRunResumesOnlyAfterTheReceiptOfItsPosition) {
   const Schema schema = two_columns();
   Json ctx = context("s", schema);
   const auto begin = [&] {
@@ -213,7 +213,7 @@ TEST_F(ReceiptTest, AnIncrementalRunGoesOnOnlyBehindTheReceiptOfItsPosition) {
   EXPECT_EQ(begin(), "ok");
 }
 
-// What the message says to do works.
+// Following the advice in the message works.
 TEST_F(ReceiptTest, ATargetThatIsMeantToBeEmptiedIsMadeAndGetsWhatIsNew) {
   const Schema schema = two_columns();
   for (const char* change : {"DROP TABLE s", "DELETE FROM s"}) {

@@ -222,13 +222,13 @@ TEST_F(RefusalTest, ADatabaseThatIsNotWritableIsRefused) {
   EXPECT_EQ(validation->kind, sdk::Validation::Kind::kFailed);
 }
 
-TEST_F(RefusalTest, AFullDiskKeepsWhatWasCommittedAndTheNextRunGoesOn) {
+TEST_F(RefusalTest, AFullDiskKeepsWhatWasCommittedAndTheNextRunResumes) {
   ASSERT_TRUE(load(context("s", two_columns()), two_columns(), {row(1, "a")}).status.ok());
   std::vector<Json> rows;
   for (int64_t i = 0; i < 300; ++i) rows.push_back(row(i, std::string(4000, 'x')));
   const pid_t child = fork();
   if (child == 0) {
-    // In a process of its own files may not grow beyond 512 KiB.
+    // In a separate process files may not grow beyond 512 KiB.
     signal(SIGXFSZ, SIG_IGN);
     const rlimit limit{512 << 10, 512 << 10};
     setrlimit(RLIMIT_FSIZE, &limit);

@@ -1,5 +1,5 @@
-// One instance that serves many streams (feature "reuse"): what it writes, counts, refuses and says of each is what an
-// instance of the stream's own would, whatever became of the streams before. And a database that goes away under it.
+// One instance that serves many streams (feature "reuse"): what it writes, counts, refuses and says about each is what
+// a separate instance would, whatever happened to the streams before. And a database that goes away meanwhile.
 #include <unistd.h>
 
 #include "tests/sqlite_fixture.h"
@@ -71,16 +71,16 @@ class ReuseTest : public SqliteTest {
              "/policies/schema_evolution/new_column", "fail"),
          {make_batch(Schema{{{"id", DataType::of(TypeId::kInt64)}, {"more", DataType::of(TypeId::kBoolean)}}},
                      {Json::array({1, true})})}},
-        {context("broken_off", two), {rows(0, 20), rows(20, 40)}, fail("next-batch", 3)},
+        {context("interrupted", two), {rows(0, 20), rows(20, 40)}, fail("next-batch", 3)},
         {context("uncommitted", two), {rows(0, 20)}, fail("checkpoint", 1)},
-        {context("sqlite_no", two), {rows(0, 1)}},  // a name that SQLite keeps for itself
+        {context("sqlite_no", two), {rows(0, 1)}},  // a name that SQLite reserves
         {context("empty", two), {}},
         {context("ignored", two), {rows(0, 3)}},  // its trigger drops a row: ROW_DISCARDED
         {context("last", two), {rows(0, 3)}},
     };
     for (size_t i = 0; i < out.size(); ++i) {
       out[i].context["load_id"] = "load-" + std::to_string(i);
-      out[i].context["allow_doubled_rows"] = true;  // some streams come again after they were broken off
+      out[i].context["allow_doubled_rows"] = true;  // some streams come again after they were interrupted
     }
     return out;
   }
@@ -155,7 +155,7 @@ TEST_F(ReuseTest, RowsThatAStreamDidNotCommitAreNotCommittedWithTheNextOne) {
   const std::vector<Json> rows = {Json::array({1, "a"}), Json::array({2, "b"})};
   const std::string first = sdk::to_text(context("first", two_columns()));
   {
-    // The host ends the stream behind its first batch, and nobody tells the destination that it is over.
+    // The host ends the stream after its first batch, and nobody tells the destination that it is over.
     FakeHost host;
     host.push_batch(make_batch(two_columns(), rows));
     sdk::Error cancelled;

@@ -18,7 +18,7 @@ class SchemaPolicyTest : public SqliteTest {
 const DataType kInt = DataType::of(TypeId::kInt64);
 const DataType kText = DataType::of(TypeId::kUtf8);
 
-// As of a CSV column without values, which has no type of its own.
+// As for a CSV column without values, which has no type.
 TEST_F(SchemaPolicyTest, AColumnOfNullsFitsEveryTypeUntilAValueComes) {
   const Schema schema{{{"id", kInt}, {"c", kText}}};
   for (const char* declared : {"INTEGER", "REAL", "NUMERIC"}) {

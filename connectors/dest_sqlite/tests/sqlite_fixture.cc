@@ -32,7 +32,7 @@ Json SqliteTest::context(const std::string& stream, const Schema& schema, const 
 
 SqliteTest::Outcome SqliteTest::load(const Json& context, const std::vector<std::vector<uint8_t>>& batches,
                                      const Json& config) {
-  FakeHost around;  // for what is said behind the stream
+  FakeHost around;  // for calls after the stream
   auto destination = open(config);
   Outcome outcome = serve(*destination, context, batches);
   const auto committed = destination->last_committed(sdk::to_text(context));

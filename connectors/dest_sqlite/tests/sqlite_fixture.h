@@ -45,17 +45,17 @@ class SqliteTest : public ::testing::Test {
     std::vector<std::string> logs;
     std::string last_committed;
   };
-  /// begin-stream, run-write of these batches with a checkpoint behind each, finish-stream, close: as the engine does.
+  /// begin-stream, run-write of these batches with a checkpoint after each, finish-stream, close: as the engine does.
   Outcome load(const Json& context, const std::vector<std::vector<uint8_t>>& batches,
                const Json& config = Json::object());
   Outcome load(const Json& context, const Schema& schema, const std::vector<Json>& rows) {
     return load(context, {make_batch(schema, rows)});
   }
 
-  /// The same of one stream, by a destination that stays open, up to finish-stream.
+  /// The same for one stream, by a destination that stays open, up to finish-stream.
   static Outcome serve(sdk::DestinationConnector& destination, const Json& context,
                        const std::vector<std::vector<uint8_t>>& batches);
-  /// With a host that has its batches and markers, and may break something, already.
+  /// With a host that already has its batches and markers, and may inject a fault.
   static Outcome serve(sdk::DestinationConnector& destination, FakeHost& host, const Json& context);
 
   /// Runs SQL on the database, outside of the connector.

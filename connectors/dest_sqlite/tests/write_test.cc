@@ -182,7 +182,7 @@ TEST_F(WriteTest, LastCommittedOfADatabaseThatIsNotThereMakesNothing) {
   auto destination = open();
   const auto committed = destination->last_committed(sdk::to_text(context("s", two_columns())));
   ASSERT_TRUE(committed.ok());
-  // Nothing can be doubled there: an append that was broken off may begin again.
+  // Nothing can be doubled there: an interrupted append may restart.
   EXPECT_EQ(*committed, std::optional<std::string>(sdk::kTargetAbsent));
   const auto validation = destination->validate();
   ASSERT_TRUE(validation.ok());

@@ -115,8 +115,8 @@ class BoundQuery final : public Query {
     return {};
   }
 
-  // Puts the values of `$name` where they stand, as constants: of a parameter that is alone in its column DuckDB would
-  // not know the type before it is run.
+  // Replaces each `$name` with its value, as a constant: DuckDB would not know the type of a parameter that is alone in
+  // its column before it runs.
   Status place_parameters(duckdb::SQLStatement& statement) {
     std::string missing;
     const std::function<void(duckdb::unique_ptr<duckdb::ParsedExpression>&)> place =
@@ -172,7 +172,7 @@ class BoundQuery final : public Query {
     });
   }
 
-  // Around columns of types that no batch can carry goes a cast that loses nothing.
+  // Columns of types that no batch can carry get a cast that loses nothing.
   duckdb::unique_ptr<duckdb::PreparedStatement> cast_results(duckdb::unique_ptr<duckdb::PreparedStatement> prepared,
                                                              duckdb::unique_ptr<duckdb::SQLStatement> statement) {
     duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>> columns;
@@ -349,7 +349,7 @@ class DuckEngine final : public Engine {
     views_.clear();
   }
 
-  // From here on nothing outside of the database can be reached, and no setting changes that.
+  // From here on nothing outside the database can be reached, and no setting changes that.
   Status seal() {
     if (sealed_) return {};
     RB_SDK_RETURN_NOT_OK(execute("SET enable_external_access = false"));

@@ -1,6 +1,6 @@
 #pragma once
-// The DuckDB engine in a guest: SQL over Arrow batches. The only place that touches DuckDB's C++ interface, which is
-// pinned and unstable; its exceptions end here, as Status with our codes. Single-threaded, as all of a guest. Guests
+// The DuckDB engine in a guest: SQL over Arrow batches. The only place that uses DuckDB's C++ interface, which is
+// pinned and unstable; its exceptions end here, as Status with our codes. Single-threaded, like all of a guest. Guests
 // that use it are compiled with exceptions (rb_guest(... EXCEPTIONS)).
 
 #include <cstddef>
@@ -22,26 +22,26 @@ namespace rapidbyte::duck {
 
 /// What the engine may use.
 struct EngineLimits {
-  /// Bytes that DuckDB may hold; beyond it a query fails with SQL_OUT_OF_MEMORY, or spills if it may.
+  /// Bytes that DuckDB may use; beyond them a query fails with SQL_OUT_OF_MEMORY, or spills if it may.
   uint64_t memory_bytes = 0;
-  /// Folder for what does not fit into memory; empty: queries do not spill.
+  /// Folder for data that does not fit into memory; empty: queries do not spill.
   std::string temporary_folder = {};
-  /// Bytes that may lie there.
+  /// Bytes that it may hold.
   uint64_t temporary_bytes = 0;
 };
 
-/// Where a query's `input` comes from: the rows of one batch, or of all of a stream.
+/// Where a query's `input` comes from: the rows of one batch, or all rows of a stream.
 class Input {
  public:
   virtual ~Input() = default;
-  /// One more scan of the input begins, numbered from 0; a query may read it several times, also at once.
+  /// Another scan of the input begins, numbered from 0; a query may read it several times, also concurrently.
   virtual sdk::Status begin_scan(size_t scan) = 0;
   /// Fills `out` with the next rows of that scan, as a struct whose columns are those that the query was prepared with;
   /// false when there are no more. The engine releases `out`. An error ends the query with that error.
   virtual sdk::Result<bool> next(size_t scan, ArrowArray* out) = 0;
 };
 
-/// Takes a struct of Query::columns(), as sdk::encode_ipc() wants it: without offsets. Borrowed for the call.
+/// Receives a struct of Query::columns(), as sdk::encode_ipc() wants it: without offsets. Borrowed for the call.
 using RowsSink = std::function<sdk::Status(const ArrowArray&)>;
 
 /// One SELECT, checked and bound to the columns of its input. Lives no longer than its engine.
@@ -51,8 +51,8 @@ class Query {
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
 
-  /// The columns of the result, in types that batches can carry. What is taken over unchanged from the input keeps its
-  /// nullability and native type.
+  /// The columns of the result, in types that batches can carry. A column that is passed through from the input keeps
+  /// its nullability and native type.
   [[nodiscard]] virtual const sdk::Schema& columns() const = 0;
   /// Why the result needs all rows of the input at once ("it aggregates"); nullopt when each row of the result comes
   /// from one row of the input, so that the result over parts of the input is parts of the result.
@@ -61,8 +61,8 @@ class Query {
   /// How often the query reads the input.
   [[nodiscard]] virtual size_t scans() const = 0;
 
-  /// Runs over what `input` gives, and gives `take` at most `rows_at_a_time` rows (at least 2,048) at a time.
-  /// SQL_FAILED (data) is an expression that a row's values fail; SQL_OUT_OF_MEMORY (internal); SQL_ENGINE_FAILED
+  /// Runs over the rows of `input`, and passes `take` at most `rows_at_a_time` rows (at least 2,048) at a time.
+  /// SQL_FAILED (data) when an expression fails on a row's values; SQL_OUT_OF_MEMORY (internal); SQL_ENGINE_FAILED
   /// (internal).
   virtual sdk::Status run(Input& input, size_t rows_at_a_time, const RowsSink& take) = 0;
 

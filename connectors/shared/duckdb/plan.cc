@@ -23,7 +23,7 @@ namespace {
 // How the rows of a part of the plan come from the rows of the input.
 enum class Rows : uint8_t {
   kConstant,  // they do not depend on it
-  kByRow,     // each comes from one row of it, whatever the others are
+  kByRow,     // each comes from one row of the input, whatever the others are
   kWhole,     // anything else
 };
 
@@ -59,7 +59,7 @@ class Reader {
     return rows == Rows::kConstant ? rows : whole(why);
   }
 
-  // An operator that makes of each row of its only child rows of its own.
+  // An operator that turns each row of its only child into rows separately.
   Rows of_child(const LogicalOperator& op) { return op.children.empty() ? Rows::kConstant : rows_of(*op.children[0]); }
 
   Rows join(const LogicalOperator& op, JoinType type) {
@@ -69,8 +69,8 @@ class Reader {
     if (left == Rows::kWhole || right == Rows::kWhole) return Rows::kWhole;
     if (left == Rows::kConstant && right == Rows::kConstant) return Rows::kConstant;
     if (left == Rows::kByRow && right == Rows::kByRow) return whole("it joins the input with itself");
-    // The side that does not depend on the input may be looked up; its own rows may not be asked which of them found
-    // none.
+    // The side that does not depend on the input may be looked up; the join must not return which of its rows found no
+    // match.
     switch (type) {
       case JoinType::INNER: return Rows::kByRow;
       case JoinType::LEFT:
@@ -96,7 +96,7 @@ class Reader {
       return Rows::kByRow;
     }
     if (get.children.empty()) return Rows::kConstant;
-    // A table function over rows: those that make rows of one row at a time are known by name.
+    // A table function over rows: those that turn one row at a time into rows are known by name.
     const Rows below = rows_of(*get.children[0]);
     const std::string name = get.function.GetName().GetIdentifierName();
     for (const char* by_row : {"unnest", "generate_series", "range", "json_each", "json_tree", "repeat_row"}) {
@@ -124,7 +124,7 @@ class Reader {
       case LogicalOperatorType::LOGICAL_MATERIALIZED_CTE: {
         const auto& cte = op.Cast<duckdb::LogicalMaterializedCTE>();
         ctes_[cte.table_index.index] = rows_of(*op.children[0]);
-        // A part that nobody reads says nothing about the result.
+        // A part that nobody reads does not matter for the result.
         return rows_of(*op.children[1]);
       }
       case LogicalOperatorType::LOGICAL_CTE_REF: {
@@ -133,7 +133,7 @@ class Reader {
       }
       case LogicalOperatorType::LOGICAL_CROSS_PRODUCT: return join(op, JoinType::INNER);
       case LogicalOperatorType::LOGICAL_ASOF_JOIN: {
-        // The right side is searched for the nearest row: of a part of it that would be another one.
+        // The right side is searched for the nearest row: in a part of it that would be a different row.
         const JoinType type = op.Cast<duckdb::LogicalJoin>().join_type;
         const bool on_the_left = op.children.size() == 2 && rows_of(*op.children[1]) == Rows::kConstant;
         if (!on_the_left || (type != JoinType::INNER && type != JoinType::LEFT))
@@ -170,7 +170,7 @@ class Reader {
   }
 
   [[nodiscard]] std::optional<size_t> origin_of(ColumnBinding binding) const {
-    // Plans are trees, but nothing is lost by a bound.
+    // Plans are trees, but a bound costs nothing.
     for (int depth = 0; depth < 1000; ++depth) {
       if (const auto get = gets_.find(binding.table_index.index); get != gets_.end()) {
         const auto& ids = get->second->GetColumnIds();

@@ -1,6 +1,6 @@
 #pragma once
 // What DuckDB's own plan of a query says about it: whether it can run batch by batch, and which columns of the result
-// are columns of the input as they are.
+// are unchanged columns of the input.
 
 #include <optional>
 #include <string>
@@ -19,12 +19,12 @@ struct PlanFacts {
   std::optional<std::string> needs_all_rows;
   /// How often the input is read.
   size_t scans = 0;
-  /// For each column of the result: the column of the input that it is, unchanged.
+  /// For each column of the result: the column of the input that it passes through unchanged.
   std::vector<std::optional<size_t>> origins;
 };
 
-/// `plan`: bound, not optimized, because the optimizer makes of a query what only holds for the data at hand. `input`:
-/// what the scans of the input were bound to.
+/// `plan`: bound, not optimized, because the optimizer turns a query into one that is only valid for the current data.
+/// `input`: what the scans of the input were bound to.
 PlanFacts facts_of(const duckdb::LogicalOperator& plan, const duckdb::TableFunctionInfo* input);
 
 }  // namespace rapidbyte::duck

@@ -16,7 +16,7 @@ using sdk::TypeId;
 namespace {
 
 // DuckDB's infinity and -infinity of a date (int32) or a timestamp (int64): the largest value and its negative. The
-// smallest value is none that it knows.
+// smallest value means nothing to it.
 template <typename T>
 bool special(T value) {
   return value == std::numeric_limits<T>::max() || value <= -std::numeric_limits<T>::max();

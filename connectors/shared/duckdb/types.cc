@@ -93,10 +93,10 @@ Status check_input_columns(const Schema& input) {
 }
 
 std::optional<std::string> cast_for_batches(const LogicalType& type, const std::string& column) {
-  // A JSON value is text already, with an alias that the cast would not see.
+  // A JSON value is already text, with an alias that the cast would not see.
   if (carried(type)) return std::nullopt;
   switch (type.id()) {
-    // The cast fails with the row's value where 38 digits do not suffice.
+    // The cast fails with the row's value where 38 digits are not enough.
     case LogicalTypeId::HUGEINT:
     case LogicalTypeId::UHUGEINT: return "CAST(" + column + " AS DECIMAL(38, 0))";
     default: break;

@@ -16,11 +16,11 @@ using sdk::Status;
 
 constexpr uint32_t kCancelRequest = 80877102;  // fixed by the protocol: 1234 << 16 | 5678
 constexpr size_t kMaxParameters = UINT16_MAX;
-// Rows of one answer that are kept in memory; catalogs of 1,600 columns need a megabyte.
+// The limit for rows of one answer that are kept in memory; catalogs of 1,600 columns need a megabyte.
 constexpr size_t kMaxResultBytes = 64U << 20U;
-// Statements that a connection keeps parsed; the server has each of them in its memory.
+// Statements that a connection keeps prepared; the server keeps each of them in memory.
 constexpr size_t kMaxParsed = 64;
-// More would be a COPY's matter, and a server that cannot get rid of its answers stops reading.
+// For more rows use COPY; and a server that cannot get rid of its answers stops reading.
 constexpr size_t kMaxQueued = 256;
 
 Status result_too_large() {
@@ -28,10 +28,10 @@ Status result_too_large() {
                                                          std::to_string(kMaxResultBytes) + " bytes");
 }
 
-/// Takes the messages of an answer with rows.
+/// Processes the messages of an answer with rows.
 class ResultReader {
  public:
-  /// `on_end`: a statement has ended; its answer is in `result`. `on_parsed`: the server has taken a Parse message.
+  /// `on_end`: a statement has ended; its answer is in `result`. `on_parsed`: the server has processed a Parse message.
   explicit ResultReader(std::function<void()> on_end = {}, std::function<void()> on_parsed = {})
       : on_end_(std::move(on_end)), on_parsed_(std::move(on_parsed)) {}
 
@@ -255,7 +255,7 @@ Status Connection::append_statement(std::string_view sql, std::span<const Parame
     return status;
   }
   if (parse) {
-    // Taken back unless the server says that it has parsed it.
+    // Removed again unless the server confirms that it has parsed it.
     if (!name.empty()) session_->parsed.emplace(sql, ++session_->last_parsed);
     session_->parsing.emplace_back(name.empty() ? std::string_view() : sql);
   }
@@ -301,13 +301,13 @@ Status Connection::run_queued(std::vector<QueryResult>& answers) {
     return reader.take(message);
   });
   if (status.ok() && answers.size() != expected) {
-    session_->stream.break_off();
+    session_->stream.abort();
     status = protocol_error("fewer answers than statements");
   }
   for (size_t i = parsed; i < parsing.size(); ++i) session_->parsed.erase(parsing[i]);
   if (status.ok()) return {};
   const auto server = server_error_of(status.error());
-  // A statement is not there any more (somebody's function has run DEALLOCATE ALL), or a table of its has other
+  // A statement no longer exists (somebody's function has run DEALLOCATE ALL), or one of its tables has different
   // columns.
   if (server && (server->sqlstate == "26000" || server->routine == "RevalidateCachedQuery")) {
     session_->parsed.clear();
@@ -358,13 +358,13 @@ Result<CopyOut> Connection::copy_out(std::string_view sql) {
   RB_SDK_RETURN_NOT_OK(check_sql(sql));
   RB_SDK_RETURN_NOT_OK(MessageWriter(session_->stream.out(), 'Q').zero_terminated(sql).end());
   RB_SDK_ASSIGN_OR_RETURN(Message message, session_->stream.next());
-  // Of a statement before it.
+  // From a preceding statement.
   while (message.type == 'C') {
     RB_SDK_ASSIGN_OR_RETURN(message, session_->stream.next());
   }
   if (message.type == 'E') return session_->fail_with(message.body, "");
   if (message.type != 'H') {
-    session_->stream.break_off();
+    session_->stream.abort();
     return sdk::internal_error(codes::kNotACopy, "the statement is not a COPY in the direction that was expected");
   }
   BodyReader body(message.body);
@@ -394,7 +394,7 @@ Status Connection::cancel() {
                            .text(session_->cancel_key)
                            .end());
   RB_SDK_RETURN_NOT_OK(socket.write(request.span(), nullptr));
-  // The server closes when it has passed the request on. If the network fails instead, nobody knows.
+  // The server closes the connection when it has passed the request on. If the network fails instead, nobody knows.
   return socket.read().status();
 }
 
@@ -406,12 +406,13 @@ void Connection::close() {
   if (session_ == nullptr) return;
   MessageStream& stream = session_->stream;
   if (!stream.is_broken() && stream.out().empty()) {
-    // Goodbye lets the server end the session without a line in its log. If it does not fit, closing does as well.
+    // The farewell lets the server end the session without a line in its log. If it does not fit, closing works as
+    // well.
     const uint8_t terminate[] = {'X', 0, 0, 0, 4};
     stream.socket().set_deadline_ms(1000);
     (void)stream.socket().write(terminate, nullptr);
   }
-  stream.break_off();
+  stream.abort();
   session_.reset();
 }
 

@@ -1,8 +1,9 @@
 #pragma once
-// Connection: a session with a PostgreSQL server (protocol 3.0, server 9.6 or newer). Connecting does TLS by the
-// host and the login; then statements run one at a time, each waiting in the host until the server answers. Errors of
-// the server come as SDK errors made by to_status(); an error leaves the connection usable unless is_broken(). Notices
-// go to the host's log. Movable; one thread; closing (or the destructor) tells the server goodbye.
+// Connection: a session with a PostgreSQL server (protocol 3.0, server 9.6 or newer). Connecting includes TLS, done by
+// the host, and the login; then statements run one at a time, each waiting in the host until the server answers. Errors
+// of the server are returned as SDK errors made by to_status(); an error leaves the connection usable unless
+// is_broken(). Notices go to the host's log. Movable; one thread; closing (or the destructor) says goodbye to the
+// server.
 
 #include <cstdint>
 #include <functional>
@@ -41,7 +42,7 @@ struct QueryResult {
 struct Parameter {
   Parameter() = default;  // NULL
   Parameter(std::string_view text) : value(text) {}  // NOLINT: implicit by design
-  Parameter(const char* text) : value(text) {}       // NOLINT
+  Parameter(const char* text) : value(text) {}  // NOLINT
   Parameter(const std::string& text) : value(text) {}  // NOLINT
   static Parameter binary(std::string_view bytes) {
     Parameter out(bytes);
@@ -57,9 +58,9 @@ enum class TransactionStatus : uint8_t { kIdle, kInTransaction, kFailed };
 
 class Connection {
  public:
-  /// Connects and logs in. Errors of the network and of the login name the server and say what to do:
-  /// NETWORK_DENIED, DNS_RESOLUTION_FAILED, TCP_CONNECT_FAILED, CONNECT_TIMEOUT, TLS_FAILED, TLS_REFUSED,
-  /// AUTH_METHOD_REFUSED, SCRAM_FAILED, and those of to_status().
+  /// Connects and logs in. Errors of the network and of the login name the server and say what to do: NETWORK_DENIED,
+  /// DNS_RESOLUTION_FAILED, TCP_CONNECT_FAILED, CONNECT_TIMEOUT, TLS_FAILED, TLS_REFUSED, AUTH_METHOD_REFUSED,
+  /// SCRAM_FAILED, and those of to_status().
   static sdk::Result<Connection> connect(const ConnectionOptions& options);
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
@@ -68,50 +69,50 @@ class Connection {
   /// Runs one or more statements without parameters (simple protocol; several are one transaction unless they say
   /// otherwise). The rows are those of the last statement that returned any. Not for COPY.
   sdk::Result<QueryResult> query(std::string_view sql);
-  /// Sends statements whose answer is waited for by the next call only: for what costs a round trip that nobody needs
-  /// (the end of a transaction that only read). One that fails is the next call's error, and ends the connection:
-  /// whoever went on would rely on what has not happened. A query() or what is queued may have run by then; a COPY has
+  /// Sends statements whose answers are read only by the next call: for work whose result nobody waits for (the end of
+  /// a transaction that only read). A failure is reported by the next call, and ends the connection: the caller would
+  /// otherwise rely on something that has not happened. A query() or queued statements may have run by then; a COPY has
   /// not begun.
   sdk::Status post(std::string_view sql);
-  /// As query(), for commands whose rows nobody wants.
+  /// As query(), for commands whose rows are not needed.
   sdk::Result<CommandResult> exec(std::string_view sql);
-  /// One statement with parameters (extended protocol), behind what is queued and by the same round trip. `types`: OIDs
-  /// of the parameters, empty or 0 to let the server infer them.
+  /// One statement with parameters (extended protocol), after those that are queued and in the same round trip.
+  /// `types`: OIDs of the parameters, empty or 0 to let the server infer them.
   sdk::Result<QueryResult> execute(std::string_view sql, std::span<const Parameter> parameters = {},
                                    std::span<const Oid> types = {});
-  /// As execute(), for a text that this connection runs again and again: the server parses it once.
+  /// As execute(), for a text that this connection runs repeatedly: the server parses it once.
   sdk::Result<QueryResult> execute_cached(std::string_view sql, std::span<const Parameter> parameters = {});
 
-  /// Adds a statement to the queue, which goes out with the next statement or with run_queued(), all by one round trip.
-  /// What is queued runs in order; behind one that fails nothing more of the queue runs, and its error is that of the
-  /// call that sent the queue. Between two round trips all is one transaction, unless one is open or opened in between.
-  /// `cached`: as for execute_cached(). The place of its answer among those of run_queued().
+  /// Adds a statement to the queue, which is sent with the next statement or by run_queued(), all in one round trip.
+  /// Queued statements run in order; after one that fails nothing more of the queue runs, and its error is that of the
+  /// call that sent the queue. Everything between two round trips is one transaction, unless one is open or opened in
+  /// between. `cached`: as for execute_cached(). Returns the place of its answer among those of run_queued().
   sdk::Result<size_t> queue(std::string_view sql, std::span<const Parameter> parameters = {}, bool cached = false);
-  /// Whether `cached` counts from now on; without, what was cached is forgotten. For sessions in which others' code may
-  /// take away what is prepared.
+  /// Whether `cached` has any effect from now on; turning it off forgets what was cached. For sessions in which others'
+  /// code may remove prepared statements.
   void set_caching(bool caching);
-  /// Waits for everything queued; the answers in their order.
+  /// Waits for everything queued; returns the answers in order.
   sdk::Result<std::vector<QueryResult>> run_queued();
-  /// The same; `answers` has those that came before an error, too.
+  /// The same; on an error, `answers` has those that came before it.
   sdk::Status run_queued(std::vector<QueryResult>& answers);
-  /// Queues that the server sends the answers to what is queued before it goes on with what comes behind.
+  /// Queues a request to send the answers to the statements queued so far before continuing with the next ones.
   sdk::Status queue_flush();
-  /// Forgets what is queued.
+  /// Discards the queue.
   void drop_queued();
   [[nodiscard]] size_t queued() const;
 
   /// Starts COPY ... TO STDOUT. NOT_A_COPY (internal) when the statement is something else.
   sdk::Result<CopyOut> copy_out(std::string_view sql);
-  /// Sends COPY ... FROM STDIN, without waiting for what the server says to it. Statements without rows may stand
-  /// before and behind it: their answers are part of CopyIn::finish(), and an error of any is the copy's.
+  /// Sends COPY ... FROM STDIN, without waiting for the server's answer. Statements without rows may precede and follow
+  /// it: their answers are part of CopyIn::finish(), and an error of any is the copy's.
   sdk::Result<CopyIn> copy_in(std::string_view sql);
 
-  /// Asks the server, by a second connection, to end what this one is running. Ok when it was asked; the running
-  /// statement fails with QUERY_CANCELED if it was still running.
+  /// Asks the server, over a second connection, to cancel what this one is running. Ok when the request was delivered;
+  /// the running statement fails with QUERY_CANCELED if it was still running.
   sdk::Status cancel();
   /// Changes ConnectionOptions::read_timeout_ms for the statements from now on.
   void set_read_timeout_ms(uint32_t timeout_ms);
-  /// Says goodbye and closes; nothing is waited for.
+  /// Says goodbye and closes without waiting.
   void close();
 
   [[nodiscard]] TransactionStatus transaction_status() const;
@@ -127,9 +128,9 @@ class Connection {
  private:
   explicit Connection(std::unique_ptr<ConnectionState> session);
   sdk::Status check_usable() const;
-  /// Ok when a statement may be sent whose answer is the next one: everything before is answered.
+  /// Ok when a statement may be sent whose answer comes next: everything before it is answered.
   sdk::Status begin_statement();
-  /// Reads the answers of what was posted.
+  /// Reads the answers to posted statements.
   sdk::Status read_posted();
   sdk::Status append_statement(std::string_view sql, std::span<const Parameter> parameters, std::span<const Oid> types,
                                bool cached);
@@ -137,12 +138,10 @@ class Connection {
   std::unique_ptr<ConnectionState> session_;  // CopyIn and CopyOut hold pointers into it, so a Connection can move
 };
 
-/// Statements, each behind a semicolon, by which a backend whose client was killed or is out of reach ends within half
-/// a minute, and on Linux, from server 14 on, within two seconds also while it works. No server refuses them.
+/// Statements, each followed by a semicolon, that make a backend whose client was killed or is unreachable end within
+/// half a minute, and on Linux, from server 14 on, within two seconds even while it works. No server refuses them.
 std::string end_of_orphans_sql(uint32_t server_version);
 
-/// "name" as an SQL identifier, always quoted, with quotes inside doubled.
-std::string quote_identifier(std::string_view name);
 /// 'text' as an SQL literal that means the same whatever standard_conforming_strings says.
 std::string quote_literal(std::string_view text);
 

@@ -11,7 +11,7 @@ namespace rapidbyte::postgres {
 namespace {
 
 constexpr uint64_t kMaxSeconds = 86'400;
-// PostgreSQL cuts longer names silently, and then another object would be meant.
+// PostgreSQL silently truncates longer names, and then another object would be meant.
 constexpr size_t kMaxNameBytes = 63;
 
 constexpr std::string_view kSslModes[] = {"disable", "prefer", "require", "verify-ca", "verify-full"};
@@ -30,7 +30,8 @@ std::optional<uint64_t> parse_number(std::string_view text, uint64_t min, uint64
   return value;
 }
 
-/// Reads the keys and the URL side by side: `url_` is what the URL says, and each taker refuses a second mention.
+/// Reads the keys and the URL side by side: `url_` is what the URL says, and every reader refuses to have a value
+/// twice.
 class OptionsReader {
  public:
   explicit OptionsReader(sdk::ConfigReader& reader) : reader_(reader) {}

@@ -1,6 +1,6 @@
 #pragma once
-// ConnectionOptions: how to reach a server and log in, read from a connector's config. A config names the connection
-// by fields, by `url`, or by both as long as nothing is named twice. Both PostgreSQL connectors take the same keys;
+// ConnectionOptions: how to reach a server and log in, read from a connector's config. A config names the connection by
+// fields, by `url`, or by both as long as nothing is named twice. Both PostgreSQL connectors use the same keys;
 // kConnectionSchema is the part of their manifests that describes them.
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace rapidbyte::postgres {
 
 /// With libpq's meaning. kRequire with a root certificate checks it, as kVerifyCa does.
 enum class SslMode : uint8_t { kDisable, kPrefer, kRequire, kVerifyCa, kVerifyFull };
-/// What may be sent besides SCRAM: nothing; an MD5 hash (which is as good as the password to who reads it); the
+/// What may be sent besides SCRAM: nothing; an MD5 hash (which is as good as the password to anybody who reads it); the
 /// password itself. kCleartext allows MD5, too.
 enum class WeakAuth : uint8_t { kNone, kMd5, kCleartext };
 
@@ -33,11 +33,11 @@ struct ConnectionOptions {
   /// Certificates in PEM to trust instead of the system's.
   std::optional<std::string> ssl_root_cert;
   WeakAuth weak_auth = WeakAuth::kNone;
-  /// From the first byte to a session that is ready.
+  /// From the first byte until the session is ready.
   uint32_t connect_timeout_ms = 10'000;
-  /// Longest silence of a server that owes an answer; 0: no limit. A commit that waits for a lock is silent, too.
+  /// The longest silence of a server that owes an answer; 0: no limit. A commit that waits for a lock is silent, too.
   uint32_t read_timeout_ms = 600'000;
-  /// The user has set read_timeout_ms, so it is to be kept whatever the server is doing.
+  /// The user has set read_timeout_ms, so it applies whatever the server is doing.
   bool read_timeout_given = false;
   std::string application_name = "rapidbyte";
 
@@ -45,14 +45,14 @@ struct ConnectionOptions {
   [[nodiscard]] std::string where() const;
 };
 
-/// Takes the connection's keys from `reader`; what is wrong is reported by reader.finish(), all of it at once. Keys:
-/// host, port, user, password, database, schema, sslmode, ssl_root_cert, allow_weak_auth, connect_timeout_seconds,
+/// Reads the connection's keys from `reader`; reader.finish() reports everything that is wrong at once. Keys: host,
+/// port, user, password, database, schema, sslmode, ssl_root_cert, allow_weak_auth, connect_timeout_seconds,
 /// read_timeout_seconds, application_name; url = postgres://user:password@host:port/database?sslmode=...&
-/// connect_timeout=...&application_name=... (also postgresql://), percent-encoded. Parameters of a URL that are not
-/// known are problems, as is anything that the URL and a field both name.
+/// connect_timeout=...&application_name=... (also postgresql://), percent-encoded. Unknown URL parameters are problems,
+/// as is anything that the URL and a field both name.
 ConnectionOptions read_connection_options(sdk::ConfigReader& reader);
 
-/// Members of `properties` in a manifest's config_schema, for the keys above. A test of each connector compares.
+/// Members of `properties` in a manifest's config_schema, for the keys above. A test of each connector compares them.
 extern const std::string_view kConnectionSchema;
 
 }  // namespace rapidbyte::postgres

@@ -22,14 +22,14 @@ Result<CommandResult> parse_command_complete(std::span<const uint8_t> body) {
 
 Status ConnectionState::unexpected(const Message& message, std::string_view what) {
   const std::string type = describe_message_type(message.type);
-  stream.break_off();
+  stream.abort();
   return protocol_error("a message " + type + " in answer to " + std::string(what.empty() ? "a statement" : what));
 }
 
 /// An ErrorResponse as an error; the connection is closed when the server will close it.
 Status ConnectionState::take_error(std::span<const uint8_t> body, std::string_view what) {
   auto error = parse_server_error(body);
-  if (!error.ok() || error->is_fatal()) stream.break_off();
+  if (!error.ok() || error->is_fatal()) stream.abort();
   return error.ok() ? to_status(*error, what) : error.status();
 }
 
@@ -59,7 +59,7 @@ Status ConnectionState::read_answer(std::string_view what, const Handler& on_mes
     }
     const Result<bool> taken = on_message(*message);
     if (!taken.ok()) {
-      stream.break_off();
+      stream.abort();
       return taken.status();
     }
     if (!*taken) return unexpected(*message, what);

@@ -21,17 +21,17 @@ struct ConnectionState {
   ConnectionState(ServerSocket socket, ConnectionOptions connection_options)
       : stream(std::move(socket)), options(std::move(connection_options)) {}
 
-  /// Takes one message; false when it has no place in the answer.
+  /// Processes one message; false when it has no place in the answer.
   using Handler = std::function<sdk::Result<bool>(const Message& message)>;
-  /// Reads an answer up to ReadyForQuery and gives each message to `on_message`. An ErrorResponse is the result, after
-  /// the rest was read. `what` begins its message and may be empty.
+  /// Reads an answer up to ReadyForQuery and passes each message to `on_message`. The result is an ErrorResponse, if
+  /// there is one, once the rest has been read. `what` begins its message and may be empty.
   sdk::Status read_answer(std::string_view what, const Handler& on_message);
-  /// The rest of a command's answer: its tag, also when others stood behind it in the same query, or the server's
+  /// The rest of a command's answer: its tag, even when other commands followed it in the same query, or the server's
   /// error.
   sdk::Result<CommandResult> finish_command(std::string_view what);
-  /// `body` of an ErrorResponse as an error, after the rest of the answer was read.
+  /// `body` of an ErrorResponse as an error, after the rest of the answer has been read.
   sdk::Status fail_with(std::span<const uint8_t> body, std::string_view what);
-  /// PROTOCOL, and the connection is closed.
+  /// PROTOCOL, and closes the connection.
   sdk::Status unexpected(const Message& message, std::string_view what);
 
   MessageStream stream;
@@ -56,7 +56,7 @@ struct ConnectionState {
 
 /// Connects, does TLS as options.ssl_mode says, and logs in.
 sdk::Result<std::unique_ptr<ConnectionState>> open_connection(const ConnectionOptions& options);
-/// A connection to the server of `options` that has done TLS if `encrypted`, for a cancel request.
+/// A connection to the server of `options`, for a cancel request; with TLS if `encrypted`.
 sdk::Result<ServerSocket> open_cancel_socket(const ConnectionOptions& options, bool encrypted);
 /// CommandComplete's tag.
 sdk::Result<CommandResult> parse_command_complete(std::span<const uint8_t> body);

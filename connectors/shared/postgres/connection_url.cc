@@ -29,7 +29,7 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return out;
 }
 
-/// Cuts `text` at the first `separator`; gives what is behind it, or nullopt when there is none.
+/// Cuts `text` at the first `separator`; returns what follows it, or nullopt when there is none.
 std::optional<std::string_view> cut_at(std::string_view& text, size_t separator) {
   if (separator == std::string_view::npos) return std::nullopt;
   const std::string_view behind = text.substr(separator + 1);
@@ -50,8 +50,8 @@ class UrlParser {
       problem_ = "must begin with postgres:// or postgresql://";
       return std::nullopt;
     }
-    // Before anything is named in a message: what follows such a character may be the rest of a password, and other
-    // readers of URLs (the host's list of allowed hosts) end the host's part there.
+    // Before anything is named in a message: what follows such a character may be the rest of a password, and other URL
+    // parsers (the host's list of allowed hosts) end the host's part there.
     const size_t at = rest.rfind('@');
     const size_t early = rest.find_first_of("/?");
     if (rest.find_first_of("#\\") != std::string_view::npos || (at != std::string_view::npos && early < at)) {
@@ -61,7 +61,7 @@ class UrlParser {
     }
     const auto query = cut_at(rest, rest.find('?'));
     const auto path = cut_at(rest, rest.find('/'));
-    // The last '@', because a password may hold one that was not encoded.
+    // The last '@', because a password may contain an unencoded one.
     std::string_view userinfo = rest;
     const auto host = cut_at(userinfo, rest.rfind('@'));
     if (host) take_userinfo(userinfo);

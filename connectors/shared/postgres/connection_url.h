@@ -1,6 +1,6 @@
 #pragma once
-// The parts of a connection URL as libpq writes them: postgres://user:password@host:port/database?parameter=value.
-// Pure text code; what the parts mean is connection_options.h's business.
+// The parts of a connection URL as libpq writes them: postgres://user:password@host:port/database?parameter=value. Pure
+// text code; what the parts mean is left to connection_options.h.
 
 #include <optional>
 #include <string>
@@ -20,7 +20,7 @@ struct ConnectionUrl {
   std::vector<std::pair<std::string, std::string>> parameters;
 };
 
-/// Takes `text` apart. On failure `problem` says what is wrong, without repeating any of the text: it holds a password.
+/// Parses `text`. On failure `problem` says what is wrong, without quoting any of the text: it contains a password.
 std::optional<ConnectionUrl> parse_connection_url(std::string_view text, std::string& problem);
 
 }  // namespace rapidbyte::postgres

@@ -14,9 +14,9 @@ namespace {
 
 // How often to look for an early error: a host call per 2 MiB costs nothing, and a refused load stops within them.
 constexpr uint64_t kPollBytes = 2 << 20;
-// Data above this goes out in its own message, straight from where it is.
+// Data above this size is sent in its own message, straight from where it is.
 constexpr size_t kLargeBytes = 64 << 10;
-// Longest message of data: far below PostgreSQL's limit of 1 GiB, since the server takes each into its memory.
+// The longest message of data: far below PostgreSQL's limit of 1 GiB, since the server loads each into memory.
 constexpr size_t kMaxDataBytes = 4 << 20;
 
 }  // namespace
@@ -31,7 +31,7 @@ CopyIn::CopyIn(CopyIn&& other) noexcept
       next_poll_(other.next_poll_) {}
 
 CopyIn::~CopyIn() {
-  if (session_ != nullptr) session_->stream.break_off();
+  if (session_ != nullptr) session_->stream.abort();
 }
 
 void CopyIn::begin_message() {
@@ -40,7 +40,7 @@ void CopyIn::begin_message() {
 }
 
 /// Writes the length of the message that begins out(), of which `more` bytes are not in out(). A message without data
-/// is taken back.
+/// is removed.
 void CopyIn::end_message(size_t more) {
   const size_t payload = out().size() - kMessageHeaderBytes + more;
   if (payload == 0) {
@@ -89,7 +89,7 @@ sdk::Status CopyIn::check_early_error() {
     if (sdk::Status status = take_start(); !status.ok()) return end(std::move(status));
   }
   if (!stream_->has_error()) return {};
-  // The server has left COPY already, or never came to it; what we sent since is ignored. It has an error and
+  // The server has left COPY already, or never started it; what we sent since is ignored. It has an error and
   // ReadyForQuery for us.
   stream_->out().clear();
   const auto result = answer();
@@ -110,11 +110,11 @@ sdk::Status CopyIn::take_start() {
 sdk::Status CopyIn::await_start() {
   while (!started_) {
     RB_SDK_ASSIGN_OR_RETURN(const Message message, stream_->next());
-    // Of a statement before it.
+    // From a preceding statement.
     if (message.type == 'C') continue;
     if (message.type == 'E') return session_->fail_with(message.body, "");
     if (message.type != 'G') {
-      stream_->break_off();
+      stream_->abort();
       return sdk::internal_error(codes::kNotACopy, "the statement is not a COPY in the direction that was expected");
     }
     started_ = true;
@@ -127,7 +127,7 @@ sdk::Result<CommandResult> CopyIn::answer() {
   return session_->finish_command("COPY");
 }
 
-/// The copy is over with `status`, and the connection is in order or broken already.
+/// The copy has ended with `status`, and the connection is in order or already broken.
 sdk::Status CopyIn::end(sdk::Status status) {
   std::exchange(session_, nullptr)->copying = false;
   return status;
@@ -151,7 +151,7 @@ sdk::Status CopyIn::fail(std::string_view reason) {
   RB_SDK_RETURN_NOT_OK(MessageWriter(out(), 'f').zero_terminated(text).end());
   const auto result = answer();
   (void)end({});
-  if (result.ok()) return protocol_error("a COPY that succeeds although it was given up");
+  if (result.ok()) return protocol_error("a COPY that succeeds although it was aborted");
   // 57014 is the server's answer to CopyFail. Another error came before it; the copy is rolled back all the same.
   return sqlstate_of(result.error()).empty() ? result.status() : sdk::Status();
 }

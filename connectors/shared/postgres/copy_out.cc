@@ -20,7 +20,7 @@ CopyOut::CopyOut(CopyOut&& other) noexcept
       result_(std::move(other.result_)) {}
 
 CopyOut::~CopyOut() {
-  if (session_ != nullptr) session_->stream.break_off();
+  if (session_ != nullptr) session_->stream.abort();
 }
 
 bool CopyOut::next_slow(CopyChunk& chunk) {
@@ -43,14 +43,14 @@ bool CopyOut::next_slow(CopyChunk& chunk) {
       case 'c': return end({});
       case 'E': return end(session_->fail_with(message->body, "COPY"));
       default:
-        stream_->break_off();
+        stream_->abort();
         return end(protocol_error("a message " + describe_message_type(message->type) + " within the data of a COPY"));
     }
   }
   return false;
 }
 
-/// The data is over: takes what the server says about the whole command. Gives false, for next_slow.
+/// The data has ended: reads what the server says about the whole command. Returns false, for next_slow.
 bool CopyOut::end(sdk::Status status) {
   status_ = std::move(status);
   ConnectionState* session = std::exchange(session_, nullptr);

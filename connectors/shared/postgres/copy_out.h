@@ -1,8 +1,8 @@
 #pragma once
-// CopyOut: the data of a running COPY ... TO STDOUT as views into the block that came from the socket. PostgreSQL
-// sends one CopyData message per row (the binary header comes in front of the first, the trailer as the last one), so a
-// decoder usually sees whole rows in place; a message that crosses two blocks comes in pieces and `rest` says so.
-// Belongs to its Connection, which cannot be used for anything else until the copy has ended.
+// CopyOut: the data of a running COPY ... TO STDOUT as views into the block that came from the socket. PostgreSQL sends
+// one CopyData message per row (preceded by the binary header, followed by the trailer), so a decoder usually sees
+// whole rows in place; a message that crosses two blocks arrives in pieces, as `rest` says. Belongs to its Connection,
+// which cannot be used for anything else until the copy has ended.
 
 #include <cstdint>
 #include <span>
@@ -13,7 +13,7 @@
 
 namespace rapidbyte::postgres {
 
-/// Counts of a command that ran to its end.
+/// Counts of a completed command.
 struct CommandResult {
   std::string tag;  // "INSERT 0 5"
   uint64_t affected_rows = 0;  // the tag's last number
@@ -22,7 +22,7 @@ struct CommandResult {
 /// A piece of one CopyData message.
 struct CopyChunk {
   std::span<const uint8_t> bytes;
-  uint32_t rest = 0;  // bytes of the same message that the next chunks bring; 0: this ends the message
+  uint32_t rest = 0;  // bytes of the same message in the next chunks; 0: this ends the message
 };
 
 struct ConnectionState;
@@ -32,11 +32,11 @@ class CopyOut {
  public:
   CopyOut(CopyOut&& other) noexcept;
   CopyOut& operator=(CopyOut&&) = delete;
-  /// An unfinished copy breaks the connection off: its data would have to be read to the end.
+  /// An unfinished copy closes the connection: its data would otherwise have to be read to the end.
   ~CopyOut();
 
-  /// The next piece into `chunk`, valid until the next call. False at the end of the data and after an error: then
-  /// status() tells which. In the common case, a whole message in the block, this makes no call.
+  /// The next piece into `chunk`, valid until the next call. False at the end of the data and after an error: status()
+  /// tells which. In the common case, a whole message in the block, this makes no call.
   bool next(CopyChunk& chunk) {
     const uint8_t* at = stream_->here();
     const size_t available = stream_->available();

@@ -5,7 +5,7 @@
 #include <mbedtls/platform_util.h>
 #include <mbedtls/sha256.h>
 
-// The only one of these headers that does not say so itself.
+// The only one of these headers that lacks it.
 extern "C" {
 #include <mbedtls/constant_time.h>
 }
@@ -113,7 +113,7 @@ std::string md5_hex(std::span<const uint8_t> message) {
 }
 
 std::string base64_encode(std::span<const uint8_t> bytes) {
-  // Four characters for three bytes, and a zero that Mbed TLS puts at the end.
+  // Four characters for three bytes, and a zero that Mbed TLS appends.
   std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
   size_t length = 0;
   if (mbedtls_base64_encode(reinterpret_cast<unsigned char*>(out.data()), out.size(), &length, bytes.data(),
@@ -125,7 +125,7 @@ std::string base64_encode(std::span<const uint8_t> bytes) {
 }
 
 std::optional<std::string> base64_decode(std::string_view text) {
-  // Mbed TLS skips line breaks and takes a text without its padding; RFC 5802 knows neither.
+  // Mbed TLS skips line breaks and accepts a text without its padding; RFC 5802 allows neither.
   if (text.size() % 4 != 0 || text.find_first_of(" \r\n") != std::string_view::npos) return std::nullopt;
   std::string out(text.size() / 4 * 3 + 1, '\0');
   size_t length = 0;

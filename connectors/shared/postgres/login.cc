@@ -1,4 +1,4 @@
-// The beginning of a session: TLS by the meaning of sslmode, the startup message, and the login.
+// The beginning of a session: TLS according to sslmode, the startup message, and the login.
 
 #include <utility>
 
@@ -50,19 +50,19 @@ TlsVerify verify_of(const ConnectionOptions& options) {
   switch (options.ssl_mode) {
     case SslMode::kVerifyFull: return TlsVerify::kFull;
     case SslMode::kVerifyCa: return TlsVerify::kCa;
-    // As libpq: a root certificate that is there is used.
+    // As in libpq: an existing root certificate is used.
     case SslMode::kRequire: return options.ssl_root_cert ? TlsVerify::kCa : TlsVerify::kNone;
     default: return TlsVerify::kNone;
   }
 }
 
-/// Asks for TLS and does it. False: the server has none, and the connection goes on without.
+/// Requests and negotiates TLS. False: the server has none, and the connection continues without it.
 Result<bool> negotiate_tls(ServerSocket& socket, const ConnectionOptions& options) {
   sdk::ByteBuffer request;
   RB_SDK_RETURN_NOT_OK(MessageWriter(request, '\0').number(kSslRequest).end());
   RB_SDK_RETURN_NOT_OK(socket.write(request.span(), nullptr));
-  // One byte and no more: what follows belongs to TLS. Bytes that somebody put in between become part of the
-  // handshake, which then fails, instead of being taken for the server's.
+  // One byte and no more: what follows belongs to TLS. Bytes that somebody injected become part of the handshake, which
+  // then fails, instead of being taken for the server's.
   RB_SDK_ASSIGN_OR_RETURN(const sdk::Bytes answer, socket.read(1));
   if (answer.empty()) return socket.server_closed();
   switch (answer.data()[0]) {
@@ -261,7 +261,8 @@ Attempt attempt(const ConnectionOptions& options, bool try_tls) {
   return out;
 }
 
-/// Whether libpq's `prefer` tries again without TLS: TLS failed, or pg_hba.conf refuses encrypted logins of this user.
+/// Whether to try again without TLS, as libpq's `prefer` does: TLS failed, or pg_hba.conf refuses encrypted logins of
+/// this user.
 bool retry_without_tls(const Attempt& first, const ConnectionOptions& options) {
   if (options.ssl_mode != SslMode::kPrefer || !first.encrypted) return false;
   const sdk::Error& error = first.status.error();
@@ -274,7 +275,7 @@ Result<std::unique_ptr<ConnectionState>> open_connection(const ConnectionOptions
   Attempt first = attempt(options, options.ssl_mode != SslMode::kDisable);
   if (!first.status.ok() && retry_without_tls(first, options)) {
     Attempt second = attempt(options, false);
-    // The first failure is the one to report, unless the second came further.
+    // Report the first failure, unless the second attempt got further.
     if (second.status.ok() || second.status.error().code != first.status.error().code) first = std::move(second);
   }
   if (!first.status.ok()) return explain_network_error(std::move(first.status), options);

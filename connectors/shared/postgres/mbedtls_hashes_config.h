@@ -1,5 +1,5 @@
 #pragma once
-// What is compiled of Mbed TLS: hashes and base64. TLS is the host's.
+// The parts of Mbed TLS that are compiled: hashes and base64. TLS is the host's.
 
 #define MBEDTLS_SHA256_C
 #define MBEDTLS_MD5_C

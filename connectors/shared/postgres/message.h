@@ -1,7 +1,7 @@
 #pragma once
-// Messages of the frontend/backend protocol 3.0 as bytes: a reader of a message's body that cannot leave it, a writer
-// that appends messages to a buffer, and big-endian loads and stores. Pure buffer code: no socket. What a server sends
-// is hostile until it was checked.
+// Messages of the frontend/backend protocol 3.0 as bytes: a reader that cannot leave a message's body, a writer that
+// appends messages to a buffer, and big-endian loads and stores. Pure buffer code: no socket. Everything that a server
+// sends is untrusted until it is checked.
 
 #include <bit>
 #include <cstdint>
@@ -41,8 +41,8 @@ struct Message {
   std::span<const uint8_t> body;
 };
 
-/// Takes a message's body apart. After the first read beyond its end, every read gives zero or nothing and failed()
-/// is true, so a parser may check once at its end.
+/// Parses a message's body. After the first read beyond its end, every read returns zero or nothing and failed() is
+/// true, so a parser may check once at its end.
 class BodyReader {
  public:
   explicit BodyReader(std::span<const uint8_t> body) : rest_(body) {}
@@ -56,7 +56,7 @@ class BodyReader {
   }
   /// `count` bytes.
   std::span<const uint8_t> bytes(size_t count);
-  /// Up to a zero byte, which is taken, too.
+  /// Up to a zero byte, which is consumed, too.
   std::string_view zero_terminated();
   [[nodiscard]] std::span<const uint8_t> rest() const { return rest_; }
   [[nodiscard]] bool at_end() const { return rest_.empty(); }
@@ -90,16 +90,16 @@ class MessageWriter {
   MessageWriter& zero_terminated(std::string_view text);
   MessageWriter& bytes(std::span<const uint8_t> bytes);
   MessageWriter& text(std::string_view text);
-  /// Patches the length. MESSAGE_TOO_LARGE (data) when it does not fit 31 bits; the message is then taken back.
+  /// Patches the length. MESSAGE_TOO_LARGE (data) when it does not fit 31 bits; the message is then removed again.
   sdk::Status end();
 
  private:
   sdk::ByteBuffer& out_;
   size_t start_;   // of the message
-  size_t length_;  // where the length stands
+  size_t length_;  // where the length is
 };
 
-/// PROTOCOL (internal): the server sent what the protocol does not allow.
+/// PROTOCOL (internal): the server sent something that the protocol does not allow.
 sdk::Status protocol_error(std::string_view what);
 /// `type` for messages: "'Z'" or "0x01".
 std::string describe_message_type(char type);

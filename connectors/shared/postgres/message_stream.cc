@@ -15,9 +15,10 @@ using sdk::Status;
 
 // A trigger that raises a notice per row must not make a log line per row.
 constexpr uint32_t kMaxLoggedNotices = 50;
-// A server reports about 15 parameters; a hostile one could send them for ever.
+// A server reports about 15 parameters; a hostile one could send them without end.
 constexpr size_t kMaxParameters = 200;
-// Answers that wait here while we write: a few bytes per queued statement. Beyond, the server floods us.
+// Answers that wait here while we write: a few bytes per queued statement. If there are more, the server is flooding
+// us.
 constexpr size_t kMaxHeldBytes = 64U << 20U;
 // How long to look for the server's reason after a write has failed. It sent it before it closed.
 constexpr uint32_t kLastWordsMs = 500;
@@ -27,17 +28,17 @@ bool is_asynchronous(char type) { return type == 'N' || type == 'S' || type == '
 }  // namespace
 
 Status MessageStream::broken(Status status) {
-  break_off();
+  abort();
   return status;
 }
 
-void MessageStream::break_off() {
+void MessageStream::abort() {
   socket_.close();
   out_.clear();
   here_ = end_;
 }
 
-/// Replaces the current block, which must have been taken, by the next one.
+/// Replaces the current block, which must have been consumed, with the next one.
 Status MessageStream::read_block() {
   Result<Bytes> block = socket_.read();
   if (!block.ok()) return broken(block.status());
@@ -74,7 +75,7 @@ Result<std::span<const uint8_t>> MessageStream::read_body(uint32_t count) {
     skip(count);
     return body;
   }
-  // Grows with what really comes: a length alone, which may be a lie, takes no memory.
+  // Grows with the data that really arrives: a length alone, which may be a lie, takes no memory.
   assembled_.clear();
   while (assembled_.size() < count) {
     if (available() == 0) RB_SDK_RETURN_NOT_OK(read_block());
@@ -113,7 +114,7 @@ Result<Message> MessageStream::next_in_copy(uint32_t& rest) {
   for (;;) {
     if (available() == 0) RB_SDK_RETURN_NOT_OK(read_block());
     if (*here_ == 'd') break;
-    // Not next() for what may be followed by data: it would put a whole cell together.
+    // Not next() for a message that may be followed by data: it would assemble a whole cell.
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<Message> message, next_unless_asynchronous());
     if (message) return *message;
   }
@@ -162,8 +163,8 @@ Status MessageStream::poll() {
   return broken(came.ok() ? socket_.server_closed() : came.status());
 }
 
-/// Keeps a block that came while we write, behind what is unread, and handles the messages at the front that need no
-/// one to wait for them.
+/// Keeps a block that arrived while we were writing, after the unread data, and handles the messages at the front that
+/// nobody has to wait for.
 Status MessageStream::take_in(Bytes&& block) {
   if (available() == 0) {
     held_.clear();
@@ -207,7 +208,7 @@ std::optional<char> MessageStream::whole_message_here() const {
   return static_cast<char>(*here_);
 }
 
-/// After a failed write: reads what the server sent before it went, and looks for its error in all of it.
+/// After a failed write: reads what the server sent before it closed, and looks for its error in it.
 void MessageStream::look_for_last_words() {
   for (;;) {
     Result<std::optional<Bytes>> came = socket_.read_available(kLastWordsMs);
@@ -243,7 +244,7 @@ Result<bool> MessageStream::handle_asynchronous(const Message& message) {
 
 void MessageStream::log_notice(std::span<const uint8_t> body) {
   const auto notice = parse_server_error(body);
-  // A notice that cannot be read is no reason to fail a load.
+  // An unreadable notice is no reason to fail a load.
   if (!notice.ok() || ++notices_ > kMaxLoggedNotices) return;
   std::string text = "PostgreSQL: " + notice->severity + ": " + notice->message;
   if (!notice->detail.empty()) text += " (" + notice->detail + ")";

@@ -20,7 +20,7 @@ sdk::Status scram_error(std::string_view what) {
   return sdk::auth_error(codes::kScramFailed, "SCRAM-SHA-256: " + std::string(what));
 }
 
-/// Takes "<key>=<value>" up to the next comma from the front of `message`; nullopt when another attribute stands there.
+/// Parses "<key>=<value>" up to the next comma at the front of `message`; nullopt when another attribute is there.
 std::optional<std::string_view> take_attribute(std::string_view& message, char key) {
   if (message.size() < 2 || message[0] != key || message[1] != '=') return std::nullopt;
   const size_t end = std::min(message.find(','), message.size());
@@ -50,7 +50,7 @@ sdk::Result<std::string> ScramClient::client_final(std::string_view server_first
   const auto rounds_text = salt_text ? take_attribute(rest, 'i') : std::nullopt;
   if (!rounds_text) return scram_error("the server's first message is malformed");
   if (nonce->size() <= nonce_.size() || !nonce->starts_with(nonce_)) {
-    return scram_error("the server answers another login than ours (its nonce does not continue ours)");
+    return scram_error("the server answers a login other than ours (its nonce does not continue ours)");
   }
   const auto salt = base64_decode(*salt_text);
   if (!salt || salt->empty()) return scram_error("the server's salt is not base64");
@@ -86,7 +86,7 @@ sdk::Status ScramClient::verify(std::string_view server_final) const {
       !equal_in_constant_time(bytes_of(*signature), bytes_of(server_signature_))) {
     return scram_error(
         "the server could not prove that it knows this user's password, so it is not the server that it says it is. "
-        "Check `host` and `port`; with sslmode verify-full nobody can stand in between");
+        "Check `host` and `port`; with sslmode verify-full nobody can be in between");
   }
   return {};
 }

@@ -1,8 +1,8 @@
 #pragma once
 // ScramClient: the client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677) as PostgreSQL speaks it: without channel
-// binding, the user name left empty because the startup message has it. The password never crosses the network and the
-// server proves that it knows it, too. Passwords of ASCII are taken as they are, which is what SASLprep makes of them;
-// others are sent as they are as well, which differs from SASLprep only for characters that have several spellings.
+// binding, the user name left empty because the startup message has it. The password never crosses the network, and the
+// server proves that it knows it, too. ASCII passwords are used as they are, which is what SASLprep would produce;
+// others are also sent as they are, which differs from SASLprep only for characters that have several spellings.
 
 #include <cstdint>
 #include <string>
@@ -12,8 +12,8 @@
 
 namespace rapidbyte::postgres {
 
-/// Rounds that a server may ask for. PostgreSQL asks for 4,096; each costs the guest a microsecond, so that this
-/// bound keeps a hostile server from taking more than two seconds.
+/// The rounds that a server may ask for. PostgreSQL asks for 4,096; each costs the guest a microsecond, so this bound
+/// keeps a hostile server from taking more than two seconds.
 inline constexpr uint32_t kMaxScramIterations = 1'000'000;
 
 class ScramClient {

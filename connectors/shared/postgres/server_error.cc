@@ -17,7 +17,7 @@ using sdk::Json;
 
 constexpr size_t kMaxFieldBytes = 8 << 10;
 
-/// What a SQLSTATE means to the host and the user. An entry of two characters stands for the rest of its class.
+/// What a SQLSTATE means to the host and the user. An entry of two characters covers the rest of its class.
 struct Meaning {
   std::string_view sqlstate;
   ErrorCategory category;
@@ -31,7 +31,7 @@ constexpr bool kRetry = true;
 constexpr bool kNoRetry = false;
 
 constexpr Meaning kMeanings[] = {
-    // The login.
+    // Login.
     {"28P01", ErrorCategory::kAuth, codes::kPasswordRefused, kNoRetry, BackoffClass::kNormal,
      "Check `user` and `password` (a wrong user name looks the same)."},
     {"28000", ErrorCategory::kAuth, codes::kLoginRefused, kNoRetry, BackoffClass::kNormal,
@@ -56,7 +56,7 @@ constexpr Meaning kMeanings[] = {
     {"08", ErrorCategory::kTransientDb, codes::kConnectionLost, kRetry, BackoffClass::kNormal,
      "The server lost the connection."},
 
-    // What is there, and what is allowed.
+    // What exists, and what is allowed.
     {"42P01", ErrorCategory::kSchema, codes::kTableMissing, kNoRetry, BackoffClass::kNormal,
      "Check the table's name and `schema`; names are case-sensitive here."},
     {"3F000", ErrorCategory::kSchema, codes::kSchemaMissing, kNoRetry, BackoffClass::kNormal, "Check `schema`."},
@@ -78,14 +78,14 @@ constexpr Meaning kMeanings[] = {
     {"25006", ErrorCategory::kConfig, codes::kReadOnly, kNoRetry, BackoffClass::kNormal,
      "The server is a standby, or default_transaction_read_only is on: connect to the primary."},
 
-    // The values.
+    // Values.
     {"23", ErrorCategory::kData, codes::kConstraintViolated, kNoRetry, BackoffClass::kNormal, ""},
     {"22", ErrorCategory::kData, codes::kValueRefused, kNoRetry, BackoffClass::kNormal, ""},
     {"44", ErrorCategory::kData, codes::kConstraintViolated, kNoRetry, BackoffClass::kNormal, ""},
     {"P0001", ErrorCategory::kData, codes::kRaised, kNoRetry, BackoffClass::kNormal,
      "A function or trigger of the database refuses this."},
 
-    // The moment.
+    // Temporary conditions.
     {"40001", ErrorCategory::kTransientDb, codes::kSerializationFailure, kRetry, BackoffClass::kFast, ""},
     {"40P01", ErrorCategory::kTransientDb, codes::kDeadlock, kRetry, BackoffClass::kNormal,
      "Another session locked the same things in another order."},
@@ -119,12 +119,12 @@ const Meaning& meaning_of(std::string_view sqlstate) {
   return kOther;
 }
 
-/// At most kMaxFieldBytes of `text`, with everything replaced that is not UTF-8: a login error comes before the
-/// encoding was agreed.
+/// At most kMaxFieldBytes of `text`, with invalid UTF-8 replaced: a login error comes before the encoding has been
+/// agreed.
 std::string field_text(std::string_view text) {
   bool cut = text.size() > kMaxFieldBytes;
   std::string out(text.substr(0, kMaxFieldBytes));
-  // nlohmann replaces invalid bytes on output; reading that back gives the repaired text.
+  // nlohmann replaces invalid bytes on output; parsing that again gives the repaired text.
   if (!std::ranges::all_of(out, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
     const auto repaired = sdk::parse_json(sdk::to_text(Json(out)));
     out = repaired.ok() ? std::string(sdk::as_string(*repaired).value_or("")) : "(not UTF-8)";
@@ -174,7 +174,7 @@ void append_sentence(std::string& message, std::string_view sentence) {
 
 std::optional<uint64_t> ServerError::copy_line() const {
   constexpr std::string_view kLine = ", line ";
-  // Behind the lines of a trigger that raised it.
+  // After the lines of a trigger that raised it.
   const size_t above = where.starts_with("COPY ") ? 0 : where.find("\nCOPY ");
   const size_t at = above == std::string::npos ? above : where.find(kLine, above);
   if (at == std::string::npos) return std::nullopt;
@@ -187,8 +187,8 @@ std::optional<uint64_t> ServerError::copy_line() const {
 std::string_view ServerError::copied_value() const {
   std::string_view place = where;
   if (!place.starts_with("COPY ")) {
-    // Of a type's name the parser says "invalid type name "x"" first. What it says of a statement inside of a function
-    // has that statement with it.
+    // For a type's name the parser adds "invalid type name "x"" first. What it says about a statement inside a function
+    // includes that statement.
     const size_t line = routine.ends_with("yyerror") && !in_inner_query ? place.rfind("\nCOPY ") : std::string::npos;
     if (line == std::string_view::npos) return {};
     place.remove_prefix(line + 1);
@@ -198,7 +198,7 @@ std::string_view ServerError::copied_value() const {
     const size_t number = std::min(place.find(' ', at + 2), place.size() - 1) + 1;
     const size_t end = std::min(place.find_first_not_of("0123456789", number), place.size());
     if (end == number) continue;
-    // Of the whole row it shows the text, which may hold anything.
+    // For a whole row it shows the text, which may contain anything.
     if (!place.substr(end).starts_with(", ")) return {};
     const size_t name = place.find(' ', end + 2);
     return name == std::string_view::npos ? std::string_view() : place.substr(name + 1);

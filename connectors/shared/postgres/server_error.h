@@ -1,7 +1,7 @@
 #pragma once
 // ServerError: an ErrorResponse or NoticeResponse of the server with its fields, and what it means to the host: the
-// category, whether trying again helps, and what the user can do. The fields travel inside the SDK's error as
-// details_json, so that a connector can still ask for the SQLSTATE or the constraint where it handles the error.
+// category, whether a retry helps, and what the user can do. The fields travel inside the SDK's error as details_json,
+// so that a connector can still ask for the SQLSTATE or the constraint where it handles the error.
 
 #include <cstdint>
 #include <optional>
@@ -29,7 +29,7 @@ struct ServerError {
   std::string constraint;
   std::string routine;  // of the server's source code; unlike the message it is not translated
   bool in_inner_query = false;  // in the text of a statement that a function ran
-  /// Not the server's word: see refuse_value().
+  /// Not said by the server: see refuse_value().
   bool value_refused = false;
 
   bool operator==(const ServerError&) const = default;
@@ -37,23 +37,23 @@ struct ServerError {
   [[nodiscard]] bool is_fatal() const { return severity == "FATAL" || severity == "PANIC"; }
   /// The number after "line" in `where`: the row of a COPY, from 1.
   [[nodiscard]] std::optional<uint64_t> copy_line() const;
-  /// What stands in `where` from the column's name on: "price: \"x\"" of "COPY orders, line 17, column price: \"x\"",
-  /// in whatever language the server speaks; empty when it names none. Then nothing but the type's own reading of that
-  /// value, with no function of a user around it, has failed.
+  /// The part of `where` from the column's name on: "price: \"x\"" of "COPY orders, line 17, column price: \"x\"", in
+  /// whatever language the server speaks; empty when it names none. If there is one, then only the type's own parsing
+  /// of that value, with no user's function around it, has failed.
   [[nodiscard]] std::string_view copied_value() const;
 };
 
 /// The body of an ErrorResponse or NoticeResponse. PROTOCOL (internal) when it is not one.
 sdk::Result<ServerError> parse_server_error(std::span<const uint8_t> body);
 
-/// As an error of the SDK: `what` says what was being done ("COPY into public.orders"). Codes are those of
+/// As an error of the SDK: `what` says what was being done ("COPY into public.orders"). The codes are those of
 /// docs/connectors/postgresql.md.
 sdk::Status to_status(const ServerError& error, std::string_view what);
 
 /// The server's fields in an error made by to_status(); nullopt when it came from elsewhere.
 std::optional<ServerError> server_error_of(const sdk::Error& error);
-/// Notes in an error of the server that the value of `column` is why, which the server did not say but the connector
-/// has found out: ServerError::value_refused, with `column`.
+/// Records in an error of the server that the value of `column` is the cause, which the server did not say but the
+/// connector has found out: ServerError::value_refused, with `column`.
 void refuse_value(sdk::Error& error, const std::string& column);
 /// Only the SQLSTATE; empty when the error came from elsewhere.
 std::string sqlstate_of(const sdk::Error& error);

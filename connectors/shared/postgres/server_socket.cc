@@ -14,11 +14,11 @@ using sdk::Bytes;
 using sdk::Result;
 using sdk::Status;
 
-// One host call writes at most this much: it is copied once on its way, and larger blocks do not fit the socket.
+// The most that one host call writes: it is copied once on its way, and larger blocks do not fit the socket.
 constexpr size_t kWriteBytes = 256 << 10;
-// How often a write that waits for room looks for something to read: the delay of a deadlock that is none.
+// How often a write that waits for room looks for something to read: the delay of what would otherwise be a deadlock.
 constexpr uint64_t kLookForIncomingMs = 20;
-// Waits are cut, so that a limit of days still fits the host's 32-bit milliseconds.
+// Long waits are split, so that a limit of days still fits the host's 32-bit milliseconds.
 constexpr uint64_t kLongestWaitMs = 60'000;
 
 uint64_t now_ms() {
@@ -89,7 +89,7 @@ Result<bool> ServerSocket::wait(host::SocketInterest interest, uint64_t limit_ms
 Result<Bytes> ServerSocket::read(size_t max_bytes) {
   const uint64_t limit = limit_of_wait();
   // A server that never stops talking would never make us wait.
-  if (deadline_ms_ != UINT64_MAX && now_ms() >= deadline_ms_) return timed_out("the server did not come to an end");
+  if (deadline_ms_ != UINT64_MAX && now_ms() >= deadline_ms_) return timed_out("the server did not finish");
   for (;;) {
     if (!open_) return server_closed();
     RB_SDK_ASSIGN_OR_RETURN(host::SocketRead got, host::socket_read(handle_, max_bytes));

@@ -1,7 +1,7 @@
 #pragma once
-// ServerSocket: a host socket for bulk data. Unlike the SDK's TcpStream it hands out the host's own block of a read
-// instead of copying it into a buffer, moves up to 512 KiB per call, and while it waits for room to write it looks
-// whether something came in: a server that stopped taking data may be waiting for us to take its error or notices.
+// ServerSocket: a host socket for bulk data. Unlike the SDK's TcpStream it returns the host's own block of a read
+// instead of copying it into a buffer, moves up to 512 KiB per call, and while it waits for room to write it checks for
+// incoming data: a server that stopped accepting data may be waiting for us to read its error or notices.
 
 #include <cstdint>
 #include <functional>
@@ -18,8 +18,8 @@ namespace rapidbyte::postgres {
 
 class ServerSocket {
  public:
-  /// Bytes that one read asks for. Below the host's limit of 1 MiB, and so small that the block is still in the cache
-  /// when it is decoded.
+  /// Bytes requested by one read. Below the host's limit of 1 MiB, and small enough that the block is still in the
+  /// cache when it is decoded.
   static constexpr size_t kReadBytes = 512 << 10;
 
   /// NETWORK_DENIED, DNS_RESOLUTION_FAILED, TCP_CONNECT_FAILED.
@@ -30,15 +30,15 @@ class ServerSocket {
 
   /// Longest wait for one read or for room to write, ms; SOCKET_TIMEOUT (transient-network) beyond. 0: no limit.
   void set_timeout_ms(uint32_t timeout_ms) { timeout_ms_ = timeout_ms; }
-  /// All waits together end `from_now_ms` from now; 0 takes the limit away.
+  /// All waits together end `from_now_ms` from now; 0 removes the limit.
   void set_deadline_ms(uint32_t from_now_ms);
 
-  /// What is there, waiting for at least one byte; empty at the end of the connection.
+  /// The available data, waiting for at least one byte; empty at the end of the connection.
   sdk::Result<sdk::Bytes> read(size_t max_bytes = kReadBytes);
-  /// What is there already, waiting at most `wait_ms`; nullopt when nothing is. Empty at the end of the connection.
+  /// The available data, waiting at most `wait_ms`; nullopt when there is none. Empty at the end of the connection.
   sdk::Result<std::optional<sdk::Bytes>> read_available(uint32_t wait_ms = 0);
-  /// Sends all of `data`. While there is no room, `on_incoming` gets what the server sent meanwhile; an error of it
-  /// ends the write, and so does the end of the connection (SERVER_CLOSED). May be null: then nothing is read.
+  /// Sends all of `data`. While there is no room, `on_incoming` gets what the server has sent meanwhile; its error ends
+  /// the write, and so does the end of the connection (SERVER_CLOSED). May be null: then nothing is read.
   using Incoming = std::function<sdk::Status(sdk::Bytes&&)>;
   sdk::Status write(std::span<const uint8_t> data, const Incoming& on_incoming);
   sdk::Status start_tls(std::string_view server_name, sdk::host::TlsVerify verify,

@@ -6,7 +6,7 @@
 namespace rapidbyte::postgres {
 
 std::string end_of_orphans_sql(uint32_t server_version) {
-  // A server that cannot keep a connection alive in this way says so in its log and goes on.
+  // A server that cannot keep a connection alive in this way says so in its log and continues.
   std::string sql = "; SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
   // This one is refused where the system cannot tell that a connection is gone.
   if (server_version >= 140'000) {
@@ -15,15 +15,6 @@ std::string end_of_orphans_sql(uint32_t server_version) {
         "OPERATOR(pg_catalog.~) 'linux'";
   }
   return sql;
-}
-
-std::string quote_identifier(std::string_view name) {
-  std::string out = "\"";
-  for (const char c : name) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + "\"";
 }
 
 std::string quote_literal(std::string_view text) {

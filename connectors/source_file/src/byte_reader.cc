@@ -19,7 +19,7 @@ namespace {
 using sdk::Result;
 using sdk::Status;
 
-// Large enough that a read is few system calls, small enough to stay in cache.
+// Large enough that a read takes few system calls, small enough to stay in cache.
 constexpr size_t kCompressedChunk = size_t{128} * 1024;
 
 Status corrupt(const FileWatch& file, std::string_view how, std::string_view what) {
@@ -98,7 +98,7 @@ class PlainReader : public ByteReader {
 
   int fd_;
   FileWatch watch_;
-  uint64_t left_;  // of the bytes that were there at open
+  uint64_t left_;  // of the bytes that were there when it was opened
   char first_bytes_[4] = {};
   size_t head_ = 0;
   size_t head_size_ = 0;
@@ -130,7 +130,7 @@ class GzipReader : public ByteReader {
         stream_.avail_in = static_cast<uInt>(count);
       }
       if (between_members_) {
-        // Tapes and some tools pad with zeros behind the last member.
+        // Tapes and some tools pad with zeros after the last member.
         while (stream_.avail_in != 0 && *stream_.next_in == 0) {
           padding_ = true;
           ++stream_.next_in;
@@ -140,7 +140,7 @@ class GzipReader : public ByteReader {
           if (file_ended_) return size_t{0};
           continue;
         }
-        if (padding_) return corrupt(file_->watch(), "gzip", "there is other data behind its end");
+        if (padding_) return corrupt(file_->watch(), "gzip", "there is other data after its end");
         inflateReset(&stream_);
         between_members_ = false;
       }

@@ -1,7 +1,7 @@
 #pragma once
 // ByteReader: the text of one file, decompressed, front to back. Plain, gzip (any number of members) and zstd (any
-// number of frames); which one is found from the file's first bytes, and a name that says otherwise is an error. A
-// compressed file that ends too early is an error, never a short file. One thread; owns its file descriptor.
+// number of frames), recognised by the file's first bytes; a name that says otherwise is an error. A compressed file
+// that ends too early is an error, never a short file. One thread; owns its file descriptor.
 
 #include <cstdint>
 #include <memory>
@@ -23,7 +23,7 @@ class ByteReader {
   [[nodiscard]] virtual const FileWatch& watch() const = 0;
 };
 
-/// Opens `path`; `shown_name` stands in messages. FILE_NOT_FOUND, FILE_OPEN_FAILED, COMPRESSION_MISMATCH (config).
+/// Opens `path`; messages show `shown_name`. FILE_NOT_FOUND, FILE_OPEN_FAILED, COMPRESSION_MISMATCH (config).
 sdk::Result<std::unique_ptr<ByteReader>> open_byte_reader(const std::string& path, const std::string& shown_name);
 
 }  // namespace rapidbyte::source_file

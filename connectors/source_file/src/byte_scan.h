@@ -1,7 +1,7 @@
 #pragma once
 // Finds bytes in text 64 at a time with the machine's vectors: SIMD128 in the guest, SSE2 natively, plain loops
-// elsewhere. Pure functions. Every buffer that is scanned must be readable for kScanPadding bytes past its end; what
-// stands there does not matter.
+// elsewhere. Pure functions. Every scanned buffer must be readable for kScanPadding bytes past its end; their content
+// does not matter.
 
 #include <cstddef>
 #include <cstdint>
@@ -68,7 +68,7 @@ class SpecialBytes {
   char bytes_[5];
 };
 
-/// First position in [pos, end) of a quote, a backslash or a control character (what ends a run of plain characters in
+/// First position in [pos, end) of a quote, a backslash or a control character (which ends a run of plain characters in
 /// a JSON string); `end` when there is none.
 inline uint32_t find_json_string_stop(const char* data, uint32_t pos, uint32_t end) {
   while (pos < end) {
@@ -98,7 +98,7 @@ inline uint32_t find_json_string_stop(const char* data, uint32_t pos, uint32_t e
   return end;
 }
 
-/// Counts line ends (LF, CRLF or CR, each once) of text that comes in pieces.
+/// Counts line ends (LF, CRLF or CR, each once) of text that arrives in pieces.
 class LineCounter {
  public:
   /// Looks up to kScanPadding bytes past `end`.
@@ -115,7 +115,7 @@ class LineCounter {
       const uint64_t cr = carriage_return.scan(p).special;
       lines_ += static_cast<uint64_t>(__builtin_popcountll(lf));
       if (cr == 0) continue;
-      // A CR with an LF behind it is one end; the LF of the last one stands in the next block.
+      // A CR followed by an LF is one end; the LF of the last one is in the next block.
       const uint64_t next_lf = (lf >> 1U) | (static_cast<uint64_t>(p[64] == '\n') << 63U);
       lines_ += static_cast<uint64_t>(__builtin_popcountll(cr & ~next_lf));
     }

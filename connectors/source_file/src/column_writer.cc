@@ -121,7 +121,7 @@ void ColumnWriter::append_integers(const char* data, const RecordBlock& block, u
     int64_t wide = 0;
     if (!fast_parse_int64(text, wide)) return false;
     out = static_cast<T>(wide);
-    // Compared as signed, so that a negative number never passes as a large one without sign.
+    // Compared as signed, so that a negative number never passes as a large unsigned one.
     return wide >= 0 ? static_cast<uint64_t>(out) == static_cast<uint64_t>(wide)
                      : std::is_signed_v<T> && static_cast<int64_t>(out) == wide;
   };

@@ -1,7 +1,7 @@
 #pragma once
 // ColumnWriter: parses one column of a RecordBlock, field by field straight from the input buffer, into Arrow buffers.
-// The type is switched on once per block. A value that does not fit is reported and stands as null until the caller has
-// taken the block back (truncate). One object per column and stream; memory is reused by the next batch.
+// The type is switched on once per block. A value that does not fit is reported and is null until the caller has
+// removed the block (truncate). One object per column and stream; memory is reused by the next batch.
 
 #include <cstdint>
 #include <span>
@@ -20,12 +20,12 @@ namespace rapidbyte::source_file {
 struct ColumnSpec {
   std::string name;
   sdk::DataType type;
-  /// The user has set the type: spellings such as 007 or +5 are taken, too.
+  /// The user has set the type: spellings such as 007 or +5 are accepted, too.
   bool set_by_user = false;
   std::string pattern;  // strptime style, for dates and timestamps; empty: ISO
 };
 
-/// Whether this connector can make values of `type`; else a message lists the types that it can.
+/// Whether this connector can produce values of `type`; otherwise a message lists the types that it can.
 bool is_supported_type(const sdk::DataType& type);
 
 class ColumnWriter {
@@ -58,7 +58,7 @@ class ColumnWriter {
   [[nodiscard]] std::string_view text(size_t row) const;
 
  private:
-  /// `fast` is asked first and may say false to anything.
+  /// `fast` is tried first and may return false for anything.
   template <typename T, typename Fast, typename Parse>
   void append_fixed(const char* data, const RecordBlock& block, uint32_t column, std::span<const uint32_t> rows,
                     std::vector<RecordProblem>& problems, const Fast& fast, const Parse& parse);

@@ -1,7 +1,7 @@
 #pragma once
-// CsvScanner: finds records and fields of CSV text as it is found in the wild (RFC 4180 and its neighbours). It looks
-// at special bytes only, which it finds by SIMD, and never copies. Stateless between calls: each call starts at a
-// record's beginning, so the caller may cut the input into buffers of any size.
+// CsvScanner: finds records and fields of CSV text as found in the wild (RFC 4180 and its relatives). It looks only at
+// special bytes, which it finds by SIMD, and never copies. Stateless between calls: each call starts at a record's
+// beginning, so the caller may cut the input into buffers of any size.
 
 #include <cstdint>
 
@@ -31,8 +31,8 @@ class CsvScanner {
   explicit CsvScanner(const CsvDialect& dialect);
 
   /// Fills `block` with complete records of `columns` fields from data[begin, size). `data` is padded (byte_scan.h).
-  /// With `at_end` the text ends at `size` and a record without line end is complete. Lines without any byte are
-  /// skipped when there are two columns or more.
+  /// With `at_end` the text ends at `size` and a record without a line end is complete. Empty lines are skipped when
+  /// there are two columns or more.
   ScanStop scan(const char* data, uint32_t begin, uint32_t size, bool at_end, uint32_t columns,
                 const BlockLimits& limits, RecordBlock& block) const;
 
@@ -47,13 +47,12 @@ class CsvScanner {
   SpecialBytes specials_;
 };
 
-/// Tells where a record ends whose bytes are thrown away because it is too long. Fed byte ranges from the record's
-/// start.
+/// Finds the end of a record whose bytes are discarded because it is too long. Fed byte ranges from the record's start.
 class CsvRecordSkipper {
  public:
   explicit CsvRecordSkipper(const CsvDialect& dialect) : dialect_(dialect) {}
 
-  /// Number of bytes of [data, data + size) that belong to the record (its line end included); sets `done` when it
+  /// Number of bytes of [data, data + size) that belong to the record (its line end included); sets `done` when it has
   /// ended.
   size_t feed(const char* data, size_t size, bool& done);
   [[nodiscard]] bool within_quotes() const { return state_ == State::kQuoted; }

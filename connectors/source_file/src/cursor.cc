@@ -96,7 +96,7 @@ Result<CursorFilter::Value> CursorFilter::from_cursor(const CursorValue& value) 
   return sdk::config_error(codes::kCursorType,
                            "the cursor column '" + column_.name + "' has type " + column_.type.name() +
                                ", but the last run's cursor value is " + sdk::to_text(value.to_json()) +
-                               "; set the column's type with the stream option columns, or " + begin_anew_text());
+                               "; set the column's type with the stream option columns, or " + restart_hint());
 }
 
 CursorValue CursorFilter::to_cursor(const Value& value) const {

@@ -1,6 +1,7 @@
 #pragma once
 // CursorFilter: which rows of an incremental read are new, and the highest cursor value so far. The cursor's last value
-// comes and goes in the protocol's tagged form; in between it has the column's own type, so that nothing is rounded.
+// is read and written in the protocol's tagged form; in between it has the column's own type, so that nothing is
+// rounded.
 
 #include <optional>
 #include <string>
@@ -16,14 +17,14 @@ class CursorFilter {
   /// CURSOR_TYPE (config): the column's type cannot be a cursor, or `last` does not fit it.
   static sdk::Result<CursorFilter> make(const ColumnSpec& column, const sdk::CursorValue& last);
 
-  /// Whether the value, which is not null, lies behind the last one.
+  /// Whether the value, which is not null, is after the last one.
   [[nodiscard]] bool is_new(const ColumnWriter& values, size_t row) const;
-  /// Counts the value of a row that is emitted for max().
+  /// Takes the value of an emitted row into account for max().
   void count(const ColumnWriter& values, size_t row);
 
   /// The value that the next run starts from: the highest counted one, or the last one.
   [[nodiscard]] sdk::CursorValue max() const { return to_cursor(max_); }
-  /// Takes over the highest value of an interrupted run. As make().
+  /// Adopts the highest value of an interrupted run. As make().
   sdk::Status raise_max(const sdk::CursorValue& value);
 
  private:

@@ -16,7 +16,7 @@ using sdk::Result;
 using sdk::Schema;
 using sdk::Status;
 
-/// Columns found so far, in the order in which they were met, with what their values say.
+/// Columns found so far, in the order in which they were found, with what their values say.
 class Sample {
  public:
   explicit Sample(const StreamOptions& stream, const FieldRules& rules) : stream_(stream), rules_(rules) {}
@@ -91,10 +91,10 @@ Status sample_csv(const FileEntry& file, const StreamFiles& files, const StreamO
                      [&](const RecordBlock& block) { sample.observe(*open.reader, block, columns); });
 }
 
-// The host takes no longer names; one of a megabyte is rather a file with another delimiter.
+// The host accepts no longer names; a name of a megabyte is more likely a file with another delimiter.
 constexpr size_t kMaxNameBytes = 4096;
 
-/// Names as they stand in the file. Of CSV an empty one will get another name.
+/// Names as written in the file. An empty one in CSV gets another name later.
 Status check_names(const std::vector<std::string>& names, const std::string& file, bool json) {
   for (const std::string& name : names) {
     std::string why;
@@ -102,7 +102,7 @@ Status check_names(const std::vector<std::string>& names, const std::string& fil
       why = "holds a NUL byte, where Arrow's C interface and most databases would cut it";
     } else if (name.size() > kMaxNameBytes) {
       why = "is " + std::to_string(name.size()) + " bytes long, where " + std::to_string(kMaxNameBytes) +
-            " are allowed. Is the delimiter or the quote another one?";
+            " are allowed. Are the options delimiter and quote right?";
     } else if (json && name.empty()) {
       why = "is empty";
     } else {
@@ -118,7 +118,7 @@ Status check_names(const std::vector<std::string>& names, const std::string& fil
   return {};
 }
 
-/// `first_problem`: set to what is wrong with the first record that is none, unless it is set.
+/// `first_problem`: set to what is wrong with the first record that is invalid, unless it is already set.
 Status sample_ndjson(const FileEntry& file, const StreamFiles& files, const StreamOptions& stream, Sample& sample,
                      std::string& first_problem) {
   // Keys may appear in any line, so the sample is read twice: first for the keys, then for their values.
@@ -154,7 +154,7 @@ std::string listed(const std::vector<std::string>& names) {
 }  // namespace
 
 std::vector<std::string> unique_names(std::vector<std::string> header) {
-  // Names that stand in the file go first, so that a made name never takes one of them.
+  // Names from the file go first, so that a generated name never takes one of them.
   std::set<std::string> taken(header.begin(), header.end());
   std::set<std::string> seen;
   for (size_t i = 0; i < header.size(); ++i) {
@@ -216,7 +216,7 @@ Result<Schema> discover_schema(const StreamOptions& stream, const StreamFiles& f
                              : sample_ndjson(files.files[i], files, stream, sample, first_problem));
   }
   if (sample.rows() == 0 && !first_problem.empty()) {
-    // Not a matter of on_data_error: without a single record there are no columns, so no table.
+    // on_data_error does not apply: without a single record there are no columns, so no table.
     return sdk::schema_error(
         codes::kNoColumns, "stream '" + stream.name +
                                "': no record of the sample can be read, so its columns are unknown: " + first_problem);
@@ -232,7 +232,7 @@ Result<Schema> discover_schema(const StreamOptions& stream, const StreamFiles& f
     for (const char other : {';', '\t', '|', ','}) {
       if (other == files.dialect.delimiter || sample.names()[0].find(other) == std::string::npos) continue;
       sdk::host::log_warn("stream '" + stream.name + "': file '" + files.files.front().name + "' has one column, '" +
-                          printable(sample.names()[0]) + "'. Is the delimiter another one (option delimiter)?");
+                          printable(sample.names()[0]) + "'. Is the option delimiter right?");
       break;
     }
   }

@@ -1,7 +1,7 @@
 #pragma once
 // Fast paths for the values that fill most files: plain integers of up to 16 digits, and true and false in lower case.
-// Each answers false for everything else, also for values that are right in another spelling: ask value_parse.h then.
-// They read whole words, so the text must stand in a padded buffer (byte_scan.h).
+// Each returns false for everything else, also for values that are valid in another spelling: then use value_parse.h.
+// They read whole words, so the text must be in a padded buffer (byte_scan.h).
 
 #include <cstdint>
 #include <cstring>
@@ -17,7 +17,7 @@ inline uint64_t load8(const char* p) {
   return word;
 }
 
-/// The first `count` (1 to 8) bytes of p as the last bytes of eight, with zeros before them.
+/// The first `count` (1 to 8) bytes of p as the last bytes of eight, preceded by zeros.
 inline uint64_t right_aligned(const char* p, uint32_t count) {
   const uint32_t shift = 64 - 8 * count;
   // Shifted in two steps, since a shift by 64 is undefined.

@@ -83,7 +83,7 @@ size_t unescape(std::string_view raw, bool quoted, const FieldRules& rules, char
   size_t size = 0;
   size_t i = 0;
   while (i < raw.size()) {
-    // A whole step is copied, then as much of it counts as stands before the next special byte.
+    // A whole step is copied, of which only the part before the next special byte counts.
     const uint64_t mask = specials.scan(raw.data() + i).special;
     std::memcpy(out + size, raw.data() + i, kScanPadding);
     const size_t plain = mask == 0 ? kScanPadding : static_cast<size_t>(__builtin_ctzll(mask));

@@ -17,7 +17,7 @@ struct FieldRules {
   char quote = '"';
   char escape = 0;
   char decimal_point = '.';
-  std::vector<std::string> null_tokens;  // compared with the bytes as they stand in the file
+  std::vector<std::string> null_tokens;  // compared with the bytes as written in the file
   bool quoted_nulls = false;             // quoted fields may be null, too
 
   [[nodiscard]] bool is_null_token(std::string_view raw, bool quoted) const {
@@ -34,11 +34,11 @@ inline std::string_view raw_text(const char* data, const FieldSpan& field) {
   return {data + field.begin, field.length()};
 }
 
-/// Writes the text of an escaped field (FieldSpan::kEscaped) with its escapes undone to `out`; its size, never more
-/// than raw's. Both `raw` and `out` must be padded (byte_scan.h).
+/// Writes the text of an escaped field (FieldSpan::kEscaped), with its escapes undone, to `out`; returns its size,
+/// never more than raw's. Both `raw` and `out` must be padded (byte_scan.h).
 size_t unescape(std::string_view raw, bool quoted, const FieldRules& rules, char* out);
 
-/// Whether the field stands for null under the rules.
+/// Whether the field means null under the rules.
 inline bool is_null_field(const char* data, const FieldSpan& field, const FieldRules& rules) {
   return field.is_null() || rules.is_null_token(raw_text(data, field), field.is_quoted());
 }
@@ -52,8 +52,7 @@ inline std::string_view field_text(const char* data, const FieldSpan& field, con
   return scratch;
 }
 
-/// `text` in at most `limit` characters for a message: control characters and bytes that are not UTF-8 are shown as
-/// \xNN.
+/// `text` in at most `limit` characters for a message: control characters and invalid UTF-8 are shown as \xNN.
 std::string printable(std::string_view text, size_t limit = 80);
 
 }  // namespace rapidbyte::source_file

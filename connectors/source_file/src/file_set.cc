@@ -17,21 +17,21 @@ namespace {
 using sdk::Result;
 using sdk::Status;
 
-// Deeper than any folders that people keep; each level takes stack.
+// Deeper than any folders in practice; each level takes stack.
 constexpr int kMaxDepth = 64;
 
 std::string join(const std::string& folder, const std::string& name) {
   return folder.empty() || folder.back() == '/' ? folder + name : folder + "/" + name;
 }
 
-/// The host's listing breaks off at such a name, so that the names behind it are not known either.
+/// The host's listing ends at such a name, so that the names after it are unknown, too.
 Status name_not_utf8(const std::string& folder) {
   return sdk::config_error(
       codes::kFileNameInvalid,
       "folder '" + folder +
-          "' holds a name that is not valid UTF-8. A WebAssembly connector cannot be shown it or what stands behind "
-          "it, so it is not known which files the path means. Find it with: LC_ALL=C ls -b '" +
-          folder + "' | grep '\\\\[0-9]', and rename or move it. A path without * ? [ is read all the same");
+          "' holds a name that is not valid UTF-8. A WebAssembly connector cannot see it or the names after "
+          "it, so it is unknown which files the path matches. Find it with: LC_ALL=C ls -b '" +
+          folder + "' | grep '\\\\[0-9]', and rename or move it. A path without * ? [ can still be read");
 }
 
 Result<std::vector<std::string>> entries_of(const std::string& path) {
@@ -51,7 +51,7 @@ Result<std::vector<std::string>> entries_of(const std::string& path) {
   const int why = errno;
   ::closedir(directory);
   if (why == EILSEQ) return name_not_utf8(path);
-  // A listing that breaks off must not pass for a short one.
+  // A listing that ended early must not pass for a short one.
   if (why != 0) {
     return sdk::config_error(codes::kFolderNotReadable,
                              "cannot read all of folder '" + path + "': " + std::strerror(why) + "; check the disk");
@@ -64,8 +64,8 @@ enum class PathKind : uint8_t {
   kNone,
   kFile,
   kFolder,
-  kOther,  // a pipe or a device: opening it could block for ever, outside the reach of every deadline
-  kUnreadable,  // the name is there, but what it leads to cannot be looked at; errno says why
+  kOther,  // a pipe or a device: opening it could block forever, beyond the reach of every deadline
+  kUnreadable,  // the name exists, but what it leads to cannot be looked at; errno says why
 };
 
 PathKind kind_of(const std::string& path, uint64_t& size) {
@@ -87,7 +87,7 @@ bool is_link(const std::string& path) {
   return ::lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
 }
 
-/// Call directly after kind_of() said kUnreadable. Leaving the file out would lose its rows in silence.
+/// Call directly after kind_of() has returned kUnreadable. Leaving the file out would silently lose its rows.
 Status unreadable(const std::string& folder, const std::string& name) {
   return sdk::config_error(codes::kFileUnreadable,
                            "'" + name + "' in folder '" + folder + "' cannot be read (" + std::strerror(errno) +
@@ -125,7 +125,7 @@ Status walk(const std::string& folder, const std::string& name, const std::vecto
     if (kind != PathKind::kFolder) return {};
     if (depth >= kMaxDepth) {
       return sdk::config_error(codes::kFolderTooDeep, "'" + child_name + "' in folder '" + folder +
-                                                          "' lies deeper than " + std::to_string(kMaxDepth) +
+                                                          "' is deeper than " + std::to_string(kMaxDepth) +
                                                           " folders; set the option folder to a folder nearer to it");
     }
     return walk(folder, child_name, parts, next, depth + 1, out);
@@ -137,7 +137,7 @@ Status walk(const std::string& folder, const std::string& name, const std::vecto
     for (const std::string& child : names) {
       if (child.front() == '.') continue;
       if (at + 1 == parts.size()) RB_SDK_RETURN_NOT_OK(visit(child, at + 1));
-      // As a shell's globstar: through a link the same files would come once more, or without end.
+      // As in a shell's globstar: through a link the same files would come once more, or without end.
       if (!is_link(join(path, child))) RB_SDK_RETURN_NOT_OK(visit(child, at));
     }
     return {};
@@ -162,7 +162,7 @@ std::string some_files(const std::string& folder) {
   return out.empty() ? "; the folder is empty" : "; the folder holds: " + out;
 }
 
-/// Matches one [...] set at pattern[at]; moves `at` behind it. nullopt when the bracket is not closed.
+/// Matches one [...] set at pattern[at]; moves `at` past it. nullopt when the bracket is not closed.
 std::optional<bool> match_set(std::string_view pattern, size_t& at, char c) {
   size_t i = at + 1;
   const bool negated = i < pattern.size() && (pattern[i] == '!' || pattern[i] == '^');
@@ -189,7 +189,7 @@ bool is_glob(std::string_view path) { return path.find_first_of("*?[") != std::s
 bool glob_match(std::string_view pattern, std::string_view name) {
   if (!name.empty() && name.front() == '.' && (pattern.empty() || pattern.front() != '.')) return false;
   size_t p = 0, n = 0;
-  // Where to go on when a later part fails: the last star takes one character more.
+  // Where to continue when a later part fails: the last star takes one more character.
   size_t star = std::string_view::npos, star_name = 0;
   while (n < name.size()) {
     bool ok = false;
@@ -261,7 +261,7 @@ Result<std::vector<FileEntry>> find_stream_file(const std::string& folder, const
                                                 const std::vector<std::string>& extensions) {
   std::vector<FileEntry> found;
   std::string tried;
-  // A stream's name may hold anything; as part of a file name it must stay in the folder and be read to its end.
+  // A stream's name may contain anything; as part of a file name it must stay in the folder and be complete.
   if (stream.find('/') == std::string::npos && stream.find('\0') == std::string::npos) {
     for (const std::string& extension : extensions) {
       for (const std::string_view compression : {"", ".gz", ".zst"}) {

@@ -1,6 +1,6 @@
 #pragma once
 // FileSet: the files of a stream. A path is a file or a glob below the configured folder; the result is sorted by name,
-// so that a load that is resumed meets the same files in the same order. Reads folders, never file contents.
+// so that a resumed load finds the same files in the same order. Reads folders, never file contents.
 
 #include <cstdint>
 #include <functional>
@@ -23,7 +23,7 @@ bool glob_match(std::string_view pattern, std::string_view name);
 /// Whether the path has any of * ? [.
 bool is_glob(std::string_view path);
 
-/// The files that `pattern` names below `folder`, sorted. `**` stands for any number of folders. INVALID_PATH for
+/// The files that match `pattern` below `folder`, sorted. `**` stands for any number of folders. INVALID_PATH for
 /// absolute paths and those with `..`; FOLDER_NOT_READABLE; FILE_NOT_FOUND when a plain path names no file; NO_FILES
 /// when a glob matches none.
 sdk::Result<std::vector<FileEntry>> list_files(const std::string& folder, const std::string& pattern);
@@ -33,7 +33,7 @@ sdk::Result<std::vector<FileEntry>> list_files(const std::string& folder, const 
 sdk::Result<std::vector<FileEntry>> find_stream_file(const std::string& folder, const std::string& stream,
                                                      const std::vector<std::string>& extensions);
 
-/// The regular files directly in `folder` whose names are wanted, sorted. Names that are not wanted are not looked at.
+/// The regular files directly in `folder` whose names are wanted, sorted. Other names are not looked at.
 sdk::Result<std::vector<FileEntry>> list_folder(const std::string& folder,
                                                 const std::function<bool(const std::string& name)>& wanted);
 

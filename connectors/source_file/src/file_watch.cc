@@ -15,8 +15,8 @@ namespace {
 using sdk::Result;
 using sdk::Status;
 
-// Clocks of file systems tick: with the kernel's timer (at most 10 ms), or in steps of up to two seconds where times
-// have no fraction. Two changes within a tick have the same time.
+// File system clocks tick: with the kernel's timer (at most 10 ms), or in steps of up to two seconds where times have
+// no fraction. Two changes within a tick have the same time.
 constexpr int64_t kFineTick = 10'000'000;
 constexpr int64_t kCoarseTick = 2'000'000'000;
 
@@ -67,8 +67,8 @@ Status FileWatch::changed(const std::string& what) const {
   return sdk::make_error(
       sdk::ErrorCategory::kData, codes::kFileChanged,
       "file '" + name_ + "' was changed while it was read: " + what +
-          ". So what was read is neither the old nor the new content. Run again when whoever writes the file has "
-          "finished; write to another name and rename the file when it is complete, and this cannot happen");
+          ". So what was read is neither the old nor the new content. Run again when the writer of the file has "
+          "finished. To avoid this, write to another name and rename the file when it is complete");
 }
 
 Status FileWatch::explain(Status error) const {

@@ -1,6 +1,6 @@
 #pragma once
-// FileWatch: notices that a file is written to while it is read. It knows what the file was like when it was opened and
-// compares: the open handle's size and time of change, and what the name leads to by now. Costs two system calls per
+// FileWatch: notices that a file is written to while it is read. It records the file's state when it was opened and
+// compares: the open handle's size and modification time, and what the name leads to by now. Costs two system calls per
 // file. Borrows the file descriptor; one thread.
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace rapidbyte::source_file {
 enum class FileChange : uint8_t {
   kNone,
   kTouched,  // the same size, but it may hold other bytes: compare them
-  kGrew,  // bytes were added; those before may be others, too
+  kGrew,  // bytes were added; those before may differ, too
   kCut,
 };
 
@@ -28,7 +28,7 @@ class FileWatch {
 
   /// FILE_READ_FAILED.
   [[nodiscard]] sdk::Result<FileChange> look() const;
-  /// Whether the name leads to another file by now, or to none. What is being read is the file as it was.
+  /// Whether the name leads to another file by now, or to none. What is being read is the original file.
   [[nodiscard]] bool is_replaced() const;
 
   /// FILE_CHANGED (data): `what` happened to the file.

@@ -1,8 +1,7 @@
 #pragma once
 // KnownRejections: the records of an incremental stream that earlier runs rejected. Such a record has no cursor value
-// that could tell that it is old, and its file is read again by every run, so that without this it would be rejected
-// and counted each time. A record is known by its file, its place and its bytes: when one of them changes it is a new
-// one.
+// that shows that it is old, and every run reads its file again, so without this it would be rejected and counted each
+// time. A record is identified by its file, its position and its bytes: when one of them changes it is a new record.
 
 #include <cstdint>
 #include <set>
@@ -14,8 +13,8 @@ namespace rapidbyte::source_file {
 
 class KnownRejections {
  public:
-  /// The list travels in checkpoints, 19 bytes for each. Files with more bad records than this have another problem;
-  /// what is beyond is rejected by each run.
+  /// The list is part of checkpoints, 19 bytes for each. Files with more bad records than this have another problem;
+  /// those beyond the limit are rejected by each run.
   static constexpr size_t kMost = 2000;
 
   static uint64_t key(std::string_view file, uint64_t offset, std::string_view record);
@@ -27,7 +26,7 @@ class KnownRejections {
   [[nodiscard]] bool full() const { return keys_.size() == kMost; }
 
   [[nodiscard]] sdk::Json to_json() const;
-  /// Adds those of to_json(); whatever else it holds is passed over.
+  /// Adds those of to_json(); anything else in it is ignored.
   void add(const sdk::Json& list);
 
  private:

@@ -9,7 +9,7 @@ namespace rapidbyte::source_file {
 
 namespace {
 
-// Deeper nesting than this is no data that anybody wrote on purpose.
+// Nobody writes data with deeper nesting than this on purpose.
 constexpr size_t kMaxDepth = 512;
 
 bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
@@ -66,7 +66,7 @@ uint32_t NdjsonScanner::find_column(std::string_view key, uint32_t expected) {
 void NdjsonScanner::keep_columns(size_t count) {
   columns_.resize(count);
   seen_in_line_.resize(count);
-  // Growing the list moves short strings, so that the views into it must be made again.
+  // Growing the list moves short strings, so the views into it must be rebuilt.
   index_.clear();
   for (uint32_t i = 0; i < columns_.size(); ++i) index_.emplace(columns_[i], i);
 }
@@ -82,7 +82,7 @@ bool NdjsonScanner::scan_string(Line& line, uint32_t& begin, uint32_t& end, bool
     if (data[pos] == '"') break;
     if (data[pos] != '\\') {
       line.pos = pos;
-      return line.fail("a control character stands in a string");
+      return line.fail("a string has a control character");
     }
     escaped = true;
     line.pos = pos;
@@ -103,7 +103,7 @@ bool NdjsonScanner::scan_string(Line& line, uint32_t& begin, uint32_t& end, bool
         pos += 6;
       }
     } else if (std::string_view("\"\\/bfnrt").find(kind) == std::string_view::npos) {
-      return line.fail("an unknown escape stands in a string");
+      return line.fail("a string has an unknown escape");
     }
   }
   end = pos;
@@ -138,10 +138,10 @@ bool NdjsonScanner::scan_number(Line& line) const {
 }
 
 bool NdjsonScanner::skip_nested(Line& line) const {
-  // One character per open bracket, so that the depth of the data is not the depth of our stack.
+  // One character per open bracket, so that the nesting of the data does not use our stack.
   std::string open;
-  bool want_value = true;   // else a comma or a closing bracket
-  bool may_close = false;   // right behind an opening bracket
+  bool want_value = true;   // otherwise a comma or a closing bracket
+  bool may_close = false;   // right after an opening bracket
   while (true) {
     line.skip_space();
     if (line.pos == line.end) return line.fail("an object or array is not closed");
@@ -291,7 +291,7 @@ bool NdjsonScanner::scan_object(Line& line, RecordBlock& block) {
     }
   }
   line.skip_space();
-  if (line.pos != line.end) return line.fail("there is text behind the object");
+  if (line.pos != line.end) return line.fail("there is text after the object");
   return true;
 }
 
@@ -307,7 +307,7 @@ void NdjsonScanner::scan_line(const char* data, uint32_t begin, uint32_t end, Re
   for (uint32_t c = 0; c < block.column_count; ++c) fields[c] = FieldSpan{};
   const size_t known = columns_.size();
   if (!scan_object(line, block)) {
-    if (columns_.size() != known) keep_columns(known);  // keys of a line that is no record make no columns
+    if (columns_.size() != known) keep_columns(known);  // keys of an invalid line make no columns
     if (!block.problems.empty() && block.problems.back().row == row) block.problems.pop_back();
     block.problems.push_back(
         {row, ProblemKind::kInvalidJson, RecordProblem::kNoColumn, line.pos - begin + 1, line.error});

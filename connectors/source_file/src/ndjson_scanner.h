@@ -1,7 +1,7 @@
 #pragma once
 // NdjsonScanner: one JSON object per line into a RecordBlock, in the columns of the schema. Checks the grammar of every
-// line (RFC 8259), but parses no values: numbers stay as they are written, so nothing passes through a double. Nested
-// values become their JSON text. Stateless between calls apart from scratch memory.
+// line (RFC 8259), but parses no values: numbers stay as written, so nothing passes through a double. Nested values
+// become their JSON text. Stateless between calls apart from scratch memory.
 
 #include <cstdint>
 #include <string>
@@ -38,9 +38,9 @@ class NdjsonScanner {
   bool scan_value(Line& line, FieldSpan& field) const;
   bool scan_number(Line& line) const;
   bool skip_nested(Line& line) const;
-  /// Forgets the columns behind the first `count`.
+  /// Forgets the columns after the first `count`.
   void keep_columns(size_t count);
-  /// Index of the column of that key; nullopt-like kNoColumn for an unknown key.
+  /// Index of the column with that key; kNoColumn for an unknown key.
   uint32_t find_column(std::string_view key, uint32_t expected);
 
   std::vector<std::string> columns_;

@@ -113,7 +113,7 @@ void read_read_options(ConfigReader& config, ReadOptions& out) {
   out.quoted_nulls = config.optional_bool("quoted_nulls", out.quoted_nulls);
   read_pattern(config, "date_format", false, out.inference.date_pattern);
   read_pattern(config, "timestamp_format", true, out.inference.timestamp_pattern);
-  // A million rows of sample is more than the second that anybody wants to wait for types.
+  // A sample of more than a million rows takes longer than the second that anybody wants to wait for types.
   out.sample_rows = config.optional_uint("sample_rows", out.sample_rows, 1, 1'000'000);
   out.sample_files = config.optional_uint("sample_files", out.sample_files, 1, 10'000);
 }
@@ -166,7 +166,7 @@ Status finish_stream(ConfigReader& config, StreamOptions& out) {
   out.path = config.optional_string("path");
   read_read_options(config, out.read);
   read_columns(config, out);
-  // Keys of a stream that the engine acts on; they come along when it hands the pipeline's entries over.
+  // Keys of a stream that the engine acts on; they are included when it passes the pipeline's entries on.
   for (const std::string_view key : {"name", "sync_mode", "cursor_field", "write_mode", "primary_key"}) config.raw(key);
   return config.finish();
 }

@@ -1,6 +1,6 @@
 #pragma once
 // Options: the connector's config and a stream's own keys as values, checked. A stream may override every key that says
-// how a file is read. Plain data, made once by open().
+// how a file is read. Plain data, created once by open().
 
 #include <cstdint>
 #include <optional>
@@ -71,7 +71,7 @@ Format format_of_name(std::string_view file_name);
 /// `stem` of "stem.csv.gz"; empty when the name has no extension that we know.
 std::string stream_name_of_file(std::string_view file_name);
 
-/// The stream's files. FORMAT_UNKNOWN, and what file_set.h says.
+/// The stream's files. FORMAT_UNKNOWN, and the errors of file_set.h.
 struct StreamFiles {
   std::vector<FileEntry> files;
   Format format = Format::kCsv;

@@ -16,8 +16,8 @@ using sdk::Result;
 using sdk::Status;
 using sdk::TypeId;
 
-// Of the option columns. Compared only where the destination would take another type (type_change): otherwise it
-// refuses that itself, and knows what to do about its table.
+// Of the option columns. Compared only where the destination would accept another type (type_change): otherwise it
+// refuses the change itself, and knows what to do about its table.
 constexpr const char* kColumnTypes = "columns (types)";
 
 void feed(PrefixHash& hash, std::initializer_list<std::string> texts) {
@@ -59,7 +59,7 @@ Json all_options(const StreamOptions& stream, const StreamFiles& files) {
   if (!read.inference.date_pattern.empty()) out["date_format"] = read.inference.date_pattern;
   if (!read.inference.timestamp_pattern.empty()) out["timestamp_format"] = read.inference.timestamp_pattern;
   if (!stream.columns.empty()) {
-    // The order in which they are written means nothing: options.cc takes them from an object, which is sorted.
+    // The order in which they are written is irrelevant: options.cc reads them from an object, which is sorted.
     PrefixHash patterns, types;
     bool has_patterns = false;
     for (const ColumnOverride& column : stream.columns) {
@@ -74,7 +74,7 @@ Json all_options(const StreamOptions& stream, const StreamFiles& files) {
   return out;
 }
 
-/// The pattern without what does not change which files it means.
+/// The pattern without parts that do not affect which files it matches.
 std::string plain_path(const std::string& path) {
   std::string out = path;
   while (out.starts_with("./")) out.erase(0, 2);
@@ -114,8 +114,8 @@ PositionMeaning::PositionMeaning(const StreamOptions& stream, const StreamFiles&
 Status PositionMeaning::changed(const std::string& what, const std::string& back) const {
   return sdk::config_error(codes::kCursorChanged,
                            "stream '" + stream_ + "': " + what +
-                               ". Going on from the position of the last run would leave rows out or bend them. " +
-                               back + ", or " + begin_anew_text(stream_));
+                               ". Resuming from the position of the last run would leave rows out or change them. " +
+                               back + ", or " + restart_hint(stream_));
 }
 
 Status PositionMeaning::check_cursor(const Json& stored) const {
@@ -146,7 +146,7 @@ Status PositionMeaning::check_options(const Json& stored, const Json& now) const
   compare(stored, now);
   compare(now, stored);
   if (names.empty()) return {};
-  return changed("the option " + names + ", which changes how values are read, is another one than in the last run",
+  return changed("the option " + names + ", which changes how values are read, differs from the last run",
                  "Put it back");
 }
 
@@ -170,7 +170,7 @@ Result<CursorValue> PositionMeaning::unbind(const CursorValue& stored, KnownReje
   const std::string path = sdk::string_member(stored.json, "path").value_or(path_);
   if (path != path_) {
     return changed("its position was made with the files '" + path + "', now they are '" + path_ + "'",
-                   "Put path back, or give the other files a stream of their own");
+                   "Put path back, or use a separate stream for the other files");
   }
   const Json* options = sdk::find_member(stored.json, "options");
   RB_SDK_RETURN_NOT_OK(check_options(options != nullptr ? *options : Json::object(), cursor_options_));

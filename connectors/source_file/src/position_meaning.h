@@ -1,7 +1,7 @@
 #pragma once
-// PositionMeaning: what a position of a stream is about, so that a later run with other settings does not go on from it
-// as if it were its own: the cursor's column and type, the files, and the options that say which values are read.
-// Positions carry it; what does not match is CURSOR_CHANGED. Those of earlier versions, without it, are taken.
+// PositionMeaning: what a position of a stream is about, so that a later run with other settings does not resume from
+// it: the cursor's column and type, the files, and the options that affect which values are read. Positions carry it; a
+// mismatch is CURSOR_CHANGED. Positions of earlier versions, without it, are accepted.
 
 #include <string>
 
@@ -22,12 +22,13 @@ class PositionMeaning {
 
   /// The cursor value for the checkpoint at the end of a run.
   [[nodiscard]] sdk::CursorValue bind(const sdk::CursorValue& value, const KnownRejections& rejected) const;
-  /// The other way round. CURSOR_CHANGED (config).
+  /// The inverse. CURSOR_CHANGED (config).
   [[nodiscard]] sdk::Result<sdk::CursorValue> unbind(const sdk::CursorValue& stored, KnownRejections& rejected) const;
 
   /// For positions in the middle of a load.
   [[nodiscard]] sdk::Json to_json() const;
-  /// Ok when a load whose position carries `stored` (null: of an earlier version) may go on. CURSOR_CHANGED (config).
+  /// Ok when a load whose position carries `stored` (null: from an earlier version) may resume. CURSOR_CHANGED
+  /// (config).
   [[nodiscard]] sdk::Status check_load(const sdk::Json* stored) const;
 
  private:

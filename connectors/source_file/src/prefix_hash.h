@@ -1,7 +1,6 @@
 #pragma once
 // PrefixHash: a 64-bit hash of all bytes so far, for noticing that the part of a file that has been read was edited
-// since. Not for security. The value does not depend on how the bytes are cut into pieces; asking for it changes
-// nothing.
+// since. Not for security. The value does not depend on how the bytes are split; asking for it changes nothing.
 
 #include <cstdint>
 #include <cstdio>
@@ -72,7 +71,7 @@ inline std::string hash_text(uint64_t value) {
   return {text, static_cast<size_t>(size)};
 }
 
-/// The other way round; nullopt for other texts.
+/// The inverse; nullopt for other texts.
 inline std::optional<uint64_t> hash_of_text(std::string_view text) {
   if (text.size() != 16) return std::nullopt;
   uint64_t value = 0;

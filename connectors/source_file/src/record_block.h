@@ -1,7 +1,7 @@
 #pragma once
-// RecordBlock: a few hundred to a few thousand records found in a buffer, as places of their fields, before any value
-// is parsed. Both scanners (CSV and NDJSON) fill it, ColumnBuilder reads it. It borrows the buffer: it is valid until
-// the buffer is refilled. Reused from block to block so that nothing is allocated per record.
+// RecordBlock: a few hundred to a few thousand records found in a buffer, as the positions of their fields, before any
+// value is parsed. Both scanners (CSV and NDJSON) fill it, ColumnWriter reads it. It borrows the buffer: it is valid
+// until the buffer is refilled. Reused from block to block so that nothing is allocated per record.
 
 #include <cstdint>
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace rapidbyte::source_file {
 
-/// Where one field stands. Lengths need 28 bits (256 MiB): records are capped far below.
+/// Where one field is. Lengths need 28 bits (256 MiB): records are limited to far less.
 struct FieldSpan {
   static constexpr uint32_t kLengthMask = (uint32_t{1} << 28U) - 1;
   static constexpr uint32_t kNull = uint32_t{1} << 28U;     // absent, or an empty unquoted field
@@ -58,8 +58,8 @@ struct RecordBlock {
   std::vector<uint32_t> row_begin;  // offsets of the records in the buffer; the end excludes the line end
   std::vector<uint32_t> row_end;
   std::vector<RecordProblem> problems;  // in row order
-  bool ascii = true;                    // nothing in the block is beyond ASCII
-  uint32_t end = 0;                     // offset behind the last record, its line end included
+  bool ascii = true;                    // everything in the block is ASCII
+  uint32_t end = 0;                     // offset after the last record, its line end included
   uint64_t surplus_dropped = 0;         // records whose surplus fields were dropped, as configured
 
   /// Makes room for `rows` records of `columns` fields and empties the block.
@@ -88,7 +88,7 @@ struct BlockLimits {
   uint32_t max_bytes = 64 * 1024;
 };
 
-/// What a scan came to when it stopped.
+/// Why a scan stopped.
 enum class ScanStop : uint8_t {
   kBlockFull,         // there may be more records in the buffer
   kNeedMore,          // the rest of the buffer is an incomplete record (or empty)

@@ -13,7 +13,7 @@ namespace {
 using sdk::Result;
 using sdk::Status;
 
-// What is kept of a record over the cap, to show which one it was.
+// What is kept of a record over the limit, to show which one it was.
 constexpr size_t kLongRecordKept = 1024;
 
 bool has_problem(const RecordBlock& block, uint32_t row) {
@@ -54,7 +54,7 @@ void RecordReader::set_keys(std::vector<std::string> keys, bool collect) {
 }
 
 Status RecordReader::start(uint64_t skip_lines) {
-  // Also with a tiny buffer the mark must be seen whole.
+  // Even with a tiny buffer the byte order mark must be seen whole.
   while (size_ < 4 && !at_end_) RB_SDK_RETURN_NOT_OK(refill());
   const std::string_view head(buffer_.data(), std::min<size_t>(size_, 4));
   if (head.substr(0, 3) == "\xEF\xBB\xBF") {
@@ -150,7 +150,7 @@ Result<std::optional<std::vector<FieldSpan>>> RecordReader::first_record(bool co
       if (size_ - begin_ > limits_.max_record_bytes) {
         return sdk::data_error(codes::kRecordTooLarge, "file '" + name_ + "': the first record is longer than " +
                                                            std::to_string(limits_.max_record_bytes) +
-                                                           " bytes; is the delimiter or the quote another one?");
+                                                           " bytes; are the options delimiter and quote right?");
       }
       RB_SDK_RETURN_NOT_OK(refill());
       continue;
@@ -217,7 +217,7 @@ void RecordReader::check_records(RecordBlock& block, uint32_t begin) {
     const bool too_long = length > limits_.max_record_bytes;
     if (!too_long && (!invalid_utf8 || sdk::is_valid_utf8({buffer_.data() + block.row_begin[row], length}))) continue;
     if (too_long) {
-      // Over the cap is over the cap, whatever else is wrong: other buffer sizes may not get to see the rest.
+      // Over the limit is over the limit, whatever else is wrong: other buffer sizes may not get to see the rest.
       std::erase_if(block.problems, [row](const RecordProblem& p) { return p.row == row; });
     } else if (has_problem(block, row)) {
       continue;
@@ -330,7 +330,7 @@ FilePosition RecordReader::position_before() {
 uint64_t RecordReader::line_at(uint32_t offset) const {
   if (block_data_ != buffer_.data()) return long_record_line_;
   if (offset < accounted_) {
-    // position() has been asked in between: count what lies behind the offset back. Lines end before `accounted_`.
+    // position() has been called in between: subtract what is after the offset. Lines end before `accounted_`.
     LineCounter behind;
     behind.feed(buffer_.data() + offset, buffer_.data() + accounted_);
     return lines_.lines() - behind.lines() + 1;

@@ -12,7 +12,7 @@ namespace {
 using sdk::Json;
 using sdk::Status;
 
-// More lines of the same kind tell nobody anything; the summary has the number.
+// More lines of the same kind help nobody; the summary has the number.
 constexpr uint64_t kMaxLoggedRejections = 10;
 
 std::string base64(std::string_view bytes) {
@@ -51,7 +51,7 @@ std::string_view raw_record(const RecordProblem& problem, const RejectionContext
   return {context.reader.data() + begin, context.block.row_end[problem.row] - begin};
 }
 
-/// What to do about a line that is no JSON object, by what it looks like.
+/// What to do about a line that is not a JSON object, judging by what it looks like.
 std::string json_remedy(std::string_view line, std::string_view detail) {
   while (!line.empty() && (line.back() == ' ' || line.back() == '\t' || line.back() == '\r')) line.remove_suffix(1);
   const size_t begin = line.find_first_not_of(" \t\r");
@@ -59,7 +59,7 @@ std::string json_remedy(std::string_view line, std::string_view detail) {
   if (line.starts_with('[') || (line.ends_with("},") && detail.find("behind") != std::string_view::npos))
     return "If the file is a JSON array, make a line of each element: jq -c '.[]' IN > OUT";
   if (line.starts_with('{')) {
-    // A line that ends where JSON may go on.
+    // A line that ends where the JSON may continue.
     const bool is_open = line.ends_with('{') || line.ends_with(',') || line.ends_with('[') || line.ends_with(':');
     if (is_open) return "If its objects go over several lines, put each on one: jq -c . IN > OUT";
     if (detail.find("surrogate") != std::string_view::npos)
@@ -77,7 +77,7 @@ std::string wrong_type_remedy(const ColumnSpec& spec) {
   std::string out =
       "Declare another type with the stream option columns, for example columns: {" + spec.name + ": text}";
   if (!spec.set_by_user) out += "; the type " + spec.type.name() + " was inferred from a sample (option sample_rows)";
-  return out + "; a token that stands for null belongs into null_values";
+  return out + "; a token that means null belongs in null_values";
 }
 
 }  // namespace
@@ -85,7 +85,7 @@ std::string wrong_type_remedy(const ColumnSpec& spec) {
 std::string RejectionPolicy::describe(const RecordProblem& problem, const RejectionContext& context) const {
   const bool has_column = problem.column != RecordProblem::kNoColumn && problem.column < context.names.size();
   const FieldSpan field = has_column ? context.block.field(problem.row, problem.column) : FieldSpan{};
-  // A field may begin lines below its record, behind quoted line ends.
+  // A field may begin lines below its record, after quoted line ends.
   const bool at_field = has_column && !field.is_null() && field.begin != 0;
   const uint64_t line = context.reader.line_at(at_field ? field.begin : context.block.row_begin[problem.row]);
   std::string out = "file '" + context.reader.name() + "', line " + std::to_string(line);
@@ -113,7 +113,7 @@ std::string RejectionPolicy::describe(const RecordProblem& problem, const Reject
              json_remedy(raw_record(problem, context), problem.detail);
     case ProblemKind::kUnknownKey:
       return out + "the key '" + printable(problem.detail) +
-             "' is no column: it did not occur in the sample. Raise the option sample_rows, or add it to the stream "
+             "' is not a column: it did not occur in the sample. Raise the option sample_rows, or add it to the stream "
              "option "
              "columns";
     case ProblemKind::kDuplicateKey:
@@ -162,7 +162,7 @@ Status RejectionPolicy::reject(const RecordProblem& problem, const RejectionCont
   const std::string message = "stream '" + stream_ + "': " + describe(problem, context);
   if (policy_ == sdk::OnDataError::kFail) {
     return sdk::data_error(std::string(code_of(problem.kind)),
-                           message + ". (on_data_error: skip or dlq would go on without such records)");
+                           message + ". (on_data_error: skip or dlq would load the rest without such records)");
   }
   ++rejected_;
   if (policy_ == sdk::OnDataError::kDlq) {

@@ -1,6 +1,6 @@
 #pragma once
-// RejectionPolicy: what happens to records that cannot become rows, as the stream's on_data_error says: fail with a
-// message that names file, line, column, value and remedy, or count, and log or send to the DLQ. One per run of a
+// RejectionPolicy: what happens to records that cannot become rows, according to the stream's on_data_error: fail with
+// a message that names file, line, column, value and remedy, or count, and log or send to the DLQ. One per run of a
 // stream.
 
 #include <cstdint>
@@ -29,7 +29,7 @@ class RejectionPolicy {
   RejectionPolicy(std::string stream, sdk::OnDataError policy, uint64_t max_record_bytes)
       : stream_(std::move(stream)), policy_(policy), max_record_bytes_(max_record_bytes) {}
 
-  /// Ok when the record is dealt with (and counted); else the error that ends the read.
+  /// Ok when the record has been handled (and counted); otherwise the error that ends the read.
   sdk::Status reject(const RecordProblem& problem, const RejectionContext& context);
 
   [[nodiscard]] uint64_t rejected() const { return rejected_; }
@@ -46,8 +46,8 @@ class RejectionPolicy {
   uint64_t rejected_ = 0;
 };
 
-/// The record as JSON for the DLQ: an NDJSON record as it stands; a CSV record as an object of column to text (null for
-/// null), with `_raw` where fields alone do not tell all. Bytes that are not UTF-8 come as `_raw_base64`.
+/// The record as JSON for the DLQ: an NDJSON record as written; a CSV record as an object of column to text (null for
+/// null), with `_raw` where fields alone do not tell everything. Invalid UTF-8 is sent as `_raw_base64`.
 std::string record_json(const RecordProblem& problem, const RejectionContext& context);
 
 }  // namespace rapidbyte::source_file

@@ -38,7 +38,7 @@ Result<ResumePosition> ResumePosition::from_json(const Json& json) {
   ResumePosition out;
   const auto invalid = [](std::string_view key) {
     return sdk::internal_error(codes::kInvalidResume, "the checkpoint to resume from has no usable position." +
-                                                          std::string(key) + "; " + begin_anew_text());
+                                                          std::string(key) + "; " + restart_hint());
   };
   const auto files_done = sdk::uint_member(json, "files_done");
   const auto done_hash = hash_member(json, "done_hash");
@@ -73,8 +73,9 @@ uint64_t hash_of_files(const std::vector<FileEntry>& files, uint64_t count) {
   return hash.value();
 }
 
-std::string begin_anew_text(const std::string& stream) {
-  return "load the stream anew: if write_mode is append, empty the target table first, or rows are doubled; then: "
+std::string restart_hint(const std::string& stream) {
+  return "load the stream again from the beginning: if write_mode is append, empty the target table first, or rows are "
+         "doubled; then: "
          "rapidbyte state reset PIPELINE.yaml --stream " +
          (stream.empty() ? "NAME" : "'" + stream + "'");
 }
@@ -82,22 +83,22 @@ std::string begin_anew_text(const std::string& stream) {
 Status source_changed(const std::string& stream, const std::string& what) {
   return sdk::data_error(
       codes::kSourceChanged,
-      "stream '" + stream + "': an interrupted load cannot go on, because " + what +
+      "stream '" + stream + "': an interrupted load cannot be resumed, because " + what +
           ". What was loaded so far may no longer fit the files. Put the files back as they were, or " +
-          begin_anew_text(stream));
+          restart_hint(stream));
 }
 
 Status check_position(const ResumePosition& position, const std::vector<FileEntry>& files, const std::string& stream) {
   if (position.files_done > files.size() || hash_of_files(files, position.files_done) != position.done_hash) {
     return source_changed(stream,
                           "the files that were already read have changed: some were removed, renamed or resized, or "
-                          "new ones stand before them in the order of names");
+                          "new ones come before them in the order of names");
   }
   if (position.file.empty()) return {};
   if (position.files_done == files.size()) return source_changed(stream, "file '" + position.file + "' is gone");
   const std::string& next = files[position.files_done].name;
   if (next != position.file) {
-    return source_changed(stream, "file '" + next + "' now stands where file '" + position.file + "' was being read");
+    return source_changed(stream, "file '" + next + "' is now where file '" + position.file + "' was being read");
   }
   return {};
 }

@@ -1,6 +1,6 @@
 #pragma once
-// ResumePosition: where a read stands, as it travels in checkpoints under the key `position`, and what is checked
-// before going on from there. Files are read in sorted order, so a position is: so many files done, and an offset in
+// ResumePosition: how far a read has come, as stored in checkpoints under the key `position`, and what is checked
+// before resuming from there. Files are read in sorted order, so a position is: so many files done, and an offset in
 // the next one.
 
 #include <cstdint>
@@ -34,14 +34,14 @@ struct ResumePosition {
 /// Hash of the names and sizes of the first `count` files.
 uint64_t hash_of_files(const std::vector<FileEntry>& files, uint64_t count);
 
-/// Ok when the files that the position has done, and the one it stands in, are still the first of `files`.
-/// SOURCE_CHANGED (data) says what is different and how to go on.
+/// Ok when the files that are done, and the one being read, are still the first of `files`. SOURCE_CHANGED (data) says
+/// what is different and how to continue.
 sdk::Status check_position(const ResumePosition& position, const std::vector<FileEntry>& files,
                            const std::string& stream);
 
-/// How a stream is loaded anew without doubling rows, as the end of an error's sentence ("..., or "). `stream` empty:
-/// it is named elsewhere.
-std::string begin_anew_text(const std::string& stream = {});
+/// How to load a stream again from the beginning without doubling rows, as the end of an error's sentence ("..., or ").
+/// `stream` empty: it is named elsewhere.
+std::string restart_hint(const std::string& stream = {});
 
 /// The SOURCE_CHANGED error.
 sdk::Status source_changed(const std::string& stream, const std::string& what);

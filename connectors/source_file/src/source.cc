@@ -37,7 +37,7 @@ Result<sdk::Catalog> FileSource::discover() {
     if (!files.ok()) return std::move(files).status().with_context("stream '" + stream.name + "'");
     auto schema = discover_schema(stream, *files);
     if (!schema.ok()) {
-      // A folder may hold empty or foreign files; only what was asked for must be readable.
+      // A folder may contain empty or unrelated files; only requested ones must be readable.
       if (options_.streams.empty()) {
         sdk::host::log_warn("file '" + stream.path + "' is left out: " + schema.error().message);
         continue;

@@ -1,6 +1,6 @@
 #pragma once
-// FileSource: the source-file connector as the SDK wants it. Holds the checked options between open() and close(), and
-// nothing else: what belongs to a stream lives in the call that reads it, so that an instance may read many.
+// FileSource: the source-file connector as the SDK expects it. Holds the checked options between open() and close(),
+// and nothing else: everything about a stream is local to the call that reads it, so an instance may read many.
 
 #include "options.h"
 #include "rapidbyte/sdk/connector.h"

@@ -15,7 +15,7 @@ using sdk::Status;
 
 // Spans hold lengths up to 256 MiB; half of that leaves room for the buffer around a record.
 constexpr uint64_t kMaxRecordBytes = uint64_t{128} << 20U;
-// Without a limit of the host: longer records are more likely an unclosed quote than data.
+// If the host sets no limit: longer records are more likely an unclosed quote than data.
 constexpr uint64_t kDefaultRecordBytes = uint64_t{16} << 20U;
 // Asking the host costs a call; every 256 blocks (up to 16 MiB of text) is soon enough.
 constexpr uint64_t kBlocksPerCancelCheck = 256;
@@ -24,8 +24,8 @@ ReaderLimits reader_limits(const sdk::Limits& limits) {
   ReaderLimits out;
   out.max_record_bytes =
       std::min(limits.max_record_bytes == 0 ? kDefaultRecordBytes : limits.max_record_bytes, kMaxRecordBytes);
-  // Several blocks make a batch, so that batches come near their target without going over it. 32 bytes per field are
-  // more than any fixed-width value with its share of offsets and bits.
+  // Several blocks make a batch, so that batches come close to their target without exceeding it. 32 bytes per field
+  // are more than any fixed-width value with its share of offsets and bits.
   const uint64_t batch = std::max<uint64_t>(limits.max_batch_bytes, 4096);
   out.max_block_bytes = static_cast<uint32_t>(std::clamp<uint64_t>(batch / 8, 1024, uint64_t{64} * 1024));
   out.max_block_fields = static_cast<uint32_t>(std::clamp<uint64_t>(batch / 32, 64, uint64_t{16} * 1024));
@@ -105,11 +105,11 @@ Status StreamReader::set_up_resume() {
   if (ctx_.resume.is_null()) return {};
   const Json* position = sdk::find_member(ctx_.resume, "position");
   if (position == nullptr) {
-    // A checkpoint that covers nothing says nothing about a place.
+    // A checkpoint that covers nothing has no meaningful position.
     if (sdk::uint_member(ctx_.resume, "records_processed").value_or(0) == 0) return {};
     return sdk::internal_error(
         codes::kInvalidResume,
-        "stream '" + stream_.name + "': the checkpoint to resume from has no position; " + begin_anew_text());
+        "stream '" + stream_.name + "': the checkpoint to resume from has no position; " + restart_hint());
   }
   RB_SDK_ASSIGN_OR_RETURN(resume_, ResumePosition::from_json(*position));
   RB_SDK_RETURN_NOT_OK(meaning_->check_load(resume_->meaning.is_null() ? nullptr : &resume_->meaning));
@@ -139,13 +139,13 @@ void StreamReader::log_rejections() const {
   rejection_.log_summary();
   if (passed_over_ != 0) {
     sdk::host::log_info("stream '" + stream_.name + "': " + std::to_string(passed_over_) +
-                        " records that earlier runs rejected are still in the files; they were passed over and are "
+                        " records that earlier runs rejected are still in the files; they were skipped and are "
                         "not counted");
   }
   if (rejections_.full()) {
     sdk::host::log_warn("stream '" + stream_.name + "': more than " + std::to_string(KnownRejections::kMost) +
                         " records were rejected. Only so many are remembered: the others are rejected again by every "
-                        "run until they are mended or removed");
+                        "run until they are fixed or removed");
   }
 }
 
@@ -223,7 +223,7 @@ Status StreamReader::read_file(const FileEntry& file) {
     RB_SDK_RETURN_NOT_OK(process_block(block));
     if (++blocks_ % kBlocksPerCancelCheck == 0 && sdk::host::is_cancelled()) {
       return sdk::make_error(sdk::ErrorCategory::kInternal, codes::kCancelled,
-                             "stream '" + stream_.name + "': the run is being ended");
+                             "stream '" + stream_.name + "': the run is being cancelled");
     }
   }
   summary_.bytes_read += reader_->offset() - begin;
@@ -237,13 +237,13 @@ void StreamReader::log_news() const {
   if (news.grew) {
     sdk::host::log_warn(file +
                         "added to while it was read. It was read up to the last line end that was there at the "
-                        "beginning; what comes behind is " +
-                        (ctx_.sync_mode == sdk::SyncMode::kIncremental ? "for the next run" : "not in this load"));
+                        "beginning; what follows is " +
+                        (ctx_.sync_mode == sdk::SyncMode::kIncremental ? "left to the next run" : "not in this load"));
   }
   if (news.replaced) {
     sdk::host::log_warn(file +
-                        "replaced or removed while it was read. The file that was there at the beginning has "
-                        "been read to its end; another one is for the next run");
+                        "replaced or removed while it was read. The original file has "
+                        "been read to its end; a new one is left to the next run");
   }
 }
 
@@ -299,7 +299,7 @@ Status StreamReader::process_block(const RecordBlock& block) {
     append_rows(block);
   }
   if (problems_.size() > known_problems) {
-    // Takes the block back and appends it again without the records that have just turned out bad.
+    // Removes the block and appends it again without the records that have just turned out bad.
     for (ColumnWriter& writer : writers_) writer.truncate(batch_rows_);
     std::vector<uint32_t> bad;
     for (size_t i = known_problems; i < problems_.size(); ++i) bad.push_back(problems_[i].row);
@@ -382,7 +382,7 @@ Status StreamReader::flush(const RecordBlock* next_block) {
   batch_rows_ = 0;
   for (ColumnWriter& writer : writers_) writer.clear();
   if (next_block == nullptr || !pacer_.due()) return {};
-  // Everything before the block at hand has been emitted or rejected. The cursor stays where the load began: files are
+  // Everything before the current block has been emitted or rejected. The cursor stays where the load began: files are
   // not sorted by it, so only the end of the read may move it.
   const FilePosition at = reader_->position_before();
   return pacer_.emit(last_cursor_, checkpoint_extra(&at));

@@ -1,7 +1,7 @@
 #pragma once
 // StreamReader: one run over one stream. Reads its files in order, block by block, into column writers, emits batches
-// near the host's target and checkpoints behind them, and goes on at a checkpoint of an interrupted run. Used once, on
-// one thread; owns everything it needs.
+// close to the host's target and checkpoints after them, and resumes from a checkpoint of an interrupted run. Used
+// once, on one thread; owns everything it needs.
 
 #include <cstdint>
 #include <optional>
@@ -33,16 +33,16 @@ class StreamReader {
   sdk::Status set_up_resume();
   sdk::Status read_all();
   sdk::Status read_file(const FileEntry& file);
-  /// Warns of what happened to the file while it was read.
+  /// Warns about what happened to the file while it was read.
   void log_news() const;
-  /// Maps the file's fields to columns; SCHEMA_CHANGED when it has one that the stream has not.
+  /// Maps the file's fields to columns; SCHEMA_CHANGED when it has one that the stream lacks.
   sdk::Status map_columns(const std::vector<std::string>& names);
   sdk::Status process_block(const RecordBlock& block);
   /// Keeps the rows that an incremental read wants.
   void filter_by_cursor(const RecordBlock& block);
   void append_rows(const RecordBlock& block);
   sdk::Status reject_problems(const RecordBlock& block);
-  /// Whether an earlier run of an incremental stream has rejected the record already; remembers it for the next one.
+  /// Whether an earlier run of an incremental stream has already rejected the record; remembers it for the next one.
   bool is_known_rejection(const RecordBlock& block, uint32_t row);
   void log_rejections() const;
   [[nodiscard]] size_t batch_bytes() const;
@@ -81,7 +81,7 @@ class StreamReader {
   std::optional<uint32_t> cursor_field_;           // field that is the cursor
   uint64_t files_done_ = 0;
 
-  std::vector<uint32_t> rows_;  // of the block, still in the race
+  std::vector<uint32_t> rows_;  // of the block, not yet ruled out
   std::vector<RecordProblem> problems_;
   uint64_t batch_rows_ = 0;
   uint64_t surplus_dropped_ = 0;

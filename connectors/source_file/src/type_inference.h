@@ -1,5 +1,5 @@
 #pragma once
-// TypeInference: the type of one column from the values of a sample. It picks the narrowest type that holds every
+// TypeInference: the type of one column, from the values of a sample. It picks the narrowest type that holds every
 // sampled value exactly, and text when there is none; docs/connectors/source-file.md has the rules. One per column.
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace rapidbyte::source_file {
 
-/// What the value is in its file. CSV has plain values only; a JSON string is never a number, a JSON number never a
+/// What the value is in its file. CSV has only plain values; a JSON string is never a number, a JSON number never a
 /// date.
 enum class ValueKind : uint8_t { kPlain, kJsonString, kJsonOther };
 

@@ -1,7 +1,7 @@
 #pragma once
-// Text to values, exactly or not at all: what files need beyond the SDK's text library, which this header brings along.
-// Pure functions on one field. Strict parsing is the rule for inferred columns; columns whose type the user has set are
-// not strict.
+// Text to values, exactly or not at all: what files need beyond the SDK's text library, which this header includes.
+// Pure functions on one field. Parsing is strict for inferred columns, and not strict for columns whose type the user
+// has set.
 
 #include <cstdint>
 #include <string>
@@ -30,7 +30,7 @@ struct PatternValue {
 };
 /// Pattern of %Y %m %d %b %e %H %I %p %M %S %f %z %% and literal characters; all of `text` must match.
 bool parse_by_pattern(std::string_view text, std::string_view pattern, PatternValue& out);
-/// Empty when the pattern can be used; else what is wrong with it.
+/// Empty when the pattern can be used; otherwise what is wrong with it.
 std::string check_pattern(std::string_view pattern);
 /// Whether the pattern has a time of day, and whether it has a zone.
 bool pattern_has_time(std::string_view pattern);

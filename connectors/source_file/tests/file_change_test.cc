@@ -196,7 +196,7 @@ TEST(FileChangeTest, ACompressedFileThatIsStillBeingWrittenIsAnErrorAndANewMembe
                  {"", [&](const auto& path) { write_file(path, bytes.substr(bytes.size() - 100), std::ios::app); }});
     ASSERT_FALSE(got.status.ok());
     EXPECT_EQ(got.status.error().code, "FILE_CHANGED") << got.status.to_string();
-    // The last line of the first member goes on in the second.
+    // The last line of the first member continues in the second.
     got = run_with(folder, file, pack(whole_text() + "20000,x,"),
                    {"", [&](const auto& path) { write_file(path, pack("12.34\n"), std::ios::app); }});
     ASSERT_TRUE(got.status.ok()) << got.status.to_string();
@@ -219,7 +219,7 @@ TEST(FileChangeTest, AFileThatIsReplacedByNameIsReadAsItWas) {
   }
 }
 
-TEST(FileChangeTest, AReadThatWasBrokenOffGoesOnInAFileThatHasGrownSince) {
+TEST(FileChangeTest, AnInterruptedReadResumesInAFileThatHasGrownSince) {
   const TempFolder folder;
   folder.write("data.csv", whole_text());
   RunOptions options;

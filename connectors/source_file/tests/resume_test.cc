@@ -1,4 +1,4 @@
-// Going on after an interrupted run, and incremental reads: exactly the rows that are left, or a clear refusal.
+// Resuming after an interrupted run, and incremental reads: exactly the remaining rows, or a clear refusal.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -73,7 +73,7 @@ TEST(ResumeTest, IsRefusedWhenWhatWasReadHasChanged) {
   folder.write("part2.csv", text("bbc"));
   expect_refused("the file was edited before the position");
   folder.write("part2.csv", text("bbb") + "9,new\n");
-  EXPECT_TRUE(run(folder.path(), options).status.ok()) << "rows appended behind the position are read";
+  EXPECT_TRUE(run(folder.path(), options).status.ok()) << "rows appended after the position are read";
   folder.write("part1.csv", text("aaaa"));
   expect_refused("a file that is done has another size");
   folder.write("part1.csv", text("aaa"));
@@ -87,7 +87,7 @@ TEST(ResumeTest, IsRefusedWhenWhatWasReadHasChanged) {
 /// The value in the cursor of a run's last checkpoint.
 sdk::Json value_of(const RunResult& run) { return run.checkpoints.back()["cursor_value"]["json"]["value"]; }
 
-TEST(IncrementalTest, EmitsWhatIsBehindTheLastValue) {
+TEST(IncrementalTest, EmitsWhatIsAfterTheLastValue) {
   struct Case {
     const char* type;
     const char* values[4];
@@ -198,7 +198,7 @@ TEST(IncrementalTest, APositionIsOfTheSettingsThatItWasMadeWith) {
   struct Case {
     const char* name;
     std::function<void(RunOptions&)> change;
-    const char* says;  // null: the run goes on
+    const char* says;  // null: the run resumes
   };
   const Case cases[] = {
       {"nothing", [](RunOptions&) {}, nullptr},
@@ -234,7 +234,7 @@ TEST(IncrementalTest, APositionIsOfTheSettingsThatItWasMadeWith) {
     EXPECT_TRUE(got.checkpoints.empty());
   }
 
-  // A date that is read by another pattern is another date, although the type stays.
+  // A date that is read by another pattern is another date, although the type stays the same.
   RunOptions dates = base;
   dates.cursor_field = "at";
   dates.last_value = "null";
@@ -264,7 +264,7 @@ TEST(ResumeTest, IsRefusedWithSettingsThatChangeValues) {
   struct Case {
     const char* name;
     std::function<void(RunOptions&)> change;
-    bool goes_on;
+    bool resumes;
   };
   const Case cases[] = {
       {"nothing", [](RunOptions&) {}, true},
@@ -293,7 +293,7 @@ TEST(ResumeTest, IsRefusedWithSettingsThatChangeValues) {
     RunOptions options = base;
     c.change(options);
     const RunResult got = run(folder.path(), options);
-    EXPECT_EQ(got.status.ok(), c.goes_on) << c.name << ": " << got.status.to_string();
+    EXPECT_EQ(got.status.ok(), c.resumes) << c.name << ": " << got.status.to_string();
     if (!got.status.ok()) {
       EXPECT_EQ(got.status.error().code, "CURSOR_CHANGED") << c.name;
     }
@@ -308,7 +308,7 @@ TEST(ResumeTest, IsRefusedWithSettingsThatChangeValues) {
   incremental.cursor_field.clear();
   EXPECT_EQ(run(folder.path(), incremental).status.error().code, "CURSOR_CHANGED");
 
-  // Of an earlier version: it says nothing about settings.
+  // From an earlier version: it says nothing about settings.
   base.resume["position"].erase("meaning");
   base.stream["null_values"] = {"7"};
   EXPECT_TRUE(run(folder.path(), base).status.ok());
@@ -338,7 +338,7 @@ TEST(IncrementalTest, ABadRecordIsRejectedOnce) {
     EXPECT_EQ(got.summary.records_read, 0U);
     EXPECT_TRUE(got.dlq.empty());
 
-    // New ones are rejected, also when they look like old ones; and old ones that were mended are read.
+    // New ones are rejected, also when they look like old ones; and old ones that were fixed are read.
     options.last_value = got.checkpoints.back()["cursor_value"];
     folder.write("data.csv", text + "6,f\n2,b,surplus\n");
     got = run(folder.path(), options);
@@ -349,14 +349,14 @@ TEST(IncrementalTest, ABadRecordIsRejectedOnce) {
     got = run(folder.path(), options);
     EXPECT_EQ(got.rows.size(), 1U);
     EXPECT_EQ(got.summary.records_skipped, 0U);
-    // Nor does it end a run that stops at bad records: it was dealt with.
+    // Nor does it end a run that stops at bad records: it was already handled.
     options.last_value = got.checkpoints.back()["cursor_value"];
     options.on_data_error = "fail";
     EXPECT_TRUE(run(folder.path(), options).status.ok());
   }
 }
 
-TEST(IncrementalTest, WhatWasRejectedIsKnownAlsoAfterAReadThatWasBrokenOff) {
+TEST(IncrementalTest, RejectedRecordsAreKnownAlsoAfterAnInterruptedRead) {
   const TempFolder folder;
   std::string text = "id,v\n";
   for (int i = 1; i <= 3000; ++i) text += std::to_string(i) + (i % 100 == 0 ? ",x,surplus\n" : ",x\n");

@@ -1,5 +1,5 @@
-// One instance that reads many streams (feature "reuse"): each is read, rejected, counted and remembered as by an
-// instance of its own, whatever became of the streams before.
+// One instance that reads many streams (feature "reuse"): each is read, rejected, counted and remembered as by a
+// separate instance, whatever happened to the streams before.
 #include <gtest/gtest.h>
 
 #include "test_support.h"
@@ -36,8 +36,8 @@ std::vector<Read> reads(const TempFolder& folder) {
   RunOptions small = plain;
   small.max_batch_bytes = 4096;
   small.checkpoint_interval_rows = 100;
-  RunOptions broken_off = small;
-  broken_off.fail_emit = 3;
+  RunOptions interrupted = small;
+  interrupted.fail_emit = 3;
   RunOptions other;
   other.name = "other";
   other.stream = {{"delimiter", ";"}, {"trim", true}};
@@ -60,8 +60,8 @@ std::vector<Read> reads(const TempFolder& folder) {
   parts.stream = {{"path", "parts/*.csv"}};
   parts.cursor_field = "id";
   parts.last_value = {{"int64", 4}};
-  return {{plain}, {broken_off, true}, {small}, {typed, true}, {other},        {skipped}, {packed},
-          {kept},  {ragged, true},     {parts}, {incremental}, {plain, false}, {parts},   {small}};
+  return {{plain}, {interrupted, true}, {small}, {typed, true}, {other},        {skipped}, {packed},
+          {kept},  {ragged, true},      {parts}, {incremental}, {plain, false}, {parts},   {small}};
 }
 
 void expect_same(const RunResult& got, const RunResult& expected) {
@@ -107,7 +107,7 @@ TEST(ReuseTest, EachStreamIsReadAsByAnInstanceOfItsOwn) {
   EXPECT_TRUE(kept.close().ok());
 }
 
-TEST(ReuseTest, ContinuesBehindACheckpointOfAStreamThatItBrokeOff) {
+TEST(ReuseTest, ContinuesAfterACheckpointOfAStreamThatItInterrupted) {
   const TempFolder folder;
   folder.write("plain.csv", many_rows(3000));
   folder.write("other.csv", many_rows(3));

@@ -222,7 +222,7 @@ TEST(NdjsonScanTest, ALineOverTheCapIsOneProblem) {
   }
 }
 
-TEST(RecordReaderTest, GoesOnBehindAnyPositionAndNoticesAChangedPrefix) {
+TEST(RecordReaderTest, ResumesAfterAnyPositionAndNoticesAChangedPrefix) {
   const TempFolder folder;
   std::string text;
   for (int i = 0; i < 50; ++i) text += std::to_string(i) + ",\"line\n" + std::to_string(i) + "\"\r\n";

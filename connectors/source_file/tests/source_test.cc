@@ -574,7 +574,7 @@ TEST(SourceTest, DiscoverWithoutStreamsListsTheFolder) {
   EXPECT_EQ(catalog->streams[0].name, "a");
   EXPECT_EQ(catalog->streams[1].name, "b");
   EXPECT_EQ(source.validate()->kind, sdk::Validation::Kind::kSuccess);
-  // A link that leads to nothing is in nobody's way, unless it is named as data.
+  // A link that leads to nothing does not matter, unless it is named as data.
   const std::filesystem::path root(folder.path());
   std::filesystem::create_symlink("nowhere", root / "current");
   EXPECT_TRUE(source.discover().ok());

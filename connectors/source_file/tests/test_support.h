@@ -1,6 +1,6 @@
 #pragma once
-// What the connector's tests share: a folder of their own, whole reads through RecordReader at any buffer size, and
-// whole runs through the SDK's FakeHost with the emitted batches as text.
+// What the connector's tests share: a separate folder, whole reads through RecordReader at any buffer size, and whole
+// runs through the SDK's FakeHost with the emitted batches as text.
 
 #include <filesystem>
 #include <fstream>

@@ -17,18 +17,18 @@ using postgres::QueryResult;
 using sdk::Result;
 using sdk::Status;
 
-// relispartition and declarative partitioning came with 10, which itself is out of support since 2022.
+// relispartition and declarative partitioning exist since 10, which itself has been out of support since 2022.
 constexpr uint32_t kOldestServer = 100'000;
 
-// One answer holds this many columns, some 10 MiB in the sandbox.
+// The number of columns in one answer, some 10 MiB in the sandbox.
 constexpr size_t kRowsAtOnce = 20'000;
-// So many tables with 1,600 columns each fit one answer.
+// This many tables with 1,600 columns each fit one answer.
 constexpr size_t kFewTables = 25;
 
-// Domains become the types below them, over any number of levels; the innermost level has the modifier. Identity and
-// generated columns are columns like others here; dropped ones have numbers, but no rows that matter.
+// Domains are resolved to the types below them, over any number of levels; the innermost level has the modifier.
+// Identity and generated columns are ordinary columns here; dropped ones have numbers, but no rows that matter.
 //
-// For many tables all domains are taken apart at once.
+// For many tables all domains are resolved at once.
 constexpr std::string_view kDomains = R"sql(
 WITH RECURSIVE level(domain, type, modifier) AS (
   SELECT oid, typbasetype, typtypmod FROM pg_catalog.pg_type WHERE typtype = 'd'
@@ -57,7 +57,7 @@ LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND N
 
 constexpr std::string_view kJoinDomains = "LEFT JOIN base ON base.domain = a.atttypid";
 
-// For one table each column is taken apart by itself: every table brings types along, and a look at each of many tables
+// For one table each column is resolved separately: every table brings types along, and a look at each of many tables
 // must not read those of all of them. OFFSET keeps the planner from doing that.
 constexpr std::string_view kJoinOwnDomain = R"sql(
 LEFT JOIN pg_catalog.pg_type own ON own.oid = a.atttypid
@@ -77,14 +77,14 @@ LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary
 
 constexpr std::string_view kWhere = " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND ";
 
-/// Columns that an index only includes follow those of its key; that came with 11.
+/// Columns that an index only includes follow those of its key; they exist since 11.
 std::string_view key_columns(const Connection& connection) {
   return connection.server_version() < 110'000 ? "indnatts" : "indnkeyatts";
 }
 
-// How the type of a column is spelled and compared; of the user's types, because the system's are all compared by
-// operators of pg_catalog (403: B-tree; 3 and 5: equal and greater). 25 is text; functions of users have OIDs from
-// 16384 on.
+// How the type of a column is spelled and compared; only for users' types, because the system's are all compared by
+// operators of pg_catalog (403: B-tree; 3 and 5: equal and greater). 25 is text; users' functions have OIDs from 16384
+// on.
 constexpr std::string_view kTypeDetails = R"sql(, a.attnum,
   (SELECT pg_catalog.format('%I.%I', y.nspname, t.typname) FROM pg_catalog.pg_namespace y WHERE y.oid = t.typnamespace),
   CASE WHEN t.typtype = 'b' AND t.oid >= 16384 THEN (
@@ -102,8 +102,8 @@ constexpr std::string_view kTypeDetails = R"sql(, a.attnum,
    WHERE l.oid = a.attcollation AND d.datname = pg_catalog.current_database()))sql";
 constexpr std::string_view kNoDetails = "NULL, NULL, NULL, NULL, NULL, NULL, NULL";
 
-/// Of a column: the unique indexes that it is part of, and whether its collation is deterministic (all were before 12);
-/// and kTypeDetails.
+/// For a column: the unique indexes that it is part of, and whether its collation is deterministic (all were before
+/// 12); and kTypeDetails.
 std::string details(const Connection& connection) {
   std::string sql =
       "(SELECT pg_catalog.string_agg(u.indexrelid::pg_catalog.text, ' ') FROM pg_catalog.pg_index u "
@@ -134,7 +134,7 @@ T number_of(const std::optional<std::string>& text, T fallback) {
 
 bool truth_of(const std::optional<std::string>& text) { return text == "t"; }
 
-/// Column names of each index that `text`, OIDs with blanks between, names.
+/// Column names of each index in `text`, a list of OIDs separated by blanks.
 using Indexes = std::map<std::string, std::vector<std::string>, std::less<>>;
 
 void note_indexes(std::string_view text, const std::string& column, Indexes& indexes) {
@@ -145,7 +145,7 @@ void note_indexes(std::string_view text, const std::string& column, Indexes& ind
   }
 }
 
-/// Puts the rows of relations_sql() together, one per column, which may come in parts.
+/// Assembles the rows of relations_sql(), one per column, which may arrive in parts.
 class RelationReader {
  public:
   void add(QueryResult& part) {
@@ -217,7 +217,7 @@ Status check_version(const Connection& connection) {
                                                           "; source-postgres reads from 10 and newer");
 }
 
-/// The system's schema alone, whatever code of users that ran in this session before has made of the path.
+/// Only the system's schema, whatever users' code that ran in this session before has done to the path.
 std::string within_catalog(std::string_view sql) {
   return "SET LOCAL search_path = pg_catalog, pg_temp; " + std::string(sql);
 }
@@ -238,7 +238,7 @@ std::string relations_sql(const Connection& connection, Tables tables, bool with
   return sql;
 }
 
-/// For any number of tables: a database may have more columns than one answer may hold.
+/// For any number of tables: a database may have more columns than one answer can hold.
 Result<std::vector<Relation>> fetch_relations(Connection& connection, const std::string& sql) {
   const std::string fetch = "FETCH " + std::to_string(kRowsAtOnce) + " FROM rapidbyte_relations";
   RelationReader reader;
@@ -253,7 +253,7 @@ Result<std::vector<Relation>> fetch_relations(Connection& connection, const std:
     RB_SDK_ASSIGN_OR_RETURN(part, connection.query(fetch));
     reader.add(part);
   }
-  // What the server keeps of it may be large.
+  // The server may hold a lot of data for it.
   RB_SDK_RETURN_NOT_OK(connection.exec("CLOSE rapidbyte_relations").status());
   return reader.finish();
 }
@@ -267,12 +267,12 @@ std::string named(std::span<const TableName> names) {
   return condition + ") ORDER BY n.nspname, c.relname, a.attnum";
 }
 
-/// What looks at one table, locked or not, and is prepared for the next time: parsing and planning is most of what it
-/// costs. The caller notes that in the session when it succeeds.
+/// Looks at one table, locked or not, and is prepared for the next time: parsing and planning are most of its cost. The
+/// caller records that in the session when it succeeds.
 std::string look_sql(const Session& session, const TableName& name) {
   std::string sql;
   if (!session.look_prepared) {
-    // A statement that failed behind it may have left it.
+    // A failed statement after it may have left it.
     sql = "DEALLOCATE ALL; PREPARE rapidbyte_look(pg_catalog.name, pg_catalog.name) AS " +
           relations_sql(session.connection, Tables::kOne, true,
                         "n.nspname OPERATOR(pg_catalog.=) $1 AND c.relname OPERATOR(pg_catalog.=) $2 "
@@ -281,7 +281,7 @@ std::string look_sql(const Session& session, const TableName& name) {
   }
   sql += "EXECUTE rapidbyte_look(" + postgres::quote_literal(name.schema) + ", " + postgres::quote_literal(name.table) +
          ")";
-  // One plan for all tables. The setting is the role's again behind it, for what the read itself calls.
+  // One plan for all tables. Afterwards the setting is the role's again, for what the read itself calls.
   if (session.connection.server_version() < 120'000) return sql;
   return "SET LOCAL plan_cache_mode = force_generic_plan; " + sql + "; SET LOCAL plan_cache_mode TO DEFAULT";
 }
@@ -293,7 +293,7 @@ Result<std::vector<Relation>> look_at(Session& session, const TableName& name) {
 }
 
 Status table_not_found(Connection& connection, const TableName& name) {
-  // The same name in other letters or in another schema is what people mean most often.
+  // The same name in other letters or in another schema is what people usually mean.
   auto similar = query_catalog(
       connection,
       "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
@@ -371,7 +371,7 @@ Result<std::vector<Relation>> load_relations(Session& session, std::span<const T
   std::vector<Relation> out;
   out.reserve(names.size());
   for (const TableName& name : names) {
-    // Two streams may read one table, so that what was found is copied.
+    // Two streams may read one table, so the result is copied.
     const auto at = std::find_if(found.begin(), found.end(), [&](const Relation& r) { return r.name == name; });
     if (at == found.end()) return table_not_found(connection, name);
     out.push_back(*at);
@@ -385,7 +385,7 @@ Result<Relation> begin_read(Session& session, const TableName& name, const std::
   std::string sql = snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
                                    postgres::quote_literal(*snapshot)
                              : "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
-  // A read of no rows takes the lock with no more rights than the read itself needs (LOCK TABLE wants more on a view).
+  // Reading no rows takes the lock with no more rights than the read itself needs (LOCK TABLE requires more on a view).
   sql += "; SELECT FROM " + name.sql() + " LIMIT 0; ";
   // All in one message: the server runs one after the other, and each sees what committed before it began.
   auto result = connection.query(sql + within_catalog(look_sql(session, name)));
@@ -394,7 +394,7 @@ Result<Relation> begin_read(Session& session, const TableName& name, const std::
     if (state != "42P01" && state != "3F000") return result.status();
     RB_SDK_RETURN_NOT_OK(connection.exec("ROLLBACK").status());
     RB_SDK_RETURN_NOT_OK(load_relations(session, {&name, 1}).status());
-    return result.status();  // a table of a view or of a function
+    return result.status();  // a table used by a view or function
   }
   session.look_prepared = true;
   std::vector<Relation> found = relations_of(*result);
@@ -403,7 +403,7 @@ Result<Relation> begin_read(Session& session, const TableName& name, const std::
 }
 
 Status describe_composites(Connection& connection, std::span<Relation> relations) {
-  // All types that the system brings along are known not to.
+  // All types that come with the system are known not to.
   constexpr postgres::Oid kFirstOfUsers = 16'384;
   const auto may_hold = [](const CatalogColumn& column) {
     return column.readable && (column.type_kind == 'c' || (column.type >= kFirstOfUsers && column.type_kind != 'e'));
@@ -441,7 +441,7 @@ std::vector<std::string> select_readable(const Relation& relation) {
 }
 
 Status unknown_column(const Relation& relation, std::string_view what, std::string_view column) {
-  // Columns are listed in full up to a number that still reads as a sentence.
+  // All columns are listed up to a number that still reads as a sentence.
   constexpr size_t kShown = 30;
   std::string names;
   for (size_t i = 0; i < relation.columns.size() && i < kShown; ++i) {
@@ -449,7 +449,7 @@ Status unknown_column(const Relation& relation, std::string_view what, std::stri
   }
   if (relation.columns.size() > kShown) names += " and " + std::to_string(relation.columns.size() - kShown) + " more";
   return sdk::config_error(codes::kUnknownColumn, std::string(what) + ": `" + std::string(column) +
-                                                      "` is no column of `" + relation.name.spelling("") +
+                                                      "` is not a column of `" + relation.name.spelling("") +
                                                       "`; its columns are: " + names);
 }
 

@@ -1,8 +1,8 @@
 #pragma once
-// What the server's catalog says of tables: their columns with types, keys, and what the role may read. One query for
-// any number of tables, so that a database with thousands of them is discovered at once. The queries see no schema but
-// the system's, so that nobody's function or operator can take the place of one of the system's; and types of other
-// schemas than the system's are named with theirs.
+// What the server's catalog says about tables: their columns with types, keys, and what the role may read. One query
+// for any number of tables, so that a database with thousands of them is discovered at once. The queries see no schema
+// but the system's, so that nobody's function or operator can replace one of the system's; and types of other schemas
+// are named with theirs.
 
 #include <cstdint>
 #include <optional>
@@ -32,10 +32,10 @@ struct Relation {
   bool readable = true;
   std::vector<CatalogColumn> columns;
   /// Column names of every unique index that holds for all rows at any time (not partial, not on expressions, not
-  /// deferred). Only of tables that were asked for by name.
+  /// deferred). Only for tables that were asked for by name.
   std::vector<std::vector<std::string>> unique_keys;
 
-  /// The rows of children are read, too. The table's keys do not hold for them, so that it counts as one without keys,
+  /// The rows of children are read, too. The table's keys do not hold for them, so it counts as a table without keys,
   /// and a column of theirs may be null where its own is not.
   void take_child_rows();
   /// Names of the primary key's columns, in its order.
@@ -43,22 +43,23 @@ struct Relation {
   [[nodiscard]] const CatalogColumn* find_column(std::string_view name) const;
 };
 
-/// All tables, partitioned tables, views, materialized views and foreign tables that users made, without the partitions
-/// of partitioned tables and without what belongs to extensions; by schema and name.
+/// All tables, partitioned tables, views, materialized views and foreign tables that users created, without the
+/// partitions of partitioned tables and without what belongs to extensions; by schema and name.
 sdk::Result<std::vector<Relation>> load_all_relations(Session& session);
-/// Those named, in that order, partitions too. TABLE_MISSING (schema) for the first that is not there. One table's
-/// look is prepared: begin_read() of the same session and table then costs the server a third.
+/// Those named, in that order, partitions too. TABLE_MISSING (schema) for the first that does not exist. The look at a
+/// single table is prepared: begin_read() with the same session and table then costs the server a third.
 sdk::Result<std::vector<Relation>> load_relations(Session& session, std::span<const TableName> names);
 
 /// Begins the transaction in which one table is read, locks the table, and only then looks at it: what commits before
 /// the lock (TRUNCATE, an ALTER TABLE that rewrites) is seen as a whole, and nothing of the kind can commit after it.
-/// `snapshot`: one that another session has exported after it took the lock; else every statement has its own.
+/// `snapshot`: one that another session has exported after it took the lock; otherwise every statement has its own.
 sdk::Result<Relation> begin_read(Session& session, const TableName& name,
                                  const std::optional<std::string>& snapshot = std::nullopt);
-/// Sets CatalogColumn::fields of the columns that are composite or hold composites, as far as the role may read them:
-/// whoever makes tables that it may not read costs it nothing. Only types of users, and no enums, are asked about.
+/// Sets CatalogColumn::fields of the columns that are composite or contain composites, as far as the role may read
+/// them: tables that it may not read cost it nothing. Only users' types, and no enums, are asked about.
 sdk::Status describe_composites(postgres::Connection& connection, std::span<Relation> relations);
-/// A query of ours on the catalog alone. Within a transaction search_path stays the system's schema until its end.
+/// One of our own queries, on the catalog alone. Within a transaction search_path stays the system's schema until its
+/// end.
 sdk::Result<postgres::QueryResult> query_catalog(postgres::Connection& connection, std::string_view sql);
 
 /// The columns that the user asked for, as they are read. UNKNOWN_COLUMN (config) names one that the table lacks.

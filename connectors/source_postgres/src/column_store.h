@@ -1,7 +1,7 @@
 #pragma once
-// ColumnStore: the Arrow buffers of one column of a batch under way. Rows are written in place at an index that the
-// caller counts; room for the most rows that a batch can have is made once, so that fixed-width values are stored
-// without a check. Texts grow. Buffers are kept from batch to batch.
+// ColumnStore: the Arrow buffers of one column of the batch being built. Rows are written in place at an index that the
+// caller counts; room for the most rows that a batch can have is allocated once, so that fixed-width values are stored
+// without a check. Texts grow. Buffers are reused from batch to batch.
 
 #include <cstdint>
 #include <cstring>
@@ -28,7 +28,7 @@ class ColumnStore {
     uint8_t& byte = values_[row / 8];
     byte = static_cast<uint8_t>(byte | (uint8_t{value} << (row % 8)));
   }
-  /// Room for `size` bytes of text behind what is there; end_text() says how many were used.
+  /// Room for `size` bytes of text after the current content; end_text() says how many were used.
   uint8_t* text_room(size_t size) {
     text_.reserve(size);
     return text_.data() + text_.size();
@@ -38,7 +38,7 @@ class ColumnStore {
     offsets_[row + 1] = static_cast<int32_t>(text_.size());
   }
   void set_null(size_t row);
-  /// Takes back the value or null at `row`, which is the newest.
+  /// Removes the value or null at `row`, which is the newest.
   void take_back(size_t row);
   /// Ready for the next batch.
   void clear(size_t rows);
@@ -51,7 +51,7 @@ class ColumnStore {
   size_t width_;  // 0: text, or bits
   bool variable_;
   int64_t null_count_ = 0;
-  std::unique_ptr<uint8_t[]> values_;    // bits of Booleans are zero where none was set
+  std::unique_ptr<uint8_t[]> values_;  // bits of Booleans are zero where none was set
   std::unique_ptr<int32_t[]> offsets_;
   std::unique_ptr<uint8_t[]> validity_;  // ones where no null was set
   sdk::ByteBuffer text_;

@@ -10,7 +10,7 @@ namespace rapidbyte::source_postgres {
 
 namespace {
 
-/// Types that write their values and read none: no table could be loaded with them. They arrive as text.
+/// Types that write their values but read none: no table could be loaded with them. They arrive as text.
 bool has_no_input(postgres::Oid type) {
   constexpr std::array<postgres::Oid, 9> kOutputOnly = {
       194,   // pg_node_tree
@@ -64,13 +64,12 @@ ColumnPlan plan_column(const CatalogColumn& column, bool as_text) {
   if (!as_text) form = postgres::arrow_form(column.type, column.type_modifier, column.type_kind);
   plan.field.type = form.type;
   plan.field.special_values = form.special_values;
-  // A column that was asked for as text is text on the other side, too.
-  // The catalog's names have their schema for all but the system's types, so that the other side takes no other type of
-  // the same name.
+  // A column that was requested as text is text on the other side, too. The catalog's names include the schema for all
+  // but the system's types, so that the other side uses no other type of the same name.
   if (!as_text && !has_no_input(column.type)) {
     plan.field.native_type = std::string(postgres::kNativeTypePrefix) + column.type_name;
   }
-  // Text or not, the fields are told apart by their order alone.
+  // Text or not, the fields are distinguished only by their order.
   plan.field.native_fields = column.fields;
   if (!form.by_cast) plan.kind = kind_of(postgres::wire_type(column.type, column.type_kind), form.type);
   plan.cast_to_text = form.by_cast;

@@ -1,6 +1,6 @@
 #pragma once
-// How a column of PostgreSQL becomes a column of Arrow: which type, how its values come over the wire, and whether the
-// server casts it to text, by the table of both directions (postgres/types); for people it is in
+// How a column of PostgreSQL becomes a column of Arrow: which type, how its values are sent, and whether the server
+// casts it to text, by the table for both directions (postgres/types); the readable version is in
 // docs/connectors/source-postgres.md. Pure.
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace rapidbyte::source_postgres {
 
-/// A column as the catalog has it. Of a domain the type below it: the domain may not exist on the other side.
+/// A column as the catalog describes it. For a domain, the type below it: the domain may not exist on the other side.
 struct CatalogColumn {
   std::string name;
   postgres::Oid type = 0;
@@ -21,26 +21,26 @@ struct CatalogColumn {
   bool nullable = true;
   int32_t key_position = -1;  // in the primary key, from 0 upwards; -1: not part of it
   bool readable = true;       // by this role
-  std::string fields;         // see describe_composites(); empty: there is no composite within
-  /// What follows is known only of tables that were asked for by name.
-  /// Its collation holds no different texts to be equal.
+  std::string fields;         // see describe_composites(); empty: it contains no composite
+  /// The members below are known only for tables that were asked for by name. Its collation considers no different
+  /// texts equal.
   bool is_deterministic = true;
-  /// pg_attribute.attnum: stays with the column whatever it is called.
+  /// pg_attribute.attnum: stays with the column even if it is renamed.
   int32_t number = 0;
-  /// The type in SQL, with its schema and without a modifier: pg_catalog."char". Nobody's type of the same name stands
-  /// in for it.
+  /// The type in SQL, with its schema and without a modifier: pg_catalog."char". No other type of the same name can
+  /// replace it.
   std::string sql_type;
   /// The operators by which the type's B-tree index compares, as OPERATOR(schema.name).
   std::string equal_operator = "OPERATOR(pg_catalog.=)";
   std::string greater_operator = "OPERATOR(pg_catalog.>)";
-  /// Somebody made a function for the cast to text. The type's own output is read instead: it runs nobody's code, and
-  /// it is what the type reads back.
+  /// Somebody created a function for the cast to text. The type's own output is read instead: it runs nobody's code,
+  /// and it is what the type can parse.
   bool has_text_cast = false;
-  /// Of texts: the collation's name, for the default one the database's. Their order is part of a position.
+  /// For texts: the collation's name; for the default one, the database's. Their order is part of a position.
   std::string collation;
 };
 
-/// What a field holds in COPY's binary format, and what it becomes.
+/// What a field contains in COPY's binary format, and what it becomes.
 enum class WireKind : uint8_t {
   kBool,
   kInt16,
@@ -59,7 +59,7 @@ enum class WireKind : uint8_t {
   kNumeric128,  // numeric(p, s), p <= 38
   kNumeric256,  // numeric(p, s), p <= 76
   kNumericText,  // numeric of any precision, becomes text
-  kWatched,  // text that is kept of the newest row and is no column (see CopyDecoder)
+  kWatched,  // text that is kept from the newest row and is not a column (see CopyDecoder)
 };
 
 /// A column that is read.

@@ -21,11 +21,11 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-// Words that read the clock or the session without brackets, or begin what reads other relations.
+// Words that read the clock or the session without brackets, or begin something that reads other relations.
 constexpr std::array<std::string_view, 11> kUnsteadyWords = {
     "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "current_user",
     "session_user", "user",         "current_role",      "select",    "table"};
-// Inputs of dates and timestamps that stand for the moment at which they are read.
+// Inputs of dates and timestamps that mean the moment at which they are read.
 constexpr std::array<std::string_view, 4> kClockInputs = {"now", "today", "tomorrow", "yesterday"};
 
 class Scanner {
@@ -46,7 +46,7 @@ class Scanner {
       bool is_text = false;
       std::string called;
       if (c == '\'') {
-        // After E'...' and a line break the string goes on with the same rules.
+        // After E'...' and a line break the string continues with the same rules.
         escapes = escapes_;
         if (!quoted('\'', escapes)) return "has a text that does not end";
         is_text = true;
@@ -117,9 +117,9 @@ class Scanner {
     const bool names_moment = std::any_of(kClockInputs.begin(), kClockInputs.end(), [&](std::string_view input) {
       return small.find(input) != std::string::npos;
     });
-    // Texts in several pieces or with escapes are not put together.
-    const bool goes_on = after_text_ && at_ - text.size() != text_end_;  // not a doubled quote
-    if (names_moment || goes_on || small.find('\\') != std::string::npos) names_.may_follow_the_clock = true;
+    // Texts in several pieces or with escapes are not joined.
+    const bool continues = after_text_ && at_ - text.size() != text_end_;  // not a doubled quote
+    if (names_moment || continues || small.find('\\') != std::string::npos) names_.may_follow_the_clock = true;
   }
 
   /// A doubled quote inside is the end of one piece and the beginning of the next.

@@ -21,7 +21,7 @@ constexpr size_t kSignatureBytes = 11;
 constexpr size_t kHeaderBytes = kSignatureBytes + 4 + 4;  // flags; length of the extension
 // Rows of few bits would otherwise make batches of millions.
 constexpr size_t kMostRows = 65'536;
-// Flag bits 16 to 31 are critical: a reader that does not know one must give up.
+// Flag bits 16 to 31 are critical: a reader that does not know one must stop.
 constexpr uint32_t kCriticalFlags = 0xFFFF0000U;
 // Offsets have 31 bits; half of that leaves room for the row that fills the batch.
 constexpr size_t kMostRecordBytes = size_t{1} << 30U;
@@ -132,7 +132,7 @@ CopyDecoder::Outcome CopyDecoder::decode_decimal(Column& column, std::span<const
     case NumericOutcome::kOk: break;
     case NumericOutcome::kNan:
       if (!limits_.special_values) return bad(ProblemKind::kSpecialValue);
-      // The most negative value stands for NaN; no decimal has that many digits.
+      // The most negative value means NaN; no decimal has that many digits.
       value = {};
       value.words[std::size(value.words) - 1] = uint64_t{1} << 63U;
       break;
@@ -243,7 +243,7 @@ CopyDecoder::Outcome CopyDecoder::decode_row(const uint8_t* at, const uint8_t* c
         break;
       case WireKind::kNumeric128: {
         sdk::Decimal128Words value;
-        // What follows in the piece may be looked at, too.
+        // The bytes after it in the piece may be read, too.
         if (static_cast<size_t>(end - at) >= kSmallNumericBytes &&
             decode_small_numeric(at, size, column->scale, value)) {
           column->store.set(row, value);
@@ -285,8 +285,8 @@ void CopyDecoder::take_back_row(size_t fields) {
   }
 }
 
-/// Whether a field of that column can have that length. What a row is rejected for may stand before the field or after
-/// it, so that decode_row() has not always seen it.
+/// Whether a field of that column can have that length. The reason for which a row is rejected may be before or after
+/// the field, so decode_row() has not always seen it.
 bool CopyDecoder::check_length(size_t field, int32_t length) {
   bool fits = true;
   switch (length < 0 ? WireKind::kText : stores_[field].kind) {
@@ -329,7 +329,7 @@ CopyDecoder::RowScan CopyDecoder::scan(const uint8_t* row, size_t size) {
   }
   for (; out.fields < count; ++out.fields) {
     out.fields_end = at;
-    // What is not here yet: this field's length and those of all fields behind it.
+    // Still missing: this field's length and those of all fields after it.
     out.needed = at + 4 * (count - out.fields);
     if (size < at + 4) return out;
     const auto length = load_be<int32_t>(row + at);
@@ -362,7 +362,7 @@ CopyDecoder::Event CopyDecoder::reject(const uint8_t* row, const RowScan& scan) 
   problem_.fields = {row + 2, scan.fields_end - 2};
   problem_.field_count = scan.fields;
   if (problem_.kind == ProblemKind::kTooLarge) {
-    // Names the longest field; it is what the user can do something about.
+    // Names the longest field; that is where the user can do something.
     problem_.column = scan.longest;
     problem_.value_bytes = scan.longest_bytes;
   }
@@ -373,8 +373,8 @@ CopyDecoder::Event CopyDecoder::reject(const uint8_t* row, const RowScan& scan) 
 
 CopyDecoder::Event CopyDecoder::decode_at(const uint8_t* begin, size_t size, bool from_carry) {
   if (from_carry) {
-    // Only the lengths are looked at until the row is whole: decoding at each of them would copy a row of many long
-    // texts as often as it has texts. One that is too large is decoded once, for its watched columns.
+    // Only the lengths are examined until the row is complete: decoding at each of them would copy a row of many long
+    // texts as often as it has texts. A row that is too large is decoded once, for its watched columns.
     const RowScan row = scan(begin, size);
     if (row.corrupt) return Event::kCorrupt;
     needed_ = row.needed;
@@ -386,14 +386,14 @@ CopyDecoder::Event CopyDecoder::decode_at(const uint8_t* begin, size_t size, boo
     if (!from_carry) here_ = row_end_;
     carry_used_ = from_carry;
     if (here_ == end_) return Event::kEnd;
-    corruption_ = "data behind the end of the copy";
+    corruption_ = "data after the end of the copy";
     return Event::kCorrupt;
   }
   if (outcome == Outcome::kOk) {
     if (!from_carry) here_ = row_end_;
     carry_used_ = from_carry;
-    // Both count, so that it does not depend on how the stream is cut whether a row is too large: one that is cut is
-    // known by its fields' lengths alone.
+    // Both count, so that it does not depend on how the stream is split whether a row is too large: for a split row
+    // only its fields' lengths are known.
     if (text_bytes_ - text_before + fixed_row_bits_ / 8 <= limits_.record_bytes &&
         !is_too_large(static_cast<size_t>(row_end_ - begin))) {
       ++rows_seen_;
@@ -494,7 +494,7 @@ bool CopyDecoder::take_header() {
     if (carry_.size() < needed_) return true;
     const auto flags = load_be<uint32_t>(carry_.data() + kSignatureBytes);
     const auto extension = load_be<uint32_t>(carry_.data() + kSignatureBytes + 4);
-    // Nothing defines an extension; a megabyte is more than any could need.
+    // No extension is defined; a megabyte is more than any could need.
     if (std::memcmp(carry_.data(), kSignature, kSignatureBytes) != 0 || (flags & kCriticalFlags) != 0 ||
         extension > (1U << 20U)) {
       corruption_ = "data without the header of COPY's binary format";
@@ -522,12 +522,12 @@ CopyDecoder::Event CopyDecoder::next() {
   if (skipping_) return skip_large_row();
   while (here_ != end_) {
     if (ended_) {
-      corruption_ = "data behind the end of the copy";
+      corruption_ = "data after the end of the copy";
       return Event::kCorrupt;
     }
     Event event = Event::kNeedMore;
     if (!carry_.empty()) {
-      // Never more than the row surely has, so that what is put together ends where the row ends.
+      // Never more than the row certainly has, so that the assembled row ends where the row ends.
       const size_t take = std::min(needed_ - carry_.size(), static_cast<size_t>(end_ - here_));
       carry_.append(here_, take);
       here_ += take;

@@ -16,11 +16,12 @@ using sdk::Json;
 using sdk::Result;
 using sdk::Status;
 
-// Rows of one cursor value that a position lists. The list travels in every checkpoint and in the query's condition.
+// The number of rows of one cursor value that a position lists. The list is part of every checkpoint and of the query's
+// condition.
 constexpr size_t kMaxSeenRows = 1000;
 constexpr size_t kMaxSeenBytes = 64 << 10;
 
-// What one value of a date stands for.
+// The span of one value of a date.
 constexpr uint64_t kSecondsOfADate = 86'400;
 
 std::string literal(const CatalogColumn& column, std::string_view text) {
@@ -31,7 +32,7 @@ bool is_integer(postgres::Oid type) {
   return type == postgres::kOidInt2 || type == postgres::kOidInt4 || type == postgres::kOidInt8;
 }
 
-/// Equal values of these types have equal texts, or texts that canonical() makes equal. Of others (an interval of 24
+/// Equal values of these types have equal texts, or texts that canonical() makes equal. For others (an interval of 24
 /// hours or one day, citext) a position could not tell which rows have the newest value.
 Status check_cursor_type(const StreamOptions& options, const CatalogColumn& cursor) {
   const auto refuse = [&](std::string_view why) {
@@ -75,7 +76,7 @@ std::string_view canonical(postgres::Oid type, std::string_view text) {
   return text;
 }
 
-/// Values behind which no row is ever new, or before which none is.
+/// Values after which no row is ever new, or before which none is.
 bool is_special(postgres::Oid type, std::string_view text) {
   switch (type) {
     case postgres::kOidDate:
@@ -94,7 +95,7 @@ int64_t integer_of(std::string_view text) {
   return value;
 }
 
-/// Whether a unique key lies within `names`.
+/// Whether `names` contain a unique key.
 bool covers_unique_key(const std::vector<std::vector<std::string>>& keys, const std::vector<std::string>& names) {
   return std::any_of(keys.begin(), keys.end(), [&](const std::vector<std::string>& key) {
     return std::all_of(key.begin(), key.end(), [&](const std::string& column) {
@@ -193,7 +194,7 @@ std::string lag_condition(const IncrementalPlan& plan, const TableQuery& query, 
         " OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => " + std::to_string(*plan.lag->seconds) + ")";
     std::string bound = "pg_catalog.now()";
     if (plan.cursor->type != postgres::kOidTimestamptz) {
-      // Whether applications write UTC or local time is not known; the earlier of the two is safe with both.
+      // Whether applications write UTC or local time is unknown; the earlier of the two is safe with both.
       bound = "LEAST(pg_catalog.now() AT TIME ZONE 'UTC', pg_catalog.now() AT TIME ZONE " +
               postgres::quote_literal(server_time_zone.empty() ? "UTC" : server_time_zone) + ")";
     }
@@ -221,22 +222,22 @@ Result<CursorPosition> CursorPosition::make(const IncrementalPlan& plan, const s
             ". Set the stream as it was" +
             (may_be_kept
                  ? "; or, if all rows up to the position `" + sdk::string_member(last.json, "value").value_or("") +
-                       "` were loaded or are not wanted, go on behind it with the stream option keep_position: "
+                       "` were loaded or are not wanted, resume after it with the stream option keep_position: "
                        "true"
                  : "") +
-            "; or begin anew with: rapidbyte state reset PIPELINE.yaml --stream '" + plan.stream +
+            "; or start over with: rapidbyte state reset PIPELINE.yaml --stream '" + plan.stream +
             "', and empty the target table first if write_mode is append");
   };
-  if (last.kind != sdk::CursorValue::Kind::kJson) return changed("it is no position of source-postgres");
+  if (last.kind != sdk::CursorValue::Kind::kJson) return changed("it is not a position of source-postgres");
   const auto value = sdk::string_member(last.json, "value");
   const auto column = sdk::string_member(last.json, "column");
-  if (!value || !column) return changed("it is no position of source-postgres");
+  if (!value || !column) return changed("it is not a position of source-postgres");
   if (*column != plan.cursor->name) return changed("it was made with the cursor `" + *column + "`");
   if (const Json* of = sdk::find_member(last.json, "of"); of != nullptr && position.origin_.is_object()) {
     if (const auto change = find_origin_change(*of, position.origin_)) {
       if (!change->may_be_kept || !plan.keep_position) return changed(change->what, change->may_be_kept);
       sdk::host::log_warn("stream '" + plan.stream +
-                          "': goes on behind the position of the last run (keep_position), but " + change->what);
+                          "': resumes after the position of the last run (keep_position), but " + change->what);
     }
   }
   position.present_ = true;
@@ -298,7 +299,7 @@ std::string CursorPosition::is_behind_last(const TableQuery& query) const {
     const CatalogColumn& tie = *plan_->ties[i];
     return query.column_sql(tie.name) + " " + tie.greater_operator + " " + literal(tie, seen_[i]);
   };
-  // a > x OR (a = x AND (b > y OR ...)): as a comparison of rows, whose columns may have different operators.
+  // a > x OR (a = x AND (b > y OR ...)): like a comparison of rows, whose columns may have different operators.
   size_t i = plan_->ties.size() - 1;
   std::string sql = greater(i);
   while (i-- > 0) {
@@ -316,7 +317,7 @@ std::string CursorPosition::condition(const TableQuery& query) const {
   const std::string value = literal(*plan_->cursor, value_);
   const std::string greater = column + " OPERATOR(pg_catalog.>) " + value;
   if (plan_->ties.empty() || complete_) return greater;
-  // The first comparison is what an index on the cursor is used for.
+  // The first comparison is the one that an index on the cursor is used for.
   const std::string from = column + " OPERATOR(pg_catalog.>=) " + value + " AND ";
   if (only_last_ && plan_->tie_grows) {
     // One comparison of rows can use an index on both columns.
@@ -384,7 +385,7 @@ Status CursorPosition::note(const std::vector<std::optional<std::string>>& watch
   if (!only_last_ && (seen_.size() >= kMaxSeenRows * width || seen_bytes_ + bytes > kMaxSeenBytes)) only_last_ = true;
   if (only_last_) {
     seen_ = newest_;
-    // Those that earlier reads listed come in any order among these; the bound is above all of them.
+    // The rows that earlier reads listed come in any order among these; the bound is above all of them.
     if (highest_ && integer_of(seen_[0]) < *highest_) seen_[0] = std::to_string(*highest_);
     return {};
   }
@@ -396,7 +397,7 @@ Status CursorPosition::note(const std::vector<std::optional<std::string>>& watch
 bool CursorPosition::is_exact() const {
   if (!only_last_ || newest_.empty()) return true;
   if (carried_) return highest_ && integer_of(newest_[0]) >= *highest_;
-  // With a lag, which is never zero and for dates at least a day, the user says that no row comes any more with a value
+  // With a lag, which is never zero and for dates at least a day, the user says that no more rows come with a value
   // that is read.
   return plan_->tie_grows || plan_->lag.has_value();
 }

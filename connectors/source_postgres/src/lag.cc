@@ -6,7 +6,7 @@ namespace rapidbyte::source_postgres {
 
 namespace {
 
-// A century in seconds: more is a mistake, and less keeps the arithmetic with timestamps far from their ends.
+// A century in seconds: more is a mistake, and less keeps the arithmetic with timestamps far from their limits.
 constexpr uint64_t kMaxSeconds = uint64_t{100} * 366 * 86'400;
 constexpr size_t kMaxAmountDigits = 30;
 

@@ -1,7 +1,7 @@
 #pragma once
 // Lag: how far an incremental read stays behind the newest rows, so that transactions which commit late with an older
-// cursor value are not passed over. A duration for dates and timestamps, an amount for numbers. Never zero: a lag says
-// that no row comes any more with a value that is read, which nobody can say of the newest one.
+// cursor value are not missed. A duration for dates and timestamps, an amount for numbers. Never zero: a lag says that
+// no more rows come with a value that is read, which nobody can say about the newest one.
 
 #include <cstdint>
 #include <optional>
@@ -11,7 +11,7 @@
 namespace rapidbyte::source_postgres {
 
 struct Lag {
-  /// Of a duration ("5m"); nullopt: an amount.
+  /// For a duration ("5m"); nullopt: an amount.
   std::optional<uint64_t> seconds;
   /// The amount as a decimal number.
   std::string amount;

@@ -50,8 +50,8 @@ struct Words256 {
   }
 };
 
-/// The accumulators share one shape: value = value * factor + addend. None can overflow, because the caller has counted
-/// the decimal digits of the result.
+/// The accumulators have the same interface: value = value * factor + addend. None can overflow, because the caller has
+/// counted the decimal digits of the result.
 struct Accumulate64 {
   uint64_t value = 0;
   void multiply_add(uint64_t factor, uint64_t addend) { value = value * factor + addend; }
@@ -61,14 +61,14 @@ struct Accumulate128 {
   void multiply_add(uint64_t factor, uint64_t addend) { value = value * factor + addend; }
 };
 
-/// The digit to the base of 10,000 at `index`.
+/// The base-10000 digit at `index`.
 uint16_t digit_at(const uint8_t* digits, int32_t index) {
   return load_be<uint16_t>(digits + 2 * static_cast<ptrdiff_t>(index));
 }
 
 int32_t decimal_digits(uint16_t digit) { return digit >= 1000 ? 4 : digit >= 100 ? 3 : digit >= 10 ? 2 : 1; }
 
-/// Adds up all digits to the scale. False when a digit is no digit or something lies behind the scale.
+/// Adds up all digits down to the scale. False when a digit is invalid or digits remain beyond the scale.
 template <typename T>
 bool accumulate(const uint8_t* digits, const Header& header, int32_t scale, T& out) {
   for (int32_t i = 0; i + 1 < header.digits; ++i) {
@@ -123,7 +123,7 @@ NumericOutcome decode_numeric(std::span<const uint8_t> bytes, int32_t scale, sdk
   if (total > 38) return NumericOutcome::kDoesNotFit;
   uint64_t low = 0;
   uint64_t high = 0;
-  // Nearly all numbers of the world have fewer than 19 digits, and 64-bit arithmetic is several times faster.
+  // Nearly all numbers in practice have fewer than 19 digits, and 64-bit arithmetic is several times faster.
   if (total <= 18) {
     Accumulate64 sum;
     if (!accumulate(digits, header, scale, sum)) return NumericOutcome::kDoesNotFit;

@@ -1,6 +1,6 @@
 #pragma once
-// numeric in PostgreSQL's binary form (numeric_send: four 16-bit words, then digits to the base of 10,000), as an
-// unscaled integer or as the text that the server would print. Pure; the bytes may be anything.
+// numeric in PostgreSQL's binary form (numeric_send: four 16-bit words, then base-10000 digits), as an unscaled integer
+// or as the text that the server would print. Pure; the bytes may be anything.
 
 #include <cstdint>
 #include <span>
@@ -16,7 +16,7 @@ enum class NumericOutcome : uint8_t {
   kInfinity,
   kNegativeInfinity,
   kDoesNotFit,  // more digits than the column's type has: not what the catalog said
-  kMalformed,   // not a numeric at all
+  kMalformed,  // not a numeric at all
 };
 
 /// Value times 10^scale as two's complement.
@@ -48,11 +48,11 @@ inline constexpr uint64_t kPowersOfTen[] = {
     10'000'000'000'000'000'000ULL,
 };
 
-/// Bytes that decode_small_numeric() may look at, whatever the size of the value.
+/// Bytes that decode_small_numeric() may read, whatever the size of the value.
 inline constexpr size_t kSmallNumericBytes = kNumericHeaderBytes + 8;
 
-/// decode_numeric() of numbers of up to four digits, which nearly all numbers of the world are: the digits come out of
-/// one load, without a loop. False: the number is another one, or not in order; decode_numeric() tells. Requires
+/// decode_numeric() for numbers of up to four digits, as nearly all numbers in practice are: the digits come from one
+/// load, without a loop. False: the number is a different one, or invalid; decode_numeric() tells. Requires
 /// kSmallNumericBytes readable bytes at `at`.
 inline bool decode_small_numeric(const uint8_t* at, size_t size, int32_t scale, sdk::Decimal128Words& out) {
   constexpr uint64_t kEach = 0x0001'0001'0001'0001ULL;
@@ -71,7 +71,7 @@ inline bool decode_small_numeric(const uint8_t* at, size_t size, int32_t scale, 
   uint64_t value = ((groups >> 48U) * 10'000 + (groups >> 32U & 0xFFFF)) * 10'000 + (groups >> 16U & 0xFFFF);
   // Power of ten of the last digit's unit, counted from the scale.
   const int32_t shift = 4 * (weight - static_cast<int32_t>(digits) + 1) + scale;
-  // What is behind the scale must be nothing.
+  // Nothing may remain beyond the scale.
   uint32_t rest = 0;
   switch (shift) {
     case -1:
@@ -100,8 +100,8 @@ inline bool decode_small_numeric(const uint8_t* at, size_t size, int32_t scale, 
 
 /// An upper bound of the characters that numeric_text() writes; 0: malformed.
 size_t numeric_text_bound(std::span<const uint8_t> bytes);
-/// Writes the exact text ("-12.340", "NaN", "Infinity") and gives its length. Requires numeric_text_bound() != 0 and
-/// so much room.
+/// Writes the exact text ("-12.340", "NaN", "Infinity") and returns its length. Requires numeric_text_bound() != 0 and
+/// that much room.
 size_t numeric_text(std::span<const uint8_t> bytes, char* out);
 
 }  // namespace rapidbyte::source_postgres

@@ -84,7 +84,7 @@ Result<StreamOptions> parse_stream_options(const Json& entry, const std::string&
     config.add_problem("child_tables", "must be include or exclude");
   }
   out.keep_position = config.optional_bool("keep_position", false);
-  // Keys of a stream that the engine acts on; they come along when it hands the pipeline's entries over.
+  // Keys of a stream that the engine acts on; they are included when it passes the pipeline's entries on.
   for (const std::string_view key : {"name", "write_mode", "primary_key"}) config.raw(key);
   const std::string cursor_field = config.optional_string("cursor_field");
   if (config.optional_string("sync_mode") == "incremental") out.cursor_field = cursor_field;

@@ -1,5 +1,5 @@
 #pragma once
-// Options: the connector's config and a stream's own keys as values, checked. Plain data, made once by open().
+// Options: the connector's config and a stream's own keys as values, checked. Plain data, created once by open().
 
 #include <cstdint>
 #include <optional>
@@ -28,11 +28,11 @@ struct StreamOptions {
   std::optional<Lag> lag;
   /// Whether the rows of INHERITS children are read with their parent's; nullopt: the user did not say.
   std::optional<bool> child_rows;
-  /// An earlier position counts although what it was made for has changed.
+  /// An earlier position is accepted although what it was made for has changed.
   bool keep_position = false;
-  /// The pipeline's, for validate(): a read has it from the host. Empty: the stream is not read incrementally.
+  /// The pipeline's, for validate(): a read gets it from the host. Empty: the stream is not read incrementally.
   std::string cursor_field;
-  /// Nobody named the table: of its columns those are read that the role may read.
+  /// Nobody named the table: only those of its columns are read that the role may read.
   bool only_readable = false;
   /// The pipeline names no streams, so that every table is one.
   bool all_streams = false;

@@ -14,12 +14,12 @@ namespace {
 using sdk::Json;
 using sdk::Result;
 
-// Scans of TID ranges came with 14; before, every partition would read the whole table.
+// Scans of TID ranges exist since 14; before, every partition would read the whole table.
 constexpr uint32_t kTidRangeScans = 140'000;
-// Connecting, planning and swapping cost some ten milliseconds, in which one session reads a few MiB.
+// Connecting, planning and swapping take some ten milliseconds, in which one session reads a few MiB.
 constexpr uint64_t kSmallestTable = uint64_t{32} << 20U;
 constexpr uint64_t kSmallestPartition = uint64_t{16} << 20U;
-// The list of tables stands in the query, and the server copies it for each of them.
+// The list of tables is part of the query, and the server copies it for each of them.
 constexpr uint64_t kMostTables = 2000;
 
 uint64_t number_of(const std::optional<std::string>& text) {
@@ -28,7 +28,7 @@ uint64_t number_of(const std::optional<std::string>& text) {
   return value;
 }
 
-/// "tree": the table and all below it that is read with it.
+/// "tree": the table and all tables below it that are read with it.
 std::string tree_sql(const Relation& relation) {
   const bool alone = relation.kind != 'p' && !relation.with_children;
   return "WITH RECURSIVE tree(oid) AS (SELECT " + std::to_string(relation.oid) + "::pg_catalog.oid" +
@@ -36,7 +36,7 @@ std::string tree_sql(const Relation& relation) {
          ") ";
 }
 
-// Functions of the system whose value follows settings that all our sessions share, not the moment or the session.
+// System functions whose value depends on settings that all our sessions share, not on the moment or the session.
 constexpr std::string_view kSteady =
     "'array_to_json', 'array_to_string', 'concat', 'concat_ws', 'date', 'date_part', 'date_trunc', 'extract', "
     "'format', "
@@ -46,8 +46,8 @@ constexpr std::string_view kSteady =
     "'timetz', 'timezone', 'to_char', 'to_date', 'to_json', 'to_jsonb', 'to_number', 'to_timestamp', 'to_tsquery', "
     "'to_tsvector'";
 
-/// Whether the condition lets the same rows through in every session of one snapshot. now() is the moment in which its
-/// session's transaction began, and no session can take over that of another.
+/// Whether the condition selects the same rows in every session of one snapshot. now() is the moment at which its
+/// session's transaction began, and no session can adopt that of another.
 Result<bool> is_steady(postgres::Connection& connection, const std::string& where) {
   const ConditionNames names = condition_names(where);
   if (names.may_follow_the_clock) return false;
@@ -113,9 +113,9 @@ Result<std::vector<Partition>> plan_table_partitions(postgres::Connection& conne
                                                      const std::string& where, uint32_t want) {
   const bool has_blocks = relation.kind == 'r' || relation.kind == 'p' || relation.kind == 'm';
   if (want < 2 || !has_blocks || connection.server_version() < kTidRangeScans) return std::vector<Partition>();
-  // Its policies may say anything.
+  // Its policies may do anything.
   if (relation.filtered) return std::vector<Partition>();
-  // ctid is read with the right on the whole table, not with that on columns. With children a range is the same blocks
+  // Reading ctid requires the right on the whole table, not that on columns. With children a range is the same blocks
   // of each of them. Foreign tables and storage other than the heap have no blocks.
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult size,

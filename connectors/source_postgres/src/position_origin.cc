@@ -13,7 +13,8 @@ namespace {
 using sdk::Json;
 using sdk::Result;
 
-// 64 bits tell two texts of one stream apart; the text itself may be long, and may hold what no state should show.
+// 64 bits distinguish two texts of one stream; the text itself may be long, and may contain things that no state should
+// show.
 constexpr size_t kFingerprintBytes = 8;
 
 std::string fingerprint(std::string_view text) {
@@ -34,7 +35,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
-/// Types of one family order the same values in the same way and write them alike.
+/// Types of one family order and write the same values in the same way.
 std::string_view family(std::string_view type) {
   constexpr std::array<std::string_view, 4> kNumbers = {"pg_catalog.int2", "pg_catalog.int4", "pg_catalog.int8",
                                                         "pg_catalog.\"numeric\""};
@@ -56,7 +57,7 @@ Json make_origin(const std::optional<std::string>& server, const std::optional<s
   if (!cursor.collation.empty()) out["collation"] = cursor.collation;
   if (const std::string_view where = trimmed(options.where); !where.empty()) out["where"] = fingerprint(where);
   if (!options.select.empty() || !options.text_columns.empty()) {
-    // In whatever order they stand.
+    // In any order.
     std::vector<std::string> select = options.select;
     std::vector<std::string> text = options.text_columns;
     std::sort(select.begin(), select.end());
@@ -69,7 +70,7 @@ Json make_origin(const std::optional<std::string>& server, const std::optional<s
 
 Result<Json> origin_of(Session& session, const Relation& relation, const CatalogColumn& cursor,
                        const StreamOptions& options) {
-  // The identifier stays the same on replicas and with a failover. Some services keep the function from their users.
+  // The identifier stays the same on replicas and after a failover. Some services hide the function from their users.
   RB_SDK_ASSIGN_OR_RETURN(
       const postgres::QueryResult found,
       query_catalog(session.connection,
@@ -110,24 +111,24 @@ std::optional<OriginChange> find_origin_change(const Json& position, const Json&
     return OriginChange{"it was made on another server (system identifier " + from_to("server") + ")"};
   if (differs("database")) return OriginChange{"it was made in another database (OID " + from_to("database") + ")"};
   if (differs("table")) {
-    return OriginChange{"the table has taken the place of another one of its name (OID " + from_to("table") + ")"};
+    return OriginChange{"the table has replaced another one of the same name (OID " + from_to("table") + ")"};
   }
   if (differs("column")) {
-    return OriginChange{"the column has taken the place of another one of its name (number " + from_to("column") + ")"};
+    return OriginChange{"the column has replaced another one of the same name (number " + from_to("column") + ")"};
   }
   if (text(position, "where") != text(now, "where")) {
     return OriginChange{
-        "the stream's `where` was another one, and rows that only the new one lets through may lie before "
+        "the stream's `where` was different, and rows that only the new one selects may come before "
         "the position"};
   }
   if (text(position, "columns") != text(now, "columns")) {
     return OriginChange{
-        "the stream's `select` or `columns` was another one, and rows before the position were loaded "
+        "the stream's `select` or `columns` was different, and rows before the position were loaded "
         "with that"};
   }
   if (text(position, "child_tables") != text(now, "child_tables")) {
     return OriginChange{
-        "the stream's `child_tables` was another one, and rows of child tables may lie before the "
+        "the stream's `child_tables` was different, and rows of child tables may come before the "
         "position"};
   }
   return std::nullopt;

@@ -1,7 +1,7 @@
 #pragma once
 // PositionOrigin: what an incremental position was made for, kept with it as the member "of": server, database, table,
-// cursor column, `where` and the columns that are read. A position of something else would pass over rows that were
-// never read. Positions without it, of earlier versions, are taken as they are. Pure but for origin_of().
+// cursor column, `where` and the columns that are read. A position of something else would skip rows that were never
+// read. Positions without it, from earlier versions, are accepted. Pure but for origin_of().
 
 #include <optional>
 #include <string>
@@ -15,20 +15,20 @@
 namespace rapidbyte::source_postgres {
 
 struct OriginChange {
-  std::string what;  // a sentence's rest
-  /// The user may know that the rows up to the position are the same ones (option keep_position).
+  std::string what;  // the rest of a sentence
+  /// The user may know that the rows up to the position are the same (option keep_position).
   bool may_be_kept = true;
 };
 
 /// Asks the server who it is; the rest is in `relation` and `options`.
 sdk::Result<sdk::Json> origin_of(Session& session, const Relation& relation, const CatalogColumn& cursor,
                                  const StreamOptions& options);
-/// `server` (a system identifier) and `database` (an OID) may be empty: not known.
+/// `server` (a system identifier) and `database` (an OID) may be empty: unknown.
 sdk::Json make_origin(const std::optional<std::string>& server, const std::optional<std::string>& database,
                       const Relation& relation, const CatalogColumn& cursor, const StreamOptions& options);
 
-/// What has changed between the position and now; nullopt: nothing that matters. Columns that are added, a rewrite of
-/// the table (VACUUM FULL), a failover to a replica and a cursor that was widened (integer to bigint) do not.
+/// What has changed between the position and now; nullopt: nothing that matters. Added columns, a rewrite of the table
+/// (VACUUM FULL), a failover to a replica and a widened cursor (integer to bigint) do not matter.
 std::optional<OriginChange> find_origin_change(const sdk::Json& position, const sdk::Json& now);
 
 }  // namespace rapidbyte::source_postgres

@@ -14,7 +14,7 @@ namespace {
 using sdk::Json;
 using sdk::Status;
 
-// More lines of the same kind tell nobody anything; the summary has the number.
+// More lines of the same kind help nobody; the summary has the number.
 constexpr uint64_t kMaxLoggedRejections = 10;
 
 std::string_view code_of(ProblemKind kind) {
@@ -27,7 +27,7 @@ std::string_view code_of(ProblemKind kind) {
   return codes::kWrongValue;
 }
 
-/// Calls `field` with index and bytes (null: NULL) of every field that is there.
+/// Calls `field` with index and bytes (null: NULL) of every field that is present.
 template <typename F>
 void for_each_field(const RowProblem& problem, const F& field) {
   const uint8_t* at = problem.fields.data();
@@ -99,7 +99,7 @@ Status RejectionPolicy::reject(const RowProblem& problem, std::span<const Column
   std::string message = describe(problem, columns, row);
   if (policy_ == sdk::OnDataError::kFail) {
     return sdk::data_error(std::string(code_of(problem.kind)),
-                           message + ". (on_data_error: skip or dlq would go on without such rows)");
+                           message + ". (on_data_error: skip or dlq would load the rest without such rows)");
   }
   ++rejected_;
   message.insert(0, "stream '" + stream_ + "', ");

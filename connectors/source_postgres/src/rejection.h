@@ -1,6 +1,6 @@
 #pragma once
-// RejectionPolicy: what happens to rows that cannot become rows of Arrow, as the stream's on_data_error says: fail with
-// a message that names row, column, value and remedy, or count, and log or send to the DLQ. One per run of a stream.
+// RejectionPolicy: what happens to rows that Arrow cannot hold, according to the stream's on_data_error: fail with a
+// message that names row, column, value and remedy, or count, and log or send to the DLQ. One per run of a stream.
 
 #include <cstdint>
 #include <span>
@@ -17,8 +17,8 @@ class RejectionPolicy {
   RejectionPolicy(std::string stream, sdk::OnDataError policy, uint64_t max_record_bytes)
       : stream_(std::move(stream)), policy_(policy), max_record_bytes_(max_record_bytes) {}
 
-  /// Ok when the row is dealt with (and counted); else the error that ends the read. `row` counts from 1 in the order
-  /// of the read.
+  /// Ok when the row has been handled (and counted); otherwise the error that ends the read. `row` counts from 1 in the
+  /// order of the read.
   sdk::Status reject(const RowProblem& problem, std::span<const ColumnPlan> columns, uint64_t row);
 
   [[nodiscard]] uint64_t rejected() const { return rejected_; }

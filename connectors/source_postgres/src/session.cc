@@ -5,8 +5,8 @@
 namespace rapidbyte::source_postgres {
 namespace {
 
-// Casts to text follow DateStyle. Before server 12 floats are exact from 3 extra digits on; since then they are with
-// any. Whatever a condition of the user brings along, nothing is written; and its backslashes are plain.
+// Casts to text follow DateStyle. Before server 12 floats are exact with at least 3 extra digits; since then always.
+// Whatever a user's condition contains, nothing is written; and its backslashes are ordinary characters.
 constexpr std::string_view kSettings =
     "SET DateStyle = 'ISO, MDY'; SET extra_float_digits = 3; SET default_transaction_read_only = on; "
     "SET standard_conforming_strings = on";

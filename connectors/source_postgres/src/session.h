@@ -27,7 +27,7 @@ class Session {
   postgres::ConnectionOptions options_;  // without the password
 };
 
-/// While one lives, a sort or a view may give no sign before its first row.
+/// While one exists, a sort or a view may give no sign before its first row.
 using Patience = postgres::Patience<Session>;
 
 /// Connects; see postgres::open_session() for the errors.

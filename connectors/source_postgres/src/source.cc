@@ -28,7 +28,7 @@ Result<sdk::CatalogStream> catalog_stream(const Relation& relation, const Stream
   for (const ColumnPlan& column : columns) stream.schema.fields.push_back(column.field);
   stream.supported_sync_modes = {sdk::SyncMode::kFullRefresh, sdk::SyncMode::kIncremental};
   const std::vector<std::string> key = relation.primary_key();
-  // A key of which a column is left out identifies nothing.
+  // A key with a column left out identifies nothing.
   bool whole = true;
   for (const std::string& name : key) whole = whole && stream.schema.index_of(name).has_value();
   if (whole) stream.source_defined_primary_key = key;
@@ -84,8 +84,8 @@ Result<sdk::Catalog> PostgresSource::discover() {
   }
   RB_SDK_ASSIGN_OR_RETURN(std::vector<Relation> relations, load_all_relations(session));
   RB_SDK_RETURN_NOT_OK(describe_composites(session.connection, relations));
-  // A name without a schema stands for the destination's own, which nobody chose here; so that the tables of two
-  // schemas do not meet in one, only those of the schema that both sides have by default go without.
+  // A name without a schema means the destination's own, which nobody chose here; so that the tables of two schemas do
+  // not end up in one, only those of the schema that both sides have by default go without.
   const std::string_view default_schema = options_.connection.schema == kDefaultSchema ? kDefaultSchema : "";
   std::map<postgres::Oid, std::string> code_of_others;
   const bool runs_code = std::any_of(relations.begin(), relations.end(),
@@ -162,7 +162,7 @@ Result<sdk::Validation> PostgresSource::validate() {
     }
     query.columns = std::move(*columns);
     if (!stream.where.empty()) query.conditions.push_back(stream.where);
-    // Rights and the condition's syntax are the server's to judge.
+    // Rights and the condition's syntax are checked by the server.
     Status tried = try_query(connection, query, needs_user_path(stream, relation->front()));
     if (!tried.ok()) return sdk::Validation::failed(where + tried.error().message);
   }
@@ -179,7 +179,7 @@ Result<StreamOptions> PostgresSource::options_of(const sdk::StreamContext& ctx) 
                           parse_stream_options(ctx.stream_options, ctx.stream_name, options_.connection.schema));
   stream.all_streams = options_.streams.empty();
   stream.only_readable = stream.all_streams && stream.select.empty();
-  // The children are streams of their own.
+  // The children are separate streams.
   if (stream.all_streams && !stream.child_rows) stream.child_rows = false;
   return stream;
 }
@@ -212,12 +212,12 @@ Result<sdk::ReadSummary> PostgresSource::read(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(Session session, take_session());
   bool begun = false;
   auto summary = StreamReader::run(ctx, stream, session, begun);
-  // A connection that was idle since the stream before may have been ended by whoever is in between.
+  // A connection that was idle since the previous stream may have been ended by something in between.
   if (!summary.ok() && kept && !begun && session.connection.is_broken() && summary.error().retryable) {
     RB_SDK_ASSIGN_OR_RETURN(session, take_session());
     summary = StreamReader::run(ctx, stream, session, begun);
   }
-  // A reader of a partition ends with its snapshot. The others let go of the table at once, and nobody waits for that.
+  // A reader of a partition ends with its snapshot. The others release the table at once, and nobody waits for that.
   if (summary.ok() && ctx.partition.is_null() && session.connection.post("ROLLBACK").ok()) {
     idle_.emplace(std::move(session));
   }

@@ -1,5 +1,5 @@
 #pragma once
-// PostgresSource: the source-postgres connector as the SDK wants it. Holds the checked options between open() and
+// PostgresSource: the source-postgres connector as the SDK expects it. Holds the checked options between open() and
 // close(), and while partitions are read the session whose snapshot they share.
 
 #include <optional>
@@ -24,7 +24,7 @@ class PostgresSource {
  private:
   /// The idle session, or a new one.
   sdk::Result<Session> take_session();
-  /// The options of a stream that is in the config or comes with the context.
+  /// The options of a stream, from the config or from the context.
   sdk::Result<StreamOptions> options_of(const sdk::StreamContext& ctx) const;
 
   SourceOptions options_;

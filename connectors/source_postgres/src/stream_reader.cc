@@ -6,6 +6,7 @@
 #include "position_origin.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
+#include "rapidbyte/table/sql_name.h"
 #include "user_code.h"
 
 namespace rapidbyte::source_postgres {
@@ -15,7 +16,7 @@ namespace {
 using sdk::Result;
 using sdk::Status;
 
-// Without a limit of the host.
+// If the host sets no limit.
 constexpr uint64_t kDefaultRecordBytes = uint64_t{16} << 20U;
 
 uint64_t record_limit(const sdk::Limits& limits) {
@@ -61,7 +62,7 @@ Result<sdk::ReadSummary> StreamReader::run(const sdk::StreamContext& ctx, const 
 }
 
 std::string StreamReader::what() const {
-  // The host puts the stream before it.
+  // The host adds the stream before it.
   std::string out = "table " + options_.table.spelling("");
   if (partition_) out += ", rows from block " + std::to_string(partition_->from_block) + " on";
   return out;
@@ -112,7 +113,7 @@ Status StreamReader::prepare_incremental() {
     return sdk::config_error(codes::kCursorFieldMissing, "sync_mode incremental needs a cursor_field");
   }
   RB_SDK_ASSIGN_OR_RETURN(plan_, plan_incremental(relation_, options_, ctx_.cursor->field));
-  // A checkpoint of a load that was broken off holds a position like that of a finished one.
+  // A checkpoint of an interrupted load has the same kind of position as that of a completed one.
   sdk::CursorValue last = ctx_.cursor->last_value;
   if (!ctx_.resume.is_null()) {
     if (const sdk::Json* value = sdk::find_member(ctx_.resume, "cursor_value")) {
@@ -156,7 +157,7 @@ Status StreamReader::check_null_cursors() {
       "the cursor column `" + plan_->cursor->name +
       "` is null in some rows, which an incremental read cannot see. Fill it, or say that they are not wanted with the "
       "stream option where: \"" +
-      postgres::quote_identifier(plan_->cursor->name) + " IS NOT NULL\"";
+      table::quote_name(plan_->cursor->name) + " IS NOT NULL\"";
   // They cannot be counted or kept: the next run would find the same rows again.
   if (ctx_.policies.on_data_error != sdk::OnDataError::kSkip) return sdk::data_error(codes::kNullCursor, message);
   sdk::host::log_warn(what() + ": " + message);
@@ -189,7 +190,7 @@ Status StreamReader::check_columns(const std::vector<ColumnPlan>& columns) const
 Status StreamReader::copy() {
   if (!ctx_.resume.is_null() && !position_ && sdk::uint_member(ctx_.resume, "records_processed").value_or(0) != 0) {
     return sdk::internal_error(codes::kInvalidResume,
-                               "a full refresh is read from one snapshot and cannot go on in the middle; begin anew "
+                               "a full refresh is read from one snapshot and cannot resume in the middle; start over "
                                "with: rapidbyte state reset");
   }
   DecoderLimits limits;
@@ -225,7 +226,7 @@ Status StreamReader::copy() {
   }
   RB_SDK_RETURN_NOT_OK(emit_batch(decoder));
   if (encoder_->schema().fields.empty() && summary_.batches_emitted == 0) {
-    // A schema without columns says of itself that it is not known. A batch says that it is.
+    // A schema without columns means that they are unknown. A batch means that they are known.
     RB_SDK_RETURN_NOT_OK(emit_encoded(decoder, 0));
   }
   summary_.records_read = decoder.rows_seen();
@@ -244,7 +245,7 @@ Status StreamReader::take(CopyDecoder& decoder, CopyDecoder::Event event) {
                                  "row may be, so that no position can hold them. Raise "
                                  "resources.max_record_bytes, or use another cursor");
     }
-    // The row is not part of what was emitted, so that the position before it covers exactly that.
+    // The row is not part of what was emitted, so the position before it covers exactly that.
     if (checkpoint_waits_ && !position_->is_equal(decoder.watched())) {
       RB_SDK_RETURN_NOT_OK(pacer_.emit(position_->to_cursor()));
     }

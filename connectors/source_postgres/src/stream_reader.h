@@ -1,7 +1,7 @@
 #pragma once
 // StreamReader: one run over one stream, or over one partition of it. One transaction on one snapshot, one COPY whose
 // bytes go through the decoder into batches. Incremental reads make checkpoints at the interval; a full refresh makes
-// none, since its rows belong to one snapshot that nobody can go back to.
+// none, since its rows belong to one snapshot that nobody can return to.
 
 #include <optional>
 #include <string>
@@ -31,10 +31,10 @@ class StreamReader {
  private:
   StreamReader(const sdk::StreamContext& ctx, const StreamOptions& options, Session& session);
   sdk::Status prepare();
-  /// Narrows the query to the partition: its blocks, and those tables alone that the snapshot knows.
+  /// Narrows the query to the partition: its blocks, and only those tables that the snapshot knows.
   sdk::Status prepare_partition();
   sdk::Status prepare_incremental();
-  /// Gives the statement the role's own search_path where code of users counts on it.
+  /// Gives the statement the role's own search_path where users' code relies on it.
   sdk::Status prepare_path();
   /// Whether the server sends what was discovered. SCHEMA_CHANGED (schema).
   sdk::Status check_columns(const std::vector<ColumnPlan>& columns) const;
@@ -56,7 +56,7 @@ class StreamReader {
   std::optional<CursorPosition> position_;
   std::optional<sdk::IpcEncoder> encoder_;
   sdk::CheckpointPacer pacer_;
-  /// A checkpoint is due as soon as it is known that it would not divide rows that the position cannot tell apart.
+  /// A checkpoint is due as soon as it is certain not to divide rows that the position cannot distinguish.
   bool checkpoint_waits_ = false;
   RejectionPolicy rejection_;
   sdk::ReadSummary summary_;

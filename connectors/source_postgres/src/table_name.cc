@@ -4,12 +4,13 @@
 
 #include "postgres/connection.h"
 #include "rapidbyte/protocol/error_codes.h"
+#include "rapidbyte/table/sql_name.h"
 
 namespace rapidbyte::source_postgres {
 
 namespace {
 
-// NAMEDATALEN - 1: what a server keeps of a name. It would cut a longer one in silence and read another table.
+// NAMEDATALEN - 1: what a server keeps of a name. It would silently truncate a longer one and read another table.
 constexpr size_t kMaxNameBytes = 63;
 
 std::string spelled(std::string_view name) {
@@ -24,9 +25,7 @@ std::string spelled(std::string_view name) {
 
 }  // namespace
 
-std::string TableName::sql() const {
-  return postgres::quote_identifier(schema) + "." + postgres::quote_identifier(table);
-}
+std::string TableName::sql() const { return table::quote_name(schema) + "." + table::quote_name(table); }
 
 std::string TableName::spelling(std::string_view default_schema) const {
   return schema == default_schema ? spelled(table) : spelled(schema) + "." + spelled(table);
@@ -34,10 +33,10 @@ std::string TableName::spelling(std::string_view default_schema) const {
 
 sdk::Result<TableName> parse_table_name(std::string_view text, std::string_view default_schema) {
   const auto bad = [&](std::string_view why) {
-    return sdk::config_error(codes::kInvalidTableName,
-                             "`" + std::string(text) + "` is not a table's name: " + std::string(why) +
-                                 ". Write table or schema.table; a name that holds a dot stands "
-                                 "in double quotes");
+    return sdk::config_error(codes::kInvalidTableName, "`" + std::string(text) +
+                                                           "` is not a table's name: " + std::string(why) +
+                                                           ". Write table or schema.table; a name with a dot must be "
+                                                           "in double quotes");
   };
   std::vector<std::string> parts;
   size_t at = 0;
@@ -58,7 +57,7 @@ sdk::Result<TableName> parse_table_name(std::string_view text, std::string_view 
       if (at < text.size() && text[at] != '.') return bad("text follows a closing quote");
     } else {
       while (at < text.size() && text[at] != '.') {
-        if (text[at] == '"') return bad("a double quote stands within a name");
+        if (text[at] == '"') return bad("there is a double quote within a name");
         part += text[at++];
       }
     }

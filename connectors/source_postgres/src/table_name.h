@@ -1,5 +1,5 @@
 #pragma once
-// TableName: a table as a stream's name or the option `table` spells it, and back. Plain names stand as they are,
+// TableName: a table as a stream's name or the option `table` spells it, and back. Plain names are taken literally,
 // case and all ("Orders" is the table that SQL calls "Orders" in quotes), so that names from a catalog need no quoting;
 // only a name with a dot or a quote in it is quoted.
 
@@ -17,8 +17,7 @@ struct TableName {
   bool operator==(const TableName&) const = default;
   /// "schema"."table", for SQL.
   [[nodiscard]] std::string sql() const;
-  /// The shortest spelling that parse_table_name() reads as this table: without the schema when it is
-  /// `default_schema`.
+  /// The shortest spelling that parse_table_name() reads as this table: without the schema when it is `default_schema`.
   [[nodiscard]] std::string spelling(std::string_view default_schema) const;
 };
 

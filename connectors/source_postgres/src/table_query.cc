@@ -1,18 +1,20 @@
 #include "table_query.h"
 
+#include "rapidbyte/table/sql_name.h"
+
 namespace rapidbyte::source_postgres {
 
 std::string where_sql(const std::vector<std::string>& conditions) {
   std::string sql;
   for (const std::string& condition : conditions) {
-    // On lines of their own: a user's condition may end with a comment.
+    // On separate lines: a user's condition may end with a comment.
     sql += (sql.empty() ? " WHERE (" : " AND (") + condition + "\n)";
   }
   return sql;
 }
 
 std::string TableQuery::column_sql(std::string_view column) const {
-  return table.sql() + "." + postgres::quote_identifier(column);
+  return table.sql() + "." + table::quote_name(column);
 }
 
 std::string TableQuery::from_sql() const { return (only ? " FROM ONLY " : " FROM ") + table.sql(); }
@@ -34,7 +36,7 @@ std::string TableQuery::select_sql() const {
   }
   sql += from_sql();
   if (output_in_catalog) {
-    // Without a column in it, it is asked once, before the first row.
+    // Without a column in it, it is evaluated once, before the first row.
     std::vector<std::string> all = {
         "(SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)) IS NOT NULL"};
     all.insert(all.end(), conditions.begin(), conditions.end());

@@ -1,7 +1,6 @@
 #pragma once
-// The SQL that reads a table: columns with their casts, conditions, order. Every function, operator and type of ours
-// is named with its schema, because a condition of the user may need a search_path in which others can put their own.
-// Pure.
+// The SQL that reads a table: columns with their casts, conditions, order. Our own functions, operators and types are
+// all named with their schema, because a user's condition may need a search_path in which others can put theirs. Pure.
 
 #include <string>
 #include <vector>
@@ -13,9 +12,9 @@ namespace rapidbyte::source_postgres {
 
 struct TableQuery {
   TableName table;
-  /// Leaves the rows of child tables out.
+  /// Leaves out the rows of child tables.
   bool only = false;
-  /// The statement's names are looked up in the path that is set when it is planned, but it runs with the system's
+  /// The statement's names are looked up in the path that is set when it is planned, but it runs with the system's path
   /// alone, so that texts name the schema of what they refer to.
   bool output_in_catalog = false;
   std::vector<ColumnPlan> columns;

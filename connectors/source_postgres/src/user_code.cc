@@ -17,7 +17,7 @@ bool needs_user_path(const StreamOptions& options, const Relation& relation) {
 Status set_user_path(postgres::Connection& connection) { return connection.exec(kUserPath).status(); }
 
 Result<std::map<postgres::Oid, std::string>> find_code_of_others(postgres::Connection& connection) {
-  // What the rules of views (ev_type 1: SELECT) and policies depend on, over all levels of relations between.
+  // What the rules of views (ev_type 1: SELECT) and policies depend on, over all levels of relations in between.
   RB_SDK_ASSIGN_OR_RETURN(const postgres::QueryResult found, query_catalog(connection, R"sql(
 WITH RECURSIVE code(relation, class, object) AS MATERIALIZED (
   SELECT r.ev_class, d.refclassid, d.refobjid FROM pg_rewrite r

@@ -74,7 +74,7 @@ Decoded decode(const std::vector<ColumnPlan>& columns, std::string_view data, si
     decoder.clear_batch();
   };
   for (size_t at = 0; at < data.size(); at += std::min(piece, data.size() - at)) {
-    // Each piece in memory of its own, so that a sanitizer sees reading beyond it.
+    // Each piece in separate memory, so that a sanitizer sees reads beyond it.
     const std::vector<uint8_t> bytes(data.begin() + static_cast<ptrdiff_t>(at),
                                      data.begin() + static_cast<ptrdiff_t>(at + std::min(piece, data.size() - at)));
     decoder.feed(bytes);
@@ -285,8 +285,8 @@ TEST(CopyDecoder, LetsALargeRowPassByWithoutKeepingIt) {
   }
 }
 
-// What passes by or was rejected for another field is checked as well: its fields are what the dead-letter record is
-// made of, and behind a wrong length nothing is where it seems to be.
+// What is skipped or was rejected for another field is checked as well: the dead-letter record is made of its fields,
+// and after a wrong length nothing is where it seems to be.
 TEST(CopyDecoder, ChecksTheLengthsOfRowsThatAreNotKept) {
   const std::vector<ColumnPlan> columns = {text_column(), int64_column(), text_column("u")};
   DecoderLimits limits;
@@ -305,15 +305,14 @@ TEST(CopyDecoder, ChecksTheLengthsOfRowsThatAreNotKept) {
 }
 
 TEST(CopyDecoder, TellsARowThatIsTooLargeHoweverTheStreamIsCut) {
-  // Numbers of 38 digits take 28 bytes on the wire and 16 in Arrow, so that the row is above the limit as it comes
-  // only.
+  // Numbers of 38 digits take 28 bytes when sent and 16 in Arrow, so the row is above the limit only as received.
   CopyBytes bytes;
   bytes.row(42).null().bytes(std::string(9'000, 'x'));
   for (int i = 0; i < 40; ++i) bytes.numeric(9, 0, 0, {99, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999});
   // Whatever else is wrong with it.
   bytes.row(42).null().bytes("\xFF" + std::string(11'000, 'x'));
   for (int i = 0; i < 40; ++i) bytes.null();
-  // The longest value is named, not the one that was too much.
+  // The longest value is named, not the one that exceeded the limit.
   bytes.row(42).bytes("y").bytes(std::string(9'000, 'x')).bytes(numeric_bytes(0, 0, 0, std::vector<int16_t>(999, 1)));
   for (int i = 0; i < 39; ++i) bytes.null();
   bytes.trailer();
@@ -355,7 +354,7 @@ TEST(CopyDecoder, KnowsWhenTheWatchedColumnsAloneAreTooLarge) {
   }
 }
 
-// A row that comes in pieces is decoded when it is whole, not at each of its texts.
+// A row that arrives in pieces is decoded when it is complete, not at each of its texts.
 TEST(CopyDecoder, DecodesARowOfManyTextsOnce) {
   constexpr int16_t kColumns = 1000;
   CopyBytes bytes;

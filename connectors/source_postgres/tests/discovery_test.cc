@@ -56,7 +56,7 @@ TEST_F(Discovery, ListsWhatUsersMadeAndNothingElse) {
   EXPECT_EQ(find(*of_sales, "orders"), nullptr);
 }
 
-// A run of one stream discovers and reads by one session, and others go on changing tables in between.
+// A run of one stream discovers and reads in one session, while others keep changing tables in between.
 TEST_F(Discovery, APreparedLookSeesTheTableAsItIsNow) {
   sql("CREATE TABLE t (a int); CREATE TABLE u (x int)");
   sdk::testing::FakeHost host;
@@ -109,7 +109,7 @@ TEST_F(Discovery, KnowsColumnsAsTheyAreNow) {
   EXPECT_EQ(result.rows, (std::vector<std::vector<std::string>>{{"4", "1.50", "8", "1", "NULL"}}));
 }
 
-// Their values are told apart by their order alone, so the other side must know it.
+// Their values are distinguished only by their order, so the other side must know it.
 TEST_F(Discovery, SaysWhichFieldsCompositesHave) {
   sql("CREATE SCHEMA app; CREATE TYPE app.mood AS ENUM ('sad'); CREATE DOMAIN app.code AS varchar(5);"
       "CREATE TYPE app.inn AS (b text, \"A\" app.mood[]); CREATE DOMAIN app.dom AS app.inn;"
@@ -133,8 +133,8 @@ TEST_F(Discovery, SaysWhichFieldsCompositesHave) {
   EXPECT_TRUE(result.status.ok()) << result.status.error().message;
 }
 
-// Whoever may make types makes one of 2^22 fields with a few lines; written out it would fill the connector's memory.
-// Here it is 2^17: the server itself looks at all of them when it makes the type.
+// Whoever may create types makes one of 2^22 fields with a few lines; written out it would fill the connector's memory.
+// Here it is 2^17: the server itself looks at all of them when it creates the type.
 TEST_F(Discovery, DescribesATypeThatDoublesAtEachLevel) {
   std::string types = "CREATE TYPE b0 AS (x int)";
   for (int i = 1; i < 18; ++i) {
@@ -170,7 +170,7 @@ TEST_F(Discovery, KnowsThatAKeyDoesNotHoldForChildTables) {
       "CREATE TABLE former (id int PRIMARY KEY); CREATE TABLE gone () INHERITS (former); DROP TABLE gone");
   const auto catalog = discover();
   ASSERT_TRUE(catalog.ok()) << catalog.error().message;
-  // Where all tables are streams, each brings its own rows.
+  // Where all tables are streams, each contributes its own rows.
   EXPECT_EQ(find(*catalog, "parent")->source_defined_primary_key, std::vector<std::string>{"id"});
   EXPECT_FALSE(find(*catalog, "parent")->schema.fields[1].nullable);
   const auto named = discover({{"streams", {{{"name", "parent"}}}}});
@@ -215,10 +215,10 @@ TEST_F(Discovery, ReadsARowOfAChildTableOnce) {
   };
   using Counts = std::map<std::string, uint64_t>;
   EXPECT_EQ(read_all(Json::object()), (Counts{{"payment", 1}, {"payment_1", 2}, {"payment_2", 1}, {"parted", 2}}));
-  // A stream that is named has its children's rows, as any SELECT.
+  // A named stream has its children's rows, like any SELECT.
   EXPECT_EQ(read_all({{"streams", {{{"name", "payment"}}}}}), (Counts{{"payment", 4}}));
   EXPECT_EQ(read_all({{"streams", {{{"name", "payment"}, {"child_tables", "exclude"}}}}}), (Counts{{"payment", 1}}));
-  // Both are named: somebody has to say what is meant.
+  // Both are named: somebody has to say what is intended.
   for (const auto& [parent, child] : {std::pair("payment", "payment_1"), std::pair("payment", "payment_2"),
                                       std::pair("payment_1", "payment_2"), std::pair("parted", "parted_1")}) {
     const Json both = {{"streams", {{{"name", child}}, {{"name", parent}}}}};
@@ -325,7 +325,7 @@ TEST_F(Discovery, TellsTheServerAndTheMistakes) {
   EXPECT_NE(failure({{"name", "t"}, {"select", {"b"}}}).find("columns are: a"), std::string::npos);
   EXPECT_NE(failure({{"name", "t"}, {"columns", {{"b", "text"}}}}).find("columns are: a"), std::string::npos);
   EXPECT_NE(failure({{"name", "t"}, {"where", "a = = 1"}}).find("syntax"), std::string::npos);
-  // What only an incremental read minds.
+  // What matters only to an incremental read.
   sql("CREATE TABLE u (id int PRIMARY KEY, at timestamp NOT NULL, day date NOT NULL, j json)");
   const auto by = [](const char* table, const char* cursor, Json more = Json::object()) {
     more.update({{"name", table}, {"sync_mode", "incremental"}, {"cursor_field", cursor}});

@@ -102,7 +102,7 @@ TEST_F(Incremental, NeitherLosesNorDoublesRowsOfAnyCursorType) {
   }
 }
 
-TEST_F(Incremental, GoesOnAtEveryCheckpoint) {
+TEST_F(Incremental, ResumesAtEveryCheckpoint) {
   // Rows of equal cursors on both sides of every checkpoint.
   sql("CREATE TABLE t (id int, part int, at timestamptz NOT NULL, pad text, PRIMARY KEY (part, id));"
       "INSERT INTO t SELECT i, i % 7, '2024-01-01'::timestamptz + (i / 37) * interval '1 microsecond', repeat('x', "
@@ -153,7 +153,7 @@ TEST_F(Incremental, RefusesALargeGroupWhoseKeyDoesNotGrow) {
   RunOptions options;
   options.cursor_field = "day";
   EXPECT_EQ(failure(options), "TIE_GROUP_TOO_LARGE");
-  // A checkpoint never lies within such a group, but behind it.
+  // A checkpoint is never within such a group, but after it.
   sql("INSERT INTO t (day) VALUES ('2024-01-02')");
   options.checkpoint_interval_rows = 100;
   options.max_batch_bytes = 4096;
@@ -185,7 +185,7 @@ TEST_F(Incremental, NeedsSomethingThatTellsEqualRowsApart) {
   options.last_value = result.cursor();
   sql("UPDATE t SET a = 1 WHERE b IS NULL");
   EXPECT_EQ(failure(options), "NULL_TIE_BREAKER");
-  // A cursor that is unique needs none.
+  // A unique cursor needs none.
   sql("DELETE FROM t; INSERT INTO t VALUES (1, 1, 'x'), (2, 1, 'y'); CREATE UNIQUE INDEX ON t (a)");
   options.stream.erase("tie_breaker");
   options.last_value = {};
@@ -314,7 +314,7 @@ TEST_F(Incremental, DividesNoRowsThatItCannotTellApart) {
   }
 }
 
-// The row could be skipped, but the position behind it would have the tie-breaker of another row.
+// The row could be skipped, but the position after it would have the tie-breaker of another row.
 TEST_F(Incremental, RefusesATieBreakerThatNoPositionCanHold) {
   sql("CREATE TABLE t (id text, u int NOT NULL); INSERT INTO t VALUES ('z', 1), (repeat('b', 50000), 2)");
   RunOptions options;

@@ -1,5 +1,5 @@
-// What another user of the database makes in a schema that the reader's path holds: nothing of it runs as the reader,
-// and the rows are those of the table. A trap that runs writes into the server's log.
+// What another user of the database creates in a schema on the reader's path: none of it runs as the reader, and the
+// rows are those of the table. A trap that runs writes into the server's log.
 
 #include <gtest/gtest.h>
 
@@ -56,7 +56,7 @@ TEST_F(Neighbour, OperatorsForACursorOfVarcharHideNoRows) {
   EXPECT_EQ(result.firsts(), (Rows{"a", "b", "b", "c"}));
   options.last_value = result.cursor();
   sql("INSERT INTO t VALUES ('c', '0'), ('d', '1')");
-  // Of the role's own path as well, which a condition needs.
+  // On the role's own path as well, which a condition needs.
   for (const bool with_condition : {false, true}) {
     if (with_condition) {
       options.stream["where"] = "code IS NOT NULL";
@@ -75,7 +75,7 @@ TEST_F(Neighbour, OperatorsForOtherCursorsAndKeysHideNoRows) {
     std::string first;
     std::string second;
   };
-  // Pairs that have no operator of their own in the system's schema, or that the path could find elsewhere first.
+  // Pairs without an operator in the system's schema, or that the path could find elsewhere first.
   const Case cases[] = {{"varchar", "a", "b"},      {"character(3)", "a", "b"},  {"mood", "sad", "happy"},
                         {"pair", "(1,a)", "(2,b)"}, {"integer[]", "{1}", "{2}"}, {"code_domain", "a", "b"}};
   sql("CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN code_domain AS "

@@ -63,7 +63,7 @@ TEST(Numeric, BecomesAnUnscaledInteger) {
   }
 }
 
-/// decode_small_numeric() with bytes behind the value that are not its own.
+/// decode_small_numeric() with bytes after the value that do not belong to it.
 bool decode_small(std::string bytes, int32_t scale, sdk::Decimal128Words& out) {
   const size_t size = bytes.size();
   bytes.append(kSmallNumericBytes, '\x7E');

@@ -1,4 +1,4 @@
-// A position counts for what it was made for, and for nothing else.
+// A position is valid for what it was made for, and for nothing else.
 
 #include <gtest/gtest.h>
 
@@ -28,7 +28,7 @@ class Position : public ServerTest {
     EXPECT_TRUE(result.status.ok()) << result.status.error().message;
     return result.firsts();
   }
-  /// The position is refused, with a message that says `why` and both ways out; and with keep_position it is taken.
+  /// The position is refused, with a message that says `why` and both remedies; and with keep_position it is accepted.
   void expect_changed(const std::string& why, bool may_be_kept = true) {
     RunResult result = read();
     ASSERT_FALSE(result.status.ok()) << why << ": " << result.rows.size() << " rows";
@@ -45,7 +45,7 @@ class Position : public ServerTest {
     result = run(kept);
     EXPECT_EQ(result.status.ok(), may_be_kept);
     if (!may_be_kept) return;
-    // From then on it belongs to what is there now.
+    // From then on it belongs to the current table.
     options_.last_value = result.cursor();
     rows();
   }
@@ -57,20 +57,20 @@ class Position : public ServerTest {
   RunOptions options_;
 };
 
-TEST_F(Position, IsNotTakenForATableThatWasMadeAnew) {
+TEST_F(Position, IsNotUsedForATableThatWasRecreated) {
   sql("DROP TABLE t; " + std::string(kTable));
-  expect_changed("has taken the place of another one of its name");
+  expect_changed("has replaced another one of the same name");
 }
 
 TEST_F(Position, IsNotTakenForAnotherTable) {
   sql("CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (3)");
   options_.stream["table"] = "other";
-  expect_changed("has taken the place of another one of its name");
+  expect_changed("has replaced another one of the same name");
 }
 
 TEST_F(Position, IsNotTakenForAnotherColumnOfTheName) {
   sql("ALTER TABLE t RENAME id TO old; ALTER TABLE t ADD COLUMN id int UNIQUE; UPDATE t SET id = old");
-  expect_changed("the column has taken the place");
+  expect_changed("the column has replaced");
 }
 
 TEST_F(Position, IsNotTakenForAnotherCondition) {
@@ -116,7 +116,7 @@ TEST_F(Position, IsNotTakenForAnotherTypeOrOrder) {
 }
 
 TEST_F(Position, IsNotTakenForACopyOfTheDatabase) {
-  // A database made by template has the OIDs of tables that the template has.
+  // A database created from a template has the OIDs of the template's tables.
   const std::string original = database_;
   database_ += "_copy";
   postgres::testing::PostgresServer::shared().sql("CREATE DATABASE " + database_ + " TEMPLATE " + original);
@@ -149,7 +149,7 @@ TEST_F(Position, OfAnEarlierVersionIsTakenAndCompleted) {
   EXPECT_EQ(result.firsts(), (Rows{"4", "5"}));
   options_.last_value = result.cursor();
   sql("DROP TABLE t; " + std::string(kTable));
-  expect_changed("has taken the place of another one of its name");
+  expect_changed("has replaced another one of the same name");
 }
 
 TEST_F(Position, BelongsToItsCheckpointsToo) {

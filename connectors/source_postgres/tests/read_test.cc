@@ -112,7 +112,7 @@ TEST_F(Read, ReadsTablesOfManyAndOfNoColumns) {
   result = run(options);
   ASSERT_TRUE(result.status.ok()) << result.status.error().message;
   EXPECT_EQ(result.rows.size(), 100'000U);
-  // Without rows, too, it is said that there are no columns.
+  // Even without rows, it is known that there are no columns.
   sql("TRUNCATE bare; CREATE TABLE empty (a int)");
   result = run(options);
   ASSERT_TRUE(result.status.ok()) << result.status.error().message;
@@ -187,13 +187,13 @@ TEST_F(Read, LeavesNoBackendAtWorkWhenItGivesUp) {
   const RunResult result = run(options, {{"read_timeout_seconds", 1}});
   ASSERT_FALSE(result.status.ok());
   EXPECT_EQ(result.status.error().code, "SOCKET_TIMEOUT");
-  // It writes nothing that could tell it that nobody listens.
+  // It writes nothing that could tell it that nobody is listening.
   const std::string at_work =
       "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%' AND state = 'active' AND datname = "
       "current_database() AND pid <> pg_backend_pid()";
   for (int i = 0; i < 100 && !lines(at_work).empty(); ++i) sql("SELECT pg_sleep(0.1)");
   EXPECT_TRUE(lines(at_work).empty());
-  // Over TCP the server shows what it really has: a client that is out of reach is noticed, too.
+  // Over TCP the server shows what it really has: an unreachable client is noticed, too.
   options.stream["where"] = "current_setting('tcp_keepalives_idle') = '15'";
   EXPECT_EQ(run(options).rows.size(), 1U);
 }
@@ -344,7 +344,7 @@ TEST_F(Read, CannotChangeAnything) {
   EXPECT_TRUE(lines("SELECT a FROM log").empty());
 }
 
-// Every statement is qualified or sets its own path; whoever forgets that finds the system's names first all the same.
+// Every statement is qualified or sets its own path; one that does not still finds the system's names first.
 TEST_F(Read, ASessionSeesTheSystemsNamesFirst) {
   sdk::testing::FakeHost host;
   auto session = open_session(postgres::read_connection_options(*std::make_unique<sdk::ConfigReader>(config())));

@@ -1,6 +1,6 @@
 #pragma once
-// ServerTest: a database of its own for every test, in the private server that the test program shares, and the
-// connector run natively against it.
+// ServerTest: a separate database for every test, in the private server that the test program shares, and the connector
+// run natively against it.
 
 #include <gtest/gtest.h>
 
@@ -18,8 +18,8 @@ namespace rapidbyte::source_postgres::testing {
 struct RunOptions {
   std::string name = "t";
   sdk::Json stream = sdk::Json::object();  // the stream's own keys
-  std::string cursor_field;                // not empty: incremental
-  sdk::Json last_value;                    // of the cursor, as the host keeps it
+  std::string cursor_field;  // not empty: incremental
+  sdk::Json last_value;  // of the cursor, as the host keeps it
   sdk::Json resume;
   sdk::Json partition;
   std::string on_data_error = "fail";

@@ -131,7 +131,7 @@ TEST(CursorPosition, KeepsOnlyTheLastOfManyEqualRows) {
   EXPECT_EQ(other->finish().error().code, "TIE_GROUP_TOO_LARGE");
   ASSERT_TRUE(other->note({"2024-01-02", "1"}).ok());
   EXPECT_TRUE(other->is_exact());
-  // The user's promise that no row comes any more with such a value.
+  // The user's promise that no more rows come with such a value.
   jumping.lag = parse_lag("1d");
   auto lagging = CursorPosition::make(jumping, {});
   ASSERT_TRUE(lagging.ok());
@@ -201,7 +201,7 @@ TEST(PositionOrigin, SaysWhatChanged) {
   const Case cases[] = {
       {Json::object(), ""},
       {{{"server", "71"}}, "another server (system identifier 70, now 71)"},
-      {{{"server", nullptr}}, ""},  // it may not be read any more
+      {{{"server", nullptr}}, ""},  // it may no longer be readable
       {{{"database", "6"}}, "another database"},
       {{{"table", "17"}}, "OID 16, now 17"},
       {{{"column", "2"}}, "number 1, now 2"},

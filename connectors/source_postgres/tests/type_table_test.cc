@@ -174,7 +174,7 @@ TEST_F(TypeTable, ExtensionTypesAsText) {
   check({"citext", "Utf8", {"'Mixed Case'"}, "v::text", "public.citext"});
 }
 
-// What writes its values and reads none could be loaded into no column of its type.
+// A type that writes its values and reads none could be loaded into no column of its type.
 TEST_F(TypeTable, TypesWithoutAnInputHaveNoNativeType) {
   sql("CREATE TABLE t (n int, v pg_node_tree, g gtsvector)");
   const RunResult result = run({});
@@ -245,7 +245,7 @@ TEST_F(TypeTable, SpecialValuesAreRowErrorsWhereTheyAreNotKnown) {
   options.special_values = true;
   result = run(options);
   EXPECT_EQ(result.summary.records_skipped, 1U);
-  // As text everything goes.
+  // As text everything works.
   options.special_values = false;
   options.on_data_error = "fail";
   options.stream["columns"] = {{"d", "text"}, {"z", "text"}, {"x", "text"}};

@@ -1,5 +1,5 @@
 #pragma once
-// What the pipeline says under `config` of transform-sql.
+// The `config` of transform-sql in a pipeline.
 
 #include <optional>
 #include <string>
@@ -20,14 +20,14 @@ struct Lookup {
 };
 
 struct Config {
-  /// For the streams that no pattern of `queries` names.
+  /// For the streams that match no pattern of `queries`.
   std::optional<std::string> query;
-  /// Names and patterns with their queries; the first that fits decides.
+  /// Names and patterns with their queries; the first match decides.
   std::vector<std::pair<std::string, std::string>> queries;
   std::vector<Lookup> tables;
   /// Values of `$name`.
   sdk::Json parameters = sdk::Json::object();
-  /// Queries may take all rows of a stream together.
+  /// Queries may use all rows of a stream together.
   bool whole = false;
 
   static sdk::Result<Config> parse(const sdk::Json& config);

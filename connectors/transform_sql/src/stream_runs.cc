@@ -28,7 +28,7 @@ Json record_of(const BatchReader& batch, size_t row) {
   return record;
 }
 
-// Some rows of the batch that is loaded, for every scan of them.
+// Some rows of the current batch, for every scan of them.
 class RowsOfBatch final : public duck::Input {
  public:
   RowsOfBatch(const BatchReader& batch, size_t begin, size_t rows) : batch_(batch), begin_(begin), rows_(rows) {}
@@ -50,7 +50,7 @@ class RowsOfBatch final : public duck::Input {
   std::vector<bool> given_;
 };
 
-// The batch that is loaded and all that follow. DuckDB has copied what it keeps of a batch before it asks for the next.
+// The current batch and all that follow. DuckDB has copied what it keeps of a batch before it asks for the next.
 class AllBatches final : public duck::Input {
  public:
   explicit AllBatches(BatchSource& source) : source_(source), schema_version_(source.reader().schema_version()) {}
@@ -86,8 +86,8 @@ class NoRows final : public duck::Input {
   Result<bool> next(size_t /*scan*/, ArrowArray* /*out*/) override { return false; }
 };
 
-// As many rows as make a batch of about the size that the host asks for, judged by a batch that came in. DuckDB works
-// on 2,048 rows at a time, and a batch of a few wide columns must stay far below the largest that is allowed.
+// As many rows as make a batch of about the size that the host asks for, judging by an input batch. DuckDB works on
+// 2,048 rows at a time, and a batch of a few wide columns must stay far below the largest allowed size.
 size_t rows_at_a_time(const BatchSource& source, const sdk::StreamContext& context) {
   constexpr uint64_t kLeast = 2048;
   constexpr uint64_t kMost = 16384;
@@ -154,7 +154,7 @@ Status BatchSink::flush() {
 Status BatchRun::run() {
   const BatchReader& batch = source_.reader();
   size_t begin = 0;
-  // Rows that DuckDB would change never get to it.
+  // Rows that DuckDB would change never reach it.
   while (begin < batch.rows()) {
     const auto unfit = duck::find_unfit_row(batch, begin, batch.rows() - begin);
     const size_t end = unfit ? unfit->row : batch.rows();
@@ -174,8 +174,8 @@ Status BatchRun::try_rows(size_t begin, size_t rows) {
   return status;
 }
 
-// Halves what fails until the rows are found that do: each row of the result comes from one row of the input, so what
-// the halves give is what the whole would have given without those rows.
+// Halves the rows that fail until the failing ones are found: each row of the result comes from one row of the input,
+// so the halves give what the whole would have given without those rows.
 Status BatchRun::run_rows(size_t begin, size_t rows) {
   const Status status = try_rows(begin, rows);
   if (status.ok()) return sink_.flush();

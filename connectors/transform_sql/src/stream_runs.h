@@ -13,10 +13,10 @@
 
 namespace rapidbyte::transform_sql {
 
-/// SQL_INVALID (config): a stream comes by once, and a query over all of it reads it several times.
+/// SQL_INVALID (config): a stream passes only once, and a query over all of it reads it several times.
 sdk::Status read_once();
 
-/// Takes the next batch of the stream, counts it, and gives it its place in `reader`; false at the end.
+/// Takes the next batch of the stream, counts it, and loads it into `reader`; false at the end.
 class BatchSource {
  public:
   explicit BatchSource(sdk::TransformSummary& summary) : summary_(summary) {}
@@ -30,7 +30,7 @@ class BatchSource {
   sdk::BatchReader reader_;
 };
 
-/// Encodes and sends what a query made.
+/// Encodes and sends the rows that a query produces.
 class BatchSink {
  public:
   static sdk::Result<BatchSink> make(const sdk::Schema& columns, sdk::TransformSummary& summary);
@@ -55,8 +55,8 @@ class BatchSink {
   std::vector<HeldBatch> held_;
 };
 
-/// Runs `query` over the batch in `source` and sends what comes of it. A row that its values make fail is failed,
-/// skipped or dead-lettered on its own (on_data_error); the others are sent.
+/// Runs `query` over the batch in `source` and sends the result. A row on whose values it fails is failed, skipped or
+/// dead-lettered on its own (on_data_error); the others are sent.
 class BatchRun {
  public:
   BatchRun(duck::Query& query, const sdk::StreamContext& context, BatchSource& source, BatchSink& sink)
@@ -77,7 +77,7 @@ class BatchRun {
 
 /// Runs `query` over the batch in `source` and all that follow it. A row that fails ends the stream.
 sdk::Status run_whole(duck::Query& query, const sdk::StreamContext& context, BatchSource& source, BatchSink& sink);
-/// Runs `query` over a stream that has no rows: an aggregate has a result all the same.
+/// Runs `query` over a stream without rows: an aggregate has a result all the same.
 sdk::Status run_empty(duck::Query& query, BatchSink& sink);
 
 }  // namespace rapidbyte::transform_sql

@@ -15,11 +15,11 @@ using sdk::TransformSummary;
 
 namespace {
 
-// Of an instance's memory DuckDB may hold this part; the rest is for batches on their way, the program's own data and
+// DuckDB may use this part of an instance's memory; the rest is for batches on their way, the program's own data and
 // what DuckDB does not count.
 constexpr uint64_t kEnginePercent = 60;
 
-// A batch says what its values are; what the source said about its columns beyond that stands in the context.
+// A batch says what its values are; anything else that the source said about its columns is in the context.
 Schema input_columns(const Schema& batch, const StreamContext& context) {
   Schema columns = batch;
   for (Field& field : columns.fields) {

@@ -1,5 +1,6 @@
 #pragma once
-// transform-sql: a SELECT over each batch of a stream, or over all of it. A stream without a query passes through.
+// transform-sql: a SELECT over each batch of a stream, or over all of it. A stream without a query passes through
+// unchanged.
 
 #include <memory>
 #include <optional>
@@ -15,7 +16,7 @@ class Transform {
  public:
   sdk::Status open(const sdk::Json& config);
   sdk::Result<sdk::TransformSummary> transform(const sdk::StreamContext& context);
-  /// What becomes of a stream's columns, before its first row; asked by the host.
+  /// The stream's columns after the query, before its first row; called by the host.
   sdk::Result<sdk::TransformPlan> plan(const sdk::StreamContext& context);
 
  private:

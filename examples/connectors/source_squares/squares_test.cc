@@ -32,7 +32,7 @@ TEST(SquaresTest, ReadsWhatItPromises) {
   EXPECT_EQ(squares_in(host), (std::vector<int64_t>{0, 1, 4, 9, 16}));
 }
 
-TEST(SquaresTest, GoesOnExactlyBehindEachCheckpoint) {
+TEST(SquaresTest, ResumesExactlyAfterEachCheckpoint) {
   Json ctx = make_context("squares");
   ctx["limits"]["max_batch_bytes"] = 64;
   ctx["limits"]["checkpoint_interval_rows"] = 1;

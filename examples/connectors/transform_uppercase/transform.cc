@@ -1,5 +1,5 @@
 // transform-uppercase: ASCII letters of the named text columns become capitals. Every other buffer of a batch is passed
-// on as it came, without being rebuilt, and upper-casing ASCII changes no lengths, so the offsets are passed on too.
+// on unchanged, without being rebuilt, and upper-casing ASCII changes no lengths, so the offsets are passed on too.
 
 #include "rapidbyte/sdk/connector.h"
 

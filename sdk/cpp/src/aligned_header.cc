@@ -9,7 +9,7 @@ namespace rapidbyte::ipc {
 
 namespace {
 
-/// A flatbuffer that is written front to back; everything that is pointed to lies behind what points to it.
+/// A flatbuffer that is written front to back; everything that is pointed to comes after what points to it.
 class Writer {
  public:
   explicit Writer(std::vector<uint8_t>& out) : out_(out) {}
@@ -22,7 +22,7 @@ class Writer {
     std::memcpy(out_.data() + at, &value, sizeof(T));
   }
   void put(std::span<const uint8_t> bytes) { out_.insert(out_.end(), bytes.begin(), bytes.end()); }
-  /// Pads until `extra` bytes behind the end lie on 8.
+  /// Pads until `extra` bytes past the end are aligned to 8.
   void pad(size_t extra) {
     while ((out_.size() + extra) % 8 != 0) out_.push_back(0);
   }
@@ -54,7 +54,7 @@ bool realign_record_batch_header(std::span<const uint8_t> header, std::vector<ui
   const auto nodes = in.vector(*batch, kBatchNodes, kStructSize);
   const auto buffers = in.vector(*batch, kBatchBuffers, kStructSize);
   if (!nodes || !buffers || (nodes->at % 8 == 0 && buffers->at % 8 == 0)) return false;
-  // Of types that nobody here reads.
+  // Present for types that nobody here reads.
   const auto variadic = in.field(*batch, kBatchVariadicCounts);
   if (!variadic || variadic->present) return false;
   const auto version = in.scalar<int16_t>(*message, kMessageVersion);
@@ -77,9 +77,9 @@ bool realign_record_batch_header(std::span<const uint8_t> header, std::vector<ui
   const auto buffer_bytes = in.bytes(*buffers, kStructSize);
   out.reserve(kPrefixSize + 128 + node_bytes.size() + buffer_bytes.size());
   Writer to(out);
-  // The prefix is as long as the alignment, so that places count from it as well as from the flatbuffer.
+  // The prefix is as long as the alignment, so positions can be counted from it as well as from the flatbuffer.
   to.put(kContinuation);
-  to.put(uint32_t{0});  // the length comes at the end
+  to.put(uint32_t{0});  // the length is filled in at the end
   const size_t root = to.at();
   to.put(uint32_t{0});
   // The message: its vtable (own size, the table's size, places of the four fields), then the table.

@@ -57,7 +57,7 @@ void export_batch(const BatchReader& reader, size_t begin, size_t rows, ArrowArr
     }
     column.array.length = static_cast<int64_t>(rows);
     column.array.offset = static_cast<int64_t>(begin);
-    // Of a part of the batch nobody has counted the nulls.
+    // The nulls of a part of the batch have not been counted.
     column.array.null_count = from.validity.empty() ? 0 : (rows == reader.rows() ? from.null_count : -1);
     column.array.buffers = column.buffers.data();
     column.array.release = release_column;

@@ -103,12 +103,12 @@ size_t BatchBuilder::byte_size() const {
 
 namespace {
 
-/// Whether the buffers hold exactly `rows` values: an append of the wrong width shows here.
+/// Whether the buffers hold exactly `rows` values: this catches an append of the wrong width.
 bool fits(const DataType& type, const ColumnBuffers& buffers, size_t rows) {
   if (type.id == TypeId::kBoolean) return buffers.values.size() == (rows + 7) / 8;
   if (!type.is_variable()) return buffers.values.size() == rows * type.value_width();
   if (buffers.offsets.size() != (rows + 1) * (type.is_large() ? 8 : 4)) return false;
-  // Offsets of 32 bits wrap beyond 2 GiB of text.
+  // 32-bit offsets wrap beyond 2 GiB of text.
   return type.is_large() || buffers.values.size() <= static_cast<size_t>(INT32_MAX);
 }
 

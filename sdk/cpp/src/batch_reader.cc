@@ -28,7 +28,7 @@ Status invalid(std::string_view what) {
 
 /// One encapsulated message at the start of `bytes`.
 struct Message {
-  std::span<const uint8_t> header;  // with prefix; empty: end of the stream
+  std::span<const uint8_t> header;  // including the prefix; empty: end of the stream
   std::span<const uint8_t> body;
   std::span<const uint8_t> rest;
   int32_t type = NANOARROW_IPC_MESSAGE_TYPE_UNINITIALIZED;  // as found: not always one of the enumerators
@@ -41,7 +41,7 @@ uint32_t read_u32(std::span<const uint8_t> bytes, size_t at) {
 }
 
 /// Checks sizes here, in 64 bits, because nanoarrow adds them in 32; then has the flatbuffer verified. The header of a
-/// record batch whose vectors are not aligned is put into `realigned`, which must outlive the message.
+/// record batch whose vectors are misaligned is rewritten into `realigned`, which must outlive the message.
 Result<Message> read_message(ArrowIpcDecoder* decoder, std::span<const uint8_t> bytes,
                              std::vector<uint8_t>& realigned) {
   if (bytes.size() < kPrefix) return invalid("it ends within a message prefix");
@@ -62,7 +62,7 @@ Result<Message> read_message(ArrowIpcDecoder* decoder, std::span<const uint8_t> 
   const ArrowBufferView view{{out.header.data()}, static_cast<int64_t>(out.header.size())};
   if (ArrowIpcDecoderVerifyHeader(decoder, view, &error) != NANOARROW_OK) return invalid(error.message);
   if (const char* what = missing_table(out.header.subspan(kPrefix))) return invalid(what);
-  // The verifier lets unknown types pass, and loading an enum that holds one is undefined: take the bits.
+  // The verifier accepts unknown types, and loading an enum that holds one is undefined: copy the bits.
   static_assert(sizeof decoder->message_type == sizeof out.type);
   std::memcpy(&out.type, &decoder->message_type, sizeof out.type);
   const int64_t body = decoder->body_size_bytes;
@@ -74,7 +74,7 @@ Result<Message> read_message(ArrowIpcDecoder* decoder, std::span<const uint8_t> 
   return out;
 }
 
-/// nanoarrow takes names as C strings. `header` has been verified.
+/// nanoarrow reads names as C strings. `header` has been verified.
 Status check_names(std::span<const uint8_t> header) {
   const auto message = org_apache_arrow_flatbuf_Message_as_root(header.data() + kPrefix);
   const auto schema =
@@ -129,7 +129,7 @@ struct BatchReader::Impl {
   Status load(std::span<const uint8_t> batch);
   Status load_schema(const Message& message);
   Status load_columns(const Message& message);
-  /// Also copies buffers that are not aligned, before anybody reads them.
+  /// Also copies misaligned buffers, before anybody reads them.
   Status check_column(ArrowArrayView& view, const Field& field, std::span<const uint8_t> body);
 };
 

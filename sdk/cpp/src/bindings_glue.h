@@ -1,6 +1,7 @@
 #pragma once
-// Values of the generated bindings, there and back. wit-bindgen names its C types after the world, so this header is
-// compiled once per world, chosen by RB_SDK_WORLD (source, destination, transform). Internal to the component build.
+// Converts values of the generated bindings in both directions. wit-bindgen names its C types after the world, so this
+// header is compiled once per world, selected by RB_SDK_WORLD (source, destination, transform). Internal to the
+// component build.
 
 #define RB_SDK_PASTE_INNER(a, b) a##b
 #define RB_SDK_PASTE(a, b) RB_SDK_PASTE_INNER(a, b)
@@ -42,7 +43,7 @@ inline std::string_view view(const String& text) {
   return text.len == 0 ? std::string_view() : std::string_view(reinterpret_cast<const char*>(text.ptr), text.len);
 }
 
-/// Takes a string that the host made, and frees the original. The pointer of an empty one is not from malloc.
+/// Takes over a string from the host, and frees the original. The pointer of an empty one does not come from malloc.
 inline std::string take(String& text) {
   std::string out(view(text));
   if (text.len != 0) std::free(text.ptr);
@@ -83,7 +84,7 @@ inline void give(const Error& error, WireError* wire) {
   if (error.details_json) wire->details_json.val = give(*error.details_json);
 }
 
-/// The answer of an export without a value: true is success.
+/// The answer of an export without a value: true means success.
 inline bool give(const Status& status, WireError* wire) {
   if (!status.ok()) give(status.error(), wire);
   return status.ok();

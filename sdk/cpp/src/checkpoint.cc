@@ -111,7 +111,7 @@ Result<WriteSummary> run_commit_loop(const std::function<Result<WriteCount>(std:
   };
   for (;;) {
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<Bytes> batch, host::next_batch());
-    // A checkpoint that lies between two batches may show up only now that the second one was taken.
+    // A checkpoint between two batches may become visible only now that the second one has been taken.
     RB_SDK_RETURN_NOT_OK(commit_if_aligned(/*at_end=*/!batch));
     if (!batch) break;
     RB_SDK_ASSIGN_OR_RETURN(const WriteCount count, write(batch->span()));

@@ -34,7 +34,7 @@ std::string date_text(int64_t days) {
   return {out, text::write_year_month_day(end, year, date.month, date.day)};
 }
 
-/// A count of units since midnight to "HH:MM:SS[.fraction]"; what is no time of a day, as the number that it is.
+/// A count of units since midnight as "HH:MM:SS[.fraction]"; a value that is not a time of day as the plain number.
 std::string time_text(int64_t value, TimeUnit unit) {
   const UnitScale scale = scale_of(unit);
   if (value < 0 || value / scale.per_second > 86'400) return std::to_string(value);
@@ -48,7 +48,7 @@ std::string time_text(int64_t value, TimeUnit unit) {
 std::string timestamp_text(int64_t value, const DataType& type) {
   const int64_t per_day = scale_of(type.unit).per_second * 86'400;
   const int64_t days = text::floor_divide(value, per_day);
-  // Not value - days * per_day: near the least value that product does not fit.
+  // Not value - days * per_day: near the smallest value that product does not fit.
   const int64_t of_day = value % per_day;
   return date_text(days) + "T" + time_text(of_day < 0 ? of_day + per_day : of_day, type.unit) +
          (type.timezone ? "Z" : "");

@@ -22,7 +22,7 @@ struct ConfigReader::Report {
 
 namespace {
 
-/// Edits (insert, delete, replace) from one word to the other.
+/// The number of edits (insert, delete, replace) from one word to the other.
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -38,7 +38,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-/// The known word closest to `word`, if it is close enough to be a typing mistake: a third of the letters.
+/// The known word closest to `word`, if close enough to be a typo: at most a third of the letters.
 template <typename Words>
 std::string suggestion(std::string_view word, const Words& known) {
   std::string_view best;

@@ -93,7 +93,7 @@ std::optional<DataType> parse_timestamp(std::string_view arguments) {
 }
 
 std::optional<DataType> parse_parametric(std::string_view name) {
-  constexpr int32_t kMaxDecimal128 = 38;  // digits that always fit 128 bits
+  constexpr int32_t kMaxDecimal128 = 38;  // digits that always fit in 128 bits
   constexpr int32_t kMaxDecimal256 = 76;
   if (const auto arguments = arguments_of(name, "Decimal128")) {
     return parse_decimal(*arguments, TypeId::kDecimal128, kMaxDecimal128);

@@ -1,8 +1,8 @@
 #pragma once
-// The one reader of Arrow's message headers below flatcc and nanoarrow: what these take for granted is looked at here
-// first, and a header that flatcc refuses is read here to be rewritten. Used by the SDK and by the host's inspector. Of
-// the bytes nothing is believed: what lies outside of them or makes no sense is nullopt. Header only, no allocation.
-// Little-endian, as Arrow IPC and every host and guest that we build for.
+// The one reader of Arrow's message headers below flatcc and nanoarrow: it checks first what these take for granted,
+// and reads a header that flatcc refuses so that it can be rewritten. Used by the SDK and by the host's inspector. The
+// bytes are untrusted: whatever is out of bounds or makes no sense is nullopt. Header only, no allocation.
+// Little-endian, like Arrow IPC and every host and guest that we build for.
 
 #include <cstddef>
 #include <cstdint>
@@ -47,7 +47,7 @@ inline constexpr size_t kPrefixSize = 8;
 inline constexpr uint64_t kStructSize = 16;
 /// Bytes of an offset, as in a vector of tables.
 inline constexpr uint64_t kOffsetSize = 4;
-/// No honest schema is deeper, and the walks are recursive.
+/// No legitimate schema is deeper, and the walks are recursive.
 inline constexpr int kMaxSchemaDepth = 32;
 
 class Flatbuffer {
@@ -64,14 +64,14 @@ class Flatbuffer {
     return value;
   }
 
-  /// Where the offset that is stored at `at` points; 0 for the root.
+  /// Where the offset stored at `at` points; 0 for the root.
   [[nodiscard]] std::optional<uint64_t> follow(uint64_t at) const {
     const auto offset = read<uint32_t>(at);
     if (!offset || *offset == 0 || *offset >= bytes_.size() - at) return std::nullopt;
     return at + *offset;
   }
 
-  /// Place of a table's field; `present` is false when it has its default. nullopt: the table is broken.
+  /// Position of a table's field; `present` is false when it has its default. nullopt: the table is broken.
   struct Field {
     bool present = false;
     uint64_t at = 0;
@@ -97,13 +97,13 @@ class Flatbuffer {
     return where->present ? read<T>(where->at) : std::optional<T>(fallback);
   }
 
-  /// A table that a table must have.
+  /// A table that the enclosing table must have.
   [[nodiscard]] std::optional<uint64_t> table(uint64_t table, uint16_t slot) const {
     const auto where = field(table, slot);
     return where && where->present ? follow(where->at) : std::nullopt;
   }
 
-  /// The elements of a vector, which lie in the bytes whole; none when it is absent.
+  /// The elements of a vector, all of them within the bytes; none when it is absent.
   struct Vector {
     uint64_t at = 0;  // of the first
     uint64_t count = 0;
@@ -123,8 +123,8 @@ class Flatbuffer {
     return bytes_.subspan(static_cast<size_t>(vector.at), static_cast<size_t>(vector.count * element_size));
   }
 
-  /// The tables of a vector of them; `visit` gets the place of each and may end the walk by false. False: then, or the
-  /// vector or one of its offsets is broken.
+  /// Walks a vector of tables; `visit` gets the position of each and ends the walk by returning false. Returns false
+  /// then, or when the vector or one of its offsets is broken.
   template <typename Visit>
   [[nodiscard]] bool each_table(uint64_t table, uint16_t slot, Visit visit) const {
     const auto tables = vector(table, slot, kOffsetSize);
@@ -136,7 +136,7 @@ class Flatbuffer {
     return true;
   }
 
-  /// Whether every pair of a vector of KeyValue has its key and its value: nanoarrow takes that for granted.
+  /// Whether every pair in a vector of KeyValue has its key and its value: nanoarrow takes that for granted.
   [[nodiscard]] bool metadata_is_whole(uint64_t owner, uint16_t slot) const {
     return each_table(owner, slot, [&](uint64_t pair) { return table(pair, kPairKey) && table(pair, kPairValue); });
   }

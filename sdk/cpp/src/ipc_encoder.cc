@@ -22,7 +22,7 @@ size_t padded(size_t size) { return (size + 7) & ~size_t{7}; }
 /// Metadata of a record batch: 16 bytes per column and per buffer; 512 covers the flatbuffer's tables around them.
 size_t metadata_bound(size_t columns) { return columns * 16 + columns * 3 * 16 + 512; }
 
-/// A buffer that nanoarrow appends to must never move: its room was reserved by us.
+/// A buffer that nanoarrow appends to must never move: we have reserved its room.
 uint8_t* refuse_to_grow(ArrowBufferAllocator*, uint8_t*, int64_t, int64_t) { return nullptr; }
 void leave_alone(ArrowBufferAllocator*, uint8_t*, int64_t) {}
 
@@ -46,7 +46,7 @@ struct IpcEncoder::Impl {
   SchemaHandle arrow_schema;
   ArrowIpcEncoder encoder{};
   ArrowArrayView view{};
-  // nanoarrow's encoder asks each column's ArrowArray for the number of its buffers, and for nothing else.
+  // nanoarrow's encoder asks each column's ArrowArray only for the number of its buffers.
   std::vector<ArrowArray> arrays;
   BufferHandle schema_message;
   BufferHandle batch_message;
@@ -138,7 +138,7 @@ Status IpcEncoder::Impl::set_column(size_t index, int64_t rows, const ColumnBuff
 
 Result<std::span<const uint8_t>> IpcEncoder::Impl::encode_view(size_t body_size) {
   // Everything goes into one block: the body is copied to its place once, and the two headers, whose size is known only
-  // then, are put right before it.
+  // then, are written right before it.
   for (;;) {
     out.resize(headroom + body_size + sizeof kEndOfStream);
     ArrowBuffer body{};

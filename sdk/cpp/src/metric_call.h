@@ -1,6 +1,5 @@
 #pragma once
-// The one host function that takes JSON made by the SDK itself: implemented per build (component, native), used by
-// host.cc.
+// The one host function whose JSON the SDK builds itself: implemented per build (component, native), used by host.cc.
 
 #include <string_view>
 

@@ -136,7 +136,7 @@ Result<Schema> from_nanoarrow(const ArrowSchema& schema) {
       case TypeId::kTime64: field.type.unit = static_cast<TimeUnit>(view.time_unit); break;
       default: break;
     }
-    // The bytes may come from anyone: a scale of two billion would be two billion zeros later.
+    // The bytes are untrusted: a scale of two billion would be two billion zeros later.
     if (const auto same = DataType::parse(field.type.name()); !same.ok() || *same != field.type) {
       return unsupported(field.name, "not a valid " + field.type.name());
     }

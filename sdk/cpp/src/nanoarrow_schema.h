@@ -1,5 +1,5 @@
 #pragma once
-// Between our Schema and nanoarrow's ArrowSchema, and owners for nanoarrow's C structs. Internal to the SDK.
+// Converts between our Schema and nanoarrow's ArrowSchema; owners for nanoarrow's C structs. Internal to the SDK.
 
 #include <nanoarrow/nanoarrow.h>
 

@@ -9,7 +9,7 @@ namespace {
 
 bool has_cursor(const StreamContext& ctx) { return ctx.cursor && !ctx.cursor->last_value.is_null(); }
 
-/// Not more than fits into a message.
+/// Shortened to fit into a message.
 std::string shown(const CursorValue& value) {
   constexpr size_t kMost = 200;
   std::string text = to_text(value.to_json());
@@ -24,10 +24,10 @@ Result<CursorValue> cursor_of(const NewestReceipt& receipt) {
   return checkpoint->understood_cursor();
 }
 
-/// Ids of loads begin with the time at which they were made.
+/// Load ids begin with the time at which they were created.
 std::string_view time_of(std::string_view load_id) { return load_id.substr(0, load_id.find('-')); }
 
-std::string begin_anew(const StreamContext& ctx) {
+std::string restart_hint(const StreamContext& ctx) {
   const std::string reset = "rapidbyte state reset PIPELINE.yaml --stream '" + ctx.stream_name + "'";
   if (ctx.write_mode == WriteMode::kUpsert) return "load all rows again with: " + reset;
   return "remove the stream's rows from the table, which would be there twice, and load all again with: " + reset;
@@ -35,16 +35,16 @@ std::string begin_anew(const StreamContext& ctx) {
 
 }  // namespace
 
-bool begins_behind_cursor(const StreamContext& ctx) {
+bool begins_after_cursor(const StreamContext& ctx) {
   return ctx.sync_mode == SyncMode::kIncremental && has_cursor(ctx) && ctx.resume.is_null();
 }
 
 Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table) {
-  // A host of before does not say of which load its cursor is.
+  // An older host does not say which load its cursor belongs to.
   if (ctx.cursor_load_id.empty() || !receipt.of_table) return {};
   RB_SDK_ASSIGN_OR_RETURN(const CursorValue held, cursor_of(receipt));
   if (held == ctx.cursor->last_value) return {};
-  const std::string who = "stream \"" + ctx.stream_name + "\": this run would go on behind load " + ctx.cursor_load_id +
+  const std::string who = "stream \"" + ctx.stream_name + "\": this run would resume after load " + ctx.cursor_load_id +
                           " (cursor " + shown(ctx.cursor->last_value) + "), but the newest receipt of " + table +
                           " is of load " + receipt.load_id + " (cursor " + shown(held) + ")";
   if (time_of(receipt.load_id) > time_of(ctx.cursor_load_id)) {
@@ -52,20 +52,20 @@ Status check_receipt_fits(const StreamContext& ctx, const NewestReceipt& receipt
     return config_error(codes::kReceiptForeign,
                         who +
                             ", which the state does not know: a run with --limit wrote it, another installation with "
-                            "a state of its own, or the state is an older copy. Going on would append its rows "
+                            "its own state, or the state is an older copy. Resuming would append its rows "
                             "again. This run wrote nothing. Take the newest state; or " +
-                            begin_anew(ctx) +
-                            "; or use write_mode upsert; or, if rows may be there twice, go on once with: rapidbyte "
+                            restart_hint(ctx) +
+                            "; or use write_mode upsert; or, if rows may be there twice, continue once with: rapidbyte "
                             "run PIPELINE.yaml --allow-doubled-rows");
   }
   if (ctx.keep_positions) return {};
   return config_error(codes::kReceiptForeign,
                       who +
-                          ": the table, or its database, is an older copy, or was made anew. Going on would leave the "
-                          "rows between out for good. This run wrote nothing. Take the table or the state of the "
+                          ": the table, or its database, is an older copy, or was recreated. Resuming would leave the "
+                          "rows between out for good. This run wrote nothing. Use the table or the state of the "
                           "same time; or " +
-                          begin_anew(ctx) +
-                          "; or, if every row before the cursor is there, go on once with: rapidbyte run "
+                          restart_hint(ctx) +
+                          "; or, if every row before the cursor is there, continue once with: rapidbyte run "
                           "PIPELINE.yaml --keep-positions");
 }
 
@@ -74,8 +74,8 @@ bool appends_all(const StreamContext& ctx) {
   return appends && ctx.sync_mode == SyncMode::kFullRefresh && ctx.resume.is_null();
 }
 
-Status check_no_broken_off_load(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table,
-                                const std::function<Result<bool>()>& has_rows) {
+Status check_no_interrupted_load(const StreamContext& ctx, const NewestReceipt& receipt, const std::string& table,
+                                 const std::function<Result<bool>()>& has_rows) {
   if (receipt.load_id == ctx.load_id || ctx.load_id.empty() || ctx.allow_doubled_rows) return {};
   if (!receipt.of_table || receipt.rows == 0 || receipt.checkpoint_json.empty()) return {};
   auto checkpoint = protocol::Checkpoint::parse(receipt.checkpoint_json, protocol::kGuestLimits);
@@ -104,7 +104,7 @@ Status check_not_loaded_before(const StreamContext& ctx, const NewestReceipt& re
                                const std::function<Result<bool>()>& has_rows) {
   if (receipt.load_id == ctx.load_id || ctx.allow_doubled_rows) return {};
   RB_SDK_ASSIGN_OR_RETURN(const CursorValue held, cursor_of(receipt));
-  // Its source was empty, as it is for this one: where both begin is the same.
+  // Its source was empty, as it is for this one: both begin at the same place.
   if (held.is_null() && !receipt.checkpoint_json.empty() && receipt.rows == 0) return {};
   RB_SDK_ASSIGN_OR_RETURN(const bool filled, has_rows());
   if (!filled) return {};

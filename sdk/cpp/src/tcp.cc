@@ -11,7 +11,7 @@ namespace {
 
 // Blocks of 64 KiB: what one host call moves for 2.0 components, and large enough that the call itself does not count.
 constexpr size_t kBlock = 64 << 10;
-// Waits are cut, so that a limit of hours still fits the host's 32-bit milliseconds.
+// Long waits are split, so that a limit of hours still fits the host's 32-bit milliseconds.
 constexpr uint64_t kLongestWaitMs = 60'000;
 
 uint64_t now_ms() {
@@ -75,10 +75,10 @@ Status TcpStream::wait(host::SocketInterest interest, uint64_t deadline_ms) {
   }
 }
 
-/// Reads once, waiting if needed, to the end of in_; 0 at the end of the connection.
+/// Reads once, waiting if needed, and appends to in_; 0 at the end of the connection.
 Result<size_t> TcpStream::fill() {
   if (!open_) return internal_error(codes::kSocketClosed, peer_ + ": the stream was closed");
-  // The peer may be waiting for what is still queued here.
+  // The peer may be waiting for data that is still queued here.
   RB_SDK_RETURN_NOT_OK(flush());
   if (in_start_ == in_.size()) {
     in_.clear();
@@ -125,7 +125,7 @@ Status TcpStream::read_exact(std::span<uint8_t> out) {
 Result<std::span<const uint8_t>> TcpStream::peek(size_t min) {
   while (in_.size() - in_start_ < min) {
     if (in_start_ != 0) {
-      // Room is made by moving the unread rest to the front; it is shorter than `min`.
+      // Make room by moving the unread rest to the front; it is shorter than `min`.
       const size_t rest = in_.size() - in_start_;
       std::memmove(in_.data(), in_.data() + in_start_, rest);
       in_.truncate(rest);

@@ -33,7 +33,7 @@ std::string place(const TableRequest& request, const TargetTable& table) {
   return of_stream(request.stream) + ", " + table.described() + ": ";
 }
 
-// Of a column that is not in the table: whether it is to be added.
+// For a column that is not in the table: whether it is to be added.
 Result<bool> is_added(const TableRequest& request, const TargetTable& table, const sdk::Field& field) {
   switch (request.policies.new_column) {
     case sdk::NewColumn::kIgnore:
@@ -50,7 +50,7 @@ Result<bool> is_added(const TableRequest& request, const TargetTable& table, con
   return true;
 }
 
-// Of a column that the stream does not have.
+// For a column that the stream does not have.
 Status check_may_go(const TableRequest& request, const TargetTable& table, const Column& column) {
   if (request.policies.removed_column != sdk::RemovedColumn::kFail) return {};
   return sdk::schema_error(codes::kRemovedColumn, place(request, table) + "the source no longer has column " +

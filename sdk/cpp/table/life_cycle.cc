@@ -38,7 +38,7 @@ Status LifeCycle::check_targets(const std::vector<std::string>& streams) const {
 }
 
 Result<std::vector<sdk::StreamReference>> LifeCycle::references(const std::vector<std::string>& streams) {
-  // Asked before the first stream, and by `check`: so both say it before anything is made.
+  // Asked before the first stream, and by `check`: both report it before anything is created.
   RB_SDK_RETURN_NOT_OK(check_targets(streams));
   return dialect_.references(streams);
 }
@@ -64,8 +64,8 @@ Status LifeCycle::begin(const sdk::StreamContext& ctx) {
 Status LifeCycle::begin_replace(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(const bool has_begun, dialect_.begins_replace(ctx));
   if (has_begun) return {};
-  // A commit of its own only where something of before could be taken for this load's: of the usual stream its first
-  // rows bring the receipt, and until then the one that is there speaks of the table that is there.
+  // Commits separately only where something older could be mistaken for this load's: usually the first rows of a stream
+  // bring the receipt, and until then the existing one describes the existing table.
   RB_SDK_ASSIGN_OR_RETURN(const bool staging_there, dialect_.exists(ctx, Place::kStaging));
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, dialect_.read_receipt(ctx));
   begun_replace_ = ctx.load_id;
@@ -93,7 +93,7 @@ Result<sdk::WriteSummary> LifeCycle::write_stream(const sdk::StreamContext& ctx)
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Receipt> previous, dialect_.previous_receipt(ctx));
   const Place place = written_place(ctx);
   Receipt receipt{.load_id = ctx.load_id, .target = dialect_.name_of(ctx.stream_name, place)};
-  // A load may go on with another write_mode than it began with; rows that lie elsewhere do not count.
+  // A load may resume with a write_mode other than the one it began with; rows in another table do not count.
   if (previous && previous->load_id == ctx.load_id && dialect_.is_of(*previous, ctx.stream_name, place)) {
     receipt.rows = previous->rows;
   }
@@ -122,7 +122,7 @@ Status LifeCycle::finish(const sdk::StreamContext& ctx, bool succeeded) {
   const bool replace = mode_of(ctx) == sdk::WriteMode::kReplace;
   RB_SDK_RETURN_NOT_OK(dialect_.check_stream(ctx.stream_name));
   if (!succeeded) {
-    // What was committed stays: the next run goes on behind it.
+    // What was committed stays: the next run resumes after it.
     if (!replace || dialect_.has_nothing_to_discard(ctx)) return {};
     RB_SDK_ASSIGN_OR_RETURN(const bool is_there, dialect_.open_existing());
     if (!is_there) return {};
@@ -134,7 +134,7 @@ Status LifeCycle::finish(const sdk::StreamContext& ctx, bool succeeded) {
   if (replace) return dialect_.explain(ctx, publish(ctx));
   RB_SDK_ASSIGN_OR_RETURN(const bool is_there, dialect_.exists(ctx, Place::kTarget));
   if (is_there || ctx.schema.fields.empty()) return {};
-  // No batch came: the table is there all the same, with the columns that the source has.
+  // No batch came: the table is created all the same, with the source's columns.
   return dialect_.in_transaction([&] { return dialect_.make_target(ctx, ctx.schema); }, /*rows_go=*/false);
 }
 
@@ -153,7 +153,7 @@ Status LifeCycle::publish(const sdk::StreamContext& ctx) {
       state.newest = Receipt{.load_id = ctx.load_id};  // no rows came
       state.rows = 0;
     }
-    if (state.newest->published) return {};  // Called again after a crash: it is done.
+    if (state.newest->published) return {};  // Called again after a crash: it is already published.
     if (state.staging_there) {
       RB_SDK_RETURN_NOT_OK(dialect_.publish_staging(ctx, state.rows));
     } else if (state.rows != 0) {
@@ -162,7 +162,7 @@ Status LifeCycle::publish(const sdk::StreamContext& ctx) {
                                      " with " + std::to_string(state.rows) +
                                      " rows is gone. The old table was left as it was; run again.");
     } else {
-      // Nothing was read, and nothing is known: no table to make.
+      // Nothing was read, and the columns are unknown: there is no table to create.
       if (!state.target_there && ctx.schema.fields.empty()) return {};
       RB_SDK_RETURN_NOT_OK(dialect_.publish_nothing(ctx));
     }

@@ -1,5 +1,5 @@
-// Whether receipts, table and the position that a run starts from tell the same story: what last-committed answers, and
-// what keeps a stream from beginning.
+// Whether receipts, table and the position that a run starts from agree: what last-committed answers, and what keeps a
+// stream from beginning.
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/receipt.h"
 #include "rapidbyte/table/life_cycle.h"
@@ -9,7 +9,7 @@ namespace {
 
 std::string of_stream(const sdk::StreamContext& ctx) { return "stream \"" + ctx.stream_name + "\""; }
 
-/// As a word of a shell's command line.
+/// As one word of a shell command line.
 std::string shell_word(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {
@@ -31,7 +31,7 @@ sdk::NewestReceipt compared(const Dialect& dialect, const sdk::StreamContext& ct
 
 }  // namespace
 
-std::string how_to_begin_anew(const sdk::StreamContext& ctx, const std::string& table, bool rows_there) {
+std::string how_to_restart(const sdk::StreamContext& ctx, const std::string& table, bool rows_there) {
   const std::string reset = "rapidbyte state reset PIPELINE.yaml --stream " + shell_word(ctx.stream_name);
   if (mode_of(ctx) != sdk::WriteMode::kAppend) return "To load all rows again: " + reset;
   return "To load all rows again: " +
@@ -42,8 +42,8 @@ std::string how_to_begin_anew(const sdk::StreamContext& ctx, const std::string& 
 
 Status LifeCycle::check_position(const sdk::StreamContext& ctx) {
   if (sdk::appends_from_the_beginning(ctx) || sdk::appends_all(ctx)) return check_not_loaded_before(ctx);
-  // A load that was interrupted has its receipt.
-  if (!sdk::begins_behind_cursor(ctx)) return {};
+  // An interrupted load has its own receipt.
+  if (!sdk::begins_after_cursor(ctx)) return {};
   RB_SDK_ASSIGN_OR_RETURN(const bool is_there, dialect_.exists(ctx, Place::kTarget));
   if (is_there) {
     RB_SDK_ASSIGN_OR_RETURN(const bool has_rows, dialect_.has_rows(ctx));
@@ -64,8 +64,8 @@ Status LifeCycle::target_emptied(const sdk::StreamContext& ctx, bool is_gone) co
       codes::kTargetEmptied,
       of_stream(ctx) + ": earlier runs have loaded rows up to the cursor that this one starts from, but " + table +
           (is_gone ? " is gone" : " is empty") +
-          ". Going on would leave those rows out for good. This run wrote nothing. " +
-          how_to_begin_anew(ctx, dialect_.named(ctx.stream_name), /*rows_there=*/false) +
+          ". Resuming would leave those rows out for good. This run wrote nothing. " +
+          how_to_restart(ctx, dialect_.named(ctx.stream_name), /*rows_there=*/false) +
           ". If the table is meant to be emptied, set emptied_target: continue in the destination's config." +
           dialect_.emptied_advice(ctx, is_gone));
 }
@@ -84,9 +84,9 @@ Status LifeCycle::check_receipt(const sdk::StreamContext& ctx) {
           dialect_.database() + " has no receipt of them in " + dialect_.receipts_name(ctx.stream_name) + ". So " +
           table + " may be that of another database, without those rows. This run wrote nothing." +
           dialect_.receipt_missing_advice() +
-          " If the rows are in this table (the database was moved), go on once with: rapidbyte run PIPELINE.yaml "
+          " If the rows are in this table (the database was moved), continue once with: rapidbyte run PIPELINE.yaml "
           "--keep-positions. " +
-          how_to_begin_anew(ctx, dialect_.named(ctx.stream_name), /*rows_there=*/true) + ".");
+          how_to_restart(ctx, dialect_.named(ctx.stream_name), /*rows_there=*/true) + ".");
 }
 
 Status LifeCycle::check_not_loaded_before(const sdk::StreamContext& ctx) {
@@ -97,7 +97,7 @@ Status LifeCycle::check_not_loaded_before(const sdk::StreamContext& ctx) {
     if (!is_there) return false;
     return dialect_.has_rows(ctx);
   };
-  const auto check = sdk::appends_all(ctx) ? sdk::check_no_broken_off_load : sdk::check_not_loaded_before;
+  const auto check = sdk::appends_all(ctx) ? sdk::check_no_interrupted_load : sdk::check_not_loaded_before;
   return check(ctx, compared(dialect_, ctx, *newest), dialect_.described(ctx.stream_name), has_rows);
 }
 
@@ -120,12 +120,12 @@ Result<std::optional<std::string>> LifeCycle::position(const sdk::StreamContext&
   RB_SDK_ASSIGN_OR_RETURN(const bool is_there, dialect_.exists(ctx, place));
   const auto none = is_there ? std::optional<std::string>() : std::optional<std::string>(sdk::kTargetAbsent);
   if (!receipt || !receipt->checkpoint_json) return none;
-  // For another load it only matters whether there is a table to double rows in.
+  // For another load it only matters whether there is a table in which rows could be doubled.
   if (!of_this_load && !is_there) return none;
   if (receipt->published) return receipt->checkpoint_json;
   if (!dialect_.is_of(*receipt, ctx.stream_name, place)) return none;
   if (receipt->rows == 0) return receipt->checkpoint_json;
-  // Somebody dropped the table to begin again: the receipt speaks of rows that are gone.
+  // Somebody dropped the table to start over: the receipt describes rows that are gone.
   if (!is_there) return none;
   RB_SDK_ASSIGN_OR_RETURN(const bool holds, dialect_.still_holds(ctx, *receipt));
   return holds ? receipt->checkpoint_json : none;

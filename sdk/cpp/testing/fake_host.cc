@@ -21,7 +21,7 @@ namespace rapidbyte::sdk::testing {
 
 namespace {
 
-// Host functions carry no handle of their instance: the one that was made last on this thread is asked.
+// Host functions carry no handle of their instance: the one created last on this thread is asked.
 thread_local FakeHost* current_host = nullptr;
 
 constexpr size_t kMaxKeyBytes = 1024;        // of a state key
@@ -121,7 +121,7 @@ Status FakeHost::enter(std::string_view function) {
 
 Status FakeHost::emit_batch(std::span<const uint8_t> batch) {
   RB_SDK_RETURN_NOT_OK(enter("emit-batch"));
-  if (cancelled_) return internal_error(codes::kCancelled, "emit-batch: the run is being ended");
+  if (cancelled_) return internal_error(codes::kCancelled, "emit-batch: the run is being cancelled");
   if (!has_sender) return internal_error(codes::kNoSender, "emit-batch: this connector has no output");
   if (batch.empty()) return internal_error(codes::kEmptyBatch, "emit-batch: a batch of no bytes");
   if (batch.size() > max_batch_bytes) {
@@ -138,7 +138,7 @@ Status FakeHost::emit_batch(std::span<const uint8_t> batch) {
 
 Result<std::optional<Bytes>> FakeHost::next_batch() {
   RB_SDK_RETURN_NOT_OK(enter("next-batch"));
-  if (cancelled_) return internal_error(codes::kCancelled, "next-batch: the run is being ended");
+  if (cancelled_) return internal_error(codes::kCancelled, "next-batch: the run is being cancelled");
   if (!has_receiver) return internal_error(codes::kNoReceiver, "next-batch: this connector has no input");
   absorb_markers();
   if (input_.empty()) return std::optional<Bytes>();
@@ -335,7 +335,7 @@ Result<std::optional<uint64_t>> FakeHost::socket_write(host::SocketHandle handle
 
 Result<bool> FakeHost::socket_wait(host::SocketHandle handle, host::SocketInterest interest, uint32_t timeout_ms) {
   RB_SDK_RETURN_NOT_OK(enter("socket-wait"));
-  if (cancelled_) return internal_error(codes::kCancelled, "socket-wait: the run is being ended");
+  if (cancelled_) return internal_error(codes::kCancelled, "socket-wait: the run is being cancelled");
   if (scripted_.contains(handle)) return true;
   RB_SDK_ASSIGN_OR_RETURN(const int fd, find_socket(handle));
   const auto tls = tls_.find(handle);

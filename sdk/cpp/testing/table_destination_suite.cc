@@ -2,7 +2,7 @@
 
 namespace rapidbyte::sdk::testing {
 
-// An author's test program may have the suite and no destination of tables.
+// An author's test program may include the suite without a table destination.
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(TableDestinationSuite);
 
 void TableDestinationSuite::SetUp() {
@@ -81,7 +81,7 @@ Json TableDestinationSuite::last_committed(const Json& context) {
   EXPECT_TRUE(destination->close().ok());
   if (!committed.ok() || !committed->has_value()) return nullptr;
   const auto receipt = parse_json(**committed);
-  if (!receipt.ok()) return nullptr;  // the word for a table that is not there
+  if (!receipt.ok()) return nullptr;  // the answer for a table that does not exist
   return string_member(*receipt, "load_id") == string_member(context, "load_id") ? *receipt : Json();
 }
 
@@ -126,7 +126,7 @@ TEST_P(TableDestinationSuite, ReplaceShowsTheNewRowsAtTheEndAndNotBefore) {
   ASSERT_TRUE(summary.ok()) << summary.status().to_string();
   EXPECT_EQ(summary->records_written, 20U);
   ASSERT_TRUE(destination->finish_stream(to_text(ctx), true).ok());
-  // A host that was killed before it noted the end asks again: the second time changes nothing.
+  // A host that was killed before it recorded the end asks again: the second time changes nothing.
   ASSERT_TRUE(destination->finish_stream(to_text(ctx), true).ok());
   ASSERT_TRUE(destination->close().ok());
   EXPECT_EQ(table("s"), expected(0, 20, "new "));
@@ -184,7 +184,7 @@ TEST_P(TableDestinationSuite, AStreamWithoutRowsMakesItsTableAndTakesNothingFrom
   }
 }
 
-TEST_P(TableDestinationSuite, ALoadThatBreaksOffAtAnyCallIsResumedBehindItsReceiptExactly) {
+TEST_P(TableDestinationSuite, ALoadThatIsInterruptedAtAnyCallResumesExactlyAfterItsReceipt) {
   const Batches batches = {rows(0, 20), rows(20, 40), rows(40, 60), rows(60, 80)};
   Error broken;
   broken.code = "BROKEN";
@@ -208,7 +208,7 @@ TEST_P(TableDestinationSuite, ALoadThatBreaksOffAtAnyCallIsResumedBehindItsRecei
       const Json receipt = last_committed(ctx);
       const bool ended = bool_member(receipt, "end") == true;
       const auto next = static_cast<size_t>(ended ? 4 : int_member(receipt, "next").value_or(0));
-      // The rows in the table are those that the receipt speaks of, and at least those that the host knows of.
+      // The rows in the table are those that the receipt describes, and at least those that the host knows of.
       const Lines there = place_->has_table(name) ? table(name) : Lines{};
       EXPECT_EQ(there, expected(0, static_cast<int64_t>(next) * 20));
       EXPECT_GE(next + (ended ? 1 : 0), host.durable_markers().size());
@@ -227,11 +227,11 @@ TEST_P(TableDestinationSuite, ALoadThatBreaksOffAtAnyCallIsResumedBehindItsRecei
   }
 }
 
-TEST_P(TableDestinationSuite, AnAppendOfEverythingDoesNotBeginAnewOverALoadThatWasBrokenOff) {
+TEST_P(TableDestinationSuite, AFullAppendDoesNotRestartOverAnInterruptedLoad) {
   Error broken;
   broken.code = "BROKEN";
   broken.message = "the host is gone";
-  const auto break_off = [&](const std::string& load_id) {
+  const auto interrupt = [&](const std::string& load_id) {
     Json ctx = context("s");
     ctx["load_id"] = load_id;
     FakeHost host;
@@ -241,30 +241,30 @@ TEST_P(TableDestinationSuite, AnAppendOfEverythingDoesNotBeginAnewOverALoadThatW
     EXPECT_FALSE(serve(*destination, host, ctx).status.ok());
     (void)destination->close();
   };
-  break_off("load-1");
+  interrupt("load-1");
   ASSERT_EQ(table("s"), expected(0, 20));
   // The state has lost that load, or another installation begins.
-  Json anew = context("s");
-  anew["load_id"] = "load-2";
-  const Outcome refused = load(anew, {rows(0, 20), rows(20, 40)});
+  Json restarted = context("s");
+  restarted["load_id"] = "load-2";
+  const Outcome refused = load(restarted, {rows(0, 20), rows(20, 40)});
   EXPECT_EQ(refused.code(), "POSITION_MISSING");
   EXPECT_NE(refused.status.error().message.find("load-1"), std::string::npos);
   EXPECT_NE(refused.status.error().message.find("after 20 rows"), std::string::npos);
   EXPECT_EQ(table("s"), expected(0, 20));
-  // The user has removed the rows, or takes into account that they are there twice.
+  // The user has removed the rows, or accepts that they are there twice.
   place_->sql("DELETE FROM s");
-  ASSERT_EQ(load(anew, {rows(0, 20), rows(20, 40)}).code(), "ok");
+  ASSERT_EQ(load(restarted, {rows(0, 20), rows(20, 40)}).code(), "ok");
   EXPECT_EQ(table("s"), expected(0, 40));
   place_->sql("DELETE FROM s");
-  break_off("load-3");
-  anew["load_id"] = "load-4";
-  anew["allow_doubled_rows"] = true;
-  ASSERT_EQ(load(anew, {rows(20, 40)}).code(), "ok");
+  interrupt("load-3");
+  restarted["load_id"] = "load-4";
+  restarted["allow_doubled_rows"] = true;
+  ASSERT_EQ(load(restarted, {rows(20, 40)}).code(), "ok");
   EXPECT_EQ(table("s"), expected(0, 40));
-  // One that came to its end is added to, as each run adds.
-  anew["load_id"] = "load-5";
-  anew["allow_doubled_rows"] = false;
-  EXPECT_EQ(load(anew, {rows(40, 50)}).code(), "ok");
+  // A completed load is added to, as each run adds.
+  restarted["load_id"] = "load-5";
+  restarted["allow_doubled_rows"] = false;
+  EXPECT_EQ(load(restarted, {rows(40, 50)}).code(), "ok");
 }
 
 TEST_P(TableDestinationSuite, RefusedRowsFailTheStreamOrAreCountedAndTheOthersLand) {

@@ -1,4 +1,4 @@
-// Batches there and back: every type through builder, IPC bytes and reader; bytes that lie are refused.
+// Batches to bytes and back: every type through builder, IPC bytes and reader; invalid bytes are refused.
 
 #include "rapidbyte/sdk/arrow.h"
 
@@ -201,7 +201,7 @@ TEST(BatchTest, ReadyBuffersAreEncodedAsTheyAre) {
   EXPECT_EQ(reader.column(1).bytes(2), "bc");
   EXPECT_FALSE(encoder->encode(4, columns).ok()) << "three values are not four rows";
 
-  // And on: what was read can be passed along without being rebuilt.
+  // Passing on: what was read can be passed along without being rebuilt.
   auto second = IpcEncoder::make(reader.schema());
   ASSERT_TRUE(second.ok());
   const std::vector<uint8_t> kept = copy(*bytes);
@@ -404,7 +404,7 @@ TEST(BatchReaderTest, ASchemaThatLacksATableIsRefused) {
   uint32_t metadata = 0;
   std::memcpy(&metadata, batch.data() + 4, sizeof metadata);
   ASSERT_LT(metadata, batch.size());
-  // An entry of zero in a table's directory says that the field is not there, which the verifier of flatbuffers takes.
+  // An entry of zero in a table's directory says that the field is absent, which the flatbuffers verifier accepts.
   size_t lacking = 0;
   for (size_t at = 8; at + 2 <= 8 + size_t{metadata}; at += 2) {
     std::vector<uint8_t> damaged = batch;
@@ -418,7 +418,7 @@ TEST(BatchReaderTest, ASchemaThatLacksATableIsRefused) {
 }
 
 TEST(BatchReaderTest, RefusesABufferOfUnknownSize) {
-  // A length of -1 makes nanoarrow take the size for unknown: the offset may then point behind the body.
+  // A length of -1 makes nanoarrow treat the size as unknown: the offset may then point past the body.
   const std::vector<uint8_t> original = sample_batch(5);
   int seen = 0;
   for (size_t at = 0; at + 16 <= original.size(); at += 8) {

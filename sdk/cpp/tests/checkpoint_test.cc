@@ -23,7 +23,7 @@ StreamContext context(uint64_t bytes, uint64_t rows, uint64_t seconds) {
   return ctx;
 }
 
-TEST(CheckpointPacerTest, IsDueByBytesOrRowsAndThenStartsAnew) {
+TEST(CheckpointPacerTest, IsDueByBytesOrRowsAndThenStartsOver) {
   FakeHost host;
   CheckpointPacer pacer(context(1000, 50, 0));
   EXPECT_FALSE(pacer.due());

@@ -1,4 +1,4 @@
-// Which differences between a stream and a table the policies allow, and what is said of the others.
+// Which differences between a stream and a table the policies allow, and what is said about the others.
 #include "rapidbyte/table/column_fit.h"
 
 #include <gmock/gmock.h>
@@ -204,7 +204,7 @@ TEST_F(ColumnFitTest, NullsAreRefusedWhereTheyHaveNoPlace) {
   ASSERT_EQ(code(), "ok") << message_;
   EXPECT_FALSE(fit_.columns[0].refuse_null);
   EXPECT_TRUE(fit_.columns[1].refuse_null);
-  // Of a key rows with a null are refused one by one, whatever the policy.
+  // In a key, rows with a null are refused one by one, whatever the policy.
   request_.key = {"id"};
   request_.policies.nullability_change = sdk::NullabilityChange::kFail;
   ASSERT_EQ(code(), "ok") << message_;

@@ -11,7 +11,7 @@ namespace {
 using testing::FakeHost;
 using testing::make_context;
 
-/// The least that a source is.
+/// The minimum that a source needs.
 struct SmallSource {
   Status open(const Json& config) {
     ConfigReader reader(config);
@@ -133,7 +133,7 @@ TEST(ConnectorTest, ADestinationIsAskedForReferencesByLastCommitted) {
     EXPECT_EQ(**destination.last_committed(other), "{\"end\":true}") << other;
   }
   EXPECT_FALSE(destination.last_committed("{").ok());
-  // One that has no such member answers as ever.
+  // One that lacks the member answers as before.
   DestinationAdapter<FullDestination> plain;
   ASSERT_TRUE(plain.open("{}").ok());
   EXPECT_EQ(**plain.last_committed(R"({"ask": "references", "streams": ["a"], "stream_name": ""})"), "{\"end\":true}");

@@ -1,5 +1,5 @@
-// The life cycle of a destination of tables, with tables that are numbers of rows in memory. What destinations promise
-// as a whole is in the suite (table_destination_suite.h).
+// The life cycle of a table destination, with tables that are numbers of rows in memory. What destinations guarantee as
+// a whole is in the suite (table_destination_suite.h).
 #include "rapidbyte/table/life_cycle.h"
 
 #include <gmock/gmock.h>
@@ -25,7 +25,7 @@ constexpr const char* kEarlier = "20261101T000000000Z-aa";
 
 /// What a transaction may change.
 struct Content {
-  std::map<std::string, int64_t> tables;    // rows by name
+  std::map<std::string, int64_t> tables;  // rows by name
   std::map<std::string, Receipt> receipts;  // by stream
 };
 
@@ -165,7 +165,7 @@ class LifeCycleTest : public ::testing::Test {
     ctx.schema = schema();
     return ctx;
   }
-  /// Goes on behind id 41 of an earlier load.
+  /// Resumes after id 41 of an earlier load.
   static sdk::StreamContext increment(sdk::WriteMode mode = sdk::WriteMode::kAppend) {
     sdk::StreamContext ctx = context(mode);
     ctx.sync_mode = sdk::SyncMode::kIncremental;
@@ -183,7 +183,7 @@ class LifeCycleTest : public ::testing::Test {
     checkpoint["cursor_value"] = sdk::CursorValue::of_int64(cursor).to_json();
     return {.load_id = kEarlier, .target = "orders", .checkpoint_json = sdk::to_text(checkpoint), .rows = 41};
   }
-  /// Batches of these many rows, with a checkpoint behind each.
+  /// Batches of these many rows, with a checkpoint after each.
   void push(const std::vector<int>& batches) {
     for (const int rows : batches) {
       std::vector<sdk::Json> values;
@@ -223,7 +223,7 @@ TEST_F(LifeCycleTest, WhatFailsToCommitIsRolledBack) {
   EXPECT_THAT(dialect_.content.receipts, IsEmpty());
 }
 
-TEST_F(LifeCycleTest, ALoadThatGoesOnCountsItsRowsOnlyWhereTheyAre) {
+TEST_F(LifeCycleTest, AResumedLoadCountsItsRowsOnlyWhereTheyAre) {
   const sdk::StreamContext ctx = context();
   dialect_.content.tables["orders"] = 10;
   Receipt before = receipt_at(10);
@@ -278,7 +278,7 @@ TEST_F(LifeCycleTest, WhatAnInterruptedReplaceHasLeftIsNotTakenForTheNextOnes) {
   ASSERT_EQ(code_of(life_cycle_.begin_stream(ctx)), "ok");
   EXPECT_FALSE(dialect_.content.tables.contains("orders_staging"));
   EXPECT_EQ(dialect_.content.receipts.at("orders"), (Receipt{.load_id = kLoad}));
-  // Of the usual stream nothing is committed before its rows.
+  // For an ordinary stream nothing is committed before its rows.
   dialect_.commits = 0;
   dialect_.content.receipts["orders"] = left;
   ASSERT_EQ(code_of(life_cycle_.begin_stream(ctx)), "ok");
@@ -334,7 +334,7 @@ TEST_F(LifeCycleTest, WhatCannotBeLoadedIsRefusedBeforeAnythingIsMade) {
   EXPECT_FALSE(dialect_.is_there);
 }
 
-TEST_F(LifeCycleTest, AnIncrementGoesOnOnlyInTheTableThatHasTheRowsBefore) {
+TEST_F(LifeCycleTest, AnIncrementResumesOnlyInTheTableThatHasTheRowsBefore) {
   const sdk::StreamContext ctx = increment();
   const Status gone = life_cycle_.begin_stream(ctx);
   EXPECT_EQ(code_of(gone), "TARGET_EMPTIED");
@@ -422,15 +422,15 @@ TEST_F(LifeCycleTest, APositionIsAnsweredOnlyWhereItsRowsAre) {
   EXPECT_EQ(life_cycle_.last_committed(context())->value_or(""), sdk::kTargetAbsent);
 }
 
-TEST(HowToBeginAnew, NamesTheStreamAsAWordOfTheShell) {
+TEST(HowToRestart, NamesTheStreamAsAWordOfTheShell) {
   sdk::StreamContext ctx;
   ctx.stream_name = "it's";
   ctx.write_mode = sdk::WriteMode::kUpsert;
-  EXPECT_EQ(how_to_begin_anew(ctx, "table t", true),
+  EXPECT_EQ(how_to_restart(ctx, "table t", true),
             R"(To load all rows again: rapidbyte state reset PIPELINE.yaml --stream 'it'\''s')");
   ctx.write_mode = sdk::WriteMode::kAppend;
-  EXPECT_THAT(how_to_begin_anew(ctx, "table t", true), HasSubstr("first empty table t or remove"));
-  EXPECT_THAT(how_to_begin_anew(ctx, "table t", false), HasSubstr("first see to it that table t is still empty"));
+  EXPECT_THAT(how_to_restart(ctx, "table t", true), HasSubstr("first empty table t or remove"));
+  EXPECT_THAT(how_to_restart(ctx, "table t", false), HasSubstr("first see to it that table t is still empty"));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ constexpr const char* kEarlier = "20261101T000000000Z-aa";
 constexpr const char* kLoad = "20261102T000000000Z-bb";
 constexpr const char* kLater = "20261103T000000000Z-cc";
 
-/// An append that goes on behind id 41 of load kLoad.
+/// An append that resumes after id 41 of load kLoad.
 StreamContext appending() {
   StreamContext ctx;
   ctx.stream_name = "orders";
@@ -83,15 +83,15 @@ TEST(ReceiptTest, WithoutKnowingOfWhichLoadTheCursorIsNothingIsCompared) {
   EXPECT_TRUE(check_receipt_fits(ctx, receipt_of(kLater, 50), "t").ok());
 }
 
-TEST(ReceiptTest, KnowsWhenAStreamBeginsBehindRowsAndWhenAtTheBeginning) {
+TEST(ReceiptTest, KnowsWhenAStreamBeginsAfterRowsAndWhenAtTheBeginning) {
   StreamContext ctx = appending();
-  EXPECT_TRUE(begins_behind_cursor(ctx));
+  EXPECT_TRUE(begins_after_cursor(ctx));
   EXPECT_FALSE(appends_from_the_beginning(ctx));
   ctx.resume = Json::object();
-  EXPECT_FALSE(begins_behind_cursor(ctx)) << "a load to go on with has its own receipt";
+  EXPECT_FALSE(begins_after_cursor(ctx)) << "a load to resume has its own receipt";
   ctx.resume = nullptr;
   ctx.cursor->last_value = CursorValue();
-  EXPECT_FALSE(begins_behind_cursor(ctx));
+  EXPECT_FALSE(begins_after_cursor(ctx));
   EXPECT_TRUE(appends_from_the_beginning(ctx));
   ctx.write_mode = WriteMode::kUpsert;
   EXPECT_FALSE(appends_from_the_beginning(ctx));

@@ -231,7 +231,7 @@ bool parse_decimal(std::string_view text, char point, int32_t precision, int32_t
   if (!sign.ok) return false;
   if (strict && *p == '0' && end - p > 1 && is_digit(p[1])) return false;
 
-  // Up to 18 digits a 64-bit mantissa cannot overflow: that is nearly every number there is.
+  // Up to 18 digits cannot overflow a 64-bit mantissa: that covers nearly every number there is.
   if (end - p <= 19) {
     uint64_t mantissa = 0;
     int32_t fraction = -1;
@@ -262,7 +262,7 @@ bool parse_decimal(std::string_view text, char point, int32_t precision, int32_t
   unsigned __int128 value = 0;
   int32_t fraction = -1;
   bool any = false;
-  // A value of this size has no room for another digit. Asked before it is added: 10 times a 38-digit value wraps.
+  // A value of this size has no room for another digit. Checked before it is added: 10 times a 38-digit value wraps.
   const unsigned __int128 full = pow10_128(static_cast<uint32_t>(precision - 1));
   for (; p != end; ++p) {
     if (*p == point && fraction < 0) {
@@ -301,7 +301,7 @@ bool parse_double(std::string_view text, char point, bool strict, double& out) {
   if (strict && *p == '0' && end - p > 1 && is_digit(p[1])) return false;
 
   uint64_t mantissa = 0;
-  uint32_t digits = 0;       // significant, that is behind leading zeros
+  uint32_t digits = 0;       // significant, that is, after leading zeros
   uint32_t digit_count = 0;  // all
   int32_t exponent = 0;
   bool seen_point = false;

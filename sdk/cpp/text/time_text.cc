@@ -28,7 +28,7 @@ char* write_six(char* out, uint32_t value) {
 
 char* write_int(char* out, int64_t value) { return std::to_chars(out, out + 24, value).ptr; }
 
-// The part of a second behind the point: at least six digits.
+// The fraction of a second after the point: at least six digits.
 char* write_fraction(char* out, int64_t fraction, int64_t units_per_second) {
   *out++ = '.';
   if (units_per_second > 1'000'000) return write_padded(out, static_cast<uint64_t>(fraction), 9);
@@ -99,7 +99,7 @@ char* write_time(char* out, int64_t value, int64_t units_per_second) {
 
 char* TimestampWriter::write(char* out, int64_t value) {
   const int64_t seconds = floor_divide(value, units_per_second_);
-  // Not by multiplying: of the earliest value the whole seconds lie beyond what fits.
+  // Not by multiplying: for the earliest value the product does not fit.
   const int64_t remainder = value % units_per_second_;
   const int64_t fraction = remainder < 0 ? remainder + units_per_second_ : remainder;
   const int64_t day = floor_divide(seconds, 86400);
@@ -107,7 +107,7 @@ char* TimestampWriter::write(char* out, int64_t value) {
     date_length_ = static_cast<int>(write_date(date_, day) - date_);
     day_ = day;
   }
-  std::memcpy(out, date_, sizeof(date_));  // A fixed size is two moves; what is beyond the date is overwritten.
+  std::memcpy(out, date_, sizeof(date_));  // A fixed size is two moves; what follows the date is overwritten.
   out += date_length_;
   *out++ = 'T';
   out = write_clock(out, static_cast<uint32_t>(seconds - day * 86400));

@@ -1,5 +1,5 @@
 #pragma once
-// Two decimal digits at once, from a table: half the divisions of one by one.
+// Writes two decimal digits at once, from a table: half as many divisions as one by one.
 
 #include <array>
 #include <cstddef>

@@ -279,7 +279,7 @@ std::string batches_of_all_shapes() {
   return tally.text();
 }
 
-/// Lists and bytes that do not lie in its memory.
+/// Lists and bytes that are not within its memory.
 std::string bad_pointers() {
   Bytes bytes{reinterpret_cast<uint8_t*>(0xFFFFFF00U), 0x1000};
   Error error;

@@ -7,8 +7,8 @@
 //   stream   the stream in whose calls it is done, "evil" by default, or "both"; open, discover and validate have none
 //   count, size, text, script, host, port ...   what the act needs
 //
-// Whatever it does it says so in its log, before ("attack NAME begins at AT") and after ("attack NAME did: ..."), so
-// that no test passes because nothing was done.
+// It logs whatever it does, before ("attack NAME begins at AT") and after ("attack NAME did: ..."), so that no test
+// passes because nothing was done.
 
 #include <string>
 #include <string_view>
@@ -36,7 +36,7 @@ long number(std::string_view key, long fallback);
 
 /// Whether the attack belongs here.
 [[nodiscard]] bool is_due(std::string_view at);
-/// Whether `name` is the attack, and belongs here; says so in the log.
+/// Whether `name` is the attack, and belongs here; logs it.
 [[nodiscard]] bool answers(std::string_view name, std::string_view at);
 /// Does the attack if it belongs here. May not return.
 void act(std::string_view at);
@@ -44,7 +44,7 @@ void act(std::string_view at);
 [[nodiscard]] bool fails(std::string_view at, Error* error);
 
 /// act() and fails() in one: false when the call is to end with `error`.
-[[nodiscard]] inline bool goes_on(std::string_view at, Error* error) {
+[[nodiscard]] inline bool may_continue(std::string_view at, Error* error) {
   act(at);
   return !fails(at, error);
 }

@@ -10,7 +10,7 @@ using Summary = exports_rapidbyte_connector_dest_connector_write_summary_t;
 bool exports_rapidbyte_connector_dest_connector_run_write(String* context, Summary* ret, ExportError* error) {
   take_context(owned(*context));
   *ret = {};
-  if (!goes_on("run", error)) return false;
+  if (!may_continue("run", error)) return false;
   if (answers("answer_takes_nothing", "run")) return true;
   for (;;) {
     OptionalBytes batch;
@@ -22,9 +22,9 @@ bool exports_rapidbyte_connector_dest_connector_run_write(String* context, Summa
     ret->bytes_written += batch.val.len;
     RB_BINDING(_list_u8_free)(&batch.val);
     if (ret->batches_written != 1) continue;
-    if (!goes_on("middle", error)) return false;
+    if (!may_continue("middle", error)) return false;
     if (answers("answer_takes_one", "middle")) return true;
-    // Commits what it never had, and then breaks off.
+    // Commits what it never had, and then stops.
     if (answers("answer_commits_too_much", "middle")) {
       checkpoint(
           1, "{\"id\": \"x\", \"kind\": \"dest\", \"stream\": \"good\", \"records_processed\": 18446744073709551615}");
@@ -33,7 +33,7 @@ bool exports_rapidbyte_connector_dest_connector_run_write(String* context, Summa
       __builtin_trap();
     }
   }
-  if (!goes_on("end", error)) return false;
+  if (!may_continue("end", error)) return false;
   if (answers("answer_summary_more", "end")) ret->records_written += 1;
   if (answers("answer_summary_less", "end")) ret->records_written -= 1;
   if (answers("answer_summary_most", "end"))
@@ -45,18 +45,18 @@ bool exports_rapidbyte_connector_dest_connector_run_write(String* context, Summa
 #ifdef RB_GUEST_21
 bool exports_rapidbyte_connector_dest_connector_begin_stream(String* context, ExportError* error) {
   take_context(owned(*context));
-  return goes_on("begin", error);
+  return may_continue("begin", error);
 }
 
 bool exports_rapidbyte_connector_dest_connector_finish_stream(String* context, bool, ExportError* error) {
   take_context(owned(*context));
-  return goes_on("finish", error);
+  return may_continue("finish", error);
 }
 
 bool exports_rapidbyte_connector_dest_connector_last_committed(String* context, OptionalString* ret,
                                                                ExportError* error) {
   take_context(owned(*context));
-  if (!goes_on("last", error)) return false;
+  if (!may_continue("last", error)) return false;
   const std::string answer = receipt();
   ret->is_some = !answer.empty();
   if (ret->is_some) ret->val = given(answer);

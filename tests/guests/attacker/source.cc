@@ -78,7 +78,7 @@ using ExportError = exports_rapidbyte_connector_source_connector_connector_error
 using Summary = exports_rapidbyte_connector_source_connector_read_summary_t;
 
 bool exports_rapidbyte_connector_source_connector_discover(String* ret, ExportError* error) {
-  if (!goes_on("discover", error)) return false;
+  if (!may_continue("discover", error)) return false;
   *ret = given(catalog());
   if (answers("answer_pointer", "discover")) *ret = {reinterpret_cast<uint8_t*>(0xFFFFFF00U), 0x1000};
   return true;
@@ -86,7 +86,7 @@ bool exports_rapidbyte_connector_source_connector_discover(String* ret, ExportEr
 
 bool exports_rapidbyte_connector_source_connector_run_read(String* context, Summary* ret, ExportError* error) {
   take_context(owned(*context));
-  if (!goes_on("run", error)) return false;
+  if (!may_continue("run", error)) return false;
   const long rows = number("rows", 1000);
   *ret = {};
   for (long first = 0; first < rows; first += kRowsPerBatch) {
@@ -113,7 +113,7 @@ bool exports_rapidbyte_connector_source_connector_run_read(String* context, Summ
     if (!rapidbyte_connector_host_checkpoint(0, &text, error)) return false;
     ++ret->checkpoint_count;
   }
-  if (!goes_on("end", error)) return false;
+  if (!may_continue("end", error)) return false;
   if (answers("answer_summary_more", "end")) ret->records_read += 1;
   if (answers("answer_summary_less", "end")) ret->records_read -= 1;
   if (answers("answer_summary_most", "end")) *ret = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 0};
@@ -125,7 +125,7 @@ bool exports_rapidbyte_connector_source_connector_run_read(String* context, Summ
 bool exports_rapidbyte_connector_source_connector_plan_partitions(String* context, uint32_t, String* ret,
                                                                   ExportError* error) {
   take_context(owned(*context));
-  if (!goes_on("plan", error)) return false;
+  if (!may_continue("plan", error)) return false;
   *ret = given(partitions());
   return true;
 }

@@ -10,7 +10,7 @@ using Summary = exports_rapidbyte_connector_transform_connector_transform_summar
 bool exports_rapidbyte_connector_transform_connector_run_transform(String* context, Summary* ret, ExportError* error) {
   take_context(owned(*context));
   *ret = {};
-  if (!goes_on("run", error)) return false;
+  if (!may_continue("run", error)) return false;
   if (answers("answer_takes_nothing", "run")) return true;
   for (;;) {
     OptionalBytes batch;
@@ -32,10 +32,10 @@ bool exports_rapidbyte_connector_transform_connector_run_transform(String* conte
     RB_BINDING(_list_u8_free)(&batch.val);
     if (!sent) return false;
     if (!first) continue;
-    if (!goes_on("middle", error)) return false;
+    if (!may_continue("middle", error)) return false;
     if (answers("answer_takes_one", "middle")) return true;
   }
-  if (!goes_on("end", error)) return false;
+  if (!may_continue("end", error)) return false;
   if (answers("answer_summary_more", "end")) ret->records_in += 1;
   if (answers("answer_summary_less", "end")) ret->records_out -= 1;
   if (answers("answer_summary_most", "end")) *ret = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};

@@ -7,12 +7,12 @@
 namespace rapidbyte::postgres {
 namespace {
 
-// The search_path: nobody's function, operator, cast or type of the same name takes the place of the server's own in a
-// statement of ours, and texts name the schema of what they refer to (regclass). What runs as the user wrote it gets
-// the role's own path from its connector.
+// The search_path: nobody's function, operator, cast or type can replace the server's own of the same name in our
+// statements, and texts include the schema of what they refer to (regclass). SQL written by the user runs under the
+// role's own path, which its connector sets.
 //
-// Limits of the role's own are for interactive sessions, and would cut a long read or load in the middle, as they would
-// a dump or a restore: pg_dump and pg_restore switch them off, too. Nothing that makes data durable is touched.
+// The role's own limits are meant for interactive sessions, and would cut off a long read or load, as they would a dump
+// or a restore: pg_dump and pg_restore switch them off, too. Settings that make data durable are left alone.
 constexpr std::string_view kSettings =
     "SET search_path = pg_catalog, pg_temp; "
     "SET TimeZone = 'UTC'; SET IntervalStyle = postgres; SET bytea_output = hex; SET lc_monetary = 'C'; "
@@ -34,7 +34,8 @@ sdk::Result<OpenSession> open_session(const ConnectionOptions& options, const Se
   std::string time_zone(connection.parameter("TimeZone"));
   std::string settings(kSettings);
   if (!needs.settings.empty()) settings += "; " + std::string(needs.settings);
-  // The server refuses a whole answer for one byte that is not UTF-8. Sent as they are, it is a row that is refused.
+  // The server refuses a whole answer because of one byte that is not UTF-8. Sent unchanged, it is a single refused
+  // row.
   if (needs.takes_any_encoding && connection.parameter("server_encoding") == "SQL_ASCII") {
     settings += "; SET client_encoding = 'SQL_ASCII'";
   }

@@ -1,6 +1,6 @@
 #pragma once
-// Sessions of both connectors: one way to connect, and one set of settings in which values mean the same whatever the
-// server, the database or the role have set. What only one of them needs it says (SessionNeeds).
+// Sessions of both connectors: one way to connect, and one set of settings under which values mean the same whatever
+// the server, the database or the role have set. What only one of them needs is in SessionNeeds.
 
 #include <cstdint>
 #include <string>
@@ -12,11 +12,11 @@
 namespace rapidbyte::postgres {
 
 struct SessionNeeds {
-  /// SET statements of the connector's own, separated by "; ", behind those that all sessions have.
+  /// The connector's own SET statements, separated by "; ", after those that all sessions have.
   std::string_view settings;
   /// As Connection::server_version(); 0: any.
   uint32_t oldest_server = 0;
-  /// Texts of a database whose server does not know how they are encoded (SQL_ASCII) come as they are.
+  /// Texts of a database whose server does not know their encoding (SQL_ASCII) are sent unchanged.
   bool takes_any_encoding = false;
 };
 
@@ -33,10 +33,10 @@ struct OpenSession {
 sdk::Result<OpenSession> open_session(const ConnectionOptions& options, const SessionNeeds& needs);
 
 /// How long a server may be silent while it works on something that gives no sign before it is done (a sort, a merge of
-/// many rows, an exchange, a commit): a day, unless the user has set a limit. Milliseconds; 0: for ever.
+/// many rows, an exchange, a commit): a day, unless the user has set a limit. Milliseconds; 0: without limit.
 uint32_t longest_silence_ms(const ConnectionOptions& options);
 
-/// While one lives, the server may be silent for longest_silence_ms(). `Session` has options() and
+/// While one exists, the server may be silent for longest_silence_ms(). `Session` has options() and
 /// limit_silence(milliseconds), and outlives it.
 template <typename Session>
 class Patience {
@@ -47,7 +47,7 @@ class Patience {
   ~Patience() { end(); }
   Patience(const Patience&) = delete;
   Patience& operator=(const Patience&) = delete;
-  /// Ends it early; a second time does nothing.
+  /// Ends it early; a second call does nothing.
   void end() {
     if (session_ != nullptr) session_->limit_silence(session_->options().read_timeout_ms);
     session_ = nullptr;

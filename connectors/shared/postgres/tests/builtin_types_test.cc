@@ -65,7 +65,7 @@ TEST(BuiltinTypes, OthersAreTextsThatTheServerMakes) {
   EXPECT_EQ(wire_type(kOidXml, 'b'), WireType::kOther);
 }
 
-// An enum may have any OID, after a wrap of the counter that of a type of the system's, too; its label is what travels.
+// An enum may have any OID, after a wrap of the counter also that of a system type; its label is what is sent.
 TEST(BuiltinTypes, AnEnumIsItsLabel) {
   for (const Oid oid : {Oid{50'000}, kOidDate}) {
     EXPECT_EQ(wire_type(oid, 'e'), WireType::kText);
@@ -96,7 +96,7 @@ TEST(BuiltinTypes, NumericsWithAnEqualInArrowAreDecimals) {
     EXPECT_EQ(bounds.scale, c.scale);
     const ArrowForm form = arrow_form(kOidNumeric, modifier, 'b');
     EXPECT_EQ(form.type.name(), c.arrow);
-    // NaN, which a text says itself.
+    // NaN, which a text expresses itself.
     EXPECT_EQ(form.special_values, c.arrow != "Utf8");
     EXPECT_FALSE(form.by_cast);
   }

@@ -276,8 +276,7 @@ TEST_F(ConnectionTest, GoodbyeIsSaid) {
   EXPECT_EQ(last.type, 'X');
 }
 
-TEST(SqlTextTest, NamesAndTextsAreQuoted) {
-  EXPECT_EQ(quote_identifier("a\"b C"), "\"a\"\"b C\"");
+TEST(SqlTextTest, TextsAreQuoted) {
   EXPECT_EQ(quote_literal("it's"), "'it''s'");
   EXPECT_EQ(quote_literal("a\\b'c"), " E'a\\\\b''c'");
 }

@@ -25,7 +25,7 @@ class CopyTest : public ::testing::Test {
   }
 };
 
-/// Messages put together from their chunks.
+/// Messages assembled from their chunks.
 std::vector<std::string> read_all(CopyOut& copy) {
   std::vector<std::string> out;
   std::string part;
@@ -64,8 +64,8 @@ TEST_F(CopyTest, OutGivesEachMessageInPlace) {
   EXPECT_TRUE(connection.exec("SET x").ok());
 }
 
-// Views read with their users' path: it is set in the same text.
-TEST_F(CopyTest, OutMayStandBehindOtherStatements) {
+// Views read under their users' path: it is set in the same text.
+TEST_F(CopyTest, OutMayFollowOtherStatements) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
     peer.send(command_complete("SET") + copy_response('H', true, 1) + kTwoRows);
@@ -80,7 +80,7 @@ TEST_F(CopyTest, OutMayStandBehindOtherStatements) {
   EXPECT_EQ(connection.copy_out("SET x").error().code, "NOT_A_COPY");
 }
 
-TEST_F(CopyTest, OutTakesNothingThatComesBehindItsEnd) {
+TEST_F(CopyTest, OutTakesNothingThatComesAfterItsEnd) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
     peer.send(copy_response('H', true, 1) + kTwoRows + copy_data("stray"));
@@ -135,7 +135,7 @@ TEST_F(CopyTest, OutHandsOutALargeMessageInPieces) {
   EXPECT_TRUE(copy->status().ok());
 }
 
-// A cell may be larger than any message that is put together.
+// A cell may be larger than any assembled message.
 TEST_F(CopyTest, ANoticeDoesNotMakeTheNextPieceOfOutComeWhole) {
   const std::string large(size_t{3} << 20U, 'x');
   ScriptedServer server([&](Peer& peer) {
@@ -156,7 +156,7 @@ TEST_F(CopyTest, ANoticeDoesNotMakeTheNextPieceOfOutComeWhole) {
   EXPECT_EQ(size, large.size());
 }
 
-TEST_F(CopyTest, AnErrorInTheMiddleOfOutEndsItAndTheConnectionGoesOn) {
+TEST_F(CopyTest, AnErrorInTheMiddleOfOutEndsItAndTheConnectionStaysUsable) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
     peer.send(copy_response('H', true, 1) + copy_data("row") + error_response("ERROR", "57014", "canceling") + ready());
@@ -225,7 +225,7 @@ TEST_F(CopyTest, AStatementThatIsNoCopyIsSaid) {
   EXPECT_EQ(connection.copy_out("SELECT 1").error().code, "NOT_A_COPY");
 }
 
-TEST_F(CopyTest, ARefusedCopyIsTheServersErrorAndTheConnectionGoesOn) {
+TEST_F(CopyTest, ARefusedCopyIsTheServersErrorAndTheConnectionStaysUsable) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
     peer.send(error_response("ERROR", "42501", "permission denied for table t") + ready());
@@ -241,7 +241,7 @@ TEST_F(CopyTest, ARefusedCopyIsTheServersErrorAndTheConnectionGoesOn) {
   EXPECT_TRUE(connection.exec("SET x").ok());
 }
 
-// A savepoint around a COPY needs no round trips of its own.
+// A savepoint around a COPY needs no extra round trips.
 TEST_F(CopyTest, InMayStandBetweenOtherStatements) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
@@ -363,7 +363,7 @@ TEST_F(CopyTest, LargeValuesAreCutIntoMessagesThatAServerLikes) {
 }
 
 // A trigger that raises a notice before it refuses the first row: all of it comes in one block.
-TEST_F(CopyTest, AnErrorBehindTheBeginningAndANoticeIsSeenSoon) {
+TEST_F(CopyTest, AnErrorAfterTheBeginningAndANoticeIsSeenSoon) {
   ScriptedServer server([](Peer& peer) {
     peer.log_in_and_receive();
     peer.send(command_complete("COMMIT") + copy_response('G', true, 1) +
@@ -463,7 +463,7 @@ TEST_F(CopyTest, AnUnfinishedInBreaksTheConnectionOff) {
   EXPECT_EQ(received.end.type, '\0') << "the server saw the connection end and not the data";
 }
 
-/// Sends data until a send fails; gives the error and how many bytes went out.
+/// Sends data until a send fails; returns the error and how many bytes were sent.
 sdk::Status send_until_refused(CopyIn& copy, uint64_t& bytes) {
   const std::string block(100'000, 'x');
   for (int i = 0; i < 2000; ++i) {
@@ -482,7 +482,7 @@ TEST_F(CopyTest, ARefusedLoadStopsSoon) {
     peer.log_in_and_receive();
     peer.send(copy_response('G', false, 1));
     for (int i = 0; i < 20; ++i) peer.receive();
-    // As PostgreSQL: the error at once, then whatever still comes is ignored.
+    // Like PostgreSQL: the error at once, then whatever still arrives is ignored.
     peer.send(error_response("ERROR", "22P02", "invalid input syntax") + ready('E'));
     peer.drain();
   });

@@ -129,7 +129,7 @@ TEST_F(LoginTest, AMissingPasswordIsSaidBeforeAnythingIsSent) {
 }
 
 TEST_F(LoginTest, AServerMustProveThatItKnowsThePassword) {
-  // It plays SCRAM with a password of its own, or skips the proof.
+  // It plays SCRAM with its own password, or skips the proof.
   const auto play = [](Peer& peer, bool with_proof) {
     peer.receive_startup();
     peer.send(auth(10, zero("SCRAM-SHA-256-PLUS") + zero("SCRAM-SHA-256") + zero("")));
@@ -299,7 +299,7 @@ TEST_F(LoginTest, BytesBeforeTlsAreNotTakenForTheServers) {
   EXPECT_EQ(refusal(options).code, "TLS_FAILED");
 }
 
-TEST_F(LoginTest, PreferGoesOnWithoutTlsWhenTlsFails) {
+TEST_F(LoginTest, PreferContinuesWithoutTlsWhenTlsFails) {
   ScriptedServer server({[](Peer& peer) {
                            peer.receive_startup();
                            peer.send("Snot TLS at all, not TLS at all");

@@ -1,8 +1,8 @@
 #pragma once
-// PostgresServer: a private PostgreSQL for tests. Loopback only, a free port, a folder of its own under the temporary
-// folder, SCRAM and TLS on, with a certificate authority of its own. Started once per test program by shared(); as
-// root the server runs as another user, because PostgreSQL refuses root. It ends with the program, however that ends.
-// Where no PostgreSQL is installed, installed() is false: tests skip with RB_REQUIRE_POSTGRES().
+// PostgresServer: a private PostgreSQL for tests. Loopback only, a free port, its own folder under the temporary
+// folder, SCRAM and TLS on, with its own certificate authority. Started once per test program by shared(); as root the
+// server runs as another user, because PostgreSQL refuses root. It ends with the program, however that ends. Where no
+// PostgreSQL is installed, installed() is false: tests skip with RB_REQUIRE_POSTGRES().
 //
 // CMake: rb_postgres_test(<name> SOURCES ... DEPS ...) makes a test program of which ctest runs all tests in one
 // process, so that they share one server.
@@ -40,7 +40,7 @@ class PostgresServer {
   static PostgresServer& shared();
   static bool installed();
 
-  /// Makes a cluster and starts it; ends the program with the server's log when that fails. fsync is off: these tests
+  /// Creates a cluster and starts it; ends the program with the server's log when that fails. fsync is off: these tests
   /// crash servers, not machines.
   explicit PostgresServer(ServerSettings settings = {});
   ~PostgresServer();
@@ -61,7 +61,7 @@ class PostgresServer {
   /// columns separated by tabs, NULL as "\N", without a line end at the end. A failure fails the test with psql's
   /// message.
   std::string sql(std::string_view text, std::string_view database = kDatabase) const;
-  /// Makes an empty database with a new name and gives it.
+  /// Creates an empty database with a new name and returns the name.
   std::string make_database() const;
 
   /// Stops: "smart", "fast" (ends sessions) or "immediate" (as a crash). start() takes the same port again.
@@ -75,7 +75,7 @@ class PostgresServer {
   void terminate_backend(uint32_t pid) const;
   /// Kills the backend with SIGKILL; the server then restarts all its processes. Waits until it is up again.
   void kill_backend(uint32_t pid) const;
-  /// Writes these lines above the default ones of pg_hba.conf, and waits until they count.
+  /// Writes these lines above the default ones of pg_hba.conf, and waits until they take effect.
   void set_hba(const std::vector<std::string>& lines);
   [[nodiscard]] std::string log() const;
   /// Of the postmaster.

@@ -8,6 +8,7 @@
 #include "postgres/connection.h"
 #include "postgres/crypto.h"
 #include "postgres/tests/postgres_server.h"
+#include "rapidbyte/table/sql_name.h"
 #include "rapidbyte/testing/fake_host.h"
 
 namespace rapidbyte::postgres {
@@ -73,7 +74,7 @@ TEST_F(RealServerTest, EachLoginMethodWorksWhenItIsAllowed) {
 }
 
 TEST_F(RealServerTest, TakesAPasswordOutsideAsciiInItsNormalFormOnly) {
-  // The server normalizes what it is given; we send what we are given, as the docs say.
+  // The server normalizes what it is given; we send passwords unchanged, as the docs say.
   const std::string decomposed = "canary-e\xcc\x81";
   server().sql("CREATE ROLE accent LOGIN PASSWORD '" + decomposed + "'");
   ConnectionOptions options = server().options();
@@ -209,7 +210,7 @@ TEST_F(RealServerTest, StatementsWithAndWithoutParameters) {
   EXPECT_EQ(connection.exec("")->tag, "");
   EXPECT_EQ(
       connection
-          .query("SELECT " + quote_literal("a'b\\c") + ", " + quote_literal("") + " AS " + quote_identifier("Q\"x"))
+          .query("SELECT " + quote_literal("a'b\\c") + ", " + quote_literal("") + " AS " + table::quote_name("Q\"x"))
           ->rows[0][0],
       "a'b\\c");
 }
@@ -228,7 +229,7 @@ TEST_F(RealServerTest, WhatIsQueuedRunsWithTheNextStatementAndEndsAtTheFirstErro
   EXPECT_EQ(connection.exec("INSERT INTO t VALUES (3)").error().code, "CONSTRAINT_VIOLATED") << "of the queue";
   EXPECT_EQ(connection.transaction_status(), TransactionStatus::kFailed);
   ASSERT_TRUE(connection.exec("ROLLBACK TO s").ok());
-  // Its Parse message was passed over with all that came behind the error.
+  // Its Parse message was skipped with everything that came after the error.
   ASSERT_TRUE(connection.execute_cached("INSERT INTO t VALUES (2)").ok());
   ASSERT_TRUE(connection.exec("COMMIT").ok());
   ASSERT_TRUE(connection.queue("INSERT INTO t VALUES (9)").ok());

@@ -1,7 +1,7 @@
 #pragma once
-// ScriptedServer: the other end of a connection, played by a test: it says what the script says, byte by byte if need
-// be, which a real server cannot be made to do. Each connection has a script; they are served one after the other on
-// a thread of their own. Also the messages of the backend as bytes.
+// ScriptedServer: the other end of a connection, played by a test: it says what the script says, byte by byte if
+// necessary, which a real server cannot be made to do. Each connection has a script; they are served one after the
+// other on a separate thread. Also the messages of the backend as bytes.
 
 #include <cstdint>
 #include <functional>
@@ -31,11 +31,11 @@ class Peer {
   void send(std::string_view bytes) const;
   /// One byte per packet, with a pause in between.
   void trickle(std::string_view bytes) const;
-  /// A login that lets everybody in: takes the startup message, which it gives back, up to ReadyForQuery.
+  /// A login that lets everybody in: from the startup message, which it returns, up to ReadyForQuery.
   std::string log_in();
-  /// As log_in(), and then the client's first message.
+  /// As log_in(), followed by the client's first message.
   ClientMessage log_in_and_receive();
-  /// Waits until the client closes, ignoring what it sends; how many bytes that were.
+  /// Waits until the client closes, ignoring what it sends; returns the number of bytes.
   size_t drain() const;
   /// Makes close() a reset.
   void reset_on_close() const;
@@ -51,7 +51,7 @@ class ScriptedServer {
   using Script = std::function<void(Peer&)>;
   explicit ScriptedServer(std::vector<Script> scripts);
   explicit ScriptedServer(Script script) : ScriptedServer(std::vector<Script>{std::move(script)}) {}
-  /// Waits until the scripts that were reached are through.
+  /// Waits until the scripts that were reached have ended.
   ~ScriptedServer();
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;

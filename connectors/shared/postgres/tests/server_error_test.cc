@@ -111,7 +111,7 @@ TEST(ServerErrorTest, ReadsEveryField) {
   EXPECT_EQ(server_error_of(status.error()), expected) << "the fields travel inside the SDK's error";
 }
 
-TEST(ServerErrorTest, TheLineOfACopyMayStandBehindThoseOfATrigger) {
+TEST(ServerErrorTest, TheLineOfACopyMayFollowThoseOfATrigger) {
   const auto line_of = [](const std::string& where) {
     ServerError error;
     error.where = where;

@@ -1,4 +1,4 @@
-// What is said of composite types, from the catalog's rows.
+// How composite types are described, from the catalog's rows.
 #include "postgres/types/type_parts.h"
 
 #include <gtest/gtest.h>
@@ -59,7 +59,7 @@ TEST(TypePartsTest, ALongTextIsKnownByItsHash) {
   EXPECT_EQ(fields.at(20'001), fields.at(20'000) + "[]");
 }
 
-// As deep as somebody's catalog likes.
+// As deep as a catalog may be.
 TEST(TypePartsTest, DepthCostsNoStackAndTheInnermostFieldIsSeen) {
   const auto outermost = [](Oid innermost) {
     constexpr Oid kFirst = 20'000;
@@ -73,7 +73,7 @@ TEST(TypePartsTest, DepthCostsNoStackAndTheInnermostFieldIsSeen) {
   EXPECT_NE(outermost(kInteger), outermost(25));
 }
 
-// No server has them; a program must not hang on one that says so.
+// No server has them; a program must not hang on one that claims to.
 TEST(TypePartsTest, TypesWithinThemselvesEnd) {
   TypesOfACatalog types;
   types.add_composite(20'000, {20'001, 20'000});

@@ -17,9 +17,9 @@ struct BuiltinType {
   bool special_values = false;
 };
 
-// xml is not here: it goes over the wire with an encoding declaration of its own making, and the server reads its bytes
-// in the encoding that the document itself names. Nor is "char", a byte that may be no character; the casts of both
-// give what is stored. By OID.
+// xml is not here: it is sent with its own encoding declaration, and the server reads its bytes in the encoding that
+// the document itself names. Nor is "char", a byte that may not be a character; the casts of both return what is
+// stored. By OID.
 constexpr std::array kTypes = {
     BuiltinType{kOidBool, WireType::kBool, TypeId::kBoolean},
     BuiltinType{kOidBytea, WireType::kBytea, TypeId::kBinary},
@@ -50,8 +50,8 @@ static_assert(std::is_sorted(kTypes.begin(), kTypes.end(),
 // numeric.c: the modifier is 4 plus precision << 16 plus an 11-bit signed scale.
 constexpr int32_t kNumericHeader = 4;
 
-// The column that numeric(precision, scale) is; text for those that have no equal in Arrow that every destination
-// knows: unbounded ones, scales beyond the precision and below zero (which exist since PostgreSQL 15), and the longest.
+// The column for numeric(precision, scale); text for those without an equivalent in Arrow that every destination knows:
+// unbounded ones, scales beyond the precision and below zero (which exist since PostgreSQL 15), and the longest.
 DataType decimal(const NumericBounds& bounds) {
   constexpr int32_t kMostDigits128 = 38;
   constexpr int32_t kMostDigits256 = 76;
@@ -70,7 +70,7 @@ const BuiltinType* find(Oid type) {
 }  // namespace
 
 WireType wire_type(Oid type, char kind) {
-  // The label is what goes over the wire.
+  // The label is what is sent.
   if (kind == 'e') return WireType::kText;
   const BuiltinType* found = find(type);
   return found == nullptr ? WireType::kOther : found->wire;

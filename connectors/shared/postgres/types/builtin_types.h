@@ -1,7 +1,7 @@
 #pragma once
-// The types of PostgreSQL that are more than text to us, in one table for both directions: how their values travel in
-// binary COPY, and which column of Arrow they are between a source and a destination. What the source reads by it, the
-// destination recognises by it as the type that the values come from. Plain values and pure functions.
+// The types of PostgreSQL that are more than text to us, in one table for both directions: how their values are sent in
+// binary COPY, and which Arrow column they are between a source and a destination. The destination recognises the type
+// that values come from by the same table that the source reads them with. Plain values and pure functions.
 
 #include <cstdint>
 #include <string_view>
@@ -11,7 +11,7 @@
 
 namespace rapidbyte::postgres {
 
-/// How a value travels in binary. kOther has no binary form that we read or make: it goes as text.
+/// How a value is sent in binary. kOther has no binary form that we read or produce: it is sent as text.
 enum class WireType : uint8_t {
   kBool,
   kInt2,
@@ -32,7 +32,7 @@ enum class WireType : uint8_t {
   kOther,
 };
 
-/// `kind`: pg_type.typtype. Domains are to be resolved before.
+/// `kind`: pg_type.typtype. Domains must be resolved first.
 WireType wire_type(Oid type, char kind);
 
 /// Digits of numeric(precision, scale); precision 0: unbounded.
@@ -46,14 +46,14 @@ NumericBounds numeric_bounds(Oid type, int32_t modifier);
 /// What a column of PostgreSQL is in Arrow.
 struct ArrowForm {
   sdk::DataType type = sdk::DataType::of(sdk::TypeId::kUtf8);
-  /// The values are text that the server's cast makes; otherwise they come in their WireType.
+  /// The values are text produced by the server's cast; otherwise they come in their WireType.
   bool by_cast = false;
   /// See sdk::Field::special_values.
   bool special_values = false;
 };
 ArrowForm arrow_form(Oid type, int32_t modifier, char kind);
 
-/// Stands before a type's name in sdk::Field::native_type.
+/// Precedes a type's name in sdk::Field::native_type.
 inline constexpr std::string_view kNativeTypePrefix = "postgresql:";
 
 }  // namespace rapidbyte::postgres

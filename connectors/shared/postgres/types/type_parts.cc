@@ -7,14 +7,15 @@
 #include <vector>
 
 #include "postgres/crypto.h"
+#include "rapidbyte/table/sql_name.h"
 
 namespace rapidbyte::postgres {
 
 namespace {
 
-// Texts of the server's own are made of a few domains on each other; more are not followed.
+// The server's own types consist of a few domains on top of each other; longer chains are not followed.
 constexpr int kMaxDomains = 100;
-// As much as somebody may read in a message. A longer text is known by its hash: with a type that has two fields of
+// As much as somebody may read in a message. A longer text is replaced by its hash: for a type that has two fields of
 // one that has two fields of ... it would double at each level.
 constexpr size_t kMaxText = 4096;
 
@@ -32,10 +33,10 @@ T number_of(const std::optional<std::string>& text) {
   return value;
 }
 
-// For people, and the same whatever words a server keeps for itself.
+// For people, and independent of the words that a server reserves.
 std::string spelled(const std::string& name) {
   const auto is_plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
-  return std::all_of(name.begin(), name.end(), is_plain) ? name : quote_identifier(name);
+  return std::all_of(name.begin(), name.end(), is_plain) ? name : table::quote_name(name);
 }
 
 struct Field {
@@ -50,7 +51,7 @@ struct Type {
   std::vector<Field> fields;
 };
 
-// Each type's text is made once, from those of the types within it and after them, so that neither many references to
+// Each type's text is built once, from those of the types within it and after them, so that neither many references to
 // one type nor deep nesting cost more than the catalog's own size.
 class Describer {
  public:
@@ -62,7 +63,7 @@ class Describer {
   [[nodiscard]] const std::map<Oid, std::optional<std::string>>& texts() const { return texts_; }
 
  private:
-  // With a stack of its own: how deep types lie within each other is for whoever makes them to choose.
+  // With an explicit stack: whoever creates the types chooses how deeply they are nested.
   void describe(Oid wanted) {
     std::vector<Oid> open = {wanted};
     while (!open.empty()) {
@@ -121,7 +122,7 @@ class Describer {
   std::set<Oid> done_;
 };
 
-// SQL of the text of a type with its modifier, without the schema of a user's.
+// SQL of the text of a type with its modifier, without the schema of a user's type.
 std::string bare_type_sql(const std::string& oid, const std::string& modifier) {
   return "(SELECT CASE WHEN pg_catalog.strpos(f.text, f.schema) = 1 THEN pg_catalog.substr(f.text, "
          "pg_catalog.length(f.schema) + 1) ELSE f.text END FROM (SELECT pg_catalog.format_type(" +
@@ -134,7 +135,7 @@ std::string bare_type_sql(const std::string& oid, const std::string& modifier) {
 }  // namespace
 
 std::string type_parts_sql(std::string_view types) {
-  // Multiranges came with server 14; as JSON the column may be absent.
+  // Multiranges exist since server 14; as JSON the column may be absent.
   return "WITH RECURSIVE part(oid) AS (" + std::string(types) +
          " UNION SELECT i.oid FROM part JOIN pg_catalog.pg_type p ON p.oid = part.oid CROSS JOIN LATERAL ("
          "SELECT p.typelem UNION ALL SELECT p.typbasetype UNION ALL "

@@ -285,7 +285,7 @@ TEST_F(CheckCommand, APositionThatWasMadeForSomethingElseIsShownAsARunWouldRefus
 }
 
 // What `run` would refuse because of an interrupted load.
-TEST_F(CheckCommand, ShowsALoadThatCannotBeGoneOnWith) {
+TEST_F(CheckCommand, ShowsALoadThatCannotBeResumed) {
   write_pipeline();
   const state::StreamKey key{"p", "orders", ""};
   ASSERT_TRUE(writer()->begin_load(key, "load-1", true, "{}").ok());

@@ -200,7 +200,7 @@ TEST(BatchQueue, HoldsOnlyThePackedFormAndCountsTheOther) {
   }
 }
 
-TEST(BatchQueue, DropsPackedBatchesBehindTheLastMarkerOfAProducerThatFailed) {
+TEST(BatchQueue, DropsPackedBatchesAfterTheLastMarkerOfAProducerThatFailed) {
   BatchQueue queue({16, 20'000}, CancelToken(), kPool, pipeline::Compression::kLz4);
   ASSERT_TRUE(queue.push_batch(bytes(5'000), 1).ok());
   ASSERT_TRUE(queue.push_marker(marker(1)).ok());

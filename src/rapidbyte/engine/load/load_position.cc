@@ -286,7 +286,7 @@ std::optional<RunFailure> resume_load(RunContext& run, const StreamPlan& plan, c
     }
     if (auto failure = begin(run, plan, known, new_run_id(), std::move(start), position, /*forget=*/!stands))
       return failure;
-    if (known.load_kind == LoadKind::kStaged) position.given_up_replace = known.load_id;
+    if (known.load_kind == LoadKind::kStaged) position.abandoned_replace = known.load_id;
     return std::nullopt;
   }
   bool accepted = false;

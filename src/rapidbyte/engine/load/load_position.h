@@ -38,7 +38,7 @@ struct LoadPosition {
   /// Rows that may be in the destination twice because the user chose to continue anyway; nullopt: an unknown number.
   std::optional<uint64_t> maybe_doubled = 0;
   /// Id of a load of mode replace that this one supersedes; its staging table is no longer needed.
-  std::string given_up_replace;
+  std::string abandoned_replace;
 };
 
 /// Asks the destination for its newest receipt (last-committed), nullopt when it has or keeps none; with the member

@@ -177,7 +177,7 @@ TEST(Partitions, ThePlanningInstanceStaysOpenUntilEveryPartHasBeenRead) {
   EXPECT_FALSE(open_at_finish) << "a swap may take long, and nobody needs the snapshot then";
 }
 
-TEST(Partitions, ALaneThatFailsEndsTheOthersAndAllBeginAgain) {
+TEST(Partitions, ALaneThatFailsEndsTheOthersAndAllRestart) {
   CountingOptions source = in_parts(4);
   source.rows = 4000;
   std::atomic<int> failures{0};
@@ -276,7 +276,7 @@ TEST(Partitions, AnInterruptedUpsertRestartsAndDoublesNothing) {
       << "receipts of the first load's parts must not count for the second";
 }
 
-TEST(Partitions, ALoadInPartsIsNotGoneOnWithInOnePiece) {
+TEST(Partitions, ALoadInPartsIsNotResumedInOnePiece) {
   CountingOptions source = in_parts(4);
   source.rows = 400;
   std::atomic<bool> broken{true};

@@ -97,7 +97,7 @@ class PositionOwner : public ::testing::Test {
     EXPECT_THAT(report.failure->error.message, HasSubstr("rapidbyte state reset"));
     EXPECT_EQ(h_.database.rows("numbers"), count_to(100));
   }
-  void expect_goes_on() {
+  void expect_resumes() {
     const RunReport report = h_.run();
     ASSERT_TRUE(report.succeeded()) << why(report);
     EXPECT_EQ(report.streams[0].rows_written, 20U);
@@ -118,14 +118,14 @@ class PositionOwner : public ::testing::Test {
   EngineHarness h_;
 };
 
-TEST_F(PositionOwner, TakesItsOwn) { expect_goes_on(); }
+TEST_F(PositionOwner, TakesItsOwn) { expect_resumes(); }
 
 TEST_F(PositionOwner, RefusesAnotherPlaceUnlessTheUserSaysThatItsRowsAreThere) {
   h_.pipeline.destination.config["url"] = "x://two/db";
   expect_refused("url: x://one/db");
   expect_refused("url: x://two/db");
   h_.options.keep_positions = true;
-  expect_goes_on();
+  expect_resumes();
   // From now on the positions are those of the new place.
   h_.options.keep_positions = false;
   EXPECT_TRUE(h_.run().succeeded());
@@ -207,7 +207,7 @@ TEST_F(PositionOwner, ARunThatIsRefusedKeepsNoPositions) {
 
 TEST_F(PositionOwner, RefusesAnotherSettingOnlyWhereItSaysWhere) {
   h_.pipeline.destination.config["batch"] = "large";
-  expect_goes_on();
+  expect_resumes();
 }
 
 TEST_F(PositionOwner, RefusesAnotherCursorInAnyCase) {
@@ -230,14 +230,14 @@ TEST_F(PositionOwner, RefusesTheCursorsOfAnotherPipelineFileOfTheName) {
   expect_refused(first.string());
   // The file was renamed.
   std::filesystem::remove(first);
-  expect_goes_on();
+  expect_resumes();
 }
 
 TEST_F(PositionOwner, TakesTheSameFileByAnotherName) {
   const std::filesystem::path link = h_.folder / "link.yaml";
   std::filesystem::create_symlink(h_.pipeline.file, link);
   h_.pipeline.file = link;
-  expect_goes_on();
+  expect_resumes();
 }
 
 TEST_F(PositionOwner, BindsNothingWhereThereIsNoPosition) {
@@ -253,7 +253,7 @@ TEST_F(PositionOwner, ARunThatIsRefusedDoesNotTakeThePositionsOver) {
   h_.pipeline.destination.config["url"] = "x://two/db";
   expect_refused("x://two/db");
   h_.pipeline.destination.config["url"] = "x://one/db";
-  expect_goes_on();
+  expect_resumes();
 }
 
 // The stream that did not get its turn keeps the position of the old place, and what it was made for.
@@ -295,10 +295,10 @@ TEST_F(PositionOwner, AnAppendIsNotLoadedAgainByAnotherSyncMode) {
   expect_refused("sync_mode incremental, and sync_mode is now full_refresh");
   h_.options.keep_positions = false;
   h_.make_incremental();
-  expect_goes_on();
+  expect_resumes();
 }
 
-TEST_F(PositionOwner, AnIncrementalAppendDoesNotBeginBehindFullRefreshes) {
+TEST_F(PositionOwner, AnIncrementalAppendDoesNotBeginAfterFullRefreshes) {
   ASSERT_TRUE(h_.writer()->reset("numbers").ok());
   h_.pipeline.source.streams[0].sync_mode = pipeline::SyncMode::kFullRefresh;
   h_.pipeline.source.streams[0].write_mode = pipeline::WriteMode::kReplace;
@@ -346,14 +346,14 @@ TEST_F(FailedFullRefresh, LeavesThePosition) {
   fail_with(pipeline::WriteMode::kReplace, 7);
   fail_with(pipeline::WriteMode::kUpsert, 0);
   h_.make_incremental();
-  expect_goes_on();
+  expect_resumes();
 }
 
 TEST_F(FailedFullRefresh, LeavesThePositionWithADestinationThatCannotBeAsked) {
   h_.destination->own_role().features.clear();
   fail_with(pipeline::WriteMode::kReplace, 7);
   h_.make_incremental();
-  expect_goes_on();
+  expect_resumes();
 }
 
 TEST_F(FailedFullRefresh, DoesNotMakeAFullRefreshOfTheRowsThatAreThere) {
@@ -367,7 +367,7 @@ TEST_F(FailedFullRefresh, LeavesThePositionToItsPlace) {
   h_.make_incremental();
   expect_refused("x://two/db");
   h_.pipeline.destination.config["url"] = "x://one/db";
-  expect_goes_on();
+  expect_resumes();
 }
 
 // The source sees the position of a load that it resumes, not that of one that only has to be finished.

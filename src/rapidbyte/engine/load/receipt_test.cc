@@ -46,7 +46,7 @@ RunReport run_elsewhere(EngineHarness& h) {
   return report;
 }
 
-TEST(Receipt, AnAppendDoesNotBeginAgainWhenItsReceiptIsMissing) {
+TEST(Receipt, AnAppendDoesNotRestartWhenItsReceiptIsMissing) {
   for (const bool incremental : {false, true}) {
     SCOPED_TRACE(incremental);
     EngineHarness h;
@@ -140,7 +140,7 @@ TEST(Receipt, AStatesPositionThatCannotBeReadIsNotTheBeginning) {
   }
 }
 
-TEST(Receipt, AnAppendDoesNotBeginAgainWhenTheReceiptIsAnotherInstallations) {
+TEST(Receipt, AnAppendDoesNotRestartWhenTheReceiptIsAnotherInstallations) {
   for (const bool incremental : {false, true}) {
     SCOPED_TRACE(incremental);
     EngineHarness h;
@@ -167,7 +167,7 @@ TEST(Receipt, AnAppendDoesNotBeginAgainWhenTheReceiptIsAnotherInstallations) {
 }
 
 // The state did not learn of the first commit, and another installation has written its receipt over that commit's.
-TEST(Receipt, AFirstCommitIsNotForgottenBehindAnotherInstallationsReceipt) {
+TEST(Receipt, AFirstCommitIsNotForgottenAfterAnotherInstallationsReceipt) {
   DatabaseOptions destination;
   destination.after_commit = once(0, make_error(ErrorCategory::kInternal, "KILLED", "killed here"));
   EngineHarness h({}, destination);
@@ -196,7 +196,7 @@ TEST(Receipt, AReceiptOfAnEarlierLoadDoesNotHinderOneThatHasCommittedNothing) {
   }
 }
 
-TEST(Receipt, BeginsAgainWithoutAReceiptWhereThatDoublesNothing) {
+TEST(Receipt, RestartsWithoutAReceiptWhereThatDoublesNothing) {
   const auto lose_receipt = [](EngineHarness& h) { h.database.tables["numbers"].receipts.clear(); };
   {
     SCOPED_TRACE("upsert");
@@ -239,7 +239,7 @@ TEST(Receipt, RowsOfACommitThatTheStateMissedAreCounted) {
   EXPECT_EQ(h.database.rows("numbers"), count_to(60));
 }
 
-TEST(Receipt, BeginsAgainWhenTheTableWasDropped) {
+TEST(Receipt, RestartsWhenTheTableWasDropped) {
   CountingOptions source;
   source.before_batch = once(7, make_error(ErrorCategory::kInternal, "KILLED", "killed"));
   EngineHarness h(source);
@@ -248,7 +248,7 @@ TEST(Receipt, BeginsAgainWhenTheTableWasDropped) {
   const RunReport second = h.run();
   ASSERT_TRUE(second.succeeded()) << why(second);
   EXPECT_EQ(h.database.rows("numbers"), count_to(100))
-      << "going on at the cursor would lose the rows that were deleted";
+      << "resuming at the cursor would lose the rows that were deleted";
 }
 
 TEST(Receipt, TrustsTheStateForADestinationWithoutReceipts) {

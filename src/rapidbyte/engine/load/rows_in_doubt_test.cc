@@ -295,8 +295,8 @@ TEST(RowsInDoubt, KeepAnAttemptFromBeingMadeAgain) {
   }
 }
 
-// Behind a durable checkpoint: going on there would leave the rows before it out for good.
-TEST(RowsInDoubt, OfATableThatIsGoneThereAreNoneAndTheLoadBeginsAgain) {
+// After a durable checkpoint: resuming there would leave the rows before it out for good.
+TEST(RowsInDoubt, AreNoneWhenTheTableIsGoneAndTheLoadRestarts) {
   OldHarness h({.batches_per_commit = 2, .before_write = once(7, kKilled)}, {.checkpoint_every = 2});
   h.destination->protocol_ = "2.1.0";
   ASSERT_EQ(h.run().failure->error.code, "KILLED");
@@ -321,7 +321,7 @@ TEST(RowsInDoubt, DoNotKeepAnAttemptFromBeingMadeAgainWithTheUsersWord) {
 }
 
 // A destination whose error says "before-commit" has committed nothing that it has not reported.
-TEST(RowsInDoubt, AreNoneBehindAnErrorBeforeTheCommit) {
+TEST(RowsInDoubt, AreNoneAfterAnErrorBeforeTheCommit) {
   Status before_commit = lost();
   before_commit.error().commit_state = CommitState::kBeforeCommit;
   OldHarness h({.batches_per_commit = 100, .before_write = once(7, before_commit)});

@@ -243,7 +243,7 @@ uint64_t StreamAttempt::rows_committed() const {
 }
 
 Status StreamAttempt::begin_stream() {
-  discard_given_up_staging();
+  discard_abandoned_staging();
   RB_RETURN_NOT_OK(destination().begin_stream(destination_context()));
   run_.pipeline_streams_seen = true;
   begun_ = true;
@@ -334,8 +334,8 @@ void StreamAttempt::discard_staging() {
   if (!discarded.ok()) log_debug("discarding the staging of stream '{}': {}", plan_.config.name, discarded.to_string());
 }
 
-void StreamAttempt::discard_given_up_staging() {
-  const std::string& load_id = attempt_.position.given_up_replace;
+void StreamAttempt::discard_abandoned_staging() {
+  const std::string& load_id = attempt_.position.abandoned_replace;
   if (load_id.empty()) return;
   // As that load would have discarded it.
   protocol::StreamContext context = stream_context(attempt_, *run_.destination);

@@ -69,7 +69,7 @@ class StreamAttempt {
   Failure check_lanes();
   Failure finish_stream();
   void discard_staging();
-  void discard_given_up_staging();
+  void discard_abandoned_staging();
   void close_instances(bool ended_well);
   void sum_up(Failure failure);
   [[nodiscard]] bool concerns_every_stream(const RunFailure& failure);

@@ -47,7 +47,7 @@ bool may_retry(const RunContext& run, const StreamPlan& plan, const AttemptResul
 }
 
 // Whether this run resumes a load of an earlier one; for display, so an unreadable state is not an error here.
-bool goes_on(RunContext& run, const StreamPlan& plan) {
+bool resumes(RunContext& run, const StreamPlan& plan) {
   if (!run.keeps_state() || partitions_wanted(run, plan) > 1) return false;
   {
     const std::lock_guard lock(run.begun_loads_mutex);
@@ -88,7 +88,7 @@ StreamReport run_stream(RunContext& run, const StreamPlan& plan, WorkerInstances
   StreamReport report;
   report.stream = plan.config.name;
   for (const std::string& warning : plan.warnings) log_warn("{}", warning);
-  run.observer.stream_started(plan.config.name, goes_on(run, plan));
+  run.observer.stream_started(plan.config.name, resumes(run, plan));
   std::string load_id;
   uint32_t failures = 0;
   std::optional<RunFailure> first_failure;

@@ -52,8 +52,8 @@ class Walk {
       parts_.pop_front();
       // An empty component comes from a redundant slash, also one at the end.
       if (part.empty() || part == ".") continue;
-      RB_ASSIGN_OR_RETURN(const bool goes_on, step(part));
-      if (!goes_on) return std::move(at_);
+      RB_ASSIGN_OR_RETURN(const bool continues, step(part));
+      if (!continues) return std::move(at_);
     }
     at_.exists = true;
     return std::move(at_);

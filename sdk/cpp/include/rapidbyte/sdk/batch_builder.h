@@ -1,9 +1,9 @@
 #pragma once
-// BatchBuilder: rows into columns, columns into one batch. A row is one append to every column and then end_row(); a
-// row that turns out bad halfway is taken back with discard_row(). Columns may as well be filled one after the other:
-// then end_rows(n). Appends are inlined, without a call or a type switch per value: the author picks the append that
-// fits the column's type once, and finish() refuses columns whose buffers do not fit. Buffers are reused by the next
-// batch.
+// BatchBuilder: turns rows into columns, and columns into one batch. A row is one append to every column and then
+// end_row(); a row that turns out bad halfway is taken back with discard_row(). Alternatively, fill one column after
+// the other and then call end_rows(n). Appends are inlined, without a call or a type switch per value: the author picks
+// the append that fits the column's type once, and finish() refuses columns whose buffers do not match. The next batch
+// reuses the buffers.
 
 #include <cstdint>
 #include <cstring>
@@ -53,7 +53,7 @@ class ColumnBuilder {
     values_.data()[byte] = static_cast<uint8_t>(values_.data()[byte] | (uint8_t{value} << (length_ % 8)));
     ++length_;
   }
-  /// One value of Utf8, Binary or their large forms. Text is not checked for being UTF-8: see is_valid_utf8().
+  /// One value of Utf8, Binary or their large forms. Text is not checked for valid UTF-8: see is_valid_utf8().
   void append_bytes(std::string_view value) {
     values_.append(value.data(), value.size());
     push_offset();
@@ -76,7 +76,7 @@ class ColumnBuilder {
   [[nodiscard]] const DataType& type() const { return type_; }
   [[nodiscard]] size_t length() const { return length_; }
   [[nodiscard]] int64_t null_count() const { return null_count_; }
-  /// Bytes of all buffers so far.
+  /// Total bytes in all buffers so far.
   [[nodiscard]] size_t byte_size() const { return validity_.size() + offsets_.size() + values_.size(); }
   /// Takes back everything after the first `length` values.
   void truncate(size_t length);
@@ -113,11 +113,11 @@ class BatchBuilder {
   [[nodiscard]] ColumnBuilder& column(size_t index) { return columns_[index]; }
   [[nodiscard]] size_t column_count() const { return columns_.size(); }
 
-  /// Ends a row: every column must have got exactly one value (checked by finish()).
+  /// Ends a row: every column must have received exactly one value (checked by finish()).
   void end_row() { ++rows_; }
   /// Ends `count` rows at once.
   void end_rows(size_t count) { rows_ += count; }
-  /// Takes back the values of the row that was not ended.
+  /// Takes back the values of a row that has not been ended.
   void discard_row();
 
   [[nodiscard]] size_t rows() const { return rows_; }
@@ -125,10 +125,10 @@ class BatchBuilder {
   /// Bytes of all column buffers: within a few hundred bytes of the encoded size. Costs a walk over the columns.
   [[nodiscard]] size_t byte_size() const;
 
-  /// The batch as IPC bytes, valid until the next finish(). The builder is empty again, its memory kept. No rows: an
-  /// empty batch, which is legal but rarely what you want. INVALID_COLUMN (internal).
+  /// The batch as IPC bytes, valid until the next finish(). Afterwards the builder is empty and keeps its memory.
+  /// Without rows the result is an empty batch, which is legal but rarely what you want. INVALID_COLUMN (internal).
   Result<std::span<const uint8_t>> finish();
-  /// finish() and emit_batch(), in one; does nothing when there are no rows.
+  /// finish() and emit_batch() in one; does nothing when there are no rows.
   Status emit();
   void reset();
 

@@ -1,6 +1,6 @@
 #pragma once
 // BatchReader: the columns of one batch, read in place. load() checks everything that later access relies on (message
-// structure, buffer bounds, offsets, alignment), because a batch is another component's bytes; after it, values are
+// structure, buffer bounds, offsets, alignment), because a batch comes from another component; afterwards, values are
 // read without checks. The schema is decoded again only when its message differs from the last one. Keeps a view: the
 // bytes must live as long as the columns are used.
 
@@ -54,13 +54,13 @@ class ColumnView {
     const auto width = static_cast<size_t>(type_->byte_width);
     return {reinterpret_cast<const char*>(values_) + row * width, width};
   }
-  /// Any integer type widened; UInt64 beyond the range of int64 wraps. Also dates, times and timestamps.
+  /// Any integer type, widened; UInt64 beyond the range of int64 wraps. Also dates, times and timestamps.
   [[nodiscard]] int64_t integer(size_t row) const;
   /// Exact text of a decimal, with its scale: "-12.340".
   [[nodiscard]] std::string decimal_text(size_t row) const;
   /// The value as JSON: null, booleans, numbers, text; decimals, dates, times and binary (hex) as text.
   [[nodiscard]] Json json(size_t row) const;
-  /// The raw buffers, for passing the column on as it is.
+  /// The raw buffers, for passing the column on unchanged.
   [[nodiscard]] ColumnBuffers buffers() const;
 
  private:
@@ -82,18 +82,19 @@ class BatchReader {
   BatchReader& operator=(BatchReader&&) noexcept;
   ~BatchReader();
 
-  /// Reads one batch; the previous one's columns are gone. INVALID_BATCH (data) says what is wrong; UNSUPPORTED_SCHEMA
-  /// (schema) names a column of a type that the SDK does not know.
+  /// Reads one batch; the columns of the previous one become invalid. INVALID_BATCH (data) says what is wrong;
+  /// UNSUPPORTED_SCHEMA (schema) names a column whose type the SDK does not know.
   Status load(std::span<const uint8_t> batch);
   Status load(const Bytes& batch) { return load(batch.span()); }
 
   [[nodiscard]] const Schema& schema() const;
-  /// Grows by one whenever load() met another schema than before (the first is 1): for caching what was made from it.
+  /// Grows by one whenever load() meets a schema that differs from the previous one (the first is 1): lets callers
+  /// cache what they derive from it.
   [[nodiscard]] uint64_t schema_version() const;
   [[nodiscard]] size_t rows() const;
   [[nodiscard]] size_t column_count() const;
   [[nodiscard]] const ColumnView& column(size_t index) const;
-  /// Whether the column has a value that is not null. A column of nulls fits every type of a target.
+  /// Whether the column has a value that is not null. A column of only nulls fits every target type.
   [[nodiscard]] bool has_values(size_t index) const;
 
  private:
@@ -101,7 +102,8 @@ class BatchReader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Rows of a batch from its header alone: the columns are neither decoded nor checked. INVALID_BATCH (data).
+/// The number of rows of a batch, from its header alone: the columns are neither decoded nor checked. INVALID_BATCH
+/// (data).
 Result<uint64_t> count_rows(std::span<const uint8_t> batch);
 
 }  // namespace rapidbyte::sdk

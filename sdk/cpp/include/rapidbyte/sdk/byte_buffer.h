@@ -11,12 +11,12 @@
 
 namespace rapidbyte::sdk {
 
-/// Copies `size` bytes between places that do not overlap. Short texts are the rule, for which a call of memcpy (in a
-/// component an instruction of the engine, which calls out) costs more than the copy; blocks overlap each other instead
-/// of going byte by byte.
+/// Copies `size` bytes between regions that do not overlap. Texts are usually short, and for those a call of memcpy (in
+/// a component, an engine instruction that calls out) costs more than the copy; overlapping blocks are copied instead
+/// of single bytes.
 inline void copy_bytes(uint8_t* to, const uint8_t* from, size_t size) {
   typedef uint8_t Block __attribute__((vector_size(16)));
-  // From here on the call is the smaller part.
+  // From this size on, the cost of the call is the smaller part.
   constexpr size_t kLong = 128;
   if (size >= 16) {
     if (size >= kLong) {

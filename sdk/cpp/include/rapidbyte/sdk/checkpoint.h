@@ -1,7 +1,7 @@
 #pragma once
 // Checkpoints without mistakes. CheckpointPacer is for sources: it counts what was emitted and says when a checkpoint
-// is due. CommitGate is for destinations: it knows which source checkpoint the open transaction covers exactly, so that
-// rows and position are committed together; run_commit_loop() is the whole loop of a destination around it.
+// is due. CommitGate is for destinations: it knows exactly which source checkpoint the open transaction covers, so that
+// rows and position are committed together; run_commit_loop() is the complete loop of a destination built around it.
 
 #include <chrono>
 #include <cstdint>
@@ -23,10 +23,10 @@ class CheckpointPacer {
 
   /// Call after each emitted batch.
   void add_batch(uint64_t rows, uint64_t bytes);
-  /// True when an interval of the limits (bytes, rows or seconds) has passed since the last checkpoint. An interval of
-  /// 0 is off.
+  /// True when one of the intervals in the limits (bytes, rows or seconds) has passed since the last checkpoint. An
+  /// interval of 0 is off.
   [[nodiscard]] bool due() const;
-  /// Sends the checkpoint for everything emitted so far. `extra` is an object of the source's own keys (file, offset
+  /// Sends the checkpoint for everything emitted so far. `extra` is an object with the source's own keys (file, offset
   /// ...), which comes back in ctx.resume.
   Status emit(const CursorValue& cursor, const Json& extra = Json::object());
   /// emit() if due().
@@ -43,7 +43,7 @@ class CheckpointPacer {
   std::chrono::steady_clock::time_point last_;
 };
 
-/// The rule: commit exactly when the newest source checkpoint that the host shows covers as many batches as this run
+/// The rule: commit exactly when the newest source checkpoint offered by the host covers as many batches as this run
 /// has written. Ask after every write, again after taking the next batch and before writing it, and at the end of the
 /// stream.
 class CommitGate {
@@ -53,9 +53,9 @@ class CommitGate {
   /// The checkpoint with which to commit now, or nullopt. Write it into the receipt inside the same transaction,
   /// commit, then call committed(). INVALID_CHECKPOINT (internal).
   Result<std::optional<std::string>> poll();
-  /// Reports the commit to the host. An error of it says commit_state after-commit-confirmed.
+  /// Reports the commit to the host. Its errors have commit_state after-commit-confirmed.
   Status committed(const std::string& checkpoint_json, uint64_t records_written_so_far);
-  /// Ok when everything that was written has been committed; UNCOVERED_BATCHES (internal) otherwise. Call at the end of
+  /// Ok when everything that was written has been committed; otherwise UNCOVERED_BATCHES (internal). Call at the end of
   /// the stream.
   [[nodiscard]] Status check_complete() const;
 
@@ -69,8 +69,8 @@ class CommitGate {
   std::string last_committed_;
 };
 
-/// What `last_committed` answers when there is no receipt and the target table is not there either: no row can be
-/// doubled, so the host begins a broken-off load again. With nullopt it refuses to, for an append that committed rows.
+/// What `last_committed` answers when there is neither a receipt nor a target table: no row can be doubled, so the host
+/// restarts an interrupted load. With nullopt it refuses to restart an append that has committed rows.
 inline constexpr const char* kTargetAbsent = R"({"target_absent":true})";
 
 /// What a destination did with one batch.
@@ -85,10 +85,10 @@ using protocol::WriteSummary;
 
 /// Takes batch after batch until the stream ends. `write` puts one batch into the open transaction (and begins one when
 /// none is open); `commit` writes the receipt with the given checkpoint JSON and commits, all in one transaction; it
-/// may be called when no batch has been written since the last commit. `settle`, which may be left out, comes before
+/// may be called when no batch has been written since the last commit. `settle`, which is optional, is called before
 /// each commit, for destinations that learn late what became of their rows: it counts those that `write` did not.
-/// `wants_commit`, which may be left out, is asked at each marker but the stream's last: false leaves it to a later
-/// commit. On an error of any, nothing further is called: roll back.
+/// `wants_commit`, also optional, is asked at each marker but the last: false leaves the marker to a later commit. When
+/// any of them fails, nothing further is called: roll back.
 Result<WriteSummary> run_commit_loop(const std::function<Result<WriteCount>(std::span<const uint8_t> batch)>& write,
                                      const std::function<Status(const std::string& checkpoint_json)>& commit,
                                      const std::function<Result<WriteCount>()>& settle = {},

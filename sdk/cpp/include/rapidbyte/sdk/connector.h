@@ -12,8 +12,8 @@
 //                    Result<std::optional<std::string>> last_committed(const StreamContext&);
 //                    Result<std::vector<StreamReference>> references(const std::vector<std::string>& streams);
 //
-// RAPIDBYTE_SOURCE(MySource), RAPIDBYTE_DESTINATION(MyDestination) or RAPIDBYTE_TRANSFORM(MyTransform) stands once, at
-// namespace scope outside of any namespace. The struct is made by open() and destroyed after close().
+// RAPIDBYTE_SOURCE(MySource), RAPIDBYTE_DESTINATION(MyDestination) or RAPIDBYTE_TRANSFORM(MyTransform) appears once, at
+// namespace scope outside of any namespace. open() creates the struct; it is destroyed after close().
 
 #include <cstdint>
 #include <memory>
@@ -22,13 +22,13 @@
 #include <string_view>
 #include <vector>
 
-#include "rapidbyte/sdk/arrow.h"       // IWYU pragma: export
+#include "rapidbyte/sdk/arrow.h"  // IWYU pragma: export
 #include "rapidbyte/sdk/checkpoint.h"  // IWYU pragma: export
-#include "rapidbyte/sdk/config.h"      // IWYU pragma: export
-#include "rapidbyte/sdk/context.h"     // IWYU pragma: export
-#include "rapidbyte/sdk/error.h"       // IWYU pragma: export
-#include "rapidbyte/sdk/host.h"        // IWYU pragma: export
-#include "rapidbyte/sdk/json.h"        // IWYU pragma: export
+#include "rapidbyte/sdk/config.h"  // IWYU pragma: export
+#include "rapidbyte/sdk/context.h"  // IWYU pragma: export
+#include "rapidbyte/sdk/error.h"  // IWYU pragma: export
+#include "rapidbyte/sdk/host.h"  // IWYU pragma: export
+#include "rapidbyte/sdk/json.h"  // IWYU pragma: export
 
 namespace rapidbyte::sdk {
 
@@ -57,18 +57,18 @@ struct Catalog {
   [[nodiscard]] std::string to_text() const;
 };
 
-/// Rows of `stream` refer to rows of the table that `refers_to` is loaded into, which therefore has to come first.
+/// Rows of `stream` refer to rows of the table that `refers_to` is loaded into, which therefore has to be loaded first.
 struct StreamReference {
   std::string stream;
   std::string refers_to;
 };
 
-/// What a transform makes of a stream, told before its first row. Of transforms with the feature "plan".
+/// What a transform makes of a stream, known before its first row. For transforms with the feature "plan".
 struct TransformPlan {
   /// The columns that it emits; for the destination they are the stream's.
   Schema columns;
-  /// Whether it emits what it makes of a batch before it takes the next one (as the feature "stateless" says of all
-  /// streams). Otherwise checkpoints wait for the stream's end.
+  /// Whether it emits what it makes of a batch before it takes the next one (what the feature "stateless" says for all
+  /// streams). Otherwise checkpoints wait for the end of the stream.
   bool stateless = false;
   /// One line for the user, shown by `check`; may be empty.
   std::string note = {};
@@ -76,8 +76,8 @@ struct TransformPlan {
   [[nodiscard]] Json to_json() const;
 };
 
-/// The exports of the three worlds with JSON still as text. Made from an author's struct by the macros; called by the
-/// glue of a component, or by native tests.
+/// The exports of the three worlds with JSON still as text. The macros build them from an author's struct; the glue of
+/// a component, or native tests, call them.
 class SourceConnector {
  public:
   virtual ~SourceConnector() = default;
@@ -110,7 +110,7 @@ class TransformConnector {
   virtual Status close() = 0;
 };
 
-/// Defined by RAPIDBYTE_SOURCE and its sisters, exactly one of them in a component.
+/// Defined by RAPIDBYTE_SOURCE and its siblings, exactly one of them in a component.
 std::unique_ptr<SourceConnector> make_source();
 std::unique_ptr<DestinationConnector> make_destination();
 std::unique_ptr<TransformConnector> make_transform();

@@ -1,6 +1,6 @@
 #pragma once
-// Adapters from an author's struct to the exports: parse the JSON, call the member if the struct has it, turn the
-// answer back. Included by connector.h only; nobody names these types but the RAPIDBYTE_* macros.
+// Adapters from an author's struct to the exports: parse the JSON, call the member if the struct has it, convert the
+// answer. Included only by connector.h; only the RAPIDBYTE_* macros name these types.
 
 #include <concepts>
 #include <optional>
@@ -32,7 +32,7 @@ Status open(std::optional<T>& impl, std::string_view config_json) {
 template <typename T>
 Result<Validation> validate(std::optional<T>& impl) {
   if (!impl) return not_open("validate");
-  // The member is looked up by name alone, so that one with a wrong signature is an error of the compiler, not ignored.
+  // Looks the member up by name alone, so that one with a wrong signature is a compiler error instead of being ignored.
   if constexpr (requires { &T::validate; }) {
     return impl->validate();
   } else {
@@ -52,13 +52,13 @@ Status close(std::optional<T>& impl) {
 
 std::string partitions_text(const std::vector<Json>& partitions);
 
-/// The streams of a question "references", which comes by way of last-committed; nullopt: it is none.
+/// The streams of a "references" question, which arrives through last-committed; nullopt when it is not one.
 std::optional<std::vector<std::string>> asked_references(std::string_view ctx_json);
 std::string references_text(const std::vector<StreamReference>& references);
 
 /// Whether run-transform is asked for the plan of a stream, not for its rows (feature "plan").
 bool asked_plan(const StreamContext& ctx);
-/// Gives the host the answer.
+/// Sends the answer to the host.
 Status answer_plan(const TransformPlan& plan);
 
 }  // namespace adapter

@@ -1,6 +1,6 @@
 #pragma once
-// DataType, Field and Schema: the Arrow types that connectors exchange, with the names that stand in catalogs and
-// stream contexts ("Int64", "Decimal128(38, 10)", "Timestamp(Microsecond, Some(\"UTC\"))"). Plain values.
+// DataType, Field and Schema: the Arrow types that connectors exchange, with the names used in catalogs and stream
+// contexts ("Int64", "Decimal128(38, 10)", "Timestamp(Microsecond, Some(\"UTC\"))"). Plain values.
 
 #include <cstdint>
 #include <optional>
@@ -64,7 +64,7 @@ struct DataType {
   static DataType time32(TimeUnit unit) { return {.id = TypeId::kTime32, .unit = unit}; }
   static DataType fixed_size_binary(int32_t width) { return {.id = TypeId::kFixedSizeBinary, .byte_width = width}; }
 
-  /// Parses a name of a type as in docs/protocol.md; UNKNOWN_TYPE (schema) names it.
+  /// Parses a type name as in docs/protocol.md; UNKNOWN_TYPE (schema) names it.
   static Result<DataType> parse(std::string_view name);
   /// The name; parse(name()) gives an equal type.
   [[nodiscard]] std::string name() const;
@@ -79,24 +79,24 @@ struct DataType {
   [[nodiscard]] bool is_text() const { return id == TypeId::kUtf8 || id == TypeId::kLargeUtf8; }
 };
 
-/// One column: in contexts and catalogs {"name", "data_type", "nullable"}, and those below when they say something.
+/// One column: in contexts and catalogs {"name", "data_type", "nullable"}, and the members below when they are set.
 struct Field {
   std::string name;
   DataType type;
   bool nullable = true;
-  /// The column's type in the source's own words, behind the system that they belong to: "postgresql:jsonb",
+  /// The column's type in the source's own words, prefixed with the system that they belong to: "postgresql:jsonb",
   /// "postgresql:numeric(12,2)". A destination of the same system may create the column with it; others ignore it.
   std::string native_type = {};
-  /// The column may hold values that Arrow has no number for, as the extremes of its range: Date32 and Timestamp,
-  /// most negative: -infinity, most positive: infinity; decimals, most negative two's complement value: NaN. A source
-  /// sends them only when StreamContext::destination_has(kSpecialValues).
+  /// The column may hold values for which Arrow has no number, encoded as the extremes of its range: Date32 and
+  /// Timestamp, most negative: -infinity, most positive: infinity; decimals, most negative two's complement value: NaN.
+  /// A source sends them only when StreamContext::destination_has(kSpecialValues).
   bool special_values = false;
-  /// What native_type is made of, when its values are texts that hold the values of several fields in their order: then
-  /// only a type of just these fields takes them. In the words of the same system: "(a integer,b text)".
+  /// What native_type is made of, when its values are texts that hold the values of several fields in order: then only
+  /// a type with exactly these fields accepts them. In the words of the same system: "(a integer,b text)".
   std::string native_fields = {};
 
-  /// Whether both describe the same values in a batch. `native_type` and what follows it are not compared: they stand
-  /// in catalogs and contexts only, and a batch's own schema has no place for them.
+  /// Whether both describe the same values in a batch. `native_type` and the members after it are not compared: they
+  /// exist only in catalogs and contexts, and a batch's own schema has no place for them.
   bool operator==(const Field& other) const {
     return name == other.name && type == other.type && nullable == other.nullable;
   }
@@ -109,7 +109,7 @@ struct Schema {
 
   bool operator==(const Schema&) const = default;
   [[nodiscard]] size_t size() const { return fields.size(); }
-  /// Index of the field of that exact name; nullopt when there is none.
+  /// Index of the field with exactly that name; nullopt when there is none.
   [[nodiscard]] std::optional<size_t> index_of(std::string_view name) const;
   /// From a JSON list of columns; the error names the column.
   static Result<Schema> from_json(const Json& columns);

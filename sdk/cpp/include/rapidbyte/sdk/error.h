@@ -27,10 +27,10 @@ using protocol::permission_error;
 using protocol::schema_error;
 using protocol::to_string;
 
-/// An error that is worth another try; nothing has been committed by the failed call.
+/// An error that is worth a retry; the failed call has committed nothing.
 Status make_retryable_error(ErrorCategory category, std::string code, std::string message,
                             BackoffClass backoff = BackoffClass::kNormal);
-/// A value that cannot be taken as it is; scope per-record.
+/// A value that cannot be accepted as it is; scope per-record.
 Status data_error(std::string code, std::string message);
 Status transient_network_error(std::string code, std::string message);
 Status transient_db_error(std::string code, std::string message);

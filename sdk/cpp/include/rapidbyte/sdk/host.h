@@ -1,7 +1,7 @@
 #pragma once
-// The host's functions (docs/protocol.md) as C++. In a component they are calls out of the sandbox; in a native
-// build they go to the FakeHost of rapidbyte/testing/fake_host.h. One thread: a component has no other. Every function
-// that takes bytes copies them before it returns, so the caller's buffer may be reused at once.
+// The host's functions (docs/protocol.md) as C++. In a component they are calls out of the sandbox; in a native build
+// they go to the FakeHost of rapidbyte/testing/fake_host.h. Single-threaded: a component has only one thread. Every
+// function that takes bytes copies them before it returns, so the caller's buffer may be reused at once.
 
 #include <cstdint>
 #include <cstdlib>
@@ -22,7 +22,7 @@ namespace rapidbyte::sdk {
 class Bytes {
  public:
   Bytes() = default;
-  /// Takes over a block from malloc().
+  /// Takes ownership of a block from malloc().
   static Bytes adopt(uint8_t* data, size_t size) { return Bytes(data, size); }
   static Bytes copy_of(std::span<const uint8_t> bytes);
   Bytes(Bytes&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
@@ -51,7 +51,7 @@ namespace host {
 
 enum class LogLevel : uint32_t { kError = 0, kWarn = 1, kInfo = 2, kDebug = 3, kTrace = 4 };
 using protocol::CheckpointKind;
-/// Whose key it is: `key` of the pipeline, of the stream, or of this connector instance.
+/// Who owns a key: the pipeline, the stream, or this connector instance.
 enum class Scope : uint32_t { kPipeline = 0, kStream = 1, kInstance = 2 };
 enum class SocketInterest : uint8_t { kReadable = 0, kWritable = 1 };
 enum class TlsVerify : uint8_t { kNone = 0, kCa = 1, kFull = 2 };
@@ -70,7 +70,8 @@ inline void log_debug(std::string_view message) { log(LogLevel::kDebug, message)
 
 /// Reports a checkpoint (docs/protocol.md). Sources use CheckpointPacer and destinations CommitGate instead.
 Status checkpoint(CheckpointKind kind, std::string_view payload_json);
-/// The newest source checkpoint that is wholly covered by the batches taken so far. Destinations only: see CommitGate.
+/// The newest source checkpoint that is wholly covered by the batches taken so far. For destinations only: see
+/// CommitGate.
 Result<std::optional<std::string>> pending_checkpoint();
 
 using Labels = std::vector<std::pair<std::string_view, std::string_view>>;
@@ -78,18 +79,18 @@ Status counter(std::string_view name, uint64_t value, const Labels& labels = {})
 Status gauge(std::string_view name, double value, const Labels& labels = {});
 Status histogram(std::string_view name, double value, const Labels& labels = {});
 
-/// One rejected record: durable before the commit that covers it. `record_json` should hold the record as it was found.
+/// One rejected record: durable before the commit that covers it. `record_json` should hold the record as it was read.
 Status emit_dlq_record(std::string_view stream, std::string_view record_json, std::string_view error_message,
                        ErrorCategory category = ErrorCategory::kData);
 
-/// State of at most 1024 bytes of key. KEY_TOO_LONG, STATE_BACKEND.
+/// Reads a value of the state. Keys have at most 1024 bytes. KEY_TOO_LONG, STATE_BACKEND.
 Result<std::optional<std::string>> state_get(Scope scope, std::string_view key);
 Status state_put(Scope scope, std::string_view key, std::string_view value);
 /// Sets `key` if its value is `expected` (nullopt: if it is absent); false when it is not.
 Result<bool> state_cas(Scope scope, std::string_view key, std::optional<std::string_view> expected,
                        std::string_view value);
 
-/// Sockets of the host, non-blocking. TcpStream (tcp.h) is the convenient form.
+/// Host sockets, non-blocking. TcpStream (tcp.h) is the convenient form.
 using SocketHandle = uint64_t;
 struct SocketRead {
   enum class Kind : uint8_t { kData, kEof, kWouldBlock };
@@ -101,13 +102,13 @@ Result<SocketHandle> connect_tcp(std::string_view host, uint16_t port);
 Result<SocketRead> socket_read(SocketHandle handle, uint64_t max_bytes);
 /// Bytes written, or nullopt when it would block.
 Result<std::optional<uint64_t>> socket_write(SocketHandle handle, std::span<const uint8_t> data);
-/// True when ready, false on time-out; CANCELLED when the run is being ended. Does not use a core.
+/// True when ready, false on time-out; CANCELLED when the run is being cancelled. Does not use a core.
 Result<bool> socket_wait(SocketHandle handle, SocketInterest interest, uint32_t timeout_ms);
 Status socket_start_tls(SocketHandle handle, std::string_view server_name, TlsVerify verify,
                         std::optional<std::string_view> ca_pem);
 void socket_close(SocketHandle handle);
 
-/// Whether the run is being ended; long work without host calls should ask now and then.
+/// Whether the run is being cancelled; long work without host calls should check now and then.
 bool is_cancelled();
 
 }  // namespace host

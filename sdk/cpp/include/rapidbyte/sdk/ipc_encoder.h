@@ -1,7 +1,7 @@
 #pragma once
-// IpcEncoder: from column buffers to the bytes of one batch (an Arrow IPC stream: schema, one record batch, end
-// marker). The schema message is made once; each batch costs one copy of the column buffers into a buffer that is
-// reused. Use it directly when you fill column buffers yourself; BatchBuilder uses it too.
+// IpcEncoder: turns column buffers into the bytes of one batch (an Arrow IPC stream: schema, one record batch, end
+// marker). The schema message is encoded once; each batch costs one copy of the column buffers into a buffer that is
+// reused. Use it directly if you fill column buffers yourself; BatchBuilder uses it too.
 
 #include <cstdint>
 #include <memory>
@@ -14,8 +14,8 @@ struct ArrowArray;
 
 namespace rapidbyte::sdk {
 
-/// Ready buffers of one column in Arrow's layout, borrowed. `validity` empty: no nulls. `offsets` (rows + 1 of 4 or 8
-/// bytes, starting at 0) only for variable-length types; `values` holds the bits, values or bytes.
+/// The finished buffers of one column in Arrow's layout, borrowed. `validity` empty: no nulls. `offsets` (rows + 1 of 4
+/// or 8 bytes, starting at 0) only for variable-length types; `values` holds the bits, values or bytes.
 struct ColumnBuffers {
   std::span<const uint8_t> validity;
   std::span<const uint8_t> offsets;
@@ -34,7 +34,7 @@ class IpcEncoder {
   [[nodiscard]] const Schema& schema() const;
 
   /// Encodes one batch of `rows`. The result is valid until the next call. INVALID_COLUMN (internal) names the column
-  /// whose buffers do not fit `rows` and its type: a row that got a value too many or too few is found here.
+  /// whose buffers do not match `rows` and its type: this catches a row that got a value too many or too few.
   Result<std::span<const uint8_t>> encode(int64_t rows, std::span<const ColumnBuffers> columns);
 
  private:

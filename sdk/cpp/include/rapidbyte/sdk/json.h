@@ -1,7 +1,7 @@
 #pragma once
 // JSON of the SDK: nlohmann::json with the settings that guests need, and accessors that cannot abort. Guests are built
-// without exceptions, where nlohmann's at() and get<>() with the wrong type end the program: use the functions that are
-// named below, which are the protocol library's.
+// without exceptions, where nlohmann's at() and get<>() with the wrong type end the program: use the functions named
+// below, which come from the protocol library.
 
 #ifndef JSON_NO_IO
 #define JSON_NO_IO 1
@@ -19,14 +19,14 @@ namespace rapidbyte::sdk {
 
 using Json = protocol::Json;
 
-/// Parses one JSON text. INVALID_JSON (config) says at which byte; the text itself is not repeated, as it may hold
-/// secrets. What is nested deeper than 128 levels is INVALID_JSON, too: copying and printing a value recurse.
+/// Parses one JSON text. INVALID_JSON (config) says at which byte; the text itself is not quoted, as it may hold
+/// secrets. Nesting deeper than 128 levels is INVALID_JSON, too: copying and printing a value recurse.
 Result<Json> parse_json(std::string_view text);
 
 /// Compact JSON text. Bytes that are not UTF-8 become U+FFFD instead of ending the program.
 inline std::string to_text(const Json& value) { return protocol::json_text(value); }
 
-// Members of an object and values by type: nullopt, or null, when there is none of that type.
+// Members of an object and values by type: nullopt, or null, when there is no value of that type.
 using protocol::as_bool;
 using protocol::as_double;
 using protocol::as_int;

@@ -1,6 +1,6 @@
 #pragma once
 // SkippedRows: counts the rows that a destination leaves out under on_data_error: skip, and logs the 1st, 10th, 100th
-// and so on: a line for each would bury the log, and the run report has the number. One per stream; one thread.
+// and so on: a line for each would drown the log, and the run report has the number. One per stream; one thread.
 
 #include <cstdint>
 #include <string>

@@ -1,7 +1,7 @@
 #pragma once
 // TcpStream: a blocking connection over the host's sockets. Waiting happens in the host (socket-wait), which uses no
-// core and ends at the deadline or when the run is cancelled. Reads are buffered; writes are gathered until flush() or
-// until 64 KiB have come together. Closes its socket when it goes out of scope.
+// core and ends at the deadline or when the run is cancelled. Reads are buffered; writes are collected until flush() or
+// until 64 KiB have accumulated. Closes its socket when it goes out of scope.
 
 #include <cstdint>
 #include <optional>
@@ -29,20 +29,20 @@ class TcpStream {
 
   /// At least one byte into `out`; 0 at the end of the connection.
   Result<size_t> read_some(std::span<uint8_t> out);
-  /// Exactly out.size() bytes; SOCKET_EOF (transient-network) when the connection ends before.
+  /// Exactly out.size() bytes; SOCKET_EOF (transient-network) when the connection ends earlier.
   Status read_exact(std::span<uint8_t> out);
-  /// Bytes that are here already, waiting for at least `min` of them: a view into the buffer, valid until the next
-  /// read; consume() what was used. Shorter than `min` only at the end of the connection.
+  /// Bytes already received, waiting for at least `min` of them: a view into the buffer, valid until the next read;
+  /// consume() what was used. Shorter than `min` only at the end of the connection.
   Result<std::span<const uint8_t>> peek(size_t min);
   void consume(size_t count);
 
-  /// Queues bytes; sends when 64 KiB are together. Large blocks go out without being copied.
+  /// Queues bytes; sends once 64 KiB have accumulated. Large blocks are sent without being copied.
   Status write_all(std::span<const uint8_t> data);
   Status write_all(std::string_view text) {
     return write_all({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
   }
   Status flush();
-  /// From here on encrypted by the host. Requires that nothing is buffered.
+  /// From here on the host encrypts the connection. Requires that nothing is buffered.
   Status start_tls(std::string_view server_name, host::TlsVerify verify,
                    std::optional<std::string_view> ca_pem = std::nullopt);
   /// Closes without flushing; also done by the destructor.

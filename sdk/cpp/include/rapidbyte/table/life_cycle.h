@@ -1,8 +1,8 @@
 #pragma once
-// LifeCycle: what becomes of a stream in a destination of tables, from begin-stream to finish-stream: which table its
-// rows go into in each write mode, when a load may begin, go on or must begin anew, what is committed together, and
-// what is published. The SQL is the Dialect's. Rows and receipt of a commit are one transaction, so that a killed run
-// neither loses nor doubles a row; a replace's rows lie in a staging table until the load has succeeded.
+// LifeCycle: takes a stream in a table destination from begin-stream to finish-stream: which table its rows go into in
+// each write mode, when a load may begin, resume or must restart, what is committed together, and what is published.
+// The SQL is the Dialect's. The rows and the receipt of a commit are one transaction, so that a killed run neither
+// loses nor doubles a row; the rows of a replace stay in a staging table until the load has succeeded.
 //
 // Destination<D> is the whole connector around a dialect of type D.
 
@@ -23,17 +23,17 @@ inline Place written_place(const sdk::StreamContext& ctx) {
 }
 /// The primary key of an upsert; empty in other modes.
 std::vector<std::string> upsert_key(const sdk::StreamContext& ctx);
-/// A sentence, without its full stop: how the user loads all rows of a stream again. `table`: as
-/// Dialect::named(); `rows_there`: it may hold rows of earlier runs, which an append would bring once more.
-std::string how_to_begin_anew(const sdk::StreamContext& ctx, const std::string& table, bool rows_there);
+/// A sentence, without its full stop, that tells the user how to load all rows of a stream again. `table`: as
+/// Dialect::named(); `rows_there`: it may hold rows of earlier runs, which an append would add once more.
+std::string how_to_restart(const sdk::StreamContext& ctx, const std::string& table, bool rows_there);
 
 class LifeCycle {
  public:
   /// `dialect` outlives it.
   explicit LifeCycle(Dialect& dialect) : dialect_(dialect) {}
 
-  /// NAME_REFUSED, TARGET_CONFLICT, PRIMARY_KEY_MISSING (config); that the table and the position that the run starts
-  /// from belong together: TARGET_EMPTIED, RECEIPT_MISSING, RECEIPT_FOREIGN, POSITION_MISSING (config).
+  /// NAME_REFUSED, TARGET_CONFLICT, PRIMARY_KEY_MISSING (config); and, when the table and the position that the run
+  /// starts from do not belong together, TARGET_EMPTIED, RECEIPT_MISSING, RECEIPT_FOREIGN, POSITION_MISSING (config).
   Status begin_stream(const sdk::StreamContext& ctx);
   Result<sdk::WriteSummary> write(const sdk::StreamContext& ctx);
   /// LOAD_UNKNOWN, STAGING_LOST (internal). May be called again after a crash.
@@ -46,19 +46,19 @@ class LifeCycle {
   Status check_targets(const std::vector<std::string>& streams) const;
   Status begin(const sdk::StreamContext& ctx);
   Status begin_replace(const sdk::StreamContext& ctx);
-  /// That the table and the position that the run starts from belong together.
+  /// Checks that the table and the position that the run starts from belong together.
   Status check_position(const sdk::StreamContext& ctx);
   Status check_not_loaded_before(const sdk::StreamContext& ctx);
   Status check_receipt(const sdk::StreamContext& ctx);
   [[nodiscard]] Status target_emptied(const sdk::StreamContext& ctx, bool is_gone) const;
-  /// The checkpoint behind which the load of an interrupted run goes on.
+  /// The checkpoint after which the load of an interrupted run resumes.
   Result<std::optional<std::string>> position(const sdk::StreamContext& ctx);
   Result<sdk::WriteSummary> write_stream(const sdk::StreamContext& ctx);
   Status finish(const sdk::StreamContext& ctx, bool succeeded);
   Status publish(const sdk::StreamContext& ctx);
 
   Dialect& dialect_;
-  /// The load of the replace that begin_stream() has begun and of which no receipt is committed yet; else empty.
+  /// The load of the replace that begin_stream() has begun, while none of its receipts is committed; otherwise empty.
   std::string begun_replace_;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// RefusedRows: what becomes of a row that cannot be stored, as the stream's on_data_error says, and how that is said:
-// with stream, row, column and value, as far as they are known. One per stream; one thread.
+// RefusedRows: what happens to a row that cannot be stored, according to the stream's on_data_error, and how that is
+// reported: with stream, row, column and value, as far as they are known. One per stream; one thread.
 
 #include <cstdint>
 #include <functional>
@@ -15,7 +15,7 @@ namespace rapidbyte::table {
 /// A row that cannot be stored, and why.
 struct RefusedRow {
   size_t row = 0;           // in the batch
-  std::string column = {};  // as in a message, without quotes; empty: not one column's fault
+  std::string column = {};  // as in a message, without quotes; empty: no single column is to blame
   std::string value = {};   // as text, cut to a readable length; "NULL"
   std::string reason = {};
 };
@@ -24,8 +24,8 @@ class RefusedRows {
  public:
   explicit RefusedRows(const sdk::StreamContext& ctx) : ctx_(ctx) {}
 
-  /// Leaves the row out, and adds it to `failed`; ROW_REFUSED (data) when on_data_error says fail. `rows_before`: of
-  /// the stream, before the row's batch. `record`: the row as JSON. `table`: "Table "orders" of /data/shop.db".
+  /// Leaves the row out, and adds it to `failed`; ROW_REFUSED (data) when on_data_error says fail. `rows_before`: rows
+  /// of the stream before the row's batch. `record`: the row as JSON. `table`: "Table "orders" of /data/shop.db".
   sdk::Status reject(const RefusedRow& refused, uint64_t rows_before, const std::function<std::string()>& record,
                      const std::string& table, uint64_t& failed);
   /// ROW_REFUSED (data). `at`: ", row 3, column "c"".

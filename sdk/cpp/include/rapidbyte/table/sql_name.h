@@ -7,7 +7,7 @@
 
 namespace rapidbyte::table {
 
-/// "name" in double quotes, those within it doubled.
+/// "name" in double quotes; quotes inside it are doubled.
 std::string quote_name(std::string_view name);
 /// "a", "b"
 std::string quote_names(const std::vector<std::string>& names);

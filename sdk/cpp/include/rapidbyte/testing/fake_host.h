@@ -1,9 +1,9 @@
 #pragma once
-// FakeHost: the host that native builds of a connector talk to. Make one in a test and it serves every
+// FakeHost: the host that native builds of a connector talk to. Create one in a test and it serves every
 // rapidbyte::sdk::host function called on that thread until it is destroyed. It takes scripted batches and checkpoint
-// markers as input, keeps whatever the connector sent, holds state in memory, opens real TCP connections, and makes any
-// call fail on demand. The rules that connectors rely on (markers in the queue, pending checkpoints, refused batches)
-// are the real host's.
+// markers as input, keeps everything that the connector sends, holds state in memory, opens real TCP connections, and
+// makes any call fail on demand. The rules that connectors rely on (markers in the queue, pending checkpoints, refused
+// batches) are those of the real host.
 
 #include <cstdint>
 #include <deque>
@@ -47,7 +47,7 @@ struct SentMetric {
   std::vector<std::pair<std::string, std::string>> labels;
 };
 
-/// A batch, or a checkpoint marker behind the batches that it covers.
+/// A batch, or a checkpoint marker after the batches that it covers.
 struct StreamItem {
   std::vector<uint8_t> batch;  // empty: a marker
   Json marker;
@@ -66,8 +66,7 @@ class FakeHost {
 
   // Input of a destination or transform, in order.
   void push_batch(std::span<const uint8_t> batch);
-  /// A source checkpoint behind the batches pushed so far; `load_id` and `batches_covered` are added as the engine
-  /// does.
+  /// A source checkpoint after the batches pushed so far; `load_id` and `batches_covered` are added as the engine does.
   void push_marker(Json checkpoint);
   /// A marker exactly as given.
   void push_raw_marker(Json checkpoint);
@@ -76,7 +75,7 @@ class FakeHost {
   /// Everything that a source sent to `source`, then the end marker.
   void push_stream_of(const FakeHost& source);
 
-  /// For an instance that serves many streams: forgets the input that is left, what was sent, and faults to come. State
+  /// For an instance that serves many streams: forgets the remaining input, what was sent, and pending faults. State
   /// and sockets stay.
   void next_stream();
 
@@ -92,7 +91,7 @@ class FakeHost {
   /// How often a host function was called, by its protocol name ("emit-batch").
   [[nodiscard]] uint64_t calls(std::string_view function) const;
 
-  /// State by scope and key; set it up or look at it.
+  /// State by scope and key; set it up or inspect it.
   std::map<std::pair<uint32_t, std::string>, std::string> state;
 
   // Behaviour.
@@ -110,8 +109,8 @@ class FakeHost {
   bool has_receiver = true;
   std::string load_id = "load-1";
   uint64_t max_batch_bytes = uint64_t{64} << 20U;
-  /// Connections without a network: each that is opened from now on reads these pieces, one by one, and then finds its
-  /// end; an empty piece is a read that would block once. What is written is taken and forgotten.
+  /// Connections without a network: each one opened from now on reads these pieces, one by one, and then reaches its
+  /// end; an empty piece is a read that would block once. Written data is accepted and discarded.
   void script_sockets(std::vector<std::vector<uint8_t>> pieces);
   /// Refuse batches that are not one valid Arrow IPC stream with exactly one record batch.
   bool check_batches = true;
@@ -132,7 +131,7 @@ class FakeHost {
   Result<host::SocketRead> socket_read(host::SocketHandle handle, uint64_t max_bytes);
   Result<std::optional<uint64_t>> socket_write(host::SocketHandle handle, std::span<const uint8_t> data);
   Result<bool> socket_wait(host::SocketHandle handle, host::SocketInterest interest, uint32_t timeout_ms);
-  /// TLS by OpenSSL, really.
+  /// Real TLS, by OpenSSL.
   Status socket_start_tls(host::SocketHandle handle, std::string_view server_name, host::TlsVerify verify,
                           std::optional<std::string_view> ca_pem);
   void socket_close(host::SocketHandle handle);
@@ -172,7 +171,7 @@ class FakeHost {
   bool cancelled_ = false;
 };
 
-/// A stream context as the engine makes it, for tests: change what you need, then pass to_text() of it.
+/// A stream context as the engine builds it, for tests: change what you need, then pass to_text() of it.
 Json make_context(std::string_view stream, const Schema& schema = {});
 
 }  // namespace rapidbyte::sdk::testing

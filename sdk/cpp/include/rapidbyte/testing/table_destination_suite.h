@@ -1,7 +1,7 @@
 #pragma once
-// TableDestinationSuite: what every destination of tables promises, as tests that are the same for all of them: write
-// modes, receipts, loads that break off at any call, schema policies, refused rows, instances that serve many streams.
-// What differs is data: a TableDestination says where the rows are and how its SQL is spelled.
+// TableDestinationSuite: what every table destination guarantees, as tests that are the same for all of them: write
+// modes, receipts, loads that are interrupted at any call, schema policies, refused rows, instances that serve many
+// streams. What differs is data: a TableDestination says where the rows are and how its SQL is spelled.
 //
 // In a connector's tests:
 //
@@ -22,7 +22,7 @@
 
 namespace rapidbyte::sdk::testing {
 
-/// A new, empty place for tables, and the quirks of the destination that loads into it. Each test makes one, on the
+/// A new, empty place for tables, and the quirks of the destination that loads into it. Each test creates one, on the
 /// test's thread; its destructor removes the place.
 class TableDestination {
  public:
@@ -30,14 +30,14 @@ class TableDestination {
 
   /// The destination's config for this place.
   [[nodiscard]] virtual Json config() const = 0;
-  /// Runs SQL outside of the connector: statements, or one query, whose only column is given as lines. Identifiers in
-  /// double quotes, casts by CAST, types bigint and text. A failure fails the test.
+  /// Runs SQL outside of the connector: statements, or one query, whose only column is returned as lines. Identifiers
+  /// in double quotes, casts by CAST, types bigint and text. A failure fails the test.
   virtual std::vector<std::string> sql(const std::string& text) = 0;
   [[nodiscard]] virtual bool has_table(const std::string& name) = 0;
 
-  /// Two names of streams that would be one table.
+  /// Two stream names that would be the same table.
   [[nodiscard]] virtual std::pair<std::string, std::string> names_of_one_table() const = 0;
-  /// What keeps the tests from running here; empty: nothing.
+  /// Why the tests cannot run here; empty: they can.
   [[nodiscard]] virtual std::string missing() const { return {}; }
 };
 
@@ -65,11 +65,11 @@ class TableDestinationSuite : public ::testing::TestWithParam<MakeTableDestinati
   static Json upsert();
   static Schema two_columns();
   static std::vector<uint8_t> rows(int64_t from, int64_t to, const std::string& prefix = "row ");
-  /// Batches with a checkpoint behind each, and the end.
+  /// Batches with a checkpoint after each, and the end.
   static void push(FakeHost& host, const Json& context, const Batches& batches);
   /// begin-stream, run-write, finish-stream, as the engine does.
   static Outcome serve(DestinationConnector& destination, FakeHost& host, const Json& context);
-  /// The same with an instance and a host of its own.
+  /// The same with a separate instance and host.
   Outcome load(const Json& context, const Batches& batches);
   /// The newest receipt of the context's own load; null: none.
   Json last_committed(const Json& context);

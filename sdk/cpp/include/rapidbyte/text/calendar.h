@@ -13,12 +13,12 @@ struct CivilDate {
   bool operator==(const CivilDate&) const = default;
 };
 
-/// `value / by` towards minus infinity; `by` is positive.
+/// `value / by`, rounded towards minus infinity; `by` is positive.
 constexpr int64_t floor_divide(int64_t value, int64_t by) { return value / by - (value % by < 0 ? 1 : 0); }
 
 constexpr bool is_leap_year(int64_t year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
 
-/// 28 to 31; 0 for a month that is none.
+/// 28 to 31; 0 for an invalid month.
 constexpr uint32_t days_in_month(int64_t year, uint32_t month) {
   constexpr uint8_t kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   if (month - 1 > 11) return 0;
@@ -29,7 +29,7 @@ constexpr bool is_valid_date(int64_t year, uint32_t month, uint32_t day) {
   return day - 1 < days_in_month(year, month);
 }
 
-/// Of any number of days whose year fits 64 bits: all counts of seconds, milliseconds, microseconds and nanoseconds.
+/// For any number of days whose year fits 64 bits: all counts of seconds, milliseconds, microseconds and nanoseconds.
 constexpr CivilDate civil_from_days(int64_t days) {
   // Years that begin on 1 March put the leap day last; 400 of them have 146097 days, and 719468 days lie between
   // 0000-03-01 and 1970-01-01.
