@@ -1,6 +1,7 @@
 #pragma once
 // Values of the generated bindings, there and back. wit-bindgen names its C types after the world, so this header is
-// compiled once per world, chosen by RB_SDK_WORLD (source, destination, transform). Internal to the component build.
+// compiled once per world, chosen by RB_SDK_WORLD (source, destination, transform, multi). Internal to the component
+// build.
 
 #define RB_SDK_PASTE_INNER(a, b) a##b
 #define RB_SDK_PASTE(a, b) RB_SDK_PASTE_INNER(a, b)

@@ -13,7 +13,8 @@
 //                    Result<std::vector<StreamReference>> references(const std::vector<std::string>& streams);
 //
 // RAPIDBYTE_SOURCE(MySource), RAPIDBYTE_DESTINATION(MyDestination) or RAPIDBYTE_TRANSFORM(MyTransform) stands once, at
-// namespace scope outside of any namespace. The struct is made by open() and destroyed after close().
+// namespace scope outside of any namespace. The struct is made by open() and destroyed after close(). A component of
+// several connectors has RAPIDBYTE_CONNECTORS (registered_connector.h) instead.
 
 #include <cstdint>
 #include <memory>
@@ -110,7 +111,7 @@ class TransformConnector {
   virtual Status close() = 0;
 };
 
-/// Defined by RAPIDBYTE_SOURCE and its sisters, exactly one of them in a component.
+/// Defined by RAPIDBYTE_SOURCE or one of its sisters, which stands once in a component.
 std::unique_ptr<SourceConnector> make_source();
 std::unique_ptr<DestinationConnector> make_destination();
 std::unique_ptr<TransformConnector> make_transform();
