@@ -1,11 +1,11 @@
-#include "connectors/transform_sql/src/row_checks.h"
+#include "connectors/shared/duckdb/row_checks.h"
 
 #include <nanoarrow/nanoarrow.h>
 
 #include <cstdint>
 #include <limits>
 
-namespace rapidbyte::transform_sql {
+namespace rapidbyte::duck {
 
 using sdk::BatchReader;
 using sdk::ColumnView;
@@ -98,4 +98,4 @@ std::optional<std::string> find_unfit_result(const ArrowArray& rows, const Schem
   return std::nullopt;
 }
 
-}  // namespace rapidbyte::transform_sql
+}  // namespace rapidbyte::duck

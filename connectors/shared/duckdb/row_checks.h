@@ -10,7 +10,7 @@
 
 struct ArrowArray;
 
-namespace rapidbyte::transform_sql {
+namespace rapidbyte::duck {
 
 /// The first row of [begin, begin + rows) that DuckDB would take for something else, with the reason.
 struct UnfitRow {
@@ -22,4 +22,4 @@ struct UnfitRow {
 /// What a batch of these columns cannot carry of `rows`, which DuckDB made: its infinities.
 [[nodiscard]] std::optional<std::string> find_unfit_result(const ArrowArray& rows, const sdk::Schema& columns);
 
-}  // namespace rapidbyte::transform_sql
+}  // namespace rapidbyte::duck

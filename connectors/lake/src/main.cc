@@ -1,0 +1,8 @@
+#include "connectors/transform_check/src/transform.h"
+#include "connectors/transform_columns/src/transform.h"
+#include "connectors/transform_sql/src/transform.h"
+#include "rapidbyte/sdk/registered_connector.h"
+
+RAPIDBYTE_CONNECTORS(rapidbyte::sdk::transform_named<rapidbyte::transform_check::Transform>("transform-check"),
+                     rapidbyte::sdk::transform_named<rapidbyte::transform_columns::Transform>("transform-columns"),
+                     rapidbyte::sdk::transform_named<rapidbyte::transform_sql::Transform>("transform-sql"))
