@@ -1,4 +1,4 @@
-# rb_connector(<name> WORLD source|destination|transform SOURCES ... [MANIFEST manifest.json] [INCLUDES ...] [DEFINES ...]
+# rb_connector(<name> WORLD source|destination|transform|multi SOURCES ... [MANIFEST manifest.json | MANIFESTS ...] [INCLUDES ...] [DEFINES ...]
 #              [GUEST_LIBRARIES ...] [GUEST_SYSTEM_INCLUDES ...] [GUEST_OPTIONS ...] [NATIVE_LIBRARIES ...]
 #              [TESTS ...] [TEST_DEPS ...] [OUTPUT dir])
 #
@@ -7,10 +7,13 @@
 # rb_guest_library() names beyond nanoarrow and the SDK; NATIVE_LIBRARIES are the CMake targets that replace them in the native build.
 function(rb_connector name)
   cmake_parse_arguments(arg "" "WORLD;MANIFEST;OUTPUT"
-    "SOURCES;INCLUDES;DEFINES;GUEST_LIBRARIES;GUEST_SYSTEM_INCLUDES;GUEST_OPTIONS;NATIVE_LIBRARIES;TESTS;TEST_DEPS" ${ARGN})
+    "SOURCES;MANIFESTS;INCLUDES;DEFINES;GUEST_LIBRARIES;GUEST_SYSTEM_INCLUDES;GUEST_OPTIONS;NATIVE_LIBRARIES;TESTS;TEST_DEPS" ${ARGN})
   set(more)
   if(arg_MANIFEST)
     list(APPEND more MANIFEST ${arg_MANIFEST})
+  endif()
+  if(arg_MANIFESTS)
+    list(APPEND more MANIFESTS ${arg_MANIFESTS})
   endif()
   if(arg_OUTPUT)
     list(APPEND more OUTPUT ${arg_OUTPUT})

@@ -3,9 +3,12 @@
 # rb_guest_library(<name> SOURCES ... [INCLUDES ...] [DEFINES ...] [OPTIONS ...] [EXCEPTIONS])
 #   Compiles sources for wasm once; sets RB_GUEST_OBJECTS_<name>, to be named in several guests' LIBRARIES.
 # rb_guest_library_adds(<name> <others>...)   see below
-# rb_guest(<name> WORLD source|destination|transform SOURCES ... [LIBRARIES ...] [INCLUDES ...] [DEFINES ...]
-#          [OPTIONS ...] [BINDINGS dir] [MANIFEST file] [OUTPUT dir] [MAX_MEMORY bytes] [IMPORTS file] [EXCEPTIONS] [ARCHIVES ...])
+# rb_guest(<name> WORLD source|destination|transform|multi SOURCES ... [LIBRARIES ...] [INCLUDES ...] [DEFINES ...]
+#          [OPTIONS ...] [BINDINGS dir] [MANIFEST file | MANIFESTS files...] [OUTPUT dir] [MAX_MEMORY bytes] [IMPORTS file] [EXCEPTIONS]
+#          [ARCHIVES ...])
 #   Makes <OUTPUT>/<name>.wasm and, with MANIFEST, <name>.manifest.json beside it with the component's checksum filled in.
+#   MANIFESTS, of WORLD multi: one for each connector in the component, named after the connector's id (transform_sql.manifest.json of
+#   rapidbyte/transform-sql).
 #   <name> is the file stem (source_file). BINDINGS: folder of committed wit-bindgen output, by default the SDK's (2.1.0).
 #   IMPORTS: WIT of what the sources import by hand, beside what the bindings and the C library do.
 #   EXCEPTIONS: C++ with exceptions, all of it with the C++ runtime of cmake/duckdb_guest. ARCHIVES: libraries made elsewhere.
@@ -113,7 +116,7 @@ function(rb_guest name)
     return()
   endif()
   cmake_parse_arguments(arg "EXCEPTIONS" "WORLD;BINDINGS;MANIFEST;OUTPUT;MAX_MEMORY;IMPORTS"
-    "SOURCES;LIBRARIES;INCLUDES;SYSTEM_INCLUDES;DEFINES;OPTIONS;ARCHIVES" ${ARGN})
+    "SOURCES;LIBRARIES;INCLUDES;SYSTEM_INCLUDES;DEFINES;OPTIONS;ARCHIVES;MANIFESTS" ${ARGN})
   set(exceptions)
   set(cxx_runtime -lc++ -lc++abi)
   # 1 MiB of stack placed first: an overflow runs into address 0 and traps instead of corrupting data.
@@ -163,15 +166,25 @@ function(rb_guest name)
     DEPENDS ${binding_objects} ${objects} ${library_objects} ${library_targets} ${component_type} ${arg_IMPORTS} ${arg_ARCHIVES}
     COMMENT "Guest ${name}.wasm" VERBATIM)
   set(outputs ${wasm})
-  if(arg_MANIFEST)
-    cmake_path(ABSOLUTE_PATH arg_MANIFEST BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
-    set(manifest ${arg_OUTPUT}/${name}.manifest.json)
+  foreach(source IN LISTS arg_MANIFEST arg_MANIFESTS)
+    cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
+    set(stem ${name})
+    if(NOT arg_MANIFEST)
+      set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+      file(READ ${source} json)
+      string(JSON stem GET "${json}" id)
+      string(REGEX REPLACE "^.*/" "" stem ${stem})
+      string(REPLACE - _ stem ${stem})
+      # A component of its own, left by an earlier build, would come before the one that the manifest names.
+      file(REMOVE ${arg_OUTPUT}/${stem}.wasm)
+    endif()
+    set(manifest ${arg_OUTPUT}/${stem}.manifest.json)
     add_custom_command(OUTPUT ${manifest}
-      COMMAND ${CMAKE_COMMAND} -DWASM=${wasm} -DIN=${arg_MANIFEST} -DOUT=${manifest} -P ${CMAKE_SOURCE_DIR}/cmake/write_manifest.cmake
-      DEPENDS ${wasm} ${arg_MANIFEST} ${CMAKE_SOURCE_DIR}/cmake/write_manifest.cmake
-      COMMENT "Manifest ${name}.manifest.json" VERBATIM)
+      COMMAND ${CMAKE_COMMAND} -DWASM=${wasm} -DIN=${source} -DOUT=${manifest} -P ${CMAKE_SOURCE_DIR}/cmake/write_manifest.cmake
+      DEPENDS ${wasm} ${source} ${CMAKE_SOURCE_DIR}/cmake/write_manifest.cmake
+      COMMENT "Manifest ${stem}.manifest.json" VERBATIM)
     list(APPEND outputs ${manifest})
-  endif()
+  endforeach()
   add_custom_target(guest_${name} ALL DEPENDS ${outputs})
 endfunction()
 

@@ -8,13 +8,14 @@ root="$2"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 status=0
-compare() {  # WIT folder, committed folder
-  for world in source destination transform; do
+compare() {  # WIT folder, committed folder, worlds
+  local world
+  for world in $3; do
     "$generator" c "$root/wit/$1" --world "rapidbyte-$world" --out-dir "$work/$1/$world" >/dev/null 2>&1
     diff -rq "$work/$1/$world" "$root/$2/$world" || status=1
   done
 }
-compare 2.1.0 sdk/cpp/bindings
-compare 2.0.0 tests/guests/bindings/2.0.0
-compare 2.0.0-dlq tests/guests/bindings/2.0.0-dlq
+compare 2.1.0 sdk/cpp/bindings "source destination transform multi"
+compare 2.0.0 tests/guests/bindings/2.0.0 "source destination transform"
+compare 2.0.0-dlq tests/guests/bindings/2.0.0-dlq "source destination transform"
 exit $status

@@ -25,6 +25,8 @@ SECTIONS = {
     "dest-sqlite": ("connectors/dest_sqlite/src/",),
     "transform-sql": ("connectors/transform_sql/src/", "connectors/shared/duckdb/"),
     "dest-file": ("connectors/dest_file/src/",),
+    "transform-columns": ("connectors/transform_columns/src/",),
+    "transform-check": ("connectors/transform_check/src/",),
     "dest-discard": ("connectors/dest_discard/src/",),
 }
 # What both sides raise: such a code is listed under one of the two headings.
@@ -38,11 +40,13 @@ SOURCES = re.compile(r"\.(cc|h|rs)$")
 FOR_TESTS = re.compile(r"(^|/)test(s|ing)?/|_(test|fixture)\.(cc|h)$|(^|/)fake_\w+\.h$")
 
 NOT_CODES = {
-    "words of SQL, of YAML and of PostgreSQL's protocol": """ANY BEGIN BLOB BOOLEAN CHAR CHARINT CLOB COMMIT COPY DOUB EXCLUSIVE FALSE FATAL FLOA INT
-        INTEGER NOTHING NULL PANIC REAL ROLLBACK SQLITE SQL_ASCII TEXT TRUE UTF8 WARNING""",
+    "words of SQL, of YAML and of PostgreSQL's protocol": """ANY BEGIN BIGINT BLOB BOOLEAN CHAR CHARINT CLOB COMMIT COPY DATE DOUB DOUBLE EXCLUSIVE FALSE FATAL FLOA FLOAT INT
+        INTEGER INTERVAL NOTHING NULL PANIC REAL ROLLBACK SMALLINT SQLITE SQL_ASCII TEXT TIME TIMESTAMP TIMESTAMP_MS TIMESTAMP_NS TIMESTAMP_S
+        TIME_NS TINYINT TRUE UBIGINT UINTEGER USMALLINT UTF8 UTINYINT VARCHAR WARNING""",
     "SQLSTATEs": "P0000 P0001",
     "words of times": "GMT PT0S UTC",
-    "variables of the environment": """COLUMNS HOME LANG LC_ALL LC_CTYPE LINES NO_COLOR RAPIDBYTE_CONNECTOR_DIR RAPIDBYTE_SOCKET_POLL_MS
+    "variables of the environment": """COLUMNS HOME LANG LC_ALL LC_CTYPE LINES NO_COLOR RAPIDBYTE_CONNECTOR_DIR RAPIDBYTE_HASH_KEY
+        RAPIDBYTE_SOCKET_POLL_MS
         RAPIDBYTE_WASMTIME_AOT RAPIDBYTE_WASMTIME_AOT_DIR TERM XDG_CACHE_HOME""",
     "placeholders in help": "FILE NAME PIPELINE",
     "a signal inside dest-postgres, which nobody outside sees": "NEW_COLUMNS",

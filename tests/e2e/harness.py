@@ -176,6 +176,11 @@ class EndToEnd(unittest.TestCase):
         self.assertEqual(self.query("PRAGMA integrity_check"), [("ok",)])
 
 
+def example_of(page):
+    """The first YAML of a page of the documentation."""
+    return (REPOSITORY / page).read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+
+
 def indent(text, spaces):
     return "\n".join(" " * spaces + line if line else line for line in text.splitlines())
 

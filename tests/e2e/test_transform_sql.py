@@ -63,6 +63,20 @@ class TransformSql(harness.EndToEnd):
         self.assertEqual(self.query("SELECT made, count(*) FROM orders_old GROUP BY 1"), [("any", 200)])
         self.assertEqual(self.query("SELECT id, name FROM people ORDER BY id"), [(1, "Ada"), (2, None), (3, "")])
 
+    def test_a_query_that_fits_no_stream_is_a_warning(self):
+        self.write_orders(10)
+        config = {"query": "SELECT id FROM input", "queries": {"ordres": "SELECT 1 AS one FROM input", "order[a-r]": "SELECT 2 AS two FROM input", "o*": "SELECT id FROM input"}}
+        done = self.run_ok(self.sql_pipeline(config))
+        self.assertEqual(done.err.count("fits no stream"), 2)
+        for text in ("`ordres` fits no stream", "did you mean orders?", "`order[a-r]` fits no stream"):
+            self.assertIn(text, done.err)
+        self.assertEqual(self.query("SELECT count(id) FROM orders"), [(10,)])
+        # A run of some streams only knows the others.
+        self.write_csv("people.csv", ["id"], [[1]])
+        streams = "\n".join(f"- {{name: {name}, sync_mode: full_refresh}}" for name in ("orders", "people"))
+        done = self.run_ok(self.sql_pipeline({"queries": {"people": "SELECT id FROM input"}}, streams=streams, mode="replace"), "--stream", "orders")
+        self.assertNotIn("fits no stream", done.err)
+
     def test_an_empty_stream_makes_a_table_of_the_querys_columns(self):
         self.write_csv("orders.csv", ORDERS, [])
         self.run_ok(self.sql_pipeline({"query": "SELECT 1 AS one, 'x' AS two, true AS three FROM input"}))

@@ -22,14 +22,14 @@ bool is_json(const sdk::Field& field) {
 // The column's value, of the table's type.
 std::string value_of(const sdk::Schema& rows, const OutputColumn& column) {
   const sdk::Field& from = rows.fields[column.source];
-  const std::string name = sql_name(from.name);
+  const std::string name = quoted_name(from.name);
   if (!column.convert) return name;
-  const std::string to = "TRY_CAST(" + name + " AS " + sql_type(column.field.type) + ")";
-  const std::string back = "TRY_CAST(" + to + " AS " + sql_type(from.type) + ")";
+  const std::string to = "TRY_CAST(" + name + " AS " + type_sql(column.field.type) + ")";
+  const std::string back = "TRY_CAST(" + to + " AS " + type_sql(from.type) + ")";
   const std::string otherwise =
       column.null_if_changed
           ? "NULL"
-          : "error(" + sql_text("column " + from.name + ": the value does not fit " + column.field.type.name() + ": ") +
+          : "error(" + quoted_text("column " + from.name + ": the value does not fit " + column.field.type.name() + ": ") +
                 " || CAST(" + name + " AS VARCHAR))";
   return "CASE WHEN " + name + " IS NULL OR " + back + " = " + name + " THEN " + to + " ELSE " + otherwise + " END";
 }
@@ -64,7 +64,7 @@ std::string select_list(Format format, const sdk::Schema& rows, const std::vecto
   for (const OutputColumn& column : columns) {
     if (!list.empty()) list += ", ";
     const std::string value = value_of(rows, column);
-    const std::string name = sql_name(column.field.name);
+    const std::string name = quoted_name(column.field.name);
     switch (format) {
       case Format::kParquet: list += for_parquet(column.field.type, value) + " AS " + name; break;
       case Format::kCsv: list += for_csv(column.field.type, value) + " AS " + name; break;

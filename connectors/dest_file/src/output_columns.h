@@ -12,9 +12,9 @@
 
 namespace rapidbyte::dest_file {
 
-using duck::sql_name;
-using duck::sql_text;
-using duck::sql_type;
+using duck::quoted_name;
+using duck::quoted_text;
+using duck::type_sql;
 
 struct OutputColumn {
   size_t source = 0;      // index in the batch

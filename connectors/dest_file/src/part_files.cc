@@ -269,9 +269,9 @@ std::string PartFiles::where_of(const Key& key) const {
   std::string where;
   for (size_t i = 0; i < key.size(); ++i) {
     const OutputColumn& column = partition_columns_[i];
-    const std::string name = sql_name(rows_.fields[column.source].name);
+    const std::string name = quoted_name(rows_.fields[column.source].name);
     if (i > 0) where += " AND ";
-    where += name + (key[i] ? " = CAST(" + sql_text(*key[i]) + " AS " + sql_type(rows_.fields[column.source].type) + ")"
+    where += name + (key[i] ? " = CAST(" + quoted_text(*key[i]) + " AS " + type_sql(rows_.fields[column.source].type) + ")"
                             : std::string(" IS NULL"));
   }
   return where;

@@ -10,9 +10,9 @@
 
 namespace rapidbyte::source_parquet {
 
-using duck::sql_name;
-using duck::sql_text;
-using duck::sql_type;
+using duck::quoted_name;
+using duck::quoted_text;
+using duck::type_sql;
 using sdk::Json;
 using sdk::Schema;
 
@@ -74,7 +74,7 @@ Result<ParquetStream> ParquetStream::make(duck::Engine& engine, const std::strin
 
 std::string ParquetStream::scan(const std::vector<std::string>& paths, const std::string& more) const {
   std::string list;
-  for (const std::string& path : paths) list += (list.empty() ? "" : ", ") + sql_text(path);
+  for (const std::string& path : paths) list += (list.empty() ? "" : ", ") + quoted_text(path);
   return "read_parquet([" + list +
          "], hive_partitioning = " + (options_.hive_partitions ? "true" : "false") + more + ")";
 }
@@ -121,7 +121,7 @@ Result<std::vector<Window>> ParquetStream::windows(const FileEntry& file) const 
   const auto query = engine_.prepare_own(
       "SELECT CAST(max(row_group_num_rows) AS BIGINT) AS n, CAST(max(row_group_bytes) AS BIGINT) AS b FROM "
       "parquet_metadata(" +
-          sql_text(file.path) + ") GROUP BY row_group_id ORDER BY row_group_id",
+          quoted_text(file.path) + ") GROUP BY row_group_id ORDER BY row_group_id",
       Json::object());
   if (!query.ok()) return unreadable(file.name, query.error());
   std::vector<Window> windows;
@@ -155,20 +155,20 @@ Result<std::string> ParquetStream::select_from(const FileEntry& file, const Sche
   std::string wanted;
   for (const sdk::Field& column : columns.fields) {
     const auto index = has.index_of(column.name);
-    const std::string name = sql_name(column.name);
+    const std::string name = quoted_name(column.name);
     list += (list.empty() ? "" : ", ");
     wanted += (wanted.empty() ? "" : ", ") + name;
     if (!index) {
-      list += "CAST(NULL AS " + sql_type(column.type) + ") AS " + name;
+      list += "CAST(NULL AS " + type_sql(column.type) + ") AS " + name;
     } else if (has.fields[*index].type == column.type) {
       list += name;
     } else {
-      list += "CAST(" + name + " AS " + sql_type(column.type) + ") AS " + name;
+      list += "CAST(" + name + " AS " + type_sql(column.type) + ") AS " + name;
     }
   }
   // For a condition on columns that are not read.
   for (const sdk::Field& column : has.fields) {
-    if (!columns.index_of(column.name)) list += ", " + sql_name(column.name);
+    if (!columns.index_of(column.name)) list += ", " + quoted_name(column.name);
   }
   // The window is put on the scan itself, where it chooses row groups; what the user asks is asked of the stream's
   // columns, whichever of them this file has.

@@ -11,8 +11,8 @@
 
 namespace rapidbyte::source_parquet {
 
-using duck::sql_name;
-using duck::sql_type;
+using duck::quoted_name;
+using duck::type_sql;
 using sdk::CursorValue;
 using sdk::Json;
 using sdk::TypeId;
@@ -87,7 +87,7 @@ std::string StreamReader::condition() const {
   std::string sql = where.empty() ? "" : "(" + where + "\n)";
   if (last_.is_null()) return sql;
   if (!sql.empty()) sql += " AND ";
-  return sql + sql_name(cursor_column_) + " > CAST($last AS " + sql_type(cursor_type_) + ")";
+  return sql + quoted_name(cursor_column_) + " > CAST($last AS " + type_sql(cursor_type_) + ")";
 }
 
 Json StreamReader::parameters() const {
@@ -194,7 +194,7 @@ Status StreamReader::send(const ArrowArray& rows) {
 
 Status StreamReader::note_highest(const FileEntry& file, const Window& window) {
   if (cursor_column_.empty()) return {};
-  RB_SDK_ASSIGN_OR_RETURN(Json highest, stream_.value(file, columns_, window, "max(" + sql_name(cursor_column_) + ")",
+  RB_SDK_ASSIGN_OR_RETURN(Json highest, stream_.value(file, columns_, window, "max(" + quoted_name(cursor_column_) + ")",
                                                       condition(), parameters()));
   if (highest.is_null()) return {};
   if (position_.highest.is_null()) {
@@ -205,11 +205,11 @@ Status StreamReader::note_highest(const FileEntry& file, const Window& window) {
   Json both = parameters();
   both["a"] = position_.highest;
   both["b"] = highest;
-  const std::string type = sql_type(cursor_type_);
+  const std::string type = type_sql(cursor_type_);
   RB_SDK_ASSIGN_OR_RETURN(position_.highest,
                           stream_.value(file, columns_, {window.begin, window.begin, 0},
                                         "greatest(CAST($a AS " + type + "), CAST($b AS " + type + "), max(" +
-                                            sql_name(cursor_column_) + "))",
+                                            quoted_name(cursor_column_) + "))",
                                         condition(), both));
   return {};
 }

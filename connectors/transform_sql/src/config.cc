@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "rapidbyte/protocol/name_pattern.h"
+
 namespace rapidbyte::transform_sql {
 
 using sdk::ConfigReader;
@@ -30,29 +32,6 @@ std::string format_of(std::string_view path) {
 
 }  // namespace
 
-bool fits(std::string_view pattern, std::string_view text) {
-  size_t p = 0;
-  size_t t = 0;
-  size_t star = std::string_view::npos;
-  size_t after_star = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-      ++p;
-      ++t;
-    } else if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      after_star = t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++after_star;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
 Result<Config> Config::parse(const Json& json) {
   ConfigReader reader(json);
   Config config;
@@ -66,9 +45,9 @@ Result<Config> Config::parse(const Json& json) {
       config.queries.emplace_back(pattern, query.get<std::string>());
     }
     // A name before every pattern, then the longest pattern.
-    const auto is_pattern = [](const std::string& text) { return text.find_first_of("*?") != std::string::npos; };
     std::stable_sort(config.queries.begin(), config.queries.end(), [&](const auto& a, const auto& b) {
-      if (is_pattern(a.first) != is_pattern(b.first)) return is_pattern(b.first);
+      const bool pattern = protocol::is_name_pattern(a.first);
+      if (pattern != protocol::is_name_pattern(b.first)) return !pattern;
       return a.first.size() > b.first.size();
     });
   }
@@ -102,7 +81,10 @@ Result<Config> Config::parse(const Json& json) {
 
 const std::string* Config::query_for(std::string_view stream) const {
   for (const auto& [pattern, text] : queries) {
-    if (fits(pattern, stream)) return &text;
+    if (pattern == stream) return &text;
+  }
+  for (const auto& [pattern, text] : queries) {
+    if (protocol::matches_name_pattern(pattern, stream)) return &text;
   }
   return query ? &*query : nullptr;
 }

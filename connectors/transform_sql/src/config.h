@@ -22,7 +22,8 @@ struct Lookup {
 struct Config {
   /// For the streams that match no pattern of `queries`.
   std::optional<std::string> query;
-  /// Names and patterns with their queries; the first match decides.
+  /// Names and patterns (rapidbyte/protocol/name_pattern.h) with their queries; a name comes before patterns, else the
+  /// first that fits decides.
   std::vector<std::pair<std::string, std::string>> queries;
   std::vector<Lookup> tables;
   /// Values of `$name`.
@@ -34,8 +35,5 @@ struct Config {
   /// The stream's query; nullptr: it passes through.
   [[nodiscard]] const std::string* query_for(std::string_view stream) const;
 };
-
-/// Whether `pattern` fits `text`: `*` stands for any number of characters, `?` for one, everything else for itself.
-[[nodiscard]] bool fits(std::string_view pattern, std::string_view text);
 
 }  // namespace rapidbyte::transform_sql

@@ -20,12 +20,14 @@ class Transform {
   sdk::Result<sdk::TransformPlan> plan(const sdk::StreamContext& context);
 
  private:
+  void warn_of_unused_queries(const sdk::StreamContext& context);
   sdk::Status open_engine(const sdk::StreamContext& context);
   sdk::Result<std::unique_ptr<duck::Query>> prepare(const std::string& sql, const sdk::StreamContext& context,
                                                     const sdk::Schema& input);
 
   Config config_;
   std::unique_ptr<duck::Engine> engine_;
+  bool warned_ = false;  // of queries that fit no stream
 };
 
 }  // namespace rapidbyte::transform_sql

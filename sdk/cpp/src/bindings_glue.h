@@ -1,6 +1,6 @@
 #pragma once
 // Converts values of the generated bindings in both directions. wit-bindgen names its C types after the world, so this
-// header is compiled once per world, selected by RB_SDK_WORLD (source, destination, transform). Internal to the
+// header is compiled once per world, selected by RB_SDK_WORLD (source, destination, transform, multi). Internal to the
 // component build.
 
 #define RB_SDK_PASTE_INNER(a, b) a##b

@@ -1,4 +1,5 @@
-// The exports of a destination component: called by the host, answered by the author's struct.
+// The exports of a destination component: called by the host, answered by the author's struct. Compiled for its own
+// world, and for rapidbyte-multi.
 
 #include "bindings_glue.h"
 #include "rapidbyte/sdk/connector.h"
@@ -53,8 +54,7 @@ bool exports_rapidbyte_connector_dest_connector_finish_stream(String* ctx_json, 
   return sdk::glue::give(connector().finish_stream(sdk::glue::view(*ctx_json), succeeded), err);
 }
 
-bool exports_rapidbyte_connector_dest_connector_last_committed(String* ctx_json,
-                                                               rapidbyte_destination_option_string_t* ret,
+bool exports_rapidbyte_connector_dest_connector_last_committed(String* ctx_json, RB_SDK_BINDING(_option_string_t) * ret,
                                                                WireError* err) {
   const auto checkpoint = connector().last_committed(sdk::glue::view(*ctx_json));
   if (!checkpoint.ok()) return sdk::glue::give(checkpoint.status(), err);

@@ -1,4 +1,5 @@
-// The exports of a transform component: called by the host, answered by the author's struct.
+// The exports of a transform component: called by the host, answered by the author's struct. Compiled for its own
+// world, and for rapidbyte-multi.
 
 #include "bindings_glue.h"
 #include "rapidbyte/sdk/connector.h"

@@ -1,5 +1,7 @@
 // The host functions of a component: calls out of the sandbox. Compiled once per world.
 
+#include <wasi/api.h>
+
 #include "bindings_glue.h"
 #include "metric_call.h"
 #include "rapidbyte/sdk/host.h"
@@ -156,5 +158,17 @@ Status socket_start_tls(SocketHandle handle, std::string_view server_name, TlsVe
 void socket_close(SocketHandle handle) { rapidbyte_connector_host_socket_close(handle); }
 
 bool is_cancelled() { return rapidbyte_connector_host_is_cancelled(); }
+
+std::vector<std::string> arguments() {
+  size_t count = 0;
+  size_t bytes = 0;
+  if (__wasi_args_sizes_get(&count, &bytes) != __WASI_ERRNO_SUCCESS || count == 0) return {};
+  std::vector<uint8_t*> places(count);
+  std::vector<uint8_t> text(bytes);
+  if (__wasi_args_get(places.data(), text.data()) != __WASI_ERRNO_SUCCESS) return {};
+  std::vector<std::string> out;
+  for (const uint8_t* place : places) out.emplace_back(reinterpret_cast<const char*>(place));
+  return out;
+}
 
 }  // namespace rapidbyte::sdk::host

@@ -72,6 +72,11 @@ Status socket_start_tls(SocketHandle handle, std::string_view server_name, TlsVe
 void socket_close(SocketHandle handle) {
   if (FakeHost* fake = FakeHost::current()) fake->socket_close(handle);
 }
+std::vector<std::string> arguments() {
+  const FakeHost* fake = FakeHost::current();
+  return fake == nullptr ? std::vector<std::string>() : fake->arguments;
+}
+
 bool is_cancelled() {
   FakeHost* fake = FakeHost::current();
   return fake != nullptr && fake->is_cancelled();

@@ -96,7 +96,8 @@ class Validator {
     const bool control = std::any_of(use.use.begin(), use.use.end(),
                                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
     // The path of a component may hold spaces, a reference may not.
-    if (control || (use.use.find(' ') != std::string::npos && !use.use.ends_with(".wasm"))) {
+    const bool path = use.use.ends_with(".wasm") || use.use.ends_with(".manifest.json");
+    if (control || (use.use.find(' ') != std::string::npos && !path)) {
       refuse(pointer + "/use",
              fmt::format("'{}' holds spaces or control characters; write it like rapidbyte/source-file@v0.1.0",
                          printable(use.use)));
@@ -211,7 +212,8 @@ class Validator {
                fmt::format("{} bytes cannot hold a rejected record; give at least 1kb, or set on_data_error: fail",
                            dlq.max_bytes));
       }
-    } else if (!dlq.path.empty()) {
+    } else if (!dlq.path.empty() && config_.transforms.empty()) {
+      // A transform may have rules of its own for rows that it rejects.
       warn("/dlq", fmt::format("is not used, because on_data_error is {}; write on_data_error: dlq under destination",
                                to_string(config_.destination.on_data_error)));
     }

@@ -247,6 +247,13 @@ TEST(Validator, WarnsOfWhatIsProbablyNotMeant) {
            "", ""},
           {"dlq without use", [](PipelineConfig& c) { c.dlq.path = "/pipes/rejected.ndjson"; }, "dlq",
            "on_data_error is fail"},
+          {"dlq that a transform may use",
+           [](PipelineConfig& c) {
+             c.dlq.path = "/pipes/rejected.ndjson";
+             c.transforms.emplace_back();
+             c.transforms.back().use = "rapidbyte/transform-check";
+           },
+           "", ""},
           {"batches that fill the memory",
            [](PipelineConfig& c) {
              c.resources.max_memory = 64U << 20U;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -30,29 +31,57 @@ std::string_view role_name(ConnectorRole role) {
   return "connector";
 }
 
+bool declares(const Manifest& manifest, ConnectorRole role) {
+  switch (role) {
+    case ConnectorRole::kSource: return manifest.source.has_value();
+    case ConnectorRole::kDestination: return manifest.destination.has_value();
+    case ConnectorRole::kTransform: return manifest.transform.has_value();
+  }
+  return false;
+}
+
+/// "source and destination": what it can be used as.
+std::string roles_of(const LoadedComponent& component, const std::optional<Manifest>& manifest) {
+  std::vector<std::string_view> names;
+  for (const ComponentShape& shape : component.shapes()) {
+    if (component.shapes().size() > 1 && manifest && !declares(*manifest, shape.role)) continue;
+    names.push_back(role_name(shape.role));
+  }
+  return names.empty() ? "connector of no role that its component has" : fmt::format("{}", fmt::join(names, " and "));
+}
+
 class WasmConnector final : public Connector {
  public:
-  WasmConnector(ConnectorRef ref, std::filesystem::path path, std::optional<Manifest> manifest,
-                std::shared_ptr<const LoadedComponent> component)
-      : ref_(std::move(ref)), path_(std::move(path)), manifest_(std::move(manifest)), component_(std::move(component)) {
+  WasmConnector(ConnectorRef ref, ConnectorFiles files, std::optional<Manifest> manifest,
+                std::shared_ptr<const LoadedComponent> component, const ComponentShape& shape,
+                std::chrono::nanoseconds compile_time)
+      : ref_(std::move(ref)),
+        files_(std::move(files)),
+        manifest_(std::move(manifest)),
+        component_(std::move(component)),
+        shape_(shape),
+        compile_time_(compile_time) {
     version_ = manifest_ && !manifest_->version.empty() ? manifest_->version : ref_.version;
   }
 
   [[nodiscard]] const std::string& name() const override { return ref_.name; }
   [[nodiscard]] const std::string& version() const override { return version_; }
-  [[nodiscard]] ConnectorRole role() const override { return component_->shape().role; }
-  [[nodiscard]] const std::filesystem::path& path() const override { return path_; }
+  [[nodiscard]] ConnectorRole role() const override { return shape_.role; }
+  [[nodiscard]] const std::filesystem::path& path() const override { return files_.component; }
+  [[nodiscard]] const std::filesystem::path& manifest_path() const override { return files_.manifest; }
   [[nodiscard]] const Manifest* manifest() const override { return manifest_ ? &*manifest_ : nullptr; }
-  [[nodiscard]] const std::string& protocol() const override { return component_->shape().protocol; }
-  [[nodiscard]] std::chrono::nanoseconds compile_time() const override { return component_->compile_time(); }
+  [[nodiscard]] const std::string& protocol() const override { return shape_.protocol; }
+  [[nodiscard]] std::chrono::nanoseconds compile_time() const override { return compile_time_; }
   [[nodiscard]] const std::shared_ptr<const LoadedComponent>& component() const { return component_; }
 
  private:
   ConnectorRef ref_;
   std::string version_;
-  std::filesystem::path path_;
+  ConnectorFiles files_;
   std::optional<Manifest> manifest_;
   std::shared_ptr<const LoadedComponent> component_;  // shared with every guest of it
+  const ComponentShape& shape_;                       // of the component
+  std::chrono::nanoseconds compile_time_;
 };
 
 class WasmInstance final : public ComponentInstance {
@@ -184,20 +213,44 @@ class WasmComponentRuntime final : public ComponentRuntime {
   Result<std::shared_ptr<const Connector>> load_new(std::string_view reference, ConnectorRole role) {
     RB_ASSIGN_OR_RETURN(ConnectorRef ref, parse_connector_ref(reference));
     if (ref.path) ref.path = options_.base_folder / *ref.path;
-    RB_ASSIGN_OR_RETURN(std::filesystem::path path,
-                        resolve_connector_path(ref, connector_search_folders(options_.connector_dir)));
+    RB_ASSIGN_OR_RETURN(ConnectorFiles files, resolve_connector(ref, connector_search_folders(options_.connector_dir)));
     RB_ASSIGN_OR_RETURN(std::optional<Manifest> manifest,
-                        load_connector_manifest(ref, path, options_.allow_unmanifested));
-    RB_ASSIGN_OR_RETURN(const ComponentFile wasm, read_component_file(path));
-    if (manifest) RB_RETURN_NOT_OK(verify_wasm_checksum(wasm, *manifest, path));
-    auto loaded = runtime_->load(wasm, ref.name);
-    if (!loaded.ok()) return std::move(loaded).status().with_context(fmt::format("{} ({})", reference, path.string()));
-    if ((*loaded)->shape().role != role) {
+                        load_connector_manifest(ref, files, options_.allow_unmanifested));
+    RB_ASSIGN_OR_RETURN(const ComponentFile wasm, read_component_file(files.component));
+    if (manifest) RB_RETURN_NOT_OK(verify_wasm_checksum(wasm, *manifest, files.component));
+    auto loaded = load_component(wasm, files.component);
+    if (!loaded.ok())
+      return std::move(loaded).status().with_context(fmt::format("{} ({})", reference, files.component.string()));
+    const LoadedComponent& component = *loaded->component;
+    const ComponentShape* shape = component.shape(role);
+    // What a component of several roles is as this connector, only the manifest says.
+    if (component.shapes().size() > 1 && manifest && !declares(*manifest, role)) shape = nullptr;
+    if (shape == nullptr) {
       return config_error(codes::kWrongRole, fmt::format("{} is a {}, but the pipeline uses it as a {}", reference,
-                                                         role_name((*loaded)->shape().role), role_name(role)));
+                                                         roles_of(component, manifest), role_name(role)));
     }
-    return std::shared_ptr<const Connector>(
-        std::make_shared<WasmConnector>(std::move(ref), std::move(path), std::move(manifest), std::move(*loaded)));
+    return std::shared_ptr<const Connector>(std::make_shared<WasmConnector>(
+        std::move(ref), std::move(files), std::move(manifest), loaded->component, *shape, loaded->compile_time));
+  }
+
+  struct Component {
+    std::shared_ptr<const LoadedComponent> component;  // shared by the connectors in it
+    std::chrono::nanoseconds compile_time{0};  // zero when it had been loaded for another connector
+  };
+
+  /// Loads a component once, whatever the number of connectors in it.
+  Result<Component> load_component(const ComponentFile& wasm, const std::filesystem::path& path) {
+    Held* held = nullptr;
+    {
+      std::lock_guard lock(loaded_mutex_);
+      held = &components_[wasm.sha256];
+    }
+    std::lock_guard lock(held->mutex);
+    if (held->component) return Component{held->component};
+    std::string name = path.stem().string();
+    std::replace(name.begin(), name.end(), '_', '-');
+    RB_ASSIGN_OR_RETURN(held->component, runtime_->load(wasm, name));
+    return Component{held->component, held->component->compile_time()};
   }
 
   Result<std::unique_ptr<ComponentInstance>> start(const std::shared_ptr<const WasmConnector>& connector,
@@ -219,7 +272,7 @@ class WasmComponentRuntime final : public ComponentRuntime {
     const std::string stream = options.stream;
     auto state = std::make_unique<ComponentHostState>(std::move(options), std::move(acl), !connector->speaks_2_1());
     RB_ASSIGN_OR_RETURN(std::unique_ptr<Guest> guest,
-                        runtime_->start_guest(connector->component(), std::move(state), wasi));
+                        runtime_->start_guest(connector->component(), std::move(state), wasi, connector->role()));
     std::string config_json = wasi.config.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     return std::unique_ptr<ComponentInstance>(
         std::make_unique<WasmInstance>(connector, stream, std::move(config_json), std::move(locks), std::move(guest)));
@@ -231,7 +284,12 @@ class WasmComponentRuntime final : public ComponentRuntime {
     std::mutex mutex;
     std::shared_ptr<const Connector> connector;  // shared with every caller; null until it is loaded
   };
+  struct Held {
+    std::mutex mutex;
+    std::shared_ptr<const LoadedComponent> component;  // shared with its connectors; null until it is loaded
+  };
   std::mutex loaded_mutex_;
+  std::map<std::string, Held> components_;  // by the SHA-256 of their bytes
   std::map<std::pair<std::string, ConnectorRole>, Loading> loaded_;
 };
 

@@ -82,12 +82,15 @@ class Connector {
   [[nodiscard]] virtual const std::string& name() const = 0;  // "source-file"
   [[nodiscard]] virtual const std::string& version() const = 0;  // from the manifest, else from the reference
   [[nodiscard]] virtual ConnectorRole role() const = 0;
+  /// The component, which other connectors may be in as well.
   [[nodiscard]] virtual const std::filesystem::path& path() const = 0;
+  /// Need not exist if that was allowed.
+  [[nodiscard]] virtual const std::filesystem::path& manifest_path() const = 0;
   /// Null when the component has none and that was allowed.
   [[nodiscard]] virtual const Manifest* manifest() const = 0;
   /// "2.0.0" or "2.1.0".
   [[nodiscard]] virtual const std::string& protocol() const = 0;
-  /// How long compiling took in this process; zero when it came from the cache.
+  /// How long compiling took in this process; zero when it came from the cache, or was compiled for another connector.
   [[nodiscard]] virtual std::chrono::nanoseconds compile_time() const { return std::chrono::nanoseconds{0}; }
   [[nodiscard]] bool speaks_2_1() const { return protocol() == "2.1.0"; }
 };
@@ -165,6 +168,7 @@ class ComponentRuntime {
   virtual ~ComponentRuntime() = default;
   /// Finds, verifies and compiles (or loads from the AOT cache) a connector. Errors: CONNECTOR_NOT_FOUND (every path
   /// tried), CHECKSUM_MISMATCH, MANIFEST_MISSING, MANIFEST_INVALID, PROTOCOL_MISMATCH, WRONG_ROLE, COMPONENT_INVALID.
+  /// A component is compiled and held once, whatever the number of connectors in it.
   virtual Result<std::shared_ptr<const Connector>> load(std::string_view reference, ConnectorRole role) = 0;
   virtual Result<std::unique_ptr<ComponentInstance>> instantiate(std::shared_ptr<const Connector> connector,
                                                                  InstanceOptions options) = 0;

@@ -15,14 +15,24 @@ inline constexpr const char* kBatchTooLarge = "BATCH_TOO_LARGE";
 inline constexpr const char* kBatchUnsupported = "BATCH_UNSUPPORTED";
 /// The run was interrupted (Ctrl-C, SIGTERM, SIGHUP).
 inline constexpr const char* kCancelled = "CANCELLED";
+/// Of no value of the column's type can one of the other be made.
+inline constexpr const char* kCastImpossible = "CAST_IMPOSSIBLE";
 /// The source's catalog is invalid or too large.
 inline constexpr const char* kCatalogInvalid = "CATALOG_INVALID";
 /// The stage after or before this one has failed; its own error is the one to look at.
 inline constexpr const char* kChannelSend = "CHANNEL_SEND";
 /// The component is not the file that its manifest describes.
 inline constexpr const char* kChecksumMismatch = "CHECKSUM_MISMATCH";
+/// A row fails a rule, or more rows do than may.
+inline constexpr const char* kCheckFailed = "CHECK_FAILED";
+/// A rule is no condition over the columns of the stream.
+inline constexpr const char* kCheckInvalid = "CHECK_INVALID";
+/// A rule `unique` has seen more keys than its memory holds.
+inline constexpr const char* kCheckTooManyKeys = "CHECK_TOO_MANY_KEYS";
 /// Two streams would load the same rows, or `child_tables: exclude` leaves nothing.
 inline constexpr const char* kChildTables = "CHILD_TABLES";
+/// Two columns would have the same name.
+inline constexpr const char* kColumnsCollide = "COLUMNS_COLLIDE";
 /// A table or column that was just created is not there.
 inline constexpr const char* kColumnLost = "COLUMN_LOST";
 /// There is no such column.
@@ -57,6 +67,8 @@ inline constexpr const char* kConnectionLost = "CONNECTION_LOST";
 inline constexpr const char* kConnectorNotFound = "CONNECTOR_NOT_FOUND";
 /// `use:` is neither a reference nor the path of a `.wasm` file.
 inline constexpr const char* kConnectorRefInvalid = "CONNECTOR_REF_INVALID";
+/// The component has no connector of the name that the manifest gives it.
+inline constexpr const char* kConnectorUnknown = "CONNECTOR_UNKNOWN";
 /// `use:` asks for another version than the one installed.
 inline constexpr const char* kConnectorVersionMismatch = "CONNECTOR_VERSION_MISMATCH";
 /// The server did not answer within `connect_timeout_seconds`.
@@ -170,6 +182,8 @@ inline constexpr const char* kGuestExit = "GUEST_EXIT";
 inline constexpr const char* kGuestTimeout = "GUEST_TIMEOUT";
 /// The connector crashed.
 inline constexpr const char* kGuestTrap = "GUEST_TRAP";
+/// The key of hmac-sha256 is missing, too short or too long.
+inline constexpr const char* kHashKeyInvalid = "HASH_KEY_INVALID";
 /// A host function failed in the host, perhaps for lack of memory.
 inline constexpr const char* kHostException = "HOST_EXCEPTION";
 /// The sandbox could not be set up.
@@ -327,6 +341,8 @@ inline constexpr const char* kPasswordRefused = "PASSWORD_REFUSED";
 inline constexpr const char* kPathNotFound = "PATH_NOT_FOUND";
 /// A path or a connector that was not prepared for this run.
 inline constexpr const char* kPathRelative = "PATH_RELATIVE";
+/// A name or pattern of a config fits no column or no stream.
+inline constexpr const char* kPatternUnmatched = "PATTERN_UNMATCHED";
 /// The user lacks a privilege.
 inline constexpr const char* kPermissionDenied = "PERMISSION_DENIED";
 /// The pipeline file has mistakes, listed with line and column.

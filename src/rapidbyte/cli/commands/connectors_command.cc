@@ -52,11 +52,14 @@ Assessed assess(FoundConnector found, runtime::ComponentRuntime& runtime) {
     assessed.problem = "its manifest declares no role";
     return assessed;
   }
-  auto loaded = runtime.load(assessed.found.path.string(), roles.front().first);
-  if (loaded.ok()) {
-    assessed.protocol = (*loaded)->protocol();
-  } else {
+  for (const auto& [role, name] : roles) {
+    const auto loaded = runtime.load(assessed.found.reference, role);
+    if (loaded.ok()) {
+      assessed.protocol = (*loaded)->protocol();
+      continue;
+    }
     assessed.problem = redact(loaded.error().message);
+    break;
   }
   return assessed;
 }

@@ -42,6 +42,7 @@ class FakeConnector : public runtime::Connector {
   [[nodiscard]] const std::string& version() const override { return version_; }
   [[nodiscard]] runtime::ConnectorRole role() const override { return spec_.role; }
   [[nodiscard]] const std::filesystem::path& path() const override { return path_; }
+  [[nodiscard]] const std::filesystem::path& manifest_path() const override { return manifest_path_; }
   [[nodiscard]] const runtime::Manifest* manifest() const override {
     return spec_.has_manifest ? &spec_.manifest : nullptr;
   }
@@ -53,6 +54,7 @@ class FakeConnector : public runtime::Connector {
   std::string version_ = "1.2.3";
   std::string protocol_ = "2.1.0";
   std::filesystem::path path_ = "connectors/" + name_ + ".wasm";
+  std::filesystem::path manifest_path_ = "connectors/" + name_ + ".manifest.json";
   FakeConnectorSpec spec_;
 };
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "rapidbyte/engine/load/load_position.h"
+#include "rapidbyte/engine/report/counter_totals.h"
 #include "rapidbyte/engine/report/errors.h"
 #include "rapidbyte/engine/run_context.h"
 #include "rapidbyte/protocol/stream_context.h"
@@ -29,6 +30,7 @@ struct AttemptContext {
   /// Why a connector could not be started or opened for this attempt.
   FailureSlot not_opened;
   std::atomic<uint64_t> rejected{0};
+  CounterTotals counters{};
   LoadPosition position;
 };
 

@@ -28,6 +28,7 @@ void LocalLaneHost::committed() {
 }
 
 void LocalLaneHost::metric(std::string_view connector, const runtime::Metric& metric) {
+  attempt_.counters.add(connector, metric);
   attempt_.run.observer.metric(stream(), connector, metric);
 }
 

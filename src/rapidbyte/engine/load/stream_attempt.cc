@@ -350,6 +350,7 @@ void StreamAttempt::discard_abandoned_staging() {
 void StreamAttempt::sum_up(Failure failure) {
   result_.load_id = attempt_.position.load_id;
   result_.resumed = attempt_.position.resumed;
+  result_.counters = attempt_.counters.all();
   result_.rows_already_there = rows_already_there_;
   // A destination that left out the rows it had has doubled nothing.
   result_.rows_maybe_doubled = rows_already_there_ > 0 ? 0 : attempt_.position.maybe_doubled;

@@ -39,6 +39,7 @@ struct AttemptResult {
   std::optional<uint64_t> rows_maybe_doubled = 0;
   uint64_t rows_already_there = 0;
   std::vector<StageUsage> stages;
+  std::vector<CounterTotal> counters;
 };
 
 class StreamAttempt {

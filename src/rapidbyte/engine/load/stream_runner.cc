@@ -68,6 +68,8 @@ void add(StreamReport& report, const AttemptResult& attempt) {
   report.batches += attempt.batches;
   report.checkpoints += attempt.checkpoints;
   report.partitions = attempt.partitions;
+  // An attempt that is tried again counts its rows anew.
+  report.counters = attempt.counters;
   report.rows_already_there += attempt.rows_already_there;
   // An attempt that wrote nothing doubled nothing.
   if (attempt.batches > 0) {

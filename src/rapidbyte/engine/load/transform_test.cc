@@ -30,6 +30,32 @@ Script doubling_filter(bool keep_odd) {
   return script;
 }
 
+TEST(Transforms, WhatTheyCountIsInTheReportAlsoWhenTheyFail) {
+  for (const bool fails : {false, true}) {
+    EngineHarness h;
+    Script script = doubling_filter(true);
+    script.transform = [fails, pass = script.transform](const InstanceOptions& o,
+                                                        const json& ctx) -> Result<runtime::TransformSummary> {
+      auto summary = pass(o, ctx);
+      o.services->metric({"failed", runtime::MetricKind::kCounter, 3, {{"rule", "positive"}}});
+      o.services->metric({"failed", runtime::MetricKind::kCounter, 4, {{"rule", "positive"}}});
+      if (fails) return make_error(ErrorCategory::kData, "CHECK_FAILED", "too many");
+      return summary;
+    };
+    h.runtime.add("check", runtime::ConnectorRole::kTransform, script);
+    h.pipeline.transforms.resize(1);
+    h.pipeline.transforms[0].use = "check";
+    const RunReport report = h.run();
+    EXPECT_EQ(report.succeeded(), !fails) << why(report);
+    ASSERT_EQ(report.streams[0].counters.size(), 1U);
+    const CounterTotal& counter = report.streams[0].counters[0];
+    EXPECT_EQ(counter.connector, "check");
+    EXPECT_EQ(counter.name, "failed");
+    EXPECT_EQ(counter.labels[0].second, "positive");
+    EXPECT_EQ(counter.value, 7);
+  }
+}
+
 TEST(Transforms, SendsBatchesAndMarkersThroughTransforms) {
   EngineHarness h;
   h.runtime.add("filter", runtime::ConnectorRole::kTransform, doubling_filter(false))->own_role().features = {

@@ -245,8 +245,10 @@ void PipelineCheck::check_guest(const PreparedConnector& connector) {
 
 void PipelineCheck::check_plans(const PreparedConnector& transform, runtime::ComponentInstance& instance,
                                 PlanServices& services) {
+  const std::vector<std::string> streams = pipeline_streams(prepared_->pipeline, prepared_->catalog);
   for (StreamPlan& plan : prepared_->plans) {
-    const Status asked = ask_transform_plan(instance, services, *transform.connector, prepared_->pipeline, "", plan);
+    const Status asked =
+        ask_transform_plan(instance, services, *transform.connector, prepared_->pipeline, "", streams, plan);
     if (!asked.ok()) {
       fail("transform", asked.error(), stage_asked(transform));
       // So that the next transform is asked about the others.

@@ -4,7 +4,6 @@
 #include <system_error>
 #include <utility>
 
-#include "rapidbyte/runtime/connector/connector_resolve.h"
 #include "rapidbyte/state/open_state.h"
 
 namespace rapidbyte::engine {
@@ -47,7 +46,7 @@ runtime::GrantPlan grant_plan(const pipeline::PipelineConfig& pipeline, const st
     std::error_code error;
     const fs::path component = fs::absolute(connector.path(), error);
     protection.add("a connector", component);
-    protection.add("a connector's manifest", runtime::manifest_path_from_wasm(component));
+    protection.add("a connector's manifest", fs::absolute(connector.manifest_path(), error));
   }
   plan.protected_paths = runtime::paths_of_the_program();
   plan.protected_paths.insert(plan.protected_paths.begin(), protection.paths.begin(), protection.paths.end());

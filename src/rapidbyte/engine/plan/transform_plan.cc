@@ -49,7 +49,7 @@ Status PlanServices::checkpoint(runtime::CheckpointKind kind, protocol::Checkpoi
 
 Status ask_transform_plan(runtime::ComponentInstance& transform, PlanServices& services,
                           const runtime::Connector& connector, const pipeline::PipelineConfig& pipeline,
-                          std::string_view run_id, StreamPlan& plan) {
+                          std::string_view run_id, const std::vector<std::string>& streams, StreamPlan& plan) {
   const std::string& stream = plan.config.name;
   protocol::StreamContext context =
       pipeline::configured_context(plan.config, pipeline.destination, pipeline.resources, false);
@@ -58,6 +58,7 @@ Status ask_transform_plan(runtime::ComponentInstance& transform, PlanServices& s
   context.run_id = run_id;
   json question = protocol::context_json(std::move(context), protocol::ContextVersion::k2_1);
   question["ask"] = "plan";
+  question["streams"] = streams;
   RB_RETURN_NOT_OK(transform.run_transform(protocol::json_text(question)).status());
   const auto answer = services.take_answer();
   if (!answer) return invalid(connector, stream, "is missing");
@@ -91,7 +92,8 @@ Status plan_transforms(RunContext& run, std::vector<StreamPlan>& plans) {
                                                                     use.config, "", run.options.cancel, services)));
     Status status = instance->open();
     for (size_t stream = 0; status.ok() && stream < plans.size(); ++stream)
-      status = ask_transform_plan(*instance, *services, connector, run.pipeline, run.run_id, plans[stream]);
+      status = ask_transform_plan(*instance, *services, connector, run.pipeline, run.run_id, run.pipeline_streams,
+                                  plans[stream]);
     run.note_memory(instance->peak_memory_bytes());
     if (const Status closed = instance->close(); !closed.ok())
       log_warn("closing {}: {}", connector.name(), closed.to_string());

@@ -60,10 +60,11 @@ class PlanServices final : public runtime::HostServices {
 
 /// Asks an open instance of the next transform of `plan`, started with `services`, what it makes of the columns that
 /// come to it, and appends the answer. Errors: the transform's; TRANSFORM_PLAN_INVALID (internal) when it gives no
-/// answer or one that cannot be. `run_id`: empty outside of a run.
+/// answer or one that cannot be. `run_id`: empty outside of a run. `streams`: the names of all streams of the pipeline,
+/// whether or not they are asked about.
 Status ask_transform_plan(runtime::ComponentInstance& transform, PlanServices& services,
                           const runtime::Connector& connector, const pipeline::PipelineConfig& pipeline,
-                          std::string_view run_id, StreamPlan& plan);
+                          std::string_view run_id, const std::vector<std::string>& streams, StreamPlan& plan);
 
 /// Fills `StreamPlan::transforms` of all plans: starts an instance of each transform that plans, once for all streams.
 /// The error names the stream.

@@ -100,9 +100,25 @@ TEST(TransformPlans, OneInstanceAnswersForAllStreams) {
   std::vector<json> asked;
   const auto transform = add_transform(h, "sql", planning(plan_of("id", true), &asked));
   ASSERT_TRUE(h.run().succeeded());
-  EXPECT_EQ(asked.size(), 3U);
+  ASSERT_EQ(asked.size(), 3U);
+  for (const json& question : asked) EXPECT_EQ(question["streams"], json({"a", "b", "c"}));
   EXPECT_EQ(transform->instances, 4);  // the one that was asked, and one for each stream
   EXPECT_EQ(transform->closed, 4);
+}
+
+TEST(TransformPlans, ARunOfSomeStreamsNamesAllOfThePipeline) {
+  EngineHarness h;
+  h.source->script.discover = [](const InstanceOptions&) -> Result<std::string> {
+    return std::string(R"({"streams": [{"name": "a", "schema": []}, {"name": "b", "schema": []}]})");
+  };
+  h.pipeline.source.streams.clear();
+  std::vector<json> asked;
+  add_transform(h, "sql", planning(plan_of("id", true), &asked));
+  h.options.streams = {"b"};
+  ASSERT_TRUE(h.run().succeeded());
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_EQ(asked[0]["stream_name"], "b");
+  EXPECT_EQ(asked[0]["streams"], json({"a", "b"}));
 }
 
 TEST(TransformPlans, AnAnswerThatCannotBeIsTheTransformsFailureBeforeAnythingIsWritten) {

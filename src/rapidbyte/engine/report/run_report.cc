@@ -1,5 +1,6 @@
 #include "rapidbyte/engine/report/run_report.h"
 
+#include "rapidbyte/base/redaction.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/protocol/untrusted_json.h"
 
@@ -68,27 +69,36 @@ json to_json(const StageUsage& usage) {
 json to_json(const StreamReport& report) {
   json stages = json::array();
   for (const StageUsage& usage : report.stages) stages.push_back(to_json(usage));
-  return {{"stream", report.stream},
-          {"outcome", to_string(report.outcome)},
-          {"rows_read", report.rows_read},
-          {"rows_written", report.rows_written},
-          {"rows_rejected", report.rows_rejected},
-          {"rows_transformed_away", report.rows_transformed_away},
-          {"rows_maybe_doubled", report.rows_maybe_doubled ? json(*report.rows_maybe_doubled) : json(nullptr)},
-          {"rows_in_doubt", report.rows_in_doubt},
-          {"rows_already_there", report.rows_already_there},
-          {"bytes_read", report.bytes_read},
-          {"bytes_written", report.bytes_written},
-          {"batches", report.batches},
-          {"checkpoints", report.checkpoints},
-          {"retries", report.retries},
-          {"partitions", report.partitions},
-          {"seconds", report.seconds},
-          {"stages", std::move(stages)},
-          {"resumed", report.resumed},
-          {"load_id", report.load_id},
-          {"held_back_by", report.held_back_by.empty() ? json(nullptr) : json(report.held_back_by)},
-          {"failure", report.failure ? to_json(*report.failure) : json(nullptr)}};
+  json out = {{"stream", report.stream},
+              {"outcome", to_string(report.outcome)},
+              {"rows_read", report.rows_read},
+              {"rows_written", report.rows_written},
+              {"rows_rejected", report.rows_rejected},
+              {"rows_transformed_away", report.rows_transformed_away},
+              {"rows_maybe_doubled", report.rows_maybe_doubled ? json(*report.rows_maybe_doubled) : json(nullptr)},
+              {"rows_in_doubt", report.rows_in_doubt},
+              {"rows_already_there", report.rows_already_there},
+              {"bytes_read", report.bytes_read},
+              {"bytes_written", report.bytes_written},
+              {"batches", report.batches},
+              {"checkpoints", report.checkpoints},
+              {"retries", report.retries},
+              {"partitions", report.partitions},
+              {"seconds", report.seconds},
+              {"stages", std::move(stages)},
+              {"resumed", report.resumed},
+              {"load_id", report.load_id},
+              {"held_back_by", report.held_back_by.empty() ? json(nullptr) : json(report.held_back_by)},
+              {"failure", report.failure ? to_json(*report.failure) : json(nullptr)}};
+  for (const CounterTotal& counter : report.counters) {
+    json labels = json::object();
+    for (const auto& [key, value] : counter.labels) labels[redact(key)] = redact(value);
+    out["counters"].push_back({{"connector", counter.connector},
+                               {"name", redact(counter.name)},
+                               {"labels", std::move(labels)},
+                               {"value", counter.value}});
+  }
+  return out;
 }
 
 json to_json(const RunReport& report) {

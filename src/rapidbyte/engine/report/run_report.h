@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "rapidbyte/engine/report/counter_totals.h"
 #include "rapidbyte/engine/report/errors.h"
 #include "rapidbyte/engine/report/stage_usage.h"
 
@@ -49,6 +50,8 @@ struct StreamReport {
   double seconds = 0;
   /// Where the time went: source, transforms, destination, over all attempts.
   std::vector<StageUsage> stages;
+  /// What the connectors counted in the last attempt, such as the rows that fail a rule.
+  std::vector<CounterTotal> counters;
   /// Maximum number of rows that may be in the destination twice because this run resumed an interrupted append
   /// (RunOptions::allow_doubled_rows); nullopt: an unknown number.
   std::optional<uint64_t> rows_maybe_doubled = 0;

@@ -65,6 +65,7 @@ class FakeConnector final : public runtime::Connector {
   const std::string& version() const override { return version_; }
   runtime::ConnectorRole role() const override { return role_; }
   const std::filesystem::path& path() const override { return path_; }
+  const std::filesystem::path& manifest_path() const override { return manifest_path_; }
   const runtime::Manifest* manifest() const override { return &manifest_; }
   const std::string& protocol() const override { return protocol_; }
 
@@ -80,6 +81,7 @@ class FakeConnector final : public runtime::Connector {
   std::string name_;
   std::string version_ = "0.1.0";
   std::filesystem::path path_ = "fake.wasm";
+  std::filesystem::path manifest_path_ = "fake.manifest.json";
   runtime::ConnectorRole role_;
 };
 

@@ -1,4 +1,4 @@
-// Which protocol a component speaks and which role it has, from the names of its imports and exports.
+// Which protocol a component speaks and which roles it has, from the names of its imports and exports.
 
 #include <fmt/format.h>
 
@@ -57,8 +57,8 @@ constexpr auto kRoles = std::to_array<RoleInterface>({
 
 }  // namespace
 
-Result<ComponentShape> read_component_shape(std::span<const std::string> imports,
-                                            std::span<const std::string> exports) {
+Result<std::vector<ComponentShape>> read_component_shapes(std::span<const std::string> imports,
+                                                          std::span<const std::string> exports) {
   for (const auto& names : {imports, exports}) {
     for (const std::string& name : names) {
       const InterfaceName parsed = parse_interface_name(name);
@@ -66,26 +66,27 @@ Result<ComponentShape> read_component_shape(std::span<const std::string> imports
       if (parsed.package != "rapidbyte:connector" || !served_by(parsed.version)) return protocol_mismatch(name, parsed);
     }
   }
-  std::optional<ComponentShape> found;
+  std::vector<ComponentShape> found;
   for (const std::string& name : exports) {
     const InterfaceName parsed = parse_interface_name(name);
     if (parsed.package != "rapidbyte:connector") continue;
     for (const RoleInterface& role : kRoles) {
       if (parsed.interface != role.interface) continue;
-      if (found) {
+      for (const ComponentShape& other : found) {
+        if (other.role != role.role) continue;
         return config_error(codes::kComponentInvalid,
-                            fmt::format("the component exports both {} and {}; a connector has one role",
-                                        found->export_interface, name));
+                            fmt::format("the component exports both {} and {}; it may have each role once",
+                                        other.export_interface, name));
       }
-      found = ComponentShape{std::string(*served_by(parsed.version)), name, role.role};
+      found.push_back({std::string(*served_by(parsed.version)), name, role.role});
     }
   }
-  if (!found) {
+  if (found.empty()) {
     return config_error(codes::kComponentInvalid,
                         "the component exports none of source-connector, dest-connector and transform-connector of "
                         "rapidbyte:connector@2: it is not a connector (build it for one of the worlds in wit/)");
   }
-  return *found;
+  return found;
 }
 
 }  // namespace rapidbyte::runtime

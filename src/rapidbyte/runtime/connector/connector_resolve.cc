@@ -22,6 +22,7 @@ constexpr uint64_t kMaxComponentBytes = uint64_t{256} << 20U;
 constexpr uint64_t kMaxManifestBytes = uint64_t{1} << 20U;
 constexpr size_t kMaxReferenceBytes = 4096;
 constexpr uint64_t kPieceBytes = uint64_t{64} << 10U;
+constexpr std::string_view kManifestSuffix = ".manifest.json";
 
 Status bad_reference(std::string_view reference, std::string_view why) {
   return config_error(
@@ -101,6 +102,53 @@ std::string lower_hex(std::string_view text) {
 
 }  // namespace
 
+namespace {
+
+/// "source-file" of "source_file.wasm" or "source_file.manifest.json".
+std::string name_of_file(const fs::path& path) {
+  std::string name = path.filename().string();
+  const std::string_view suffix = name.ends_with(kManifestSuffix) ? kManifestSuffix : std::string_view(".wasm");
+  if (name.ends_with(suffix)) name.resize(name.size() - suffix.size());
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+fs::path wasm_of_manifest(const fs::path& manifest) {
+  std::string name = manifest.filename().string();
+  name.resize(name.size() - kManifestSuffix.size());
+  return manifest.parent_path() / (name + ".wasm");
+}
+
+/// The component that a manifest without one of its own names.
+Result<fs::path> named_component(const fs::path& manifest) {
+  RB_ASSIGN_OR_RETURN(const auto bytes, read_bytes(manifest, kMaxManifestBytes, codes::kManifestInvalid));
+  RB_ASSIGN_OR_RETURN(const Manifest parsed,
+                      parse_manifest({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, manifest.string()));
+  const std::string& entry = parsed.entry_point;
+  if (!is_plain_part(entry) || !entry.ends_with(".wasm")) {
+    return config_error(
+        codes::kManifestInvalid,
+        fmt::format("manifest {}: /artifact/entry_point is '{}'; a manifest without a component of its own must name "
+                    "one in its folder, such as lake.wasm. Install the connector again",
+                    manifest.string(), entry.substr(0, 200)));
+  }
+  return manifest.parent_path() / entry;
+}
+
+/// A connector that is these files; nullopt: neither is there.
+Result<std::optional<ConnectorFiles>> files_at(const fs::path& wasm, const fs::path& manifest) {
+  if (is_file(wasm)) return std::optional<ConnectorFiles>({wasm, manifest});
+  if (!is_file(manifest)) return std::optional<ConnectorFiles>();
+  RB_ASSIGN_OR_RETURN(fs::path component, named_component(manifest));
+  if (is_file(component)) return std::optional<ConnectorFiles>({std::move(component), manifest});
+  return config_error(codes::kConnectorNotFound,
+                      fmt::format("{} names the component {}, which is not there. Install the connector again, "
+                                  "component and manifest together",
+                                  manifest.string(), component.string()));
+}
+
+}  // namespace
+
 Result<ConnectorRef> parse_connector_ref(std::string_view reference) {
   if (reference.empty()) return bad_reference(reference, "it is empty");
   if (reference.size() > kMaxReferenceBytes || reference.find('\0') != std::string_view::npos) {
@@ -108,11 +156,11 @@ Result<ConnectorRef> parse_connector_ref(std::string_view reference) {
   }
   ConnectorRef ref;
   ref.reference = std::string(reference);
-  if (reference.find('/') != std::string_view::npos && reference.ends_with(".wasm")) {
+  const bool names_file = reference.ends_with(".wasm") || reference.ends_with(kManifestSuffix);
+  if (reference.find('/') != std::string_view::npos && names_file) {
     ref.path = fs::path(reference);
     ref.file_name = ref.path->filename().string();
-    ref.name = ref.path->stem().string();
-    std::replace(ref.name.begin(), ref.name.end(), '_', '-');
+    ref.name = name_of_file(*ref.path);
     return ref;
   }
   std::string_view rest = reference;
@@ -153,43 +201,69 @@ std::vector<ConnectorFolder> connector_search_folders(const fs::path& extra) {
   return folders;
 }
 
-Result<fs::path> resolve_connector_path(const ConnectorRef& ref, const std::vector<ConnectorFolder>& folders) {
+Result<ConnectorFiles> resolve_connector(const ConnectorRef& ref, const std::vector<ConnectorFolder>& folders) {
   std::string tried;
   const auto add_tried = [&tried](const fs::path& path, std::string_view origin) {
     tried += fmt::format("\n  {} ({})", path.string(), origin);
   };
   if (ref.path) {
     const fs::path path = absolute_or_same(*ref.path);
-    if (is_file(path)) return path;
+    const bool manifest = path.filename().string().ends_with(kManifestSuffix);
+    if (manifest) {
+      RB_ASSIGN_OR_RETURN(const auto files, files_at(wasm_of_manifest(path), path));
+      if (files && is_file(path)) return *files;
+    } else if (is_file(path)) {
+      return ConnectorFiles{path, manifest_path_from_wasm(path)};
+    }
     add_tried(path, "the path as written; a relative one is relative to the pipeline file");
   } else {
     for (const auto& [folder, origin] : folders) {
       const fs::path path = absolute_or_same(folder / ref.file_name);
-      if (is_file(path)) return path;
+      RB_ASSIGN_OR_RETURN(const auto files, files_at(path, manifest_path_from_wasm(path)));
+      if (files) return *files;
       add_tried(path, origin);
     }
   }
   return config_error(
       codes::kConnectorNotFound,
-      fmt::format("connector '{}' was not found; tried:{}\nCheck the spelling of `use:`, put the component into "
-                  "one of these folders, or set RAPIDBYTE_CONNECTOR_DIR to the folder that has it",
+      fmt::format("connector '{}' was not found; tried:{}\nCheck the spelling of `use:`, put the component (or a "
+                  "manifest that names one) into one of these folders, or set RAPIDBYTE_CONNECTOR_DIR to the folder "
+                  "that has it",
                   ref.reference, tried.empty() ? "\n  no folder at all" : tried));
 }
 
-Result<fs::path> resolve_connector_path(const ConnectorRef& ref) {
-  return resolve_connector_path(ref, connector_search_folders());
+Result<ConnectorFiles> resolve_connector(const ConnectorRef& ref) {
+  return resolve_connector(ref, connector_search_folders());
 }
 
 fs::path manifest_path_from_wasm(const fs::path& wasm) {
   return wasm.parent_path() / (wasm.stem().string() + ".manifest.json");
 }
 
-Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref, const fs::path& wasm,
+std::vector<std::string> connectors_in(const fs::path& component) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator at(component.parent_path(), error), end; !error && at != end; at.increment(error)) {
+    const fs::path& manifest = at->path();
+    if (!manifest.filename().string().ends_with(kManifestSuffix) || is_file(wasm_of_manifest(manifest))) continue;
+    const auto named = named_component(manifest);
+    if (named.ok() && *named == component) names.push_back(name_of_file(manifest));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref, const ConnectorFiles& files,
                                                         bool allow_unmanifested) {
-  const fs::path path = manifest_path_from_wasm(wasm);
+  const fs::path& path = files.manifest;
   std::error_code error;
   if (!fs::exists(path, error) && !error) {
     if (allow_unmanifested) return std::optional<Manifest>();
+    if (const std::vector<std::string> connectors = connectors_in(files.component); !connectors.empty()) {
+      return make_error(ErrorCategory::kPermission, codes::kManifestMissing,
+                        fmt::format("'{}' is the component of several connectors; use one of them: {}", ref.reference,
+                                    fmt::join(connectors, ", ")));
+    }
     return make_error(
         ErrorCategory::kPermission, codes::kManifestMissing,
         fmt::format("connector '{}' has no manifest: {} does not exist, so nothing says what it may reach. Put its "
@@ -200,9 +274,10 @@ Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref,
   RB_ASSIGN_OR_RETURN(Manifest manifest,
                       parse_manifest({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path.string()));
   const std::string& protocol = manifest.protocol_version;
-  if (protocol != "2" && protocol != "2.0" && protocol != "2.1" && protocol != "2.0.0" && protocol != "2.1.0") {
+  constexpr std::array<std::string_view, 7> kSpoken = {"2", "2.0", "2.1", "2.2", "2.0.0", "2.1.0", "2.2.0"};
+  if (std::find(kSpoken.begin(), kSpoken.end(), protocol) == kSpoken.end()) {
     return config_error(codes::kProtocolMismatch,
-                        fmt::format("connector '{}': host speaks 2.0, 2.1; connector speaks {} (says {}). Get "
+                        fmt::format("connector '{}': host speaks 2.0, 2.1, 2.2; connector speaks {} (says {}). Get "
                                     "a version of the connector that is built for protocol 2",
                                     ref.reference, protocol, path.string()));
   }
@@ -210,7 +285,7 @@ Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref,
     return config_error(codes::kConnectorVersionMismatch,
                         fmt::format("connector '{}': `use:` names version {}, but {} is version {}. Change the version "
                                     "in `use:`, or install that version",
-                                    ref.reference, ref.version, wasm.string(), without_v(manifest.version)));
+                                    ref.reference, ref.version, files.component.string(), without_v(manifest.version)));
   }
   return std::optional<Manifest>(std::move(manifest));
 }

@@ -29,12 +29,12 @@ struct ConnectorRef {
   std::string name;                           // "source-postgres"
   std::string version{kUnknownVersion};       // "0.1.0", without the v
   std::string file_name;                      // "source_postgres.wasm"
-  std::optional<std::filesystem::path> path;  // set when the reference is a path to a .wasm file
+  std::optional<std::filesystem::path> path;  // set when the reference is a path of a .wasm or .manifest.json file
   [[nodiscard]] bool has_version() const { return version != kUnknownVersion; }
 };
 
-/// Parses `[namespace/]name[@[v]version]` or a path (contains '/', ends in ".wasm"). CONNECTOR_REF_INVALID (config) for
-/// anything that could leave the search folders.
+/// Parses `[namespace/]name[@[v]version]` or a path (contains '/', ends in ".wasm" or ".manifest.json").
+/// CONNECTOR_REF_INVALID (config) for anything that could leave the search folders.
 [[nodiscard]] Result<ConnectorRef> parse_connector_ref(std::string_view reference);
 
 /// One folder to search, and why (for the error message).
@@ -46,19 +46,33 @@ struct ConnectorFolder {
 /// `extra` (when not empty), RAPIDBYTE_CONNECTOR_DIR, ~/.rapidbyte/plugins, then the folders installed with the binary.
 [[nodiscard]] std::vector<ConnectorFolder> connector_search_folders(const std::filesystem::path& extra = {});
 
-/// The component's file, absolute. CONNECTOR_NOT_FOUND (config) lists every path tried.
-[[nodiscard]] Result<std::filesystem::path> resolve_connector_path(const ConnectorRef& ref,
-                                                                   const std::vector<ConnectorFolder>& folders);
-[[nodiscard]] Result<std::filesystem::path> resolve_connector_path(const ConnectorRef& ref);
+/// Where a connector was found, absolute: `source_postgres.wasm` with its manifest beside it (which need not exist), or
+/// a manifest without such a file, which names the component in its `artifact.entry_point`. Several manifests may name
+/// one component.
+struct ConnectorFiles {
+  std::filesystem::path component;
+  std::filesystem::path manifest;
+  bool operator==(const ConnectorFiles&) const = default;
+};
+
+/// CONNECTOR_NOT_FOUND (config) lists every path tried, or names the component that a manifest names and that is not
+/// there; MANIFEST_INVALID (config) if its `artifact.entry_point` is not the name of a file beside it.
+[[nodiscard]] Result<ConnectorFiles> resolve_connector(const ConnectorRef& ref,
+                                                       const std::vector<ConnectorFolder>& folders);
+[[nodiscard]] Result<ConnectorFiles> resolve_connector(const ConnectorRef& ref);
 
 /// `<folder>/source_postgres.wasm` -> `<folder>/source_postgres.manifest.json`.
 [[nodiscard]] std::filesystem::path manifest_path_from_wasm(const std::filesystem::path& wasm);
 
-/// The manifest beside `wasm`. MANIFEST_MISSING (permission) when there is none, or nullopt if `allow_unmanifested`;
+/// The manifest of `files`. MANIFEST_MISSING (permission) when there is none, or nullopt if `allow_unmanifested`;
 /// MANIFEST_INVALID; PROTOCOL_MISMATCH; CONNECTOR_VERSION_MISMATCH when `ref` asks for another version.
 [[nodiscard]] Result<std::optional<Manifest>> load_connector_manifest(const ConnectorRef& ref,
-                                                                      const std::filesystem::path& wasm,
+                                                                      const ConnectorFiles& files,
                                                                       bool allow_unmanifested);
+
+/// The manifests in the component's folder that name it and have no component of their own: their connectors' names,
+/// sorted. Empty when the folder cannot be read.
+[[nodiscard]] std::vector<std::string> connectors_in(const std::filesystem::path& component);
 
 /// A component identified by its digest, which serves for the manifest's checksum and as the key of the AOT cache. Its
 /// bytes are needed only when it must be compiled; keeping megabytes of them would slow down a warm start.

@@ -47,6 +47,12 @@ class ConnectorResolve : public ::testing::Test {
            (checksum.empty() ? "" : R"(,"checksum":")" + std::string(checksum) + "\"") +
            R"(},"roles":{"source":{"supported_sync_modes":["full_refresh"]}}})";
   }
+  static std::string manifest_naming(std::string_view entry_point) {
+    std::string text = manifest_text("0.1.0", "2.2");
+    const std::string_view own = "source_postgres.wasm";
+    return text.replace(text.find(own), own.size(), entry_point);
+  }
+  static ConnectorFiles files_of(const fs::path& wasm) { return {wasm, manifest_path_from_wasm(wasm)}; }
 
   fs::path folder_;
   std::string old_home_;
@@ -99,14 +105,15 @@ TEST_F(ConnectorResolve, ConnectorPathResolutionWithTheEnvVarSet) {
   const fs::path wasm = write("env/source_postgres.wasm", kWasm);
   write("home/.rapidbyte/plugins/source_postgres.wasm", kWasm);
   ::setenv("RAPIDBYTE_CONNECTOR_DIR", (folder_ / "env").c_str(), 1);
-  auto path = resolve_connector_path(ref("rapidbyte/source-postgres@v0.1.0"));
+  auto path = resolve_connector(ref("rapidbyte/source-postgres@v0.1.0"));
   ASSERT_TRUE(path.ok()) << path.status().to_string();
-  EXPECT_EQ(*path, wasm);
+  EXPECT_EQ(path->component, wasm);
+  EXPECT_EQ(path->manifest, manifest_path_from_wasm(wasm));
 }
 
 TEST_F(ConnectorResolve, ConnectorPathResolutionWithTheConnectorMissing) {
   ::setenv("RAPIDBYTE_CONNECTOR_DIR", (folder_ / "env").c_str(), 1);
-  auto path = resolve_connector_path(ref("rapidbyte/source-postgres@v0.1.0"));
+  auto path = resolve_connector(ref("rapidbyte/source-postgres@v0.1.0"));
   ASSERT_FALSE(path.ok());
   EXPECT_EQ(path.error().code, "CONNECTOR_NOT_FOUND");
   EXPECT_EQ(path.error().category, ErrorCategory::kConfig);
@@ -123,16 +130,17 @@ TEST_F(ConnectorResolve, ConnectorPathResolutionWithTheConnectorMissing) {
 TEST_F(ConnectorResolve, FallsBackToThePluginsOfTheUser) {
   const fs::path wasm = write("home/.rapidbyte/plugins/dest_sqlite.wasm", kWasm);
   ::setenv("RAPIDBYTE_CONNECTOR_DIR", (folder_ / "nothing-here").c_str(), 1);
-  auto path = resolve_connector_path(ref("dest-sqlite"));
+  auto path = resolve_connector(ref("dest-sqlite"));
   ASSERT_TRUE(path.ok()) << path.status().to_string();
-  EXPECT_EQ(*path, wasm);
+  EXPECT_EQ(path->component, wasm);
+  EXPECT_EQ(path->manifest, manifest_path_from_wasm(wasm));
 }
 
 TEST_F(ConnectorResolve, LooksInTheExtraFolderFirstAndIgnoresAnEmptyVariable) {
   const fs::path wasm = write("extra/dest_sqlite.wasm", kWasm);
   write("env/dest_sqlite.wasm", kWasm);
   ::setenv("RAPIDBYTE_CONNECTOR_DIR", (folder_ / "env").c_str(), 1);
-  EXPECT_EQ(*resolve_connector_path(ref("dest-sqlite"), connector_search_folders(folder_ / "extra")), wasm);
+  EXPECT_EQ(resolve_connector(ref("dest-sqlite"), connector_search_folders(folder_ / "extra"))->component, wasm);
   ::setenv("RAPIDBYTE_CONNECTOR_DIR", "", 1);
   EXPECT_EQ(connector_search_folders().front().folder, folder_ / "home/.rapidbyte/plugins");
 }
@@ -140,16 +148,69 @@ TEST_F(ConnectorResolve, LooksInTheExtraFolderFirstAndIgnoresAnEmptyVariable) {
 TEST_F(ConnectorResolve, AFolderOfThatNameIsNotAConnector) {
   fs::create_directories(folder_ / "env/dest_sqlite.wasm");
   ::setenv("RAPIDBYTE_CONNECTOR_DIR", (folder_ / "env").c_str(), 1);
-  EXPECT_FALSE(resolve_connector_path(ref("dest-sqlite")).ok());
+  EXPECT_FALSE(resolve_connector(ref("dest-sqlite")).ok());
 }
 
 TEST_F(ConnectorResolve, TakesAPathToAComponentAsWritten) {
   const fs::path wasm = write("somewhere/my_source.wasm", kWasm);
-  EXPECT_EQ(*resolve_connector_path(ref(wasm.string())), wasm);
-  auto missing = resolve_connector_path(ref((folder_ / "somewhere/other.wasm").string()));
+  EXPECT_EQ(resolve_connector(ref(wasm.string()))->component, wasm);
+  auto missing = resolve_connector(ref((folder_ / "somewhere/other.wasm").string()));
   ASSERT_FALSE(missing.ok());
   EXPECT_EQ(missing.error().code, "CONNECTOR_NOT_FOUND");
   EXPECT_NE(missing.error().message.find("somewhere/other.wasm"), std::string::npos);
+}
+
+TEST_F(ConnectorResolve, SeveralManifestsMayNameOneComponent) {
+  const fs::path lake = write("env/lake.wasm", kWasm);
+  const fs::path sql = write("env/transform_sql.manifest.json", manifest_naming("lake.wasm"));
+  const fs::path file = write("env/source_lake.manifest.json", manifest_naming("lake.wasm"));
+  ::setenv("RAPIDBYTE_CONNECTOR_DIR", (folder_ / "env").c_str(), 1);
+  const auto found = resolve_connector(ref("rapidbyte/transform-sql@v0.1.0"));
+  ASSERT_TRUE(found.ok()) << found.status().to_string();
+  EXPECT_EQ(*found, (ConnectorFiles{lake, sql}));
+  EXPECT_EQ((*load_connector_manifest(ref("transform-sql"), *found, false))->entry_point, "lake.wasm");
+  const auto by_path = resolve_connector(ref(file.string()));
+  ASSERT_TRUE(by_path.ok()) << by_path.status().to_string();
+  EXPECT_EQ(*by_path, (ConnectorFiles{lake, file}));
+  EXPECT_EQ(ref(file.string()).name, "source-lake");
+  EXPECT_EQ(connectors_in(lake), (std::vector<std::string>{"source-lake", "transform-sql"}));
+  // The component itself is none of them.
+  const auto bare = load_connector_manifest(ref("lake"), *resolve_connector(ref("lake")), false);
+  ASSERT_FALSE(bare.ok());
+  EXPECT_EQ(bare.error().code, "MANIFEST_MISSING");
+  EXPECT_NE(bare.error().message.find("use one of them: source-lake, transform-sql"), std::string::npos)
+      << bare.error().message;
+}
+
+TEST_F(ConnectorResolve, AComponentOfItsOwnComesBeforeTheOneThatAManifestNames) {
+  const fs::path own = write("env/transform_sql.wasm", kWasm);
+  write("env/lake.wasm", kWasm);
+  write("env/transform_sql.manifest.json", manifest_naming("lake.wasm"));
+  ::setenv("RAPIDBYTE_CONNECTOR_DIR", (folder_ / "env").c_str(), 1);
+  EXPECT_EQ(resolve_connector(ref("transform-sql"))->component, own) << "as hosts of before did";
+  EXPECT_TRUE(connectors_in(folder_ / "env/lake.wasm").empty());
+}
+
+TEST_F(ConnectorResolve, AManifestNamesAComponentOfItsFolderOnly) {
+  write("lake.wasm", kWasm);
+  fs::create_directories(folder_ / "env/sub");
+  ::setenv("RAPIDBYTE_CONNECTOR_DIR", (folder_ / "env").c_str(), 1);
+  for (const std::string entry :
+       {"../lake.wasm", "/tmp/lake.wasm", "sub/lake.wasm", "", ".wasm", "lake", "lake.wasm/..", "lake.so", "..wasm"}) {
+    const fs::path manifest = write("env/a.manifest.json", manifest_naming(entry));
+    for (const std::string& reference : {std::string("a"), manifest.string()}) {
+      const auto found = resolve_connector(ref(reference));
+      ASSERT_FALSE(found.ok()) << entry;
+      EXPECT_EQ(found.error().code, "MANIFEST_INVALID") << entry << ": " << found.error().message;
+    }
+  }
+  write("env/a.manifest.json", manifest_naming("gone.wasm"));
+  const auto gone = resolve_connector(ref("a"));
+  ASSERT_FALSE(gone.ok());
+  EXPECT_EQ(gone.error().code, "CONNECTOR_NOT_FOUND");
+  EXPECT_NE(gone.error().message.find("env/gone.wasm, which is not there"), std::string::npos) << gone.error().message;
+  write("env/a.manifest.json", "{");
+  EXPECT_EQ(resolve_connector(ref("a")).error().code, "MANIFEST_INVALID");
 }
 
 TEST(ManifestPath, StandsBesideTheComponent) {
@@ -161,11 +222,11 @@ TEST_F(ConnectorResolve, LoadsTheManifestOfTheVersionThatIsAskedFor) {
   const fs::path wasm = write("c/source_postgres.wasm", kWasm);
   write("c/source_postgres.manifest.json", manifest_text("v0.1.0"));
   for (const char* text : {"source-postgres", "source-postgres@0.1.0", "rapidbyte/source-postgres@v0.1.0"}) {
-    auto manifest = load_connector_manifest(ref(text), wasm, false);
+    auto manifest = load_connector_manifest(ref(text), files_of(wasm), false);
     ASSERT_TRUE(manifest.ok()) << manifest.status().to_string();
     EXPECT_EQ((*manifest)->id, "rapidbyte/source-postgres");
   }
-  auto other = load_connector_manifest(ref("source-postgres@v0.2.0"), wasm, false);
+  auto other = load_connector_manifest(ref("source-postgres@v0.2.0"), files_of(wasm), false);
   ASSERT_FALSE(other.ok());
   EXPECT_EQ(other.error().code, "CONNECTOR_VERSION_MISMATCH");
   EXPECT_NE(other.error().message.find("0.2.0"), std::string::npos);
@@ -174,11 +235,11 @@ TEST_F(ConnectorResolve, LoadsTheManifestOfTheVersionThatIsAskedFor) {
 
 TEST_F(ConnectorResolve, AConnectorWithoutAManifestIsRefusedUnlessAllowed) {
   const fs::path wasm = write("c/source_postgres.wasm", kWasm);
-  auto refused = load_connector_manifest(ref("source-postgres"), wasm, false);
+  auto refused = load_connector_manifest(ref("source-postgres"), files_of(wasm), false);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, "MANIFEST_MISSING");
   EXPECT_NE(refused.error().message.find("--allow-unmanifested"), std::string::npos);
-  auto allowed = load_connector_manifest(ref("source-postgres"), wasm, true);
+  auto allowed = load_connector_manifest(ref("source-postgres"), files_of(wasm), true);
   ASSERT_TRUE(allowed.ok());
   EXPECT_FALSE(allowed->has_value());
 }
@@ -186,14 +247,14 @@ TEST_F(ConnectorResolve, AConnectorWithoutAManifestIsRefusedUnlessAllowed) {
 TEST_F(ConnectorResolve, AManifestThatIsThereButBrokenIsNeverTakenAsMissing) {
   const fs::path wasm = write("c/source_postgres.wasm", kWasm);
   write("c/source_postgres.manifest.json", "{");
-  EXPECT_EQ(load_connector_manifest(ref("source-postgres"), wasm, true).error().code, "MANIFEST_INVALID");
+  EXPECT_EQ(load_connector_manifest(ref("source-postgres"), files_of(wasm), true).error().code, "MANIFEST_INVALID");
   write("c/source_postgres.manifest.json", std::string(2 << 20, ' '));
-  EXPECT_EQ(load_connector_manifest(ref("source-postgres"), wasm, true).error().code, "MANIFEST_INVALID");
+  EXPECT_EQ(load_connector_manifest(ref("source-postgres"), files_of(wasm), true).error().code, "MANIFEST_INVALID");
   write("c/source_postgres.manifest.json", manifest_text("0.1.0", "5"));
-  auto protocol = load_connector_manifest(ref("source-postgres"), wasm, true);
+  auto protocol = load_connector_manifest(ref("source-postgres"), files_of(wasm), true);
   ASSERT_FALSE(protocol.ok());
   EXPECT_EQ(protocol.error().code, "PROTOCOL_MISMATCH");
-  EXPECT_NE(protocol.error().message.find("host speaks 2.0, 2.1; connector speaks 5"), std::string::npos);
+  EXPECT_NE(protocol.error().message.find("host speaks 2.0, 2.1, 2.2; connector speaks 5"), std::string::npos);
 }
 
 TEST_F(ConnectorResolve, VerifiesTheChecksumOfTheBytes) {

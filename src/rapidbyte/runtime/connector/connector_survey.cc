@@ -13,20 +13,53 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> components_in(const fs::path& folder) {
-  std::vector<fs::path> found;
+// The components, and the manifests without a component of their own, in the order of the connectors' names.
+std::vector<fs::path> connector_files_in(const fs::path& folder) {
+  std::vector<std::pair<std::string, fs::path>> found;
   std::error_code error;
   for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    if (at->path().extension() == ".wasm") found.push_back(at->path());
+    const fs::path& path = at->path();
+    constexpr std::string_view kManifest = ".manifest.json";
+    std::string name = path.filename().string();
+    if (path.extension() == ".wasm") {
+      if (!fs::exists(manifest_path_from_wasm(path), error) && !connectors_in(path).empty()) continue;
+      found.emplace_back(path.stem().string(), path);
+    } else if (name.ends_with(kManifest)) {
+      name.resize(name.size() - kManifest.size());
+      if (!fs::exists(folder / (name + ".wasm"), error)) found.emplace_back(std::move(name), path);
+    }
+    error.clear();
   }
   std::sort(found.begin(), found.end());
-  return found;
+  std::vector<fs::path> paths;
+  for (auto& [name, path] : found) paths.push_back(std::move(path));
+  return paths;
 }
 
-std::string connector_name(const fs::path& wasm) {
-  std::string name = wasm.stem().string();
-  std::replace(name.begin(), name.end(), '_', '-');
-  return name;
+FoundConnector survey(const fs::path& path, bool allow_unmanifested) {
+  FoundConnector connector;
+  connector.path = path;
+  connector.reference = path.string();
+  const auto ref = parse_connector_ref(connector.reference);
+  if (!ref.ok()) {
+    connector.name = path.stem().string();
+    connector.problem = ref.status();
+    return connector;
+  }
+  connector.name = ref->name;
+  const auto files = resolve_connector(*ref, {});
+  if (!files.ok()) {
+    connector.problem = files.status();
+    return connector;
+  }
+  connector.path = files->component;
+  auto manifest = load_connector_manifest(*ref, *files, allow_unmanifested);
+  if (manifest.ok()) {
+    connector.manifest = std::move(*manifest);
+  } else {
+    connector.problem = std::move(manifest).status();
+  }
+  return connector;
 }
 
 }  // namespace
@@ -35,23 +68,13 @@ std::vector<FoundConnector> find_connectors(const RuntimeOptions& options) {
   std::vector<FoundConnector> found;
   std::set<std::string> names;
   for (const ConnectorFolder& folder : connector_search_folders(options.connector_dir)) {
-    for (const fs::path& path : components_in(folder.folder)) {
-      FoundConnector connector;
-      connector.name = connector_name(path);
-      connector.path = path;
+    for (const fs::path& path : connector_files_in(folder.folder)) {
+      std::error_code error;
+      const fs::path full = fs::absolute(path, error);
+      found.push_back(survey(error ? path : full, options.allow_unmanifested));
+      FoundConnector& connector = found.back();
       connector.origin = folder.origin;
       connector.shadowed = !names.insert(connector.name).second;
-      ConnectorRef any_version;
-      any_version.reference = path.string();
-      any_version.name = connector.name;
-      any_version.path = path;
-      auto manifest = load_connector_manifest(any_version, path, options.allow_unmanifested);
-      if (manifest.ok()) {
-        connector.manifest = std::move(*manifest);
-      } else {
-        connector.problem = std::move(manifest).status();
-      }
-      found.push_back(std::move(connector));
     }
   }
   return found;

@@ -13,10 +13,12 @@
 
 namespace rapidbyte::runtime {
 
-/// One component file in a connector folder.
+/// One connector in a connector folder: a component with its manifest, or a manifest that names a component.
 struct FoundConnector {
   std::string name;  // "source-file"
-  std::filesystem::path path;
+  std::filesystem::path path;  // of the component
+  /// What `use:` takes for exactly these files.
+  std::string reference;
   std::string origin;  // why its folder is searched
   std::optional<Manifest> manifest;
   /// Why it cannot be used (MANIFEST_MISSING, MANIFEST_INVALID ...); ok otherwise. The component itself is not read.
@@ -25,8 +27,8 @@ struct FoundConnector {
   bool shadowed = false;
 };
 
-/// Every *.wasm in the connector folders, in the order of the search, then by name. Folders that do not exist are
-/// empty.
+/// Every connector in the connector folders, in the order of the search, then by name. A component without a manifest
+/// of its own that manifests name is no connector itself. Folders that do not exist are empty.
 [[nodiscard]] std::vector<FoundConnector> find_connectors(const RuntimeOptions& options);
 
 /// What one instance would reach.

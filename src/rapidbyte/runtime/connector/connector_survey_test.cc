@@ -61,6 +61,30 @@ TEST_F(ConnectorSurvey, ListsComponentsByFolderAndSaysWhichAreShadowedOrRefused)
   EXPECT_TRUE(found[2].shadowed);
 }
 
+TEST_F(ConnectorSurvey, ConnectorsOfOneComponentAreListedAndTheComponentIsNone) {
+  write("first/a.wasm", "x");
+  write("first/source_one.manifest.json", manifest("rapidbyte/source-one"));
+  write("first/source_two.manifest.json", manifest("rapidbyte/source-two"));
+  write("first/source_own.wasm", "x");
+  write("first/source_own.manifest.json", manifest("rapidbyte/source-own"));
+  write("second/source_lost.manifest.json", manifest("rapidbyte/source-lost"));
+  const auto found = find_connectors({.connector_dir = root_ / "first"});
+  ASSERT_GE(found.size(), 4U);
+  std::vector<std::string> names;
+  for (size_t i = 0; i < 4; ++i) names.push_back(found[i].name);
+  EXPECT_THAT(names, ElementsAre("source-one", "source-own", "source-two", "source-lost"));
+  EXPECT_EQ(found[0].path, root_ / "first/a.wasm");
+  EXPECT_EQ(found[0].reference, (root_ / "first/source_one.manifest.json").string());
+  EXPECT_TRUE(found[0].problem.ok()) << found[0].problem.to_string();
+  EXPECT_EQ(found[0].manifest->id, "rapidbyte/source-one");
+  EXPECT_EQ(found[1].path, root_ / "first/source_own.wasm");
+  EXPECT_EQ(found[3].problem.error().code, "CONNECTOR_NOT_FOUND");
+  // Allowed without a manifest or not, it is the component of others.
+  for (const FoundConnector& connector :
+       find_connectors({.connector_dir = root_ / "first", .allow_unmanifested = true}))
+    EXPECT_NE(connector.name, "a");
+}
+
 TEST_F(ConnectorSurvey, DescribesHostsFoldersFilesAndVariables) {
   write("data/orders.csv", "id\n1\n");
   setenv("SURVEY_SET", "value", 1);

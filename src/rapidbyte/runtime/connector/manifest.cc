@@ -205,6 +205,23 @@ std::optional<Role> read_role(ObjectReader& roles, const char* name, const char*
   return out;
 }
 
+std::vector<std::string> read_arguments(ObjectReader& artifact) {
+  // Names of connectors, not data: far above what a component needs to tell which one it is.
+  constexpr size_t kMaxArguments = 16;
+  constexpr size_t kMaxArgumentBytes = 256;
+  std::vector<std::string> arguments = artifact.texts("arguments");
+  if (arguments.size() > kMaxArguments)
+    artifact.problem("arguments", fmt::format("must have at most {} members", kMaxArguments));
+  for (const std::string& argument : arguments) {
+    if (argument.empty() || argument.size() > kMaxArgumentBytes || argument.find('\0') != std::string::npos) {
+      artifact.problem("arguments",
+                       fmt::format("must be texts of 1 to {} bytes without a zero byte", kMaxArgumentBytes));
+      break;
+    }
+  }
+  return arguments;
+}
+
 bool is_checksum(std::string_view text) {
   constexpr std::string_view kPrefix = "sha256:";
   return text.starts_with(kPrefix) && text.size() == kPrefix.size() + 64 &&
@@ -269,6 +286,7 @@ Result<Manifest> parse_manifest(std::string_view json_text, std::string_view ori
   out.protocol_version = root.text("protocol_version", true);
   ObjectReader artifact = root.object("artifact");
   out.entry_point = artifact.text("entry_point");
+  out.arguments = read_arguments(artifact);
   if (artifact.find("checksum") != nullptr) {
     out.checksum = artifact.text("checksum");
     if (!is_checksum(*out.checksum)) artifact.problem("checksum", "must be sha256: and 64 hexadecimal digits");

@@ -63,6 +63,9 @@ struct Manifest {
   std::string license;
   std::string protocol_version;
   std::string entry_point;
+  /// What the component gets as its arguments, the first as number 0: which connector it is, if several manifests name
+  /// it.
+  std::vector<std::string> arguments;
   std::optional<std::string> checksum;  // "sha256:<hex>"
   uint64_t min_memory_mb = 0;
   Permissions permissions;

@@ -47,6 +47,27 @@ TEST(ParseManifest, AnUnknownFeatureIsAWarningAndKept) {
   EXPECT_FALSE(manifest->source->has_feature(protocol::Feature::kStreamOptions)) << "nearly is not the same";
 }
 
+TEST(ParseManifest, TheArgumentsOfTheComponentAreBounded) {
+  json document = full_manifest();
+  EXPECT_TRUE(parse_manifest(document.dump(), "m.json")->arguments.empty()) << "as before there were any";
+  document["artifact"]["arguments"] = {"transform-columns", "\u00fc"};
+  EXPECT_EQ(parse_manifest(document.dump(), "m.json")->arguments,
+            (std::vector<std::string>{"transform-columns", "\u00fc"}));
+  const std::vector<json> wrong = {json("x"),
+                                   json::array({1}),
+                                   json::array({""}),
+                                   json::array({std::string("a\0b", 3)}),
+                                   json::array({std::string(257, 'a')}),
+                                   json(std::vector<std::string>(17, "a"))};
+  for (const json& arguments : wrong) {
+    document["artifact"]["arguments"] = arguments;
+    const auto manifest = parse_manifest(document.dump(), "m.json");
+    ASSERT_FALSE(manifest.ok()) << arguments;
+    EXPECT_EQ(manifest.error().code, "MANIFEST_INVALID");
+    EXPECT_THAT(manifest.error().message, HasSubstr("/artifact/arguments"));
+  }
+}
+
 TEST(ParseManifest, ReadsEveryField) {
   auto manifest = parse_manifest(full_manifest().dump(), "m.json");
   ASSERT_TRUE(manifest.ok()) << manifest.status().to_string();

@@ -70,6 +70,7 @@ Result<WasiContext> build_wasi_context(const Manifest* manifest, const InstanceO
   context.config = options.config;
   RB_RETURN_NOT_OK(check_asked(options.allow_env, manifest));
   if (manifest == nullptr) return context;
+  context.arguments = manifest->arguments;
   context.grants = options.grants;
   for (const std::string& name : std::set<std::string>(options.allow_env.begin(), options.allow_env.end())) {
     if (const char* value = std::getenv(name.c_str())) context.env.emplace_back(name, value);

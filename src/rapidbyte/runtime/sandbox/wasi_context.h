@@ -1,8 +1,8 @@
 #pragma once
-// What a guest sees of the machine beyond the host interface: environment variables and folders, nothing else (no
-// network, no arguments, no terminal). build_wasi_context() turns the pipeline's grants and the connector's config into
-// a WasiContext, a plain value that wasm_runtime passes to Wasmtime. It resolves no paths: that was done with the run's
-// grants (grants.h). Pure; any thread.
+// What a guest sees of the machine beyond the host interface: environment variables, folders and the arguments that its
+// manifest names, nothing else (no network, no terminal). build_wasi_context() turns the pipeline's grants and the
+// connector's config into a WasiContext, a plain value that wasm_runtime passes to Wasmtime. It resolves no paths: that
+// was done with the run's grants (grants.h). Pure; any thread.
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -18,6 +18,8 @@
 namespace rapidbyte::runtime {
 
 struct WasiContext {
+  /// Manifest::arguments.
+  std::vector<std::string> arguments;
   std::vector<std::pair<std::string, std::string>> env;
   std::shared_ptr<const ConnectorGrants> grants;  // shared with the run; null: no folder
   /// The config as the guest gets it: values named by `config_paths` are absolute.

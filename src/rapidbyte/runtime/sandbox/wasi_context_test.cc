@@ -39,6 +39,13 @@ TEST_F(WasiContextTest, WithoutAManifestNothingIsGranted) {
   EXPECT_EQ(context->config, options_.config);
 }
 
+TEST_F(WasiContextTest, TheArgumentsAreTheManifests) {
+  EXPECT_TRUE(build_wasi_context(&manifest_, options_)->arguments.empty());
+  manifest_.arguments = {"transform-columns", "x"};
+  EXPECT_EQ(build_wasi_context(&manifest_, options_)->arguments, manifest_.arguments);
+  EXPECT_TRUE(build_wasi_context(nullptr, options_)->arguments.empty());
+}
+
 TEST_F(WasiContextTest, APathOfTheConfigBecomesAbsoluteAndNothingElseOfItChanges) {
   manifest_.permissions.config_paths = {{"/folder", false, ""}, {"/absent", true, ""}};
   options_.config = {{"folder", "data"}, {"other", "data"}};

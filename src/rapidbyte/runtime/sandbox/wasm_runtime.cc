@@ -4,6 +4,7 @@
 #include <wasi.h>
 #include <wasmtime.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -162,6 +163,10 @@ Result<WasiConfigPtr> make_wasi_config(const WasiContext& wasi, ComponentHostSta
     return config_error(codes::kEnvInvalid,
                         "an environment variable that the connector is allowed to see is not UTF-8");
   }
+  std::vector<const char*> arguments;
+  for (const std::string& argument : wasi.arguments) arguments.push_back(argument.c_str());
+  if (!arguments.empty() && !wasi_config_set_argv(config.get(), arguments.size(), arguments.data()))
+    return config_error(codes::kManifestInvalid, "an argument that the manifest gives the component is not UTF-8");
   for (const FolderGrant& grant : folders_of(wasi)) {
     if (!wasi_config_preopen_dir(config.get(), grant.folder->handle_path().c_str(), grant.guest_path.c_str(),
                                  grant.read_write)) {
@@ -264,9 +269,14 @@ struct LoadedComponent::Impl {
   ComponentPtr component;
 };
 
-LoadedComponent::LoadedComponent(std::unique_ptr<Impl> impl, ComponentShape shape, bool from_cache)
-    : impl_(std::move(impl)), shape_(std::move(shape)), from_cache_(from_cache) {}
+LoadedComponent::LoadedComponent(std::unique_ptr<Impl> impl, std::vector<ComponentShape> shapes, bool from_cache)
+    : impl_(std::move(impl)), shapes_(std::move(shapes)), from_cache_(from_cache) {}
 LoadedComponent::~LoadedComponent() = default;
+
+const ComponentShape* LoadedComponent::shape(ConnectorRole role) const {
+  const auto found = std::find_if(shapes_.begin(), shapes_.end(), [role](const auto& one) { return one.role == role; });
+  return found == shapes_.end() ? nullptr : &*found;
+}
 
 struct Guest::Impl {
   Impl(std::shared_ptr<const LoadedComponent> loaded, EpochClock& epoch_clock)
@@ -281,6 +291,7 @@ struct Guest::Impl {
   }
 
   std::shared_ptr<const LoadedComponent> component;  // shared: the runtime's cache, other guests and this one
+  const ComponentShape* shape = nullptr;             // of the component
   EpochClock& clock;
   UsagePtr usage;
   StorePtr store;
@@ -364,7 +375,7 @@ Status Guest::call(std::string_view function, std::span<const GuestArgument> arg
     return internal_error(codes::kInstancePoisoned,
                           fmt::format("{} was not called: an earlier call of this instance crashed", function));
   wasmtime_context_t* context = wasmtime_store_context(impl_->store.get());
-  const std::string& interface = impl_->component->shape().export_interface;
+  const std::string& interface = impl_->shape->export_interface;
   const ExportIndexPtr interface_index(wasmtime_component_instance_get_export_index(
       &impl_->instance, context, nullptr, interface.data(), interface.size()));
   ExportIndexPtr index;
@@ -468,7 +479,7 @@ Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(const Component
   const ComponentTypePtr type(wasmtime_component_type(component.get()));
   const auto imports = names_of(type.get(), impl_->engine.get(), true);
   const auto exports = names_of(type.get(), impl_->engine.get(), false);
-  RB_ASSIGN_OR_RETURN(ComponentShape shape, read_component_shape(imports, exports));
+  RB_ASSIGN_OR_RETURN(std::vector<ComponentShape> shapes, read_component_shapes(imports, exports));
   if (!from_cache && impl_->cache.enabled()) {
     wasm_byte_vec_t compiled;
     if (auto* error = wasmtime_component_serialize(component.get(), &compiled)) {
@@ -482,15 +493,17 @@ Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(const Component
   }
   auto impl = std::make_unique<LoadedComponent::Impl>();
   impl->component = std::move(component);
-  std::shared_ptr<LoadedComponent> loaded(new LoadedComponent(std::move(impl), std::move(shape), from_cache));
+  std::shared_ptr<LoadedComponent> loaded(new LoadedComponent(std::move(impl), std::move(shapes), from_cache));
   loaded->compile_time_ = compile_time;
   return std::shared_ptr<const LoadedComponent>(std::move(loaded));
 }
 
 Result<std::unique_ptr<Guest>> WasmRuntime::start_guest(const std::shared_ptr<const LoadedComponent>& component,
                                                         std::unique_ptr<ComponentHostState> state,
-                                                        const WasiContext& wasi) {
+                                                        const WasiContext& wasi, std::optional<ConnectorRole> role) {
   auto impl = std::make_unique<Guest::Impl>(component, *impl_->clock);
+  impl->shape = component->shape(role.value_or(component->shapes().front().role));
+  if (impl->shape == nullptr) return internal_error(codes::kWrongRole, "the component was not checked for this role");
   impl->store.reset(wasmtime_store_new(impl_->engine.get(), state.get(), nullptr));
   wasmtime_context_t* context = wasmtime_store_context(impl->store.get());
   impl->usage.reset(rb_store_limit(impl->store.get(), state->options().max_memory, kMaxTableElements, kMaxInstances,

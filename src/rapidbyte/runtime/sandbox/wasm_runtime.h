@@ -28,7 +28,7 @@ namespace rapidbyte::runtime {
 /// nil.
 inline constexpr std::chrono::milliseconds kEpochTick{50};
 
-/// Which package and version a component's names belong to, and what it is.
+/// One role of a component, and which package and version its names belong to.
 struct ComponentShape {
   std::string protocol;          // "2.0.0" or "2.1.0": the newest version that we speak and it was built for
   std::string export_interface;  // "rapidbyte:connector/source-connector@2.0.0"
@@ -36,15 +36,19 @@ struct ComponentShape {
 };
 
 /// Decides from a component's imports and exports. PROTOCOL_MISMATCH: "host speaks 2.0, 2.1; connector speaks X".
-/// COMPONENT_INVALID when it is not a connector, or exports more than one role.
-Result<ComponentShape> read_component_shape(std::span<const std::string> imports, std::span<const std::string> exports);
+/// COMPONENT_INVALID when it is not a connector, or exports one role twice. At least one shape, each of another role.
+Result<std::vector<ComponentShape>> read_component_shapes(std::span<const std::string> imports,
+                                                          std::span<const std::string> exports);
 
 class LoadedComponent {
  public:
   ~LoadedComponent();
   LoadedComponent(const LoadedComponent&) = delete;
   LoadedComponent& operator=(const LoadedComponent&) = delete;
-  [[nodiscard]] const ComponentShape& shape() const { return shape_; }
+  /// The roles that it has, at least one.
+  [[nodiscard]] const std::vector<ComponentShape>& shapes() const { return shapes_; }
+  /// Null when it does not have this role.
+  [[nodiscard]] const ComponentShape* shape(ConnectorRole role) const;
   /// Whether it came from the AOT cache.
   [[nodiscard]] bool from_cache() const { return from_cache_; }
   /// How long compiling took; zero if it came from the cache.
@@ -54,9 +58,9 @@ class LoadedComponent {
   friend class WasmRuntime;
   friend class Guest;
   struct Impl;
-  LoadedComponent(std::unique_ptr<Impl> impl, ComponentShape shape, bool from_cache);
+  LoadedComponent(std::unique_ptr<Impl> impl, std::vector<ComponentShape> shapes, bool from_cache);
   std::unique_ptr<Impl> impl_;
-  ComponentShape shape_;
+  std::vector<ComponentShape> shapes_;
   bool from_cache_;
   std::chrono::nanoseconds compile_time_{0};
 };
@@ -107,9 +111,10 @@ class WasmRuntime {
 
   /// Makes the store, limited and with a deadline, and instantiates the component in it. The guest's own initialisers
   /// run here. COMPONENT_INVALID when the host does not offer an import, else as Guest::call. The runtime must outlive
-  /// the guest.
+  /// the guest. `role`: the interface that is called; nullopt: the component's first.
   Result<std::unique_ptr<Guest>> start_guest(const std::shared_ptr<const LoadedComponent>& component,
-                                             std::unique_ptr<ComponentHostState> state, const WasiContext& wasi);
+                                             std::unique_ptr<ComponentHostState> state, const WasiContext& wasi,
+                                             std::optional<ConnectorRole> role = std::nullopt);
 
   [[nodiscard]] uint64_t engine_hash() const;
 

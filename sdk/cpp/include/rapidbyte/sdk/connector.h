@@ -13,7 +13,8 @@
 //                    Result<std::vector<StreamReference>> references(const std::vector<std::string>& streams);
 //
 // RAPIDBYTE_SOURCE(MySource), RAPIDBYTE_DESTINATION(MyDestination) or RAPIDBYTE_TRANSFORM(MyTransform) appears once, at
-// namespace scope outside of any namespace. open() creates the struct; it is destroyed after close().
+// namespace scope outside of any namespace. open() creates the struct; it is destroyed after close(). A component of
+// several connectors has RAPIDBYTE_CONNECTORS (registered_connector.h) instead.
 
 #include <cstdint>
 #include <memory>

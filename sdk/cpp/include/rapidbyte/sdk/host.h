@@ -111,5 +111,8 @@ void socket_close(SocketHandle handle);
 /// Whether the run is being cancelled; long work without host calls should check now and then.
 bool is_cancelled();
 
+/// What the manifest gives the component as `artifact.arguments`; empty without them, and with a host of before 2.2.
+std::vector<std::string> arguments();
+
 }  // namespace host
 }  // namespace rapidbyte::sdk

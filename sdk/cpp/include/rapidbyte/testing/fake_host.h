@@ -108,6 +108,8 @@ class FakeHost {
   bool has_sender = true;
   bool has_receiver = true;
   std::string load_id = "load-1";
+  /// As if the manifest gave them.
+  std::vector<std::string> arguments = {};
   uint64_t max_batch_bytes = uint64_t{64} << 20U;
   /// Connections without a network: each one opened from now on reads these pieces, one by one, and then reaches its
   /// end; an empty piece is a read that would block once. Written data is accepted and discarded.

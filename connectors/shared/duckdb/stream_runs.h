@@ -1,17 +1,32 @@
 #pragma once
-// The two ways to run a query over a stream: batch by batch, and over all rows at once.
+// Queries over a stream: batch by batch, or over all rows at once. For transforms.
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "connectors/shared/duckdb/engine.h"
 #include "rapidbyte/sdk/connector.h"
 #include "rapidbyte/sdk/skipped_rows.h"
 
-namespace rapidbyte::transform_sql {
+namespace rapidbyte::duck {
+
+/// Of an instance's memory DuckDB may hold this part; the rest is for batches on their way, the program's own data and
+/// what DuckDB does not count.
+inline constexpr uint64_t kEnginePercent = 60;
+
+/// The error with the stream's name before its message.
+sdk::Status in_stream(sdk::Status status, std::string_view stream);
+/// The names of all streams of the pipeline, which a question for a plan has; empty before protocol 2.2.
+std::vector<std::string> streams_of_pipeline(const sdk::StreamContext& context);
+/// A row as JSON text, and the end of a message that shows one.
+std::string record_of(const sdk::BatchReader& batch, size_t row);
+std::string shown_row(std::string_view record);
 
 /// SQL_INVALID (config): a stream passes only once, and a query over all of it reads it several times.
 sdk::Status read_once();
@@ -59,7 +74,7 @@ class BatchSink {
 /// dead-lettered on its own (on_data_error); the others are sent.
 class BatchRun {
  public:
-  BatchRun(duck::Query& query, const sdk::StreamContext& context, BatchSource& source, BatchSink& sink)
+  BatchRun(Query& query, const sdk::StreamContext& context, BatchSource& source, BatchSink& sink)
       : query_(query), context_(context), source_(source), sink_(sink) {}
   sdk::Status run();
 
@@ -68,7 +83,7 @@ class BatchRun {
   sdk::Status try_rows(size_t begin, size_t rows);
   sdk::Status reject(size_t row, const sdk::Error& why);
 
-  duck::Query& query_;
+  Query& query_;
   const sdk::StreamContext& context_;
   BatchSource& source_;
   BatchSink& sink_;
@@ -76,8 +91,22 @@ class BatchRun {
 };
 
 /// Runs `query` over the batch in `source` and all that follow it. A row that fails ends the stream.
-sdk::Status run_whole(duck::Query& query, const sdk::StreamContext& context, BatchSource& source, BatchSink& sink);
-/// Runs `query` over a stream without rows: an aggregate has a result all the same.
-sdk::Status run_empty(duck::Query& query, BatchSink& sink);
+sdk::Status run_whole(Query& query, const sdk::StreamContext& context, BatchSource& source, BatchSink& sink);
+/// Runs `query` over a stream that has no rows: an aggregate has a result all the same.
+sdk::Status run_empty(Query& query, BatchSink& sink);
 
-}  // namespace rapidbyte::transform_sql
+/// Runs over these rows of a batch, in their order, whatever they are.
+sdk::Status run_over_rows(Query& query, const sdk::BatchReader& batch, size_t begin, size_t rows, const RowsSink& take);
+
+/// Runs a query that does not read the input, for its errors only.
+sdk::Status run_for_nothing(Query& query);
+
+/// Makes the query for these columns of the input.
+using PrepareQuery = std::function<sdk::Result<std::unique_ptr<Query>>(const sdk::Schema& input)>;
+/// All of a transform's work on one stream: takes its batches and sends what the query makes of them. Prepares it anew
+/// when the columns change. Errors name the stream.
+sdk::Result<sdk::TransformSummary> run_stream(const sdk::StreamContext& context, const PrepareQuery& prepare);
+/// Sends the batches of the stream as they are.
+sdk::Result<sdk::TransformSummary> pass_through();
+
+}  // namespace rapidbyte::duck

@@ -1,9 +1,9 @@
-#include "rapidbyte/pipeline/suggestion.h"
+#include "rapidbyte/protocol/suggestion.h"
 
 #include <algorithm>
 #include <vector>
 
-namespace rapidbyte::pipeline {
+namespace rapidbyte::protocol {
 namespace {
 
 // Longer words are not typing mistakes, and the cost of a comparison grows with the product of the lengths.
@@ -67,4 +67,4 @@ std::string suggestion_text(std::string_view word, std::span<const std::string_v
   return text;
 }
 
-}  // namespace rapidbyte::pipeline
+}  // namespace rapidbyte::protocol

@@ -1,11 +1,11 @@
-#include "rapidbyte/pipeline/name_pattern.h"
+#include "rapidbyte/protocol/name_pattern.h"
 
 #include <algorithm>
 #include <optional>
 
-#include "rapidbyte/pipeline/suggestion.h"
+#include "rapidbyte/protocol/suggestion.h"
 
-namespace rapidbyte::pipeline {
+namespace rapidbyte::protocol {
 namespace {
 
 constexpr std::string_view kSpecial = "*?[";
@@ -122,4 +122,4 @@ std::string name_suggestion(std::string_view wanted, std::span<const std::string
   return suggestion_text(letters, names);
 }
 
-}  // namespace rapidbyte::pipeline
+}  // namespace rapidbyte::protocol

@@ -1,4 +1,4 @@
-#include "connectors/transform_sql/src/stream_runs.h"
+#include "connectors/shared/duckdb/stream_runs.h"
 
 #include <nanoarrow/nanoarrow.h>
 
@@ -8,28 +8,35 @@
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/arrow_c.h"
 
-namespace rapidbyte::transform_sql {
+namespace rapidbyte::duck {
 
 using sdk::BatchReader;
 using sdk::Error;
+using sdk::Field;
 using sdk::Json;
 using sdk::OnDataError;
 using sdk::Result;
+using sdk::Schema;
 using sdk::Status;
+using sdk::StreamContext;
+using sdk::TransformSummary;
 
 namespace {
 
-// A row in a message: enough to find it again.
-constexpr size_t kShownRowBytes = 400;
-
-Json record_of(const BatchReader& batch, size_t row) {
-  Json record = Json::object();
-  for (size_t i = 0; i < batch.column_count(); ++i) record[batch.schema().fields[i].name] = batch.column(i).json(row);
-  return record;
+// A batch says what its values are; what the source said about its columns beyond that stands in the context.
+Schema input_columns(const Schema& batch, const StreamContext& context) {
+  Schema columns = batch;
+  for (Field& field : columns.fields) {
+    const auto known = context.schema.index_of(field.name);
+    if (!known || context.schema.fields[*known].type != field.type) continue;
+    field.native_type = context.schema.fields[*known].native_type;
+    field.native_fields = context.schema.fields[*known].native_fields;
+  }
+  return columns;
 }
 
 // Some rows of the current batch, for every scan of them.
-class RowsOfBatch final : public duck::Input {
+class RowsOfBatch final : public Input {
  public:
   RowsOfBatch(const BatchReader& batch, size_t begin, size_t rows) : batch_(batch), begin_(begin), rows_(rows) {}
   Status begin_scan(size_t scan) override {
@@ -51,7 +58,7 @@ class RowsOfBatch final : public duck::Input {
 };
 
 // The current batch and all that follow. DuckDB has copied what it keeps of a batch before it asks for the next.
-class AllBatches final : public duck::Input {
+class AllBatches final : public Input {
  public:
   explicit AllBatches(BatchSource& source) : source_(source), schema_version_(source.reader().schema_version()) {}
   Status begin_scan(size_t scan) override { return scan == 0 ? Status() : read_once(); }
@@ -67,7 +74,7 @@ class AllBatches final : public duck::Input {
           sdk::schema_error(codes::kSchemaChanged,
                             "the columns of the stream changed in the middle of it, and the query is over all of it"));
     }
-    if (const auto unfit = duck::find_unfit_row(batch, 0, batch.rows()))
+    if (const auto unfit = find_unfit_row(batch, 0, batch.rows()))
       return Status(sdk::data_error(codes::kSqlFailed, unfit->why));
     sdk::export_batch(batch, 0, batch.rows(), out);
     return true;
@@ -80,7 +87,7 @@ class AllBatches final : public duck::Input {
 };
 
 // A stream without rows.
-class NoRows final : public duck::Input {
+class NoRows final : public Input {
  public:
   Status begin_scan(size_t /*scan*/) override { return {}; }
   Result<bool> next(size_t /*scan*/, ArrowArray* /*out*/) override { return false; }
@@ -97,6 +104,33 @@ size_t rows_at_a_time(const BatchSource& source, const sdk::StreamContext& conte
 }
 
 }  // namespace
+
+std::string record_of(const BatchReader& batch, size_t row) {
+  Json record = Json::object();
+  for (size_t i = 0; i < batch.column_count(); ++i) record[batch.schema().fields[i].name] = batch.column(i).json(row);
+  return sdk::to_text(record);
+}
+
+std::string shown_row(std::string_view record) {
+  // Enough to find it again.
+  constexpr size_t kShownBytes = 400;
+  return "; the row: " + std::string(record.substr(0, kShownBytes));
+}
+
+Status in_stream(Status status, std::string_view stream) {
+  if (status.ok()) return status;
+  Error error = status.error();
+  error.message = "stream `" + std::string(stream) + "`: " + error.message;
+  return error;
+}
+
+std::vector<std::string> streams_of_pipeline(const StreamContext& context) {
+  std::vector<std::string> names;
+  const Json* streams = sdk::find_member(context.raw, "streams");
+  if (streams == nullptr || !streams->is_array()) return names;
+  for (const Json& stream : *streams) names.emplace_back(sdk::as_string(stream).value_or(""));
+  return names;
+}
 
 Status read_once() {
   return sdk::config_error(
@@ -122,7 +156,7 @@ Result<BatchSink> BatchSink::make(const sdk::Schema& columns, sdk::TransformSumm
 }
 
 Result<std::span<const uint8_t>> BatchSink::encode(const ArrowArray& rows) {
-  if (const auto unfit = duck::find_unfit_result(rows, encoder_.schema()))
+  if (const auto unfit = find_unfit_result(rows, encoder_.schema()))
     return Status(sdk::data_error(codes::kSqlFailed, *unfit));
   return sdk::encode_ipc(encoder_, rows);
 }
@@ -156,7 +190,7 @@ Status BatchRun::run() {
   size_t begin = 0;
   // Rows that DuckDB would change never reach it.
   while (begin < batch.rows()) {
-    const auto unfit = duck::find_unfit_row(batch, begin, batch.rows() - begin);
+    const auto unfit = find_unfit_row(batch, begin, batch.rows() - begin);
     const size_t end = unfit ? unfit->row : batch.rows();
     if (end > begin) RB_SDK_RETURN_NOT_OK(run_rows(begin, end - begin));
     if (!unfit) return {};
@@ -187,16 +221,16 @@ Status BatchRun::run_rows(size_t begin, size_t rows) {
 }
 
 Status BatchRun::reject(size_t row, const Error& why) {
-  const std::string record = sdk::to_text(record_of(source_.reader(), row));
+  const std::string record = record_of(source_.reader(), row);
   switch (context_.policies.on_data_error) {
-    case OnDataError::kSkip: skipped_.add(why.message + "; the row: " + record.substr(0, kShownRowBytes)); return {};
+    case OnDataError::kSkip: skipped_.add(why.message + shown_row(record)); return {};
     case OnDataError::kDlq: return sdk::host::emit_dlq_record(context_.stream_name, record, why.message);
     case OnDataError::kFail: break;
   }
-  return sdk::data_error(why.code, why.message + "; the row: " + record.substr(0, kShownRowBytes));
+  return sdk::data_error(why.code, why.message + shown_row(record));
 }
 
-Status run_whole(duck::Query& query, const sdk::StreamContext& context, BatchSource& source, BatchSink& sink) {
+Status run_whole(Query& query, const sdk::StreamContext& context, BatchSource& source, BatchSink& sink) {
   AllBatches input(source);
   RB_SDK_RETURN_NOT_OK(
       query.run(input, rows_at_a_time(source, context), [&sink](const ArrowArray& rows) { return sink.send(rows); }));
@@ -207,9 +241,74 @@ Status run_whole(duck::Query& query, const sdk::StreamContext& context, BatchSou
   }
 }
 
-Status run_empty(duck::Query& query, BatchSink& sink) {
+Status run_empty(Query& query, BatchSink& sink) {
   NoRows input;
   return query.run(input, 2048, [&sink](const ArrowArray& rows) { return sink.send(rows); });
 }
 
-}  // namespace rapidbyte::transform_sql
+Result<TransformSummary> pass_through() {
+  TransformSummary summary;
+  for (;;) {
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<sdk::Bytes> batch, sdk::host::next_batch());
+    if (!batch) return summary;
+    RB_SDK_ASSIGN_OR_RETURN(const uint64_t rows, sdk::count_rows(batch->span()));
+    RB_SDK_RETURN_NOT_OK(sdk::host::emit_batch(batch->span()));
+    summary.records_in += rows;
+    summary.records_out += rows;
+    summary.bytes_in += batch->size();
+    summary.bytes_out += batch->size();
+    ++summary.batches_processed;
+  }
+}
+
+Status run_over_rows(Query& query, const BatchReader& batch, size_t begin, size_t rows, const RowsSink& take) {
+  RowsOfBatch input(batch, begin, rows);
+  return query.run(input, std::max<size_t>(rows, 2048), take);
+}
+
+Status run_for_nothing(Query& query) {
+  NoRows input;
+  return query.run(input, 2048, [](const ArrowArray&) { return Status(); });
+}
+
+Result<TransformSummary> run_stream(const StreamContext& context, const PrepareQuery& prepare) {
+  TransformSummary summary;
+  BatchSource source(summary);
+  std::unique_ptr<Query> query;
+  std::optional<BatchSink> sink;
+  std::optional<BatchRun> run;
+  uint64_t schema_version = 0;
+  for (;;) {
+    RB_SDK_ASSIGN_OR_RETURN(const bool more, source.next());
+    if (!more) break;
+    if (source.reader().schema_version() != schema_version) {
+      const bool first = !run;
+      run.reset();
+      RB_SDK_ASSIGN_OR_RETURN(query, prepare(input_columns(source.reader().schema(), context)));
+      RB_SDK_ASSIGN_OR_RETURN(sink, BatchSink::make(query->columns(), summary));
+      schema_version = source.reader().schema_version();
+      if (query->needs_all_rows()) {
+        if (!first) {
+          return in_stream(
+              sdk::schema_error(codes::kSchemaChanged,
+                                "the columns changed in the middle of the stream, and with the new ones the "
+                                "query needs all rows at once: " +
+                                    *query->needs_all_rows()),
+              context.stream_name);
+        }
+        RB_SDK_RETURN_NOT_OK(in_stream(run_whole(*query, context, source, *sink), context.stream_name));
+        return summary;
+      }
+      run.emplace(*query, context, source, *sink);
+    }
+    RB_SDK_RETURN_NOT_OK(run->run());
+  }
+  if (run || context.schema.fields.empty()) return summary;
+  RB_SDK_ASSIGN_OR_RETURN(query, prepare(context.schema));
+  if (!query->needs_all_rows()) return summary;
+  RB_SDK_ASSIGN_OR_RETURN(sink, BatchSink::make(query->columns(), summary));
+  RB_SDK_RETURN_NOT_OK(in_stream(run_empty(*query, *sink), context.stream_name));
+  return summary;
+}
+
+}  // namespace rapidbyte::duck

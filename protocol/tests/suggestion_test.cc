@@ -1,11 +1,11 @@
-#include "rapidbyte/pipeline/suggestion.h"
+#include "rapidbyte/protocol/suggestion.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <vector>
 
-namespace rapidbyte::pipeline {
+namespace rapidbyte::protocol {
 namespace {
 
 constexpr std::array<std::string_view, 4> kKeys = {"use", "config", "write_mode", "primary_key"};
@@ -53,4 +53,4 @@ TEST(Suggestion, ListsWhatIsKnownWhenNothingIsNear) {
 }
 
 }  // namespace
-}  // namespace rapidbyte::pipeline
+}  // namespace rapidbyte::protocol

@@ -1,4 +1,4 @@
-#include "rapidbyte/pipeline/name_pattern.h"
+#include "rapidbyte/protocol/name_pattern.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace rapidbyte::pipeline {
+namespace rapidbyte::protocol {
 namespace {
 
 using ::testing::ElementsAre;
@@ -112,4 +112,4 @@ TEST(NamePattern, SuggestsByTheLetters) {
 }
 
 }  // namespace
-}  // namespace rapidbyte::pipeline
+}  // namespace rapidbyte::protocol

@@ -1,3 +1,0 @@
-#include "connectors/dest_file/src/dialect.h"
-
-RAPIDBYTE_DESTINATION(rapidbyte::table::Destination<rapidbyte::dest_file::FileDialect>)

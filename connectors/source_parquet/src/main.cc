@@ -1,3 +1,0 @@
-#include "connectors/source_parquet/src/source.h"
-
-RAPIDBYTE_SOURCE(rapidbyte::source_parquet::ParquetSource)
