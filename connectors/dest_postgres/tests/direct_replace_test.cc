@@ -444,6 +444,40 @@ TEST_F(DirectReplaceTest, CodeOfUsersLeavesNothingForTheNextStream) {
   }
 }
 
+// A stream without rows still creates its table, which runs event triggers although no row is written.
+TEST_F(DirectReplaceTest, WhatAnEventTriggerLeavesIsGoneForTheNextStream) {
+  sql("CREATE FUNCTION leave() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM set_config(''rapidbyte.left'', "
+      "''here'', false); END'; CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.name := "
+      "coalesce(current_setting(''rapidbyte.left'', true), ''none''); RETURN NEW; END'; CREATE TABLE probe (id bigint, "
+      "name text); CREATE TRIGGER t BEFORE INSERT ON probe FOR EACH ROW EXECUTE FUNCTION look()");
+  // The receipts exist, so that the trigger runs for the stream's table alone.
+  ASSERT_EQ(load(context("first", two_columns()), two_columns(), {row(1, "a")}).code(), "ok");
+  sql("CREATE EVENT TRIGGER leaving ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION leave()");
+  FakeHost host;
+  auto destination = open();
+  std::vector<Status> ended;
+  for (const char* stream : {"fresh", "probe"}) {
+    const std::string text = sdk::to_text(context(stream, two_columns()));
+    const bool has_row = stream == std::string_view("probe");
+    if (has_row) host.push_batch(make_batch(two_columns(), {row(1, "a")}));
+    host.push_raw_marker({{"stream", stream},
+                          {"load_id", host.load_id},
+                          {"kind", "source"},
+                          {"batches_covered", has_row ? 1 : 0},
+                          {"end", true}});
+    ended.push_back(destination->begin_stream(text));
+    ended.push_back(destination->run_write(text).status());
+    ended.push_back(destination->finish_stream(text, true));
+  }
+  const uint64_t connections = host.calls("connect-tcp");
+  EXPECT_TRUE(destination->close().ok());
+  sql("DROP EVENT TRIGGER leaving");  // it is the whole database's
+  for (const Status& status : ended) EXPECT_TRUE(status.ok()) << status.to_string();
+  EXPECT_EQ(connections, 1U) << "both streams should have had one session";
+  EXPECT_EQ(sql("SELECT count(*) FROM fresh"), Lines{"0"});
+  EXPECT_EQ(table("probe"), Lines{"(1,\"\")"});
+}
+
 // A plain table gives no reason to set up the session again; its lock is released all the same.
 TEST_F(DirectReplaceTest, APlainStreamGivesUpItsLockAtItsEnd) {
   make_target();
