@@ -25,6 +25,7 @@ SECTIONS = {
     "dest-sqlite": ("connectors/dest_sqlite/src/",),
     "transform-sql": ("connectors/transform_sql/src/", "connectors/shared/duckdb/"),
     "dest-file": ("connectors/dest_file/src/",),
+    "source-parquet": ("connectors/source_parquet/src/",),
     "transform-columns": ("connectors/transform_columns/src/",),
     "transform-check": ("connectors/transform_check/src/",),
     "dest-discard": ("connectors/dest_discard/src/",),

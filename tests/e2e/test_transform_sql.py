@@ -309,6 +309,18 @@ class TransformSql(harness.EndToEnd):
 
     # --- bounds ------------------------------------------------------------------------------------------------------
 
+    def test_sizes_beyond_32_bits_are_refused_before_anything_is_cut(self):
+        # In a guest a size has 32 bits, and DuckDB's have 64: what is cut to the lower ones would be allocated small and written large.
+        self.write_orders(10)
+        for expression in ("repeat('x', 3000000000)", "repeat('ab', 2147483649)", "len(range(536870913))", "list_resize([id], 1073741825)",
+                           "lpad('x', 2147483647, 'y') || rpad('x', 2147483647, 'y')", "array_to_string(list_resize(['ab'], 2147483649), ',')",
+                           "len(list_resize([[id]], 4294967297))", "bitstring('1', 2147483647)", "string_split(repeat(',', 4294967290), ',')"):
+            with self.subTest(expression):
+                query = f"SELECT id, CAST(len(CAST({expression} AS VARCHAR)) AS BIGINT) AS n FROM input WHERE id = 3"
+                done = self.rapidbyte("run", self.sql_pipeline({"query": query}, resources="max_retries: 0"), timeout=240)
+                self.assertEqual(done.code, harness.TRANSFORM, done.err)
+                self.assertRegex(done.err, "SQL_OUT_OF_MEMORY|SQL_FAILED|SQL_ENGINE_FAILED|GUEST_TRAP|MEMORY_LIMIT|GUEST_TIMEOUT|SQL_INVALID")
+
     def test_a_query_that_never_ends_is_ended_and_one_that_takes_all_memory_fails(self):
         self.write_orders(10)
         endless = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n > 0) SELECT count(*) AS n FROM r, input"

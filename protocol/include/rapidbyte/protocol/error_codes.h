@@ -255,6 +255,8 @@ inline constexpr const char* kLeaseLost = "LEASE_LOST";
 /// `run --limit` would cut or add to an existing table.
 inline constexpr const char* kLimitRefused = "LIMIT_REFUSED";
 /// `run --limit` on a stream whose load was interrupted, where the rows would get into that load: an append, or an
+/// What dest-file keeps about its files is not as it was written.
+inline constexpr const char* kListingDamaged = "LISTING_DAMAGED";
 /// upsert that committed rows into a destination without receipts.
 inline constexpr const char* kLoadInProgress = "LOAD_IN_PROGRESS";
 /// The row counts of an earlier run of this load do not add up.
@@ -267,8 +269,6 @@ inline constexpr const char* kLoadUnknown = "LOAD_UNKNOWN";
 inline constexpr const char* kLocked = "LOCKED";
 /// The user does not exist, may not log in, or pg_hba.conf rejects it.
 inline constexpr const char* kLoginRefused = "LOGIN_REFUSED";
-/// What dest-file keeps about its files is not as it was written.
-inline constexpr const char* kListingDamaged = "LISTING_DAMAGED";
 /// A file under `tables` cannot be read.
 inline constexpr const char* kLookupUnreadable = "LOOKUP_UNREADABLE";
 /// The manifest cannot be read or used.
