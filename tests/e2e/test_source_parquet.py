@@ -38,6 +38,9 @@ elif what == "differ":
     os.makedirs(folder + "/orders", exist_ok=True)
     pq.write_table(pa.table({"id": pa.array([1, 2], pa.int32()), "a": ["x", "y"]}), folder + "/orders/1.parquet")
     pq.write_table(pa.table({"b": [1.5], "id": pa.array([5000000000], pa.int64())}), folder + "/orders/2.parquet")
+elif what == "zoned":
+    at = [datetime.datetime(2026, 1, 1, 12, 0, 0, i, tzinfo=datetime.timezone.utc) for i in range(3)]
+    pq.write_table(pa.table({"id": [0, 1, 2], "at": pa.array(at, pa.timestamp("ns", "UTC"))}), folder + "/orders.parquet")
 elif what == "types":
     pq.write_table(pa.table({
         "i8": pa.array([-128, None], pa.int8()), "u64": pa.array([2**63 - 1, 0], pa.uint64()), "f32": pa.array([1.5, float("inf")], pa.float32()),
@@ -135,6 +138,13 @@ class SourceParquet(harness.EndToEnd):
         self.make("one", 1500, 100)
         self.assertEqual(self.run_report(pipeline)["rows_read"], 500)
         self.expect(harness.INVALID, "run", self.pipeline(pipeline.read_text().replace("cursor_field: id", "cursor_field: tags"), name="id.yaml"), says=["CURSOR"])
+
+    def test_a_cursor_with_nanoseconds_and_a_zone_is_not_read_twice(self):
+        self.make("zoned")
+        pipeline = self.parquet_pipeline("- {name: orders, sync_mode: incremental, cursor_field: at}")
+        self.run_ok(pipeline)
+        self.assertEqual(self.run_report(pipeline)["rows_read"], 0)
+        self.assertEqual(self.ids(), [0, 1, 2])
 
     def test_wrong_words(self):
         self.make("one", 10, 10)

@@ -93,7 +93,7 @@ Status FileDialect::in_transaction(const std::function<Status()>& work, bool /*r
 
 Result<std::optional<StoredReceipt>> FileDialect::stored(const sdk::StreamContext& ctx) {
   const Layout layout(config_.folder, ctx);
-  RB_SDK_RETURN_NOT_OK(complete_journal(layout, ctx));
+  RB_SDK_RETURN_NOT_OK(complete_journals(layout));
   return dest_file::read_receipt(layout, ctx);
 }
 
@@ -129,9 +129,25 @@ Result<bool> FileDialect::still_holds(const sdk::StreamContext& ctx, const Recei
                                table::how_to_restart(ctx, named(ctx.stream_name), /*rows_there=*/true));
 }
 
+Status FileDialect::check_receipt_of_target(const sdk::StreamContext& ctx, const Receipt& /*receipt*/) {
+  const Layout layout(config_.folder, ctx);
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<StoredReceipt> found, stored(ctx));
+  RB_SDK_ASSIGN_OR_RETURN(const std::optional<Listing> listing, Listing::read(layout.listing()));
+  if (!found || found->files.empty() || !listing) return {};
+  const auto is_listed = [&](const ListedFile& file) {
+    return std::find(listing->files.begin(), listing->files.end(), file) != listing->files.end();
+  };
+  if (std::any_of(found->files.begin(), found->files.end(), is_listed)) return {};
+  return sdk::config_error(
+      codes::kReceiptForeign,
+      of_stream(ctx) + "none of the files that the last run wrote into " + described(ctx.stream_name) +
+          " is in its list of files: another pipeline has replaced them. This run wrote nothing. " +
+          table::how_to_restart(ctx, named(ctx.stream_name), /*rows_there=*/true));
+}
+
 Status FileDialect::stream_begins(const sdk::StreamContext& ctx) {
   const Layout layout(config_.folder, ctx);
-  RB_SDK_RETURN_NOT_OK(complete_journal(layout, ctx));
+  RB_SDK_RETURN_NOT_OK(complete_journals(layout));
   if (table::written_place(ctx) != Place::kStaging) return remove_tree(layout.staged_folder());
   // A replace that left somebody else's files there would be no replace.
   RB_SDK_ASSIGN_OR_RETURN(const std::optional<Listing> listing, Listing::read(layout.listing()));
@@ -141,7 +157,7 @@ Status FileDialect::stream_begins(const sdk::StreamContext& ctx) {
     const bool ours = listing && std::any_of(listing->files.begin(), listing->files.end(), [&](const ListedFile& file) {
                         return file.name == name || file.name.starts_with(name + "/");
                       });
-    if (ours) continue;
+    if (ours || !has_files(layout.stream_folder() + "/" + name)) continue;
     return sdk::schema_error(codes::kTargetNotATable,
                              of_stream(ctx) + described(ctx.stream_name) + " has \"" + name +
                                  "\", which no run has written. A replace would leave it among the new files. Move it "
@@ -233,8 +249,13 @@ Status FileDialect::publish_staging(const sdk::StreamContext& ctx, int64_t rows)
     const table::TableRequest request = {
         .stream = ctx.stream_name, .schema = ctx.schema, .key = {}, .policies = ctx.policies, .has_rows = false};
     const auto existing = old && old->columns.size() > 0 ? std::optional(old->columns) : std::nullopt;
-    // Without columns of its own the stream empties the table that is there.
-    const sdk::Schema schema = ctx.schema.fields.empty() && existing ? *existing : ctx.schema;
+    // Without columns of its own the stream empties the table that is there; all rows may have been rejected.
+    RB_SDK_ASSIGN_OR_RETURN(const std::optional<std::string> seen, read_file(layout.staged_columns()));
+    sdk::Schema schema = ctx.schema.fields.empty() && existing ? *existing : ctx.schema;
+    if (schema.fields.empty() && seen) {
+      RB_SDK_ASSIGN_OR_RETURN(const sdk::Json json, sdk::parse_json(*seen));
+      RB_SDK_ASSIGN_OR_RETURN(schema, sdk::Schema::from_json(json));
+    }
     RB_SDK_ASSIGN_OR_RETURN(const sdk::Schema columns,
                             ctx.schema.fields.empty()
                                 ? Result<sdk::Schema>(schema)

@@ -41,6 +41,9 @@ class FileDialect final : public table::Dialect {
   Status write_receipt(const sdk::StreamContext& ctx, const table::Receipt& receipt) override;
   Result<bool> still_holds(const sdk::StreamContext& ctx, const table::Receipt& receipt) override;
 
+  /// RECEIPT_FOREIGN (config) when none of the receipt's files is listed any more.
+  Status check_receipt_of_target(const sdk::StreamContext& ctx, const table::Receipt& receipt) override;
+
   Status stream_begins(const sdk::StreamContext& ctx) override;
   Result<bool> exists(const sdk::StreamContext& ctx, table::Place place) override;
   Result<bool> has_rows(const sdk::StreamContext& ctx) override;

@@ -165,6 +165,21 @@ Status remove_tree(const std::string& folder) {
   return write_failed("the folder cannot be removed", folder);
 }
 
+void remove_empty_folders(std::string folder, const std::string& top) {
+  while (folder.size() > top.size() && folder.starts_with(top + "/") && ::rmdir(folder.c_str()) == 0)
+    folder = folder_of(folder);
+}
+
+bool has_files(const std::string& folder) {
+  struct stat info{};
+  if (::stat(folder.c_str(), &info) != 0) return true;
+  if (!S_ISDIR(info.st_mode)) return true;
+  const auto names = names_in(folder);
+  if (!names.ok()) return true;
+  return std::any_of(names->begin(), names->end(),
+                     [&](const std::string& name) { return has_files(folder + "/" + name); });
+}
+
 std::string folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);

@@ -33,6 +33,10 @@ Status remove_file(const std::string& path);
 Status move_file(const std::string& from, const std::string& to);
 /// Names of the files and folders in a folder, sorted; empty when it is not there.
 Result<std::vector<std::string>> names_in(const std::string& folder);
+/// Removes a folder and those above it, up to `top`, which stays, as long as they are empty.
+void remove_empty_folders(std::string folder, const std::string& top);
+/// Whether there is a file in the folder or below it; true when that cannot be seen.
+bool has_files(const std::string& folder);
 /// Removes all files and folders below a folder, and the folder.
 Status remove_tree(const std::string& folder);
 /// "a/b" of "a/b/c".

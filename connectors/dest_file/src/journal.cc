@@ -65,10 +65,50 @@ Result<Json> read_json(const std::string& path) {
   return json;
 }
 
-Status carry_out(const Layout& layout, const Json& journal) {
-  for (const Json& move : *sdk::find_member(journal, "moves")) {
-    const std::string from = sdk::string_member(move, "from").value_or("");
-    const std::string to = sdk::string_member(move, "to").value_or("");
+// Paths in a journal are those below the destination's folder, which may lie elsewhere by the time of the next run.
+std::string below_root(const Layout& layout, const std::string& path) { return path.substr(layout.root().size() + 1); }
+
+// The path that a journal means. LISTING_DAMAGED (internal) where it leads out of the stream's own folders.
+Result<std::string> path_of(const Layout& layout, const std::string& journal, const Json* below) {
+  const std::string path =
+      below != nullptr && below->is_string() ? layout.root() + "/" + below->get<std::string>() : "";
+  const bool is_inside = path.starts_with(layout.stream_folder() + "/") || path.starts_with(layout.own_folder() + "/");
+  if (!is_inside || (path + "/").find("/../") != std::string::npos || path.find('\0') != std::string::npos)
+    return damaged(journal, "it would touch a file somewhere else");
+  return path;
+}
+
+struct Work {
+  std::vector<std::pair<std::string, std::string>> moves;
+  std::vector<std::string> removals;
+  std::string receipt_path;
+};
+
+// Everything is looked at before anything is done.
+Result<Work> read_work(const Layout& layout, const std::string& path, const Json& journal) {
+  Work work;
+  const Json* moves = sdk::find_member(journal, "moves");
+  const Json* removals = sdk::find_member(journal, "removals");
+  if (moves == nullptr || !moves->is_array() || removals == nullptr || !removals->is_array())
+    return damaged(path, "a member is missing");
+  for (const Json& move : *moves) {
+    RB_SDK_ASSIGN_OR_RETURN(std::string from, path_of(layout, path, sdk::find_member(move, "from")));
+    RB_SDK_ASSIGN_OR_RETURN(std::string to, path_of(layout, path, sdk::find_member(move, "to")));
+    work.moves.emplace_back(std::move(from), std::move(to));
+  }
+  for (const Json& removal : *removals) {
+    RB_SDK_ASSIGN_OR_RETURN(std::string file, path_of(layout, path, &removal));
+    work.removals.push_back(std::move(file));
+  }
+  if (sdk::find_member(journal, "receipt") != nullptr) {
+    RB_SDK_ASSIGN_OR_RETURN(work.receipt_path, path_of(layout, path, sdk::find_member(journal, "receipt_path")));
+  }
+  return work;
+}
+
+Status carry_out(const Layout& layout, const std::string& path, const Json& journal) {
+  RB_SDK_ASSIGN_OR_RETURN(const Work work, read_work(layout, path, journal));
+  for (const auto& [from, to] : work.moves) {
     RB_SDK_RETURN_NOT_OK(make_folders(folder_of(to)));
     RB_SDK_RETURN_NOT_OK(move_file(from, to));
   }
@@ -76,37 +116,13 @@ Status carry_out(const Layout& layout, const Json& journal) {
     RB_SDK_RETURN_NOT_OK(make_folders(layout.stream_folder()));
     RB_SDK_RETURN_NOT_OK(write_durably(layout.listing(), sdk::to_text(*listing) + "\n"));
   }
-  for (const Json& path : *sdk::find_member(journal, "removals")) {
-    RB_SDK_RETURN_NOT_OK(remove_file(path.get<std::string>()));
+  for (const std::string& file : work.removals) {
+    RB_SDK_RETURN_NOT_OK(remove_file(file));
+    remove_empty_folders(folder_of(file), layout.stream_folder());
   }
-  if (const Json* receipt = sdk::find_member(journal, "receipt"); receipt != nullptr) {
-    const auto path = sdk::string_member(journal, "receipt_path");
-    RB_SDK_RETURN_NOT_OK(write_durably(path.value_or(layout.receipt()), sdk::to_text(*receipt) + "\n"));
-  }
-  return remove_file(layout.journal());
-}
-
-// A journal is followed only where it stays below the destination's own folder and names what it must.
-Status check_journal(const Layout& layout, const Json& journal) {
-  const auto inside = [&](const std::string& path) {
-    const bool below = path.starts_with(layout.stream_folder() + "/") || path.starts_with(layout.own_folder() + "/");
-    return below && path.find("/../") == std::string::npos && !path.ends_with("/..");
-  };
-  const Json* moves = sdk::find_member(journal, "moves");
-  const Json* removals = sdk::find_member(journal, "removals");
-  if (moves == nullptr || !moves->is_array() || removals == nullptr || !removals->is_array())
-    return damaged(layout.journal(), "a member is missing");
-  for (const Json& move : *moves) {
-    if (!inside(sdk::string_member(move, "from").value_or("")) || !inside(sdk::string_member(move, "to").value_or("")))
-      return damaged(layout.journal(), "it would move a file from or to somewhere else");
-  }
-  for (const Json& path : *removals) {
-    if (!path.is_string() || !inside(path.get<std::string>()))
-      return damaged(layout.journal(), "it would remove a file somewhere else");
-  }
-  if (const auto path = sdk::string_member(journal, "receipt_path"); path && !inside(*path))
-    return damaged(layout.journal(), "its receipt is somewhere else");
-  return {};
+  if (!work.receipt_path.empty())
+    RB_SDK_RETURN_NOT_OK(write_durably(work.receipt_path, sdk::to_text(*sdk::find_member(journal, "receipt")) + "\n"));
+  return remove_file(path);
 }
 
 }  // namespace
@@ -127,22 +143,29 @@ Status Journal::commit(const Layout& layout, const sdk::StreamContext& ctx) cons
   if (empty()) return {};
   RB_SDK_RETURN_NOT_OK(make_folders(layout.own_folder()));
   Json list = Json::array();
-  for (const auto& [from, to] : moves) list.push_back({{"from", from}, {"to", to}});
-  Json json = {{"version", 1}, {"moves", std::move(list)}, {"removals", removals}};
+  for (const auto& [from, to] : moves)
+    list.push_back({{"from", below_root(layout, from)}, {"to", below_root(layout, to)}});
+  Json gone = Json::array();
+  for (const std::string& file : removals) gone.push_back(below_root(layout, file));
+  Json json = {{"version", 1}, {"moves", std::move(list)}, {"removals", std::move(gone)}};
   if (listing) json["listing"] = listing->to_json();
   if (receipt) {
     json["receipt"] = receipt_json(ctx, *receipt);
-    json["receipt_path"] = layout.receipt();
+    json["receipt_path"] = below_root(layout, layout.receipt());
   }
   RB_SDK_RETURN_NOT_OK(write_durably(layout.journal(), sdk::to_text(json) + "\n"));
-  return carry_out(layout, json);
+  return carry_out(layout, layout.journal(), json);
 }
 
-Status complete_journal(const Layout& layout, const sdk::StreamContext& /*ctx*/) {
-  RB_SDK_ASSIGN_OR_RETURN(const Json json, read_json(layout.journal()));
-  if (json.is_null()) return {};
-  RB_SDK_RETURN_NOT_OK(check_journal(layout, json));
-  return carry_out(layout, json);
+Status complete_journals(const Layout& layout) {
+  RB_SDK_ASSIGN_OR_RETURN(const std::vector<std::string> names, names_in(layout.own_folder()));
+  for (const std::string& name : names) {
+    if (!name.ends_with(".journal.json")) continue;
+    const std::string path = layout.own_folder() + "/" + name;
+    RB_SDK_ASSIGN_OR_RETURN(const Json json, read_json(path));
+    if (!json.is_null()) RB_SDK_RETURN_NOT_OK(carry_out(layout, path, json));
+  }
+  return {};
 }
 
 }  // namespace rapidbyte::dest_file

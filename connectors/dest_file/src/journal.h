@@ -35,7 +35,8 @@ struct Journal {
   Status commit(const Layout& layout, const sdk::StreamContext& ctx) const;
 };
 
-/// Does what a run that was killed has committed and not done. Nothing when there is no such thing.
-Status complete_journal(const Layout& layout, const sdk::StreamContext& ctx);
+/// Does what runs that were killed have committed for this stream and not done, whichever pipeline's they were: what
+/// comes after must not be undone by it. LISTING_DAMAGED (internal).
+Status complete_journals(const Layout& layout);
 
 }  // namespace rapidbyte::dest_file

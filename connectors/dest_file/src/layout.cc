@@ -51,7 +51,8 @@ std::string folder_key(const std::string& stream) {
 }
 
 Layout::Layout(const std::string& root, const sdk::StreamContext& ctx)
-    : stream_folder_(root + "/" + ctx.stream_name),
+    : root_(root),
+      stream_folder_(root + "/" + ctx.stream_name),
       own_folder_(root + "/_rapidbyte/" + ctx.stream_name),
       pipeline_key_(key_of(ctx.pipeline)),
       receipt_key_(ctx.partition.is_null() ? pipeline_key_ : pipeline_key_ + "-" + key_of(sdk::to_text(ctx.partition))),

@@ -31,6 +31,7 @@ class Layout {
  public:
   Layout(const std::string& root, const sdk::StreamContext& ctx);
 
+  [[nodiscard]] const std::string& root() const { return root_; }
   [[nodiscard]] const std::string& stream_folder() const { return stream_folder_; }
   [[nodiscard]] const std::string& own_folder() const { return own_folder_; }
   [[nodiscard]] const std::string& staged_folder() const { return staged_folder_; }
@@ -41,6 +42,7 @@ class Layout {
   [[nodiscard]] std::string staged_columns() const { return staged_folder_ + "/columns.json"; }
 
  private:
+  std::string root_;
   std::string stream_folder_;
   std::string own_folder_;
   std::string pipeline_key_;

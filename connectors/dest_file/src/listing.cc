@@ -20,7 +20,8 @@ Result<ListedFile> ListedFile::from_json(const Json& json) {
   const auto name = sdk::string_member(json, "name");
   const auto rows = sdk::uint_member(json, "rows");
   const auto bytes = sdk::uint_member(json, "bytes");
-  if (!name || !rows || !bytes || name->empty() || name->front() == '/' || name->find("..") != std::string::npos)
+  if (!name || !rows || !bytes || name->empty() || name->front() == '/' ||
+      ("/" + *name + "/").find("/../") != std::string::npos)
     return damaged("the list of files", "an entry is " + sdk::to_text(json).substr(0, 200));
   return ListedFile{*name, *rows, *bytes};
 }

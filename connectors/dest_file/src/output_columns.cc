@@ -15,10 +15,6 @@ bool is_binary(const DataType& type) {
 
 bool is_float(const DataType& type) { return type.id == TypeId::kFloat32 || type.id == TypeId::kFloat64; }
 
-bool is_json(const sdk::Field& field) {
-  return field.native_type.ends_with(":json") || field.native_type.ends_with(":jsonb");
-}
-
 // The column's value, of the table's type.
 std::string value_of(const sdk::Schema& rows, const OutputColumn& column) {
   const sdk::Field& from = rows.fields[column.source];
@@ -29,7 +25,8 @@ std::string value_of(const sdk::Schema& rows, const OutputColumn& column) {
   const std::string otherwise =
       column.null_if_changed
           ? "NULL"
-          : "error(" + quoted_text("column " + from.name + ": the value does not fit " + column.field.type.name() + ": ") +
+          : "error(" +
+                quoted_text("column " + from.name + ": the value does not fit " + column.field.type.name() + ": ") +
                 " || CAST(" + name + " AS VARCHAR))";
   return "CASE WHEN " + name + " IS NULL OR " + back + " = " + name + " THEN " + to + " ELSE " + otherwise + " END";
 }
@@ -39,6 +36,9 @@ std::string as_hex(const std::string& value) { return R"('\x' || lower(hex()" + 
 std::string for_parquet(const DataType& type, const std::string& value) {
   // Parquet's intervals have milliseconds only.
   if (type.id == TypeId::kIntervalMonthDayNano) return "CAST(" + value + " AS VARCHAR)";
+  // It has no seconds; a value that is too large in microseconds has to fail here, as a row.
+  if (type.id == TypeId::kTimestamp && !type.timezone && type.unit != sdk::TimeUnit::kNanosecond)
+    return "CAST(" + value + " AS TIMESTAMP)";
   return value;
 }
 
@@ -53,7 +53,7 @@ std::string for_json(const OutputColumn& column, const std::string& value) {
   if (is_float(type))
     return "CASE WHEN isfinite(" + value + ") THEN to_json(" + value + ") ELSE to_json(CAST(" + value +
            " AS VARCHAR)) END";
-  if (is_json(column.field)) return "CAST(" + value + " AS JSON)";
+  // JSON as text: put in as a value, its numbers would be doubles.
   return value;
 }
 

@@ -98,16 +98,21 @@ Status PartFiles::begin(const sdk::Schema& rows, const std::vector<OutputColumn>
   rows_ = rows;
   columns_.clear();
   partition_columns_.clear();
+  const auto& names = config_.partition_by;
+  partition_columns_.resize(names.size());
   for (const OutputColumn& column : columns) {
-    const auto& names = config_.partition_by;
-    const bool parts = std::find(names.begin(), names.end(), column.field.name) != names.end();
-    (parts ? partition_columns_ : columns_).push_back(column);
+    const auto part = std::find(names.begin(), names.end(), column.field.name);
+    if (part == names.end()) {
+      columns_.push_back(column);
+      continue;
+    }
+    if (column.convert) {
+      return sdk::schema_error(codes::kTypeChanged, "column `" + column.field.name +
+                                                        "` is one of partition_by, and its type has changed; what is a "
+                                                        "folder's name cannot be converted. Write into another folder");
+    }
+    partition_columns_[static_cast<size_t>(part - names.begin())] = column;
   }
-  // In the order of the setting, which is that of the folders.
-  std::sort(partition_columns_.begin(), partition_columns_.end(), [this](const auto& a, const auto& b) {
-    const auto& names = config_.partition_by;
-    return std::find(names.begin(), names.end(), a.field.name) < std::find(names.begin(), names.end(), b.field.name);
-  });
   return {};
 }
 
@@ -145,13 +150,13 @@ Result<uint64_t> PartFiles::write_range(const BatchReader& batch, size_t begin, 
   for (size_t row = begin; row < begin + rows; ++row) {
     Key key;
     std::string why;
-    for (const OutputColumn& column : partition_columns_) {
-      const sdk::ColumnView& view = batch.column(column.source);
-      key.push_back(view.is_null(row) ? std::nullopt : std::optional(as_text(view.json(row))));
+    for (const auto& column : partition_columns_) {
+      const bool is_null = !column || batch.column(column->source).is_null(row);
+      key.push_back(is_null ? std::nullopt : std::optional(as_text(batch.column(column->source).json(row))));
       if (!key.back()) continue;
       if (key.back() == kNullFolder || key.back()->find('\0') != std::string::npos ||
-          in_folder(column.field.name, key.back()).size() > kMostFolderBytes)
-        why = "column `" + column.field.name + "`: the value cannot be a folder's name";
+          in_folder(column->field.name, key.back()).size() > kMostFolderBytes)
+        why = "column `" + column->field.name + "`: the value cannot be a folder's name";
     }
     if (!why.empty()) {
       RB_SDK_RETURN_NOT_OK(write_until(row));
@@ -172,32 +177,41 @@ Result<uint64_t> PartFiles::write_range(const BatchReader& batch, size_t begin, 
 // another one fails, so that they cannot be tried again.
 Result<uint64_t> PartFiles::write_rows(const BatchReader& batch, size_t begin, size_t rows,
                                        const std::vector<Key>& keys, const RejectRow& reject) {
+  uint64_t written = 0;
   for (const Key& key : keys) {
-    const Status status = put(batch, begin, rows, key);
-    if (status.ok()) continue;
-    if (status.error().code != codes::kSqlFailed) return status;
+    const Result<uint64_t> count = put(batch, begin, rows, key);
+    if (count.ok()) {
+      written += *count;
+      continue;
+    }
+    if (count.error().code != codes::kSqlFailed) return count.status();
     if (keys.size() > 1) {
-      return sdk::data_error(codes::kRowRefused, status.error().message +
+      return sdk::data_error(codes::kRowRefused, count.error().message +
                                                      ". With partition_by such a row cannot be left out; correct it in "
                                                      "the source");
     }
     if (rows == 1) {
-      RB_SDK_RETURN_NOT_OK(reject({begin, status.error().message}));
+      RB_SDK_RETURN_NOT_OK(reject({begin, count.error().message}));
       return uint64_t{0};
     }
     RB_SDK_ASSIGN_OR_RETURN(const uint64_t first, write_rows(batch, begin, rows / 2, keys, reject));
     RB_SDK_ASSIGN_OR_RETURN(const uint64_t second, write_rows(batch, begin + rows / 2, rows - rows / 2, keys, reject));
     return first + second;
   }
-  return static_cast<uint64_t>(rows);
+  // Every row is in one file, and in one only.
+  if (written == rows) return written;
+  return sdk::internal_error(codes::kFileWriteFailed, "of " + std::to_string(rows) + " rows the files took " +
+                                                          std::to_string(written) +
+                                                          ". Nothing of this transaction was kept; please report this");
 }
 
-Status PartFiles::put(const BatchReader& batch, size_t begin, size_t rows, const Key& key) {
+Result<uint64_t> PartFiles::put(const BatchReader& batch, size_t begin, size_t rows, const Key& key) {
   RB_SDK_ASSIGN_OR_RETURN(OpenFile* const file, file_for(key));
   Rows input(batch, begin, rows);
-  RB_SDK_RETURN_NOT_OK(file->writer->write(input));
-  if (file->writer->bytes() + file->writer->waiting_bytes() / 4 >= file_size_) return finish_file(key);
-  return bound_memory();
+  RB_SDK_ASSIGN_OR_RETURN(const uint64_t count, file->writer->write(input));
+  const bool is_full = file->writer->bytes() + file->writer->waiting_bytes() / 4 >= file_size_;
+  RB_SDK_RETURN_NOT_OK(is_full ? finish_file(key) : bound_memory());
+  return count;
 }
 
 Result<PartFiles::OpenFile*> PartFiles::file_for(const Key& key) {
@@ -261,17 +275,18 @@ std::vector<ListedFile> PartFiles::take_finished() { return std::exchange(finish
 
 std::string PartFiles::folder_of_key(const Key& key) const {
   std::string folder;
-  for (size_t i = 0; i < key.size(); ++i) folder += in_folder(partition_columns_[i].field.name, key[i]) + "/";
+  for (size_t i = 0; i < key.size(); ++i) folder += in_folder(config_.partition_by[i], key[i]) + "/";
   return folder;
 }
 
 std::string PartFiles::where_of(const Key& key) const {
   std::string where;
   for (size_t i = 0; i < key.size(); ++i) {
-    const OutputColumn& column = partition_columns_[i];
-    const std::string name = quoted_name(rows_.fields[column.source].name);
-    if (i > 0) where += " AND ";
-    where += name + (key[i] ? " = CAST(" + quoted_text(*key[i]) + " AS " + type_sql(rows_.fields[column.source].type) + ")"
+    if (!partition_columns_[i]) continue;
+    const sdk::Field& field = rows_.fields[partition_columns_[i]->source];
+    const std::string name = quoted_name(field.name);
+    if (!where.empty()) where += " AND ";
+    where += name + (key[i] ? " = CAST(" + quoted_text(*key[i]) + " AS " + type_sql(field.type) + ")"
                             : std::string(" IS NULL"));
   }
   return where;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,7 @@ class PartFiles {
   Result<uint64_t> write_range(const sdk::BatchReader& batch, size_t begin, size_t rows, const RejectRow& reject);
   Result<uint64_t> write_rows(const sdk::BatchReader& batch, size_t begin, size_t rows, const std::vector<Key>& keys,
                               const RejectRow& reject);
-  Status put(const sdk::BatchReader& batch, size_t begin, size_t rows, const Key& key);
+  Result<uint64_t> put(const sdk::BatchReader& batch, size_t begin, size_t rows, const Key& key);
   Result<OpenFile*> file_for(const Key& key);
   Status finish_file(const Key& key);
   Status bound_memory();
@@ -76,7 +77,8 @@ class PartFiles {
 
   sdk::Schema rows_;
   std::vector<OutputColumn> columns_;
-  std::vector<OutputColumn> partition_columns_;
+  /// One for each of `partition_by`; null where the stream has no such column any more.
+  std::vector<std::optional<OutputColumn>> partition_columns_;
   std::map<Key, OpenFile> open_;
   uint64_t uses_ = 0;
   std::vector<ListedFile> finished_;

@@ -88,9 +88,9 @@ class FileWriter {
   FileWriter(const FileWriter&) = delete;
   FileWriter& operator=(const FileWriter&) = delete;
 
-  /// All of the rows or none. SQL_FAILED (data) for a value that a column's expression fails: the others may be tried
-  /// again without it. FILE_WRITE_FAILED, DISK_FULL (internal): the file is of no use any more.
-  virtual sdk::Status write(Input& rows) = 0;
+  /// All of the rows or none; says how many there were. SQL_FAILED (data) for a value that a column's expression fails:
+  /// the others may be tried again without it. FILE_WRITE_FAILED, DISK_FULL (internal): the file is of no use any more.
+  virtual sdk::Result<uint64_t> write(Input& rows) = 0;
   /// Writes the rows that wait as a group, however few they are.
   virtual sdk::Status flush() = 0;
   /// Bytes in the file so far, and those of rows that wait, as they are in memory.

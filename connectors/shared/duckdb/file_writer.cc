@@ -41,10 +41,11 @@ class CopyWriter final : public FileWriter {
 
   Status open(const std::string& select, const std::string& where) {
     return in_guard([&]() -> Status {
-      // A view of a name that nobody else has, dropped when the statement is bound.
-      const std::string view = "_rapidbyte_rows";
-      connection_.TableFunction("arrow_scan_dumb", {}, {}, scan_)->CreateView(Identifier(view), true, true);
-      rows_ = connection_.Prepare("SELECT " + select + " FROM temp.main." + view +
+      // Its own for as long as the file is open: a statement is bound again when another view has come, by this name.
+      static uint64_t number = 0;
+      view_ = "_rapidbyte_rows_" + std::to_string(++number);
+      connection_.TableFunction("arrow_scan_dumb", {}, {}, scan_)->CreateView(Identifier(view_), true, true);
+      rows_ = connection_.Prepare("SELECT " + select + " FROM temp.main." + view_ +
                                   (where.empty() ? "" : " WHERE " + where));
       if (rows_->HasError()) return engine_failed(message_of(rows_->GetErrorObject()));
       types_ = rows_->GetTypes();
@@ -54,12 +55,25 @@ class CopyWriter final : public FileWriter {
     });
   }
 
-  Status write(Input& rows) override {
+  ~CopyWriter() override {
+    const Status dropped = in_guard([&]() -> Status {
+      rows_.reset();
+      connection_.Query("DROP VIEW IF EXISTS temp.main." + view_);
+      return {};
+    });
+    static_cast<void>(dropped);  // what is left is a view that nobody reads
+  }
+
+  Result<uint64_t> write(Input& rows) override {
+    const uint64_t before = count_;
     scan_->feed(&rows);
     Status status = in_guard([&] { return take(); });
     if (!status.ok() && !scan_->failure().ok()) status = scan_->failure();
     scan_->feed(nullptr);
-    return status;
+    RB_SDK_RETURN_NOT_OK(std::move(status));
+    if (waiting_->Count() >= format_.rows_per_group || waiting_->SizeInBytes() >= format_.bytes_per_group)
+      RB_SDK_RETURN_NOT_OK(flush());
+    return count_ - before;
   }
 
   [[nodiscard]] uint64_t bytes() const override { return function_->file_size_bytes(*file_); }
@@ -67,14 +81,14 @@ class CopyWriter final : public FileWriter {
   [[nodiscard]] uint64_t rows() const override { return count_; }
 
   Status flush() override {
-    return in_guard([&]() -> Status {
+    return to_file([&]() -> Status {
       write_group();
       return {};
     });
   }
 
   Status finish() override {
-    return in_guard([&]() -> Status {
+    return to_file([&]() -> Status {
       write_group();
       function_->copy_to_finalize(*connection_.context, *bound_, *file_);
       file_.reset();
@@ -85,6 +99,13 @@ class CopyWriter final : public FileWriter {
  private:
   Status in_guard(const std::function<Status()>& body) {
     return guarded(body, [this](const ErrorData& error) { return status_of(error); });
+  }
+
+  // Rows that were taken are on their way: whatever fails now, they cannot be tried again.
+  Status to_file(const std::function<Status()>& body) {
+    Status status = in_guard(body);
+    if (status.ok() || status.error().code != codes::kSqlFailed) return status;
+    return sdk::internal_error(codes::kFileWriteFailed, path_ + ": " + status.error().message);
   }
 
   Status status_of(const ErrorData& error) const {
@@ -140,6 +161,7 @@ class CopyWriter final : public FileWriter {
 
   duckdb::Connection& connection_;
   std::string path_;
+  std::string view_;
   FileFormat format_;
   duckdb::shared_ptr<InputScan> scan_;
   duckdb::unique_ptr<duckdb::PreparedStatement> rows_;

@@ -159,7 +159,7 @@ std::string type_sql(const DataType& type) {
     case TypeId::kTime32: return "TIME";
     case TypeId::kTime64: return type.unit == TimeUnit::kNanosecond ? "TIME_NS" : "TIME";
     case TypeId::kTimestamp:
-      if (type.timezone) return "TIMESTAMP WITH TIME ZONE";
+      if (type.timezone) return type.unit == TimeUnit::kNanosecond ? "TIMESTAMPTZ_NS" : "TIMESTAMP WITH TIME ZONE";
       switch (type.unit) {
         case TimeUnit::kSecond: return "TIMESTAMP_S";
         case TimeUnit::kMillisecond: return "TIMESTAMP_MS";

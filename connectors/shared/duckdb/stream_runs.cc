@@ -246,11 +246,18 @@ Status run_empty(Query& query, BatchSink& sink) {
   return query.run(input, 2048, [&sink](const ArrowArray& rows) { return sink.send(rows); });
 }
 
-Result<TransformSummary> pass_through() {
+Result<TransformSummary> pass_through(const std::function<Status(const Schema& columns)>& may_pass) {
   TransformSummary summary;
+  BatchReader reader;
+  uint64_t schema_version = 0;
   for (;;) {
     RB_SDK_ASSIGN_OR_RETURN(const std::optional<sdk::Bytes> batch, sdk::host::next_batch());
     if (!batch) return summary;
+    if (may_pass) {
+      RB_SDK_RETURN_NOT_OK(reader.load(*batch));
+      if (reader.schema_version() != schema_version) RB_SDK_RETURN_NOT_OK(may_pass(reader.schema()));
+      schema_version = reader.schema_version();
+    }
     RB_SDK_ASSIGN_OR_RETURN(const uint64_t rows, sdk::count_rows(batch->span()));
     RB_SDK_RETURN_NOT_OK(sdk::host::emit_batch(batch->span()));
     summary.records_in += rows;

@@ -106,7 +106,9 @@ using PrepareQuery = std::function<sdk::Result<std::unique_ptr<Query>>(const sdk
 /// All of a transform's work on one stream: takes its batches and sends what the query makes of them. Prepares it anew
 /// when the columns change. Errors name the stream.
 sdk::Result<sdk::TransformSummary> run_stream(const sdk::StreamContext& context, const PrepareQuery& prepare);
-/// Sends the batches of the stream as they are.
-sdk::Result<sdk::TransformSummary> pass_through();
+/// Sends the batches of the stream as they are. `may_pass`, which is optional, is asked about their columns, before the
+/// first batch that has them is sent.
+sdk::Result<sdk::TransformSummary> pass_through(
+    const std::function<sdk::Status(const sdk::Schema& columns)>& may_pass = {});
 
 }  // namespace rapidbyte::duck

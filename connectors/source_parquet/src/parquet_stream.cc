@@ -50,7 +50,7 @@ bool null_at(const ArrowArray& rows, int64_t column, int64_t row) {
 }
 
 bool is_folder(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
@@ -75,8 +75,8 @@ Result<ParquetStream> ParquetStream::make(duck::Engine& engine, const std::strin
 std::string ParquetStream::scan(const std::vector<std::string>& paths, const std::string& more) const {
   std::string list;
   for (const std::string& path : paths) list += (list.empty() ? "" : ", ") + quoted_text(path);
-  return "read_parquet([" + list +
-         "], hive_partitioning = " + (options_.hive_partitions ? "true" : "false") + more + ")";
+  return "read_parquet([" + list + "], hive_partitioning = " + (options_.hive_partitions ? "true" : "false") + more +
+         ")";
 }
 
 Status ParquetStream::unreadable(const std::string& name, const sdk::Error& why) const {
@@ -99,8 +99,9 @@ Result<Schema> ParquetStream::columns() const {
   }
   const Schema& all = (*query)->columns();
   if (all.index_of(kRowNumber)) {
-    return sdk::schema_error(codes::kNameRefused, "stream '" + options_.name + "': a column is named " + kRowNumber +
-                                                      ", which is what rows are counted by; leave it out with `select`");
+    return sdk::schema_error(codes::kNameRefused,
+                             "stream '" + options_.name + "': a column is named " + kRowNumber +
+                                 ", which is what rows are counted by; leave it out with `select`");
   }
   if (options_.select.empty()) return all;
   Schema chosen;
@@ -172,9 +173,9 @@ Result<std::string> ParquetStream::select_from(const FileEntry& file, const Sche
   }
   // The window is put on the scan itself, where it chooses row groups; what the user asks is asked of the stream's
   // columns, whichever of them this file has.
-  std::string sql = "SELECT " + wanted + " FROM (SELECT " + list + " FROM " + scan({file.path}) + " WHERE " + kRowNumber +
-                    " >= " + std::to_string(window.begin) + " AND " + kRowNumber + " < " + std::to_string(window.end) +
-                    ")";
+  std::string sql = "SELECT " + wanted + " FROM (SELECT " + list + " FROM " + scan({file.path}) + " WHERE " +
+                    kRowNumber + " >= " + std::to_string(window.begin) + " AND " + kRowNumber + " < " +
+                    std::to_string(window.end) + ")";
   if (!condition.empty()) sql += " WHERE " + condition;
   return sql;
 }

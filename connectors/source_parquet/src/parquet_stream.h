@@ -23,6 +23,7 @@ struct Part {
   std::string file;  // its name
   uint64_t begin = 0;
   uint64_t end = 0;
+  FileStamp stamp = {};  // when the partition was planned
 };
 
 /// Some row groups that are read at a time.

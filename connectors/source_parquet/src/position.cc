@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "connectors/source_parquet/src/file_stamp.h"
 #include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::source_parquet {
@@ -29,7 +30,7 @@ Result<Position> Position::from_json(const Json& json) {
   return Position{*files_done, *done_hash, *row, *highest, *about};
 }
 
-uint64_t hash_of_files(const std::vector<FileEntry>& files, uint64_t count) {
+Result<uint64_t> hash_of_files(const std::vector<FileEntry>& files, uint64_t count) {
   uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a
   const auto add = [&hash](std::string_view bytes) {
     for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
@@ -37,7 +38,10 @@ uint64_t hash_of_files(const std::vector<FileEntry>& files, uint64_t count) {
   };
   for (uint64_t i = 0; i < std::min<uint64_t>(count, files.size()); ++i) {
     add(files[i].name);
-    add(std::to_string(files[i].size));
+    RB_SDK_ASSIGN_OR_RETURN(const FileStamp stamp, FileStamp::of(files[i].path));
+    add(std::to_string(stamp.size));
+    add(std::to_string(stamp.modified_seconds));
+    add(std::to_string(stamp.modified_nanoseconds));
   }
   return hash;
 }
@@ -61,7 +65,8 @@ Status check_position(const Position& position, const std::vector<FileEntry>& fi
                                  reset);
   }
   const uint64_t touched = position.files_done + (position.row > 0 ? 1 : 0);
-  if (touched > files.size() || position.done_hash != hash_of_files(files, touched)) {
+  RB_SDK_ASSIGN_OR_RETURN(const uint64_t hash, hash_of_files(files, touched));
+  if (touched > files.size() || position.done_hash != hash) {
     return sdk::data_error(codes::kSourceChanged, "stream '" + options.name +
                                                       "': the files that an interrupted load has read have changed, or "
                                                       "files were put before them. Put them back, or begin again. " +

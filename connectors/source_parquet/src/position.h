@@ -14,18 +14,18 @@ namespace rapidbyte::source_parquet {
 
 struct Position {
   uint64_t files_done = 0;
-  uint64_t done_hash = 0;  // of the names and sizes of the files that are done, and of the one that is being read
-  uint64_t row = 0;        // in the next file: the first that is not read
-  sdk::Json highest;       // cursor value so far, as text; null without one
-  sdk::Json about;         // about_of()
+  uint64_t done_hash = 0;  // of the files that are done, and of the one that is being read
+  uint64_t row = 0;  // in the next file: the first that is not read
+  sdk::Json highest;  // cursor value so far, as text; null without one
+  sdk::Json about;  // about_of()
 
   [[nodiscard]] sdk::Json to_json() const;
   /// INVALID_RESUME (internal).
   static sdk::Result<Position> from_json(const sdk::Json& json);
 };
 
-/// Hash of the names and sizes of the first `count` files.
-uint64_t hash_of_files(const std::vector<source_file::FileEntry>& files, uint64_t count);
+/// Hash of the first `count` files: their names, sizes and times of change. FILE_OPEN_FAILED (config).
+sdk::Result<uint64_t> hash_of_files(const std::vector<source_file::FileEntry>& files, uint64_t count);
 
 /// What decides which rows and values are read.
 sdk::Json about_of(const StreamOptions& options, const std::string& cursor_column);

@@ -29,7 +29,12 @@ Result<std::vector<Part>> parts_of(const Json& partition) {
     const auto end = sdk::uint_member(entry, "end");
     if (!file || !begin || !end)
       return sdk::internal_error(codes::kInvalidPartition, "a part is " + sdk::to_text(entry).substr(0, 200));
-    parts.push_back({*file, *begin, *end});
+    const auto size = sdk::uint_member(entry, "size");
+    const auto seconds = sdk::int_member(entry, "seconds");
+    const auto nanoseconds = sdk::int_member(entry, "nanoseconds");
+    if (!size || !seconds || !nanoseconds)
+      return sdk::internal_error(codes::kInvalidPartition, "a part is " + sdk::to_text(entry).substr(0, 200));
+    parts.push_back({*file, *begin, *end, {*size, *seconds, *nanoseconds}});
   }
   return parts;
 }
@@ -123,9 +128,10 @@ Result<std::vector<Json>> ParquetSource::plan_partitions(const sdk::StreamContex
   std::vector<Part> parts;
   uint64_t rows = 0;
   for (const FileEntry& file : stream.files()) {
+    RB_SDK_ASSIGN_OR_RETURN(const FileStamp stamp, FileStamp::of(file.path));
     RB_SDK_ASSIGN_OR_RETURN(const std::vector<Window> windows, stream.windows(file));
     for (const Window& window : windows) {
-      parts.push_back({file.name, window.begin, window.end});
+      parts.push_back({file.name, window.begin, window.end, stamp});
       rows += window.end - window.begin;
     }
   }
@@ -134,7 +140,12 @@ Result<std::vector<Json>> ParquetSource::plan_partitions(const sdk::StreamContex
   Json list = Json::array();
   uint64_t taken = 0;
   for (const Part& part : parts) {
-    list.push_back({{"file", part.file}, {"begin", part.begin}, {"end", part.end}});
+    list.push_back({{"file", part.file},
+                    {"begin", part.begin},
+                    {"end", part.end},
+                    {"size", part.stamp.size},
+                    {"seconds", part.stamp.modified_seconds},
+                    {"nanoseconds", part.stamp.modified_nanoseconds}});
     taken += part.end - part.begin;
     if (taken < of_each) continue;
     partitions.push_back({{"parts", std::exchange(list, Json::array())}});

@@ -49,11 +49,12 @@ Status StreamReader::set_up_cursor() {
                                                         cursor_column_ + "' is no column that is read");
   }
   cursor_type_ = columns_.fields[*index].type;
-  const std::string what = "stream '" + ctx_.stream_name + "': cursor_field '" + cursor_column_ + "' is " +
-                           cursor_type_.name();
+  const std::string what =
+      "stream '" + ctx_.stream_name + "': cursor_field '" + cursor_column_ + "' is " + cursor_type_.name();
   if (!can_be_cursor(cursor_type_.id)) {
-    return sdk::config_error(codes::kCursorType, what + ", whose values have no order that a cursor can follow; take an "
-                                                        "integer, text, date, timestamp or decimal column");
+    return sdk::config_error(codes::kCursorType, what +
+                                                     ", whose values have no order that a cursor can follow; take an "
+                                                     "integer, text, date, timestamp or decimal column");
   }
   const CursorValue& last = ctx_.cursor->last_value;
   switch (last.kind) {
@@ -115,10 +116,11 @@ Result<sdk::ReadSummary> StreamReader::read_parts(const std::vector<Part>& parts
   for (const Part& part : parts) {
     const auto file = std::find_if(stream_.files().begin(), stream_.files().end(),
                                    [&](const FileEntry& entry) { return entry.name == part.file; });
-    if (file == stream_.files().end()) {
-      return sdk::data_error(codes::kFileChanged,
-                             "stream '" + ctx_.stream_name + "': file '" + part.file + "' is gone since the read began");
-    }
+    const std::string which = "stream '" + ctx_.stream_name + "': file '" + part.file + "' ";
+    if (file == stream_.files().end())
+      return sdk::data_error(codes::kFileChanged, which + "is gone since the read began");
+    RB_SDK_ASSIGN_OR_RETURN(const FileStamp now, FileStamp::of(file->path));
+    if (now != part.stamp) return sdk::data_error(codes::kFileChanged, which + "has changed since the read began");
     RB_SDK_RETURN_NOT_OK(read_file(*file, part.begin, part.end, false));
   }
   return finish();
@@ -151,9 +153,9 @@ Status StreamReader::read_file(const FileEntry& file, uint64_t begin, uint64_t e
     RB_SDK_RETURN_NOT_OK(status);
     if (!has_position) continue;
     position_.row = window.end;
-    position_.done_hash = hash_of_files(stream_.files(), position_.files_done + 1);
-    if (pacer_.due())
-      RB_SDK_RETURN_NOT_OK(pacer_.emit(cursor_value(last_), {{"position", position_.to_json()}}));
+    if (!pacer_.due()) continue;
+    RB_SDK_ASSIGN_OR_RETURN(position_.done_hash, hash_of_files(stream_.files(), position_.files_done + 1));
+    RB_SDK_RETURN_NOT_OK(pacer_.emit(cursor_value(last_), {{"position", position_.to_json()}}));
   }
   return check_unchanged();
 }
@@ -169,12 +171,21 @@ Status StreamReader::read_window(const FileEntry& file, const Window& window) {
   if (!encoder_) {
     RB_SDK_ASSIGN_OR_RETURN(encoder_, sdk::IpcEncoder::make(query->columns()));
   }
+  for (size_t i = 0; i < encoder_->schema().size(); ++i) {
+    const sdk::Field& first = encoder_->schema().fields[i];
+    const sdk::Field& now = query->columns().fields[i];
+    if (first.type == now.type) continue;
+    return sdk::schema_error(codes::kSchemaChanged, "stream '" + ctx_.stream_name + "', file '" + file.name +
+                                                        "': column '" + now.name + "' is " + now.type.name() +
+                                                        ", and was " + first.type.name() +
+                                                        " before; read the two as streams of their own");
+  }
   const uint64_t rows = std::max<uint64_t>(window.end - window.begin, 1);
   const uint64_t bytes_of_row = std::max<uint64_t>(window.bytes / rows, 1);
   const uint64_t at_a_time = std::clamp(ctx_.limits.max_batch_bytes / bytes_of_row, kLeastRows, kMostRows);
   NoRows no_rows;
-  RB_SDK_RETURN_NOT_OK(with_file(query->run(no_rows, static_cast<size_t>(at_a_time),
-                                            [this](const ArrowArray& batch) { return send(batch); })));
+  RB_SDK_RETURN_NOT_OK(with_file(
+      query->run(no_rows, static_cast<size_t>(at_a_time), [this](const ArrowArray& batch) { return send(batch); })));
   return with_file(note_highest(file, window));
 }
 
@@ -194,8 +205,9 @@ Status StreamReader::send(const ArrowArray& rows) {
 
 Status StreamReader::note_highest(const FileEntry& file, const Window& window) {
   if (cursor_column_.empty()) return {};
-  RB_SDK_ASSIGN_OR_RETURN(Json highest, stream_.value(file, columns_, window, "max(" + quoted_name(cursor_column_) + ")",
-                                                      condition(), parameters()));
+  RB_SDK_ASSIGN_OR_RETURN(
+      Json highest,
+      stream_.value(file, columns_, window, "max(" + quoted_name(cursor_column_) + ")", condition(), parameters()));
   if (highest.is_null()) return {};
   if (position_.highest.is_null()) {
     position_.highest = std::move(highest);
@@ -206,11 +218,10 @@ Status StreamReader::note_highest(const FileEntry& file, const Window& window) {
   both["a"] = position_.highest;
   both["b"] = highest;
   const std::string type = type_sql(cursor_type_);
-  RB_SDK_ASSIGN_OR_RETURN(position_.highest,
-                          stream_.value(file, columns_, {window.begin, window.begin, 0},
-                                        "greatest(CAST($a AS " + type + "), CAST($b AS " + type + "), max(" +
-                                            quoted_name(cursor_column_) + "))",
-                                        condition(), both));
+  RB_SDK_ASSIGN_OR_RETURN(position_.highest, stream_.value(file, columns_, {window.begin, window.begin, 0},
+                                                           "greatest(CAST($a AS " + type + "), CAST($b AS " + type +
+                                                               "), max(" + quoted_name(cursor_column_) + "))",
+                                                           condition(), both));
   return {};
 }
 

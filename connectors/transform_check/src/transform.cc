@@ -270,6 +270,7 @@ class StreamCheck {
   Status prepare() {
     const Schema& columns = source_.reader().schema();
     RB_SDK_ASSIGN_OR_RETURN(made_, rules_of(rules_, columns));
+    RB_SDK_RETURN_NOT_OK(check_still_used(columns));
     query_.reset();
     if (!made_.conditions.empty()) {
       RB_SDK_RETURN_NOT_OK(transform_.open_engine(context_));
@@ -290,6 +291,23 @@ class StreamCheck {
       sets_[i].types = std::move(types);
     }
     schema_version_ = source_.reader().schema_version();
+    return {};
+  }
+
+  // A rule that was for a column must not cease to hold because the column is gone.
+  Status check_still_used(const Schema& columns) {
+    if (schema_version_ == 0 && !context_.schema.fields.empty()) {
+      RB_SDK_ASSIGN_OR_RETURN(const auto planned, rules_of(rules_, context_.schema));
+      unused_ = planned.unused;
+    } else if (schema_version_ == 0) {
+      unused_ = made_.unused;
+    }
+    for (const auto& [rule, pattern] : made_.unused) {
+      if (unused_.contains({rule, pattern})) continue;
+      return sdk::schema_error(codes::kSchemaChanged, "rule `" + rule + "`: no column fits `" + pattern +
+                                                          "` any more; the batches have " +
+                                                          std::to_string(columns.size()) + " columns");
+    }
     return {};
   }
 
@@ -466,6 +484,7 @@ class StreamCheck {
   TransformSummary summary_;
   duck::BatchSource source_;
   uint64_t schema_version_ = 0;
+  std::set<std::pair<std::string, std::string>> unused_;  // patterns that fit no column from the beginning
   StreamRules made_;
   std::unique_ptr<duck::Query> query_;
   std::vector<Seen> sets_;

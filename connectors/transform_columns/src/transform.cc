@@ -117,7 +117,18 @@ Result<TransformPlan> Transform::plan(const StreamContext& context) {
 Result<TransformSummary> Transform::transform(const StreamContext& context) {
   if (!context.schema.fields.empty()) {
     RB_SDK_ASSIGN_OR_RETURN(const ColumnQuery query, query_for(context, context.schema));
-    if (query.unchanged) return duck::pass_through();
+    // No rule applies to the columns that were planned. A column that comes later may need one, and must not get by.
+    if (query.unchanged) {
+      return duck::pass_through([&](const Schema& columns) -> Status {
+        RB_SDK_ASSIGN_OR_RETURN(const ColumnQuery now, query_for(context, columns));
+        if (now.unchanged) return {};
+        return duck::in_stream(
+            sdk::schema_error(codes::kSchemaChanged,
+                              "the batches have columns to which rules apply, and the source had not announced them; "
+                              "nothing of these batches was sent. Run again"),
+            context.stream_name);
+      });
+    }
   }
   return duck::run_stream(context, [&](const Schema& columns) -> Result<std::unique_ptr<duck::Query>> {
     RB_SDK_ASSIGN_OR_RETURN(const ColumnQuery query, query_for(context, columns));
