@@ -120,6 +120,14 @@ class EndToEnd(unittest.TestCase):
             self.assertIn(text.lower(), done.err.lower())
         return done
 
+    def has_completed(self, pipeline):
+        """Whether a kill came too late: the load is complete in the state, and a further run would be a new one (appends again)."""
+        if not self.state.exists():
+            return False
+        done = self.rapidbyte("state", "show", pipeline, "--json")
+        self.assertEqual(done.code, OK, done.err)
+        return any(stream["load_id"] and not stream["load_in_progress"] for stream in json.loads(done.out)["streams"])
+
     def wait_for_commits(self, process, events, least=1):
         """Waits until the events file shows `least` durable cursors; fails when the run ended before."""
         self.wait_for_event(process, '"checkpoint_committed"', events=events, least=least)

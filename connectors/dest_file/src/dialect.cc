@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "connectors/dest_file/src/load_writer.h"
+#include "connectors/shared/duckdb/stream_runs.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/host.h"
 #include "rapidbyte/table/sql_name.h"
@@ -14,9 +15,6 @@ using table::Place;
 using table::Receipt;
 
 namespace {
-
-// Of the guest's memory; the rest is for batches, the engine's own and the C++ runtime.
-constexpr uint64_t kMemoryPercent = 60;
 
 std::string of_stream(const sdk::StreamContext& ctx) { return "stream \"" + ctx.stream_name + "\": "; }
 
@@ -194,8 +192,8 @@ Status FileDialect::check_upsert_key(const sdk::StreamContext& ctx) {
 
 Result<duck::Engine*> FileDialect::engine(const sdk::StreamContext& ctx) {
   // One for each stream: it is the cheap part of a file, and nothing of a stream is left over for the next.
-  RB_SDK_ASSIGN_OR_RETURN(engine_,
-                          duck::Engine::open({.memory_bytes = ctx.limits.max_memory_bytes * kMemoryPercent / 100}));
+  RB_SDK_ASSIGN_OR_RETURN(
+      engine_, duck::Engine::open({.memory_bytes = ctx.limits.max_memory_bytes / 100 * duck::kEnginePercent}));
   return engine_.get();
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "connectors/shared/duckdb/stream_runs.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/table/life_cycle.h"
 
@@ -12,12 +13,6 @@ using sdk::Json;
 namespace {
 
 constexpr uint64_t kAppendedFile = 128ULL << 20U;
-
-Json record_of(const sdk::BatchReader& batch, size_t row) {
-  Json record = Json::object();
-  for (size_t i = 0; i < batch.column_count(); ++i) record[batch.schema().fields[i].name] = batch.column(i).json(row);
-  return record;
-}
 
 }  // namespace
 
@@ -85,7 +80,7 @@ Result<sdk::WriteCount> LoadWriter::write(std::span<const uint8_t> bytes) {
   sdk::WriteCount count;
   RB_SDK_ASSIGN_OR_RETURN(count.written, files_.write(batch_, [&](const UnfitRow& unfit) {
     return refused_.reject(
-        {.row = unfit.row, .reason = unfit.why}, rows_seen_, [&] { return sdk::to_text(record_of(batch_, unfit.row)); },
+        {.row = unfit.row, .reason = unfit.why}, rows_seen_, [&] { return duck::record_of(batch_, unfit.row); },
         described_, count.failed);
   }));
   rows_seen_ += batch_.rows();

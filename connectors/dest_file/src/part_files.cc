@@ -1,14 +1,12 @@
 #include "connectors/dest_file/src/part_files.h"
 
-#include <nanoarrow/nanoarrow.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <set>
 
+#include "connectors/shared/duckdb/input_rows.h"
 #include "connectors/shared/duckdb/row_checks.h"
 #include "rapidbyte/protocol/error_codes.h"
-#include "rapidbyte/sdk/arrow_c.h"
 
 namespace rapidbyte::dest_file {
 
@@ -23,27 +21,6 @@ constexpr uint64_t kMostWaitingBytes = 64ULL << 20U;
 constexpr size_t kMostFolderBytes = 240;
 // What Hive, and everybody since, calls the folder of null.
 constexpr std::string_view kNullFolder = "__HIVE_DEFAULT_PARTITION__";
-
-class Rows final : public duck::Input {
- public:
-  Rows(const BatchReader& batch, size_t begin, size_t rows) : batch_(batch), begin_(begin), rows_(rows) {}
-  Status begin_scan(size_t /*scan*/) override {
-    given_ = false;
-    return {};
-  }
-  Result<bool> next(size_t /*scan*/, ArrowArray* out) override {
-    if (given_) return false;
-    given_ = true;
-    sdk::export_batch(batch_, begin_, rows_, out);
-    return true;
-  }
-
- private:
-  const BatchReader& batch_;
-  size_t begin_;
-  size_t rows_;
-  bool given_ = false;
-};
 
 std::string as_text(const Json& value) { return value.is_string() ? value.get<std::string>() : sdk::to_text(value); }
 
@@ -207,7 +184,7 @@ Result<uint64_t> PartFiles::write_rows(const BatchReader& batch, size_t begin, s
 
 Result<uint64_t> PartFiles::put(const BatchReader& batch, size_t begin, size_t rows, const Key& key) {
   RB_SDK_ASSIGN_OR_RETURN(OpenFile* const file, file_for(key));
-  Rows input(batch, begin, rows);
+  duck::RowsOfBatch input(batch, begin, rows);
   RB_SDK_ASSIGN_OR_RETURN(const uint64_t count, file->writer->write(input));
   const bool is_full = file->writer->bytes() + file->writer->waiting_bytes() / 4 >= file_size_;
   RB_SDK_RETURN_NOT_OK(is_full ? finish_file(key) : bound_memory());

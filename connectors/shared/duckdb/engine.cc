@@ -9,7 +9,6 @@
 #include <duckdb/parser/expression/constant_expression.hpp>
 #include <duckdb/parser/expression/parameter_expression.hpp>
 #include <duckdb/parser/expression/subquery_expression.hpp>
-#include <duckdb/parser/keyword_helper.hpp>
 #include <duckdb/parser/parsed_expression_iterator.hpp>
 #include <duckdb/parser/parser.hpp>
 #include <duckdb/parser/query_node/select_node.hpp>
@@ -22,6 +21,7 @@
 #include "connectors/shared/duckdb/file_writer.h"
 #include "connectors/shared/duckdb/input_scan.h"
 #include "connectors/shared/duckdb/plan.h"
+#include "connectors/shared/duckdb/sql_text.h"
 #include "connectors/shared/duckdb/types.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/arrow_c.h"
@@ -42,9 +42,6 @@ using sdk::Status;
 namespace {
 
 constexpr std::string_view kInputName = "input";
-
-std::string in_quotes(std::string_view name) { return duckdb::KeywordHelper::WriteQuoted(std::string(name), '"'); }
-std::string quoted_text(std::string_view text) { return duckdb::KeywordHelper::WriteQuoted(std::string(text), '\''); }
 
 duckdb::Value value_of(const Json& json) {
   if (json.is_null()) return duckdb::Value();
@@ -179,11 +176,11 @@ class BoundQuery final : public Query {
     bool any = false;
     for (size_t i = 0; i < prepared->ColumnCount(); ++i) {
       const std::string& name = prepared->GetNames()[i].GetIdentifierName();
-      const auto cast = cast_for_batches(prepared->GetTypes()[i], in_quotes(name));
+      const auto cast = cast_for_batches(prepared->GetTypes()[i], quoted_name(name));
       any = any || cast.has_value();
       if (cast && i < origins_.size()) origins_[i] = std::nullopt;
       duckdb::Parser parser(*connection_.context);
-      auto parsed = parser.ParseSingleExpression(cast.value_or(in_quotes(name)));
+      auto parsed = parser.ParseSingleExpression(cast.value_or(quoted_name(name)));
       parsed->SetAlias(Identifier(name));
       columns.push_back(std::move(parsed));
     }
@@ -263,7 +260,7 @@ class DuckEngine final : public Engine {
     const std::string function = "read_" + std::string(format) + "(" + quoted_text(path) + ")";
     return guarded(
         [&]() -> Status {
-          const auto result = connection_->Query("CREATE TABLE " + in_quotes(name) + " AS FROM " + function);
+          const auto result = connection_->Query("CREATE TABLE " + quoted_name(name) + " AS FROM " + function);
           if (result->HasError()) return unreadable(name, path, result->GetErrorObject());
           return {};
         },
@@ -345,7 +342,7 @@ class DuckEngine final : public Engine {
 
   // The input of another stream must not be found under its name.
   void drop_views() {
-    for (const std::string& view : views_) connection_->Query("DROP VIEW IF EXISTS temp.main." + in_quotes(view));
+    for (const std::string& view : views_) connection_->Query("DROP VIEW IF EXISTS temp.main." + quoted_name(view));
     views_.clear();
   }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "connectors/shared/duckdb/input_rows.h"
 #include "connectors/shared/duckdb/row_checks.h"
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/sdk/arrow_c.h"
@@ -35,28 +36,6 @@ Schema input_columns(const Schema& batch, const StreamContext& context) {
   return columns;
 }
 
-// Some rows of the current batch, for every scan of them.
-class RowsOfBatch final : public Input {
- public:
-  RowsOfBatch(const BatchReader& batch, size_t begin, size_t rows) : batch_(batch), begin_(begin), rows_(rows) {}
-  Status begin_scan(size_t scan) override {
-    given_.resize(std::max(given_.size(), scan + 1), false);
-    return {};
-  }
-  Result<bool> next(size_t scan, ArrowArray* out) override {
-    if (given_[scan]) return false;
-    given_[scan] = true;
-    sdk::export_batch(batch_, begin_, rows_, out);
-    return true;
-  }
-
- private:
-  const BatchReader& batch_;
-  size_t begin_;
-  size_t rows_;
-  std::vector<bool> given_;
-};
-
 // The current batch and all that follow. DuckDB has copied what it keeps of a batch before it asks for the next.
 class AllBatches final : public Input {
  public:
@@ -84,13 +63,6 @@ class AllBatches final : public Input {
   BatchSource& source_;
   uint64_t schema_version_;
   bool begun_ = false;
-};
-
-// A stream without rows.
-class NoRows final : public Input {
- public:
-  Status begin_scan(size_t /*scan*/) override { return {}; }
-  Result<bool> next(size_t /*scan*/, ArrowArray* /*out*/) override { return false; }
 };
 
 // As many rows as make a batch of about the size that the host asks for, judging by an input batch. DuckDB works on

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "connectors/shared/duckdb/input_rows.h"
 #include "connectors/shared/duckdb/sql_text.h"
 #include "rapidbyte/protocol/error_codes.h"
 
@@ -23,12 +24,6 @@ constexpr uint64_t kWindowRows = 1U << 20U;
 constexpr uint64_t kWindowBytes = 128U << 20U;
 // A column of every scan, which must not be one of the file's.
 constexpr const char* kRowNumber = "file_row_number";
-
-class NoRows final : public duck::Input {
- public:
-  Status begin_scan(size_t /*scan*/) override { return {}; }
-  Result<bool> next(size_t /*scan*/, ArrowArray* /*out*/) override { return false; }
-};
 
 int64_t number_at(const ArrowArray& rows, int64_t column, int64_t row) {
   const ArrowArray& values = *rows.children[column];
@@ -126,7 +121,7 @@ Result<std::vector<Window>> ParquetStream::windows(const FileEntry& file) const 
       Json::object());
   if (!query.ok()) return unreadable(file.name, query.error());
   std::vector<Window> windows;
-  NoRows no_rows;
+  duck::NoRows no_rows;
   uint64_t row = 0;
   const Status status = (*query)->run(no_rows, 2048, [&](const ArrowArray& groups) -> Status {
     for (int64_t i = 0; i < groups.length; ++i) {
@@ -195,7 +190,7 @@ Result<Json> ParquetStream::value(const FileEntry& file, const Schema& columns, 
       const std::unique_ptr<duck::Query> query,
       engine_.prepare_own("SELECT CAST(" + expression + " AS VARCHAR) AS value FROM (" + sql + ")", parameters));
   Json found;
-  NoRows no_rows;
+  duck::NoRows no_rows;
   RB_SDK_RETURN_NOT_OK(query->run(no_rows, 2048, [&](const ArrowArray& rows) -> Status {
     if (rows.length > 0 && !null_at(rows, 0, 0)) found = text_at(rows, 0, 0);
     return {};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "connectors/shared/duckdb/stream_runs.h"
 #include "connectors/source_parquet/src/stream_reader.h"
 #include "rapidbyte/protocol/error_codes.h"
 
@@ -13,7 +14,6 @@ using sdk::Json;
 
 namespace {
 
-constexpr uint64_t kMemoryPercent = 60;
 /// Of a guest whose host does not say how much it may have.
 constexpr uint64_t kDefaultMemory = 256ULL << 20U;
 constexpr std::string_view kEnding = ".parquet";
@@ -49,7 +49,7 @@ Status ParquetSource::open(const Json& config) {
 Status ParquetSource::open_engine(uint64_t memory_bytes) {
   if (engine_ != nullptr) return {};
   const uint64_t bytes = memory_bytes == 0 ? kDefaultMemory : memory_bytes;
-  RB_SDK_ASSIGN_OR_RETURN(engine_, duck::Engine::open({.memory_bytes = bytes / 100 * kMemoryPercent}));
+  RB_SDK_ASSIGN_OR_RETURN(engine_, duck::Engine::open({.memory_bytes = bytes / 100 * duck::kEnginePercent}));
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "connectors/shared/duckdb/input_rows.h"
 #include "connectors/shared/duckdb/row_checks.h"
 #include "connectors/shared/duckdb/sql_text.h"
 #include "rapidbyte/protocol/error_codes.h"
@@ -21,12 +22,6 @@ namespace {
 
 constexpr uint64_t kLeastRows = 2048;
 constexpr uint64_t kMostRows = 65536;
-
-class NoRows final : public duck::Input {
- public:
-  Status begin_scan(size_t /*scan*/) override { return {}; }
-  Result<bool> next(size_t /*scan*/, ArrowArray* /*out*/) override { return false; }
-};
 
 bool is_integer(TypeId id) {
   return id == TypeId::kInt8 || id == TypeId::kInt16 || id == TypeId::kInt32 || id == TypeId::kInt64 ||
@@ -183,7 +178,7 @@ Status StreamReader::read_window(const FileEntry& file, const Window& window) {
   const uint64_t rows = std::max<uint64_t>(window.end - window.begin, 1);
   const uint64_t bytes_of_row = std::max<uint64_t>(window.bytes / rows, 1);
   const uint64_t at_a_time = std::clamp(ctx_.limits.max_batch_bytes / bytes_of_row, kLeastRows, kMostRows);
-  NoRows no_rows;
+  duck::NoRows no_rows;
   RB_SDK_RETURN_NOT_OK(with_file(
       query->run(no_rows, static_cast<size_t>(at_a_time), [this](const ArrowArray& batch) { return send(batch); })));
   return with_file(note_highest(file, window));
