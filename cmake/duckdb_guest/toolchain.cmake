@@ -17,7 +17,11 @@ set(CMAKE_RANLIB /bin/true CACHE FILEPATH "")
 
 include(${CMAKE_CURRENT_LIST_DIR}/flags.cmake)
 string(JOIN " " CMAKE_C_FLAGS_INIT -w ${RB_WASM_EH_C_FLAGS})
-string(JOIN " " CMAKE_CXX_FLAGS_INIT -w ${RB_WASM_EH_CXX_FLAGS})
+# DuckDB's sizes have 64 bits, a guest's size_t 32. A size that does not fit ends the guest at once, before anything smaller than asked for is
+# allocated, copied or cleared: memory that is not there must never be written.
+set(rb_checked_sizes -fsanitize=implicit-unsigned-integer-truncation,implicit-signed-integer-truncation -fsanitize-trap=all
+    -fsanitize-ignorelist=${CMAKE_CURRENT_LIST_DIR}/sizes.txt)
+string(JOIN " " CMAKE_CXX_FLAGS_INIT -w ${RB_WASM_EH_CXX_FLAGS} ${rb_checked_sizes})
 set(CMAKE_ASM_FLAGS_INIT --target=wasm32-wasi)
 set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG" CACHE STRING "")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG" CACHE STRING "")

@@ -112,8 +112,15 @@ class TransformColumns(harness.EndToEnd):
             # from the file, the type, those that stay, those that do not
             ("int64", ["1", "-5", "9007199254740993"], ["1.5", "x"]),
             ("decimal(6, 2)", ["1.5", "-0.25", "9999.99", "7"], ["1.234", "10000", "x"]),
-            ("date", ["2026-01-31", "2026-01-31 00:00:00"], ["2026-02-30", "2026-01-31 10:00:00"]),
-            ("timestamp", ["2026-01-31 10:00:00.123456", "2026-01-31 10:00:00.1234560"], ["2026-01-31 10:00:00.1234567", "noon"]),
+            ("float64", ["0.1", "-1e300", "0e999", ".5", "inf", "NaN", "-0.0"], ["1e400", "-1e400", "1e-400", "1_000", "0x10", "1.5 m"]),
+            ("float32", ["0.5", "3e38"], ["1e39", "1e-60"]),
+            ("date", ["2026-01-31", "2026-01-31 00:00:00", "0044-03-15 (BC)"],
+             ["2026-02-30", "2026-01-31 10:00:00", "2026-01-31 02:00:00+02", "2026-01-31 00:00:00+00", "2026-01-31Z", "2026"]),
+            ("time", ["10:00", "23:59:59.123456", "10:00:00.1200000"], ["10:00:00+02", "10:00:00.1234567", "25:00", "2026-01-31 10:00:00", "10:00:00Z"]),
+            ("timestamp", ["2026-01-31 10:00:00.123456", "2026-01-31T10:00:00.1234560", "2026-01-31"],
+             ["2026-01-31 10:00:00.1234567", "noon", "2026-01-31 10:00:00+02", "2026-01-31 10:00:00Z", "2026-01-31 10:00:00 Europe/Berlin"]),
+            ("timestamptz", ["2026-01-31 10:00:00.5+02", "2026-01-31T10:00:00Z", "2026-01-31 10:00", "2026-01-31 10:00:00 UTC", "2026-01-31 10:00:00-03:30"],
+             ["2026-01-31 10:00:00.1234567+02", "2026-01-31 10:00:00 Europe/Berlin", "2026-01-31 10:00:00+2x"]),
             ("boolean", ["true", "false"], ["maybe"]),
         )
         for kind, good, bad in cases:
@@ -137,6 +144,13 @@ class TransformColumns(harness.EndToEnd):
         self.run_ok(self.columns_pipeline({"cast": {"value": "int64", "id": "text"}}, mode="replace"))
         self.assertEqual(self.query("SELECT id, typeof(id), value, typeof(value) FROM people ORDER BY 1"),
                          [("1", "text", 2, "integer"), ("2", "text", 3, "integer")])
+
+    def test_offsets_become_utc(self):
+        texts = ["2026-01-31 10:00:00.5+02", "2026-01-31T10:00:00Z", "2026-01-31 10:00", "2026-01-31 10:00:00-03:30"]
+        self.write_csv("people.csv", ["id", "value"], list(enumerate(texts)))
+        self.run_ok(self.columns_pipeline({"cast": {"value": "timestamptz"}}, options=", columns: {value: text}"))
+        self.assertEqual([row[0][:21] for row in self.query("SELECT value FROM people ORDER BY id")],
+                         ["2026-01-31T08:00:00.5", "2026-01-31T10:00:00.0", "2026-01-31T10:00:00.0", "2026-01-31T13:30:00.0"])
 
     def test_an_empty_stream_makes_the_table_that_rows_would(self):
         config = {"rename": {"id": "key"}, "hash": ["home_email"], "cast": {"score": "decimal(9, 2)"}, "null": ["note"]}

@@ -19,7 +19,7 @@ class TransformSql(harness.EndToEnd):
             'version: "1.0"', "pipeline: sql", "source:", "  use: rapidbyte/source-file", f"  config: {{folder: {self.data}, format: csv}}", "  streams:",
             harness.indent(streams, 4), "transforms:", "  - use: rapidbyte/transform-sql", "    config: " + json.dumps(config), "destination:",
             "  use: rapidbyte/dest-sqlite", f"  config: {{path: {self.database}}}", f"  write_mode: {mode}", harness.indent(destination, 2),
-            f"state: {{backend: sqlite, connection: {self.state}}}", "resources:", harness.indent("max_memory: 256mb\n" + resources, 2), extra, ""
+            f"state: {{backend: sqlite, connection: {self.state}}}", "resources:", harness.indent(("" if "max_memory" in resources else "max_memory: 256mb\n") + resources, 2), extra, ""
         ]), name=name)
 
     def assert_rows(self, query, want):
@@ -320,6 +320,24 @@ class TransformSql(harness.EndToEnd):
                 done = self.rapidbyte("run", self.sql_pipeline({"query": query}, resources="max_retries: 0"), timeout=240)
                 self.assertEqual(done.code, harness.TRANSFORM, done.err)
                 self.assertRegex(done.err, "SQL_OUT_OF_MEMORY|SQL_FAILED|SQL_ENGINE_FAILED|GUEST_TRAP|MEMORY_LIMIT|GUEST_TIMEOUT|SQL_INVALID")
+
+    def test_a_query_over_the_whole_stream_spills_where_it_may(self):
+        # 120 MB of rows, of which 60 percent of 128 MiB would have to hold the sort.
+        self.write_csv("orders.csv", ["id", "text"], [[(i * 7919) % 200000, f"{i:06d}" + "x" * 600] for i in range(200000)])
+        query = {"query": "SELECT id, text FROM input ORDER BY id", "whole": True}
+        small = "max_memory: 128mb\nmax_retries: 0"
+        self.expect(harness.TRANSFORM, "run", self.sql_pipeline(query, resources=small), says=["SQL_OUT_OF_MEMORY"])
+        spill = self.folder / "spill"
+        spill.mkdir()
+        (spill / "mine.txt").write_text("stays")
+        query["spill"] = {"folder": str(spill)}
+        self.run_ok(self.sql_pipeline(query, resources=small), timeout=240)
+        self.assertEqual(self.query("SELECT count(*), count(DISTINCT id), sum(rowid - 1 = id), min(length(text)) FROM orders"), [(200000, 200000, 200000, 606)])
+        self.assertEqual([path.name for path in spill.iterdir()], ["mine.txt"])
+        query["spill"]["max_bytes"] = 2 << 20
+        self.expect(harness.TRANSFORM, "run", self.sql_pipeline(query, mode="replace", resources=small), says=["SQL_OUT_OF_MEMORY"])
+        self.assertEqual([path.name for path in spill.iterdir()], ["mine.txt"])
+        self.assertEqual(self.query("SELECT count(*) FROM orders"), [(200000,)])
 
     def test_a_query_that_never_ends_is_ended_and_one_that_takes_all_memory_fails(self):
         self.write_orders(10)

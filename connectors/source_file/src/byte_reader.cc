@@ -5,6 +5,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -228,6 +229,13 @@ bool is_zstd(std::string_view head) {
                                                              head.substr(1) == "\x2A\x4D\x18"));
 }
 
+// The four bytes are at both ends of a Parquet file; at the beginning alone they may be a column's name.
+bool is_parquet(std::string_view head, int fd, uint64_t size) {
+  std::array<char, 4> tail{};
+  return head == "PAR1" && size >= 12 && pread(fd, tail.data(), tail.size(), static_cast<off_t>(size - 4)) == 4 &&
+         std::string_view(tail.data(), tail.size()) == "PAR1";
+}
+
 Status mismatch(const std::string& name, std::string_view how) {
   return sdk::config_error(codes::kCompressionMismatch,
                            "file '" + name + "' is named as " + std::string(how) +
@@ -253,6 +261,11 @@ Result<std::unique_ptr<ByteReader>> open_byte_reader(const std::string& path, co
   }
   auto file = std::make_unique<PlainReader>(fd, std::move(*watch));
   RB_SDK_ASSIGN_OR_RETURN(const std::string_view head, file->peek());
+  if (is_parquet(head, fd, file->watch().size())) {
+    return sdk::config_error(codes::kFormatUnknown, "file '" + shown_name +
+                                                        "' is a Parquet file, which source-file does not read; use "
+                                                        "rapidbyte/source-parquet");
+  }
   if (is_gzip(head)) return std::unique_ptr<ByteReader>(std::make_unique<GzipReader>(std::move(file)));
   if (is_zstd(head)) return std::unique_ptr<ByteReader>(std::make_unique<ZstdReader>(std::move(file)));
   if (shown_name.ends_with(".gz")) return mismatch(shown_name, "gzip");

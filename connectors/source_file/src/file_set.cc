@@ -278,10 +278,14 @@ Result<std::vector<FileEntry>> find_stream_file(const std::string& folder, const
   if (found.size() == 1) return found;
   if (found.empty()) {
     RB_SDK_RETURN_NOT_OK(entries_of(folder).status());
+    uint64_t size = 0;
+    const bool is_parquet = kind_of(join(folder, stream + ".parquet"), size) == PathKind::kFile;
+    const std::string advice = is_parquet && tried.find(".parquet") == std::string::npos
+                                   ? ". Parquet files are read by rapidbyte/source-parquet"
+                                   : ". Set the stream's path to a file or glob";
     return sdk::config_error(codes::kFileNotFound, "no file for stream '" + stream + "' in folder '" + folder +
                                                        "' (tried " + (tried.empty() ? "nothing" : tried) + ")" +
-                                                       some_files(folder) +
-                                                       ". Set the stream's path to a file or glob");
+                                                       some_files(folder) + advice);
   }
   std::string names;
   for (const FileEntry& entry : found) {

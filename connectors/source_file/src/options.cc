@@ -276,7 +276,10 @@ Result<StreamFiles> resolve_files(const std::string& folder, const StreamOptions
   if (out.format == Format::kByName) {
     return sdk::config_error(
         codes::kFormatUnknown,
-        "the name of file '" + first + "' does not say which format it has; set the option format to csv or ndjson");
+        "the name of file '" + first +
+            (lowered(first).ends_with(".parquet")
+                 ? "' says that it is a Parquet file, which source-file does not read; use rapidbyte/source-parquet"
+                 : "' does not say which format it has; set the option format to csv or ndjson"));
   }
   if (stream.read.format == Format::kByName) {
     for (const FileEntry& file : out.files) {

@@ -8,6 +8,7 @@
 namespace rapidbyte::source_file::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 std::string types_of(const RunResult& result) {
@@ -295,6 +296,21 @@ TEST(SourceTest, DamagedCompressedFilesAreErrors) {
     EXPECT_THAT(got.status.error().message, HasSubstr(c.name));
     std::filesystem::remove(path);
   }
+}
+
+TEST(SourceTest, AParquetFileIsNamedAsWhatItIs) {
+  const TempFolder folder;
+  const std::string parquet = std::string("PAR1") + std::string(20, '\0') + "PAR1";
+  const auto message = [&] {
+    const RunResult got = run(folder.path());
+    return got.status.ok() ? std::string("read") : got.status.error().code + ": " + got.status.error().message;
+  };
+  folder.write("data.parquet", parquet);
+  EXPECT_THAT(message(), AllOf(HasSubstr("FILE_NOT_FOUND"), HasSubstr("rapidbyte/source-parquet")));
+  folder.write("data.csv", parquet);
+  EXPECT_THAT(message(), AllOf(HasSubstr("FORMAT_UNKNOWN"), HasSubstr("rapidbyte/source-parquet")));
+  folder.write("data.csv", "PAR1,b\n1,2\n");
+  EXPECT_EQ(message(), "read") << "a column may have this name";
 }
 
 TEST(SourceTest, GlobsReadAllFilesInOrderAndMapColumnsByName) {

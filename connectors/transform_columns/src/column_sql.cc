@@ -46,6 +46,16 @@ Kind kind_of(const DataType& type) {
   }
 }
 
+// The texts that a cast takes whole. DuckDB takes more of them, and leaves out what it does not keep: digits, offsets,
+// names of zones.
+const std::string kFloatText = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?";
+const std::string kZeroText = "[+-]?[0.]+([eE].*)?";
+const std::string kSpecialFloatText = "(?i)[+-]?(inf|infinity|nan)";
+const std::string kDateText = "[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}( [(]BC[)])?";
+const std::string kSpecialDateText = "-?infinity";
+const std::string kTimeText = "[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{0,6}0*)?)?";
+const std::string kOffsetText = "(Z|UTC|[+-][0-9]{2}(:?[0-9]{2}(:[0-9]{2})?)?)?";
+
 // Whether nothing of a value is lost in a query: the same type there, as DuckDB names it.
 bool same_in_query(const DataType& a, const DataType& b) { return type_sql(a) == type_sql(b); }
 
@@ -277,8 +287,9 @@ Result<std::string> exact_cast(const std::string& value, const std::string& colu
   };
   // Both ways, and the same value again.
   const auto there_and_back = [&] { return only_if("CAST(" + cast + " AS " + type_sql(from) + ") = " + value); };
-  const auto looks_like = [&](const std::string& pattern) {
-    return only_if("regexp_full_match(trim(" + value + "), " + quoted_text(pattern) + ")");
+  const std::string trimmed = "trim(" + value + ")";
+  const auto fits = [&](const std::string& pattern) {
+    return "regexp_full_match(" + trimmed + ", " + quoted_text(pattern) + ")";
   };
   const Status impossible = sdk::config_error(
       codes::kCastImpossible, "column `" + column + "` is " + from.name() + ", of which no " + to.name() +
@@ -293,31 +304,39 @@ Result<std::string> exact_cast(const std::string& value, const std::string& colu
       if (a == Kind::kInt) return there_and_back();
       return impossible;
     case Kind::kInt:
-      if (a == Kind::kText) return looks_like("[+-]?[0-9]+");
+      if (a == Kind::kText) return only_if(fits("[+-]?[0-9]+"));
       if (a == Kind::kBool || a == Kind::kInt) return cast;
       if (a == Kind::kFloat || a == Kind::kDecimal) return there_and_back();
       return impossible;
     case Kind::kFloat:
-      if (a == Kind::kText || from.id == TypeId::kFloat32) return cast;
+      // The nearest number is meant, but not an infinite one or zero for what is neither.
+      if (a == Kind::kText) {
+        return only_if("(" + fits(kFloatText) + " AND isfinite(" + cast + ") AND (" + cast + " <> 0 OR " +
+                       fits(kZeroText) + ") OR " + fits(kSpecialFloatText) + ")");
+      }
+      if (from.id == TypeId::kFloat32) return cast;
       if (a == Kind::kInt || a == Kind::kFloat || a == Kind::kDecimal) return there_and_back();
       return impossible;
     case Kind::kDecimal:
-      if (a == Kind::kText) return looks_like("[+-]?[0-9]*(\\.[0-9]{0," + std::to_string(to.scale) + "}0*)?");
+      if (a == Kind::kText) return only_if(fits("[+-]?[0-9]*(\\.[0-9]{0," + std::to_string(to.scale) + "}0*)?"));
       if (a == Kind::kInt || a == Kind::kFloat) return a == Kind::kInt ? Result<std::string>(cast) : there_and_back();
       if (a == Kind::kDecimal) return to.scale >= from.scale ? Result<std::string>(cast) : there_and_back();
       return impossible;
     case Kind::kDate:
-      // A time of day in the text would be lost.
-      if (a == Kind::kText) return only_if("CAST(" + cast + " AS TIMESTAMP) = CAST(" + value + " AS TIMESTAMP)");
+      // A time of day would be lost.
+      if (a == Kind::kText) return only_if(fits(kDateText + "([ T]00:00(:00([.]0*)?)?)?|" + kSpecialDateText));
       if (a == Kind::kStamp || a == Kind::kZoned) return there_and_back();
       return impossible;
     case Kind::kTime:
-      if (a == Kind::kText) return only_if("NOT regexp_matches(" + value + ", '\\.[0-9]{6}[0-9]*[1-9]')");
+      if (a == Kind::kText) return only_if(fits(kTimeText));
       if (a == Kind::kTime) return there_and_back();
       return impossible;
     case Kind::kStamp:
     case Kind::kZoned:
-      if (a == Kind::kText) return only_if("NOT regexp_matches(" + value + ", '\\.[0-9]{6}[0-9]*[1-9]')");
+      // An offset makes another time of a text; a timestamp without zone has no place for it.
+      if (a == Kind::kText)
+        return only_if(fits(kDateText + "([ T]" + kTimeText + (b == Kind::kZoned ? " ?" + kOffsetText : "") + ")?|" +
+                            kSpecialDateText));
       if (a == Kind::kDate) return cast;
       if (a == Kind::kStamp || a == Kind::kZoned) return there_and_back();
       return impossible;

@@ -75,6 +75,12 @@ Result<Config> Config::parse(const Json& json) {
   }
   if (const Json* parameters = reader.raw("parameters"); parameters != nullptr) config.parameters = *parameters;
   config.whole = reader.optional_bool("whole", false);
+  if (const Json* spill = reader.raw("spill"); spill != nullptr) {
+    ConfigReader spill_reader(*spill);
+    config.spill_folder = spill_reader.required_string("folder");
+    config.spill_bytes = spill_reader.optional_uint("max_bytes", config.spill_bytes, 1U << 20U, UINT64_MAX);
+    RB_SDK_RETURN_NOT_OK(spill_reader.finish());
+  }
   RB_SDK_RETURN_NOT_OK(reader.finish());
   return config;
 }

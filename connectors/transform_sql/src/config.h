@@ -1,6 +1,7 @@
 #pragma once
 // The `config` of transform-sql in a pipeline.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,10 @@ struct Config {
   sdk::Json parameters = sdk::Json::object();
   /// Queries may use all rows of a stream together.
   bool whole = false;
+  /// Where rows go that do not fit into memory; empty: nowhere.
+  std::string spill_folder;
+  /// Bytes that may lie there.
+  uint64_t spill_bytes = uint64_t{10} << 30U;
 
   static sdk::Result<Config> parse(const sdk::Json& config);
   /// The stream's query; nullptr: it passes through.

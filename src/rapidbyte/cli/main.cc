@@ -75,6 +75,9 @@ struct Dispatch {
   ExitCode operator()(const CheckArguments& arguments) const { return check_command(arguments, context); }
   ExitCode operator()(const DiscoverArguments& arguments) const { return discover_command(arguments, context); }
   ExitCode operator()(const ConnectorsArguments& arguments) const { return connectors_command(arguments, context); }
+  ExitCode operator()(const PrepareConnectorsArguments& arguments) const {
+    return prepare_connectors_command(arguments, context);
+  }
   ExitCode operator()(const StateShowArguments& arguments) const { return state_show_command(arguments, context); }
   ExitCode operator()(const StateResetArguments& arguments) const { return state_reset_command(arguments, context); }
   ExitCode operator()(const StateAcceptArguments& arguments) const { return state_accept_command(arguments, context); }

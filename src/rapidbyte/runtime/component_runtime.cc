@@ -72,6 +72,7 @@ class WasmConnector final : public Connector {
   [[nodiscard]] const Manifest* manifest() const override { return manifest_ ? &*manifest_ : nullptr; }
   [[nodiscard]] const std::string& protocol() const override { return shape_.protocol; }
   [[nodiscard]] std::chrono::nanoseconds compile_time() const override { return compile_time_; }
+  [[nodiscard]] uint64_t compiled_bytes() const override { return component_->compiled_bytes(); }
   [[nodiscard]] const std::shared_ptr<const LoadedComponent>& component() const { return component_; }
 
  private:

@@ -92,6 +92,8 @@ class Connector {
   [[nodiscard]] virtual const std::string& protocol() const = 0;
   /// How long compiling took in this process; zero when it came from the cache, or was compiled for another connector.
   [[nodiscard]] virtual std::chrono::nanoseconds compile_time() const { return std::chrono::nanoseconds{0}; }
+  /// The size of its compiled code in the AOT cache, in bytes; zero when none is kept there.
+  [[nodiscard]] virtual uint64_t compiled_bytes() const { return 0; }
   [[nodiscard]] bool speaks_2_1() const { return protocol() == "2.1.0"; }
 };
 

@@ -68,6 +68,8 @@ constexpr const char* kConnectorsFooter = R"(
 Examples:
   rapidbyte connectors
   RAPIDBYTE_CONNECTOR_DIR=build/connectors rapidbyte connectors --json
+  rapidbyte connectors prepare                 after an installation: compiles them all
+  rapidbyte connectors prepare dest-file       only what this one needs
 
 Folders, in search order: RAPIDBYTE_CONNECTOR_DIR, ~/.rapidbyte/plugins, those installed with the program.)";
 
@@ -220,6 +222,14 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   CLI::App* connectors_app = root.add_subcommand("connectors", "List the connectors installed on this machine");
   connectors_app->add_flag("--json", connectors.json, "Print the list as one JSON document on stdout");
 
+  PrepareConnectorsArguments prepare;
+  CLI::App* prepare_app = connectors_app->add_subcommand(
+      "prepare", "Compile connectors for this machine now, so that no run has to; exit code 4 when one cannot be used");
+  prepare_app->add_option("NAME", prepare.names, "Only these connectors (by default all)")
+      ->check(not_empty("the connector's name"));
+  prepare_app->add_flag("--json", prepare.json, "Print the result as one JSON document on stdout");
+  prepare_app->footer(kConnectorsFooter);
+
   StateShowArguments show;
   StateResetArguments reset;
   StateAcceptArguments accept;
@@ -273,6 +283,7 @@ std::variant<Command, EarlyExit> parse_arguments(int argc, const char* const* ar
   }
   if (check_app->parsed()) return Command(std::move(check));
   if (discover_app->parsed()) return Command(std::move(discover));
+  if (prepare_app->parsed()) return Command(std::move(prepare));
   if (connectors_app->parsed()) return Command(connectors);
   if (show_app->parsed()) return Command(std::move(show));
   if (accept_app->parsed()) return Command(std::move(accept));

@@ -55,6 +55,12 @@ struct ConnectorsArguments {
   bool json = false;
 };
 
+struct PrepareConnectorsArguments {
+  /// As `use:` takes them, or without what is before the slash; empty: all.
+  std::vector<std::string> names;
+  bool json = false;
+};
+
 struct StateShowArguments {
   std::filesystem::path pipeline;
   /// Names and patterns; empty: all.
@@ -79,8 +85,9 @@ struct VersionArguments {
   bool json = false;
 };
 
-using Command = std::variant<RunArguments, CheckArguments, DiscoverArguments, ConnectorsArguments, StateShowArguments,
-                             StateResetArguments, StateAcceptArguments, VersionArguments>;
+using Command =
+    std::variant<RunArguments, CheckArguments, DiscoverArguments, ConnectorsArguments, PrepareConnectorsArguments,
+                 StateShowArguments, StateResetArguments, StateAcceptArguments, VersionArguments>;
 
 /// Nothing to run: help for stdout (kOk), or what is wrong with the arguments for stderr (kUsage).
 struct EarlyExit {

@@ -88,6 +88,8 @@ TEST(Arguments, EachCommandIsRecognised) {
   EXPECT_TRUE(parse_as<CheckArguments>({"check", "p.yaml", "--json"}).json);
   EXPECT_TRUE(parse_as<DiscoverArguments>({"discover", "p.yaml", "--json", "-q"}).verbosity.quiet);
   EXPECT_TRUE(parse_as<ConnectorsArguments>({"connectors", "--json"}).json);
+  EXPECT_THAT(parse_as<PrepareConnectorsArguments>({"connectors", "prepare", "a", "b"}).names, ElementsAre("a", "b"));
+  EXPECT_TRUE(parse_as<PrepareConnectorsArguments>({"connectors", "prepare", "--json"}).json);
   EXPECT_THAT(parse_as<StateShowArguments>({"state", "show", "p.yaml", "--stream", "s"}).streams, ElementsAre("s"));
   EXPECT_THAT(parse_as<StateResetArguments>({"state", "reset", "--stream", "a*", "p.yaml", "--stream", "b"}).streams,
               ElementsAre("a*", "b"));

@@ -93,6 +93,39 @@ TEST_F(ConnectorsCommand, AFeatureThatIsNotKnownIsAWarning) {
   EXPECT_EQ(entry("source-fine")["warnings"], nlohmann::json({warning}));
 }
 
+TEST_F(ConnectorsCommand, PrepareSaysWhatWasCompiledAndWhatCannotBeUsed) {
+  add("source_fine", true);
+  add("source_other", true);
+  FakeConnectorSpec fine;
+  fine.compile_time = std::chrono::milliseconds(2500);
+  fine.compiled_bytes = 3 << 20;
+  connectors_[(folder_ / "source_fine.wasm").string()] = fine;
+  connectors_[(folder_ / "source_other.wasm").string()] = {};
+  auto named = context();
+  EXPECT_EQ(prepare_connectors_command({.names = {"test/source-fine@1.2.3"}, .json = true}, named), ExitCode::kOk);
+  const auto document = nlohmann::json::parse(data_.raw());
+  ASSERT_EQ(document["components"].size(), 1U) << document;
+  EXPECT_EQ(document["components"][0]["connectors"], nlohmann::json({"source-fine"}));
+  EXPECT_EQ(document["components"][0]["seconds"], 2.5);
+  EXPECT_EQ(document["components"][0]["compiled_bytes"], 3 << 20);
+  EXPECT_EQ(document["problems"], nlohmann::json::array());
+  auto table = context();
+  EXPECT_EQ(prepare_connectors_command({.names = {"source-*"}}, table), ExitCode::kOk);
+  EXPECT_THAT(data_.raw(), HasSubstr("in 2.5"));
+  EXPECT_THAT(data_.raw(), HasSubstr("before"));
+  EXPECT_THAT(talk_.raw(), HasSubstr("not kept")) << "source-other has nothing in the cache";
+
+  FakeConnectorSpec broken;
+  broken.load = make_error(ErrorCategory::kPermission, "CHECKSUM_MISMATCH", "the checksum differs");
+  connectors_[(folder_ / "source_other.wasm").string()] = broken;
+  auto failed = context();
+  EXPECT_EQ(prepare_connectors_command({.names = {"source-*"}}, failed), ExitCode::kConnector);
+  EXPECT_THAT(talk_.raw(), HasSubstr("source-other: the checksum differs"));
+  auto unknown = context();
+  EXPECT_EQ(prepare_connectors_command({.names = {"source-fnie"}}, unknown), ExitCode::kConnector);
+  EXPECT_THAT(talk_.raw(), HasSubstr("did you mean source-fine?"));
+}
+
 TEST_F(ConnectorsCommand, VersionNamesProgramProtocolsAndEngine) {
   auto made = context();
   EXPECT_EQ(version_command({.json = true}, made), ExitCode::kOk);

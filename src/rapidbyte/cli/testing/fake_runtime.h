@@ -20,6 +20,8 @@ struct FakeConnectorSpec {
   bool has_manifest = true;
   runtime::Manifest manifest;
   Status load;
+  std::chrono::nanoseconds compile_time{0};
+  uint64_t compiled_bytes = 0;
   Status instantiate;
   Status open;
   Result<runtime::ValidationResult> validation = runtime::ValidationResult{};
@@ -47,6 +49,8 @@ class FakeConnector : public runtime::Connector {
     return spec_.has_manifest ? &spec_.manifest : nullptr;
   }
   [[nodiscard]] const std::string& protocol() const override { return protocol_; }
+  [[nodiscard]] std::chrono::nanoseconds compile_time() const override { return spec_.compile_time; }
+  [[nodiscard]] uint64_t compiled_bytes() const override { return spec_.compiled_bytes; }
   [[nodiscard]] const FakeConnectorSpec& spec() const { return spec_; }
 
  private:

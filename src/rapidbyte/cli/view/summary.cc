@@ -40,6 +40,29 @@ std::string render_mark(Outcome outcome, const SummaryStyle& style) {
   return style.color ? fmt::format("{}{}\x1b[0m", mark.color, text) : std::string(text);
 }
 
+/// Rules that rows failed, as counters with the label `rule` tell (docs/connectors/transform-check.md): name, rows.
+std::vector<std::pair<std::string, uint64_t>> failed_rules(const StreamReport& stream) {
+  std::vector<std::pair<std::string, uint64_t>> rules;
+  for (const engine::CounterTotal& counter : stream.counters) {
+    for (const auto& [label, value] : counter.labels) {
+      if (label == "rule" && counter.value >= 1)
+        rules.emplace_back(value, static_cast<uint64_t>(std::min(counter.value, 1e18)));
+    }
+  }
+  std::stable_sort(rules.begin(), rules.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  return rules;
+}
+
+std::string describe_rules(const StreamReport& stream) {
+  constexpr size_t kMaxRules = 5;
+  const auto rules = failed_rules(stream);
+  std::string text;
+  for (size_t i = 0; i < std::min(rules.size(), kMaxRules); ++i)
+    text += fmt::format(", {} failed {}", format_rows(rules[i].second), make_printable(rules[i].first));
+  if (rules.size() > kMaxRules) text += fmt::format(" and {} more rules", rules.size() - kMaxRules);
+  return text;
+}
+
 std::string describe_stream(const StreamReport& stream, bool dry_run) {
   std::string text = fmt::format("{}: {} read", make_printable(stream.stream), format_rows(stream.rows_read));
   if (!dry_run) text += fmt::format(", {} written", format_count(stream.rows_written));
@@ -51,6 +74,7 @@ std::string describe_stream(const StreamReport& stream, bool dry_run) {
     text +=
         fmt::format(", {} added by transforms", format_count(0 - static_cast<uint64_t>(stream.rows_transformed_away)));
   }
+  text += describe_rules(stream);
   text += " in " + format_duration(stream.seconds);
   if (!dry_run && stream.rows_read > 0 && stream.seconds > 0) {
     text += fmt::format(" ({} rows/s, {}, {}/s)", format_count(per_second(stream.rows_read, stream.seconds)),
@@ -105,7 +129,7 @@ Group group_of(const StreamReport& stream) {
   if (stream.outcome == Outcome::kNotStarted) return Group::kNotStarted;
   if (stream.outcome != Outcome::kSucceeded) return Group::kFailed;
   const bool noted = stream.rows_rejected > 0 || stream.rows_already_there > 0 || stream.retries > 0 ||
-                     stream.rows_maybe_doubled != uint64_t{0};
+                     stream.rows_maybe_doubled != uint64_t{0} || !failed_rules(stream).empty();
   return noted ? Group::kNoted : Group::kFine;
 }
 

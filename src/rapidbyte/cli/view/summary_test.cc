@@ -51,6 +51,20 @@ TEST(Summary, ASuccessfulRunIsOneLinePerStreamAndWhereTheRejectedRowsAre) {
   EXPECT_EQ(exit_code_of(made), ExitCode::kOk);
 }
 
+TEST(Summary, SaysHowManyRowsFailedWhichRules) {
+  auto made = report(engine::Outcome::kSucceeded);
+  made.streams[0].rows_rejected = 0;
+  made.streams[0].counters = {{"transform-check", "check_rows_failed", {{"rule", "positive"}}, 3},
+                              {"transform-check", "check_rows_failed", {{"rule", "unique id"}}, 1200},
+                              {"transform-check", "check_rows_failed", {{"rule", "regex email"}}, 0},
+                              {"dest", "bytes", {}, 7}};
+  EXPECT_THAT(render_summary(made, "p.yaml", kPlain),
+              HasSubstr("1,000,000 written, 1,200 rows failed unique id, 3 rows failed positive in 2.0 s"));
+  for (int i = 0; i < 6; ++i)
+    made.streams[0].counters.push_back({"t", "check_rows_failed", {{"rule", "r" + std::to_string(i)}}, 2});
+  EXPECT_THAT(render_summary(made, "p.yaml", kPlain), HasSubstr("and 3 more rules in"));
+}
+
 TEST(Summary, ShowsWhereTheTimeWentWhenAskedTo) {
   using std::chrono::milliseconds;
   auto made = report(engine::Outcome::kSucceeded);

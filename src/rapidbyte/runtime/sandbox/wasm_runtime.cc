@@ -495,6 +495,12 @@ Result<std::shared_ptr<const LoadedComponent>> WasmRuntime::load(const Component
   impl->component = std::move(component);
   std::shared_ptr<LoadedComponent> loaded(new LoadedComponent(std::move(impl), std::move(shapes), from_cache));
   loaded->compile_time_ = compile_time;
+  if (impl_->cache.enabled()) {
+    std::error_code missing;
+    const auto size =
+        std::filesystem::file_size(impl_->cache.entry_path(name, content_hash, impl_->engine_hash), missing);
+    if (!missing) loaded->compiled_bytes_ = size;
+  }
   return std::shared_ptr<const LoadedComponent>(std::move(loaded));
 }
 

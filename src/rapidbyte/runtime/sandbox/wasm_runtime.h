@@ -53,6 +53,8 @@ class LoadedComponent {
   [[nodiscard]] bool from_cache() const { return from_cache_; }
   /// How long compiling took; zero if it came from the cache.
   [[nodiscard]] std::chrono::nanoseconds compile_time() const { return compile_time_; }
+  /// The size of its entry in the AOT cache; zero without one.
+  [[nodiscard]] uint64_t compiled_bytes() const { return compiled_bytes_; }
 
  private:
   friend class WasmRuntime;
@@ -63,6 +65,7 @@ class LoadedComponent {
   std::vector<ComponentShape> shapes_;
   bool from_cache_;
   std::chrono::nanoseconds compile_time_{0};
+  uint64_t compiled_bytes_ = 0;
 };
 
 /// An argument of an exported function.
