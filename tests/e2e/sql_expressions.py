@@ -1,4 +1,5 @@
-"""What the engine in the sandbox and native DuckDB have to answer alike (test_sql_oracle.py): expressions over the table that sql_oracle.py makes, one per line,
+"""What the engine in the sandbox and native DuckDB have to answer alike (test_sql_oracle.py): expressions over the table that sql_oracle.py makes, one per line
+(functions that end in the C library's mathematics are rounded, which may differ in the last digit),
 and queries over all of its rows.
 
 Columns: id; i8 i16 i32 i64 u8 u32 u64 (integers with their limits); f32 f64; dec2 (12, 2), dec6 (18, 6), dec0 (38, 0); b; s (any text), w (words), n (texts of numbers); d; t; ts; tz;
@@ -6,28 +7,28 @@ iv; x (bytes); j (JSON)."""
 
 EXPRESSIONS = """
 i8 + 1::INTEGER
-TRY(i16 * 3)
-TRY(i32 - i16)
+i16 * 3
+i32 - i16
 i32 * i16::BIGINT
-TRY(i64 + 1)
-TRY(i64 * i64)
-TRY(-i8)
-TRY(abs(i16))
-TRY(abs(i8))
+i64 + 1
+i64 * i64
+-i8
+abs(i16)
+abs(i8)
 i32 / 7
 i32 // 7
 i32 % 7
-TRY(-17 % i8)
+-17 % i8
 i32 // nullif(i8, 0)
 i32 / nullif(i8, 0)
 i32 % nullif(i16, 0)
 u8 - 1::INTEGER
-TRY(u8 - 200::UTINYINT)
+u8 - 200::UTINYINT
 u64 // 3
 u64 % 1000003
-TRY(u32 << 3::UINTEGER)
+u32 << 3::UINTEGER
 i64 >> 5
-TRY(i32 << 2)
+i32 << 2
 i32 & 255
 i32 | 4096
 xor(i32, 12345)
@@ -36,7 +37,7 @@ bit_count(i64)
 sign(i32)
 sign(f64)
 gcd(i32, i16)
-TRY(lcm(i16, i8))
+lcm(i16, i8)
 factorial((u8 % 20)::INTEGER)
 greatest(i8, i16, i32)
 least(i8, u8, i16)
@@ -64,7 +65,7 @@ round(f64, -2)
 round_even(f64, 1)
 even(f64)
 sqrt(abs(f64))
-cbrt(f64)
+round(cbrt(f64), 4)
 round(ln(abs(f64) + 1), 12)
 round(log2(abs(f64) + 1), 12)
 round(log10(abs(f64) + 1), 12)
@@ -84,18 +85,18 @@ pi()
 nextafter(f64, 1e300)
 signbit(f64)
 f32::DOUBLE
-TRY(f64::FLOAT)
-TRY(f64::INTEGER)
-TRY(f64::BIGINT)
-TRY(f64::SMALLINT)
-TRY(f64::DECIMAL(18, 3))
-TRY(f32::DECIMAL(9, 4))
+f64::FLOAT
+f64::INTEGER
+f64::BIGINT
+f64::SMALLINT
+f64::DECIMAL(18, 3)
+f32::DECIMAL(9, 4)
 f64::VARCHAR
 f32::VARCHAR
 dec2 + dec6
-TRY(dec2 * dec2)
+dec2 * dec2
 dec2 * 1.19
-TRY(dec6 * dec2)
+dec6 * dec2
 dec2 / 3
 dec2 / nullif(dec6, 0)
 dec2 % 7
@@ -105,12 +106,12 @@ ceil(dec2)
 floor(dec6)
 abs(dec0)
 -dec2
-TRY(dec0 + 1)
-TRY(dec0::BIGINT)
+dec0 + 1
+dec0::BIGINT
 dec2::DOUBLE
 dec6::VARCHAR
-TRY(dec6::DECIMAL(9, 2))
-TRY(dec2::INTEGER)
+dec6::DECIMAL(9, 2)
+dec2::INTEGER
 dec0 % 1000
 dec0 > i64
 dec2 = dec6
@@ -233,16 +234,16 @@ greatest(s, w)
 starts_with(w, NULL)
 length(string_split(s, 'a'))
 list_extract(string_split(w, ' '), 1)
-TRY(n::INTEGER)
-TRY(n::BIGINT)
-TRY(n::DOUBLE)
-TRY(n::DECIMAL(18, 4))
-TRY(n::BOOLEAN)
-TRY(n::DATE)
-TRY(n::TIMESTAMP)
-TRY(n::TIME)
-TRY(n::HUGEINT)
-TRY(n::UTINYINT)
+n::INTEGER
+n::BIGINT
+n::DOUBLE
+n::DECIMAL(18, 4)
+n::BOOLEAN
+n::DATE
+n::TIMESTAMP
+n::TIME
+n::HUGEINT
+n::UTINYINT
 try_cast(s AS INTEGER)
 try_cast(w AS DOUBLE)
 d + 1
@@ -252,7 +253,7 @@ d + INTERVAL 1 MONTH
 d - iv
 ts + iv
 ts - iv
-TRY(tz + iv)
+tz + iv
 ts - TIMESTAMP '2000-01-01 12:00:00'
 t + INTERVAL 90 MINUTE
 d + t
@@ -306,13 +307,13 @@ strftime(d, '%d.%m.%Y')
 strptime(strftime(ts, '%d/%m/%Y %H:%M'), '%d/%m/%Y %H:%M')
 try_strptime(n, '%Y-%m-%d')
 make_date(2000 + u8 % 50, 1 + u8 % 12, 1 + u8 % 28)
-TRY(make_time(u8 % 24, u8 % 60, f32 % 60 * 0))
+make_time(u8 % 24, u8 % 60, f32 % 60 * 0)
 make_timestamp(2000, 1 + u8 % 12, 3, u8 % 24, 5, 6.25)
 make_timestamptz(2000, 1 + u8 % 12, 3, u8 % 24, 5, 6.25, 'Europe/Berlin')
 epoch(ts)
 epoch_ms(ts)
 epoch_us(tz)
-TRY(epoch_ns(d))
+epoch_ns(d)
 to_timestamp(i32)
 to_days(i16)
 to_months(i8)
@@ -398,14 +399,14 @@ typeof(d - d)
 typeof([i8, i32])
 (i64::VARCHAR || 'x')::VARCHAR
 i64::UUID IS NULL OR true
-TRY(md5(s)::UUID)
+md5(s)::UUID
 x::VARCHAR
-TRY(s::BLOB)
+s::BLOB
 t::VARCHAR
 iv::VARCHAR
 tz::VARCHAR
 ts::VARCHAR
-TRY(ts::VARCHAR::DATE)
+ts::VARCHAR::DATE
 current_setting('TimeZone')
 bitstring(bin(u8), 16)
 get_bit('0110'::BIT, 1)
@@ -487,8 +488,8 @@ def lines(text):
 
 
 def as_text(expressions):
-    """A query that gives each of the expressions as text, so that nothing but the engine decides what a value is."""
-    return "SELECT id, " + ", ".join(f"CAST(({expression}) AS VARCHAR) AS e{i}" for i, expression in enumerate(expressions)) + " FROM input"
+    """A query that gives each of the expressions as text, so that nothing but the engine decides what a value is; null where it fails."""
+    return "SELECT id, " + ", ".join(f"CAST(TRY({expression}) AS VARCHAR) AS e{i}" for i, expression in enumerate(expressions)) + " FROM input"
 
 
 def all_as_text(query):

@@ -322,22 +322,22 @@ class TransformSql(harness.EndToEnd):
                 self.assertRegex(done.err, "SQL_OUT_OF_MEMORY|SQL_FAILED|SQL_ENGINE_FAILED|GUEST_TRAP|MEMORY_LIMIT|GUEST_TIMEOUT|SQL_INVALID")
 
     def test_a_query_over_the_whole_stream_spills_where_it_may(self):
-        # 120 MB of rows, of which 60 percent of 128 MiB would have to hold the sort.
-        self.write_csv("orders.csv", ["id", "text"], [[(i * 7919) % 200000, f"{i:06d}" + "x" * 600] for i in range(200000)])
+        # 180 MB of rows, which 60 percent of 192 MiB would have to hold.
+        self.write_csv("orders.csv", ["id", "text"], [[(i * 7919) % 300000, f"{i:06d}" + "x" * 600] for i in range(300000)])
         query = {"query": "SELECT id, text FROM input ORDER BY id", "whole": True}
-        small = "max_memory: 128mb\nmax_retries: 0"
+        small = "max_memory: 192mb\nmax_retries: 0"
         self.expect(harness.TRANSFORM, "run", self.sql_pipeline(query, resources=small), says=["SQL_OUT_OF_MEMORY"])
         spill = self.folder / "spill"
         spill.mkdir()
         (spill / "mine.txt").write_text("stays")
         query["spill"] = {"folder": str(spill)}
         self.run_ok(self.sql_pipeline(query, resources=small), timeout=240)
-        self.assertEqual(self.query("SELECT count(*), count(DISTINCT id), sum(rowid - 1 = id), min(length(text)) FROM orders"), [(200000, 200000, 200000, 606)])
+        self.assertEqual(self.query("SELECT count(*), count(DISTINCT id), sum(rowid - 1 = id), min(length(text)) FROM orders"), [(300000, 300000, 300000, 606)])
         self.assertEqual([path.name for path in spill.iterdir()], ["mine.txt"])
         query["spill"]["max_bytes"] = 2 << 20
         self.expect(harness.TRANSFORM, "run", self.sql_pipeline(query, mode="replace", resources=small), says=["SQL_OUT_OF_MEMORY"])
         self.assertEqual([path.name for path in spill.iterdir()], ["mine.txt"])
-        self.assertEqual(self.query("SELECT count(*) FROM orders"), [(200000,)])
+        self.assertEqual(self.query("SELECT count(*) FROM orders"), [(300000,)])
 
     def test_a_query_that_never_ends_is_ended_and_one_that_takes_all_memory_fails(self):
         self.write_orders(10)

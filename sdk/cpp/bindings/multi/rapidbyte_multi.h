@@ -353,7 +353,7 @@ extern void rapidbyte_connector_host_socket_close(uint64_t handle);
 extern bool rapidbyte_connector_host_socket_wait(uint64_t handle, rapidbyte_connector_host_socket_interest_t interest, uint32_t timeout_ms, bool *ret, rapidbyte_connector_host_connector_error_t *err);
 // 2.1.0: from here on the host speaks TLS on this socket.
 extern bool rapidbyte_connector_host_socket_start_tls(uint64_t handle, rapidbyte_multi_string_t *server_name, rapidbyte_connector_host_tls_verify_t verify, rapidbyte_multi_string_t *maybe_ca_pem, rapidbyte_connector_host_connector_error_t *err);
-// 2.1.0: whether the run is being ended.
+// 2.1.0: whether the run is being cancelled.
 extern bool rapidbyte_connector_host_is_cancelled(void);
 // 2.1.0, destinations: the newest source checkpoint that is wholly covered by the batches taken so far.
 extern bool rapidbyte_connector_host_pending_checkpoint(rapidbyte_multi_option_string_t *ret, rapidbyte_connector_host_connector_error_t *err);

@@ -174,7 +174,7 @@ std::vector<PreparedComponent> by_component(const std::vector<Assessed>& connect
     const std::string path = connector.found.path.string();
     auto component = std::find_if(components.begin(), components.end(), [&](const auto& c) { return c.path == path; });
     if (component == components.end()) {
-      components.push_back({.path = path, .compiled_bytes = connector.compiled_bytes});
+      components.push_back({path, {}, {}, connector.compiled_bytes});
       component = components.end() - 1;
     }
     component->connectors.push_back(connector.found.name);
