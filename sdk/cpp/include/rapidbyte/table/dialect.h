@@ -175,6 +175,10 @@ class Dialect {
   virtual Status stream_has_begun(const sdk::StreamContext& /*ctx*/) { return {}; }
   /// Begins a replace in a way of its own; false: the usual way.
   virtual Result<bool> begins_replace(const sdk::StreamContext& /*ctx*/) { return false; }
+  /// Of a stream without rows of which nothing but its end comes (feature "empty-streams"), in mode append or replace:
+  /// whether the target already is what the load would make of it, so that nothing has to be written. It only reads.
+  /// False: the stream begins and ends the usual way.
+  virtual Result<bool> needs_nothing(const sdk::StreamContext& /*ctx*/) { return false; }
   /// Before rows are written, and before a stream ends: the target's lock is held, or taken again.
   virtual Status hold_target(const sdk::StreamContext& /*ctx*/) { return {}; }
   /// The receipt behind which rows are written; it is the time to make the table of receipts.
