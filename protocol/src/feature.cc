@@ -5,9 +5,10 @@
 namespace rapidbyte::protocol {
 namespace {
 
-constexpr std::array<std::string_view, 13> kNames = {
-    "idempotent",    "open-early",     "partitioned", "plan",      "receipts",       "resume",           "reuse",
-    "single-writer", "special-values", "stateful",    "stateless", "stream-options", "stream-references"};
+constexpr std::array<std::string_view, 14> kNames = {"empty-streams",  "idempotent",       "open-early", "partitioned",
+                                                     "plan",           "receipts",         "resume",     "reuse",
+                                                     "single-writer",  "special-values",   "stateful",   "stateless",
+                                                     "stream-options", "stream-references"};
 static_assert(kNames.size() == static_cast<size_t>(Feature::kStreamReferences) + 1);
 
 }  // namespace

@@ -173,6 +173,7 @@ Json context_json(StreamContext context, ContextVersion version) {
   if (!context.cursor_load_id.empty()) out["cursor_load_id"] = std::move(context.cursor_load_id);
   if (context.keep_positions) out["keep_positions"] = true;
   if (context.allow_doubled_rows) out["allow_doubled_rows"] = true;
+  if (context.without_rows) out["without_rows"] = true;
   return out;
 }
 
@@ -205,6 +206,7 @@ Result<StreamContext> read_context(const Json& document) {
   out.cursor_load_id = string_member(document, "cursor_load_id").value_or("");
   out.keep_positions = bool_member(document, "keep_positions").value_or(false);
   out.allow_doubled_rows = bool_member(document, "allow_doubled_rows").value_or(false);
+  out.without_rows = bool_member(document, "without_rows").value_or(false);
   return out;
 }
 

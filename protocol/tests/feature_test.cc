@@ -9,6 +9,7 @@ namespace {
 
 TEST(Feature, EveryCaseHasTheNameThatManifestsUse) {
   const std::vector<std::pair<Feature, std::string_view>> names = {
+      {Feature::kEmptyStreams, "empty-streams"},
       {Feature::kIdempotent, "idempotent"},
       {Feature::kOpenEarly, "open-early"},
       {Feature::kPartitioned, "partitioned"},

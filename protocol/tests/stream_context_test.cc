@@ -34,6 +34,7 @@ TEST(StreamContext, ASourceOf200GetsExactlyThePublishedFieldsWithTheirDefaults) 
   context.cursor_load_id = "l0";
   context.keep_positions = true;
   context.allow_doubled_rows = true;
+  context.without_rows = true;
   EXPECT_EQ(context_json(context, ContextVersion::k2_0), Json::parse(R"({
     "stream_name": "orders",
     "schema": {"columns": [{"name": "id", "data_type": "Int64", "nullable": false}]},
@@ -83,9 +84,11 @@ TEST(StreamContext, ADestinationOf210GetsEverything) {
   context.cursor_load_id = "load-0";
   context.keep_positions = true;
   context.allow_doubled_rows = true;
+  context.without_rows = true;
   Json more = plain;
   more.update(Json::parse(R"({"reference_ring": ["orders", "lines"], "pipeline_streams": ["orders", "lines", "zips"],
-                              "cursor_load_id": "load-0", "keep_positions": true, "allow_doubled_rows": true})"));
+                              "cursor_load_id": "load-0", "keep_positions": true, "allow_doubled_rows": true,
+                              "without_rows": true})"));
   EXPECT_EQ(context_json(context, ContextVersion::k2_1), more);
 }
 
@@ -137,6 +140,7 @@ class AnyContext {
     out.cursor_load_id = text();
     out.keep_positions = flip();
     out.allow_doubled_rows = flip();
+    out.without_rows = flip();
     return out;
   }
 
@@ -209,9 +213,9 @@ TEST(StreamContext, NoFieldIsForgottenByThePropertyAbove) {
   // Does not compile when a field comes or goes: then AnyContext, the writer and the reader have to follow.
   const auto& [stream_name, columns, sync_mode, cursor, limits, policies, write_mode, primary_key, pipeline, run_id,
                load_id, partition, resume, stream_options, destination_features, reference_ring, pipeline_streams,
-               cursor_load_id, keep_positions, allow_doubled_rows] = StreamContext();
+               cursor_load_id, keep_positions, allow_doubled_rows, without_rows] = StreamContext();
   // Over some seeds each field has another value than the one that it has when nothing is said.
-  std::vector<bool> differs(20);
+  std::vector<bool> differs(21);
   for (uint32_t seed = 0; seed < 50; ++seed) {
     const StreamContext c = AnyContext(seed).make();
     const std::vector<bool> now = {c.stream_name != stream_name,
@@ -233,7 +237,8 @@ TEST(StreamContext, NoFieldIsForgottenByThePropertyAbove) {
                                    c.pipeline_streams != pipeline_streams,
                                    c.cursor_load_id != cursor_load_id,
                                    c.keep_positions != keep_positions,
-                                   c.allow_doubled_rows != allow_doubled_rows};
+                                   c.allow_doubled_rows != allow_doubled_rows,
+                                   c.without_rows != without_rows};
     for (size_t i = 0; i < now.size(); ++i) differs[i] = differs[i] || now[i];
   }
   EXPECT_THAT(differs, ::testing::Each(true));

@@ -213,6 +213,72 @@ class Kill(postgres_harness.PostgresTest):
         self.assert_same()
 
 
+class ManyTables(postgres_harness.PostgresTest):
+    """Tables with and without rows by the same sessions: one without rows after another leaves the destination alone."""
+    TABLES = 48
+    FULL = range(5, TABLES, 6)
+    kill_after = Kill.kill_after
+
+    def kill_at_moments(self, mode):
+        for i in range(self.TABLES):
+            rows = 40 * i if i in self.FULL else 0
+            self.source.query(f"CREATE TABLE t{i:02} AS SELECT g AS id, 'of ' || g AS note FROM generate_series(1, {rows}) AS g")
+        generator = random.Random(f"many-{mode}")
+        for schema in ("compiles", "whole"):
+            pipeline = self.pipeline_into(schema, mode)
+            began = time.monotonic()
+            self.run_report(pipeline)
+            whole = time.monotonic() - began
+            self.assert_loaded(schema, 1)
+        killed = 0
+        for number in range(MOMENTS):
+            schema = f"k{number}"
+            pipeline = self.pipeline_into(schema, mode)
+            done = self.kill_after(pipeline, whole * (number + generator.random()) / MOMENTS)
+            # A load that was done sooner than the first one shows that the machine was busy then.
+            whole, killed = min(whole, done or whole), killed + (done is None)
+            # Appends end together, so that one speaks for all. A kill may come after the end.
+            done = self.load_of(pipeline, "t05")[1]
+            self.assert_loaded(schema, 1, partly=True)
+            self.run_report(pipeline)
+            self.assert_loaded(schema, 2 if done and mode == "append" else 1)
+            # Nothing of the interrupted load is left that would change the next one.
+            self.run_report(pipeline)
+            self.assert_loaded(schema, (3 if done else 2) if mode == "append" else 1)
+        self.assertGreater(killed, MOMENTS // 2)
+
+    def pipeline_into(self, schema, mode):
+        self.destination.query(f"CREATE SCHEMA {schema}")
+        if mode == "replace":
+            # What an empty stream replaces, and what it finds empty.
+            for i in range(0, self.TABLES, 3):
+                self.destination.query(f"CREATE TABLE {schema}.t{i:02} (id integer, note text); "
+                                       f"INSERT INTO {schema}.t{i:02} SELECT -1, 'old' WHERE {i} % 2 = 0")
+        return self.postgres([], mode=mode, name=schema, destination_config={"schema": schema}, resources={"parallelism": 2})
+
+    def assert_loaded(self, schema, times, partly=False):
+        """Every row of the source is there so many times; `partly`: or not yet, with the old rows of a replace."""
+        there = {name for (name,) in self.destination.query(f"SELECT tablename FROM pg_tables WHERE schemaname = '{schema}'")}
+        for i in range(self.TABLES):
+            name = f"t{i:02}"
+            if name not in there:
+                self.assertTrue(partly, f"{name} is missing")
+                continue
+            rows = 40 * i if i in self.FULL else 0
+            ids = [int(id) for (id,) in self.destination.query(f"SELECT id FROM {schema}.{name} ORDER BY id")]
+            want = sorted(list(range(1, rows + 1)) * times)
+            if partly:
+                self.assertIn(ids, (want, [], [-1]), name)
+            else:
+                self.assertEqual(ids, want, name)
+
+    def test_many_append(self):
+        self.kill_at_moments("append")
+
+    def test_many_replace(self):
+        self.kill_at_moments("replace")
+
+
 class ServerCrash(postgres_harness.PostgresTest):
     """The destination's server crashes between an interrupted load and the next run. Its recovery empties UNLOGGED tables, and keeps
     their receipts, which are in an ordinary one."""

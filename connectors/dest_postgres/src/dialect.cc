@@ -126,6 +126,27 @@ Status PostgresDialect::in_transaction(const std::function<Status()>& work, bool
   return session_->in_transaction(work);
 }
 
+Result<bool> PostgresDialect::needs_nothing(const sdk::StreamContext& ctx) {
+  const TableName target = target_of(ctx);
+  bool nothing = false;
+  RB_SDK_RETURN_NOT_OK(ask(ctx, [&]() -> Status {
+    if (mode_of(ctx) == sdk::WriteMode::kAppend) {
+      RB_SDK_ASSIGN_OR_RETURN(nothing, known_tables_.has(*session_, target));
+      return {};
+    }
+    const TableName staging = staging_name(target);
+    const std::string name = target.sql();
+    const Parameter names[] = {name, staging.schema, staging.table};
+    // A file without a byte has no rows, also none that somebody has not committed yet.
+    RB_SDK_ASSIGN_OR_RETURN(const auto empty, session_->cached_value(empty_target_sql("$1", "$2", "$3"), names));
+    nothing = empty.has_value();
+    return {};
+  }));
+  // Nothing ran in the session that the next stream would have to be kept from.
+  ran_no_code_ = nothing;
+  return nothing;
+}
+
 Status PostgresDialect::lock(const sdk::StreamContext& ctx, const TableName& target) {
   // Loads that only add rows do not conflict with each other.
   return session_->lock_target(target, mode_of(ctx) == sdk::WriteMode::kAppend).status();

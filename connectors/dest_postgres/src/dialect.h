@@ -12,6 +12,7 @@
 
 #include "rapidbyte/table/life_cycle.h"
 #include "src/held_load.h"
+#include "src/known_tables.h"
 #include "src/receipts.h"
 #include "src/session.h"
 #include "src/table_writer.h"
@@ -61,6 +62,7 @@ class PostgresDialect final : public table::Dialect {
   Status stream_begins(const sdk::StreamContext& ctx) override;
   Status stream_has_begun(const sdk::StreamContext& ctx) override;
   Result<bool> begins_replace(const sdk::StreamContext& ctx) override;
+  Result<bool> needs_nothing(const sdk::StreamContext& ctx) override;
   Status hold_target(const sdk::StreamContext& ctx) override;
   Result<std::optional<Receipt>> previous_receipt(const sdk::StreamContext& ctx) override;
   [[nodiscard]] bool has_nothing_to_discard(const sdk::StreamContext& ctx) const override;
@@ -104,6 +106,7 @@ class PostgresDialect final : public table::Dialect {
   bool accept_emptied_ = false;
   bool stage_always_ = false;
   LoadMethod method_ = LoadMethod::kCopy;
+  KnownTables known_tables_;
   std::optional<TableName> begun_;  // begin_stream() was called on this instance
   std::optional<TableName> prepared_;  // the table of the batches that this instance got
   /// What the first statement of a stream has seen.

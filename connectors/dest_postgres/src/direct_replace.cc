@@ -18,7 +18,7 @@ Result<bool> PostgresDialect::publishes(const sdk::StreamContext& ctx) {
   RB_SDK_ASSIGN_OR_RETURN(Receipts receipts, ensure_receipts(target));
   if (!held_) return false;
   const HeldLoad held = std::move(*std::exchange(held_, std::nullopt));
-  if (!held.written) {
+  if (!held.written && !ctx.without_rows) {
     // The writers of partitions have created a staging table, as they do, and written receipts of their own.
     const Receipt receipt{.load_id = ctx.load_id, .target = staging_name(target).text()};
     ran_no_code_ = false;

@@ -157,8 +157,8 @@ void Session::end_stream(bool ran_code) {
   warned_.clear();
   if (!is_open() || in_transaction()) return;
   if (!ran_code && !runs_code_ && !had_upsert_table) {
-    (void)connection_->post("SELECT pg_catalog.pg_advisory_unlock_all()");
-    locked_.reset();
+    // A stream that has written nothing may have taken no lock.
+    if (std::exchange(locked_, std::nullopt)) (void)connection_->post("SELECT pg_catalog.pg_advisory_unlock_all()");
     return;
   }
   // Users' code, such as the triggers of the stream's table, may have changed settings that decide how rows are read

@@ -185,6 +185,14 @@ std::string direct_target_sql(const std::string& table) {
          "c.oid AND k.contype = 'f') AND pg_catalog.has_table_privilege(c.oid, 'DELETE')";
 }
 
+std::string empty_target_sql(const std::string& table, const std::string& staging_schema, const std::string& staging) {
+  return "SELECT t.oid FROM (" + direct_target_sql(table) +
+         ") t WHERE pg_catalog.pg_relation_size(t.oid) OPERATOR(pg_catalog.=) 0 AND NOT EXISTS (SELECT FROM "
+         "pg_catalog.pg_class c JOIN "
+         "pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE " +
+         table_condition_sql(staging_schema + "::pg_catalog.text", staging + "::pg_catalog.text") + ")";
+}
+
 Status check_replaceable(const Session& session, const TableName& target, const std::string& stream,
                          const std::optional<std::string>& referring) {
   if (!referring) return {};

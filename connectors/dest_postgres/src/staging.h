@@ -38,6 +38,9 @@ std::string referring_sql(const std::string& table);
 /// look for each row), in a database that publishes nothing (DELETE may then need a replica identity), and from which
 /// this user may delete. Otherwise no row.
 std::string direct_target_sql(const std::string& table);
+/// SQL of a query that returns a row when the table, named as above, is one of those, has no rows, and no table or view
+/// has the staging table's name, whose schema and name are SQL of type text.
+std::string empty_target_sql(const std::string& table, const std::string& staging_schema, const std::string& staging);
 /// REPLACE_REFERENCED (config) when there is one: the target's rows cannot be removed.
 Status check_replaceable(const Session& session, const TableName& target, const std::string& stream,
                          const std::optional<std::string>& referring);

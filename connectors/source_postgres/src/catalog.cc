@@ -101,6 +101,12 @@ constexpr std::string_view kTypeDetails = R"sql(, a.attnum,
    FROM pg_catalog.pg_collation l, pg_catalog.pg_database d
    WHERE l.oid = a.attcollation AND d.datname = pg_catalog.current_database()))sql";
 constexpr std::string_view kNoDetails = "NULL, NULL, NULL, NULL, NULL, NULL, NULL";
+// What decides how values are read; keys, operators and collations are about cursors. The last one says whether there
+// are any: 2 is the system's own way to store a table (0 before 12), which alone is known to keep rows in that file.
+constexpr std::string_view kFewDetails =
+    "NULL, NULL, a.attnum, NULL, NULL, EXISTS (SELECT FROM pg_catalog.pg_cast k WHERE k.castsource = t.oid AND "
+    "k.casttarget = 25 AND k.castfunc >= 16384), NULL, c.relkind = 'r' AND c.relam IN (0, 2) AND "
+    "pg_catalog.pg_relation_size(c.oid) = 0";
 
 /// For a column: the unique indexes that it is part of, and whether its collation is deterministic (all were before
 /// 12); and kTypeDetails.
@@ -145,6 +151,9 @@ void note_indexes(std::string_view text, const std::string& column, Indexes& ind
   }
 }
 
+/// What both looks return; the short one adds has_no_rows after it.
+constexpr size_t kColumnsOfAll = 22;
+
 /// Assembles the rows of relations_sql(), one per column, which may arrive in parts.
 class RelationReader {
  public:
@@ -173,6 +182,7 @@ class RelationReader {
       relation.has_children = truth_of(row[4]);
       relation.filtered = truth_of(row[5]);
       relation.readable = truth_of(row[6]);
+      relation.has_no_rows = row.size() > kColumnsOfAll && truth_of(row[kColumnsOfAll]);
       out_.push_back(std::move(relation));
     }
     if (!row[7]) return;  // a table without columns
@@ -223,12 +233,14 @@ std::string within_catalog(std::string_view sql) {
 }
 
 enum class Tables : uint8_t { kOne, kMany };
+enum class Details : uint8_t { kNone, kFew, kAll };
 
-std::string relations_sql(const Connection& connection, Tables tables, bool with_details, std::string_view condition) {
+std::string relations_sql(const Connection& connection, Tables tables, Details wanted, std::string_view condition) {
   const bool one = tables == Tables::kOne;
   std::string sql(one ? "" : kDomains);
   sql += kRelations;
-  sql += with_details ? details(connection) : kNoDetails;
+  sql +=
+      wanted == Details::kAll ? details(connection) : std::string(wanted == Details::kFew ? kFewDetails : kNoDetails);
   sql += kFrom;
   sql += one ? kJoinOwnDomain : kJoinDomains;
   sql += kFromTypes;
@@ -269,26 +281,42 @@ std::string named(std::span<const TableName> names) {
 
 /// Looks at one table, locked or not, and is prepared for the next time: parsing and planning are most of its cost. The
 /// caller records that in the session when it succeeds.
-std::string look_sql(const Session& session, const TableName& name) {
+std::string look_sql(const Session& session, const TableName& name, Details wanted) {
+  const std::string statement = wanted == Details::kAll ? "rapidbyte_look" : "rapidbyte_short_look";
   std::string sql;
-  if (!session.look_prepared) {
+  if (wanted == Details::kAll ? !session.look_prepared : !session.short_look_prepared) {
     // A failed statement after it may have left it.
-    sql = "DEALLOCATE ALL; PREPARE rapidbyte_look(pg_catalog.name, pg_catalog.name) AS " +
-          relations_sql(session.connection, Tables::kOne, true,
-                        "n.nspname OPERATOR(pg_catalog.=) $1 AND c.relname OPERATOR(pg_catalog.=) $2 "
-                        "ORDER BY a.attnum") +
-          "; ";
+    if (!session.look_prepared && !session.short_look_prepared) sql = "DEALLOCATE ALL; ";
+    sql += "PREPARE " + statement + "(pg_catalog.name, pg_catalog.name) AS " +
+           relations_sql(session.connection, Tables::kOne, wanted,
+                         "n.nspname OPERATOR(pg_catalog.=) $1 AND c.relname OPERATOR(pg_catalog.=) $2 "
+                         "ORDER BY a.attnum") +
+           "; ";
   }
-  sql += "EXECUTE rapidbyte_look(" + postgres::quote_literal(name.schema) + ", " + postgres::quote_literal(name.table) +
-         ")";
+  sql += "EXECUTE " + statement + "(" + postgres::quote_literal(name.schema) + ", " +
+         postgres::quote_literal(name.table) + ")";
   // One plan for all tables. Afterwards the setting is the role's again, for what the read itself calls.
   if (session.connection.server_version() < 120'000) return sql;
   return "SET LOCAL plan_cache_mode = force_generic_plan; " + sql + "; SET LOCAL plan_cache_mode TO DEFAULT";
 }
 
+/// Sends what look_sql() made, in whatever `send` puts around it. After an error nobody knows what is prepared.
+template <typename Send>
+Result<QueryResult> run_look(Session& session, const TableName& name, Details wanted, const Send& send) {
+  const std::string sql = look_sql(session, name, wanted);
+  auto result = send(sql);
+  if (result.ok()) {
+    (wanted == Details::kAll ? session.look_prepared : session.short_look_prepared) = true;
+  } else {
+    session.look_prepared = session.short_look_prepared = false;
+  }
+  return result;
+}
+
 Result<std::vector<Relation>> look_at(Session& session, const TableName& name) {
-  RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(session.connection, look_sql(session, name)));
-  session.look_prepared = true;
+  RB_SDK_ASSIGN_OR_RETURN(QueryResult result, run_look(session, name, Details::kAll, [&](const std::string& sql) {
+                            return query_catalog(session.connection, sql);
+                          }));
   return relations_of(result);
 }
 
@@ -350,7 +378,7 @@ Result<QueryResult> query_catalog(Connection& connection, std::string_view sql) 
 Result<std::vector<Relation>> load_all_relations(Session& session) {
   Connection& connection = session.connection;
   RB_SDK_RETURN_NOT_OK(check_version(connection));
-  return fetch_relations(connection, relations_sql(connection, Tables::kMany, false, kUserTables));
+  return fetch_relations(connection, relations_sql(connection, Tables::kMany, Details::kNone, kUserTables));
 }
 
 Result<std::vector<Relation>> load_relations(Session& session, std::span<const TableName> names) {
@@ -361,12 +389,12 @@ Result<std::vector<Relation>> load_relations(Session& session, std::span<const T
   if (names.size() == 1) {
     RB_SDK_ASSIGN_OR_RETURN(found, look_at(session, names.front()));
   } else if (names.size() <= kFewTables) {
-    RB_SDK_ASSIGN_OR_RETURN(QueryResult result,
-                            query_catalog(connection, relations_sql(connection, Tables::kMany, true, named(names))));
+    RB_SDK_ASSIGN_OR_RETURN(QueryResult result, query_catalog(connection, relations_sql(connection, Tables::kMany,
+                                                                                        Details::kAll, named(names))));
     found = relations_of(result);
   } else {
-    RB_SDK_ASSIGN_OR_RETURN(found,
-                            fetch_relations(connection, relations_sql(connection, Tables::kMany, true, named(names))));
+    RB_SDK_ASSIGN_OR_RETURN(
+        found, fetch_relations(connection, relations_sql(connection, Tables::kMany, Details::kAll, named(names))));
   }
   std::vector<Relation> out;
   out.reserve(names.size());
@@ -379,7 +407,8 @@ Result<std::vector<Relation>> load_relations(Session& session, std::span<const T
   return out;
 }
 
-Result<Relation> begin_read(Session& session, const TableName& name, const std::optional<std::string>& snapshot) {
+Result<Relation> begin_read(Session& session, const TableName& name, const std::optional<std::string>& snapshot,
+                            bool for_cursor) {
   Connection& connection = session.connection;
   RB_SDK_RETURN_NOT_OK(check_version(connection));
   std::string sql = snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
@@ -388,7 +417,10 @@ Result<Relation> begin_read(Session& session, const TableName& name, const std::
   // Reading no rows takes the lock with no more rights than the read itself needs (LOCK TABLE requires more on a view).
   sql += "; SELECT FROM " + name.sql() + " LIMIT 0; ";
   // All in one message: the server runs one after the other, and each sees what committed before it began.
-  auto result = connection.query(sql + within_catalog(look_sql(session, name)));
+  // What the look of a discovery has prepared serves as well.
+  const bool all = for_cursor || (session.look_prepared && !session.short_look_prepared);
+  auto result = run_look(session, name, all ? Details::kAll : Details::kFew,
+                         [&](const std::string& look) { return connection.query(sql + within_catalog(look)); });
   if (!result.ok()) {
     const std::string state = postgres::sqlstate_of(result.error());
     if (state != "42P01" && state != "3F000") return result.status();
@@ -396,7 +428,6 @@ Result<Relation> begin_read(Session& session, const TableName& name, const std::
     RB_SDK_RETURN_NOT_OK(load_relations(session, {&name, 1}).status());
     return result.status();  // a table used by a view or function
   }
-  session.look_prepared = true;
   std::vector<Relation> found = relations_of(*result);
   if (found.empty()) return table_not_found(connection, name);
   return std::move(found.front());

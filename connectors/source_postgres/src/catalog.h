@@ -28,6 +28,9 @@ struct Relation {
   bool with_children = false;
   /// Row-level security hides rows from this role.
   bool filtered = false;
+  /// A plain table whose file had no byte when begin_read() looked, with the lock held: it has no rows, not even ones
+  /// that are not committed yet. Rows of children do not count. Not known of a look for a cursor.
+  bool has_no_rows = false;
   /// The role may read at least one column.
   bool readable = true;
   std::vector<CatalogColumn> columns;
@@ -53,8 +56,11 @@ sdk::Result<std::vector<Relation>> load_relations(Session& session, std::span<co
 /// Begins the transaction in which one table is read, locks the table, and only then looks at it: what commits before
 /// the lock (TRUNCATE, an ALTER TABLE that rewrites) is seen as a whole, and nothing of the kind can commit after it.
 /// `snapshot`: one that another session has exported after it took the lock; otherwise every statement has its own.
+/// `for_cursor`: the read uses a cursor. Otherwise what only cursors need may be missing: unique_keys and, of a column,
+/// is_deterministic, sql_type, its operators and its collation; has_no_rows may be known instead. Looking those up is
+/// half of the look's cost.
 sdk::Result<Relation> begin_read(Session& session, const TableName& name,
-                                 const std::optional<std::string>& snapshot = std::nullopt);
+                                 const std::optional<std::string>& snapshot = std::nullopt, bool for_cursor = false);
 /// Sets CatalogColumn::fields of the columns that are composite or contain composites, as far as the role may read
 /// them: tables that it may not read cost it nothing. Only users' types, and no enums, are asked about.
 sdk::Status describe_composites(postgres::Connection& connection, std::span<Relation> relations);

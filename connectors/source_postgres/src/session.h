@@ -22,6 +22,8 @@ class Session {
   std::string server_time_zone;
   /// The server has prepared the look at one table (catalog.h) in this session.
   bool look_prepared = false;
+  /// The same of the look that a full refresh needs.
+  bool short_look_prepared = false;
 
  private:
   postgres::ConnectionOptions options_;  // without the password

@@ -76,7 +76,8 @@ Status StreamReader::prepare() {
     RB_SDK_ASSIGN_OR_RETURN(partition_, Partition::from_json(ctx_.partition));
   }
   RB_SDK_ASSIGN_OR_RETURN(
-      relation_, begin_read(session_, options_.table, partition_ ? std::optional(partition_->snapshot) : std::nullopt));
+      relation_, begin_read(session_, options_.table, partition_ ? std::optional(partition_->snapshot) : std::nullopt,
+                            /*for_cursor=*/ctx_.sync_mode == sdk::SyncMode::kIncremental));
   if (relation_.filtered) {
     sdk::host::log_warn(what() +
                         ": row-level security is on; only the rows that the policies show to this role are read");
@@ -198,6 +199,28 @@ Status StreamReader::copy() {
   limits.record_bytes = static_cast<size_t>(std::min<uint64_t>(record_limit(ctx_.limits), SIZE_MAX));
   limits.special_values = ctx_.destination_has(sdk::kSpecialValues);
   CopyDecoder decoder(query_.columns, limits);
+  if (!finds_nothing()) RB_SDK_RETURN_NOT_OK(copy_rows(decoder));
+  RB_SDK_RETURN_NOT_OK(emit_batch(decoder));
+  if (encoder_->schema().fields.empty() && summary_.batches_emitted == 0) {
+    // A schema without columns means that they are unknown. A batch means that they are known.
+    RB_SDK_RETURN_NOT_OK(emit_encoded(decoder, 0));
+  }
+  summary_.records_read = decoder.rows_seen();
+  if (!position_) return {};
+  RB_SDK_RETURN_NOT_OK(position_->finish());
+  return pacer_.emit(position_->to_cursor());
+}
+
+bool StreamReader::finds_nothing() const {
+  // A partition is read as its snapshot was, which is older than the look.
+  if (!relation_.has_no_rows || relation_.has_children || partition_ || position_ || !options_.where.empty()) {
+    return false;
+  }
+  return std::all_of(relation_.columns.begin(), relation_.columns.end(),
+                     [](const CatalogColumn& column) { return column.readable; });
+}
+
+Status StreamReader::copy_rows(CopyDecoder& decoder) {
   Patience until_first_row(session_);
   std::string sql = query_.copy_sql();
   if (user_path_) sql.insert(0, std::string(kUserPath) + "; ");
@@ -224,15 +247,7 @@ Status StreamReader::copy() {
                                "the server counts " + std::to_string(copy.result().affected_rows) + " rows where " +
                                    std::to_string(decoder.rows_seen()) + " came");
   }
-  RB_SDK_RETURN_NOT_OK(emit_batch(decoder));
-  if (encoder_->schema().fields.empty() && summary_.batches_emitted == 0) {
-    // A schema without columns means that they are unknown. A batch means that they are known.
-    RB_SDK_RETURN_NOT_OK(emit_encoded(decoder, 0));
-  }
-  summary_.records_read = decoder.rows_seen();
-  if (!position_) return {};
-  RB_SDK_RETURN_NOT_OK(position_->finish());
-  return pacer_.emit(position_->to_cursor());
+  return {};
 }
 
 Status StreamReader::take(CopyDecoder& decoder, CopyDecoder::Event event) {

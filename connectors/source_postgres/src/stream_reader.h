@@ -40,6 +40,11 @@ class StreamReader {
   sdk::Status check_columns(const std::vector<ColumnPlan>& columns) const;
   sdk::Status check_null_cursors();
   sdk::Status copy();
+  /// Reads all rows of the query.
+  sdk::Status copy_rows(CopyDecoder& decoder);
+  /// The query would find nothing, and nothing wrong with itself: a whole table without rows, all of whose columns this
+  /// role may read.
+  [[nodiscard]] bool finds_nothing() const;
   sdk::Status take(CopyDecoder& decoder, CopyDecoder::Event event);
   sdk::Status emit_batch(CopyDecoder& decoder);
   sdk::Status emit_encoded(CopyDecoder& decoder, size_t rows);

@@ -86,6 +86,109 @@ TEST_F(Discovery, APreparedLookSeesTheTableAsItIsNow) {
   EXPECT_EQ(begin_read(*session, t).error().code, "TABLE_MISSING");
 }
 
+// What a full refresh does not need is not looked up; what decides how values are read is the same.
+TEST_F(Discovery, TheShortLookOfAFullRefreshReadsValuesAsTheLongOneDoes) {
+  sql("CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE DOMAIN d AS numeric(9,3) NOT NULL; CREATE TYPE pair AS (a "
+      "int, b "
+      "text); CREATE FUNCTION pair_text(pair) RETURNS text LANGUAGE sql AS 'SELECT $1.b'; CREATE CAST (pair AS text) "
+      "WITH "
+      "FUNCTION pair_text(pair); CREATE TABLE t (id bigint PRIMARY KEY, name text COLLATE \"C\", m mood, money d, p "
+      "pair, "
+      "tags text[], at timestamptz(3), gone int); ALTER TABLE t DROP COLUMN gone; CREATE TABLE u (x int)");
+  sdk::testing::FakeHost host;
+  auto session = open_session(postgres::read_connection_options(*std::make_unique<sdk::ConfigReader>(config())));
+  ASSERT_TRUE(session.ok()) << session.error().message;
+  const TableName t{"public", "t"};
+  const auto read = [&](bool for_cursor) {
+    auto relation = begin_read(*session, t, std::nullopt, for_cursor);
+    EXPECT_TRUE(relation.ok()) << relation.error().message;
+    EXPECT_TRUE(session->connection.exec("ROLLBACK").ok());
+    return relation.ok() ? *relation : Relation();
+  };
+  // Both ways, so that each is prepared beside the other.
+  for (int again = 0; again < 2; ++again) {
+    const Relation few = read(false);
+    const Relation all = read(true);
+    EXPECT_EQ(few.oid, all.oid);
+    EXPECT_EQ(few.primary_key(), all.primary_key());
+    ASSERT_EQ(few.columns.size(), 7U);
+    ASSERT_EQ(all.columns.size(), 7U);
+    for (size_t i = 0; i < all.columns.size(); ++i) {
+      const ColumnPlan short_plan = plan_column(few.columns[i], false);
+      const ColumnPlan long_plan = plan_column(all.columns[i], false);
+      EXPECT_EQ(short_plan.field.name, long_plan.field.name);
+      EXPECT_EQ(short_plan.field.type, long_plan.field.type) << long_plan.field.name;
+      EXPECT_EQ(short_plan.field.native_type, long_plan.field.native_type) << long_plan.field.name;
+      EXPECT_EQ(short_plan.field.nullable, long_plan.field.nullable) << long_plan.field.name;
+      EXPECT_EQ(short_plan.kind, long_plan.kind) << long_plan.field.name;
+      EXPECT_EQ(short_plan.by_output, long_plan.by_output) << long_plan.field.name;
+      EXPECT_EQ(short_plan.wire_type, long_plan.wire_type) << long_plan.field.name;
+    }
+    EXPECT_TRUE(few.unique_keys.empty()) << "it is short";
+    EXPECT_EQ(all.unique_keys, (std::vector<std::vector<std::string>>{{"id"}}));
+    EXPECT_EQ(all.find_column("name")->collation, "C");
+  }
+  // A failed look leaves nobody in doubt about what is prepared.
+  EXPECT_EQ(begin_read(*session, {"public", "absent"}).error().code, "TABLE_MISSING");
+  EXPECT_EQ(read(false).columns.size(), 7U);
+  EXPECT_EQ(read(true).columns.size(), 7U);
+}
+
+// Which of a thousand tables need no COPY.
+TEST_F(Discovery, TheShortLookSeesWhetherAPlainTableCanHaveRows) {
+  sql("CREATE TABLE hollow (a int); CREATE TABLE filled (a int); INSERT INTO filled VALUES (1); CREATE TABLE emptied "
+      "(a "
+      "int); INSERT INTO emptied VALUES (1); DELETE FROM emptied; CREATE VIEW v AS SELECT a FROM filled; CREATE TABLE "
+      "parts (a int) PARTITION BY RANGE (a); CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (9); INSERT "
+      "INTO parts VALUES (1); CREATE MATERIALIZED VIEW m AS SELECT a FROM hollow");
+  sdk::testing::FakeHost host;
+  auto session = open_session(postgres::read_connection_options(*std::make_unique<sdk::ConfigReader>(config())));
+  ASSERT_TRUE(session.ok()) << session.error().message;
+  for (const auto& [name, has_no_rows] : std::vector<std::pair<std::string, bool>>{
+           {"hollow", true}, {"filled", false}, {"emptied", false}, {"v", false}, {"parts", false}, {"m", false}}) {
+    const auto relation = begin_read(*session, {"public", name});
+    ASSERT_TRUE(relation.ok()) << relation.error().message;
+    EXPECT_EQ(relation->has_no_rows, has_no_rows) << name;
+    ASSERT_TRUE(session->connection.exec("ROLLBACK").ok());
+  }
+  EXPECT_FALSE(begin_read(*session, {"public", "hollow"}, std::nullopt, /*for_cursor=*/true)->has_no_rows)
+      << "the long look does not say";
+}
+
+TEST_F(Discovery, ATableThatCanHaveNoRowsIsNotCopied) {
+  sql("CREATE TABLE filled (a int); INSERT INTO filled VALUES (1), (2); CREATE TABLE hollow (a int); CREATE TABLE "
+      "parent "
+      "(a "
+      "int); CREATE TABLE child () INHERITS (parent); INSERT INTO child VALUES (1)");
+  sdk::testing::FakeHost host;
+  sdk::SourceAdapter<PostgresSource> source;
+  Json config = this->config();
+  config["streams"] = {{{"name", "filled"}}, {{"name", "hollow"}}, {{"name", "parent"}}, {{"name", "wrong"}}};
+  config["streams"][3].update({{"table", "hollow"}, {"where", "a = nonsense()"}});
+  ASSERT_TRUE(source.open(sdk::to_text(config)).ok());
+  const auto catalog = source.discover();
+  ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+  std::map<std::string, uint64_t> sends;
+  const auto read = [&](size_t stream) {
+    RunOptions options;
+    options.stream = config["streams"][stream];
+    options.name = *sdk::string_member(options.stream, "name");
+    const auto schema = sdk::Schema::from_json((*sdk::parse_json(*catalog))["streams"][stream]["schema"]);
+    const uint64_t before = host.calls("socket-write");
+    auto summary = source.run_read(sdk::to_text(testing::make_run_context(options, *schema)));
+    sends[options.name] = host.calls("socket-write") - before;
+    return summary;
+  };
+  EXPECT_EQ(read(0)->records_read, 2U);
+  const auto nothing = read(1);
+  ASSERT_TRUE(nothing.ok()) << nothing.error().message;
+  EXPECT_EQ(nothing->records_read, 0U);
+  EXPECT_EQ(nothing->batches_emitted, 0U);
+  EXPECT_LT(sends["hollow"], sends["filled"]);
+  EXPECT_EQ(read(2)->records_read, 1U) << "rows of children are read with it";
+  EXPECT_FALSE(read(3).ok()) << "whatever is wrong with a query is said of an empty table, too";
+}
+
 TEST_F(Discovery, KnowsColumnsAsTheyAreNow) {
   sql("CREATE TABLE t (a int, gone text, b numeric(10,2) NOT NULL, c int GENERATED ALWAYS AS (a * 2) STORED,"
       " d bigint GENERATED ALWAYS AS IDENTITY, e timestamptz(3), PRIMARY KEY (d, b)); ALTER TABLE t DROP COLUMN gone;"

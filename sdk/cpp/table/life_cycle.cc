@@ -113,9 +113,23 @@ Result<sdk::WriteSummary> LifeCycle::write_stream(const sdk::StreamContext& ctx)
 }
 
 Status LifeCycle::finish_stream(const sdk::StreamContext& ctx, bool succeeded) {
-  Status status = finish(ctx, succeeded);
+  Status status = succeeded && ctx.without_rows ? finish_without_rows(ctx) : finish(ctx, succeeded);
   dialect_.stream_ended(ctx, status.ok());
   return status;
+}
+
+Status LifeCycle::finish_without_rows(const sdk::StreamContext& ctx) {
+  if (mode_of(ctx) != sdk::WriteMode::kUpsert) {
+    begun_replace_.clear();
+    RB_SDK_RETURN_NOT_OK(dialect_.check_stream(ctx.stream_name));
+    RB_SDK_RETURN_NOT_OK(check_targets(ctx.pipeline_streams));
+    RB_SDK_RETURN_NOT_OK(dialect_.open());
+    // No receipt: it would only say that nothing was added to what is there.
+    RB_SDK_ASSIGN_OR_RETURN(const bool nothing, dialect_.needs_nothing(ctx));
+    if (nothing) return {};
+  }
+  RB_SDK_RETURN_NOT_OK(begin_stream(ctx));
+  return finish(ctx, /*succeeded=*/true);
 }
 
 Status LifeCycle::finish(const sdk::StreamContext& ctx, bool succeeded) {

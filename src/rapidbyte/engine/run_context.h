@@ -15,6 +15,7 @@
 
 #include "rapidbyte/base/buffer_pool.h"
 #include "rapidbyte/engine/lane/kept_instance.h"
+#include "rapidbyte/engine/lane/stage_threads.h"
 #include "rapidbyte/engine/load/retry.h"
 #include "rapidbyte/engine/orchestrator.h"
 #include "rapidbyte/engine/plan/prepare.h"
@@ -74,6 +75,8 @@ struct RunContext {
   /// How many lanes one stream may have: its share of resources.parallelism.
   uint32_t partitions_per_stream = 1;
   std::shared_ptr<BufferPool> pool{};  // shared with every instance
+  /// Of the lanes and their stages, for all streams one after the other.
+  StageThreads threads{};
   std::unique_ptr<DlqWriter> dlq{};  // null in a dry run
   std::atomic<uint64_t> peak_guest_memory{0};
   /// Loads of this run that are already in the state (begin_new_loads()), by stream; each is taken once.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "rapidbyte/protocol/error_codes.h"
@@ -81,10 +82,10 @@ Status Lease::set_owner(const StreamKey& key, std::string_view owner_json) {
 }
 
 Status Lease::save_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
-                              uint64_t rows_committed) {
+                              uint64_t rows_committed, Durability durability) {
   RB_RETURN_NOT_OK(check_value_size("checkpoint", checkpoint_json));
   RB_RETURN_NOT_OK(check_own(key));
-  return noticed(store_checkpoint(key, load_id, checkpoint_json, rows_committed));
+  return noticed(store_checkpoint(key, load_id, checkpoint_json, rows_committed, durability));
 }
 
 Status Lease::note_rows(const StreamKey& key, std::string_view load_id, std::optional<uint64_t> rows_given,
@@ -93,14 +94,21 @@ Status Lease::note_rows(const StreamKey& key, std::string_view load_id, std::opt
   return noticed(store_rows(key, load_id, rows_given, rows_reported));
 }
 
+Durability Lease::durability_of(std::span<const FinishedLoad> loads) {
+  const auto must_stay = [](const FinishedLoad& load) {
+    return load.end && load.end->durability == Durability::kDurable;
+  };
+  return std::any_of(loads.begin(), loads.end(), must_stay) ? Durability::kDurable : Durability::kRelaxed;
+}
+
 Status Lease::complete_loads(std::span<const FinishedLoad> loads) {
   if (loads.empty()) return loss();
   for (const FinishedLoad& load : loads) RB_RETURN_NOT_OK(check_own(load.key));
   return noticed(store_finished_loads(loads));
 }
 
-Status Lease::complete_load(const StreamKey& key, std::string_view load_id) {
-  const FinishedLoad load{key, std::string(load_id)};
+Status Lease::complete_load(const StreamKey& key, std::string_view load_id, std::optional<FinishedLoad::End> end) {
+  const FinishedLoad load{key, std::string(load_id), std::move(end)};
   return complete_loads(std::span(&load, 1));
 }
 

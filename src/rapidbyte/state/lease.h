@@ -76,19 +76,21 @@ class Lease : public PairStore {
   /// Records what the stream's position and the load under way are for from now on; does nothing when the stream is
   /// unknown.
   Status set_owner(const StreamKey& key, std::string_view owner_json);
-  /// Makes `checkpoint_json` the durable cursor. Call only after the destination's commit that covers it. Fails when
+  /// Makes `checkpoint_json` the stream's position. Call only after the destination's commit that covers it. Fails when
   /// `load_id` is not the load under way (the state was reset).
   Status save_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
-                         uint64_t rows_committed);
+                         uint64_t rows_committed, Durability durability = Durability::kDurable);
   /// Records which rows of the load under way may be in the destination (see StreamState). Call before the rows are
   /// given. Fails when `load_id` is not the load under way.
   Status note_rows(const StreamKey& key, std::string_view load_id, std::optional<uint64_t> rows_given,
                    uint64_t rows_reported);
   /// Ends these loads in one transaction, all or none: after a crash, either every load has to be finished again or
-  /// none. May be repeated. Fails, and ends none, when one of them is not its stream's newest load.
+  /// none. May be repeated. Fails, and ends none, when one of them is not its stream's newest load. Relaxed, unless an
+  /// end with a checkpoint asks for more.
   Status complete_loads(std::span<const FinishedLoad> loads);
   /// complete_loads() of one.
-  Status complete_load(const StreamKey& key, std::string_view load_id);
+  Status complete_load(const StreamKey& key, std::string_view load_id,
+                       std::optional<FinishedLoad::End> end = std::nullopt);
   /// The engine's own notes about a stream, by name. They are not pairs: components cannot reach them.
   Status set_stream_note(std::string_view stream, std::string_view name, std::string_view value);
   /// Deletes cursors, loads, notes and key-value pairs of one stream, or of the whole pipeline when `stream` is
@@ -97,6 +99,8 @@ class Lease : public PairStore {
 
  protected:
   Lease(std::string pipeline, uint64_t token);
+  /// Durable when one of these ends asks for it.
+  [[nodiscard]] static Durability durability_of(std::span<const FinishedLoad> loads);
 
   // The backend's part of the functions above: each write checks the token in the same transaction, LEASE_LOST when
   // another run holds the lease. Keys belong to the lease's pipeline, and spans are not empty.
@@ -108,7 +112,7 @@ class Lease : public PairStore {
   virtual Status store_new_loads(std::span<const NewLoad> loads) = 0;
   virtual Status store_owner(const StreamKey& key, std::string_view owner_json) = 0;
   virtual Status store_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
-                                  uint64_t rows_committed) = 0;
+                                  uint64_t rows_committed, Durability durability) = 0;
   virtual Status store_rows(const StreamKey& key, std::string_view load_id, std::optional<uint64_t> rows_given,
                             uint64_t rows_reported) = 0;
   virtual Status store_finished_loads(std::span<const FinishedLoad> loads) = 0;

@@ -58,7 +58,9 @@ class ScriptedLease final : public Lease {
   }
   Status store_new_loads(std::span<const NewLoad>) override { return {}; }
   Status store_owner(const StreamKey&, std::string_view) override { return {}; }
-  Status store_checkpoint(const StreamKey&, std::string_view, std::string_view, uint64_t) override { return {}; }
+  Status store_checkpoint(const StreamKey&, std::string_view, std::string_view, uint64_t, Durability) override {
+    return {};
+  }
   Status store_rows(const StreamKey&, std::string_view, std::optional<uint64_t>, uint64_t) override { return {}; }
   Status store_finished_loads(std::span<const FinishedLoad>) override { return {}; }
   Status store_stream_note(std::string_view, std::string_view, std::string_view) override { return {}; }

@@ -172,6 +172,28 @@ TEST_P(EveryStateBackend, CompletesTheLoadsOfARunAtomically) {
   EXPECT_OK(of("p").complete_loads({}));
 }
 
+TEST_P(EveryStateBackend, SavesTheLastCheckpointOfALoadWithItsEndOrNeither) {
+  const StreamKey a{"p", "a", ""};
+  const StreamKey b{"p", "b", ""};
+  for (const StreamKey& key : {a, b}) EXPECT_OK(of("p").begin_load(key, "load", false, "owner"));
+  const FinishedLoad::End end{.checkpoint_json = R"({"end":true})", .rows_committed = 7};
+  EXPECT_EQ(of("p").complete_loads(std::vector<FinishedLoad>{{a, "load", end}, {b, "another"}}).error().code,
+            "STATE_BACKEND");
+  EXPECT_TRUE(stream(a).load_in_progress);
+  EXPECT_EQ(stream(a).checkpoint_json, std::nullopt);
+  EXPECT_OK(of("p").complete_loads(std::vector<FinishedLoad>{{a, "load", end}, {b, "load"}}));
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_FALSE(stream(a).load_in_progress);
+    EXPECT_TRUE(stream(a).committed);
+    EXPECT_EQ(stream(a).checkpoint_json, end.checkpoint_json);
+    EXPECT_EQ(stream(a).rows_committed, 7U);
+    EXPECT_EQ(stream(a).owner_json, "owner") << "the position is the load's now";
+    EXPECT_EQ(stream(b).checkpoint_json, std::nullopt);
+    EXPECT_FALSE(stream(b).committed);
+    EXPECT_OK(of("p").complete_load(a, "load", end));
+  }
+}
+
 TEST_P(EveryStateBackend, PipelinesDoNotSeeEachOther) {
   EXPECT_OK(of("p").put("k", "of p"));
   EXPECT_OK(of("q").put("k", "of q"));
@@ -310,6 +332,33 @@ TEST_P(EveryStateBackend, ThreadsOfManyStreamsDoNotInterfere) {
 
 INSTANTIATE_TEST_SUITE_P(Backends, EveryStateBackend, ::testing::ValuesIn(kBackends),
                          [](const auto& info) { return std::string(info.param.name); });
+
+// What tests of the engine mean by a power cut.
+TEST(MemoryState, LosesRelaxedWritesUpToTheLastDurableOne) {
+  const auto state = make_memory_state();
+  const auto lease = std::move(*state->acquire_lease("p", "run"));
+  const StreamKey key{"p", "s", ""};
+  const auto saved = [&] { return state->load_stream(key)->checkpoint_json.value_or(""); };
+  EXPECT_OK(lease->begin_load(key, "load", true));
+  EXPECT_OK(lease->save_checkpoint(key, "load", "1", 1));
+  EXPECT_OK(lease->save_checkpoint(key, "load", "2", 2, Durability::kRelaxed));
+  EXPECT_OK(lease->save_checkpoint(key, "load", "3", 3, Durability::kRelaxed));
+  EXPECT_EQ(saved(), "3");
+  lose_relaxed_writes(*state);
+  EXPECT_EQ(saved(), "1");
+  EXPECT_OK(lease->save_checkpoint(key, "load", "4", 4, Durability::kRelaxed));
+  EXPECT_OK(lease->save_checkpoint(key, "load", "5", 5));
+  lose_relaxed_writes(*state);
+  EXPECT_EQ(saved(), "5");
+  EXPECT_OK(lease->complete_load(key, "load"));
+  EXPECT_FALSE(state->load_stream(key)->load_in_progress);
+  lose_relaxed_writes(*state);
+  EXPECT_TRUE(state->load_stream(key)->load_in_progress);
+  EXPECT_OK(lease->complete_load(key, "load", FinishedLoad::End{.checkpoint_json = "6", .rows_committed = 6}));
+  lose_relaxed_writes(*state);
+  EXPECT_FALSE(state->load_stream(key)->load_in_progress);
+  EXPECT_EQ(saved(), "6");
+}
 
 }  // namespace
 }  // namespace rapidbyte::state

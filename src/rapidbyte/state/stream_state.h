@@ -64,10 +64,26 @@ struct NewLoad {
   LoadKind kind = LoadKind::kInPlace;
 };
 
+/// What may become of a write when the machine goes down, and not only the process.
+enum class Durability : uint8_t {
+  kDurable,  // it is on the disk when the call returns
+  /// The newest writes may be lost, latest first; a durable one also keeps all before it. For what can be found out
+  /// again.
+  kRelaxed,
+};
+
 /// A load of which every batch is committed and whose stream is finished.
 struct FinishedLoad {
+  struct End {
+    std::string checkpoint_json;
+    uint64_t rows_committed = 0;
+    Durability durability = Durability::kDurable;
+  };
   StreamKey key;
   std::string load_id;
+  /// The load's last checkpoint, if it is saved by the same transaction (as Lease::save_checkpoint() would); else it
+  /// was saved before.
+  std::optional<End> end = std::nullopt;
 };
 
 /// One finished or failed run, for `rapidbyte state show`.

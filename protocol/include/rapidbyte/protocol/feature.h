@@ -10,6 +10,7 @@
 namespace rapidbyte::protocol {
 
 enum class Feature : uint8_t {
+  kEmptyStreams,      // destinations: finish-stream may come alone for a stream without rows
   kIdempotent,        // destinations: writing a row again changes nothing
   kOpenEarly,         // destinations: may be opened while the source is still being queried
   kPartitioned,       // destinations: several instances can write one stream

@@ -62,6 +62,9 @@ struct StreamContext {
   bool keep_positions = false;
   /// Destinations: the user accepts that rows may be appended that are already there.
   bool allow_doubled_rows = false;
+  /// Destinations with the feature "empty-streams", in finish-stream: the stream had no rows, and neither begin-stream
+  /// nor run-write came before.
+  bool without_rows = false;
 
   bool operator==(const StreamContext&) const = default;
 

@@ -220,9 +220,9 @@ void ProgressView::draw() {
 }
 
 ProgressView::Tracked& ProgressView::find_or_add(std::string_view stream) {
-  const auto at = std::find_if(streams_.begin(), streams_.end(),
-                               [&](const Tracked& tracked) { return tracked.line.name == stream; });
-  if (at != streams_.end()) return *at;
+  const auto at = places_.find(stream);
+  if (at != places_.end()) return streams_[at->second];
+  places_.emplace(stream, streams_.size());
   Tracked added;
   added.line.name = stream;
   added.line.queue_capacity = options_.queue_capacity;

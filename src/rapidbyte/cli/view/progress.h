@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -109,6 +110,7 @@ class ProgressView : public engine::RunObserver {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<Tracked> streams_;
+  std::map<std::string, size_t, std::less<>> places_;  // in streams_, by name
   size_t drawn_lines_ = 0;
   bool started_ = false;
   bool stopped_ = false;

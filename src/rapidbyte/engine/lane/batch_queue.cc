@@ -9,6 +9,11 @@ Status cancelled_error() {
   return internal_error(codes::kCancelled, "the run was cancelled while waiting for a batch");
 }
 
+Status upstream_failed() {
+  return internal_error(codes::kUpstreamFailed,
+                        "the stage before this one failed; its own error says why. Roll back what is uncommitted");
+}
+
 }  // namespace
 
 BatchQueue::BatchQueue(QueueLimits limits, const CancelToken& cancel, std::shared_ptr<BufferPool> pool,
@@ -114,6 +119,16 @@ void BatchQueue::close() { end(State::kClosed); }
 void BatchQueue::fail() { end(State::kFailed); }
 void BatchQueue::abandon() { end(State::kAbandoned); }
 
+Result<bool> BatchQueue::wait_for_batch() {
+  std::unique_lock lock(mutex_);
+  wait(lock, arrival_, counts_.pop_wait,
+       [&] { return cancel_.cancelled() || state_ != State::kOpen || counts_.waiting_batches > 0; });
+  if (cancel_.cancelled()) return cancelled_error();
+  if (counts_.waiting_batches > 0) return true;
+  if (state_ == State::kFailed) return upstream_failed();
+  return false;
+}
+
 Result<std::optional<QueueItem>> BatchQueue::pop() {
   RB_ASSIGN_OR_RETURN(std::optional<Entry> entry, take());
   if (!entry) return std::optional<QueueItem>();
@@ -128,10 +143,7 @@ Result<std::optional<BatchQueue::Entry>> BatchQueue::take() {
   wait(lock, arrival_, counts_.pop_wait,
        [&] { return cancel_.cancelled() || state_ != State::kOpen || !entries_.empty(); });
   if (cancel_.cancelled()) return cancelled_error();
-  if (entries_.empty() && state_ == State::kFailed) {
-    return internal_error(codes::kUpstreamFailed,
-                          "the stage before this one failed; its own error says why. Roll back what is uncommitted");
-  }
+  if (entries_.empty() && state_ == State::kFailed) return upstream_failed();
   if (entries_.empty()) return std::optional<Entry>();
   Entry entry = std::move(entries_.front());
   entries_.pop_front();

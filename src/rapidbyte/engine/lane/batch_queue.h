@@ -66,6 +66,9 @@ class BatchQueue {
   /// makes progress each time, and then UPSTREAM_FAILED, so that it does not take this for the end.
   void fail();
 
+  /// Waits for a batch, or for the end; takes nothing. False: only markers wait, and after them the end.
+  /// UPSTREAM_FAILED (when there is no batch), CANCELLED.
+  Result<bool> wait_for_batch();
   /// The next batch or marker, nullopt at the end. UPSTREAM_FAILED, CANCELLED, DECOMPRESSION_FAILED.
   Result<std::optional<QueueItem>> pop();
   /// The marker at the head, if there is one now. Never blocks.

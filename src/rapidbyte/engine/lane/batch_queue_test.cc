@@ -240,5 +240,33 @@ TEST(BatchQueue, LosesNothingBetweenTwoBusyThreads) {
   EXPECT_EQ(taken, static_cast<uint64_t>(kBatches));
 }
 
+TEST(BatchQueue, WaitsForABatchOrForTheEndAndTakesNothing) {
+  CancelToken cancel;
+  BatchQueue queue({}, cancel, kPool);
+  ASSERT_TRUE(queue.push_marker(marker(1)).ok());
+  auto waiting = std::async(std::launch::async, [&] { return queue.wait_for_batch(); });
+  EXPECT_EQ(waiting.wait_for(30ms), std::future_status::timeout) << "a marker is no batch";
+  ASSERT_TRUE(queue.push_batch(bytes(10), 1).ok());
+  const auto has_batch = waiting.get();
+  ASSERT_TRUE(has_batch.ok());
+  EXPECT_TRUE(*has_batch);
+  EXPECT_TRUE((*queue.pop())->marker.has_value()) << "it is all there";
+  queue.fail();
+  EXPECT_EQ(queue.wait_for_batch().status().error().code, "UPSTREAM_FAILED") << "what no marker covers is gone";
+
+  BatchQueue empty({}, cancel, kPool);
+  ASSERT_TRUE(empty.push_marker(marker(1)).ok());
+  empty.close();
+  EXPECT_FALSE(*empty.wait_for_batch());
+  EXPECT_TRUE((*empty.pop())->marker.has_value());
+  EXPECT_FALSE((*empty.pop()).has_value());
+
+  BatchQueue stopped({}, cancel, kPool);
+  auto stuck = std::async(std::launch::async, [&] { return stopped.wait_for_batch(); });
+  EXPECT_EQ(stuck.wait_for(30ms), std::future_status::timeout);
+  cancel.cancel();
+  EXPECT_EQ(stuck.get().status().error().code, "CANCELLED");
+}
+
 }  // namespace
 }  // namespace rapidbyte::engine

@@ -119,7 +119,8 @@ Status CommitTracker::persist_while(Covered covered) {
   if (!newest) return {};
   const uint64_t rows = target_.rows_before + rows_.load(std::memory_order_relaxed);
   if (target_.lease != nullptr) {
-    Status saved = target_.lease->save_checkpoint(target_.key, target_.load_id, receipt(*newest), rows);
+    Status saved =
+        target_.lease->save_checkpoint(target_.key, target_.load_id, receipt(*newest), rows, target_.durability);
     if (!saved.ok()) {
       // Kept, so that a destination that asks again gets the same answer.
       covered_.push_front(std::move(*newest));

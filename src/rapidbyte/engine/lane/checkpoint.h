@@ -35,6 +35,9 @@ struct CommitTarget {
   state::Lease* lease = nullptr;
   state::StreamKey key;
   std::string load_id;
+  /// Relaxed where the destination keeps a receipt of each commit: an interrupted load resumes after the receipt,
+  /// whatever the state has missed.
+  state::Durability durability = state::Durability::kDurable;
   /// Rows that this load had committed before this attempt.
   uint64_t rows_before = 0;
   /// Where the load began (an incremental cursor), kept in every checkpoint so that a load can be restarted.

@@ -52,6 +52,8 @@ struct KeptInstance {
 struct WorkerInstances {
   KeptInstance source;
   KeptInstance destination;
+  /// The worker's last stream had no rows, and so the next one may have none either.
+  bool last_was_empty = false;
 };
 
 }  // namespace rapidbyte::engine

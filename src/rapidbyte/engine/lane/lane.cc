@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "rapidbyte/engine/lane/row_accounting.h"
-#include "rapidbyte/engine/lane/stage_threads.h"
 #include "rapidbyte/protocol/error_codes.h"
 
 namespace rapidbyte::engine {
@@ -81,6 +80,7 @@ void LaneRunner::begin(LanePosition position) {
   const LanePosition& from = task_.position;
   CommitTarget target;
   target.lease = from.durable ? environment_.lease : nullptr;
+  if (from.receipts) target.durability = state::Durability::kRelaxed;
   target.key = {task_.pipeline, task_.stream, ""};
   target.load_id = from.load_id;
   target.rows_before = from.rows_before;
@@ -97,7 +97,7 @@ void LaneRunner::run() {
   std::vector<std::function<void()>> upstream;
   upstream.emplace_back([this] { source_stage(); });
   for (size_t i = 0; i < task_.transforms.size(); ++i) upstream.emplace_back([this, i] { transform_stage(i); });
-  const Status started = run_beside(
+  const Status started = environment_.threads.run_beside(
       std::move(upstream), [this] { task_.limits.preview ? preview_stage() : destination_stage(); },
       [this] { stop_all(); });
   if (!started.ok()) environment_.events.failed(Stage::kInternal, started);
@@ -210,6 +210,10 @@ void LaneRunner::destination_stage() {
 
 Status LaneRunner::write() {
   if (!destination_) RB_RETURN_NOT_OK(open_destination());
+  if (task_.position.skips_empty) {
+    RB_ASSIGN_OR_RETURN(const bool has_batch, queues_.back()->wait_for_batch());
+    if (!has_batch) return take_markers();
+  }
   if (before_write_) RB_RETURN_NOT_OK(before_write_());
   auto written = [&] {
     const RunningStage running(*destination_services_);
@@ -229,6 +233,16 @@ Status LaneRunner::write() {
       fmt::format(
           "stream '{}': the destination {} ended with success before it had taken all batches; rows would be lost",
           task_.stream, task_.destination.connector));
+}
+
+Status LaneRunner::take_markers() {
+  while (true) {
+    RB_ASSIGN_OR_RETURN(std::optional<QueueItem> item, queues_.back()->pop());
+    if (!item) break;
+    if (item->marker) tracker_.taken(std::move(*item->marker));
+  }
+  skipped_empty_ = true;
+  return {};
 }
 
 LaneResult LaneRunner::result() const {
@@ -257,6 +271,7 @@ LaneResult LaneRunner::result() const {
   result.rows_committed = tracker_.rows_committed();
   result.checkpoints = tracker_.commits();
   result.end_of_load = tracker_.end_of_load();
+  result.skipped_empty = skipped_empty_;
   result.stages = usage();
   return result;
 }

@@ -17,6 +17,7 @@
 #include "rapidbyte/engine/lane/lane_host.h"
 #include "rapidbyte/engine/lane/lane_task.h"
 #include "rapidbyte/engine/lane/stage_services.h"
+#include "rapidbyte/engine/lane/stage_threads.h"
 #include "rapidbyte/engine/report/run_observer.h"
 
 namespace rapidbyte::engine {
@@ -25,6 +26,7 @@ namespace rapidbyte::engine {
 struct LaneEnvironment {
   LaneInstances& instances;
   LaneEvents& events;
+  StageThreads& threads;
   /// Makes checkpoints durable; null where none is kept.
   state::Lease* lease = nullptr;
   std::shared_ptr<BufferPool> pool;  // shared by all lanes of a run
@@ -50,7 +52,7 @@ class LaneRunner {
   /// Before run(): where the lane begins, and so where commits are recorded.
   void begin(LanePosition position);
   /// Before run(): what the destination's thread does before the destination writes, while the source begins to read.
-  /// When it fails, the destination has failed.
+  /// When it fails, the destination has failed. Not for a stream without rows when the position `skips_empty`.
   void before_write(std::function<Status()> action) { before_write_ = std::move(action); }
 
   void run();
@@ -85,6 +87,8 @@ class LaneRunner {
   Status read(KeptInstance& source);
   Status transform(size_t index, std::unique_ptr<runtime::ComponentInstance>& instance);
   Status write();
+  /// Takes the markers of a stream without rows.
+  Status take_markers();
   Status collect_preview(Preview& preview);
   void report_upstream(Stage stage, const Status& status);
   void stop_all();
@@ -117,6 +121,7 @@ class LaneRunner {
   runtime::ReadSummary read_summary_;
   runtime::WriteSummary write_summary_;
   uint64_t preview_rows_ = 0;
+  bool skipped_empty_ = false;
   bool complete_ = false;
 };
 

@@ -101,12 +101,14 @@ json position_json(const LanePosition& position) {
           {"first_checkpoint", position.first_checkpoint.body()},
           {"load_id", position.load_id},
           {"durable", position.durable},
+          {"receipts", position.receipts},
           {"rows_before", position.rows_before},
           {"load_start_cursor", position.load_start_cursor.to_json()},
           {"notes_rows", position.notes_rows},
           {"rows_covered", optional_json(position.rows_covered)},
           {"rows_given", optional_json(position.rows_given)},
-          {"rows_reported", position.rows_reported}};
+          {"rows_reported", position.rows_reported},
+          {"skips_empty", position.skips_empty}};
 }
 
 LanePosition position_from(const json& object) {
@@ -117,12 +119,14 @@ LanePosition position_from(const json& object) {
   position.first_checkpoint = protocol::Checkpoint(object_from(object.at("first_checkpoint")));
   position.load_id = object.at("load_id").get<std::string>();
   position.durable = object.at("durable").get<bool>();
+  position.receipts = object.at("receipts").get<bool>();
   position.rows_before = object.at("rows_before").get<uint64_t>();
   position.load_start_cursor = protocol::CursorValue::carried(object.at("load_start_cursor"));
   position.notes_rows = object.at("notes_rows").get<bool>();
   position.rows_covered = optional_from<uint64_t>(object.at("rows_covered"));
   position.rows_given = optional_from<uint64_t>(object.at("rows_given"));
   position.rows_reported = object.at("rows_reported").get<uint64_t>();
+  position.skips_empty = object.at("skips_empty").get<bool>();
   return position;
 }
 
@@ -170,6 +174,7 @@ json to_json(const LaneResult& result) {
           {"rows_committed", result.rows_committed},
           {"checkpoints", result.checkpoints},
           {"end_of_load", optional_json(result.end_of_load)},
+          {"skipped_empty", result.skipped_empty},
           {"stages", std::move(stages)}};
 }
 
@@ -207,6 +212,7 @@ Result<LaneResult> lane_result_from(const json& object) {
     result.rows_committed = object.at("rows_committed").get<uint64_t>();
     result.checkpoints = object.at("checkpoints").get<uint64_t>();
     result.end_of_load = optional_from<std::string>(object.at("end_of_load"));
+    result.skipped_empty = object.at("skipped_empty").get<bool>();
     for (const json& usage : object.at("stages")) result.stages.push_back(usage_from(usage));
     return result;
   });

@@ -51,14 +51,18 @@ struct LanePosition {
 
   // For commits, as in CommitTarget.
   std::string load_id;
-  /// Whether checkpoints become durable in the state.
+  /// Whether checkpoints go into the state.
   bool durable = false;
+  /// The destination keeps a receipt of each commit, so that the state may lose the newest checkpoints to a power cut.
+  bool receipts = false;
   uint64_t rows_before = 0;
   protocol::CursorValue load_start_cursor;
   bool notes_rows = false;
   std::optional<uint64_t> rows_covered = 0;
   std::optional<uint64_t> rows_given = 0;
   uint64_t rows_reported = 0;
+  /// The destination hears nothing of a stream without rows from this lane (feature "empty-streams").
+  bool skips_empty = false;
   bool operator==(const LanePosition&) const = default;
 };
 
@@ -96,6 +100,8 @@ struct LaneResult {
   uint64_t checkpoints = 0;
   /// The checkpoint after the last row, when everything was taken.
   std::optional<std::string> end_of_load;
+  /// There was no row, and the destination was not asked to write (LanePosition::skips_empty).
+  bool skipped_empty = false;
   /// Where the time went: source, transforms, destination.
   std::vector<StageUsage> stages;
   bool operator==(const LaneResult&) const = default;

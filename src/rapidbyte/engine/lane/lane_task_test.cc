@@ -24,12 +24,14 @@ LaneTask full_task() {
   position.first_checkpoint = protocol::Checkpoint(nlohmann::json{{"cursor_value", {{"int64", 5}}}});
   position.load_id = "l1";
   position.durable = true;
+  position.receipts = true;
   position.rows_before = UINT64_MAX;
   position.load_start_cursor = protocol::CursorValue::of_utf8("x");
   position.notes_rows = true;
   position.rows_covered = std::nullopt;
   position.rows_given = 19;
   position.rows_reported = 18;
+  position.skips_empty = true;
   return task;
 }
 
@@ -50,6 +52,7 @@ LaneResult full_result() {
   result.rows_committed = UINT64_MAX;
   result.checkpoints = 12;
   result.end_of_load = R"({"end":true})";
+  result.skipped_empty = true;
   using std::chrono::nanoseconds;
   result.stages = {{"source", "c", nanoseconds{1}, nanoseconds{2}, nanoseconds{3}, nanoseconds{-4}, nanoseconds{5}}};
   return result;

@@ -116,7 +116,8 @@ class Lane : public ::testing::Test {
   LaneResult run() {
     const auto sent = lane_task_from(json::parse(to_json(task_).dump()));
     EXPECT_TRUE(sent.ok()) << sent.status().to_string();
-    LaneRunner lane(*sent, {host_, host_, lease_.get(), std::make_shared<BufferPool>(size_t{1} << 20U), cancel_});
+    LaneRunner lane(*sent,
+                    {host_, host_, threads_, lease_.get(), std::make_shared<BufferPool>(size_t{1} << 20U), cancel_});
     lane.begin(sent->position);
     lane.run();
     failure_ = host_.failures.take();
@@ -133,6 +134,7 @@ class Lane : public ::testing::Test {
   EngineHarness h_;
   std::unique_ptr<state::Lease> lease_ = std::move(*h_.state->acquire_lease("p", "r"));
   LoneHost host_{h_};
+  StageThreads threads_;
   CancelToken cancel_;
   LaneTask task_;
   std::optional<RunFailure> failure_;

@@ -59,6 +59,63 @@ TEST(Crash, AtEveryBatchAndCommitLeavesEqualTablesInEveryMode) {
   }
 }
 
+// The state forgets the newest checkpoints of a destination with receipts, however many there were.
+TEST(Crash, APowerCutAtEveryBatchAndCommitLeavesEqualTablesInEveryMode) {
+  using pipeline::WriteMode;
+  for (const WriteMode mode : {WriteMode::kAppend, WriteMode::kUpsert, WriteMode::kReplace}) {
+    for (int64_t at = 0; at < 11; ++at) {
+      for (const int place : {0, 1, 2, 3}) {
+        SCOPED_TRACE(::testing::Message() << to_string(mode) << " at " << at << " place " << place);
+        const Status killed = make_error(ErrorCategory::kInternal, "KILLED", "killed here");
+        CountingOptions source;
+        DatabaseOptions destination;
+        if (place == 0) source.before_batch = once(at, killed);
+        if (place == 1) destination.before_write = once(at, killed);
+        if (place == 2) destination.before_commit = once(at, killed);
+        if (place == 3) destination.after_commit = once(at, killed);
+        EngineHarness h(source, destination);
+        h.pipeline.destination.write_mode = mode;
+        h.pipeline.destination.primary_key = {"id"};
+        const bool whole = h.run().succeeded();
+        state::lose_relaxed_writes(*h.state);
+        EXPECT_TRUE(h.stream_state().load_in_progress) << "nothing but the load's beginning has to be known";
+        EXPECT_EQ(h.stream_state().checkpoint_json, std::nullopt);
+        const RunReport report = h.run();
+        ASSERT_TRUE(report.succeeded()) << why(report);
+        EXPECT_EQ(h.database.rows("numbers"), count_to(100)) << (whole ? "only finished" : "resumed");
+        EXPECT_FALSE(h.stream_state().load_in_progress);
+      }
+    }
+  }
+}
+
+TEST(Crash, APowerCutLeavesTheOldCursorUntilTheReceiptIsSeen) {
+  DatabaseOptions destination;
+  destination.after_commit = once(3, make_error(ErrorCategory::kInternal, "KILLED", "killed here"));
+  EngineHarness h({}, destination);
+  h.make_incremental();
+  ASSERT_EQ(h.run().failure->error.code, "KILLED");
+  state::lose_relaxed_writes(*h.state);
+  const RunReport second = h.run();
+  ASSERT_TRUE(second.succeeded()) << why(second);
+  EXPECT_EQ(h.database.rows("numbers"), count_to(100));
+  ASSERT_TRUE(h.run().succeeded());
+  EXPECT_EQ(h.database.rows("numbers"), count_to(100)) << "nothing is new";
+}
+
+TEST(Crash, APowerCutTakesNothingThatADestinationWithoutReceiptsHasTaken) {
+  DatabaseOptions destination;
+  destination.before_commit = once(4, make_error(ErrorCategory::kInternal, "KILLED", "killed here"));
+  EngineHarness h({}, destination);
+  std::erase(h.destination->own_role().features, "receipts");
+  ASSERT_EQ(h.run().failure->error.code, "KILLED");
+  const state::StreamState before = h.stream_state();
+  ASSERT_TRUE(before.checkpoint_json);
+  state::lose_relaxed_writes(*h.state);
+  EXPECT_EQ(h.stream_state().checkpoint_json, before.checkpoint_json);
+  EXPECT_EQ(h.stream_state().rows_committed, before.rows_committed);
+}
+
 TEST(Crash, BeforeTheFinishIsFinishedWithoutReadingAgain) {
   EngineHarness h;
   const auto finish = h.destination->script.finish_stream;

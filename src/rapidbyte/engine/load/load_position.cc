@@ -371,6 +371,13 @@ std::optional<RunFailure> resume_load(RunContext& run, const StreamPlan& plan, c
 std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& plan, const std::string& load_id,
                                              const LastCommitted& last_committed, LoadPosition& position) {
   position = LoadPosition{};
+  if (!is_incremental(plan) && load_id.empty() && !run.options.mode.is_preview()) {
+    // One that begins at its beginning needs nothing that the state has.
+    if (std::string begun = take_begun_load(run, plan); !begun.empty()) {
+      position.load_id = std::move(begun);
+      return std::nullopt;
+    }
+  }
   auto known = run.state.load_stream(key_of(run, plan));
   if (!known.ok()) return fail(Stage::kState, std::move(known).status());
   if (run.options.mode.is_preview()) {
@@ -384,7 +391,6 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
   }
   if (std::string begun = take_begun_load(run, plan); !begun.empty() && load_id.empty()) {
     position.load_id = std::move(begun);
-    if (!is_incremental(plan)) return std::nullopt;
     auto saved_position = read_position(run, plan, known->checkpoint_json, "the state");
     if (!saved_position.ok()) return fail(Stage::kState, std::move(saved_position).status());
     position.cursor = saved_position->cursor();
@@ -424,9 +430,17 @@ std::optional<RunFailure> find_load_position(RunContext& run, const StreamPlan& 
 Status begin_new_loads(RunContext& run, const std::vector<StreamPlan>& plans) {
   std::vector<state::NewLoad> loads;
   std::map<std::string, std::string> begun;
+  // All by one statement: there may be thousands.
+  RB_ASSIGN_OR_RETURN(auto listed, run.state.list_streams(run.pipeline.name));
+  std::map<std::string, state::StreamState> states;
+  for (auto& [key, known] : listed) {
+    if (key.partition.empty()) states.emplace(std::move(key.stream), std::move(known));
+  }
+  const state::StreamState none;
   for (const StreamPlan& plan : plans) {
     if (partitions_wanted(run, plan) > 1) continue;
-    RB_ASSIGN_OR_RETURN(const state::StreamState known, run.state.load_stream(key_of(run, plan)));
+    const auto found = states.find(plan.config.name);
+    const state::StreamState& known = found == states.end() ? none : found->second;
     if (known.load_in_progress) continue;
     const std::string& id = begun[plan.config.name] = new_run_id();
     loads.push_back({key_of(run, plan), id, forgets_checkpoint(plan, known, id),
@@ -469,14 +483,14 @@ std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPl
   return begin(run, plan, *known, std::move(id), {}, position, /*forget=*/!replace, /*partitioned=*/true);
 }
 
-Status save_end(RunContext& run, const StreamPlan& plan, const std::string& load_id, size_t partitions,
-                uint64_t rows_committed) {
+state::FinishedLoad::End end_of_load(const StreamPlan& plan, const std::string& load_id, size_t partitions,
+                                     uint64_t rows_committed) {
   Checkpoint end;
   end.set_load_id(load_id);
   end.set_stream(plan.config.name);
   end.set_partitions(partitions);
   end.set_end(true);
-  return run.lease->save_checkpoint(key_of(run, plan), load_id, end.text(), rows_committed);
+  return {end.text(), rows_committed};
 }
 
 bool resumes_load(const StreamPlan& plan, const state::StreamState& known) {

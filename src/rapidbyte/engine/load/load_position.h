@@ -69,10 +69,10 @@ std::optional<RunFailure> foreseen_refusal(RunContext& run, const StreamPlan& pl
 /// beginning: after a crash the partitions and their snapshot are gone, and reading again does not double rows.
 std::optional<RunFailure> begin_partitioned_load(RunContext& run, const StreamPlan& plan, const std::string& load_id,
                                                  LoadPosition& position);
-/// Records in the state the end of a load that leaves no checkpoints there because it is never resumed (read in
-/// partitions, or loaded into a staging table). STATE_BACKEND.
-Status save_end(RunContext& run, const StreamPlan& plan, const std::string& load_id, size_t partitions,
-                uint64_t rows_committed);
+/// What the state is told of the end of a load that leaves no checkpoints there because it is never resumed (read in
+/// partitions, or loaded into a staging table).
+[[nodiscard]] state::FinishedLoad::End end_of_load(const StreamPlan& plan, const std::string& load_id,
+                                                   size_t partitions, uint64_t rows_committed);
 
 /// Whether a run resumes this load of an earlier run; otherwise it starts over.
 [[nodiscard]] bool resumes_load(const StreamPlan& plan, const state::StreamState& known);

@@ -10,7 +10,6 @@
 #include "rapidbyte/base/log.h"
 #include "rapidbyte/engine/lane/checkpoint.h"
 #include "rapidbyte/engine/lane/row_accounting.h"
-#include "rapidbyte/engine/lane/stage_threads.h"
 #include "rapidbyte/engine/load/rows_in_doubt.h"
 #include "rapidbyte/protocol/error_codes.h"
 
@@ -47,6 +46,7 @@ StreamAttempt::StreamAttempt(RunContext& run, const StreamPlan& plan, WorkerInst
 
 AttemptResult StreamAttempt::run() {
   Failure failure = run_.options.mode.is_preview() ? preview_stream() : write_stream();
+  attempt_.kept.last_was_empty = !failure && !is_split() && lanes_.front()->result().batches_emitted == 0;
   close_instances(!failure);
   partition_plan_.release(!failure);
   sum_up(std::move(failure));
@@ -190,8 +190,19 @@ LaneTask StreamAttempt::lane_task(uint32_t lanes_at_a_time, std::optional<size_t
 }
 
 std::unique_ptr<LaneRunner> StreamAttempt::make_lane(LaneTask task) {
-  return std::make_unique<LaneRunner>(std::move(task),
-                                      LaneEnvironment{host_, host_, run_.lease, run_.pool, attempt_.cancel});
+  return std::make_unique<LaneRunner>(
+      std::move(task), LaneEnvironment{host_, host_, run_.threads, run_.lease, run_.pool, attempt_.cancel});
+}
+
+// Only where nothing of the load, nor of one before it, can be there: then a kill at any time leaves what there was
+// before, and the next run reads the stream again. To wait for the first batch keeps the servers of both sides from
+// working at the same time, so that it is done only after a stream without rows.
+bool StreamAttempt::may_skip_empty() const {
+  const LoadPosition& load = attempt_.position;
+  return attempt_.kept.last_was_empty && !is_split() && run_.keeps_state() && run_.destination != nullptr &&
+         run_.destination->speaks_2_1() && has_feature(*run_.destination, protocol::Feature::kEmptyStreams) &&
+         plan_.config.sync_mode == pipeline::SyncMode::kFullRefresh && plan_.write_mode != WriteMode::kUpsert &&
+         !load.resumed && load.resume.empty() && load.abandoned_replace.empty();
 }
 
 LanePosition StreamAttempt::lane_position(size_t index) const {
@@ -219,12 +230,14 @@ LanePosition StreamAttempt::lane_position(size_t index) const {
   }
   position.load_id = load.load_id;
   position.durable = run_.keeps_state() && leaves_checkpoints();
+  position.receipts = run_.destination != nullptr && keeps_receipts(*run_.destination);
   position.rows_before = load.rows_before;
   position.load_start_cursor = load.load_start_cursor;
   position.notes_rows = notes_rows(run_, plan_) && !is_split();
   position.rows_covered = load.given.covered;
   position.rows_given = load.given.at_most;
   position.rows_reported = load.given.reported;
+  position.skips_empty = may_skip_empty();
   return position;
 }
 
@@ -253,7 +266,7 @@ Status StreamAttempt::begin_stream() {
 StreamAttempt::Failure StreamAttempt::run_lanes() {
   std::vector<std::function<void()>> bodies(lanes_at_a_time_, [this] { run_next_lanes(); });
   const Status started =
-      run_on_threads(std::move(bodies), kProgressInterval, [this] { tick(); }, [this] { attempt_.cancel.cancel(); });
+      run_.threads.run(std::move(bodies), kProgressInterval, [this] { tick(); }, [this] { attempt_.cancel.cancel(); });
   run_.observer.progress(plan_.config.name, progress());
   // Errors of lanes that were stopped because another could not start are consequences.
   if (!started.ok()) return RunFailure{Stage::kInternal, started.error()};
@@ -294,7 +307,10 @@ StreamAttempt::Failure StreamAttempt::check_lanes() {
 
 StreamAttempt::Failure StreamAttempt::finish_stream() {
   // A destination that never reports commits has committed everything when its run-write succeeds.
+  const LaneResult only = is_split() ? LaneResult() : lanes_.front()->result();
   for (const auto& lane : lanes_) {
+    // The end of a load without rows is saved when the load ends: nothing relies on it before.
+    if (only.skipped_empty) break;
     const Status saved = lane->finish_commits();
     if (!saved.ok()) return RunFailure{Stage::kState, saved.error()};
   }
@@ -306,22 +322,32 @@ StreamAttempt::Failure StreamAttempt::finish_stream() {
   if (Failure lost = check_lease(run_)) return lost;
   {
     const StageStopwatch watch(destination_usage());
-    const Status finished = destination().finish_stream(destination_context(), true);
+    protocol::StreamContext context = stream_context(attempt_, *run_.destination);
+    context.without_rows = only.skipped_empty;
+    // It may now do what begin-stream does.
+    begun_ = true;
+    const Status finished = destination().finish_stream(context_text(std::move(context), *run_.destination), true);
     if (!finished.ok()) return failure_of(run_, Stage::kDestination, finished);
   }
   if (!run_.keeps_state()) return std::nullopt;
   state::StreamKey key{run_.pipeline.name, plan_.config.name, ""};
   const std::string& load_id = attempt_.position.load_id;
+  std::optional<state::FinishedLoad::End> end;
   if (!leaves_checkpoints()) {
-    const Status saved = save_end(run_, plan_, load_id, lanes_.size(), rows_committed());
-    if (!saved.ok()) return RunFailure{Stage::kState, saved.error()};
+    end = end_of_load(plan_, load_id, lanes_.size(), rows_committed());
+    // A replace without a cursor starts over whatever the state says of the one before.
+    const bool may_be_lost =
+        plan_.write_mode == WriteMode::kReplace && plan_.config.sync_mode == pipeline::SyncMode::kFullRefresh;
+    if (may_be_lost) end->durability = state::Durability::kRelaxed;
+  } else if (only.skipped_empty && only.end_of_load) {
+    end = state::FinishedLoad::End{.checkpoint_json = *only.end_of_load, .rows_committed = 0};
   }
   if (plan_.write_mode == WriteMode::kAppend && plan_.config.sync_mode == pipeline::SyncMode::kFullRefresh) {
     std::lock_guard lock(run_.finished_loads_mutex);
-    run_.finished_loads.push_back({std::move(key), load_id});
+    run_.finished_loads.push_back({std::move(key), load_id, std::move(end)});
     return std::nullopt;
   }
-  const Status completed = run_.lease->complete_load(key, load_id);
+  const Status completed = run_.lease->complete_load(key, load_id, std::move(end));
   if (!completed.ok()) return RunFailure{Stage::kState, completed.error()};
   return std::nullopt;
 }

@@ -75,6 +75,8 @@ class StreamAttempt {
   void sum_up(Failure failure);
   [[nodiscard]] bool concerns_every_stream(const RunFailure& failure);
 
+  /// Whether a stream without rows leaves the destination alone until finish-stream (feature "empty-streams").
+  [[nodiscard]] bool may_skip_empty() const;
   [[nodiscard]] bool is_split() const { return !partition_plan_.partitions().empty(); }
   /// Whether the load's checkpoints go into the state. Not those of a load that never resumes in the middle: they would
   /// replace a position that is valid until the load is published.

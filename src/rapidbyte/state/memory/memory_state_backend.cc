@@ -27,6 +27,8 @@ struct Store {
   std::mutex mutex;
   std::map<PairId, std::string> pairs;
   std::map<StreamId, StreamState> streams;
+  /// As they were before the first relaxed write since the last durable one; nullopt: all is durable.
+  std::optional<std::map<StreamId, StreamState>> durable_streams;
   std::map<NoteId, std::string> notes;
   std::set<std::string> locks;             // pipelines that are locked
   std::map<std::string, Holder> holders;   // by pipeline
@@ -113,8 +115,8 @@ class MemoryLease final : public Lease {
   }
 
   Status store_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
-                          uint64_t rows_committed) override {
-    return fenced([&]() -> Status {
+                          uint64_t rows_committed, Durability durability) override {
+    const auto save = [&]() -> Status {
       StreamState* known = load_under_way(key, load_id);
       if (known == nullptr) return no_such_load(key, load_id, "save its checkpoint");
       known->checkpoint_json = std::string(checkpoint_json);
@@ -122,7 +124,8 @@ class MemoryLease final : public Lease {
       known->committed = true;
       known->rows_committed = rows_committed;
       return {};
-    });
+    };
+    return fenced(save, durability);
   }
 
   Status store_rows(const StreamKey& key, std::string_view load_id, std::optional<uint64_t> rows_given,
@@ -137,15 +140,24 @@ class MemoryLease final : public Lease {
   }
 
   Status store_finished_loads(std::span<const FinishedLoad> loads) override {
-    return fenced([&]() -> Status {
-      for (const auto& [key, load_id] : loads) {
-        const auto it = store_->streams.find(id_of(key));
-        if (it == store_->streams.end() || it->second.load_id != load_id)
-          return no_such_load(key, load_id, "complete it");
+    const auto complete = [&]() -> Status {
+      for (const FinishedLoad& load : loads) {
+        const auto it = store_->streams.find(id_of(load.key));
+        if (it == store_->streams.end() || it->second.load_id != load.load_id)
+          return no_such_load(load.key, load.load_id, "complete it");
       }
-      for (const auto& [key, load_id] : loads) store_->streams[id_of(key)].load_in_progress = false;
+      for (const FinishedLoad& load : loads) {
+        StreamState& known = store_->streams[id_of(load.key)];
+        known.load_in_progress = false;
+        if (!load.end) continue;
+        known.checkpoint_json = load.end->checkpoint_json;
+        known.rows_committed = load.end->rows_committed;
+        known.committed = true;
+        known.owner_json = known.load_owner_json;
+      }
       return {};
-    });
+    };
+    return fenced(complete, durability_of(loads));
   }
 
   Status store_stream_note(std::string_view stream, std::string_view name, std::string_view value) override {
@@ -173,10 +185,13 @@ class MemoryLease final : public Lease {
 
  private:
   /// Runs `write` if the token is this lease's; holds the store's mutex for both.
-  Status fenced(const std::function<Status()>& write) {
+  Status fenced(const std::function<Status()>& write, Durability durability = Durability::kDurable) {
     const std::lock_guard lock(store_->mutex);
     RB_RETURN_NOT_OK(check_token());
-    return write();
+    if (durability == Durability::kRelaxed && !store_->durable_streams) store_->durable_streams = store_->streams;
+    Status written = write();
+    if (durability == Durability::kDurable && written.ok()) store_->durable_streams.reset();
+    return written;
   }
 
   [[nodiscard]] Status check_token() const {
@@ -261,6 +276,7 @@ class MemoryStateBackend final : public StateBackend {
           fmt::format("pipeline '{}' is already being run by this process (run {}). Wait until that run has ended",
                       pipeline, store_->holders[name].run_id));
     }
+    store_->durable_streams.reset();
     const uint64_t token = ++store_->tokens[name];
     store_->holders[name] = {std::string(run_id), token};
     return std::unique_ptr<Lease>(std::make_unique<MemoryLease>(store_, std::move(name), token));
@@ -288,6 +304,11 @@ class MemoryStateBackend final : public StateBackend {
     return std::make_unique<MemoryLease>(store_, std::string(pipeline), std::nullopt);
   }
 
+  void lose_relaxed_writes() {
+    const std::lock_guard lock(store_->mutex);
+    if (auto durable = std::exchange(store_->durable_streams, std::nullopt)) store_->streams = std::move(*durable);
+  }
+
   void drop_lock(std::string_view pipeline) {
     const std::lock_guard lock(store_->mutex);
     store_->locks.erase(std::string(pipeline));
@@ -303,6 +324,10 @@ std::unique_ptr<StateBackend> make_memory_state() { return std::make_unique<Memo
 
 std::unique_ptr<Lease> memory_writer(StateBackend& memory_state, std::string_view pipeline) {
   return dynamic_cast<MemoryStateBackend&>(memory_state).writer(pipeline);
+}
+
+void lose_relaxed_writes(StateBackend& memory_state) {
+  dynamic_cast<MemoryStateBackend&>(memory_state).lose_relaxed_writes();
 }
 
 void drop_memory_lock(StateBackend& memory_state, std::string_view pipeline) {

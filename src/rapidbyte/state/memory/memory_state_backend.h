@@ -15,6 +15,9 @@ namespace rapidbyte::state {
 /// acquire_lease() succeeds. `memory_state` must come from make_memory_state().
 void drop_memory_lock(StateBackend& memory_state, std::string_view pipeline);
 
+/// For tests: as when the machine loses power. Relaxed writes since the last durable one are gone (Durability).
+void lose_relaxed_writes(StateBackend& memory_state);
+
 /// For tests: writes without a lease and without fencing, like a user who changes the state behind a run's back.
 [[nodiscard]] std::unique_ptr<Lease> memory_writer(StateBackend& memory_state, std::string_view pipeline);
 

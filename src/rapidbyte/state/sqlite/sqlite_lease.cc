@@ -187,8 +187,8 @@ class SqliteLease final : public Lease {
   }
 
   Status store_checkpoint(const StreamKey& key, std::string_view load_id, std::string_view checkpoint_json,
-                          uint64_t rows_committed) override {
-    return fenced([&]() -> Status {
+                          uint64_t rows_committed, Durability durability) override {
+    const auto save = [&]() -> Status {
       RB_ASSIGN_OR_RETURN(
           auto statement,
           db().prepare("UPDATE streams SET checkpoint_json = ?5, committed = 1, rows_committed = ?6, owner_json = "
@@ -197,7 +197,11 @@ class SqliteLease final : public Lease {
       RB_RETURN_NOT_OK(
           bind_key(statement, key).bind(load_id).bind(checkpoint_json).bind(as_stored(rows_committed)).run());
       return db().changed_rows() > 0 ? Status() : no_such_load(key, load_id, "save its checkpoint");
-    });
+    };
+    const std::lock_guard guard(database_->mutex);
+    if (durability == Durability::kDurable) return fenced_locked(save);
+    const RelaxedCommits relaxed(db());
+    return fenced_locked(save);
   }
 
   Status store_rows(const StreamKey& key, std::string_view load_id, std::optional<uint64_t> rows_given,
@@ -220,17 +224,25 @@ class SqliteLease final : public Lease {
 
   Status store_finished_loads(std::span<const FinishedLoad> loads) override {
     const auto complete = [&]() -> Status {
-      for (const auto& [key, load_id] : loads) {
-        RB_ASSIGN_OR_RETURN(auto statement,
-                            db().prepare("UPDATE streams SET load_in_progress = 0 WHERE pipeline = ? AND stream = ? "
-                                         "AND partition = ? AND load_id = ?"));
-        RB_RETURN_NOT_OK(bind_key(statement, key).bind(load_id).run());
-        if (db().changed_rows() == 0) return no_such_load(key, load_id, "complete it");
+      for (const FinishedLoad& load : loads) {
+        RB_ASSIGN_OR_RETURN(
+            auto statement,
+            db().prepare(load.end ? "UPDATE streams SET load_in_progress = 0, checkpoint_json = ?5, committed = 1, "
+                                    "rows_committed = ?6, owner_json = load_owner_json WHERE pipeline = ?1 AND stream "
+                                    "= ?2 AND partition = ?3 AND load_id = ?4"
+                                  : "UPDATE streams SET load_in_progress = 0 WHERE pipeline = ?1 AND stream = ?2 AND "
+                                    "partition = ?3 AND load_id = ?4"));
+        bind_key(statement, load.key).bind(load.load_id);
+        if (load.end) statement.bind(load.end->checkpoint_json).bind(as_stored(load.end->rows_committed));
+        RB_RETURN_NOT_OK(statement.run());
+        if (db().changed_rows() == 0) return no_such_load(load.key, load.load_id, "complete it");
       }
       return {};
     };
-    // If this is lost, the loads' last checkpoints still say "end": the next run finishes them again, which is allowed.
     const std::lock_guard guard(database_->mutex);
+    if (durability_of(loads) == Durability::kDurable) return fenced_locked(complete);
+    // If this is lost, the next run finishes the loads again, after their last checkpoints or their receipts, or
+    // repeats a replace. All of that is allowed.
     const RelaxedCommits relaxed(db());
     return fenced_locked(complete);
   }

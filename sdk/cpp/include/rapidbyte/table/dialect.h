@@ -180,6 +180,10 @@ class Dialect {
   virtual Status stream_has_begun(const sdk::StreamContext& /*ctx*/) { return {}; }
   /// Begins a replace in the dialect's own way; false: in the usual way.
   virtual Result<bool> begins_replace(const sdk::StreamContext& /*ctx*/) { return false; }
+  /// Whether the target of a stream without rows, of which only the end is asked for (feature "empty-streams"; append
+  /// or replace), already is what the load would make of it, so that nothing has to be written. Only reads. False: the
+  /// stream begins and ends the usual way.
+  virtual Result<bool> needs_nothing(const sdk::StreamContext& /*ctx*/) { return false; }
   /// Before rows are written, and before a stream ends: makes sure that the target's lock is held.
   virtual Status hold_target(const sdk::StreamContext& /*ctx*/) { return {}; }
   /// The receipt after which rows are written; also the time to create the table of receipts.

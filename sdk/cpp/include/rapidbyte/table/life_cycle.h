@@ -55,6 +55,8 @@ class LifeCycle {
   Result<std::optional<std::string>> position(const sdk::StreamContext& ctx);
   Result<sdk::WriteSummary> write_stream(const sdk::StreamContext& ctx);
   Status finish(const sdk::StreamContext& ctx, bool succeeded);
+  /// The same of a stream of which nothing else came.
+  Status finish_without_rows(const sdk::StreamContext& ctx);
   Status publish(const sdk::StreamContext& ctx);
 
   Dialect& dialect_;
