@@ -22,7 +22,7 @@ title "2. Parquet -> rules and a hash -> DuckDB: only the rows that a condition 
 echo "\$ rapidbyte run examples/lake/parquet_to_duckdb.yaml"
 "$rapidbyte" run examples/lake/parquet_to_duckdb.yaml
 
-title "3. DuckDB -> SQL over the whole table -> CSV: the strongest earthquake of each month"
+title "3. DuckDB -> SQL over the whole table -> CSV: the strongest earthquake of each week"
 echo "\$ rapidbyte run examples/lake/duckdb_to_csv.yaml"
 "$rapidbyte" run examples/lake/duckdb_to_csv.yaml
 cat "$LAKE_OUT"/report/earthquakes/*.csv
