@@ -10,13 +10,13 @@ title() {
 rapidbyte=build/release/rapidbyte
 export LAKE_OUT="$PWD/build/demo-lake"
 rm -rf "$LAKE_OUT"
-mkdir -p "$LAKE_OUT/report"
+mkdir -p "$LAKE_OUT"/{files,report}
 export RAPIDBYTE_CONNECTOR_DIR="${RAPIDBYTE_CONNECTOR_DIR:-$PWD/build/release/connectors}"
 
 title "1. CSV -> SQL -> Parquet: a class for each earthquake, and a folder for each class"
 echo "\$ rapidbyte run examples/lake/csv_folder_to_parquet.yaml"
 "$rapidbyte" run examples/lake/csv_folder_to_parquet.yaml
-(cd "$LAKE_OUT" && find earthquakes -name '*.parquet' -printf '%p  %s bytes\n' | sort)
+(cd "$LAKE_OUT/files" && find earthquakes -name '*.parquet' -printf '%p  %s bytes\n' | sort)
 
 title "2. Parquet -> rules and a hash -> DuckDB: only the rows that a condition keeps are read"
 echo "\$ rapidbyte run examples/lake/parquet_to_duckdb.yaml"
