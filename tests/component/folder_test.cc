@@ -251,6 +251,31 @@ TEST_F(FolderTest, OfADatabaseItsJournalIsThereAndNothingElse) {
   EXPECT_EQ(content("data.db"), "rowsx");
 }
 
+TEST_F(FolderTest, OfADuckdbDatabaseItsLogsAreThereAndNothingElse) {
+  write("shop.duckdb", "rows");
+  write("shop.duckdb.wal2", "keys");
+  const auto said = run_script(with_path(true, "duckdb"), "shop.duckdb",
+                               "append @ x;append @.wal w;append @.wal.checkpoint c;rename @.wal.checkpoint @.wal;read "
+                               "@.wal;unlink @.wal;append "
+                               "@.wal.recovery r;unlink @.wal.recovery;append @-journal j;append @-wal w;append @.tmp "
+                               "t;mkdir @.tmp;read @.wal2;append "
+                               "@.wal.x x;rename @ @.wal2");
+  ASSERT_EQ(said.size(), 15U);
+  EXPECT_THAT(std::vector<std::string>(said.begin(), said.begin() + 8),
+              ElementsAre("ok", "ok", "ok", "ok", "c", "ok", "ok", "ok"));
+  for (size_t i = 8; i < said.size(); ++i) EXPECT_EQ(said[i], kRefused) << i;
+  EXPECT_EQ(content("shop.duckdb"), "rowsx");
+}
+
+TEST_F(FolderTest, OfADuckdbDatabaseThatIsReadNothingIsWritten) {
+  write("shop.duckdb", "rows");
+  write("shop.duckdb.wal", "log");
+  const auto said = run_script(with_path(false, "duckdb"), "shop.duckdb",
+                               "read @;read @.wal;append @ x;append @.wal x;unlink @.wal;rename @.wal @.wal.recovery");
+  EXPECT_THAT(said, ElementsAre("rows", "log", kRefused, kRefused, kRefused, kRefused));
+  EXPECT_EQ(content("shop.duckdb.wal"), "log");
+}
+
 TEST_F(FolderTest, ALinkInAFilesPlaceIsNotFollowed) {
   write("data.db", "rows");
   ASSERT_EQ(begin_run(with_path(true, "sqlite"), {{"path", "data.db"}}), "");

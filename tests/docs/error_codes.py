@@ -23,9 +23,12 @@ SECTIONS = {
     "PostgreSQL client": ("connectors/shared/postgres/",),
     "source-file": ("connectors/source_file/src/",),
     "dest-sqlite": ("connectors/dest_sqlite/src/",),
+    "DuckDB files": ("connectors/shared/duckdb/database.cc", "connectors/shared/duckdb/database.h"),
     "transform-sql": ("connectors/transform_sql/src/", "connectors/shared/duckdb/"),
     "dest-file": ("connectors/dest_file/src/",),
     "source-parquet": ("connectors/source_parquet/src/",),
+    "dest-duckdb": ("connectors/dest_duckdb/src/",),
+    "source-duckdb": ("connectors/source_duckdb/src/",),
     "transform-columns": ("connectors/transform_columns/src/",),
     "transform-check": ("connectors/transform_check/src/",),
     "dest-discard": ("connectors/dest_discard/src/",),
@@ -42,9 +45,9 @@ FOR_TESTS = re.compile(r"(^|/)test(s|ing)?/|_(test|fixture)\.(cc|h)$|(^|/)fake_\
 
 NOT_CODES = {
     "how a Parquet file begins": "PAR1",
-    "words of SQL, of YAML and of PostgreSQL's protocol": """ANY BEGIN BIGINT BLOB BOOLEAN CHAR CHARINT CLOB COMMIT COPY DATE DOUB DOUBLE EXCLUSIVE FALSE FATAL FLOA FLOAT INT
+    "words of SQL, of YAML and of PostgreSQL's protocol": """ANY BEGIN BIGINT BLOB BOOLEAN CHAR CHARINT CHECKPOINT CLOB COMMIT COPY DATE DOUB DOUBLE EXCLUSIVE FALSE FATAL FLOA FLOAT HUGEINT INT
         INTEGER INTERVAL NOTHING NULL PANIC REAL ROLLBACK SMALLINT SQLITE SQL_ASCII TEXT TIME TIMESTAMP TIMESTAMP_MS TIMESTAMP_NS TIMESTAMP_S
-        TIMESTAMPTZ_NS TIME_NS TINYINT TRUE UBIGINT UINTEGER USMALLINT UTF8 UTINYINT VARCHAR WARNING""",
+        TIMESTAMPTZ_NS TIME_NS TINYINT TRUE UBIGINT UHUGEINT UINTEGER USMALLINT UTF8 UTINYINT UUID VARCHAR WARNING""",
     "SQLSTATEs": "P0000 P0001",
     "words of times": "GMT PT0S UTC",
     "variables of the environment": """COLUMNS HOME LANG LC_ALL LC_CTYPE LINES NO_COLOR RAPIDBYTE_CONNECTOR_DIR RAPIDBYTE_HASH_KEY
@@ -53,6 +56,7 @@ NOT_CODES = {
     "placeholders in help": "FILE NAME PIPELINE",
     "a signal inside dest-postgres, which nobody outside sees": "NEW_COLUMNS",
     "the mark in the state's file": "RBST",
+    "the mark in a DuckDB file, and a setting of DuckDB's": "DUCK READ_ONLY",
     "what the host puts before a connector's code": "CONNECTOR_",
 }
 # Codes that a file only knows, because another part raises them.
@@ -119,7 +123,7 @@ def codes_in_sources(constants, problems):
     problems += [f"NOT_CODES names {word}, which no source has" for word in sorted(words - used)]
     for name, folders in SECTIONS.items():
         codes, folder = found[name], ROOT / folders[0]
-        if not folder.is_dir():
+        if not folder.exists():
             problems.append(f"{SECTIONS[name][0]} is not there: correct SECTIONS")
         elif not codes and name != "dest-discard":
             problems.append(f"no code was found in {', '.join(SECTIONS[name])}: are the codes written otherwise now?")

@@ -20,6 +20,7 @@
 #include "connectors/shared/duckdb/errors.h"
 #include "connectors/shared/duckdb/file_writer.h"
 #include "connectors/shared/duckdb/input_scan.h"
+#include "connectors/shared/duckdb/own_query.h"
 #include "connectors/shared/duckdb/plan.h"
 #include "connectors/shared/duckdb/sql_text.h"
 #include "connectors/shared/duckdb/types.h"
@@ -293,16 +294,14 @@ class DuckEngine final : public Engine {
   }
 
   Result<std::unique_ptr<Query>> prepare_own(std::string_view sql, const Json& parameters) override {
-    std::unique_ptr<BoundQuery> query;
+    std::unique_ptr<Query> query;
     RB_SDK_RETURN_NOT_OK(guarded(
-        [&] {
-          query = std::make_unique<BoundQuery>(*connection_, std::string(sql),
-                                               duckdb::make_shared_ptr<InputScan>(Schema()), parameters,
-                                               /*is_own=*/true);
-          return query->bind();
+        [&]() -> Status {
+          RB_SDK_ASSIGN_OR_RETURN(query, bind_own_query(*connection_, std::string(sql), parameters, /*shown=*/false));
+          return {};
         },
         [](const ErrorData& error) { return invalid(error, {}); }));
-    return std::unique_ptr<Query>(std::move(query));
+    return query;
   }
 
   Status check_expression(const std::string& sql) override {
@@ -363,6 +362,14 @@ class DuckEngine final : public Engine {
 };
 
 }  // namespace
+
+Result<std::unique_ptr<Query>> bind_own_query(duckdb::Connection& connection, const std::string& sql,
+                                              const Json& parameters, bool shown) {
+  auto query = std::make_unique<BoundQuery>(connection, sql, duckdb::make_shared_ptr<InputScan>(Schema()), parameters,
+                                            /*is_own=*/!shown);
+  RB_SDK_RETURN_NOT_OK(query->bind());
+  return std::unique_ptr<Query>(std::move(query));
+}
 
 Result<std::unique_ptr<Engine>> Engine::open(const EngineLimits& limits) {
   auto engine = std::make_unique<DuckEngine>();

@@ -22,6 +22,17 @@ bool special(T value) {
   return value == std::numeric_limits<T>::max() || value <= -std::numeric_limits<T>::max();
 }
 
+// DuckDB has microseconds for all timestamps with a time zone but those in nanoseconds.
+int64_t most_of(const DataType& type) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  if (!type.timezone) return kMost;
+  switch (type.unit) {
+    case sdk::TimeUnit::kSecond: return kMost / 1'000'000;
+    case sdk::TimeUnit::kMillisecond: return kMost / 1000;
+    default: return kMost;
+  }
+}
+
 struct MonthDayNano {
   int32_t months;
   int32_t days;
@@ -37,9 +48,12 @@ std::optional<std::string> why_unfit(const ColumnView& column, size_t row) {
     case TypeId::kDate32:
       if (special(column.value<int32_t>(row))) return "the date lies beyond what DuckDB holds";
       return std::nullopt;
-    case TypeId::kTimestamp:
-      if (special(column.value<int64_t>(row))) return "the timestamp lies beyond what DuckDB holds";
+    case TypeId::kTimestamp: {
+      const auto value = column.value<int64_t>(row);
+      const int64_t most = most_of(column.type());
+      if (special(value) || value > most || value < -most) return "the timestamp lies beyond what DuckDB holds";
       return std::nullopt;
+    }
     case TypeId::kIntervalMonthDayNano:
       if (column.value<MonthDayNano>(row).nanoseconds % 1000 != 0)
         return "the interval has nanoseconds, of which DuckDB keeps microseconds only";

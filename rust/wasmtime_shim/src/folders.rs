@@ -28,15 +28,16 @@ pub struct rb_file_grant_t {
     preopen: usize,
     name: rb_bytes_t,
     read_write: bool,
-    /// Also SQLite's files beside a database: `-journal`, `-wal`, `-shm`, and `-tmp-` with 16 hexadecimal digits.
-    companions: bool,
+    /// Files beside a database, too. 1, of SQLite: `-journal`, `-wal`, `-shm`, and `-tmp-` with 16 hexadecimal digits; 2,
+    /// of DuckDB: `.wal`, `.wal.checkpoint`, `.wal.recovery`.
+    companions: u8,
 }
 
 #[derive(Clone)]
 struct FileGrant {
     name: String,
     read_write: bool,
-    companions: bool,
+    companions: u8,
 }
 
 impl FileGrant {
@@ -47,13 +48,13 @@ impl FileGrant {
         if rest.is_empty() {
             return true;
         }
-        self.companions
-            && match rest {
-                "-journal" | "-wal" | "-shm" => true,
-                _ => rest.strip_prefix("-tmp-").is_some_and(|digits| {
-                    digits.len() == 16 && digits.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
-                }),
-            }
+        match (self.companions, rest) {
+            (1, "-journal" | "-wal" | "-shm") | (2, ".wal" | ".wal.checkpoint" | ".wal.recovery") => true,
+            (1, _) => rest.strip_prefix("-tmp-").is_some_and(|digits| {
+                digits.len() == 16 && digits.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+            }),
+            _ => false,
+        }
     }
 }
 

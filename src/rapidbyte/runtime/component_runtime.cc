@@ -8,11 +8,13 @@
 #include <map>
 #include <mutex>
 #include <utility>
+#include <variant>
 
 #include "rapidbyte/protocol/error_codes.h"
 #include "rapidbyte/runtime/connector/connector_resolve.h"
 #include "rapidbyte/runtime/net/network_acl.h"
 #include "rapidbyte/runtime/sandbox/aot_cache.h"
+#include "rapidbyte/runtime/sandbox/duckdb_file_lock.h"
 #include "rapidbyte/runtime/sandbox/guest_error.h"
 #include "rapidbyte/runtime/sandbox/idle_services.h"
 #include "rapidbyte/runtime/sandbox/sqlite_file_lock.h"
@@ -85,10 +87,24 @@ class WasmConnector final : public Connector {
   std::chrono::nanoseconds compile_time_;
 };
 
+/// The lock of a database file, whichever kind it has.
+using DatabaseLock = std::variant<SqliteFileLock, DuckdbFileLock>;
+
+Result<DatabaseLock> lock_database(const LockedDatabase& database, const CancelToken& cancel) {
+  if (database.kind == "duckdb") {
+    RB_ASSIGN_OR_RETURN(DuckdbFileLock lock, DuckdbFileLock::acquire(database.folder, database.name,
+                                                                     database.read_write, kDuckdbLockTimeout, cancel));
+    return DatabaseLock(std::move(lock));
+  }
+  RB_ASSIGN_OR_RETURN(SqliteFileLock lock,
+                      SqliteFileLock::acquire(database.folder, database.name, kSqliteLockTimeout, cancel));
+  return DatabaseLock(std::move(lock));
+}
+
 class WasmInstance final : public ComponentInstance {
  public:
   WasmInstance(std::shared_ptr<const WasmConnector> connector, std::string stream, std::string config_json,
-               std::vector<SqliteFileLock> locks, std::unique_ptr<Guest> guest)
+               std::vector<DatabaseLock> locks, std::unique_ptr<Guest> guest)
       : connector_(std::move(connector)),
         stream_(std::move(stream)),
         config_json_(std::move(config_json)),
@@ -173,7 +189,7 @@ class WasmInstance final : public ComponentInstance {
   std::string config_json_;
   std::string where_;
   // The guest must close the database before the host releases the lock.
-  std::vector<SqliteFileLock> locks_;
+  std::vector<DatabaseLock> locks_;
   std::unique_ptr<Guest> guest_;
 };
 
@@ -258,14 +274,13 @@ class WasmComponentRuntime final : public ComponentRuntime {
                                                    InstanceOptions options) {
     if (!options.services) options.services = std::make_shared<IdleServices>();
     RB_ASSIGN_OR_RETURN(const WasiContext wasi, build_wasi_context(connector->manifest(), options));
-    std::vector<SqliteFileLock> locks;
+    std::vector<DatabaseLock> locks;
     if (wasi.grants) {
       for (const LockedDatabase& database : wasi.grants->databases) {
         if (options.only_looks &&
             faccessat(database.folder->fd(), database.name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0)
           continue;
-        RB_ASSIGN_OR_RETURN(SqliteFileLock lock, SqliteFileLock::acquire(database.folder, database.name,
-                                                                         kSqliteLockTimeout, options.cancel));
+        RB_ASSIGN_OR_RETURN(DatabaseLock lock, lock_database(database, options.cancel));
         locks.push_back(std::move(lock));
       }
     }

@@ -92,7 +92,8 @@ typedef struct rb_file_grant {
   size_t preopen; /* counts the wasi_config_preopen_dir() calls of the store, from 0 */
   rb_bytes_t name;
   bool read_write;
-  bool companions; /* also SQLite's files beside it: -journal, -wal, -shm, -tmp-<16 hexadecimal digits> */
+  uint8_t companions; /* files beside it, too. 1, of SQLite: -journal, -wal, -shm, -tmp-<16 hexadecimal digits>; 2, of
+                       * DuckDB: .wal, .wal.checkpoint, .wal.recovery */
 } rb_file_grant_t;
 
 /* Puts walls before the path functions of wasi:filesystem: no guest makes links, reads where one leads or moves one,

@@ -91,7 +91,7 @@ Result<ConnectorAccess> describe_access(const Manifest* manifest, const Instance
       const fs::path& folder = grant.folder->path();
       if (grant.is_whole()) access.folders.push_back({folder, grant.read_write});
       for (const GrantedFile& file : grant.files)
-        access.files.push_back({folder / file.name, file.read_write, file.companions});
+        access.files.push_back({folder / file.name, file.read_write, file.companions != Companions::kNone});
     }
   }
   for (const auto& [name, value] : wasi.env) access.env_vars.push_back(name);

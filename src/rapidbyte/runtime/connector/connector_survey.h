@@ -36,7 +36,7 @@ struct ConnectorAccess {
   struct Place {
     std::filesystem::path path;
     bool read_write = false;
-    /// Of a file: SQLite's files beside it, too.
+    /// Of a file: the files that a database has beside it, too.
     bool companions = false;
   };
   bool every_host = false;

@@ -168,7 +168,8 @@ Permissions read_permissions(ObjectReader permissions) {
       entry.problem("access", "must be read or read-write");
     path.read_write = access == "read-write";
     path.lock = entry.text("lock");
-    if (!path.lock.empty() && path.lock != "sqlite") entry.problem("lock", "must be sqlite");
+    if (!path.lock.empty() && path.lock != "sqlite" && path.lock != "duckdb")
+      entry.problem("lock", "must be sqlite or duckdb");
     const std::string kind = entry.text("kind");
     if (!kind.empty() && kind != "folder") entry.problem("kind", "must be folder");
     path.must_be_folder = kind == "folder";

@@ -28,7 +28,8 @@ struct ConfigPath {
   /// object and every index of a list.
   std::string pointer;
   bool read_write = false;
-  /// "sqlite": while an instance is open, the host holds SQLite's own exclusive lock on that file (WASI has no locks).
+  /// "sqlite" or "duckdb": while an instance is open, the host holds that database's own lock on the file (WASI has no
+  /// locks): exclusive, except for a DuckDB database that is only read.
   std::string lock;
   /// The value must be a folder that is there ("kind": "folder"); otherwise it may be a file, and one that is not
   /// there.

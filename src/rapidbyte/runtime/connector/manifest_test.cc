@@ -150,7 +150,7 @@ TEST(ParseManifest, NamesThePointerOfWhateverIsWrong) {
             "/permissions/fs/config_paths/0/pointer must be a JSON Pointer"},
            {"/permissions/fs/config_paths/1/access", "write",
             "/permissions/fs/config_paths/1/access must be read or read-write"},
-           {"/permissions/fs/config_paths/1/lock", "flock", "/permissions/fs/config_paths/1/lock must be sqlite"},
+           {"/permissions/fs/config_paths/1/lock", "flock", "/permissions/fs/config_paths/1/lock must be sqlite or duckdb"},
            {"/roles", json::object(), "/roles must name"},
            {"/roles", json(), "/roles is missing"},
            {"/roles/source/features", {{"a", 1}}, "/roles/source/features must be a list"},

@@ -17,8 +17,8 @@ struct AskedPath {
   std::string asked_by;
   Destination where;
   bool read_write = false;
-  /// For a file: SQLite's files beside it, too.
-  bool companions = false;
+  /// For a file.
+  Companions companions = Companions::kNone;
 
   [[nodiscard]] bool writes_folder() const { return read_write && where.is_folder(); }
   [[nodiscard]] GrantedFile file() const { return {where.file_name, read_write, companions}; }

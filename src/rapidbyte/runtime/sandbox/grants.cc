@@ -89,7 +89,7 @@ class Resolver {
     auto followed = walk_path(base_ / text);
     if (!followed.ok()) return unreachable((base_ / text).lexically_normal(), followed.error(), entry.read_write);
     Destination& where = *followed;
-    const bool is_database = entry.lock == "sqlite";
+    const bool is_database = !entry.lock.empty();
     if (!where.is_folder()) {
       if (entry.must_be_folder) return not_a_folder(where);
       RB_RETURN_NOT_OK(check_file(where, entry));
@@ -97,13 +97,19 @@ class Resolver {
       return config_error(codes::kDatabaseOpen,
                           fmt::format("{} is a folder, not a file; give the path of a database file, "
                                       "for example {}",
-                                      where.path().string(), (where.path() / "data.db").string()));
+                                      where.path().string(),
+                                      (where.path() / (entry.lock == "duckdb" ? "data.duckdb" : "data.db")).string()));
     }
     grants.values.push_back({entry.pointer, value, where.path().string()});
-    if (is_database) grants.databases.push_back({where.folder, where.file_name});
+    if (is_database) grants.databases.push_back({where.folder, where.file_name, entry.lock, entry.read_write});
     asked.push_back({index_, pointer, fmt::format("{}: config {}", request_.name, entry.pointer), where,
-                     entry.read_write, is_database || entry.read_write});
+                     entry.read_write, companions_of(entry)});
     return add_folder(asked.back());
+  }
+
+  static Companions companions_of(const ConfigPath& entry) {
+    if (entry.lock == "duckdb") return Companions::kDuckdb;
+    return entry.lock == "sqlite" || entry.read_write ? Companions::kSqlite : Companions::kNone;
   }
 
   static Status not_a_folder(const Destination& where) {
@@ -200,7 +206,7 @@ class Resolver {
       return;
     }
     grants.folders.push_back({where->folder, folder, read_write, {}});
-    asked.push_back({index_, pointer, asked_by, std::move(*where), read_write, false});
+    asked.push_back({index_, pointer, asked_by, std::move(*where), read_write, Companions::kNone});
   }
 
   const GrantRequest& request_;
@@ -214,7 +220,8 @@ bool GrantedFile::covers(std::string_view file) const {
   if (!file.starts_with(name)) return false;
   file.remove_prefix(name.size());
   if (file.empty()) return true;
-  if (!companions) return false;
+  if (companions == Companions::kDuckdb) return file == ".wal" || file == ".wal.checkpoint" || file == ".wal.recovery";
+  if (companions == Companions::kNone) return false;
   if (file == "-journal" || file == "-wal" || file == "-shm") return true;
   constexpr std::string_view kTemp = "-tmp-";
   return file.starts_with(kTemp) && file.size() == kTemp.size() + kTempDigits &&

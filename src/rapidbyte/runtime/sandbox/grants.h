@@ -5,6 +5,7 @@
 // leads anyone elsewhere. It considers all connectors together, because what one may write must not be what another, or
 // the program itself, relies on. Part of the runtime's facade. Any thread; the result is immutable.
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -20,12 +21,18 @@
 
 namespace rapidbyte::runtime {
 
+/// Which files beside a granted one are granted with it. The shim has the same numbers.
+enum class Companions : uint8_t {
+  kNone = 0,
+  kSqlite = 1,  // `-journal`, `-wal`, `-shm`, `-tmp-<16 hexadecimal digits>`
+  kDuckdb = 2,  // `.wal`, `.wal.checkpoint`, `.wal.recovery`
+};
+
 /// A single file that is granted within its folder.
 struct GrantedFile {
   std::string name;
   bool read_write = false;
-  /// Also SQLite's files beside it: `-journal`, `-wal`, `-shm`, `-tmp-<16 hexadecimal digits>`.
-  bool companions = false;
+  Companions companions = Companions::kNone;
   bool operator==(const GrantedFile&) const = default;
   /// Whether `file`, a name in the same folder, is granted with it. The shim has the same rule for guests.
   [[nodiscard]] bool covers(std::string_view file) const;
@@ -42,10 +49,12 @@ struct FolderGrant {
   [[nodiscard]] bool is_whole() const { return files.empty(); }
 };
 
-/// A file on which the host holds SQLite's exclusive lock while an instance is open.
+/// A file on which the host holds a database's own lock while an instance is open.
 struct LockedDatabase {
   std::shared_ptr<const PinnedFolder> folder;  // shared with the grant and every lock
   std::string name;
+  std::string kind;  // ConfigPath::lock
+  bool read_write = true;
 };
 
 /// What one connector of a run may use.

@@ -49,8 +49,9 @@ TEST_F(GrantsTest, OfAFileOnlyTheFileIsGranted) {
   ASSERT_EQ((*grants)->folders.size(), 1U) << "one handle for one folder";
   const FolderGrant& grant = (*grants)->folders[0];
   EXPECT_FALSE(grant.is_whole());
-  EXPECT_EQ(grant.files,
-            (std::vector<GrantedFile>{{"in.csv", false, false}, {"new.db", true, true}, {"out", true, true}}));
+  EXPECT_EQ(grant.files, (std::vector<GrantedFile>{{"in.csv", false, Companions::kNone},
+                                                   {"new.db", true, Companions::kSqlite},
+                                                   {"out", true, Companions::kSqlite}}));
   ASSERT_EQ((*grants)->databases.size(), 1U);
   EXPECT_EQ((*grants)->databases[0].name, "new.db");
   EXPECT_EQ((*grants)->databases[0].folder->identity(), grant.folder->identity());
@@ -58,13 +59,33 @@ TEST_F(GrantsTest, OfAFileOnlyTheFileIsGranted) {
 }
 
 TEST_F(GrantsTest, AFilesCompanionsAreKnownByTheirNames) {
-  const GrantedFile database{"x.db", true, true};
+  const GrantedFile database{"x.db", true, Companions::kSqlite};
   for (const char* name : {"x.db", "x.db-journal", "x.db-wal", "x.db-shm", "x.db-tmp-0123456789abcdef"})
     EXPECT_TRUE(database.covers(name)) << name;
   for (const char* name : {"x.d", "x.db2", "x.db-journal2", "x.db-tmp-", "x.db-tmp-0123456789abcdeF", "x.db-tmp-0123",
                            "y.db", "", "./x.db", "x.db/"})
     EXPECT_FALSE(database.covers(name)) << name;
-  EXPECT_FALSE((GrantedFile{"x.csv", true, false}).covers("x.csv-journal"));
+  EXPECT_FALSE((GrantedFile{"x.csv", true, Companions::kNone}).covers("x.csv-journal"));
+  const GrantedFile duckdb{"x.db", true, Companions::kDuckdb};
+  for (const char* name : {"x.db", "x.db.wal", "x.db.wal.checkpoint", "x.db.wal.recovery"})
+    EXPECT_TRUE(duckdb.covers(name)) << name;
+  for (const char* name : {"x.db-wal", "x.db.wal2", "x.db.wal.", "x.db.tmp", "x.wal", "x.db-tmp-0123456789abcdef"})
+    EXPECT_FALSE(duckdb.covers(name)) << name;
+}
+
+TEST_F(GrantsTest, ADuckdbDatabaseThatIsOnlyReadIsLockedForReading) {
+  std::ofstream(folder_ / "data" / "x.duckdb") << "x";
+  manifest_.permissions.config_paths = {{"/in", false, "duckdb"}, {"/out", true, "duckdb"}};
+  const auto grants = resolve({{"in", "data/x.duckdb"}, {"out", "data/y.duckdb"}});
+  ASSERT_TRUE(grants.ok()) << grants.status().to_string();
+  EXPECT_EQ((*grants)->folders.at(0).files, (std::vector<GrantedFile>{{"x.duckdb", false, Companions::kDuckdb},
+                                                                      {"y.duckdb", true, Companions::kDuckdb}}));
+  ASSERT_EQ((*grants)->databases.size(), 2U);
+  EXPECT_EQ((*grants)->databases[0].kind, "duckdb");
+  EXPECT_FALSE((*grants)->databases[0].read_write);
+  EXPECT_TRUE((*grants)->databases[1].read_write);
+  const auto absent = resolve({{"in", "data/absent.duckdb"}});
+  EXPECT_EQ(absent.status().error().code, "PATH_NOT_FOUND");
 }
 
 TEST_F(GrantsTest, ALinkedFileIsGrantedWhereItIs) {

@@ -144,7 +144,7 @@ std::vector<rb_file_grant_t> single_files(const WasiContext& wasi) {
   for (size_t i = 0; i < folders.size(); ++i) {
     for (const GrantedFile& file : folders[i].files) {
       const rb_bytes_t name{reinterpret_cast<const uint8_t*>(file.name.data()), file.name.size()};
-      files.push_back({i, name, file.read_write, file.companions});
+      files.push_back({i, name, file.read_write, static_cast<uint8_t>(file.companions)});
     }
   }
   return files;
