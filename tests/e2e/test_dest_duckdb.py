@@ -203,11 +203,12 @@ class DestDuckdb(DuckdbTest):
                 self.assert_orders(expected, table=name)
 
     def test_an_index_over_a_column_that_is_gone_is_named(self):
-        self.native("CREATE TABLE orders (id BIGINT, gone VARCHAR)", "CREATE INDEX by_gone ON orders (gone)")
+        self.native("CREATE TABLE orders (id BIGINT, gone VARCHAR)", "CREATE INDEX by_gone ON orders (gone)", "CREATE INDEX by_id ON orders (id)")
         rows = self.write_orders(10)
         done = self.run_ok(self.duckdb_pipeline(mode="replace"))
         self.assertIn("by_gone", done.err)
         self.assert_orders(rows)
+        self.assertEqual(self.native("SELECT index_name FROM duckdb_indexes()"), [["by_id"]])
 
     def test_a_table_that_a_foreign_key_refers_to_cannot_be_replaced(self):
         self.native("CREATE TABLE orders (id BIGINT PRIMARY KEY)", "CREATE TABLE lines (order_id BIGINT REFERENCES orders (id))")

@@ -1,6 +1,9 @@
 #include "connectors/dest_duckdb/src/dialect.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
+#include <set>
 #include <utility>
 
 #include "connectors/dest_duckdb/src/load_writer.h"
@@ -190,6 +193,57 @@ Status DuckdbDialect::drop_staging(const sdk::StreamContext& ctx) {
   return database_->execute("DROP TABLE IF EXISTS main." + quoted_name(name_of(ctx.stream_name, Place::kStaging)));
 }
 
+namespace {
+
+// Names do not differ by the case of ASCII letters alone.
+std::string folded(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+std::vector<std::string> columns_only_in(const duck::TableDescription& table, const duck::TableDescription& other) {
+  std::set<std::string> there;
+  for (const auto& column : other.columns) there.insert(folded(column.name));
+  std::vector<std::string> names;
+  for (const auto& column : table.columns) {
+    if (!there.contains(folded(column.name))) names.push_back(column.name);
+  }
+  return names;
+}
+
+// Whether SQL as DuckDB prints it has `name` as a word or in quotes. It may take another word of this name for it.
+bool mentions(std::string_view sql, const std::string& name) {
+  const auto in_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '"'; };
+  const std::string text = folded(sql);
+  for (const std::string& form : {folded(name), folded(quoted_name(name))}) {
+    for (size_t at = text.find(form); at != std::string::npos; at = text.find(form, at + 1)) {
+      const size_t end = at + form.size();
+      if ((at == 0 || !in_word(text[at - 1])) && (end == text.size() || !in_word(text[end]))) return true;
+    }
+  }
+  return false;
+}
+
+// Takes out the indexes (name, SQL, expressions) over columns that the new rows lack, with a warning: to try them would
+// abort the whole transaction.
+void leave_out_lost(std::vector<TextRow>& indexes, const std::vector<std::string>& gone, const std::string& stream,
+                    const std::string& table) {
+  std::erase_if(indexes, [&](const TextRow& index) {
+    const auto column = std::find_if(gone.begin(), gone.end(),
+                                     [&](const std::string& each) { return mentions(index[2].value_or(""), each); });
+    if (column == gone.end()) return false;
+    sdk::host::log_warn("stream \"" + stream + "\": index " + quoted_name(index[0].value_or("")) + " of table " +
+                        quoted_name(table) + " is gone, because the new rows have no column " + quoted_name(*column) +
+                        ". It was: " + index[1].value_or(""));
+    return true;
+  });
+}
+
+}  // namespace
+
 Status DuckdbDialect::publish_staging(const sdk::StreamContext& ctx, int64_t rows) {
   const std::string staging = quoted_name(name_of(ctx.stream_name, Place::kStaging));
   RB_SDK_ASSIGN_OR_RETURN(const std::vector<TextRow> count, database_->query("SELECT count(*) FROM main." + staging));
@@ -206,9 +260,12 @@ Status DuckdbDialect::publish_staging(const sdk::StreamContext& ctx, int64_t row
   if (table) {
     RB_SDK_ASSIGN_OR_RETURN(
         indexes,
-        database_->query("SELECT index_name, sql FROM duckdb_indexes() WHERE database_name = current_database() "
-                         "AND schema_name = 'main' AND table_name = $1 ORDER BY index_oid",
-                         {name}));
+        database_->query(
+            "SELECT index_name, sql, expressions FROM duckdb_indexes() WHERE database_name = current_database() "
+            "AND schema_name = 'main' AND table_name = $1 ORDER BY index_oid",
+            {name}));
+    RB_SDK_ASSIGN_OR_RETURN(const auto replacement, read_table(*database_, name_of(ctx.stream_name, Place::kStaging)));
+    if (replacement) leave_out_lost(indexes, columns_only_in(*table, *replacement), ctx.stream_name, name);
     RB_SDK_RETURN_NOT_OK(database_->execute("DROP TABLE main." + quoted_name(name)));
   }
   RB_SDK_RETURN_NOT_OK(database_->execute("ALTER TABLE main." + staging + " RENAME TO " + quoted_name(name)));
@@ -218,12 +275,9 @@ Status DuckdbDialect::publish_staging(const sdk::StreamContext& ctx, int64_t row
     const std::string what = "stream \"" + ctx.stream_name + "\": index " + quoted_name(index[0].value_or("")) +
                              " of table " + quoted_name(name) +
                              " cannot be recreated on the new rows: " + status.error().message;
-    if (status.error().code == codes::kRowRefused) {
-      return sdk::data_error(codes::kIndexLost,
-                             what + ". The old table was left as it was. Correct the source, or drop the index.");
-    }
-    if (status.error().code != codes::kSqlInvalid) return status;
-    sdk::host::log_warn(what + "; it is gone. It was: " + index[1].value_or(""));
+    if (status.error().code != codes::kRowRefused && status.error().code != codes::kSqlInvalid) return status;
+    return sdk::data_error(codes::kIndexLost,
+                           what + ". The old table was left as it was. Correct the source, or drop the index.");
   }
   return {};
 }
